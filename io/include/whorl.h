@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The umbrella: everything a program that uses whorl needs. */
+#ifndef WHORL_WHORL_H
+#define WHORL_WHORL_H
+
+#include <whorl/base.h>
+#include <whorl/chan.h>
+#include <whorl/dns.h>
+#include <whorl/error.h>
+#include <whorl/fd.h>
+#include <whorl/file.h>
+#include <whorl/group.h>
+#include <whorl/http.h>
+#include <whorl/io.h>
+#include <whorl/net.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/stream.h>
+#include <whorl/sync.h>
+#include <whorl/task.h>
+#include <whorl/tls.h>
+#include <whorl/url.h>
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Names to addresses, through c-ares on the run's own loop.
+ *
+ * Both families are asked side by side, /etc/hosts is honoured, answers are kept for their TTL
+ * (clamped to 1 to 60 s; failures for 2 s) in a cache of the run, and concurrent lookups of one
+ * name share one query. `localhost` and names below it are the loopback addresses (RFC 6761 §6.3).
+ */
+#ifndef WHORL_DNS_H
+#define WHORL_DNS_H
+
+#include <whorl/base.h>
+#include <whorl/error.h>
+#include <whorl/net.h>
+
+/* Zero-initialised is valid. */
+struct whorl_dns_options {
+    const char *servers;    /* "ip[:port],[ip6]:port,..." instead of resolv.conf's; borrowed */
+    const char *hosts_file; /* instead of /etc/hosts; borrowed */
+    int64_t timeout_ns;     /* of one try; 0: 2 s */
+    int tries;              /* per server; 0: 3 */
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Sets how this run resolves. Call it before the first lookup of the run.
+ *
+ * Returns: 0; -EBUSY when lookups have been made already; -EINVAL for servers that do not parse;
+ * -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO. Copies what the options point at. Never suspends.
+ */
+WHORL_API int whorl_dns_configure(const struct whorl_dns_options *options);
+
+/**
+ * Resolves a host name or IP literal.
+ *
+ * @host    a DNS name in ASCII or a literal address without brackets
+ * @port    is put into each address
+ * @family  AF_INET, AF_INET6, or AF_UNSPEC for both (IPv6 first, the families interleaved)
+ * @max     room in `ret`
+ * @ret     the addresses
+ *
+ * Returns:  how many addresses were written, at least 1; WHORL_EDNS_*; -ENOMEM.
+ * Suspends: until the answer is there; not for literals and cached names.
+ * Cancel:   -ECANCELED; the query goes on for others who asked the same.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family, size_t max,
+                                           struct whorl_addr *ret);
+
+/* Zero-initialised is valid. */
+struct whorl_dial_options {
+    int family;                /* AF_INET, AF_INET6, or AF_UNSPEC */
+    int64_t attempt_delay_ns;  /* between two attempts (RFC 8305 §5); 0: 250 ms */
+    bool delay_small_writes;   /* leave Nagle's algorithm on; default is TCP_NODELAY */
+    struct whorl_error *error; /* may be NULL; step is "resolve" or "connect" */
+};
+
+/**
+ * Connects to a host by name with Happy Eyeballs (RFC 8305): addresses of both families in turn, a
+ * new attempt each 250 ms or as soon as one fails; the first to connect wins, the others are closed.
+ *
+ * @ret_peer  the address that was reached; may be NULL
+ *
+ * Returns:  the connected socket; WHORL_EDNS_*; the connect(2) error of the last attempt; -ENOMEM.
+ * Suspends: until connected. There is no timeout but the scope's.
+ * Cancel:   -ECANCELED; no socket is left open.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
+                                            const struct whorl_dial_options *options,
+                                            struct whorl_addr *ret_peer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

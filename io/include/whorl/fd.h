@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and writing descriptors of any kind without holding up the other tasks.
+ *
+ * Each call is the system call of its name, carried out by the ring. Buffers belong to the kernel
+ * until the call returns and never longer, also when it is cancelled. Descriptors should be left
+ * blocking: the ring waits for them.
+ *
+ * Common to all calls here:
+ *
+ *     Returns:  what the system call returns, or -errno; WHORL_ENOTASK; WHORL_ENOIO in a run
+ *               without I/O.
+ *     Suspends: until the kernel has completed the request.
+ *     Cancel:   -ECANCELED once the kernel has let go of the memory; but if bytes moved, their count
+ *               (the next call reports the cancel). Requests on regular files that the kernel has
+ *               begun are not interruptible and are waited for.
+ */
+#ifndef WHORL_FD_H
+#define WHORL_FD_H
+
+#include <sys/uio.h>
+
+#include <whorl/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** read(2) at the descriptor's position. 0 is the end. Short counts are normal. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
+
+/** write(2) at the descriptor's position. Short counts are possible; see whorl_write_all(). */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len);
+
+/** readv(2). `iov` is borrowed until the call returns. At most 1024 parts. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_readv(int fd, const struct iovec *iov, int iov_count);
+
+/** writev(2). */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_writev(int fd, const struct iovec *iov, int iov_count);
+
+/** pread(2): at `offset`, the descriptor's position is left alone. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset);
+
+/** pwrite(2): at `offset`, the descriptor's position is left alone. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset);
+
+/**
+ * Writes all of `buf`, going on after short counts.
+ *
+ * Returns:  0 once everything is written; else the error (what was written before it is unknown).
+ */
+WHORL_API WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len);
+
+/** whorl_write_all() at an offset. */
+WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset);
+
+/**
+ * close(2). The descriptor is gone whatever the result. No request may be in flight on it: shut a
+ * socket down or cancel its users first. Under a cancelled scope it still closes, and returns 0.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_close(int fd);
+
+/**
+ * Waits until `fd` is ready. This is how libraries that do their own system calls live on the loop.
+ *
+ * @events  POLLIN, POLLOUT, ... as in poll(2)
+ *
+ * Returns:  the events that hold (POLLERR and POLLHUP may be among them), greater than 0; -errno.
+ * Suspends: until one of them holds.
+ * Cancel:   -ECANCELED.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs with I/O: a scheduler whose waiting is done by one io_uring.
+ *
+ *     static int root(void *arg)
+ *     {
+ *         char buf[64];
+ *         ssize_t n = whorl_read(STDIN_FILENO, buf, sizeof buf);
+ *         return n < 0 ? (int)n : 0;
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         return whorl_io_run(root, NULL) ? 1 : 0;
+ *     }
+ */
+#ifndef WHORL_IO_H
+#define WHORL_IO_H
+
+#include <whorl/base.h>
+#include <whorl/run.h>
+
+/* Zero-initialised is valid. */
+struct whorl_io_options {
+    struct whorl_run_options run;
+    unsigned ring_entries; /* submission queue entries; 0: 1024. Rounded up to a power of two */
+    struct whorl_error *error; /* told why the driver could not be set up; may be NULL */
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Runs `fn` as the root task on a fresh ring on this thread; returns its result once it and all
+ * daemons have ended and the kernel has let go of every request.
+ *
+ * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run; -EPERM or -ENOSYS
+ * when the kernel refuses io_uring (see whorl_io_run_with() for the words).
+ */
+WHORL_API int whorl_io_run(whorl_task_fn fn, void *arg);
+
+/** whorl_io_run() with options; NULL for the defaults. */
+WHORL_API int whorl_io_run_with(const struct whorl_io_options *options, whorl_task_fn fn,
+                                void *arg);
+
+/** "io_uring" or "epoll" for the run on this thread; NULL when it has no I/O. */
+WHORL_API const char *whorl_io_driver(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

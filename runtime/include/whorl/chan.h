@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Channels: queues of values between tasks of one run.
+ *
+ * Values have one size and are copied in and out. A capacity of 0 makes a rendezvous: a send waits
+ * for its receiver. Closing says that no more will come: what is buffered can still be received,
+ * then receivers get -EPIPE, and senders get it at once.
+ *
+ *     WHORL_AUTO(chan) *numbers = whorl_chan_create(sizeof(int), 16);
+ *     ...
+ *     int n;
+ *     while ((err = whorl_chan_recv(numbers, &n)) == 0)
+ *         printf("%d\n", n);
+ *     return err == -EPIPE ? 0 : err;
+ */
+#ifndef WHORL_CHAN_H
+#define WHORL_CHAN_H
+
+#include <whorl/base.h>
+
+struct whorl_chan;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Makes a channel.
+ *
+ * @value_size  bytes of a value, 0 for a channel of signals
+ * @capacity    values it buffers; 0: none
+ *
+ * Returns: the channel; destroy it with whorl_chan_destroy(). NULL when there is no memory or the
+ * product overflows.
+ */
+WHORL_API WHORL_CHECKED struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity);
+
+/** Frees the channel; nobody may wait on it any more. Accepts NULL. Never suspends. */
+WHORL_API void whorl_chan_destroy(struct whorl_chan *chan);
+
+/**
+ * Sends `*value`.
+ *
+ * Returns:  0; -EPIPE when the channel is closed, also while waiting; WHORL_ENOTASK.
+ * Suspends: while the buffer is full, or until a receiver is there when unbuffered.
+ * Cancel:   -ECANCELED; the value was not sent. Already taken: 0.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void *value);
+
+/**
+ * Receives into `*ret`.
+ *
+ * Returns:  0; -EPIPE when the channel is closed and empty; WHORL_ENOTASK.
+ * Suspends: while there is no value.
+ * Cancel:   -ECANCELED; no value was taken. Already handed over: 0.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret);
+
+/** Sends without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
+WHORL_API int whorl_chan_try_send(struct whorl_chan *chan, const void *value);
+
+/** Receives without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
+WHORL_API int whorl_chan_try_recv(struct whorl_chan *chan, void *ret);
+
+/** Closes; waiting receivers and senders get -EPIPE. Again: nothing happens. Never suspends. */
+WHORL_API void whorl_chan_close(struct whorl_chan *chan);
+
+/** Values buffered now. */
+WHORL_API size_t whorl_chan_len(const struct whorl_chan *chan);
+
+/** Names the channel for reports; `name` is static or outlives the channel. */
+WHORL_API void whorl_chan_set_name(struct whorl_chan *chan, const char *name);
+
+static inline void whorl_auto_chan(struct whorl_chan **chan)
+{
+    whorl_chan_destroy(*chan);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

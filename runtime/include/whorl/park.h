@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* For implementers of things that block: the only way a task waits.
+ *
+ * A waiter lives on the waiting task's stack. The task registers it wherever the event will come
+ * from, then parks; whoever brings the event wakes it with a result, exactly once.
+ *
+ *     struct whorl_waiter waiter = WHORL_WAITER_INIT;
+ *     list_append(&mutex->waiters, &waiter);              // so that unlock can find it
+ *     int64_t result = whorl_park(&waiter, withdraw, "mutex");
+ *
+ * Cancellation: when the task's scope is cancelled while it is parked (or was before it parked) the
+ * runtime calls `abort` once. It answers
+ *
+ *     WHORL_ABORT_DONE     withdrawn, nobody will wake it: park returns -ECANCELED
+ *     WHORL_ABORT_PENDING  asked to stop, the wake will still come: park goes on waiting for it
+ *
+ * The second answer is what an io_uring request needs: memory given to the kernel is let go only by
+ * the request's own completion, so a call returns only when its buffer is the caller's again.
+ */
+#ifndef WHORL_PARK_H
+#define WHORL_PARK_H
+
+#include <whorl/base.h>
+
+struct whorl_task;
+struct whorl_waiter;
+
+enum whorl_abort {
+    WHORL_ABORT_DONE,
+    WHORL_ABORT_PENDING,
+};
+
+/* Must not suspend. It may call whorl_wake() on other waiters, not on this one. */
+typedef enum whorl_abort (*whorl_abort_fn)(struct whorl_waiter *waiter);
+
+/* Fields are private except `next`, `prev` and `data`, which whoever holds the waiter may use. */
+struct whorl_waiter {
+    struct whorl_waiter *next, *prev; /* for the queue the waiter stands in; NULL when in none */
+    void *data;                       /* for the blocking thing, untouched by the runtime */
+    struct whorl_task *task;          /* who is parked; set by whorl_park() */
+    int64_t result;                   /* valid once woken */
+    bool woken;
+};
+
+/* clang-format off */
+#define WHORL_WAITER_INIT {0}
+/* clang-format on */
+
+/* An instant at which something is called. Fires at most once for each arming; arming and disarming
+ * cost a few nanoseconds whatever the number of timers. Zero-initialised is disarmed. */
+struct whorl_timer {
+    struct whorl_timer *next, *prev; /* NULL while disarmed */
+    int64_t deadline_ns;
+    void (*fire)(struct whorl_timer *timer); /* must not suspend; the timer is disarmed already */
+    uint32_t slot;                           /* private to the wheel */
+};
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Suspends the running task until `waiter` is woken. A waiter woken before it parks does not wait.
+ *
+ * @abort  withdraws the waiter, see above; NULL: the wait cannot be cut short
+ * @what   static text for reports, e.g. "mutex" or "recv"; what the task waits for
+ *
+ * Returns:  the result it was woken with.
+ * Suspends: until woken.
+ * Cancel:   -ECANCELED when `abort` answered WHORL_ABORT_DONE; a waiter woken first wins.
+ */
+WHORL_API WHORL_SUSPENDS int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn abort,
+                                            const char *what);
+
+/**
+ * Wakes a waiter: its task becomes ready and whorl_park() will return `result`. Once per waiter,
+ * from the run's own thread. Tasks run in the order in which they were woken. Never suspends.
+ */
+WHORL_API void whorl_wake(struct whorl_waiter *waiter, int64_t result);
+
+/** Arms (or moves) a timer of this run. A deadline in the past fires at the next turn of the loop. */
+WHORL_API void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
+                               void (*fire)(struct whorl_timer *timer));
+
+/** Disarms; nothing happens when it is not armed. */
+WHORL_API void whorl_timer_disarm(struct whorl_timer *timer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The test runner: each TEST is a claim, run in a process of its own with a timeout, and fails when
+ * it leaves a descriptor open.
+ *
+ *     TEST(chan_recv_returns_epipe_after_close) { ... }         // plain, no run
+ *     TEST_VIRTUAL(sleep_orders_by_deadline) { ... }            // root task on a virtual clock
+ *     TEST_IO(read_returns_what_was_written) { ... }            // root task with the I/O driver
+ *
+ * A file ends with TEST_MAIN(). The program prints TAP; arguments select tests by substring,
+ * `--list` names them.
+ */
+#ifndef TEST_H
+#define TEST_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <whorl/error.h>
+
+enum test_kind { TEST_PLAIN, TEST_ROOT_VIRTUAL, TEST_ROOT_IO };
+
+struct test_case {
+    const char *name;
+    enum test_kind kind;
+    int timeout_s;
+    void (*body)(void);
+    struct test_case *next;
+};
+
+void test_register(struct test_case *test);
+int test_main(int argc, char **argv);
+
+#define TEST_DEFINE(name_, kind_, timeout_)                                                        \
+    static void test_body_##name_(void);                                                           \
+    __attribute__((constructor)) static void test_add_##name_(void)                                \
+    {                                                                                              \
+        static struct test_case test = {#name_, kind_, timeout_, test_body_##name_, NULL};         \
+        test_register(&test);                                                                      \
+    }                                                                                              \
+    static void test_body_##name_(void)
+
+#define TEST(name)                    TEST_DEFINE(name, TEST_PLAIN, 20)
+#define TEST_VIRTUAL(name)            TEST_DEFINE(name, TEST_ROOT_VIRTUAL, 20)
+#define TEST_IO(name)                 TEST_DEFINE(name, TEST_ROOT_IO, 20)
+#define TEST_SLOW(name, kind, time_s) TEST_DEFINE(name, kind, time_s)
+
+#define TEST_MAIN()                                                                                \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        return test_main(argc, argv);                                                              \
+    }
+
+/* All of these end the test's process on failure, from any task, printing both sides. */
+void test_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4), noreturn));
+/* Ends the test as skipped; the reason is printed. */
+void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            test_fail(__FILE__, __LINE__, "%s", #condition);                                       \
+    } while (0)
+#define CHECK_EQ(actual, expected)                                                                 \
+    do {                                                                                           \
+        long long a_ = (long long)(actual), e_ = (long long)(expected);                            \
+        if (a_ != e_)                                                                              \
+            test_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld", #actual, a_,           \
+                      #expected, e_);                                                              \
+    } while (0)
+#define CHECK_STR(actual, expected)                                                                \
+    do {                                                                                           \
+        const char *a_ = (actual), *e_ = (expected);                                               \
+        if (!a_ || !e_ || strcmp(a_, e_) != 0)                                                     \
+            test_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #actual,                \
+                      a_ ? a_ : "(null)", e_ ? e_ : "(null)");                                     \
+    } while (0)
+/* Results of whorl calls, printed by name: CHECK_ERR(err, -ECANCELED), CHECK_OK(err). */
+#define CHECK_ERR(actual, expected)                                                                \
+    do {                                                                                           \
+        long long a_ = (long long)(actual), e_ = (long long)(expected);                            \
+        if (a_ != e_)                                                                              \
+            test_fail(__FILE__, __LINE__, "%s is %lld (%s), expected %s", #actual, a_,             \
+                      a_ < 0 ? whorl_error_name((int)a_) : "ok", #expected);                       \
+    } while (0)
+#define CHECK_OK(actual) CHECK_ERR(actual, 0)
+
+/* A log of events for asserting interleavings: test_log("a%d", i); CHECK_STR(test_logged(), "a1 b1");
+ * Entries are separated by one space. */
+void test_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const char *test_logged(void);
+void test_log_clear(void);
+
+/* Descriptors open in this process, for leak checks of one's own. */
+int test_open_fds(void);
+
+/* A fresh folder under $TMPDIR, removed with all it holds when the test's process ends. */
+const char *test_tmpdir(void);
+
+#endif
