@@ -245,6 +245,18 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response
  */
 WHORL_API void whorl_http_response_close(struct whorl_http_response *response);
 
+/**
+ * Reads a Retry-After header (RFC 9110 §10.2.3): seconds, or a date in any of the three forms of
+ * §5.6.7.
+ *
+ * @value       the header's value; NULL is no header
+ * @now_unix_s  the time of day, in seconds since 1970
+ *
+ * Returns: how long to wait in nanoseconds, 0 for a date that has passed; -1 when there is no such
+ *          header or it cannot be read.
+ */
+WHORL_API int64_t whorl_http_retry_after(const char *value, int64_t now_unix_s);
+
 static inline void whorl_auto_http_session(struct whorl_http_session **session)
 {
     whorl_http_session_destroy(*session);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Content-Encoding undone while it streams: gzip, x-gzip, deflate (zlib-wrapped or raw), identity,
+ * and stacks of up to three of them (RFC 9110 §8.4).
+ *
+ *     struct decode d = {0};
+ *     err = decode_init(&d, headers, decoded_max);    // 1: decodes, 0: nothing to decode
+ *     for each part of the body, and at the end of the body once more with no input:
+ *         do {
+ *             err = decode_run(&d, in, in_len, &in_used, out, sizeof out, &out_len);
+ *             in += in_used; in_len -= in_used;
+ *             ... use out_len bytes ...
+ *         } while (err == 0 && (in_len > 0 || out_len > 0));
+ *     err = decode_end(&d);    // was the stream whole?
+ *     decode_finish(&d);
+ */
+#ifndef IO_HTTP_DECODE_H
+#define IO_HTTP_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/http/header.h"
+
+enum { DECODE_LAYERS_MAX = 3 };
+
+struct decode_layer;
+
+/* Zero-initialised: nothing to decode; bytes pass unchanged. */
+struct decode {
+    struct decode_layer *layers[DECODE_LAYERS_MAX]; /* owned; [0] sees the bytes from the network */
+    int count;
+    int error;           /* sticky */
+    int64_t decoded;     /* bytes handed out */
+    int64_t decoded_max; /* 0: no limit */
+    const char *reason;  /* what is wrong; valid after an error */
+};
+
+/**
+ * Sets up what the Content-Encoding headers say.
+ *
+ * @decoded_max  more output is WHORL_EHTTP_BODY_TOO_LARGE; 0 or less: no limit
+ *
+ * Returns: 1 when there is something to decode, 0 when not; WHORL_EHTTP_ENCODING_UNKNOWN (also more
+ *          than three layers); -ENOMEM.
+ */
+int decode_init(struct decode *d, const struct header_list *headers, int64_t decoded_max);
+
+/**
+ * Decodes from `in` into `out`, as far as either lasts. With no input left and `*ret_out_len` 0 it
+ * needs more input.
+ *
+ * Returns: 0; WHORL_EHTTP_ENCODING (also bytes behind the end); WHORL_EHTTP_BODY_TOO_LARGE;
+ *          -ENOMEM. The counts are valid in any case, and errors repeat.
+ */
+int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_used, void *out,
+               size_t out_len, size_t *ret_out_len);
+
+/** Whether the stream ended where the body did: 0, or WHORL_EHTTP_ENCODING. No byte at all is a
+ *  valid empty body. Call it when decode_run() without input has given out everything. */
+int decode_end(struct decode *d);
+
+/** What is wrong, after an error; never NULL. */
+const char *decode_reason(const struct decode *d);
+
+/** Frees. Accepts a zeroed struct. */
+void decode_finish(struct decode *d);
+
+#endif

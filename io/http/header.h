@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Header lists: every field of a head in one block of bytes with an index beside it, so that a list
+ * costs two allocations whatever it holds and none when it is used again.
+ *
+ *     struct header_list list = {0};
+ *     int err = header_list_append(&list, "Accept", "text/html");
+ *     const char *value = header_list_get(&list, "accept");
+ *     header_list_clear(&list);  // keeps the memory
+ *     header_list_finish(&list); // frees it
+ *
+ * Strings handed out point into the block: they are terminated and live until the list is appended
+ * to, cleared or finished. Nothing here suspends.
+ */
+#ifndef IO_HTTP_HEADER_H
+#define IO_HTTP_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <whorl/http.h>
+
+/* Offsets into the list's bytes; each string is followed by a NUL. */
+struct header_field {
+    uint32_t name, name_len;
+    uint32_t value, value_len;
+};
+
+/* Zero-initialised is an empty list. */
+struct header_list {
+    char *bytes; /* owned */
+    size_t bytes_len, bytes_cap;
+    struct header_field *fields; /* owned */
+    size_t count, fields_cap;
+};
+
+/** Adds a field, copied as it is: checking is the caller's. Returns 0 or -ENOMEM. */
+WHORL_CHECKED int header_list_append(struct header_list *list, const char *name, const char *value);
+
+/** The value of the first field of that name (any case), or NULL. */
+const char *header_list_get(const struct header_list *list, const char *name);
+
+/**
+ * The value of the next field of that name at or after `*index`, which moves behind it; NULL when
+ * there is none. Start with 0.
+ */
+const char *header_list_next(const struct header_list *list, const char *name, size_t *index);
+
+/** Field number `index` in the order of arrival; false when there are fewer. */
+bool header_list_at(const struct header_list *list, size_t index, struct whorl_http_header *ret);
+
+/** Whether a comma list, over all fields of that name, holds `token` (any case). */
+bool header_list_has_token(const struct header_list *list, const char *name, const char *token);
+
+/** Empties the list and keeps its memory. */
+void header_list_clear(struct header_list *list);
+
+/** Moves everything into `to`, which gives up what it had; `from` is empty afterwards. */
+void header_list_move(struct header_list *to, struct header_list *from);
+
+/** Frees. Accepts a zeroed list. */
+void header_list_finish(struct header_list *list);
+
+/* Building a list from raw bytes, as a parser does: append the text in pieces of any size, then
+ * mark where its fields are, then terminate their strings, which overwrites the byte behind each. */
+WHORL_CHECKED int header_list_append_raw(struct header_list *list, const char *bytes, size_t len);
+WHORL_CHECKED int header_list_mark(struct header_list *list, size_t name, size_t name_len,
+                                   size_t value, size_t value_len);
+void header_list_terminate(struct header_list *list);
+
+/** A token of RFC 9110 §5.6.2, at least one byte long. */
+bool header_is_token(const char *text, size_t len);
+
+/** Whether `value` can be sent: no NUL, CR, LF or other control byte except TAB. */
+bool header_is_value(const char *value, size_t len);
+
+/** Compares names: ASCII, any case. */
+bool header_equal(const char *a, const char *b);
+
+/**
+ * Takes the next member of a comma list from `*cursor`: without the spaces around it; commas in
+ * quoted strings do not separate; empty members are skipped. False at the end.
+ */
+bool header_next_member(const char **cursor, const char **ret, size_t *ret_len);
+
+#endif

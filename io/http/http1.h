@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP/1 responses (RFC 9112): bytes in, one event at a time out. The tokeniser of heads is llhttp;
+ * what it lets through and should not is refused here before and behind it.
+ *
+ *     struct http1 p;
+ *     http1_init(&p, NULL, false);
+ *     for (;;) {
+ *         ev = http1_feed(&p, buf, len, &used, &span); // advance buf by used
+ *         if (ev == HTTP1_NEED_INPUT)  // all was used: read more; at the end of the stream:
+ *             ev = http1_eof(&p);      // HTTP1_END or an error
+ *         if (ev == HTTP1_HEAD) ...    // status and headers are there
+ *         if (ev == HTTP1_BODY) ...    // span is a part of buf
+ *         if (ev == HTTP1_END) break;  // what is left of buf does not belong to this message
+ *         if (ev < 0) ...              // WHORL_EHTTP_*; http1_error_text() says what and where
+ *     }
+ *
+ *     INFORMATIONAL* -> HEAD -> BODY* -> END        errors and END repeat until http1_reset()
+ *
+ * Outcomes do not depend on how the input is cut into pieces.
+ */
+#ifndef IO_HTTP_HTTP1_H
+#define IO_HTTP_HTTP1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/http/body.h"
+#include "io/http/header.h"
+
+/* 0 in a field means the default. */
+struct http1_limits {
+    size_t head_bytes_max;  /* status line and headers, of each head; trailers too; 64 KiB */
+    size_t headers_max;     /* of each head; trailers too; 128 */
+    int informational_max;  /* 1xx heads before the final one; 16 */
+    int64_t body_bytes_max; /* as sent, chunk framing not counted; no limit */
+};
+
+enum http1_event {
+    HTTP1_NEED_INPUT,    /* all bytes were used */
+    HTTP1_INFORMATIONAL, /* a 1xx head; its headers can be read until the next call */
+    HTTP1_HEAD,          /* the final head */
+    HTTP1_BODY,          /* a span of body, never empty */
+    HTTP1_END,           /* the message is complete; trailers are known */
+};
+
+struct http1_body_span {
+    const char *data; /* points into the input */
+    size_t len;
+};
+
+/* Private to http1.c; read it with the accessors below. */
+struct http1 {
+    struct http1_limits limits; /* with the defaults filled in */
+    struct header_list headers, trailers;
+    struct body body;
+    uint8_t state;         /* enum state, in http1.c */
+    bool is_head;          /* the answer to a HEAD request */
+    bool begun;            /* a byte has come */
+    bool has_length;       /* Content-Length was given */
+    bool has_coding;       /* Transfer-Encoding was given */
+    uint8_t version_minor; /* 0 or 1 */
+    uint16_t status;
+    uint32_t reason, reason_len;    /* in the bytes of `headers` */
+    size_t line_start, scanned_len; /* of the head or trailer section being gathered */
+    int informationals;
+    int64_t content_length; /* -1: none given */
+    int error;              /* sticky */
+    char error_text[160];
+};
+
+/** Prepares for one response in memory of the caller. `limits` may be NULL. `is_head`: the request
+ *  was HEAD, so no body follows. */
+void http1_init(struct http1 *p, const struct http1_limits *limits, bool is_head);
+
+/** Prepares for the next response and keeps the memory for headers. */
+void http1_reset(struct http1 *p, const struct http1_limits *limits, bool is_head);
+
+/** Frees. Accepts a zeroed struct. */
+void http1_finish(struct http1 *p);
+
+/**
+ * Takes bytes from the front of `buf` until there is something to tell. An empty buffer is allowed
+ * and yields what is known without more input (after HTTP1_HEAD of a bodiless response: HTTP1_END).
+ *
+ * @ret_used  how many bytes were taken; also set on errors: where it went wrong
+ * @ret_span  set with HTTP1_BODY
+ *
+ * Returns: an event; WHORL_EHTTP_*; -ENOMEM.
+ */
+int http1_feed(struct http1 *p, const char *buf, size_t len, size_t *ret_used,
+               struct http1_body_span *ret_span);
+
+/**
+ * To be called once the peer has closed and all input has been fed.
+ *
+ * Returns: HTTP1_END when the body ends with the connection (or the message had ended);
+ *          WHORL_EHTTP_NO_RESPONSE when no byte had come; else WHORL_EHTTP_TRUNCATED, or the error
+ *          that http1_feed() reported.
+ */
+int http1_eof(struct http1 *p);
+
+/* Valid from HTTP1_HEAD (and at HTTP1_INFORMATIONAL, for that head). */
+int http1_status(const struct http1 *p);
+const char *http1_reason(const struct http1 *p); /* possibly empty; foreign bytes */
+const struct header_list *http1_headers(const struct http1 *p);
+int64_t http1_content_length(const struct http1 *p); /* as announced, also for HEAD; or -1 */
+bool http1_is_chunked(const struct http1 *p);
+bool http1_is_close_delimited(const struct http1 *p);
+bool http1_has_body(const struct http1 *p); /* false: HTTP1_END comes next */
+
+/** Valid from HTTP1_END; never merged into the headers. */
+const struct header_list *http1_trailers(const struct http1 *p);
+
+/** Body bytes handed out so far, as sent. */
+int64_t http1_received(const struct http1 *p);
+
+/** Whether the connection may carry another request: the message has ended, its end was marked,
+ *  and neither version nor Connection header forbid it. False before HTTP1_END. */
+bool http1_keep_alive(const struct http1 *p);
+
+/** Whether any byte of a response has come (a request on a kept connection may be retried until
+ *  then). */
+bool http1_has_begun(const struct http1 *p);
+
+/** After an error: what is wrong and where. Printable ASCII, never NULL. */
+const char *http1_error_text(const struct http1 *p);
+
+#endif

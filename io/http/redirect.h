@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What follows from a 3xx response (RFC 9110 §15.4): whether to go on, where to, with which method,
+ * and which headers stay behind. Counting redirects is the caller's.
+ */
+#ifndef IO_HTTP_REDIRECT_H
+#define IO_HTTP_REDIRECT_H
+
+#include <stdbool.h>
+
+#include <whorl/url.h>
+
+#include "io/http/header.h"
+
+struct redirect {
+    struct whorl_url url; /* owned: whorl_url_finish(), or take it */
+    const char *method;   /* the caller's, or "GET" */
+    bool drop_body;       /* the next request has no body and none of the headers about it */
+    bool cross_origin;    /* credentials stay behind */
+    bool is_downgrade;    /* https to http */
+};
+
+/**
+ * Judges a response.
+ *
+ * @current  the URL that was asked
+ * @method   the method that was used; valid as long as `ret`
+ * @headers  the response's
+ * @error    may be NULL
+ *
+ * Returns: 1 to follow (`ret` is filled); 0 when the response is to be taken as it is (another
+ *          status, or no Location); WHORL_EHTTP_REDIRECT_LOCATION (not a URL, or several that
+ *          differ); WHORL_EHTTP_NOT_REDIRECTABLE (another scheme); -ENOMEM.
+ */
+int redirect_follow(struct redirect *ret, const struct whorl_url *current, const char *method,
+                    int status, const struct header_list *headers, struct whorl_error *error);
+
+/** Headers of the caller that must not go to another origin: Authorization, Cookie, Host, ... */
+bool redirect_is_credential(const char *name);
+
+/** Headers that describe a body: Content-Type, Content-Length, Expect, ... */
+bool redirect_is_about_body(const char *name);
+
+#endif

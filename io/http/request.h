@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The head of a request as bytes: what the client sends of itself, what the caller adds or replaces,
+ * and the refusal of what would break the framing.
+ */
+#ifndef IO_HTTP_REQUEST_H
+#define IO_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <whorl/http.h>
+#include <whorl/url.h>
+
+enum {
+    REQUEST_NO_BODY = -1, /* no body at all */
+    REQUEST_CHUNKED = -2, /* a body of unknown length */
+};
+
+struct request_head {
+    const char *method; /* NULL: GET */
+    const struct whorl_url *url;
+    const struct whorl_http_header *headers; /* the caller's: each replaces the client's own of the
+                                                same name; an empty value removes that one */
+    size_t headers_count;
+    const char *user_agent; /* NULL or "": none */
+    int64_t body_len;       /* 0 or more, or one of the above */
+    bool decode;            /* send Accept-Encoding */
+    bool drop_credentials;  /* leave out the caller's credentials: another origin */
+    bool drop_body_headers; /* leave out the caller's headers about a body: the method changed */
+};
+
+/**
+ * Checks and writes the head, with the empty line that ends it.
+ *
+ * @buf    may be NULL when `cap` is 0
+ * @error  may be NULL; step is "request"
+ *
+ * Returns: the head's length; when that is more than `cap`, nothing useful was written and the call
+ *          is to be made again with more room. WHORL_EHTTP_METHOD; WHORL_EHTTP_REQUEST_HEADER.
+ */
+ssize_t request_head_write(const struct request_head *head, char *buf, size_t cap,
+                           struct whorl_error *error);
+
+/** Whether a method is safe to send again when the connection dies (RFC 9110 §9.2.2). */
+bool request_is_idempotent(const char *method);
+
+#endif
