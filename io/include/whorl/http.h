@@ -219,6 +219,12 @@ struct whorl_http_save_options {
     int dir_fd;         /* with `use_dir_fd`: the folder that `path` is relative to */
     bool use_dir_fd;
     void (*progress)(void *ctx, int64_t received); /* called after each part; must not suspend */
+
+    /* Without `overwrite`: asked for another path when the whole file is to get its name and that is
+     * taken; `attempt` counts from 1. The path must lie in the same folder and stay valid until the
+     * next call or the save's end; NULL gives up with -EEXIST. Must not suspend. So a name is never
+     * looked at before it is taken, and a body is never fetched twice for want of one. */
+    const char *(*next_path)(void *ctx, unsigned attempt);
     void *ctx;
 };
 
