@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The test runner: forks for each test, kills what takes too long, counts descriptors, prints TAP. */
-#define _GNU_SOURCE
 #include "test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,13 +19,35 @@
 #include <whorl/io.h>
 #include <whorl/run.h>
 
-enum { EXIT_SKIP = 77 };
+enum {
+    EXIT_SKIP = 77,
+    ENDS_MAX = 32,
+    OUTPUT_MAX = 256 * 1024, /* of what a failing test printed, this much of the end is shown */
+    SEEDS_DEFAULT = 20,
+};
+
+struct test_end {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* What came of a test, as its parent sees it. */
+struct outcome {
+    int status; /* from waitpid() */
+    bool timed_out;
+    char *output; /* both streams, terminated */
+    size_t output_len, output_cap;
+};
 
 static struct test_case *tests, **tests_end = &tests;
 static char log_text[8192];
 static size_t log_len;
-static char tmpdir[256];
-static pid_t tmpdir_owner;
+static char tmpdir[256]; /* the running test's; made by the first test_tmpdir() */
+static bool tmpdir_made;
+static struct test_end ends[ENDS_MAX];
+static int ends_count;
+static uint64_t seed;
+static bool *finished; /* shared with the child: the test came to its end */
 
 void test_register(struct test_case *test)
 {
@@ -37,11 +62,11 @@ void test_fail(const char *file, int line, const char *format, ...)
     flockfile(stdout);
     printf("# %s:%d: ", file, line);
     vprintf(format, args);
-    printf("\n");
+    printf(seed ? " (seed %llu)\n" : "\n", (unsigned long long)seed);
     funlockfile(stdout);
     va_end(args);
     fflush(stdout);
-    exit(1);
+    _exit(1); /* not exit(): what a failed test leaks is of no interest */
 }
 
 void test_skip(const char *format, ...)
@@ -53,7 +78,21 @@ void test_skip(const char *format, ...)
     printf("\n");
     va_end(args);
     fflush(stdout);
-    exit(EXIT_SKIP);
+    _exit(EXIT_SKIP);
+}
+
+void test_at_end(void (*fn)(void *arg), void *arg)
+{
+    if (ends_count == ENDS_MAX)
+        test_fail(__FILE__, __LINE__, "more than %d calls of test_at_end()", ENDS_MAX);
+    ends[ends_count++] = (struct test_end){fn, arg};
+}
+
+void test_not_at_end(void *arg)
+{
+    for (int i = 0; i < ends_count; i++)
+        if (ends[i].arg == arg)
+            ends[i].fn = NULL;
 }
 
 void test_log(const char *format, ...)
@@ -100,29 +139,85 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-static void remove_tmpdir(void)
+static int unlock_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    if (tmpdir[0] && getpid() == tmpdir_owner)
-        nftw(tmpdir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)st, (void)ftw;
+    if (type == FTW_D || type == FTW_DNR)
+        chmod(path, 0700);
+    return 0;
+}
+
+/* Removes a folder with all it holds, also what a test made unreadable. */
+static void remove_folder(const char *path)
+{
+    if (access(path, F_OK) != 0)
+        return;
+    nftw(path, unlock_one, 16, FTW_PHYS);
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Chooses the folder of the n-th test; the test makes it if it asks, its parent removes it. */
+static void name_tmpdir(int n)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(tmpdir, sizeof tmpdir, "%s/whorl-test-%d-%d", base && *base ? base : "/tmp",
+             (int)getpid(), n);
+    remove_folder(tmpdir);
 }
 
 const char *test_tmpdir(void)
 {
-    if (!tmpdir[0]) {
-        const char *base = getenv("TMPDIR");
-        snprintf(tmpdir, sizeof tmpdir, "%s/whorl-test-XXXXXX", base && *base ? base : "/tmp");
-        if (!mkdtemp(tmpdir))
-            test_fail(__FILE__, __LINE__, "mkdtemp %s: %m", tmpdir);
-        tmpdir_owner = getpid();
-        atexit(remove_tmpdir);
-    }
+    if (!tmpdir_made && mkdir(tmpdir, 0700) != 0)
+        test_fail(__FILE__, __LINE__, "mkdir %s: %s", tmpdir, strerror(errno));
+    tmpdir_made = true;
     return tmpdir;
+}
+
+int test_timeout_scale(void)
+{
+    const char *text = getenv("TEST_TIMEOUT_SCALE");
+    int scale = text && atoi(text) > 0 ? atoi(text) : 1;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    scale *= 3;
+#endif
+    return scale;
+}
+
+uint64_t test_seed(void)
+{
+    return seed;
 }
 
 static int run_as_root(void *arg)
 {
     ((struct test_case *)arg)->body();
     return 0;
+}
+
+static int run_virtual(struct test_case *test)
+{
+    struct whorl_virtual_options options = {.seed = seed};
+    return whorl_run_virtual(&options, run_as_root, test);
+}
+
+/* Once in FIFO order and then in orders drawn from $TEST_SEEDS seeds; or with $TEST_SEED alone. */
+static int run_seeds(struct test_case *test)
+{
+    const char *one = getenv("TEST_SEED"), *many = getenv("TEST_SEEDS");
+    uint64_t last = many ? strtoull(many, NULL, 10) : SEEDS_DEFAULT;
+    int err = 0;
+
+    if (one) {
+        seed = strtoull(one, NULL, 10);
+        return run_virtual(test);
+    }
+    for (seed = 0; err == 0 && seed <= last; seed++) {
+        test_log_clear();
+        err = run_virtual(test);
+    }
+    if (err == 0)
+        seed = 0;
+    return err;
 }
 
 /* In the child: runs the test and exits 0, 1 or EXIT_SKIP. */
@@ -135,7 +230,10 @@ static void run_here(struct test_case *test)
         test->body();
         break;
     case TEST_ROOT_VIRTUAL:
-        err = whorl_run_virtual(NULL, run_as_root, test);
+        err = run_virtual(test);
+        break;
+    case TEST_ROOT_SEEDS:
+        err = run_seeds(test);
         break;
     case TEST_ROOT_IO:
         err = whorl_io_run(run_as_root, test);
@@ -143,47 +241,192 @@ static void run_here(struct test_case *test)
     }
     if (err)
         test_fail(test->name, 0, "the run returned %d (%s)", err, whorl_strerror(err));
+    while (ends_count > 0) {
+        struct test_end *end = &ends[--ends_count];
+        if (end->fn)
+            end->fn(end->arg);
+    }
     int left = test_open_fds();
     if (left != fds)
         test_fail(test->name, 0, "%d descriptors open before, %d after", fds, left);
+    *finished = true;
     exit(0);
 }
 
-/* Waits for the child until the deadline, then kills it. Returns its wait status. */
-static int reap(pid_t child, int timeout_s)
+/* In the child: a process group of its own, its output into the pipe, and dead with its parent. */
+static void settle_child(int output, const sigset_t *unblock)
 {
-    sigset_t set;
-    int status;
-    struct timespec limit = {.tv_sec = timeout_s};
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigprocmask(SIG_UNBLOCK, unblock, NULL);
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+    if (null > STDERR_FILENO)
+        close(null);
+    close(output);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+}
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
+/* Takes what there is in the pipe, without waiting. */
+static void collect(struct outcome *out, int fd)
+{
     for (;;) {
-        if (waitpid(child, &status, WNOHANG) == child)
-            return status;
-        if (sigtimedwait(&set, NULL, &limit) < 0 && errno == EAGAIN) {
-            printf("# took more than %d s\n", timeout_s);
-            kill(-child, SIGKILL);
-            waitpid(child, &status, 0);
-            return status;
+        if (out->output_cap - out->output_len < 4096) {
+            if (out->output_cap > OUTPUT_MAX) { /* forget the older half */
+                size_t half = out->output_len / 2;
+                memmove(out->output, out->output + half, out->output_len - half);
+                out->output_len -= half;
+            } else {
+                out->output_cap = out->output_cap * 2 + 8192;
+                out->output = realloc(out->output, out->output_cap);
+            }
         }
+        ssize_t n = read(fd, out->output + out->output_len, out->output_cap - out->output_len - 1);
+        if (n <= 0)
+            return;
+        out->output_len += (size_t)n;
     }
 }
 
+static int64_t clock_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Waits for the child until its time is up, then kills it and all it started. */
+static void reap(struct outcome *out, pid_t child, int fd, int timeout_s)
+{
+    int64_t end = clock_ms() + (int64_t)timeout_s * 1000;
+    sigset_t none;
+
+    sigemptyset(&none); /* SIGCHLD is blocked but here, so none is missed */
+    for (;;) {
+        collect(out, fd);
+        if (waitpid(child, &out->status, WNOHANG) == child)
+            break;
+        int64_t left = end - clock_ms();
+        if (left <= 0) {
+            out->timed_out = true;
+            kill(-child, SIGKILL);
+            waitpid(child, &out->status, 0);
+            break;
+        }
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        struct timespec limit = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+        ppoll(&poll_fd, 1, &limit, &none);
+        if (poll_fd.revents & POLLHUP && !(poll_fd.revents & POLLIN)) {
+            limit = (struct timespec){.tv_nsec = 1000000}; /* closed its output but goes on */
+            ppoll(NULL, 0, &limit, &none);
+        }
+    }
+    kill(-child, SIGKILL); /* whatever the test started and left behind */
+    collect(out, fd);
+    out->output[out->output_len] = '\0';
+}
+
+static void on_child(int signal)
+{
+    (void)signal;
+}
+
+static void run_test(struct outcome *out, struct test_case *test)
+{
+    int fds[2];
+    sigset_t set;
+
+    *out = (struct outcome){0};
+    *finished = false;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    signal(SIGCHLD, on_child);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    fflush(stdout);
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        printf("Bail out! pipe: %s\n", strerror(errno));
+        exit(1);
+    }
+    pid_t child = fork();
+    if (child < 0) {
+        printf("Bail out! fork: %s\n", strerror(errno));
+        exit(1);
+    }
+    if (child == 0) {
+        close(fds[0]);
+        signal(SIGCHLD, SIG_DFL);
+        settle_child(fds[1], &set);
+        run_here(test);
+    }
+    setpgid(child, child); /* also here, so that it is done before the first kill() */
+    close(fds[1]);
+    fcntl(fds[0], F_SETFL, O_NONBLOCK);
+    reap(out, child, fds[0], test->timeout_s * test_timeout_scale());
+    close(fds[0]);
+}
+
+/* Prints the test's own words as comments, so that they do not pass for results. */
+static void print_output(char *text)
+{
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        printf(line[0] == '#' ? "%s\n" : "#   %s\n", line);
+}
+
+static const char *skip_reason(char *output)
+{
+    char *found = strstr(output, "# SKIP: ");
+    if (!found)
+        return "exit status 77";
+    found += strlen("# SKIP: ");
+    found[strcspn(found, "\n")] = '\0';
+    return found;
+}
+
+/* Prints the outcome; returns whether the test counts as passed. */
+static bool report(struct outcome *out, int n, const struct test_case *test)
+{
+    int status = out->status;
+    bool verbose = getenv("TEST_VERBOSE") != NULL;
+
+    if (!out->timed_out && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+        printf("ok %d - %s # SKIP %s\n", n, test->name, skip_reason(out->output));
+        return true;
+    }
+    if (!out->timed_out && WIFEXITED(status) && WEXITSTATUS(status) == 0 && *finished) {
+        if (verbose)
+            print_output(out->output);
+        printf("ok %d - %s\n", n, test->name);
+        return true;
+    }
+    print_output(out->output);
+    if (out->timed_out)
+        printf("# took more than %d s\n", test->timeout_s * test_timeout_scale());
+    else if (WIFSIGNALED(status))
+        printf("# ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        printf("# exit status %d%s\n", WEXITSTATUS(status),
+               *finished ? "" : " before the end of the test");
+    printf("not ok %d - %s\n", n, test->name);
+    return false;
+}
+
+/* By substring of the name; with --only by the whole name. */
 static bool selected(const struct test_case *test, int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
-        if (strstr(test->name, argv[i]))
+    if (argc < 2)
+        return true;
+    bool only = strcmp(argv[1], "--only") == 0;
+    for (int i = only ? 2 : 1; i < argc; i++)
+        if (only ? strcmp(test->name, argv[i]) == 0 : strstr(test->name, argv[i]) != NULL)
             return true;
-    return argc < 2;
+    return false;
 }
 
 int test_main(int argc, char **argv)
 {
     int n = 0, failed = 0, total = 0;
-    const char *scale_text = getenv("TEST_TIMEOUT_SCALE");
-    int scale = scale_text && atoi(scale_text) > 0 ? atoi(scale_text) : 1;
-    sigset_t set;
 
     if (argc == 2 && strcmp(argv[1], "--list") == 0) {
         for (struct test_case *t = tests; t; t = t->next)
@@ -192,39 +435,27 @@ int test_main(int argc, char **argv)
     }
     for (struct test_case *t = tests; t; t = t->next)
         total += selected(t, argc, argv);
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    if (total == 0) {
+        fprintf(stderr, "%s: no such test; --list names them\n", argv[0]);
+        return 2;
+    }
+    finished =
+        mmap(NULL, sizeof *finished, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (finished == MAP_FAILED) {
+        printf("Bail out! mmap: %s\n", strerror(errno));
+        return 1;
+    }
     printf("1..%d\n", total);
     for (struct test_case *t = tests; t; t = t->next) {
+        struct outcome outcome;
         if (!selected(t, argc, argv))
             continue;
+        name_tmpdir(++n);
+        run_test(&outcome, t);
+        remove_folder(tmpdir);
+        failed += !report(&outcome, n, t);
         fflush(stdout);
-        pid_t child = fork();
-        if (child < 0) {
-            printf("Bail out! fork: %m\n");
-            return 1;
-        }
-        if (child == 0) {
-            setpgid(0, 0);
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            sigprocmask(SIG_UNBLOCK, &set, NULL);
-            run_here(t);
-        }
-        int status = reap(child, t->timeout_s * scale);
-        kill(-child, SIGKILL); /* whatever the test started and left behind */
-        n++;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
-            printf("ok %d - %s # SKIP\n", n, t->name);
-        } else if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-            printf("ok %d - %s\n", n, t->name);
-        } else {
-            if (WIFSIGNALED(status))
-                printf("# ended by signal %d (%s)\n", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
-            printf("not ok %d - %s\n", n, t->name);
-            failed++;
-        }
+        free(outcome.output);
     }
     return failed ? 1 : 0;
 }

@@ -5,9 +5,15 @@
  *     TEST(chan_recv_returns_epipe_after_close) { ... }         // plain, no run
  *     TEST_VIRTUAL(sleep_orders_by_deadline) { ... }            // root task on a virtual clock
  *     TEST_IO(read_returns_what_was_written) { ... }            // root task with the I/O driver
+ *     TEST_SEEDS(mutex_excludes_in_any_order) { ... }           // virtual, again for each seed
  *
- * A file ends with TEST_MAIN(). The program prints TAP; arguments select tests by substring,
- * `--list` names them.
+ * A file ends with TEST_MAIN(). The program prints TAP; arguments select tests by substring, after
+ * `--only` by whole name; `--list` names them. What a test prints is shown when it fails.
+ *
+ *     TEST_VERBOSE=1         shows it always
+ *     TEST_SEEDS=N           how many seeds a TEST_SEEDS test runs with (20)
+ *     TEST_SEED=N            runs it with this seed only, as a failure named it
+ *     TEST_TIMEOUT_SCALE=N   multiplies the time limits (which sanitizers triple)
  */
 #ifndef TEST_H
 #define TEST_H
@@ -20,7 +26,7 @@
 
 #include <whorl/error.h>
 
-enum test_kind { TEST_PLAIN, TEST_ROOT_VIRTUAL, TEST_ROOT_IO };
+enum test_kind { TEST_PLAIN, TEST_ROOT_VIRTUAL, TEST_ROOT_SEEDS, TEST_ROOT_IO };
 
 struct test_case {
     const char *name;
@@ -33,58 +39,59 @@ struct test_case {
 void test_register(struct test_case *test);
 int test_main(int argc, char **argv);
 
-#define TEST_DEFINE(name_, kind_, timeout_)                                                        \
-    static void test_body_##name_(void);                                                           \
-    __attribute__((constructor)) static void test_add_##name_(void)                                \
-    {                                                                                              \
-        static struct test_case test = {#name_, kind_, timeout_, test_body_##name_, NULL};         \
-        test_register(&test);                                                                      \
-    }                                                                                              \
+#define TEST_DEFINE(name_, kind_, timeout_)                                                \
+    static void test_body_##name_(void);                                                   \
+    __attribute__((constructor)) static void test_add_##name_(void)                        \
+    {                                                                                      \
+        static struct test_case test = {#name_, kind_, timeout_, test_body_##name_, NULL}; \
+        test_register(&test);                                                              \
+    }                                                                                      \
     static void test_body_##name_(void)
 
 #define TEST(name)                    TEST_DEFINE(name, TEST_PLAIN, 20)
 #define TEST_VIRTUAL(name)            TEST_DEFINE(name, TEST_ROOT_VIRTUAL, 20)
+#define TEST_SEEDS(name)              TEST_DEFINE(name, TEST_ROOT_SEEDS, 20)
 #define TEST_IO(name)                 TEST_DEFINE(name, TEST_ROOT_IO, 20)
 #define TEST_SLOW(name, kind, time_s) TEST_DEFINE(name, kind, time_s)
 
-#define TEST_MAIN()                                                                                \
-    int main(int argc, char **argv)                                                                \
-    {                                                                                              \
-        return test_main(argc, argv);                                                              \
+#define TEST_MAIN()                   \
+    int main(int argc, char **argv)   \
+    {                                 \
+        return test_main(argc, argv); \
     }
 
 /* All of these end the test's process on failure, from any task, printing both sides. */
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
-/* Ends the test as skipped; the reason is printed. */
+/* Ends the test as skipped; the reason is printed in its result. */
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            test_fail(__FILE__, __LINE__, "%s", #condition);                                       \
+#define CHECK(condition)                                     \
+    do {                                                     \
+        if (!(condition))                                    \
+            test_fail(__FILE__, __LINE__, "%s", #condition); \
     } while (0)
-#define CHECK_EQ(actual, expected)                                                                 \
-    do {                                                                                           \
-        long long a_ = (long long)(actual), e_ = (long long)(expected);                            \
-        if (a_ != e_)                                                                              \
-            test_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld", #actual, a_,           \
-                      #expected, e_);                                                              \
+#define CHECK_EQ(actual, expected)                                                       \
+    do {                                                                                 \
+        long long a_ = (long long)(actual), e_ = (long long)(expected);                  \
+        if (a_ != e_)                                                                    \
+            test_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld", #actual, a_, \
+                      #expected, e_);                                                    \
     } while (0)
-#define CHECK_STR(actual, expected)                                                                \
-    do {                                                                                           \
-        const char *a_ = (actual), *e_ = (expected);                                               \
-        if (!a_ || !e_ || strcmp(a_, e_) != 0)                                                     \
-            test_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #actual,                \
-                      a_ ? a_ : "(null)", e_ ? e_ : "(null)");                                     \
+#define CHECK_STR(actual, expected)                                                 \
+    do {                                                                            \
+        const char *a_ = (actual), *e_ = (expected);                                \
+        if (!a_ || !e_ || strcmp(a_, e_) != 0)                                      \
+            test_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #actual, \
+                      a_ ? a_ : "(null)", e_ ? e_ : "(null)");                      \
     } while (0)
 /* Results of whorl calls, printed by name: CHECK_ERR(err, -ECANCELED), CHECK_OK(err). */
-#define CHECK_ERR(actual, expected)                                                                \
-    do {                                                                                           \
-        long long a_ = (long long)(actual), e_ = (long long)(expected);                            \
-        if (a_ != e_)                                                                              \
-            test_fail(__FILE__, __LINE__, "%s is %lld (%s), expected %s", #actual, a_,             \
-                      a_ < 0 ? whorl_error_name((int)a_) : "ok", #expected);                       \
+#define CHECK_ERR(actual, expected)                                                    \
+    do {                                                                               \
+        long long a_ = (long long)(actual), e_ = (long long)(expected);                \
+        if (a_ != e_)                                                                  \
+            test_fail(__FILE__, __LINE__, "%s is %lld (%s), expected %s", #actual, a_, \
+                      a_ < 0 ? whorl_error_name((int)a_) : "ok", #expected);           \
     } while (0)
 #define CHECK_OK(actual) CHECK_ERR(actual, 0)
 
@@ -97,7 +104,22 @@ void test_log_clear(void);
 /* Descriptors open in this process, for leak checks of one's own. */
 int test_open_fds(void);
 
-/* A fresh folder under $TMPDIR, removed with all it holds when the test's process ends. */
+/* A fresh folder under $TMPDIR, removed with all it holds when the test's process has ended, however
+ * it ended. */
 const char *test_tmpdir(void);
+
+/* Calls `fn(arg)` after the test's body and run have ended well, last in first out, before the
+ * descriptors are counted. After a failure nothing is called: the processes a test has started are
+ * killed with it. Fixtures stop themselves this way. */
+void test_at_end(void (*fn)(void *arg), void *arg);
+
+/* Takes back what was registered with `arg`. */
+void test_not_at_end(void *arg);
+
+/* What a time limit of one's own is to be multiplied with. */
+int test_timeout_scale(void);
+
+/* The seed this round of a TEST_SEEDS test runs with; 0 is FIFO order. */
+uint64_t test_seed(void);
 
 #endif
