@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks of our own invariants: always on, and a broken one ends the process.
- *
- * What a caller's data can cause is an error code instead, see the style notes in CONTRIBUTING.md.
- */
+/* Checks of our own invariants: always on, they say what broke and abort. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
 
-__attribute__((noreturn, cold, unused)) static void check_failed(const char *condition,
-                                                                 const char *file, int line)
-{
-    fprintf(stderr, "whorl: %s:%d: check failed: %s\n", file, line, condition);
-    abort();
-}
+/* Prints the failed condition to standard error and aborts. */
+__attribute__((noreturn, cold)) void check_failed(const char *file, int line, const char *what);
 
-/* Prints the condition and aborts when it does not hold. */
 #define whorl_check(condition)                                                                     \
-    (__builtin_expect(!!(condition), 1) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+    (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, #condition) : (void)0)
+
+/* For mistakes of the caller that leave nothing to go on with: `text` says what to do instead. */
+#define whorl_check_text(condition, text)                                                          \
+    (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, text) : (void)0)
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

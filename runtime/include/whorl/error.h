@@ -12,6 +12,8 @@
 #ifndef WHORL_ERROR_H
 #define WHORL_ERROR_H
 
+#include <errno.h>
+
 #include <whorl/base.h>
 
 /* One line a code: name, number, text. The bands: -5000 runtime, -5100 names, -5200 TLS,

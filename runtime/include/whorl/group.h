@@ -35,12 +35,12 @@ struct whorl_group {
     size_t stack_size; /* for tasks of this group; 0: the run's default */
 
     struct whorl_scope scope;    /* what the tasks stand in; valid once `opened` */
-    struct whorl_task *tasks;    /* alive, youngest first */
+    struct whorl_task *tasks;    /* alive, a ring in the order of their start */
     struct whorl_waiter *waiter; /* the owner, while it waits */
     size_t alive, below;         /* tasks alive; wake the owner when fewer than `below` */
     size_t failed;               /* tasks that returned a negative code */
     int err;                     /* the first failure, or 0 */
-    bool opened;
+    bool opened, wake_on_failure;
 };
 
 /* Zero-initialised is valid. */
@@ -98,7 +98,9 @@ WHORL_API int whorl_spawn_with(struct whorl_group *group, whorl_task_fn fn, void
  * Returns:  0; the first failure of a task; WHORL_ENOTASK.
  * Suspends: until the last task has ended.
  * Cancel:   the tasks are cancelled too, being inside the caller's scope; waits for them to end all
- *           the same, then returns the first failure or -ECANCELED.
+ *           the same, then returns the first failure, or 0 when all had finished. Only when the
+ *           cancelled scope was entered after the group was opened are the tasks left alone, and
+ *           it returns -ECANCELED at once: a wait with a deadline.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
 

@@ -33,11 +33,13 @@ enum whorl_abort {
 /* Must not suspend. It may call whorl_wake() on other waiters, not on this one. */
 typedef enum whorl_abort (*whorl_abort_fn)(struct whorl_waiter *waiter);
 
-/* Fields are private except `next`, `prev` and `data`, which whoever holds the waiter may use. */
+/* The first four fields are for whoever holds the waiter and untouched by the runtime; the rest is
+ * private. */
 struct whorl_waiter {
-    struct whorl_waiter *next, *prev; /* for the queue the waiter stands in; NULL when in none */
-    void *data;                       /* for the blocking thing, untouched by the runtime */
-    struct whorl_task *task;          /* who is parked; set by whorl_park() */
+    struct whorl_waiter *next, *prev; /* neighbours in the queue it stands in */
+    void *queue;                      /* that queue; NULL when in none */
+    void *data;
+    struct whorl_task *task;          /* who is parked; NULL before whorl_park() */
     int64_t result;                   /* valid once woken */
     bool woken;
 };

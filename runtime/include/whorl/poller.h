@@ -22,7 +22,8 @@ struct whorl_poller_ops {
 
     /* Hands over what is queued, then waits for a completion, a kick or `deadline_ns`, whichever is
      * first, and calls whorl_wake() for each completion. A deadline of 0 means: do not wait.
-     * Returns 0, also on a timeout or a signal; a negative code ends the run with that code. */
+     * Returns 0, also on a timeout or a signal. A negative code is fatal: the kernel may still hold
+     * memory of tasks, so the runtime says what failed and aborts. */
     int (*wait)(struct whorl_poller *poller, int64_t deadline_ns);
 
     /* Whether a wait() with deadline 0 has anything to do: work queued for the kernel, or something
@@ -36,6 +37,9 @@ struct whorl_poller_ops {
     /* Requests in flight, that is, wakes that will come from outside. Zero, with no task ready and
      * no timer armed, means that every task waits on another. */
     size_t (*pending)(struct whorl_poller *poller);
+
+    /* Its clock only moves when it waits, so nothing but tasks' own deadlines may be waited for. */
+    bool virtual_time;
 };
 
 #ifdef __cplusplus

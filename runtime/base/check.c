@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens when an invariant is broken. */
+#include "runtime/base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void check_failed(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "whorl: %s:%d: check failed: %s\n", file, line, what);
+    abort();
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Channels. A value goes by the shortest way: from a waiting sender's memory or the ring buffer to a
+ * waiting receiver's memory. Either receivers wait, and the buffer is empty; or senders wait, and it
+ * is full; never both. */
+#include <whorl/chan.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/sched.h"
+#include "runtime/wait_queue.h"
+
+struct whorl_chan {
+    size_t value_size, capacity;
+    size_t head, len; /* of the ring, in values */
+    bool closed;
+    struct whorl_wait_queue receivers, senders; /* waiter->data: where the value goes or is */
+    const char *name;
+    unsigned char values[];
+};
+
+struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(value_size, capacity, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(struct whorl_chan), &bytes))
+        return NULL;
+    struct whorl_chan *chan = malloc(bytes);
+    if (chan)
+        *chan = (struct whorl_chan){.value_size = value_size, .capacity = capacity};
+    return chan;
+}
+
+void whorl_chan_destroy(struct whorl_chan *chan)
+{
+    free(chan);
+}
+
+/* Most values are pointers or numbers, and a call to memcpy costs as much as the rest of a send. */
+static inline void copy(void *to, const void *from, size_t size)
+{
+    if (size == 8)
+        memcpy(to, from, 8);
+    else if (size == 4)
+        memcpy(to, from, 4);
+    else if (size > 0)
+        memcpy(to, from, size);
+}
+
+static inline unsigned char *place(struct whorl_chan *chan, size_t offset)
+{
+    size_t index = chan->head + offset;
+    if (index >= chan->capacity)
+        index -= chan->capacity;
+    return chan->values + index * chan->value_size;
+}
+
+/* 0, -EPIPE, or -EAGAIN when it would have to wait. */
+static inline int send_now(struct whorl_chan *chan, const void *value)
+{
+    if (chan->closed)
+        return -EPIPE;
+    if (chan->receivers.first) {
+        struct whorl_waiter *receiver = wait_queue_pop(&chan->receivers);
+        copy(receiver->data, value, chan->value_size);
+        whorl_wake(receiver, 0);
+        return 0;
+    }
+    if (chan->len < chan->capacity) {
+        copy(place(chan, chan->len), value, chan->value_size);
+        chan->len++;
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+static inline int recv_now(struct whorl_chan *chan, void *ret)
+{
+    if (chan->len > 0) {
+        copy(ret, place(chan, 0), chan->value_size);
+        if (++chan->head == chan->capacity)
+            chan->head = 0;
+        chan->len--;
+        if (chan->senders.first) {
+            struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
+            copy(place(chan, chan->len), sender->data, chan->value_size);
+            chan->len++;
+            whorl_wake(sender, 0);
+        }
+        return 0;
+    }
+    if (chan->senders.first) {
+        struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
+        copy(ret, sender->data, chan->value_size);
+        whorl_wake(sender, 0);
+        return 0;
+    }
+    return chan->closed ? -EPIPE : -EAGAIN;
+}
+
+static int wait_in(struct whorl_wait_queue *queue, void *data, const char *what)
+{
+    struct whorl_waiter waiter = {.data = data};
+
+    wait_queue_append(queue, &waiter);
+    return (int)whorl_park(&waiter, wait_queue_withdraw, what);
+}
+
+int whorl_chan_send(struct whorl_chan *chan, const void *value)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err)
+        return err;
+    err = send_now(chan, value);
+    if (err == -EAGAIN)
+        err = wait_in(&chan->senders, (void *)(uintptr_t)value, "send on channel");
+    return err;
+}
+
+int whorl_chan_recv(struct whorl_chan *chan, void *ret)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err)
+        return err;
+    err = recv_now(chan, ret);
+    if (err == -EAGAIN)
+        err = wait_in(&chan->receivers, ret, "receive on channel");
+    return err;
+}
+
+int whorl_chan_try_send(struct whorl_chan *chan, const void *value)
+{
+    return send_now(chan, value);
+}
+
+int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
+{
+    return recv_now(chan, ret);
+}
+
+void whorl_chan_close(struct whorl_chan *chan)
+{
+    chan->closed = true;
+    while (whorl_wait_queue_wake_one(&chan->receivers, -EPIPE))
+        ;
+    while (whorl_wait_queue_wake_one(&chan->senders, -EPIPE))
+        ;
+}
+
+size_t whorl_chan_len(const struct whorl_chan *chan)
+{
+    return chan->len;
+}
+
+void whorl_chan_set_name(struct whorl_chan *chan, const char *name)
+{
+    chan->name = name;
+}

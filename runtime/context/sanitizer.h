@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Tells sanitizers and Valgrind about stacks and switches; compiles to nothing without them. */
+#ifndef CONTEXT_SANITIZER_H
+#define CONTEXT_SANITIZER_H
+
+#include <stddef.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CONTEXT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CONTEXT_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define CONTEXT_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CONTEXT_TSAN 1
+#endif
+#endif
+#if defined(CONTEXT_ASAN) || defined(CONTEXT_TSAN)
+#define CONTEXT_SANITIZED 1
+#endif
+
+#ifdef CONTEXT_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef CONTEXT_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define CONTEXT_VALGRIND 1
+#endif
+#endif
+
+/* What they keep for each context; one byte that nobody reads without them. */
+struct context_shadow {
+#ifdef CONTEXT_SANITIZED
+    const void *low; /* the stack's bounds */
+    size_t size;
+    void *fake_stack; /* ASan's, while switched away */
+    void *fiber;      /* TSan's; made with the context, ended with its stack */
+#else
+    char unused;
+#endif
+};
+
+static inline void shadow_make(struct context_shadow *s, void *low, void *high)
+{
+#ifdef CONTEXT_SANITIZED
+    s->low = low;
+    s->size = (size_t)((char *)high - (char *)low);
+    s->fake_stack = NULL;
+    s->fiber = NULL;
+#ifdef CONTEXT_ASAN
+    __asan_unpoison_memory_region(low, s->size);
+#endif
+#ifdef CONTEXT_TSAN
+    s->fiber = __tsan_create_fiber(0);
+#endif
+#else
+    (void)s, (void)low, (void)high;
+#endif
+}
+
+/* For the context of a thread's own stack, which nobody made. */
+static inline void shadow_adopt(struct context_shadow *s, void *low, size_t size)
+{
+#ifdef CONTEXT_SANITIZED
+    s->low = low;
+    s->size = size;
+    s->fake_stack = NULL;
+    s->fiber = NULL;
+#ifdef CONTEXT_TSAN
+    s->fiber = __tsan_get_current_fiber();
+#endif
+#else
+    (void)s, (void)low, (void)size;
+#endif
+}
+
+static inline void shadow_destroy(struct context_shadow *s)
+{
+#ifdef CONTEXT_TSAN
+    if (s->fiber)
+        __tsan_destroy_fiber(s->fiber);
+#endif
+#ifdef CONTEXT_SANITIZED
+    s->fiber = NULL;
+#else
+    (void)s;
+#endif
+}
+
+/* Just before the switch; `dying` when nothing of `from`'s frames is needed any more. */
+static inline void shadow_before(struct context_shadow *from, struct context_shadow *to, int dying)
+{
+#ifdef CONTEXT_ASAN
+    __sanitizer_start_switch_fiber(dying ? NULL : &from->fake_stack, to->low, to->size);
+    if (dying)
+        from->fake_stack = NULL;
+#endif
+#ifdef CONTEXT_TSAN
+    __tsan_switch_to_fiber(to->fiber, 0);
+#endif
+    (void)from, (void)to, (void)dying;
+}
+
+/* Just after the switch, on the stack switched to; also first thing in an entry function. */
+static inline void shadow_after(struct context_shadow *self)
+{
+#ifdef CONTEXT_ASAN
+    __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
+#endif
+    (void)self;
+}
+
+#endif

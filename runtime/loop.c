@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of a run, on the thread's own stack: runs ready tasks, looks at the kernel, fires timers,
+ * and notices when every task waits on another. */
+#include <stdio.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+
+/* Forces its way through shields: the second measure against a deadlock. */
+static void abort_shielded(struct whorl_task *task, void *ctx)
+{
+    for (struct whorl_scope *scope = task->scope; scope; scope = scope->parent)
+        scope->cancelled = true;
+    task_abort(ctx, task);
+}
+
+/* Nothing can wake anybody any more. Cancelling makes the tasks end and release what they hold. */
+static void break_deadlock(struct sched *s)
+{
+    if (!s->deadlocked) {
+        s->deadlocked = true;
+        if (!s->options.quiet)
+            dump_tasks(s, "every task waits on another");
+        whorl_scope_cancel(&s->root_scope);
+        whorl_scope_cancel(&s->daemons.scope);
+    } else {
+        stack_for_each_task(&s->stacks, abort_shielded, s);
+    }
+    if (sched_ready_count(s) == 0) {
+        dump_tasks(s, "these tasks cannot be woken or cancelled");
+        check_failed(__FILE__, __LINE__, "deadlock");
+    }
+}
+
+static void poll(struct sched *s, int64_t deadline_ns)
+{
+    s->polls++;
+    int err = s->poller->ops->wait(s->poller, deadline_ns);
+    if (err < 0) {
+        fprintf(stderr, "whorl: %s: %s\n", s->poller->ops->name, whorl_strerror(err));
+        check_failed(__FILE__, __LINE__, "the poller failed");
+    }
+}
+
+static void fire_timers(struct sched *s)
+{
+    if (s->wheel.armed > 0)
+        timer_wheel_advance(&s->wheel, s->poller->ops->now(s->poller));
+}
+
+/* Looks at the kernel: in passing while tasks are ready, else until something happens. */
+static void turn(struct sched *s)
+{
+    const struct whorl_poller_ops *ops = s->poller->ops;
+
+    if (sched_ready_count(s) > 0) {
+        if (!ops->has_work || ops->has_work(s->poller))
+            poll(s, 0);
+        fire_timers(s);
+        return;
+    }
+    int64_t deadline = timer_wheel_next(&s->wheel);
+    if (deadline == WHORL_FOREVER && ops->pending(s->poller) == 0) {
+        break_deadlock(s);
+        return;
+    }
+    if (s->stacks.trim_at_ns != WHORL_FOREVER && !ops->virtual_time) {
+        int64_t now = ops->now(s->poller);
+        if (now >= s->stacks.trim_at_ns)
+            stack_pool_trim(&s->stacks, now, WHORL_SECOND);
+        if (s->stacks.trim_at_ns < deadline)
+            deadline = s->stacks.trim_at_ns;
+    }
+    poll(s, deadline);
+    fire_timers(s);
+}
+
+int loop_run(struct sched *s)
+{
+    for (;;) {
+        sched_run_ready(s);
+        if (!s->root) {
+            if (s->alive == 0)
+                return s->deadlocked ? -EDEADLK : s->root_result;
+            if (!s->daemons_cancelled) {
+                s->daemons_cancelled = true;
+                whorl_scope_cancel(&s->daemons.scope);
+            }
+        }
+        turn(s);
+    }
+}

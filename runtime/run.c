@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs: a scheduler set up, its loop run, everything released. */
+#include <whorl/run.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/poller_idle.h"
+#include "runtime/poller_virtual.h"
+#include "runtime/sched.h"
+
+#ifdef CONTEXT_SANITIZED
+#define STACK_SCALE 4 /* instrumented frames are that much larger */
+#else
+#define STACK_SCALE 1
+#endif
+#define STACK_SIZE      (65536 * STACK_SCALE)
+#define ROOT_STACK_SIZE (262144 * STACK_SCALE)
+
+static void adopt_thread(struct context *c)
+{
+    void *low = NULL;
+    size_t size = 0;
+#ifdef CONTEXT_SANITIZED
+    pthread_attr_t attr;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        pthread_attr_getstack(&attr, &low, &size);
+        pthread_attr_destroy(&attr);
+    }
+#endif
+    shadow_adopt(&c->shadow, low, size);
+    context_save_fp(c);
+}
+
+static struct sched *sched_create(struct whorl_poller *poller,
+                                  const struct whorl_run_options *options)
+{
+    struct sched *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->poller = poller;
+    if (options)
+        s->options = *options;
+    if (!s->options.stack_size)
+        s->options.stack_size = STACK_SIZE;
+    if (!s->options.root_stack_size)
+        s->options.root_stack_size = ROOT_STACK_SIZE;
+    s->budget_full = SCHED_BUDGET;
+    if (sched_reserve(s) < 0) {
+        free(s);
+        return NULL;
+    }
+    timer_wheel_init(&s->wheel, poller->ops->now(poller));
+    stack_pool_init(&s->stacks);
+    adopt_thread(&s->loop_context);
+    s->root_scope.deadline_ns = WHORL_FOREVER;
+    scope_open(&s->root_scope, NULL, NULL);
+    s->daemons.policy = WHORL_GROUP_COLLECT;
+    group_open(&s->daemons, NULL);
+    return s;
+}
+
+static void sched_destroy(struct sched *s)
+{
+    stack_pool_finish(&s->stacks);
+    free(s->ready);
+    free(s);
+}
+
+static int run(struct whorl_poller *poller, const struct whorl_run_options *options, uint64_t seed,
+               whorl_task_fn fn, void *arg)
+{
+    struct overflow_guard overflow;
+
+    if (sched_self())
+        return WHORL_EBUSYRUN;
+    struct sched *s = sched_create(poller, options);
+    if (!s)
+        return -ENOMEM;
+    if (seed) {
+        s->random = seed;
+        s->budget_full = 1; /* every switch goes through the loop, which draws */
+    }
+    s->root = task_create(s, s->options.root_stack_size, fn, arg, 0);
+    if (!s->root) {
+        sched_destroy(s);
+        return -ENOMEM;
+    }
+    s->root->scope = &s->root_scope;
+    s->root_scope.owner = s->root;
+    s->root->group = NULL;
+    s->root->site = "root";
+    overflow_guard_enter(&overflow);
+    sched_of_thread = s;
+    sched_ready(s, s->root);
+    int result = loop_run(s);
+    sched_of_thread = NULL;
+    overflow_guard_leave(&overflow);
+    sched_destroy(s);
+    return result;
+}
+
+int whorl_run_on(struct whorl_poller *poller, const struct whorl_run_options *options,
+                 whorl_task_fn fn, void *arg)
+{
+    return run(poller, options, 0, fn, arg);
+}
+
+int whorl_run(whorl_task_fn fn, void *arg)
+{
+    struct poller_idle poller;
+
+    int err = poller_idle_init(&poller);
+    if (err)
+        return err;
+    err = run(&poller.poller, NULL, 0, fn, arg);
+    poller_idle_finish(&poller);
+    return err;
+}
+
+int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn fn, void *arg)
+{
+    struct poller_virtual poller;
+
+    poller_virtual_init(&poller, options ? options->start_ns : 0);
+    return run(&poller.poller, options ? &options->run : NULL, options ? options->seed : 0, fn,
+               arg);
+}
+
+int whorl_run_stats(struct whorl_run_stats *ret)
+{
+    struct sched *s = sched_self();
+
+    if (!s)
+        return WHORL_ENOTASK;
+    int since_loop = s->budget_full - (s->budget > 0 ? s->budget : 0);
+    *ret = (struct whorl_run_stats){
+        .switches = s->switches + (uint64_t)since_loop,
+        .spawned = s->spawned,
+        .polls = s->polls,
+        .tasks_alive = s->alive,
+        .tasks_ready = sched_ready_count(s),
+        .timers_armed = s->wheel.armed,
+        .stacks_mapped = s->stacks.mapped,
+        .stacks_free = s->stacks.free,
+    };
+    return 0;
+}
+
+void whorl_run_trim(void)
+{
+    struct sched *s = sched_self();
+
+    if (s)
+        stack_pool_trim(&s->stacks, whorl_now(), 0);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Switching: the ready ring, the direct switch from task to task, and yield. */
+#include "runtime/sched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+
+_Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-exec")));
+
+/* With many ready tasks the next record and frame are not in the cache: fetch the record of the one
+ * after next, and the frame of the next, whose record was fetched a switch ago. */
+#define PREFETCH_FROM 4
+
+int sched_reserve(struct sched *s)
+{
+    uint32_t size = s->ready_mask + 1;
+
+    if (s->alive + 2 < size && s->ready)
+        return 0;
+    uint32_t grown = s->ready ? size * 2 : 64;
+    struct whorl_task **ready = malloc(grown * sizeof(struct whorl_task *));
+    if (!ready)
+        return -ENOMEM;
+    uint32_t n = 0;
+    while (s->ready_head != s->ready_tail)
+        ready[n++] = s->ready[s->ready_head++ & s->ready_mask];
+    free(s->ready);
+    s->ready = ready;
+    s->ready_mask = grown - 1;
+    s->ready_head = 0;
+    s->ready_tail = n;
+    return 0;
+}
+
+/* The next context to run, with `current` and its state set. */
+static inline __attribute__((always_inline)) struct context *next_context(struct sched *s)
+{
+    uint32_t head = s->ready_head, count = s->ready_tail - head;
+
+    if (__builtin_expect(count == 0 || --s->budget <= 0, 0)) {
+        s->current = NULL;
+        return &s->loop_context;
+    }
+    struct whorl_task *task = s->ready[head & s->ready_mask];
+    s->ready_head = head + 1;
+    if (count > PREFETCH_FROM) {
+        __builtin_prefetch(s->ready[(head + 3) & s->ready_mask]);
+        __builtin_prefetch((char *)s->ready[(head + 3) & s->ready_mask] + 64);
+#ifdef WHORL_CONTEXT_ASM
+        char *sp = s->ready[(head + 1) & s->ready_mask]->context.sp;
+        __builtin_prefetch(sp);
+        __builtin_prefetch(sp + 64);
+        __builtin_prefetch(sp + 128);
+#endif
+    }
+    task->state = TASK_RUNNING;
+    s->current = task;
+    return &task->context;
+}
+
+CONTEXT_SWITCHES void sched_switch(struct sched *s, struct whorl_task *self)
+{
+    context_switch(&self->context, next_context(s), 0);
+}
+
+CONTEXT_SWITCHES void sched_switch_dying(struct sched *s, struct whorl_task *self)
+{
+    context_switch(&self->context, next_context(s), 1);
+}
+
+CONTEXT_SWITCHES static void enter_task(struct sched *s, struct whorl_task *task)
+{
+    context_switch(&s->loop_context, &task->context, 0);
+}
+
+void sched_run_ready(struct sched *s)
+{
+    if (s->ready_head == s->ready_tail)
+        return;
+    if (s->random) {
+        /* Xorshift64 (Marsaglia, 2003): any of the ready tasks may be next, the same for a seed. */
+        s->random ^= s->random << 13;
+        s->random ^= s->random >> 7;
+        s->random ^= s->random << 17;
+        uint32_t pick = (uint32_t)(s->random % sched_ready_count(s));
+        struct whorl_task **first = &s->ready[s->ready_head & s->ready_mask];
+        struct whorl_task **other = &s->ready[(s->ready_head + pick) & s->ready_mask];
+        struct whorl_task *task = *other;
+        *other = *first;
+        *first = task;
+    }
+    struct whorl_task *task = s->ready[s->ready_head++ & s->ready_mask];
+    s->budget = s->budget_full;
+    task->state = TASK_RUNNING;
+    s->current = task;
+    enter_task(s, task);
+    s->switches += (uint64_t)(s->budget_full - (s->budget > 0 ? s->budget : 0)) + 1;
+}
+
+CONTEXT_SWITCHES int whorl_yield(void)
+{
+    struct sched *s = sched_of_thread;
+    struct whorl_task *self;
+
+    if (__builtin_expect(!s || !(self = s->current), 0))
+        return WHORL_ENOTASK;
+    if (__builtin_expect(self->scope->cancelled, 0))
+        return -ECANCELED;
+    /* Alone: no switch, but the loop has its turn all the same when the budget is used up. */
+    if (s->ready_head == s->ready_tail && s->budget > 1) {
+        s->budget--;
+        return 0;
+    }
+    sched_ready(s, self);
+    context_switch(&self->context, next_context(s), 0);
+    return __builtin_expect(self->scope->cancelled, 0) ? -ECANCELED : 0;
+}
+
+int64_t whorl_now(void)
+{
+    struct sched *s = sched_self();
+    return s ? s->poller->ops->now(s->poller) : clock_monotonic_ns();
+}
+
+int64_t whorl_after(int64_t delay_ns)
+{
+    int64_t now = whorl_now(), deadline;
+
+    if (delay_ns <= 0)
+        return now;
+    return __builtin_add_overflow(now, delay_ns, &deadline) ? WHORL_FOREVER : deadline;
+}
+
+struct whorl_poller *whorl_poller_current(void)
+{
+    struct sched *s = sched_self();
+    return s ? s->poller : NULL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler of one run: who is ready, who runs, and the switch between them.
+ *
+ * A parking task switches straight to the task that has been ready longest. The loop (loop.c) runs on
+ * the thread's own stack; it is switched to when nobody is ready, and after SCHED_BUDGET switches so
+ * that tasks which stay ready do not keep it from looking at the kernel.
+ */
+#ifndef RUNTIME_SCHED_H
+#define RUNTIME_SCHED_H
+
+#include <errno.h>
+
+#include <whorl/error.h>
+#include <whorl/poller.h>
+
+#include "runtime/stack.h"
+#include "runtime/task.h"
+#include "runtime/timer.h"
+
+/* Looking costs some 10 ns when there is nothing, so 64 switches make it 0.2 ns each. */
+#define SCHED_BUDGET 64
+
+struct sched {
+    struct whorl_task *current; /* NULL while the loop runs */
+    struct whorl_task **ready;  /* ring of `ready_mask` + 1 places, never full: see sched_reserve() */
+    uint32_t ready_mask, ready_head, ready_tail;
+    int budget; /* switches until the loop has its turn */
+    int budget_full;
+
+    struct context loop_context;
+    struct whorl_poller *poller;
+    struct timer_wheel wheel;
+    struct stack_pool stacks;
+    struct whorl_run_options options;
+
+    struct whorl_scope root_scope;   /* what the root task stands in */
+    struct whorl_group daemons;      /* whorl_root_group() */
+    struct whorl_task *root;         /* NULL once it has ended */
+    int root_result;
+    bool deadlocked, daemons_cancelled;
+
+    uint64_t random; /* state of the generator that orders ready tasks; 0: FIFO */
+    uint64_t next_id, spawned, switches, polls;
+    size_t alive;
+};
+
+/* The run on this thread. A task never leaves its thread, so the address may be cached. */
+extern _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-exec")));
+
+static inline struct sched *sched_self(void)
+{
+    return sched_of_thread;
+}
+
+static inline size_t sched_ready_count(const struct sched *s)
+{
+    return s->ready_tail - s->ready_head;
+}
+
+/* Makes room in the ready ring for one task more than are alive. 0 or -ENOMEM. */
+int sched_reserve(struct sched *s);
+
+/* Puts a task at the end of the ready ring. */
+static inline void sched_ready(struct sched *s, struct whorl_task *task)
+{
+    task->state = TASK_READY;
+    s->ready[s->ready_tail++ & s->ready_mask] = task;
+}
+
+/* The running task gives way to the next ready one or the loop; returns when it is switched to
+ * again. Whoever calls it has put the task where somebody will find it. */
+void sched_switch(struct sched *s, struct whorl_task *self);
+
+/* sched_switch() for a task that has ended: its frames are not needed again. */
+void sched_switch_dying(struct sched *s, struct whorl_task *self);
+
+/* From the loop: runs ready tasks until there are none or the budget is used up. */
+void sched_run_ready(struct sched *s);
+
+/* Whether the running task stands in a cancelled scope. */
+static inline bool sched_is_cancelled(const struct whorl_task *task)
+{
+    return task->scope->cancelled;
+}
+
+/* What every suspending call does first: 0 with `*ret_self` set, -ECANCELED, or WHORL_ENOTASK. */
+static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
+{
+    struct sched *s = sched_self();
+    if (__builtin_expect(!s || !s->current, 0))
+        return WHORL_ENOTASK;
+    *ret = s;
+    *ret_self = s->current;
+    return __builtin_expect(s->current->scope->cancelled, 0) ? -ECANCELED : 0;
+}
+
+/* Tasks (task.c). A task that runs fn(arg), or fn on a copy of it, in `scope`; not ready yet. */
+struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn fn, void *arg,
+                               size_t copy_size);
+
+/* Cancellation (park.c): calls the abort of a parked task. */
+void task_abort(struct sched *s, struct whorl_task *task);
+
+/* Scopes (scope.c). */
+void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner);
+void scope_close(struct whorl_scope *scope);
+
+/* Groups (group.c): a task of the group has ended with `result`. */
+void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_task *task,
+                      int result);
+void group_open(struct whorl_group *group, struct whorl_scope *parent);
+
+/* The loop (loop.c): until the root task and all daemons have ended. Returns the run's result. */
+int loop_run(struct sched *s);
+
+/* Reports (dump.c): writes every task, its name and what it waits for to standard error. */
+void dump_tasks(struct sched *s, const char *title);
+
+/* Stack overflow (overflow.c): a signal stack for this thread, and the handler once per process. */
+struct overflow_guard {
+    void *stack;
+    size_t size;
+};
+void overflow_guard_enter(struct overflow_guard *guard);
+void overflow_guard_leave(struct overflow_guard *guard);
+
+#endif

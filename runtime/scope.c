@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Scopes: the tree along which cancellation spreads.
+ *
+ * Every scope knows whether calls in it are cancelled, so that a suspending call reads one flag.
+ * Keeping the flags right is the work of scope_open(), which inherits, and cancel(), which walks down.
+ */
+#include <whorl/scope.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+
+void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner)
+{
+    scope->parent = parent;
+    scope->children = NULL;
+    scope->owner = owner;
+    scope->requested = scope->timed_out = false;
+    scope->cancelled = parent && !scope->shielded && parent->cancelled;
+    scope->next = NULL;
+    scope->link = NULL;
+    if (parent) {
+        scope->next = parent->children;
+        if (scope->next)
+            scope->next->link = &scope->next;
+        scope->link = &parent->children;
+        parent->children = scope;
+    }
+}
+
+void scope_close(struct whorl_scope *scope)
+{
+    whorl_timer_disarm(&scope->timer);
+    if (scope->link) {
+        *scope->link = scope->next;
+        if (scope->next)
+            scope->next->link = scope->link;
+    }
+    scope->link = NULL;
+    scope->parent = NULL;
+}
+
+/* Ends the waits of tasks that stand in this scope itself; those further in have scopes of theirs. */
+static void abort_waits(struct sched *s, struct whorl_scope *scope)
+{
+    if (!scope->is_group) {
+        struct whorl_task *owner = scope->owner;
+        if (owner && owner->scope == scope)
+            task_abort(s, owner);
+        return;
+    }
+    struct whorl_group *group = container_of(scope, struct whorl_group, scope);
+    struct whorl_task *task = group->tasks;
+    for (size_t n = group->alive; n > 0; n--, task = task->next)
+        if (task->scope == scope)
+            task_abort(s, task);
+}
+
+/* Marks a scope and all it contains, shields excepted, in the order parents, then children; without
+ * recursion, for scopes may nest as deep as memory allows. */
+static void cancel(struct sched *s, struct whorl_scope *top)
+{
+    struct whorl_scope *scope = top;
+
+    if (top->cancelled)
+        return;
+    top->cancelled = true;
+    abort_waits(s, top);
+    for (struct whorl_scope *child = scope->children;;) {
+        while (child && (child->shielded || child->cancelled))
+            child = child->next;
+        if (child) {
+            child->cancelled = true;
+            abort_waits(s, child);
+            scope = child;
+            child = scope->children;
+        } else {
+            if (scope == top)
+                return;
+            child = scope->next;
+            scope = scope->parent;
+        }
+    }
+}
+
+static void time_out(struct whorl_timer *timer)
+{
+    struct whorl_scope *scope = container_of(timer, struct whorl_scope, timer);
+
+    if (!scope->requested)
+        scope->requested = scope->timed_out = true;
+    cancel(sched_self(), scope);
+}
+
+/* Arms the timer, or cancels at once when the instant has passed. */
+static void set_deadline(struct sched *s, struct whorl_scope *scope, int64_t deadline_ns)
+{
+    scope->deadline_ns = deadline_ns;
+    whorl_timer_arm(&scope->timer, deadline_ns, time_out);
+    /* The wheel's position is a recent "now" for free; only what is close to it needs a clock. */
+    int64_t recent = (int64_t)(s->wheel.position << TIMER_TICK_BITS);
+    if (deadline_ns < recent + WHORL_MILLISECOND && deadline_ns <= whorl_now()) {
+        whorl_timer_disarm(&scope->timer);
+        time_out(&scope->timer);
+    }
+}
+
+static void enter(struct whorl_scope *scope, int64_t deadline_ns, bool shielded)
+{
+    struct sched *s = sched_self();
+    struct whorl_task *self = s ? s->current : NULL;
+
+    whorl_check_text(self, "whorl_scope_enter() called outside a task");
+    scope->timer = (struct whorl_timer){0};
+    scope->shielded = shielded;
+    scope->is_group = false;
+    scope->deadline_ns = WHORL_FOREVER;
+    scope_open(scope, self->scope, self);
+    self->scope = scope;
+    if (deadline_ns != WHORL_FOREVER)
+        set_deadline(s, scope, deadline_ns);
+}
+
+void whorl_scope_enter(struct whorl_scope *scope, int64_t deadline_ns)
+{
+    enter(scope, deadline_ns, false);
+}
+
+void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadline_ns)
+{
+    enter(scope, deadline_ns, true);
+}
+
+/* A group that was opened inside and outlives the scope belongs to the one around it from now on. */
+static void hand_up_children(struct whorl_scope *scope)
+{
+    for (struct whorl_scope *child; (child = scope->children);) {
+        whorl_check_text(child->is_group, "scopes must be left in reverse order");
+        scope->children = child->next;
+        if (child->next)
+            child->next->link = &scope->children;
+        child->parent = scope->parent;
+        child->next = scope->parent->children;
+        if (child->next)
+            child->next->link = &child->next;
+        child->link = &scope->parent->children;
+        scope->parent->children = child;
+        child->cancelled = child->cancelled || scope->parent->cancelled;
+    }
+}
+
+int whorl_scope_leave(struct whorl_scope *scope, int err)
+{
+    struct whorl_task *self = whorl_task_self();
+
+    whorl_check_text(self && self->scope == scope, "scopes must be left in reverse order");
+    bool outer = scope->parent->cancelled && !scope->shielded;
+    self->scope = scope->parent;
+    hand_up_children(scope);
+    scope_close(scope);
+    return err == -ECANCELED && scope->timed_out && !outer ? -ETIMEDOUT : err;
+}
+
+void whorl_scope_cancel(struct whorl_scope *scope)
+{
+    scope->requested = true;
+    cancel(sched_self(), scope);
+}
+
+bool whorl_scope_is_cancelled(const struct whorl_scope *scope)
+{
+    return scope->cancelled;
+}
+
+void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
+{
+    set_deadline(sched_self(), scope, deadline_ns);
+}
+
+int64_t whorl_deadline(void)
+{
+    struct whorl_task *self = whorl_task_self();
+    int64_t earliest = WHORL_FOREVER;
+
+    for (struct whorl_scope *scope = self ? self->scope : NULL; scope; scope = scope->parent) {
+        if (scope->deadline_ns < earliest)
+            earliest = scope->deadline_ns;
+        if (scope->shielded)
+            break;
+    }
+    return earliest;
+}

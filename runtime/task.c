@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a task: made, run, ended, its stack handed to the next. */
+#include <alloca.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <whorl/error.h>
+#include <whorl/run.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+
+/* Brings the spawner's copy of the argument, which lies further down, into a frame above the task's
+ * own: from then on it is as safe as any local variable. */
+static __attribute__((noinline)) int run_with_copy(struct whorl_task *task)
+{
+    size_t size = task->copy_size;
+    void *arg = alloca((size + 15) & ~(size_t)15);
+    memcpy(arg, task->copy, size);
+    return task->fn(arg);
+}
+
+static void end(struct sched *s, struct whorl_task *task, int result)
+{
+    task->state = TASK_FREE;
+    s->alive--;
+    if (task->group) {
+        group_task_ended(s, task->group, task, result);
+    } else {
+        s->root = NULL;
+        s->root_result = result;
+    }
+    whorl_check_text(!task->waiter, "a task ended while it was parked");
+    stack_release(&s->stacks, task);
+}
+
+/* First and only code of every stack: runs one task after the other. Frames of one task are gone
+ * when the next begins, so this loop is all that stays of a stack in the pool. */
+static void entry(void)
+{
+    struct sched *s = sched_self();
+    struct whorl_task *self = s->current;
+
+    shadow_after(&self->context.shadow);
+    for (;;) {
+        int result = self->copy_size ? run_with_copy(self) : self->fn(self->arg);
+        end(s, self, result);
+        sched_switch_dying(s, self);
+    }
+}
+
+struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn fn, void *arg,
+                               size_t copy_size)
+{
+    struct whorl_task *task = stack_acquire(&s->stacks, stack_size, entry);
+
+    if (!task)
+        return NULL;
+    task->fn = fn;
+    task->arg = arg;
+    task->copy_size = (uint32_t)copy_size;
+    if (copy_size) {
+        /* Below every byte that run_with_copy() and memcpy() can have in use while they copy. */
+        uintptr_t at = (uintptr_t)task - CONTEXT_COPY_GAP - 2 * copy_size;
+        task->copy = (void *)(at & ~(uintptr_t)15);
+        memcpy(task->copy, arg, copy_size);
+    }
+    context_save_fp(&task->context); /* inherited, as by a thread */
+    task->id = ++s->next_id;
+    task->name[0] = '\0';
+    task->waiter = NULL;
+    s->alive++;
+    s->spawned++;
+    return task;
+}
+
+struct whorl_task *whorl_task_self(void)
+{
+    struct sched *s = sched_self();
+    return s ? s->current : NULL;
+}
+
+uint64_t whorl_task_id(const struct whorl_task *task)
+{
+    return task ? task->id : 0;
+}
+
+const char *whorl_task_name(const struct whorl_task *task)
+{
+    if (!task)
+        return "";
+    return task->name[0] ? task->name : task->site;
+}
+
+void whorl_task_set_name(const char *name)
+{
+    struct whorl_task *self = whorl_task_self();
+    if (self)
+        snprintf(self->name, sizeof self->name, "%s", name ? name : "");
+}
+
+int whorl_cancelled(void)
+{
+    struct whorl_task *self = whorl_task_self();
+    return self && sched_is_cancelled(self) ? -ECANCELED : 0;
+}
+
+size_t whorl_stack_left(void)
+{
+    struct whorl_task *self = whorl_task_self();
+    return self ? (size_t)((char *)__builtin_frame_address(0) - (char *)self->stack_low) : 0;
+}

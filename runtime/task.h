@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The record of a task. It sits at the top of the task's own stack, so that a parked task costs one
+ * page, and it stays with the stack: the next task to use the stack gets the same record.
+ *
+ *     high  +--------------------+
+ *           | colour, 0..1 KiB   |  stacks start at different cache sets, see stack.c
+ *           | struct whorl_task  |
+ *           | frames of entry()  |  suspended between two tasks
+ *           | frames of fn()     |
+ *           | ...                |
+ *     low   +--------------------+
+ *           | guard              |
+ *           +--------------------+
+ */
+#ifndef RUNTIME_TASK_H
+#define RUNTIME_TASK_H
+
+#include <whorl/group.h>
+#include <whorl/park.h>
+#include <whorl/task.h>
+
+#include "runtime/context/context.h"
+
+#define TASK_MAGIC    0x77686f726c746173 /* "whorltas": for debuggers' scripts */
+#define TASK_NAME_MAX 32
+
+enum task_state {
+    TASK_FREE, /* the stack is in the pool */
+    TASK_READY,
+    TASK_RUNNING,
+    TASK_PARKED,
+};
+
+struct whorl_task {
+    struct context context;      /* valid while not running */
+    struct whorl_scope *scope;   /* innermost */
+    struct whorl_waiter *waiter; /* valid while PARKED */
+    whorl_abort_fn abort;        /* while PARKED: not yet called, or NULL */
+    const char *what;            /* while PARKED: what it waits for */
+    enum task_state state;
+    uint32_t copy_size; /* of the argument waiting below the entry frame; 0: none */
+    void *copy;
+
+    whorl_task_fn fn;
+    void *arg;
+    struct whorl_group *group;      /* NULL for the root task */
+    struct whorl_task *next, *prev; /* ring of the group's tasks; `next` also links free stacks */
+    struct stack_slab *slab;
+    void *stack_low; /* lowest usable byte */
+    uint64_t id;
+    uint64_t magic;
+    const char *site;         /* where it was spawned; static */
+    char name[TASK_NAME_MAX]; /* "" when it has none of its own */
+};
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* A hierarchical wheel (Varghese and Lauck, 1987). Level 0 has a slot for each tick of the current 64,
+ * level 1 for each 64 ticks of the current 4096, and so on: a timer stands on the level of the highest
+ * group of bits in which its tick differs from the wheel's position. So all timers of a level come
+ * before those of the next, and a slot is moved down a level when the position reaches it.
+ *
+ * A million timers in a heap would cost twenty cache misses for each; here arming touches the slot
+ * and one neighbour, and each level passed on the way costs one visit.
+ */
+#include "runtime/timer.h"
+
+#include <string.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+
+#define SLOT_DUE UINT32_MAX
+
+void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ns)
+{
+    memset(wheel, 0, sizeof *wheel);
+    wheel->position = (uint64_t)(now_ns < 0 ? 0 : now_ns) >> TIMER_TICK_BITS;
+}
+
+static void ring_append(struct timer_slot *slot, struct whorl_timer *timer)
+{
+    struct whorl_timer *first = slot->first;
+
+    if (!first) {
+        slot->first = timer->next = timer->prev = timer;
+        slot->min_ns = timer->deadline_ns;
+        return;
+    }
+    timer->next = first;
+    timer->prev = first->prev;
+    first->prev->next = timer;
+    first->prev = timer;
+    if (timer->deadline_ns < slot->min_ns)
+        slot->min_ns = timer->deadline_ns;
+}
+
+static void ring_remove(struct timer_slot *slot, struct whorl_timer *timer)
+{
+    if (timer->next == timer) {
+        slot->first = NULL;
+    } else {
+        timer->prev->next = timer->next;
+        timer->next->prev = timer->prev;
+        if (slot->first == timer)
+            slot->first = timer->next;
+    }
+    timer->next = timer->prev = NULL;
+}
+
+static void place(struct timer_wheel *wheel, struct whorl_timer *timer)
+{
+    uint64_t tick = timer->deadline_ns < 0 ? 0 : (uint64_t)timer->deadline_ns >> TIMER_TICK_BITS;
+    if (tick < wheel->position)
+        tick = wheel->position;
+    uint64_t differs = tick ^ wheel->position;
+    unsigned level = differs ? (63 - (unsigned)__builtin_clzll(differs)) / TIMER_SLOT_BITS : 0;
+    unsigned index = (tick >> (level * TIMER_SLOT_BITS)) & (TIMER_SLOTS - 1);
+
+    timer->slot = level * TIMER_SLOTS + index;
+    ring_append(&wheel->slots[level][index], timer);
+    wheel->occupied[level] |= UINT64_C(1) << index;
+}
+
+void timer_wheel_add(struct timer_wheel *wheel, struct whorl_timer *timer)
+{
+    wheel->armed++;
+    place(wheel, timer);
+}
+
+void timer_wheel_remove(struct timer_wheel *wheel, struct whorl_timer *timer)
+{
+    wheel->armed--;
+    if (timer->slot == SLOT_DUE) {
+        ring_remove(&wheel->due, timer);
+        return;
+    }
+    unsigned level = timer->slot / TIMER_SLOTS, index = timer->slot % TIMER_SLOTS;
+    struct timer_slot *slot = &wheel->slots[level][index];
+    ring_remove(slot, timer);
+    if (!slot->first)
+        wheel->occupied[level] &= ~(UINT64_C(1) << index);
+}
+
+/* The first occupied slot in the order of time: the lowest level that has one. */
+static bool first_slot(const struct timer_wheel *wheel, unsigned *ret_level, unsigned *ret_index)
+{
+    for (unsigned level = 0; level < TIMER_LEVELS; level++) {
+        if (wheel->occupied[level]) {
+            *ret_level = level;
+            *ret_index = (unsigned)__builtin_ctzll(wheel->occupied[level]);
+            return true;
+        }
+    }
+    return false;
+}
+
+int64_t timer_wheel_next(const struct timer_wheel *wheel)
+{
+    unsigned level, index;
+
+    if (wheel->due.first)
+        return 0;
+    return first_slot(wheel, &level, &index) ? wheel->slots[level][index].min_ns : WHORL_FOREVER;
+}
+
+/* Merges two sorted, NULL-terminated lists linked by `next`; of equal ones, those of `a` first. */
+static struct whorl_timer *merge(struct whorl_timer *a, struct whorl_timer *b)
+{
+    struct whorl_timer *first = NULL, **end = &first;
+
+    while (a && b) {
+        struct whorl_timer **from = b->deadline_ns < a->deadline_ns ? &b : &a;
+        *end = *from;
+        end = &(*from)->next;
+        *from = *end;
+    }
+    *end = a ? a : b;
+    return first;
+}
+
+/* Stable merge sort of a NULL-terminated list: bins[i] holds a sorted run of 2^i timers. */
+static struct whorl_timer *sort(struct whorl_timer *list)
+{
+    struct whorl_timer *bins[48] = {NULL}, *result = NULL;
+    unsigned used = 0;
+
+    while (list) {
+        struct whorl_timer *run = list;
+        unsigned i = 0;
+        list = list->next;
+        run->next = NULL;
+        for (; i < used && bins[i]; i++) {
+            run = merge(bins[i], run);
+            bins[i] = NULL;
+        }
+        if (i == used)
+            used++;
+        bins[i] = run;
+    }
+    for (unsigned i = 0; i < used; i++)
+        result = merge(bins[i], result);
+    return result;
+}
+
+/* Takes what is due at now_ns out of a level-0 slot, puts it on the due ring in order. */
+static void collect(struct timer_wheel *wheel, unsigned index, int64_t now_ns)
+{
+    struct timer_slot *slot = &wheel->slots[0][index];
+    struct whorl_timer *timer = slot->first, *last = timer->prev, *following;
+    struct whorl_timer *due = NULL, **end = &due;
+    bool sorted = true;
+    int64_t before = INT64_MIN;
+
+    slot->first = NULL;
+    for (bool more = true; more; timer = following) {
+        following = timer->next;
+        more = timer != last;
+        __builtin_prefetch(following->next);
+        if (timer->deadline_ns > now_ns) {
+            ring_append(slot, timer);
+            continue;
+        }
+        sorted = sorted && timer->deadline_ns >= before;
+        before = timer->deadline_ns;
+        *end = timer;
+        end = &timer->next;
+    }
+    *end = NULL;
+    if (!slot->first)
+        wheel->occupied[0] &= ~(UINT64_C(1) << index);
+    for (timer = sorted ? due : sort(due); timer; timer = following) {
+        following = timer->next;
+        timer->slot = SLOT_DUE;
+        ring_append(&wheel->due, timer);
+    }
+}
+
+/* Moves the timers of a slot that has come to lower levels. */
+static void cascade(struct timer_wheel *wheel, unsigned level, unsigned index)
+{
+    struct timer_slot *slot = &wheel->slots[level][index];
+    struct whorl_timer *timer = slot->first, *last = timer->prev, *following;
+
+    slot->first = NULL;
+    wheel->occupied[level] &= ~(UINT64_C(1) << index);
+    for (bool more = true; more; timer = following) {
+        following = timer->next;
+        more = timer != last;
+        __builtin_prefetch(following->next);
+        place(wheel, timer);
+    }
+}
+
+void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
+{
+    uint64_t now_tick = (uint64_t)(now_ns < 0 ? 0 : now_ns) >> TIMER_TICK_BITS;
+    unsigned level, index;
+
+    while (first_slot(wheel, &level, &index)) {
+        unsigned shift = level * TIMER_SLOT_BITS;
+        /* The slot's first tick: the position's higher bits, the slot's index, zeros. The top level's
+         * group would shift by 64. */
+        uint64_t above = shift + TIMER_SLOT_BITS < 64
+                             ? wheel->position >> (shift + TIMER_SLOT_BITS)
+                                                      << (shift + TIMER_SLOT_BITS)
+                             : 0;
+        uint64_t start = above | (uint64_t)index << shift;
+
+        if (start > now_tick)
+            break;
+        if (level > 0) {
+            wheel->position = start;
+            cascade(wheel, level, index);
+            continue;
+        }
+        wheel->position = start;
+        if (wheel->slots[0][index].min_ns <= now_ns)
+            collect(wheel, index, now_ns);
+        if (start == now_tick)
+            break;
+        whorl_check(!(wheel->occupied[0] >> index & 1));
+    }
+    if (now_tick > wheel->position)
+        wheel->position = now_tick;
+
+    /* A timer's function may arm and disarm others, also ones that are due. */
+    for (struct whorl_timer *timer; (timer = wheel->due.first);) {
+        ring_remove(&wheel->due, timer);
+        wheel->armed--;
+        timer->fire(timer);
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of wait queues, inline for channels' sake. */
+#ifndef RUNTIME_WAIT_QUEUE_H
+#define RUNTIME_WAIT_QUEUE_H
+
+#include <whorl/sync.h>
+
+static inline void wait_queue_append(struct whorl_wait_queue *queue, struct whorl_waiter *waiter)
+{
+    waiter->queue = queue;
+    waiter->next = NULL;
+    waiter->prev = queue->last;
+    if (queue->last)
+        queue->last->next = waiter;
+    else
+        queue->first = waiter;
+    queue->last = waiter;
+}
+
+static inline void wait_queue_remove(struct whorl_wait_queue *queue, struct whorl_waiter *waiter)
+{
+    if (waiter->prev)
+        waiter->prev->next = waiter->next;
+    else
+        queue->first = waiter->next;
+    if (waiter->next)
+        waiter->next->prev = waiter->prev;
+    else
+        queue->last = waiter->prev;
+    waiter->queue = NULL;
+}
+
+/* The longest waiter, taken out; NULL when there is none. */
+static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue)
+{
+    struct whorl_waiter *waiter = queue->first;
+
+    if (waiter)
+        wait_queue_remove(queue, waiter);
+    return waiter;
+}
+
+/* The abort function of waiters in a queue: takes them out. */
+enum whorl_abort wait_queue_withdraw(struct whorl_waiter *waiter);
+
+#endif

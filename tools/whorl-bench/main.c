@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* whorl-bench: the figures to compare with other runtimes, a line "name value" each. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/whorl-bench/bench.h"
+
+static const char usage[] =
+    "usage: whorl-bench tasks             yield, channels, spawn+join, deadlines, parked memory\n"
+    "       whorl-bench sleepers [N]      N tasks (1,000,000) that each sleep 1 to 2 s\n";
+
+void bench_print(const char *name, double value)
+{
+    printf("%s %.*f\n", name, value < 100 ? 2 : 0, value);
+    fflush(stdout);
+}
+
+int64_t bench_rss(void)
+{
+    long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file) {
+        if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
+            resident = 0;
+        fclose(file);
+    }
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+/* A whole number from 1 to max; ends the program otherwise. */
+static long number(const char *text, long max)
+{
+    char *end;
+
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || end == text || *end || value < 1 || value > max) {
+        fprintf(stderr, "whorl-bench: '%s' is not a number from 1 to %ld\n", text, max);
+        exit(2);
+    }
+    return value;
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+
+    if (strcmp(what, "tasks") == 0 && argc == 2)
+        return bench_tasks();
+    if (strcmp(what, "sleepers") == 0 && argc <= 3)
+        return bench_sleepers(argc == 3 ? number(argv[2], 100000000) : 1000000);
+    if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    fputs(usage, stderr);
+    return 2;
+}
