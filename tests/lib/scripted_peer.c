@@ -162,7 +162,7 @@ static bool follow(struct conn *conn, const struct peer_step *step)
         return false;
     case PEER_ACTION_CLOSE:
         shutdown(conn->fd, SHUT_WR);
-        /* fallthrough: unread bytes would turn the close into a reset */
+        __attribute__((fallthrough)); /* unread bytes would turn the close into a reset */
     case PEER_ACTION_HANG:
     case PEER_ACTION_END:
         while (receive(conn))

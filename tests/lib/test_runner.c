@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The test runner itself: that each way of failing is seen. The cases stand in failing.c. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "subprocess.h"
 #include "test.h"
@@ -80,10 +81,15 @@ TEST(what_a_test_started_ends_with_it)
     CHECK(found);
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/cmdline", atoi(found + 4));
-    FILE *file = fopen(path, "r");
-    CHECK(!file || fgetc(file) == EOF); /* gone, or a zombie nobody has reaped yet */
-    if (file)
-        fclose(file);
+    bool alive = true; /* a killed process needs a moment to go */
+    for (int i = 0; alive && i < 500; i++) {
+        FILE *file = fopen(path, "r");
+        alive = file && fgetc(file) != EOF; /* a zombie nobody has reaped yet has no words */
+        if (file)
+            fclose(file);
+        usleep(10000);
+    }
+    CHECK(!alive);
     subprocess_finish(&run);
 }
 
