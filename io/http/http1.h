@@ -61,8 +61,8 @@ struct http1 {
     bool has_coding;       /* Transfer-Encoding was given */
     uint8_t version_minor; /* 0 or 1 */
     uint16_t status;
-    uint32_t reason, reason_len;    /* in the bytes of `headers` */
-    size_t line_start, scanned_len; /* of the head or trailer section being gathered */
+    uint32_t reason, reason_len; /* in the bytes of `headers` */
+    size_t line_start, lines;    /* of the head or trailer section being gathered */
     int informationals;
     int64_t content_length; /* -1: none given */
     int error;              /* sticky */

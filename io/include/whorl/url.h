@@ -28,9 +28,13 @@ extern "C" {
 #endif
 
 /**
- * Parses an absolute http or https URL. Bytes that may not stand in a URL (spaces, controls, quotes,
- * non-ASCII in path and query) are percent-encoded as browsers do, a fragment is dropped, dot
- * segments are removed; non-ASCII hosts go through IDNA 2008 (UTS 46).
+ * Parses an absolute http or https URL. Bytes that may not stand in path and query (spaces within,
+ * quotes, backslashes, non-ASCII) are percent-encoded as browsers do, a fragment is dropped, dot
+ * segments are removed; non-ASCII hosts go through IDNA 2008 (UTS 46). A host that looks like a
+ * number is an IPv4 address of four decimal parts or an error.
+ *
+ * What parsers are known to read differently is refused: control bytes, spaces around the URL, more
+ * than one "@", backslashes before the path, "%" without two digits, IPv6 zones, more than 64 KiB.
  *
  * @error  may be NULL; step is "URL", the text says what is wrong and where
  *

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* Header lists, and the questions of syntax that senders and receivers share. */
+#include "io/http/header.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BYTES_MIN = 1024, /* holds a usual head */
+    FIELDS_MIN = 24,
+};
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static bool equal_n(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
+            return false;
+    return true;
+}
+
+bool header_equal(const char *a, const char *b)
+{
+    for (; lower(*a) == lower(*b); a++, b++)
+        if (*a == '\0')
+            return true;
+    return false;
+}
+
+/* RFC 9110 §5.6.2: tchar. */
+static bool is_tchar(char c)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+bool header_is_token(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!is_tchar(text[i]))
+            return false;
+    return len > 0;
+}
+
+bool header_is_value(const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+bool header_next_member(const char **cursor, const char **ret, size_t *ret_len)
+{
+    const char *p = *cursor;
+
+    while (*p == ',' || *p == ' ' || *p == '\t')
+        p++;
+    if (*p == '\0') {
+        *cursor = p;
+        return false;
+    }
+    const char *start = p;
+    bool quoted = false;
+    for (; *p && (quoted || *p != ','); p++) {
+        if (*p == '"')
+            quoted = !quoted;
+        else if (*p == '\\' && quoted && p[1])
+            p++;
+    }
+    *cursor = p;
+    while (p > start && (p[-1] == ' ' || p[-1] == '\t'))
+        p--;
+    *ret = start;
+    *ret_len = (size_t)(p - start);
+    return true;
+}
+
+/* Makes room for `len` more bytes. Offsets are 32 bits wide, so a list holds less than 4 GiB. */
+static int reserve_bytes(struct header_list *list, size_t len)
+{
+    if (len <= list->bytes_cap - list->bytes_len)
+        return 0;
+    if (len > UINT32_MAX / 2 || list->bytes_len > UINT32_MAX / 2)
+        return -ENOMEM;
+    size_t cap = list->bytes_cap ? list->bytes_cap : BYTES_MIN;
+    while (cap - list->bytes_len < len)
+        cap *= 2;
+    char *bytes = realloc(list->bytes, cap);
+    if (!bytes)
+        return -ENOMEM;
+    list->bytes = bytes;
+    list->bytes_cap = cap;
+    return 0;
+}
+
+static int reserve_field(struct header_list *list)
+{
+    if (list->count < list->fields_cap)
+        return 0;
+    size_t cap = list->fields_cap ? list->fields_cap * 2 : FIELDS_MIN;
+    struct header_field *fields = realloc(list->fields, cap * sizeof *fields);
+    if (!fields)
+        return -ENOMEM;
+    list->fields = fields;
+    list->fields_cap = cap;
+    return 0;
+}
+
+int header_list_append_raw(struct header_list *list, const char *bytes, size_t len)
+{
+    int err = reserve_bytes(list, len);
+    if (err)
+        return err;
+    if (len > 0)
+        memcpy(list->bytes + list->bytes_len, bytes, len);
+    list->bytes_len += len;
+    return 0;
+}
+
+int header_list_mark(struct header_list *list, size_t name, size_t name_len, size_t value,
+                     size_t value_len)
+{
+    int err = reserve_field(list);
+    if (err)
+        return err;
+    list->fields[list->count++] = (struct header_field){
+        .name = (uint32_t)name,
+        .name_len = (uint32_t)name_len,
+        .value = (uint32_t)value,
+        .value_len = (uint32_t)value_len,
+    };
+    return 0;
+}
+
+void header_list_terminate(struct header_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct header_field *f = &list->fields[i];
+        list->bytes[f->name + f->name_len] = '\0';
+        list->bytes[f->value + f->value_len] = '\0';
+    }
+}
+
+int header_list_append(struct header_list *list, const char *name, const char *value)
+{
+    size_t name_len = strlen(name), value_len = strlen(value);
+    int err = reserve_bytes(list, name_len + value_len + 2);
+    if (!err)
+        err = header_list_mark(list, list->bytes_len, name_len, list->bytes_len + name_len + 1,
+                               value_len);
+    if (err)
+        return err;
+    memcpy(list->bytes + list->bytes_len, name, name_len + 1);
+    memcpy(list->bytes + list->bytes_len + name_len + 1, value, value_len + 1);
+    list->bytes_len += name_len + value_len + 2;
+    return 0;
+}
+
+const char *header_list_next(const struct header_list *list, const char *name, size_t *index)
+{
+    size_t len = strlen(name);
+
+    while (*index < list->count) {
+        const struct header_field *f = &list->fields[(*index)++];
+        if (f->name_len == len && equal_n(list->bytes + f->name, name, len))
+            return list->bytes + f->value;
+    }
+    return NULL;
+}
+
+const char *header_list_get(const struct header_list *list, const char *name)
+{
+    size_t index = 0;
+    return header_list_next(list, name, &index);
+}
+
+bool header_list_at(const struct header_list *list, size_t index, struct whorl_http_header *ret)
+{
+    if (index >= list->count)
+        return false;
+    ret->name = list->bytes + list->fields[index].name;
+    ret->value = list->bytes + list->fields[index].value;
+    return true;
+}
+
+bool header_list_has_token(const struct header_list *list, const char *name, const char *token)
+{
+    size_t index = 0, token_len = strlen(token), len;
+    const char *cursor, *member;
+
+    while ((cursor = header_list_next(list, name, &index)) != NULL)
+        while (header_next_member(&cursor, &member, &len))
+            if (len == token_len && equal_n(member, token, len))
+                return true;
+    return false;
+}
+
+void header_list_clear(struct header_list *list)
+{
+    list->bytes_len = 0;
+    list->count = 0;
+}
+
+void header_list_move(struct header_list *to, struct header_list *from)
+{
+    header_list_finish(to);
+    *to = *from;
+    *from = (struct header_list){0};
+}
+
+void header_list_finish(struct header_list *list)
+{
+    free(list->bytes);
+    free(list->fields);
+    *list = (struct header_list){0};
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Redirect rules: what browsers do, where RFC 9110 leaves the choice. */
+#include "io/http/redirect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/error.h>
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    for (; *names; names++)
+        if (header_equal(name, *names))
+            return true;
+    return false;
+}
+
+bool redirect_is_credential(const char *name)
+{
+    static const char *const names[] = {
+        "Authorization",    "Cookie", "Cookie2", "Proxy-Authorization",
+        "WWW-Authenticate", "Host",   "Origin",  NULL,
+    };
+    return is_one_of(name, names);
+}
+
+bool redirect_is_about_body(const char *name)
+{
+    static const char *const names[] = {
+        "Content-Type",     "Content-Length",    "Content-Encoding",
+        "Content-Language", "Content-Location",  "Content-Range",
+        "Content-Digest",   "Content-MD5",       "Digest",
+        "Repr-Digest",      "Last-Modified",     "Expect",
+        "Trailer",          "Transfer-Encoding", NULL,
+    };
+    return is_one_of(name, names);
+}
+
+/* RFC 9110 §15.4: 300 leaves the choice to the user, 304 is about a cache, 305 and 306 are dead. */
+static bool is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* The method of the next request: 303 says GET; for 301 and 302 a POST becomes a GET, as everyone
+ * does (RFC 9110 §15.4.2, note). */
+static const char *next_method(int status, const char *method)
+{
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+
+    if (status == 303 && !reads)
+        return "GET";
+    if ((status == 301 || status == 302) && strcmp(method, "POST") == 0)
+        return "GET";
+    return method;
+}
+
+/* The one Location, or NULL. Sets `*ret_differ` when there are several that say different things. */
+static const char *find_location(const struct header_list *headers, bool *ret_differ)
+{
+    size_t index = 0;
+    const char *first = header_list_next(headers, "Location", &index), *other;
+
+    *ret_differ = false;
+    while ((other = header_list_next(headers, "Location", &index)) != NULL)
+        *ret_differ |= strcmp(first, other) != 0;
+    return first;
+}
+
+/* A Location on the same origin that names no user means the user that we are there already: the
+ * credentials in a URL belong to its origin. */
+static int keep_userinfo(struct whorl_url *url, const struct whorl_url *current)
+{
+    char *text;
+    struct whorl_url with = {0};
+
+    if (asprintf(&text, "%s://%s@%s%s", url->scheme, current->userinfo, url->authority,
+                 url->target) < 0)
+        return -ENOMEM;
+    int err = whorl_url_parse(&with, text, NULL);
+    free(text);
+    if (err)
+        return err;
+    whorl_url_finish(url);
+    *url = with;
+    return 0;
+}
+
+int redirect_follow(struct redirect *ret, const struct whorl_url *current, const char *method,
+                    int status, const struct header_list *headers, struct whorl_error *error)
+{
+    struct whorl_url url = {0};
+    struct whorl_error detail = {0};
+    bool differ;
+
+    if (!is_redirect(status))
+        return 0;
+    const char *location = find_location(headers, &differ);
+    if (!location)
+        return 0;
+    if (differ)
+        return whorl_error_set(error, WHORL_EHTTP_REDIRECT_LOCATION, "redirect",
+                               "several Location headers that differ");
+    if (*location == '\0')
+        return whorl_error_set(error, WHORL_EHTTP_REDIRECT_LOCATION, "redirect",
+                               "empty Location header");
+    int err = whorl_url_resolve(&url, current, location, &detail);
+    if (err == 0 && current->userinfo && !url.userinfo && whorl_url_same_origin(&url, current))
+        err = keep_userinfo(&url, current);
+    if (err) {
+        whorl_url_finish(&url);
+        if (err == WHORL_EHTTP_SCHEME)
+            err = WHORL_EHTTP_NOT_REDIRECTABLE;
+        else if (err != -ENOMEM)
+            err = WHORL_EHTTP_REDIRECT_LOCATION;
+        return whorl_error_set(error, err, "redirect", "Location: %s",
+                               detail.text[0] ? detail.text : whorl_strerror(err));
+    }
+    const char *next = next_method(status, method);
+    *ret = (struct redirect){
+        .url = url,
+        .method = next,
+        .drop_body = next != method,
+        .cross_origin = !whorl_url_same_origin(&url, current),
+        .is_downgrade = current->is_tls && !url.is_tls,
+    };
+    return 1;
+}

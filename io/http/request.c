@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* Request heads. Everything is checked before it is written, so that no value of the caller's can add
+ * a header, end the head or change where the body ends.
+ */
+#include "io/http/request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <whorl/error.h>
+
+#include "io/http/header.h"
+#include "io/http/redirect.h"
+
+/* Counts what does not fit, so that one pass tells the length. */
+struct writer {
+    char *buf;
+    size_t cap, len;
+};
+
+static void put(struct writer *w, const char *bytes, size_t len)
+{
+    if (w->len < w->cap) {
+        size_t room = w->cap - w->len;
+        memcpy(w->buf + w->len, bytes, len < room ? len : room);
+    }
+    w->len += len;
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+    put(w, text, strlen(text));
+}
+
+static void put_header(struct writer *w, const char *name, const char *value)
+{
+    put_text(w, name);
+    put(w, ": ", 2);
+    put_text(w, value);
+    put(w, "\r\n", 2);
+}
+
+/* --- checks --- */
+
+static bool is_left_out(const struct request_head *head, const char *name)
+{
+    return (head->drop_credentials && redirect_is_credential(name)) ||
+           (head->drop_body_headers && redirect_is_about_body(name));
+}
+
+/* The caller's header of that name that counts, or NULL. */
+static const struct whorl_http_header *find(const struct request_head *head, const char *name)
+{
+    for (size_t i = 0; i < head->headers_count; i++)
+        if (header_equal(head->headers[i].name, name) && !is_left_out(head, name))
+            return &head->headers[i];
+    return NULL;
+}
+
+/* Headers that frame the message or speak about the connection are the client's alone. */
+static bool is_ours(const char *name)
+{
+    static const char *const names[] = {
+        "Content-Length",   "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive",
+        "Proxy-Connection", "HTTP2-Settings",    NULL,
+    };
+    for (const char *const *n = names; *n; n++)
+        if (header_equal(name, *n))
+            return true;
+    return false;
+}
+
+static int refuse(struct whorl_error *error, const char *what, const char *name)
+{
+    return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request", "%s: %.64s", what, name);
+}
+
+static int check_header(const struct whorl_http_header *header, struct whorl_error *error)
+{
+    const char *name = header->name, *value = header->value;
+
+    if (!name || !header_is_token(name, strlen(name)))
+        return refuse(error, "not a header name", name ? name : "NULL");
+    if (!value || !header_is_value(value, strlen(value)))
+        return refuse(error, "value with a control byte in header", name);
+    if (is_ours(name))
+        return refuse(error, "header is set by the client itself", name);
+    if (header_equal(name, "Connection") && !header_equal(value, "close") &&
+        !header_equal(value, "keep-alive"))
+        return refuse(error, "only close and keep-alive may stand in header", name);
+    if (header_equal(name, "Host") && (*value == '\0' || strpbrk(value, " \t,/@\\")))
+        return refuse(error, "not a host", value);
+    return 0;
+}
+
+static int check(const struct request_head *head, const char *method, struct whorl_error *error)
+{
+    int hosts = 0;
+
+    if (!header_is_token(method, strlen(method)))
+        return whorl_error_set(error, WHORL_EHTTP_METHOD, "request", "not a method: %.64s", method);
+    if (strcmp(method, "CONNECT") == 0) /* its response is framed by other rules */
+        return whorl_error_set(error, WHORL_EHTTP_METHOD, "request", "CONNECT makes a tunnel");
+    for (size_t i = 0; i < head->headers_count; i++) {
+        int err = check_header(&head->headers[i], error);
+        if (err)
+            return err;
+        hosts += header_equal(head->headers[i].name, "Host");
+    }
+    /* RFC 9112 §3.2 */
+    return hosts > 1 ? refuse(error, "header given twice", "Host") : 0;
+}
+
+/* --- Authorization from the URL --- */
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c - 'a' + 10; /* the URL was checked */
+}
+
+/* The next byte of percent-encoded text. */
+static unsigned char decode_next(const char **text)
+{
+    const char *t = *text;
+    *text += *t == '%' ? 3 : 1;
+    return *t == '%' ? (unsigned char)(hex_value(t[1]) << 4 | hex_value(t[2])) : (unsigned char)*t;
+}
+
+/* Bytes that wait for their group of three. */
+struct base64 {
+    uint32_t bits;
+    int count;
+};
+
+static void put_base64(struct writer *w, struct base64 *group, unsigned char byte)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    group->bits = group->bits << 8 | byte;
+    if (++group->count < 3)
+        return;
+    for (int shift = 18; shift >= 0; shift -= 6)
+        put(w, &digits[group->bits >> shift & 63], 1);
+    *group = (struct base64){0};
+}
+
+static void put_base64_end(struct writer *w, struct base64 *group)
+{
+    int missing = group->count ? 3 - group->count : 0;
+
+    for (int i = 0; i < missing; i++)
+        put_base64(w, group, 0);
+    for (int i = 0; i < missing; i++) /* what the zeros gave is padding */
+        if (w->len - (size_t)(i + 1) < w->cap)
+            w->buf[w->len - (size_t)(i + 1)] = '=';
+}
+
+/* RFC 7617 §2: base64 of "name:password", where the name holds no colon and neither a control. */
+static int put_basic(struct writer *w, const char *userinfo, struct whorl_error *error)
+{
+    const char *colon = strchr(userinfo, ':');
+    struct base64 group = {0};
+
+    put_text(w, "Authorization: Basic ");
+    for (const char *p = userinfo; *p;) {
+        bool in_name = p != colon && (!colon || p < colon);
+        unsigned char c = decode_next(&p);
+        if (c < 0x20 || c == 0x7f || (c == ':' && in_name))
+            return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
+                                   "user name or password in the URL cannot be sent");
+        put_base64(w, &group, c);
+    }
+    if (!colon)
+        put_base64(w, &group, ':');
+    put_base64_end(w, &group);
+    put(w, "\r\n", 2);
+    return 0;
+}
+
+/* --- writing --- */
+
+/* One of the client's own headers, unless the caller gives that one or `value` is NULL or "". */
+static void put_default(struct writer *w, const struct request_head *head, const char *name,
+                        const char *value)
+{
+    if (value && *value && !find(head, name))
+        put_header(w, name, value);
+}
+
+/* A caller's header with an empty value that only takes the client's own away. */
+static bool is_removal(const struct whorl_http_header *header)
+{
+    return *header->value == '\0' &&
+           (header_equal(header->name, "User-Agent") || header_equal(header->name, "Accept") ||
+            header_equal(header->name, "Accept-Encoding") ||
+            header_equal(header->name, "Authorization"));
+}
+
+static void put_framing(struct writer *w, const struct request_head *head, const char *method)
+{
+    char number[24];
+    int64_t len = head->body_len;
+
+    if (len == REQUEST_CHUNKED) {
+        put_header(w, "Transfer-Encoding", "chunked");
+        return;
+    }
+    /* RFC 9110 §8.6: methods that expect a body say so when there is none. */
+    if (len < 0 &&
+        (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0))
+        len = 0;
+    if (len < 0)
+        return;
+    snprintf(number, sizeof number, "%lld", (long long)len);
+    put_header(w, "Content-Length", number);
+}
+
+ssize_t request_head_write(const struct request_head *head, char *buf, size_t cap,
+                           struct whorl_error *error)
+{
+    struct writer w = {.buf = buf, .cap = cap};
+    const char *method = head->method ? head->method : "GET";
+    const struct whorl_http_header *host = find(head, "Host");
+    int err = check(head, method, error);
+    if (err)
+        return err;
+
+    put_text(&w, method);
+    put(&w, " ", 1);
+    put_text(&w, head->url->target);
+    put_text(&w, " HTTP/1.1\r\n");
+    put_header(&w, "Host", host ? host->value : head->url->authority);
+    put_default(&w, head, "User-Agent", head->user_agent);
+    put_default(&w, head, "Accept", "*/*");
+    put_default(&w, head, "Accept-Encoding", head->decode ? "gzip, deflate" : "identity");
+    if (head->url->userinfo && !find(head, "Authorization")) {
+        err = put_basic(&w, head->url->userinfo, error);
+        if (err)
+            return err;
+    }
+    for (size_t i = 0; i < head->headers_count; i++) {
+        const struct whorl_http_header *h = &head->headers[i];
+        if (h != host && !is_left_out(head, h->name) && !is_removal(h))
+            put_header(&w, h->name, h->value);
+    }
+    put_framing(&w, head, method);
+    put(&w, "\r\n", 2);
+    return (ssize_t)w.len;
+}
+
+bool request_is_idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "TRACE", "OPTIONS", NULL};
+    if (!method)
+        return true;
+    for (const char *const *m = methods; *m; m++)
+        if (strcmp(method, *m) == 0)
+            return true;
+    return false;
+}
