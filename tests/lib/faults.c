@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults: allocations of the code under test that fail by number. The linker's --wrap sends them
+ * here (see tests/meson.build). */
+#include "faults.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "test.h"
+
+static _Thread_local bool armed, struck;
+static _Thread_local uint64_t seen, target;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+int __real_posix_memalign(void **ret, size_t alignment, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
+void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_posix_memalign(void **ret, size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t len);
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
+
+/* Counts an allocation; whether it is the one to fail. */
+static bool strikes(void)
+{
+    if (!armed || ++seen != target)
+        return false;
+    struck = true;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return strikes() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return strikes() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return strikes() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+    return strikes() ? NULL : __real_reallocarray(old, count, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return strikes() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+int __wrap_posix_memalign(void **ret, size_t alignment, size_t size)
+{
+    return strikes() ? ENOMEM : __real_posix_memalign(ret, alignment, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return strikes() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t len)
+{
+    return strikes() ? NULL : __real_strndup(text, len);
+}
+
+/* What mmap() is called where off_t has 64 bits, which meson sees to. */
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+    return strikes() ? MAP_FAILED : __real_mmap64(addr, len, prot, flags, fd, offset);
+}
+
+void faults_arm(uint64_t nth)
+{
+    seen = 0;
+    target = nth;
+    struck = false;
+    armed = true;
+}
+
+bool faults_disarm(void)
+{
+    armed = false;
+    return struck;
+}
+
+uint64_t faults_seen(void)
+{
+    return seen;
+}
+
+uint64_t faults_sweep(int (*fn)(void *arg), void *arg)
+{
+    for (uint64_t nth = 1;; nth++) {
+        int fds = test_open_fds();
+        faults_arm(nth);
+        int err = fn(arg);
+        bool hit = faults_disarm();
+        unsigned long long number = nth;
+        if (err != 0 && (err != -ENOMEM || !hit))
+            test_fail(__FILE__, __LINE__, "with %s %llu failing it returned %d (%s)",
+                      hit ? "allocation" : "no allocation, not even number", number, err,
+                      whorl_strerror(err));
+        if (test_open_fds() != fds)
+            test_fail(__FILE__, __LINE__, "with allocation %llu failing %d descriptors stay open",
+                      number, test_open_fds() - fds);
+        if (!hit)
+            return nth - 1;
+    }
+}
