@@ -1,0 +1,488 @@
+# SPDX-License-Identifier: MIT
+"""What tests of the programs stand on: a TAP runner, servers on loopback, certificates, a terminal.
+
+Everything listens on 127.0.0.1 and a free port, is bounded in time, and is gone when its test ends.
+"""
+import contextlib
+import ctypes
+import fcntl
+import os
+import pty
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+import traceback
+
+TESTS = []
+SCALE = max(1, int(os.environ.get('TEST_TIMEOUT_SCALE', '1') or 1))
+
+
+class Skip(Exception):
+    pass
+
+
+def test(function):
+    """Registers a test; its name is its claim. It is given a fresh working folder."""
+    TESTS.append(function)
+    return function
+
+
+def main():
+    chosen = [t for t in TESTS if len(sys.argv) < 3 or any(w in t.__name__ for w in sys.argv[2:])]
+    print('1..%d' % len(chosen), flush=True)
+    failed = 0
+    for number, function in enumerate(chosen, 1):
+        folder = tempfile.mkdtemp(prefix='whorl-test-')
+        before = os.getcwd()
+        os.chdir(folder)
+        start = time.monotonic()
+        try:
+            function()
+            line = 'ok %d - %s' % (number, function.__name__)
+        except Skip as reason:
+            line = 'ok %d - %s # SKIP %s' % (number, function.__name__, reason)
+        except BaseException as error:  # an interrupt, too, must leave the folder clean
+            for text in traceback.format_exc().splitlines():
+                print('# ' + text)
+            line = 'not ok %d - %s' % (number, function.__name__)
+            failed += 1
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        finally:
+            os.chdir(before)
+            shutil.rmtree(folder, ignore_errors=True)
+        print(line, flush=True)
+        if time.monotonic() - start > 3:
+            print('# took %.1f s' % (time.monotonic() - start), flush=True)
+    sys.exit(1 if failed else 0)
+
+
+def equal(actual, expected):
+    if actual != expected:
+        raise AssertionError('%.2000r is not %.2000r' % (actual, expected))
+
+
+def contains(text, part):
+    if part not in text:
+        raise AssertionError('%.3000r does not contain %r' % (text, part))
+
+
+def wait_until(condition, seconds=10.0, what='it'):
+    end = time.monotonic() + seconds * SCALE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError('%s did not happen in time' % what)
+        time.sleep(0.01)
+
+
+class Result:
+    def __init__(self, status, out, err, seconds):
+        self.status, self.out, self.err, self.seconds = status, out, err, seconds
+        self.messages = err.decode(errors='replace')
+
+
+def run(*argv, stdin=b'', timeout=60, preexec=None, env=None, cwd=None):
+    """Runs a program to its end; fails when it does not end in time."""
+    start = time.monotonic()
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, preexec_fn=preexec, cwd=cwd,
+                             env=None if env is None else {**os.environ, **env})
+    try:
+        out, err = child.communicate(stdin, timeout * SCALE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        out, err = child.communicate()
+        raise AssertionError('%r did not end; it said %r' % (argv, err[-2000:]))
+    if b'Sanitizer' in err or b'runtime error:' in err:
+        raise AssertionError(err.decode(errors='replace'))
+    return Result(child.returncode, out, err, time.monotonic() - start)
+
+
+@contextlib.contextmanager
+def running(*argv, **kwargs):
+    """A program in the background, killed at the end if it still runs."""
+    child = subprocess.Popen(argv, **{'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE,
+                                      'stderr': subprocess.PIPE, **kwargs})
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Request:
+    def __init__(self, head):
+        lines = head.decode('latin-1').split('\r\n')
+        self.method, self.target, _ = lines[0].split(' ', 2)
+        self.path = self.target.split('?')[0]
+        self.headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(':')
+            self.headers[name.strip().lower()] = value.strip()
+
+
+class Peer:
+    """A server scripted byte by byte: for each request, `routes[path](connection, request)` writes
+    what it likes, then the connection is closed. What was asked is in `requests`."""
+
+    def __init__(self, routes, backlog=1024):
+        self.routes, self.requests, self.lock = routes, [], threading.Lock()
+        self.active = self.most = 0
+        self.listener = socket.create_server(('127.0.0.1', 0), backlog=backlog)
+        self.port = self.listener.getsockname()[1]
+        self.origin = 'http://127.0.0.1:%d' % self.port
+        self.stopping = threading.Event()
+        self.connections = set()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        with self.lock:
+            for c in self.connections:
+                with contextlib.suppress(OSError):
+                    c.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.connections.add(connection)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            connection.settimeout(60)
+            head = b''
+            while b'\r\n\r\n' not in head:
+                part = connection.recv(65536)
+                if not part:
+                    return
+                head += part
+            request = Request(head.split(b'\r\n\r\n')[0])
+            with self.lock:
+                self.requests.append(request)
+                self.active += 1
+                self.most = max(self.most, self.active)
+            try:
+                route = self.routes.get(request.path) or self.routes.get('*') or not_found
+                route(connection, request)
+            finally:
+                with self.lock:
+                    self.active -= 1
+        except OSError:
+            pass
+        finally:
+            with self.lock:
+                self.connections.discard(connection)
+            connection.close()
+
+    def count(self, path):
+        with self.lock:
+            return sum(r.path == path for r in self.requests)
+
+
+def reply(body=b'', status='200 OK', headers=(), length=None):
+    """A route that answers properly."""
+    if isinstance(body, str):
+        body = body.encode()
+    head = 'HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n' % (
+        status, len(body) if length is None else length)
+    head += ''.join('%s: %s\r\n' % h for h in headers)
+
+    def route(connection, request):
+        connection.sendall(head.encode('latin-1') + b'\r\n' + (b'' if request.method == 'HEAD' else body))
+    return route
+
+
+def raw(data):
+    """A route that writes these bytes and closes."""
+    return lambda connection, request: connection.sendall(data)
+
+
+def not_found(connection, request):
+    reply(b'no such page', '404 Not Found')(connection, request)
+
+
+def in_turn(*routes):
+    """A route that is another one each time, the last for ever."""
+    lock, left = threading.Lock(), list(routes)
+
+    def route(connection, request):
+        with lock:
+            now = left.pop(0) if len(left) > 1 else left[0]
+        now(connection, request)
+    return route
+
+
+def reset(connection, request):
+    """A route that ends in a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
+
+def hang_after(data, seconds=30):
+    """A route that writes these bytes and then nothing more for long."""
+    def route(connection, request):
+        connection.sendall(data)
+        connection.settimeout(seconds)
+        connection.recv(1)  # until the client goes away
+    return route
+
+
+class Certificates:
+    """An authority and a server certificate for localhost and 127.0.0.1, made by openssl."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix='whorl-test-')
+        self.ca, self.key = self.at('ca.pem'), self.at('key.pem')
+        self.make_ca('ca')
+        self.make_ca('other')
+        self.good = self.make('good', 'DNS:localhost,IP:127.0.0.1')
+        self.wrong = self.make('wrong', 'DNS:example.invalid')
+
+    def at(self, name):
+        return os.path.join(self.folder, name)
+
+    def openssl(self, *argv):
+        subprocess.run(['openssl', *argv], check=True, capture_output=True, timeout=60)
+
+    def make_ca(self, name):
+        self.openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+                     '-keyout', self.at(name + '.key'), '-out', self.at(name + '.pem'), '-days', '30',
+                     '-subj', '/CN=whorl test ' + name)
+
+    def make(self, name, names):
+        if not os.path.exists(self.key):
+            self.openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out',
+                         self.key)
+        self.openssl('req', '-new', '-key', self.key, '-subj', '/CN=' + name, '-out', self.at('csr'))
+        with open(self.at('ext'), 'w') as f:
+            f.write('subjectAltName=%s\nbasicConstraints=CA:FALSE\n' % names)
+        self.openssl('x509', '-req', '-in', self.at('csr'), '-CA', self.ca, '-CAkey', self.at('ca.key'),
+                     '-set_serial', '7', '-days', '30', '-extfile', self.at('ext'), '-out', self.at(name))
+        return self.at(name)
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Nginx:
+    """nginx in front of a folder, over http and, with certificates, over https."""
+
+    def __init__(self, certificates):
+        if not shutil.which('nginx'):
+            raise Skip('nginx is not installed')
+        self.folder = tempfile.mkdtemp(prefix='whorl-test-')
+        os.chmod(self.folder, 0o755)  # its workers are another user
+        self.www = os.path.join(self.folder, 'www')
+        os.mkdir(self.www)
+        self.port, self.tls_port, self.wrong_port = free_port(), free_port(), free_port()
+        self.http = 'http://127.0.0.1:%d' % self.port
+        self.https = 'https://127.0.0.1:%d' % self.tls_port
+        self.https_named = 'https://localhost:%d' % self.tls_port
+        self.https_wrong = 'https://localhost:%d' % self.wrong_port
+        temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.folder)
+                        for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+        with open(self.at('nginx.conf'), 'w') as f:
+            f.write(f'''worker_processes 1; daemon off; master_process off; pid {self.folder}/pid;
+error_log {self.folder}/error.log; events {{ worker_connections 4096; }}
+http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
+  server {{ listen 127.0.0.1:{self.port} backlog=2048; location /gz/ {{ alias {self.www}/; gzip on; }} }}
+  server {{ listen 127.0.0.1:{self.tls_port} ssl; ssl_certificate {certificates.good};
+    ssl_certificate_key {certificates.key}; }}
+  server {{ listen 127.0.0.1:{self.wrong_port} ssl; ssl_certificate {certificates.wrong};
+    ssl_certificate_key {certificates.key}; }} }}
+''')
+        self.child = subprocess.Popen(['nginx', '-c', self.at('nginx.conf'), '-e', self.at('error.log')],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
+        wait_until(lambda: self.answers(), what='nginx answering')
+
+    def answers(self):
+        with socket.socket() as s:
+            return s.connect_ex(('127.0.0.1', self.port)) == 0
+
+    def at(self, name):
+        return os.path.join(self.folder, name)
+
+    def put(self, name, data):
+        with open(os.path.join(self.www, name), 'wb') as f:
+            f.write(data)
+        return data
+
+    def stop(self):
+        self.child.terminate()
+        self.child.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Terminal:
+    """A program on a terminal of its own; what it writes there is kept in `output`."""
+
+    def __init__(self, *argv, columns=80, rows=24, env=None):
+        self.output, self.status = b'', None
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            try:
+                self.size(columns, rows, 2)
+                os.execvpe(argv[0], argv, {**os.environ, 'TERM': 'xterm', 'LC_ALL': 'C.UTF-8',
+                                           **(env or {})})
+            finally:
+                os._exit(127)
+        self.size(columns, rows)
+
+    def size(self, columns, rows, fd=None):
+        fcntl.ioctl(self.fd if fd is None else fd, termios.TIOCSWINSZ,
+                    struct.pack('HHHH', rows, columns, 0, 0))
+
+    def read(self, seconds=0.1):
+        """Reads what comes within that time; False once the program has gone."""
+        end = time.monotonic() + seconds
+        while True:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                return True
+            try:
+                part = os.read(self.fd, 65536)
+            except OSError:
+                part = b''
+            if not part:
+                return False
+            self.output += part
+
+    def read_until(self, text, seconds=10):
+        end = time.monotonic() + seconds * SCALE
+        while text not in self.output:
+            if time.monotonic() > end or not self.read(0.1):
+                raise AssertionError('%r did not come: %r' % (text, self.output))
+
+    def type(self, data):
+        os.write(self.fd, data)
+
+    def finish(self, seconds=30):
+        """Waits for the end and returns the exit status."""
+        end = time.monotonic() + seconds * SCALE
+        while self.status is None:
+            self.read(0.02)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.read(0.1)
+                self.status = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > end:
+                raise AssertionError('did not end: %r' % self.output)
+        return self.status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+class Screen:
+    """What a terminal shows after these bytes: enough of one to know the sequences we use, and to
+    fail on others. Lines that ran off the top are kept."""
+
+    def __init__(self, data, columns=80, rows=24):
+        self.columns, self.rows = columns, rows
+        self.lines, self.x, self.y = [''], 0, 0
+        text, i = data.decode(), 0
+        while i < len(text):
+            c = text[i]
+            i += 1
+            if c == '\x1b':
+                assert text[i] == '[', 'unknown escape %r' % text[i:i + 8]
+                j = i + 1
+                while text[j] in '0123456789;':
+                    j += 1
+                self.sequence(text[i + 1:j], text[j])
+                i = j + 1
+            elif c == '\r':
+                self.x = 0
+            elif c == '\n':
+                self.down()
+            else:
+                assert ord(c) >= 32 and c != '\x7f', 'control byte %r' % c
+                self.put(c)
+
+    def down(self):
+        self.y += 1
+        while len(self.lines) <= self.y:
+            self.lines.append('')
+
+    def put(self, c):
+        if self.x >= self.columns:
+            self.x = 0
+            self.down()
+        line = self.lines[self.y].ljust(self.x)
+        self.lines[self.y] = line[:self.x] + c + line[self.x + 1:]
+        self.x += 1
+
+    def sequence(self, number, kind):
+        if kind == 'm':
+            return
+        if kind == 'K':
+            assert number in ('', '0')
+            self.lines[self.y] = self.lines[self.y][:self.x]
+        elif kind == 'J':
+            assert number in ('', '0')
+            self.lines[self.y] = self.lines[self.y][:self.x]
+            del self.lines[self.y + 1:]
+        elif kind == 'A':
+            top = max(0, len(self.lines) - self.rows)
+            self.y = max(top, self.y - int(number or 1))
+        else:
+            raise AssertionError('unknown sequence %r' % (number + kind))
+
+    def text(self):
+        return [line.rstrip() for line in self.lines if line.strip()]
+
+
+def forbid_io_uring():
+    """For preexec: makes io_uring_setup fail with EPERM, as containers' seccomp profiles do."""
+    class Filter(ctypes.Structure):
+        _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte), ('jf', ctypes.c_ubyte),
+                    ('k', ctypes.c_uint)]
+
+    class Program(ctypes.Structure):
+        _fields_ = [('len', ctypes.c_ushort), ('filter', ctypes.POINTER(Filter))]
+
+    io_uring_setup, eperm = 425, 1  # the number is the same on every machine
+    code = (Filter * 4)(Filter(0x20, 0, 0, 0),                    # load the call's number
+                        Filter(0x15, 0, 1, io_uring_setup),       # is it?
+                        Filter(0x06, 0, 0, 0x00050000 | eperm),   # SECCOMP_RET_ERRNO
+                        Filter(0x06, 0, 0, 0x7fff0000))           # SECCOMP_RET_ALLOW
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(38, 1, 0, 0, 0)                                    # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, ctypes.byref(Program(4, code)), 0, 0):   # PR_SET_SECCOMP
+        os._exit(126)

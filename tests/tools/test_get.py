@@ -1,0 +1,998 @@
+# SPDX-License-Identifier: MIT
+"""whorl-get end to end: against nginx with curl as the witness, and against a server that misbehaves.
+
+    test_get.py PROGRAM [WORD]...    run all tests, or those whose names hold a word
+"""
+import gzip
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from lib import (SCALE, Certificates, Nginx, Peer, Screen, Skip, Terminal, contains, equal,
+                 forbid_io_uring, hang_after, in_turn, main, raw, reply, reset, run, running, test,
+                 wait_until)
+
+GET = os.path.abspath(sys.argv[1])
+SANITIZED = os.environ.get('TEST_SANITIZED') == '1'
+shared = {}
+
+
+def nginx():
+    if 'nginx' not in shared:
+        certificates()
+        shared['nginx'] = Nginx(shared['certificates'])
+    return shared['nginx']
+
+
+def certificates():
+    if 'certificates' not in shared:
+        shared['certificates'] = Certificates()
+    return shared['certificates']
+
+
+def get(*argv, **kwargs):
+    return run(GET, *argv, **kwargs)
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def write(path, data):
+    with open(path, 'wb') as f:
+        f.write(data.encode() if isinstance(data, str) else data)
+
+
+def files(folder='.'):
+    return sorted(os.listdir(folder))
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def curl(*argv):
+    return subprocess.run(['curl', '-s', *argv], check=True, capture_output=True, timeout=60).stdout
+
+
+def dead_origin():
+    """An origin on which nothing listens."""
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return 'http://127.0.0.1:%d' % s.getsockname()[1], '127.0.0.1:%d' % s.getsockname()[1]
+
+
+# Files and their bytes
+
+
+@test
+def same_bytes_as_curl_over_http():
+    n = nginx()
+    for name, size in (('empty', 0), ('one', 1), ('1k.bin', 1024), ('64k', 65536), ('big', 20_000_003)):
+        n.put(name, noise(size))
+    r = get(*('%s/%s' % (n.http, name) for name in ('empty', 'one', '1k.bin', '64k', 'big')))
+    equal((r.status, r.out), (0, b''))
+    equal(files(), ['1k.bin', '64k', 'big', 'empty', 'one'])
+    for name in files():
+        equal(read(name) == curl(n.http + '/' + name), True)
+
+
+@test
+def same_bytes_as_curl_over_https():
+    n = nginx()
+    n.put('tls', noise(3_000_001))
+    r = get('--cacert', certificates().ca, n.https + '/tls', n.https_named + '/tls?named')
+    equal(r.status, 0)
+    expected = curl('--cacert', certificates().ca, n.https + '/tls')
+    equal(read('tls') == expected and read('tls?named') == expected, True)
+
+
+@test
+def chunked_body_arrives_whole():
+    data = noise(100_000)
+    body = b''.join(b'%x\r\n%s\r\n' % (len(data[i:i + 7777]), data[i:i + 7777])
+                    for i in range(0, len(data), 7777))
+    with Peer({'/c': raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + body
+                         + b'0\r\nX: y\r\n\r\n')}) as peer:
+        equal(get(peer.origin + '/c').status, 0)
+    equal(read('c') == data, True)
+
+
+@test
+def body_until_close_arrives_whole():
+    with Peer({'/c': raw(b'HTTP/1.0 200 OK\r\n\r\n' + b'x' * 70000)}) as peer:
+        equal(get(peer.origin + '/c').status, 0)
+    equal(len(read('c')), 70000)
+
+
+@test
+def output_names_the_file_and_replaces_it():
+    write('f', 'old')
+    with Peer({'/a': reply(b'new')}) as peer:
+        equal(get('-o', 'f', peer.origin + '/a').status, 0)
+        equal((files(), read('f')), (['f'], b'new'))
+        os.mkdir('sub')
+        equal(get('-o', 'sub/g', peer.origin + '/a').status, 0)
+        equal(read('sub/g'), b'new')
+
+
+@test
+def output_dash_writes_the_body_only():
+    data = noise(300_000)
+    with Peer({'/a': reply(data)}) as peer:
+        r = get('-v', '-o', '-', peer.origin + '/a')
+    equal((r.status, r.out == data, files()), (0, True, []))
+    contains(r.messages, '/a -> - (')
+
+
+@test
+def output_to_a_device_is_written_in_place():
+    with Peer({'/a': reply(b'x' * 1000)}) as peer:
+        equal(get('-q', '-o', '/dev/null', peer.origin + '/a').status, 0)
+    equal(os.path.exists('/dev/null') and not os.path.isfile('/dev/null'), True)
+
+
+@test
+def output_to_a_closed_pipe_is_a_failure():
+    with Peer({'/a': reply(b'x' * 4_000_000)}) as peer:
+        with running(GET, '-o', '-', peer.origin + '/a') as child:
+            child.stdout.read(10)
+            child.stdout.close()
+            message = child.stderr.read().decode()
+            equal(child.wait(20), 3)
+    contains(message, '/a: write standard output: broken pipe')
+
+
+@test
+def folder_is_made_with_all_above_it():
+    with Peer({'/a': reply(b'a')}) as peer:
+        r = get('-d', 'x/y//z/', peer.origin + '/a')
+    equal((r.status, read('x/y/z/a')), (0, b'a'))
+    contains(r.messages, '/a -> x/y//z/a (')
+
+
+@test
+def file_is_invisible_until_whole():
+    go = threading.Event()
+
+    def slow(connection, request):
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345')
+        go.wait(30)
+        connection.sendall(b'67890')
+    with Peer({'/a': slow}) as peer, running(GET, peer.origin + '/a') as child:
+        wait_until(files, what='a temporary file')
+        equal('a' in files(), False)
+        equal(len(files()), 1)
+        go.set()
+        equal(child.wait(20), 0)
+    equal((files(), read('a')), (['a'], b'1234567890'))
+
+
+# Names
+
+
+@test
+def names_come_from_urls_and_stay_in_the_folder():
+    targets = {'/': 'index.html', '/sub/': 'index.html.1', '/a/b.txt?x=1/2': 'b.txt?x=1%2F2',
+               '/%2e%2e%2fup': '_.%2Fup', '/-rf': '_rf', '/.hidden': '_hidden',
+               '/caf%C3%A9': 'café', '/%1b%5Bm': '%1B[m', '/nul%00': 'nul%00'}
+    with Peer({'*': lambda c, r: reply(r.target)(c, r)}) as peer:
+        r = get('-d', 'in', '-j', '1', *(peer.origin + t for t in targets))
+    equal(r.status, 0)
+    equal(files(), ['in'])
+    equal(files('in'), sorted(targets.values()))
+    for target, name in targets.items():
+        contains(read('in/' + name).decode(), target.split('%')[0][:2])
+
+
+@test
+def clashing_names_are_numbered_and_nothing_is_overwritten():
+    write('a', 'mine')
+    os.mkdir('a.2')
+    with Peer({'/a': reply(b'theirs')}) as peer:
+        equal(get('-j', '4', *[peer.origin + '/a'] * 5).status, 0)
+    equal(files(), ['a', 'a.1', 'a.2', 'a.3', 'a.4', 'a.5', 'a.6'])
+    equal(read('a'), b'mine')
+    for n in (1, 3, 4, 5, 6):
+        equal(read('a.%d' % n), b'theirs')
+    equal(os.path.isdir('a.2'), True)
+
+
+@test
+def folder_or_link_of_that_name_is_left_alone():
+    os.mkdir('a')
+    os.symlink('/nowhere/at/all', 'b')
+    with Peer({'*': reply(b'x')}) as peer:
+        equal(get(peer.origin + '/a', peer.origin + '/b').status, 0)
+    equal(files(), ['a', 'a.1', 'b', 'b.1'])
+    equal(os.readlink('b'), '/nowhere/at/all')
+
+
+@test
+def longest_names_work():
+    with Peer({'*': reply(b'x')}) as peer:
+        equal(get('-d', '.', *[peer.origin + '/' + 'n' * 3000 + '.txt'] * 2).status, 0)
+    equal([len(f) for f in files()], [255, 255])
+
+
+@test
+def five_thousand_queries_are_five_thousand_files():
+    n = nginx()
+    n.put('1k.bin', noise(1024))
+    count = 500 if SANITIZED else 5000
+    write('list', ''.join('%s/1k.bin?%d\n' % (n.http, i) for i in range(count)))
+    r = get('-q', '-j', '64', '--per-host', '64', '-i', 'list', '-d', 'out')
+    equal((r.status, r.out, r.err), (0, b'', b''))
+    equal(len(files('out')), count)
+    equal(set(map(len, map(read, ('out/1k.bin?%d' % i for i in range(count))))), {1024})
+
+
+# Lists
+
+
+@test
+def list_skips_blanks_and_comments_and_reports_bad_lines():
+    with Peer({'*': reply(b'x')}) as peer:
+        write('list', '# a comment\n\n  %s/a  \r\nftp://h/b\nnot a url\n\t%s/c' % (peer.origin, peer.origin))
+        r = get('-i', 'list')
+    equal((r.status, files()), (1, ['a', 'c', 'list']))
+    contains(r.messages, 'whorl-get: list:4: ftp://h/b: URL ')
+    contains(r.messages, 'whorl-get: list:5: not a url: URL ')
+
+
+@test
+def list_may_come_from_standard_input_with_arguments_and_other_lists():
+    with Peer({'*': reply(b'x')}) as peer:
+        write('one', peer.origin + '/1\n')
+        write('two', peer.origin + '/2\n')
+        r = get('-i', 'one', '-i', '-', '-i', 'two', peer.origin + '/0', '-d', 'out',
+                stdin=(peer.origin + '/in').encode())
+    equal((r.status, files('out')), (0, ['0', '1', '2', 'in']))
+
+
+@test
+def list_is_read_while_it_grows():
+    with Peer({'*': reply(b'x')}) as peer, running(GET, '-i', '-', stdin=subprocess.PIPE) as child:
+        for name in ('first', 'second'):
+            child.stdin.write(('%s/%s\n' % (peer.origin, name)).encode())
+            child.stdin.flush()
+            wait_until(lambda: name in files(), what=name)
+        child.stdin.close()
+        equal(child.wait(20), 0)
+
+
+@test
+def missing_list_is_a_failure_that_stops_no_other():
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('-i', 'nowhere', '-i', '/', peer.origin + '/a')
+    equal((r.status, files()), (1, ['a']))
+    contains(r.messages, 'whorl-get: nowhere: open no such file or directory\n')
+    contains(r.messages, 'whorl-get: /: read is a directory\n')
+
+
+@test
+def long_or_binary_lines_spoil_only_themselves():
+    with Peer({'*': reply(b'x')}) as peer:
+        url = peer.origin.encode()
+        r = get('-i', '-', stdin=b'x' * 200_000 + b'\n' + url + b'/a\n' + url + b'/\0b\n' + url + b'/c\n')
+    equal((r.status, files()), (1, ['a', 'c']))
+    contains(r.messages, 'standard input:1: line is too long')
+    contains(r.messages, 'standard input:3: line holds a NUL byte')
+
+
+@test
+def empty_list_is_no_failure():
+    equal(get('-i', '-').status, 0)
+    equal(get('-i', '/dev/null', '-q').status, 0)
+
+
+@test
+def million_lines_take_little_memory():
+    if SANITIZED:
+        raise Skip('sanitizers use memory of their own')
+    with Peer({'*': reply(b'x')}) as peer:
+        def feed(pipe):
+            block = ('# %s\n' % ('x' * 90)).encode() * 10_000
+            for i in range(100):
+                pipe.write(block)
+            pipe.write((peer.origin + '/last\n').encode())
+            for i in range(5):
+                pipe.write(b'ftp://no/\n' * 10_000)
+            pipe.close()
+        with running(GET, '-i', '-', stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+            threading.Thread(target=feed, args=(child.stdin,), daemon=True).start()
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            equal(child.returncode, 1)
+    equal(files(), ['last'])
+    equal(usage.ru_maxrss < 40_000, True)
+
+
+# Failures and their words
+
+
+@test
+def refused_connection_says_url_step_and_cause():
+    origin, address = dead_origin()
+    r = get('--retries', '0', origin + '/x')
+    equal((r.status, r.out, files()), (3, b'', []))
+    equal(r.messages, 'whorl-get: %s/x: connect %s: connection refused\n' % (origin, address))
+
+
+@test
+def bad_status_leaves_no_file():
+    with Peer({'/ok': reply(b'x'), '/500': reply(b'oops', '500 Oh \x1b[31mNo'),
+               '/206': reply(b'part', '206 Partial Content'), '/304': raw(b'HTTP/1.1 304 Not Modified\r\n\r\n')}) as peer:
+        r = get('--retries', '0', *(peer.origin + p for p in ('/ok', '/404', '/500', '/206', '/304')))
+    equal((r.status, files()), (1, ['ok']))
+    contains(r.messages, 'whorl-get: %s/404: status 404 Not Found\n' % peer.origin)
+    contains(r.messages, '/206: status 206 Partial Content (a part nobody asked for)\n')
+    contains(r.messages, '/304: status 304 Not Modified\n')
+    contains(r.messages, '/500: ')
+    equal('\x1b' in r.messages, False)
+
+
+@test
+def range_that_was_asked_for_is_a_success():
+    with Peer({'/a': reply(b'part', '206 Partial Content', [('Content-Range', 'bytes 0-3/9')])}) as peer:
+        equal(get('-H', 'Range: bytes=0-3', peer.origin + '/a').status, 0)
+        equal(peer.requests[0].headers['range'], 'bytes=0-3')
+    equal(read('a'), b'part')
+
+
+@test
+def bad_urls_are_reported_and_the_others_go_on():
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('http://', 'gopher://h/', 'http://[::1', 'http://h:99999/', 'plain', '',
+                peer.origin + '/good')
+    equal((r.status, files()), (1, ['good']))
+    equal(r.messages.count('whorl-get: '), 6)
+    contains(r.messages, 'whorl-get: gopher://h/: URL ')
+
+
+@test
+def unknown_host_is_a_failure_without_retry():
+    r = get('http://no-such-host.invalid/')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, 'whorl-get: http://no-such-host.invalid/: resolve ')
+
+
+@test
+def password_in_a_url_is_never_shown():
+    r = get('--retries', '0', '-v', dead_origin()[0].replace('//', '//me:secret@') + '/')
+    equal((r.status, 'secret' in r.messages), (3, False))
+    contains(r.messages, '//***@127.0.0.1')
+
+
+@test
+def misbehaving_servers_leave_no_file_and_stop_no_other():
+    head = b'HTTP/1.1 200 OK\r\n'
+    bad = {
+        '/garbage': b'\x00\xff\x01garbage\r\n\r\n',
+        '/nothing': b'',
+        '/short': head + b'Content-Length: 10\r\n\r\n12345',
+        '/cut-head': head + b'Content-Len',
+        '/conflict': head + b'Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd',
+        '/huge-length': head + b'Content-Length: 99999999999999999999999\r\n\r\n',
+        '/negative': head + b'Content-Length: -1\r\n\r\n',
+        '/both': head + b'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+        '/bad-chunk': head + b'Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n',
+        '/cut-chunk': head + b'Transfer-Encoding: chunked\r\n\r\n5\r\nab',
+        '/no-last-chunk': head + b'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+        '/huge-chunk': head + b'Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nabc',
+        '/many-headers': head + b''.join(b'X-%d: y\r\n' % i for i in range(5000)) + b'\r\n',
+        '/long-header': head + b'X: ' + b'y' * 500_000 + b'\r\n\r\n',
+        '/endless-1xx': b'HTTP/1.1 100 Continue\r\n\r\n' * 200,
+        '/http9': b'HTTP/9.9 200 OK\r\nContent-Length: 1\r\n\r\nx',
+        '/gzip-unasked': None,
+    }
+    routes = {path: raw(data) for path, data in bad.items() if data is not None}
+    routes['/good'] = reply(b'fine')
+    routes['/reset'] = reset
+    routes['/redirect-loop'] = reply(b'', '302 Found', [('Location', '/redirect-loop')])
+    routes['/redirect-away'] = reply(b'', '302 Found', [('Location', 'file:///etc/passwd')])
+    routes['/gzip-unasked'] = reply(b'not gzip at all', '200 OK', [('Content-Encoding', 'gzip')])
+    with Peer(routes) as peer:
+        r = get('--retries', '0', *(peer.origin + p for p in routes))
+    equal((r.status, files()), (1, ['good', 'gzip-unasked']))
+    equal(r.messages.count('whorl-get: '), len(routes) - 2)
+    for path in routes:
+        contains(r.messages, path + (' -> ' if path in ('/good', '/gzip-unasked') else ': '))
+
+
+@test
+def reset_at_any_byte_leaves_no_file():
+    response = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello, world'
+
+    def cut(connection, request):
+        connection.sendall(response[:int(request.path[1:])])
+        time.sleep(0.02)
+        reset(connection, request)
+    with Peer({'*': cut}) as peer:
+        r = get('--retries', '0', '-j', '32', *('%s/%d' % (peer.origin, i) for i in range(len(response))))
+    equal((r.status, files()), (3, []))
+
+
+# Retries
+
+
+@test
+def passing_failure_is_tried_again():
+    short = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345')
+    with Peer({'/503': in_turn(reply(b'', '503 Busy'), reply(b'', '502 Bad'), reply(b'here')),
+               '/reset': in_turn(reset, reply(b'here')), '/short': in_turn(short, reply(b'here'))}) as peer:
+        r = get('-v', *(peer.origin + p for p in ('/503', '/reset', '/short')))
+        equal((peer.count('/503'), peer.count('/reset'), peer.count('/short')), (3, 2, 2))
+    equal((r.status, files(), read('short')), (0, ['503', 'reset', 'short'], b'here'))
+    contains(r.messages, '/503: status 503 Busy; try 2 in ')
+    contains(r.messages, ' at try 3')
+
+
+@test
+def retries_end_and_say_how_many():
+    with Peer({'/503': reply(b'', '503 Busy')}) as peer:
+        r = get('--retries', '1', peer.origin + '/503')
+        equal(peer.count('/503'), 2)
+    equal(r.status, 3)
+    contains(r.messages, '/503: status 503 Busy (tried 2 times)\n')
+
+
+@test
+def hopeless_failure_is_not_tried_again():
+    with Peer({'/403': reply(b'', '403 Forbidden'), '/501': reply(b'', '501 Never'),
+               '/chunk': raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n')}) as peer:
+        r = get('--retries', '5', *(peer.origin + p for p in ('/403', '/404', '/501', '/chunk')))
+        equal(len(peer.requests), 4)
+    equal((r.status, r.seconds < 3 * SCALE), (3, True))
+
+
+@test
+def retry_after_is_honoured():
+    with Peer({'/a': in_turn(reply(b'', '429 Slow', [('Retry-After', '2')]), reply(b'x'))}) as peer:
+        r = get(peer.origin + '/a')
+    equal((r.status, files()), (0, ['a']))
+    equal(2 <= r.seconds < 10 * SCALE, True)
+
+
+@test
+def retry_after_beyond_the_cap_is_a_failure_at_once():
+    with Peer({'/a': reply(b'', '503 Busy', [('Retry-After', '86400')])}) as peer:
+        r = get(peer.origin + '/a')
+        equal(peer.count('/a'), 1)
+    equal((r.status, r.seconds < 5 * SCALE), (3, True))
+    contains(r.messages, 'status 503 Busy (to be asked again in 24:00:00)')
+
+
+# Limits
+
+
+@test
+def stalled_transfer_times_out():
+    with Peer({'/head': hang_after(b''), '/body': hang_after(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'),
+               '/good': reply(b'x')}) as peer:
+        r = get('--stall-timeout', '300ms', '--retries', '0', *(peer.origin + p for p in ('/head', '/body', '/good')))
+    equal((r.status, files(), r.seconds < 10 * SCALE), (1, ['good'], True))
+    contains(r.messages, '/head: ')
+    contains(r.messages, '/body: ')
+
+
+@test
+def whole_exchange_times_out_once():
+    def drip(connection, request):
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n')
+        for _ in range(300):
+            connection.sendall(b'x')
+            time.sleep(0.05)
+    with Peer({'/a': drip}) as peer:
+        r = get('--timeout', '500ms', peer.origin + '/a')
+        equal(peer.count('/a'), 1)
+    equal((r.status, files(), r.seconds < 8 * SCALE), (3, [], True))
+
+
+@test
+def black_hole_times_out():
+    with socket.socket() as hole:  # its queue is full, so connecting to it gets no answer
+        hole.bind(('127.0.0.1', 0))
+        hole.listen(0)
+        fillers = []
+        for _ in range(4):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(hole.getsockname())
+            fillers.append(s)
+        r = get('--connect-timeout', '400ms', '--retries', '0', 'http://127.0.0.1:%d/' % hole.getsockname()[1])
+        for s in fillers:
+            s.close()
+    equal((r.status, files(), r.seconds < 8 * SCALE), (3, [], True))
+    contains(r.messages, 'connect')
+
+
+@test
+def too_large_a_body_is_refused():
+    data = b'x' * 5000
+    with Peer({'/length': reply(data), '/close': raw(b'HTTP/1.0 200 OK\r\n\r\n' + data), '/fits': reply(data[:2048])}) as peer:
+        r = get('--max-size', '2k', *(peer.origin + p for p in ('/length', '/close', '/fits')))
+        equal(len(peer.requests), 3)
+    equal((r.status, files()), (1, ['fits']))
+    contains(r.messages, '(--max-size)')
+
+
+@test
+def compressed_is_decoded_when_asked_for_only():
+    n = nginx()
+    data = n.put('text', b'all work and no play makes jack a dull boy\n' * 5000)
+    r = get('-d', 'asked', '--compressed', '--json', n.http + '/gz/text')
+    equal((r.status, read('asked/text') == data), (0, True))
+    equal(json.loads(r.out.splitlines()[0])['bytes'] < len(data) / 10, True)
+    equal(get('-d', 'not', n.http + '/gz/text').status, 0)
+    equal(read('not/text') == data, True)
+    with Peer({'/z': reply(gzip.compress(data), '200 OK', [('Content-Encoding', 'gzip')])}) as peer:
+        equal(get(peer.origin + '/z').status, 0)
+        equal('gzip' in peer.requests[0].headers.get('accept-encoding', ''), False)
+    equal(gzip.decompress(read('z')) == data, True)
+
+
+@test
+def bomb_stops_at_the_cap():
+    bomb = gzip.compress(bytes(50_000_000))
+    with Peer({'/z': reply(bomb, '200 OK', [('Content-Encoding', 'gzip')])}) as peer:
+        r = get('--compressed', '--max-size', '1M', peer.origin + '/z')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, '(--max-size)')
+
+
+@test
+def jobs_and_per_host_bound_what_runs_at_once():
+    def slow(connection, request):
+        time.sleep(0.05)
+        reply(b'x')(connection, request)
+    with Peer({'*': slow}) as peer:
+        equal(get('-q', '-j', '3', '--per-host', '50', *('%s/%d' % (peer.origin, i) for i in range(20))).status, 0)
+        equal(peer.most, 3)
+        peer.most = 0
+        equal(get('-q', '-j', '20', '--per-host', '2', *('%s/%d' % (peer.origin, i) for i in range(20))).status, 0)
+        equal(peer.most, 2)
+
+
+@test
+def thousand_at_once_take_under_100_mb():
+    count = 1000
+    gate = threading.Event()
+    body = noise(20_000)
+
+    def route(connection, request):
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 20000\r\nConnection: close\r\n\r\n')
+        connection.sendall(body[:10_000])
+        gate.wait(60)
+        connection.sendall(body[10_000:])
+    with Peer({'*': route}) as peer:
+        write('list', ''.join('%s/%d\n' % (peer.origin, i) for i in range(count)))
+
+        def limit():  # the program raises the soft limit itself
+            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        with running(GET, '-q', '-j', '1000', '--per-host', '1000', '-i', 'list', '-d', 'out',
+                     preexec_fn=limit) as child:
+            wait_until(lambda: peer.active == count, 30, 'all at once')
+            time.sleep(0.2)
+            gate.set()
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            equal((child.returncode, child.stderr.read()), (0, b''))
+    equal(len(files('out')), count)
+    equal(all(read('out/%d' % i) == body for i in range(count)), True)
+    print('# peak memory %d kB' % usage.ru_maxrss)
+    if not SANITIZED:
+        equal(usage.ru_maxrss < 100_000, True)
+
+
+# TLS
+
+
+@test
+def foreign_certificates_are_refused_once():
+    n = nginx()
+    n.put('s', b'secret')
+    r = get(n.https + '/s')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, '/s: TLS ')
+    equal('tried' in r.messages, False)
+    r = get('--cacert', certificates().at('other.pem'), n.https + '/s')
+    equal((r.status, files()), (3, []))
+    r = get('--cacert', certificates().ca, n.https_wrong + '/s')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, 'name')
+
+
+@test
+def cacert_may_be_a_folder():
+    n = nginx()
+    n.put('s', b'secret')
+    os.mkdir('cas')
+    write('cas/ca.pem', read(certificates().ca))
+    equal(get('--cacert', 'cas', n.https_named + '/s').status, 0)
+    equal(read('s'), b'secret')
+
+
+@test
+def insecure_accepts_any_certificate():
+    n = nginx()
+    n.put('s', b'secret')
+    equal(get('--insecure', n.https + '/s', n.https_wrong + '/s?2').status, 0)
+    equal((read('s'), read('s?2')), (b'secret', b'secret'))
+
+
+@test
+def unusable_cacert_is_wrong_usage():
+    write('empty', '')
+    for path in ('empty', 'missing'):
+        r = get('--cacert', path, 'https://127.0.0.1:9/')
+        equal((r.status, files()), (2, ['empty']))
+        contains(r.messages, 'whorl-get: %s: ' % path)
+
+
+# Requests
+
+
+@test
+def headers_and_agent_are_sent():
+    with Peer({'*': reply(b'x')}) as peer:
+        equal(get('-q', peer.origin + '/0').status, 0)
+        equal(get('-q', '-A', 'me/1', '-H', 'X-A: b c', '-H', 'accept:text/html', peer.origin + '/1').status, 0)
+        equal(get('-q', '-A', '', peer.origin + '/2').status, 0)
+        first, second, third = (r.headers for r in peer.requests)
+    contains(first['user-agent'], 'whorl-get/')
+    equal((second['user-agent'], second['x-a'], second['accept']), ('me/1', 'b c', 'text/html'))
+    equal('user-agent' in third, False)
+
+
+@test
+def redirects_are_followed_within_their_limit():
+    with Peer({'/end': reply(b'end'), '/a': reply(b'', '302 Found', [('Location', '/b')]),
+               '/b': reply(b'', '301 Moved', [('Location', '/end')])}) as peer:
+        r = get('--json', peer.origin + '/a')
+        equal((r.status, read('a')), (0, b'end'))
+        first = json.loads(r.out.splitlines()[0])
+        equal((first['redirects'], first['final_url']), (2, peer.origin + '/end'))
+        os.remove('a')
+        r = get('--max-redirects', '1', peer.origin + '/a')
+        equal((r.status, files()), (3, []))
+        r = get('--max-redirects', '0', peer.origin + '/a')
+        equal((r.status, files()), (3, []))
+        contains(r.messages, '302 Found (redirect not followed)')
+
+
+# What it prints
+
+
+@test
+def one_line_a_file_off_a_terminal():
+    with Peer({'*': reply(b'12345')}) as peer:
+        r = get(peer.origin + '/a', peer.origin + '/b')
+    equal(r.status, 0)
+    lines = sorted(r.messages.splitlines())
+    equal(len(lines), 2)
+    contains(lines[0], peer.origin + '/a -> a (5 B in ')
+
+
+@test
+def quiet_prints_failures_only():
+    with Peer({'/a': reply(b'x')}) as peer:
+        r = get('-q', peer.origin + '/a', peer.origin + '/b')
+    equal((r.status, r.out), (1, b''))
+    equal(r.messages, 'whorl-get: %s/b: status 404 Not Found\n' % peer.origin)
+
+
+@test
+def verbose_tells_how_files_came():
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('-v', peer.origin + '/a', peer.origin + '/b')
+    contains(r.messages, '; 200, new connection')
+    contains(r.messages, 'first byte')
+    contains(r.messages, '2 of 2 files, 2 B in ')
+
+
+@test
+def json_objects_are_complete():
+    with Peer({'/a': reply(b'12345')}) as peer:
+        write('list', peer.origin + '/404\nbad\n')
+        r = get('--json', '-d', 'out', '-i', 'list', peer.origin + '/a')
+    objects = [json.loads(line) for line in r.out.splitlines()]
+    equal((r.status, len(objects)), (1, 4))
+    by_url = {o.get('url'): o for o in objects}
+    good, missing, bad, total = by_url[peer.origin + '/a'], by_url[peer.origin + '/404'], by_url['bad'], objects[-1]
+    equal((good['ok'], good['dir'], good['file'], good['status'], good['bytes'], good['tries']),
+          (True, 'out', 'a', 200, 5, 1))
+    equal((missing['ok'], missing['file'], missing['status'], missing['step'], missing['error'], missing['code'],
+           missing['list'], missing['line']), (False, None, 404, 'status', '404 Not Found', None, 'list', 1))
+    equal((bad['ok'], bad['status'], bad['step'], bad['line']), (False, None, 'URL', 2))
+    contains(bad['code'], 'WHORL_EHTTP_')
+    equal((total['summary'], total['ok'], total['failed'], total['bytes'], total['interrupted']), (True, 1, 2, 17, False))
+    equal(r.messages.count('\n'), 2)
+
+
+@test
+def closed_standard_output_loses_the_report_not_the_files():
+    with Peer({'*': reply(b'x')}) as peer:
+        out, into = os.pipe()
+        os.close(out)
+        with running(GET, '--json', peer.origin + '/a', stdout=into) as child:
+            os.close(into)
+            message = child.stderr.read().decode()
+            equal(child.wait(20), 1)
+    equal(files(), ['a'])
+    contains(message, 'whorl-get: standard output: write broken pipe')
+
+
+@test
+def usage_errors_exit_with_2():
+    for argv in ((), ('--nope',), ('-j', '0', 'http://h/'), ('-o', 'x', 'http://h/', 'http://i/'), ('-H', 'x', 'http://h/')):
+        r = get(*argv)
+        equal((r.status, r.out, files()), (2, b'', []))
+        contains(r.messages, 'whorl-get: ')
+        contains(r.messages, "Try 'whorl-get --help'.")
+
+
+@test
+def help_and_version_go_to_standard_output():
+    r = get('--help')
+    equal((r.status, r.err), (0, b''))
+    lines = r.out.decode().splitlines()
+    equal((len(lines) <= 23, max(map(len, lines)) <= 79), (True, True))
+    equal(get('--version').out.startswith(b'whorl-get '), True)
+
+
+# Disks and kernels that refuse
+
+
+@test
+def full_device_is_a_failure():
+    with Peer({'/a': reply(b'x' * 100_000)}) as peer:
+        r = get('-o', '/dev/full', peer.origin + '/a')
+        equal(len(peer.requests), 1)
+    equal(r.status, 3)
+    contains(r.messages, '/a: write /dev/full: no space left on device\n')
+
+
+@test
+def file_too_large_for_the_disk_stops_no_other():
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    with Peer({'/big': reply(b'x' * 100_000), '/small': reply(b'x')}) as peer:
+        r = get(peer.origin + '/big', peer.origin + '/small', preexec=limit)
+        equal(peer.count('/big'), 1)
+    equal((r.status, files()), (1, ['small']))
+    contains(r.messages, '/big: write big: file too large\n')
+
+
+@test
+def full_disk_stops_no_other():
+    os.mkdir('disk')
+    if os.geteuid() != 0 or subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', 'disk'],
+                                           capture_output=True).returncode:
+        raise Skip('cannot mount a small file system')
+    try:
+        with Peer({'/big': reply(b'x' * 500_000), '/small': reply(b'x')}) as peer:
+            r = get('-d', 'disk', '-j', '1', peer.origin + '/big', peer.origin + '/small')
+        equal((r.status, files('disk')), (1, ['small']))
+        contains(r.messages, '/big: write big: no space left on device\n')
+    finally:
+        subprocess.run(['umount', 'disk'], check=True)
+
+
+@test
+def unwritable_folders_are_failures():
+    write('file', '')
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('-d', 'file/sub', peer.origin + '/a')
+        equal(r.status, 3)
+        contains(r.messages, 'whorl-get: file/sub: open folder: not a directory\n')
+        r = get('-d', '/proc', peer.origin + '/a')
+        equal(r.status, 3)
+        contains(r.messages, '/a: write a: ')
+        r = get('-o', 'missing/a', peer.origin + '/a')
+        equal(r.status, 3)
+        contains(r.messages, '/a: write missing/a: no such file or directory\n')
+        r = get('-o', '.', peer.origin + '/a')
+        equal(r.status, 3)
+        contains(r.messages, '/a: write .: is a directory\n')
+    equal(files(), ['file'])
+
+
+@test
+def blocked_io_uring_is_told():
+    r = get('http://127.0.0.1:9/', preexec=forbid_io_uring)
+    equal((r.status, r.messages.count('\n')), (3, 1))
+    contains(r.messages, 'whorl-get: ')
+    contains(r.messages, 'io_uring')
+
+
+# Interruptions
+
+SLOW = b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n' + b'x' * 1000
+
+
+@test
+def interrupt_removes_temporary_files():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with Peer({'/slow': hang_after(SLOW), '/fast': reply(b'x')}) as peer:
+            with running(GET, '-j', '8', peer.origin + '/fast', *[peer.origin + '/slow'] * 5) as child:
+                wait_until(lambda: len(files()) == 6, what='five temporary files')
+                child.send_signal(number)
+                message = child.stderr.read().decode()
+                equal(child.wait(10), 1)
+        equal(files(), ['fast'])
+        contains(message, 'whorl-get: interrupted; 5 transfers stopped')
+        os.remove('fast')
+
+
+@test
+def interrupt_before_anything_came_exits_with_3():
+    origin, _ = dead_origin()
+    with running(GET, '-i', '-', '-v', '--retries', '100', origin + '/x', stdin=subprocess.PIPE) as child:
+        contains(child.stderr.readline().decode(), 'connection refused; try 2 in')
+        child.send_signal(signal.SIGINT)  # while it waits for its list and for another try
+        equal(child.wait(10), 3)
+    equal(files(), [])
+
+
+@test
+def interrupted_objects_say_so():
+    with Peer({'/slow': hang_after(SLOW)}) as peer:
+        with running(GET, '--json', peer.origin + '/slow') as child:
+            wait_until(files, what='a temporary file')
+            child.send_signal(signal.SIGINT)
+            objects = [json.loads(line) for line in child.stdout.read().splitlines()]
+            equal(child.wait(10), 3)
+    equal((objects[0]['ok'], objects[0]['code'], objects[0]['error']), (False, 'ECANCELED', 'interrupted'))
+    equal((objects[1]['interrupted'], objects[1]['failed']), (True, 1))
+
+
+@test
+def second_interrupt_kills():
+    with Peer({'/slow': hang_after(SLOW)}) as peer:
+        # It cannot end by itself: nobody reads what it prints.
+        into = os.pipe()
+        os.set_blocking(into[1], False)
+        try:
+            while True:
+                os.write(into[1], b'x' * 4096)
+        except BlockingIOError:
+            os.set_blocking(into[1], True)
+        with running(GET, peer.origin + '/slow', stderr=into[1]) as child:
+            wait_until(files, what='a temporary file')
+            child.send_signal(signal.SIGINT)
+            wait_until(lambda: not files(), what='its removal')
+            child.send_signal(signal.SIGINT)
+            equal(child.wait(10) in (3, -signal.SIGINT), True)
+        os.close(into[0])
+        os.close(into[1])
+
+
+@test
+def killed_process_leaves_nothing_under_a_final_name():
+    with Peer({'/slow': hang_after(SLOW)}) as peer:
+        with running(GET, *['%s/slow' % peer.origin] * 3) as child:
+            wait_until(lambda: len(files()) == 3, what='three temporary files')
+            child.kill()
+            child.wait()
+        equal([f for f in files() if f.startswith('slow')], [])
+        write('keep', 'old')
+        with running(GET, '-o', 'keep', peer.origin + '/slow') as child:
+            wait_until(lambda: len(files()) == 5, what='a temporary file')
+            child.kill()
+            child.wait()
+        equal(read('keep'), b'old')
+
+
+# Terminals
+
+
+@test
+def bars_are_drawn_and_gone_at_the_end():
+    go = threading.Event()
+
+    def route(connection, request):
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n' + b'x' * 1000)
+        go.wait(30)
+        connection.sendall(b'x' * 1000)
+    with Peer({'/slow': route, '/quick': reply(b'x')}) as peer:
+        with Terminal(GET, peer.origin + '/slow', peer.origin + '/quick', peer.origin + '/404') as t:
+            t.read_until(b'50%')
+            t.read(0.3)
+            shown = Screen(t.output).text()
+            go.set()
+            equal(t.finish(), 1)
+    bars = [line for line in shown if '50%' in line]
+    equal((len(bars), bars[0].startswith('slow ')), (1, True))
+    contains(bars[0], '[=')
+    contains(shown[-1], '1 done, 1 failed, 1 active, ')
+    lines = Screen(t.output).text()
+    equal(len(lines), 4)
+    equal([line for line in lines if '[' in line or 'active' in line], [])
+    contains(lines[-1], '2 of 3 files, ')
+    contains('\n'.join(lines), '/404: status 404 Not Found')
+
+
+@test
+def bars_obey_width_height_and_their_changes():
+    names = ['a-long-name-%d-%s' % (i, 'x' * 60) for i in range(30)]
+    with Peer({'*': hang_after(SLOW)}) as peer:
+        with Terminal(GET, '-j', '40', '--per-host', '40', *('%s/%s' % (peer.origin, n) for n in names),
+                      columns=50, rows=12) as t:
+            t.read_until(b'30 active (20 not shown)')
+            screen = Screen(t.output, 50, 12)
+            equal(len(screen.text()) <= 12, True)
+            equal(max(map(len, screen.text())) < 50, True)
+            seen = len(t.output)
+            t.size(30, 6)
+            t.read_until(b'30 active', 5)
+            t.read(0.5)
+            frame = t.output[seen:].split(b'\x1b[J')[-2]
+            equal(max(map(len, Screen(b'\r' + frame, 100).text())) < 30, True)
+            t.type(b'\x03')
+            equal(t.finish(), 3)
+    equal([line for line in Screen(t.output, 100, 100).text() if '%' in line and 'active' in line], [])
+    equal(files(), [])
+
+
+@test
+def ctrl_c_on_a_terminal_leaves_it_clean():
+    with Peer({'/slow': hang_after(SLOW)}) as peer:
+        with Terminal(GET, peer.origin + '/slow') as t:
+            t.read_until(b'1 active')
+            t.type(b'\x03')
+            equal(t.finish(), 3)
+    lines = [line.replace('^C', '') for line in Screen(t.output).text()]
+    equal(lines, ['whorl-get: interrupted; 1 transfers stopped, no part of them kept'])
+    equal(files(), [])
+
+
+@test
+def colours_are_left_out_on_demand():
+    with Peer({'/slow': hang_after(SLOW.replace(b'1000000', b'2000'))}) as peer:
+        for env, coloured in (({}, True), ({'NO_COLOR': '1'}, False), ({'NO_COLOR': ''}, True)):
+            with Terminal(GET, peer.origin + '/slow', env=env) as t:
+                t.read_until(b'50%')
+                t.type(b'\x03')
+                t.finish()
+            equal(b'm[' in t.output or b'\x1b[36m' in t.output, coloured)
+
+
+@test
+def names_cannot_control_the_terminal():
+    with Peer({'*': hang_after(SLOW)}) as peer:
+        with Terminal(GET, peer.origin + '/%1b%5B2Jx%C2%9B1m%E2%80%AE', peer.origin + '/\x1b[2J') as t:
+            t.read_until(b'2 active')
+            t.type(b'\x03')
+            t.finish()
+    Screen(t.output)  # fails on sequences that are not ours
+    equal(b'\x1b[2J' in t.output or b'\xc2\x9b' in t.output or b'\xe2\x80\xae' in t.output, False)
+
+
+@test
+def dumb_terminals_and_quiet_get_no_bars():
+    with Peer({'*': reply(b'x')}) as peer:
+        with Terminal(GET, peer.origin + '/a', env={'TERM': 'dumb'}) as t:
+            equal(t.finish(), 0)
+        equal((b'\x1b' in t.output, b'/a -> a' in t.output), (False, True))
+        with Terminal(GET, '-q', peer.origin + '/b') as t:
+            equal((t.finish(), t.output), (0, b''))
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    finally:
+        if 'nginx' in shared:
+            shared['nginx'].stop()
+        if 'certificates' in shared:
+            shared['certificates'].remove()

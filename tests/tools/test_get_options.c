@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* whorl-get's command line. */
+#include "test.h"
+#include "tools/whorl-get/options.h"
+
+static struct options options;
+static char why[512];
+
+/* Parses words separated by single spaces; "_" stands for an empty word. */
+static enum options_verdict parse(const char *line)
+{
+    static char words[1024];
+    static char *argv[64];
+    int argc = 0;
+
+    options_finish(&options);
+    why[0] = '\0';
+    argv[argc++] = "whorl-get";
+    snprintf(words, sizeof words, "%s", line);
+    for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = strcmp(word, "_") == 0 ? "" : word;
+    argv[argc] = NULL;
+    return options_parse(&options, argc, argv, why, sizeof why);
+}
+
+#define CHECK_BAD(line, text)               \
+    do {                                    \
+        CHECK_EQ(parse(line), OPTIONS_BAD); \
+        CHECK_STR(why, text);               \
+    } while (0)
+
+TEST(defaults_are_sane)
+{
+    CHECK_EQ(parse("http://h/"), OPTIONS_RUN);
+    CHECK_EQ(options.urls_count, 1);
+    CHECK_STR(options.urls[0], "http://h/");
+    CHECK_EQ(options.jobs, 16);
+    CHECK_EQ(options.per_host, 6);
+    CHECK_EQ(options.retries, 3);
+    CHECK_EQ(options.redirects_max, 10);
+    CHECK_EQ(options.timeout_ns, WHORL_FOREVER);
+    CHECK_EQ(options.stall_timeout_ns, 60 * WHORL_SECOND);
+    CHECK_EQ(options.connect_timeout_ns, 30 * WHORL_SECOND);
+    CHECK_EQ(options.size_max, 0);
+    CHECK(!options.output && !options.dir && !options.cacert && !options.agent);
+    CHECK(!options.compressed && !options.insecure && !options.quiet && !options.json);
+}
+
+TEST(every_option_is_taken)
+{
+    CHECK_EQ(parse("-i list -i - -d out -j 64 --per-host 32 --retries 0 --max-redirects 2 "
+                   "--timeout 1.5 --stall-timeout 200ms --connect-timeout 2m --max-size 1.5M "
+                   "--compressed --cacert ca.pem -H A:b --header X-Y:1 -A agent -v --json u1 u2"),
+             OPTIONS_RUN);
+    CHECK_EQ(options.lists_count, 2);
+    CHECK_STR(options.lists[0], "list");
+    CHECK_STR(options.lists[1], "-");
+    CHECK_STR(options.dir, "out");
+    CHECK_EQ(options.jobs, 64);
+    CHECK_EQ(options.per_host, 32);
+    CHECK_EQ(options.retries, 0);
+    CHECK_EQ(options.redirects_max, 2);
+    CHECK_EQ(options.timeout_ns, 1500 * WHORL_MILLISECOND);
+    CHECK_EQ(options.stall_timeout_ns, 200 * WHORL_MILLISECOND);
+    CHECK_EQ(options.connect_timeout_ns, 2 * WHORL_MINUTE);
+    CHECK_EQ(options.size_max, 3 * 512 * 1024);
+    CHECK(options.compressed && options.verbose && options.json);
+    CHECK_STR(options.cacert, "ca.pem");
+    CHECK_EQ(options.headers_count, 2);
+    CHECK_STR(options.headers[0].name, "A");
+    CHECK_STR(options.headers[0].value, "b");
+    CHECK_STR(options.headers[1].name, "X-Y");
+    CHECK_STR(options.agent, "agent");
+    CHECK_EQ(options.urls_count, 2);
+    CHECK_STR(options.urls[1], "u2");
+}
+
+TEST(options_may_follow_urls)
+{
+    CHECK_EQ(parse("u1 -q u2 --insecure"), OPTIONS_RUN);
+    CHECK_EQ(options.urls_count, 2);
+    CHECK(options.quiet && options.insecure);
+    CHECK_EQ(parse("-q -- -u"), OPTIONS_RUN);
+    CHECK_STR(options.urls[0], "-u");
+}
+
+TEST(output_takes_one_url)
+{
+    CHECK_EQ(parse("-o f u"), OPTIONS_RUN);
+    CHECK_STR(options.output, "f");
+    CHECK_EQ(parse("-o - u"), OPTIONS_RUN);
+    CHECK_BAD("-o f u1 u2", "--output takes exactly one URL; use --dir for several");
+    CHECK_BAD("-o f -i list", "--output takes exactly one URL; use --dir for several");
+    CHECK_BAD("-o f -d x u", "--output and --dir exclude each other");
+    CHECK_BAD("-o f -o g u", "--output may be given once");
+    CHECK_BAD("-o _ u", "--output needs a file name");
+    CHECK_BAD("-d _ u", "--dir needs a folder's name");
+    CHECK_BAD("--json -o - u", "--json and --output - both want standard output");
+}
+
+TEST(wrong_options_are_named)
+{
+    CHECK_BAD("", "no URL given");
+    CHECK_BAD("--nope u", "unknown or ambiguous option --nope");
+    CHECK_BAD("-x u", "unknown option -x");
+    CHECK_BAD("-qx u", "unknown option -x");
+    CHECK_BAD("u -o", "-o needs a value");
+    CHECK_BAD("u --timeout", "--timeout needs a value");
+    CHECK_BAD("--json=1 u", "--json takes no value");
+    CHECK_BAD("-q -v u", "--quiet and --verbose exclude each other");
+    CHECK_BAD("--insecure --cacert f u", "--insecure and --cacert exclude each other");
+    CHECK_BAD("-i - -i -", "standard input can be read once only");
+}
+
+TEST(numbers_are_checked)
+{
+    CHECK_BAD("-j 0 u", "--jobs needs a whole number from 1 to 100000, not '0'");
+    CHECK_BAD("-j 16x u", "--jobs needs a whole number from 1 to 100000, not '16x'");
+    CHECK_BAD("-j -1 u", "--jobs needs a whole number from 1 to 100000, not '-1'");
+    CHECK_BAD("-j 99999999999999999999 u",
+              "--jobs needs a whole number from 1 to 100000, not '99999999999999999999'");
+    CHECK_BAD("--per-host _ u", "--per-host needs a whole number from 1 to 100000, not ''");
+    CHECK_BAD("--retries 1.5 u", "--retries needs a whole number from 0 to 1000, not '1.5'");
+    CHECK_BAD("--max-redirects x u",
+              "--max-redirects needs a whole number from 0 to 1000, not 'x'");
+}
+
+TEST(times_and_sizes_are_checked)
+{
+    CHECK_BAD("--timeout 5d u", "--timeout needs a time such as 30, 1.5s, 200ms or 5m, not '5d'");
+    CHECK_BAD("--timeout -1 u", "--timeout needs a time such as 30, 1.5s, 200ms or 5m, not '-1'");
+    CHECK_BAD("--timeout 1e3 u", "--timeout needs a time such as 30, 1.5s, 200ms or 5m, not '1e3'");
+    CHECK_BAD("--timeout 99999999999h u", "--timeout: '99999999999h' is too long");
+    CHECK_BAD("--max-size 10X u",
+              "--max-size needs a size such as 500, 20k, 1.5M or 3G, not '10X'");
+    CHECK_BAD("--max-size 1.2.3 u",
+              "--max-size needs a size such as 500, 20k, 1.5M or 3G, not '1.2.3'");
+    CHECK_BAD("--max-size 0 u", "--max-size must be more than 0");
+    CHECK_BAD("--max-size 99999999T u", "--max-size: '99999999T' is too large");
+    CHECK_EQ(parse("--max-size 3GiB --timeout 0 u"), OPTIONS_RUN);
+    CHECK_EQ(options.size_max, 3LL << 30);
+    CHECK_EQ(options.timeout_ns, WHORL_FOREVER);
+}
+
+TEST(headers_are_checked)
+{
+    CHECK_BAD("-H nocolon u", "--header needs 'Name: value', not 'nocolon'");
+    CHECK_BAD("-H :x u", "--header needs 'Name: value', not ':x'");
+    CHECK_BAD("-H a(b:x u", "--header needs 'Name: value', not 'a(b:x'");
+    CHECK_BAD("-H a:x\r\nEvil:1 u", "--header: control byte in the value of 'a:x\\x0d\\x0aEvil:1'");
+    CHECK_BAD("-A a\nb u", "--user-agent must not hold control bytes");
+    CHECK_EQ(parse("-H a: u"), OPTIONS_RUN);
+    CHECK_STR(options.headers[0].value, "");
+}
+
+TEST(complaints_hold_no_control_bytes)
+{
+    CHECK_BAD("-j \x1b[31m u", "--jobs needs a whole number from 1 to 100000, not '\\x1b[31m'");
+    CHECK_BAD("--\x1b[2J u", "unknown or ambiguous option --\\x1b[2J");
+}
+
+TEST(help_fits_a_screen)
+{
+    int lines = 0;
+
+    for (const char *p = options_help; *p; lines++) {
+        size_t n = strcspn(p, "\n");
+        CHECK(n <= 79);
+        p += n + 1;
+    }
+    CHECK(lines <= 23);
+    CHECK_EQ(parse("--help"), OPTIONS_HELP);
+    CHECK_EQ(parse("--version"), OPTIONS_VERSION);
+}
+
+TEST_MAIN()

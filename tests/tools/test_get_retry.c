@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* When whorl-get tries again, and after how long. */
+#include "test.h"
+#include "tools/whorl-get/retry.h"
+
+TEST(retry_helps_against_what_may_pass)
+{
+    static const int codes[] = {
+        -ECONNREFUSED,
+        -ECONNRESET,
+        -ETIMEDOUT,
+        -EHOSTUNREACH,
+        -EPIPE,
+        -EMFILE,
+        WHORL_EDNS_SERVFAIL,
+        WHORL_EDNS_TIMEOUT,
+        WHORL_ETLS_TRUNCATED,
+        WHORL_EHTTP_TRUNCATED,
+        WHORL_EHTTP_NO_RESPONSE,
+        WHORL_EHTTP_CONNECT_TIMEOUT,
+        WHORL_EHTTP_TLS_TIMEOUT,
+        WHORL_EHTTP_FIRST_BYTE_TIMEOUT,
+        WHORL_EHTTP_STALL_TIMEOUT,
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (!retry_helps(codes[i], 0))
+            test_fail(__FILE__, __LINE__, "no retry for %s", whorl_error_name(codes[i]));
+}
+
+TEST(retry_never_helps_against_what_cannot_change)
+{
+    static const int codes[] = {
+        -ENOSPC,
+        -EACCES,
+        -EROFS,
+        -EEXIST,
+        -EFBIG,
+        -EDQUOT,
+        -ECANCELED,
+        WHORL_EDNS_NOTFOUND,
+        WHORL_EDNS_BADNAME,
+        WHORL_ETLS_TRUST,
+        WHORL_ETLS_NAME,
+        WHORL_ETLS_EXPIRED,
+        WHORL_ETLS_CERTIFICATE,
+        WHORL_ETLS_VERSION,
+        WHORL_EHTTP_URL,
+        WHORL_EHTTP_SCHEME,
+        WHORL_EHTTP_HEADER,
+        WHORL_EHTTP_LENGTH,
+        WHORL_EHTTP_CHUNK,
+        WHORL_EHTTP_BODY_TOO_LARGE,
+        WHORL_EHTTP_REDIRECTS,
+        WHORL_EHTTP_ENCODING,
+        WHORL_EHTTP_TOTAL_TIMEOUT,
+        WHORL_EHTTP_NOT_REDIRECTABLE,
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (retry_helps(codes[i], 200))
+            test_fail(__FILE__, __LINE__, "retry for %s", whorl_error_name(codes[i]));
+}
+
+TEST(retry_helps_against_few_statuses)
+{
+    static const int yes[] = {408, 425, 429, 500, 502, 503, 504, 520, 599};
+    static const int no[] = {206, 300, 302, 304, 400, 401, 403, 404, 410, 413, 451, 501, 505, 511};
+
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        CHECK(retry_helps(0, yes[i]));
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        CHECK(!retry_helps(0, no[i]));
+}
+
+TEST(pauses_double_within_their_bounds)
+{
+    struct retry_policy policy = {10, WHORL_SECOND, 5 * WHORL_SECOND, WHORL_MINUTE};
+    static const int64_t bounds[] = {1, 2, 4, 5, 5, 5};
+
+    for (int tries = 1; tries <= 6; tries++) {
+        int64_t bound = bounds[tries - 1] * WHORL_SECOND;
+        CHECK_EQ(retry_pause(&policy, tries, -1, 0), bound / 2);
+        CHECK_EQ(retry_pause(&policy, tries, -1, (uint64_t)(bound / 2)), bound);
+        for (uint64_t random = 1; random < UINT64_MAX / 3; random *= 3) {
+            int64_t pause = retry_pause(&policy, tries, -1, random);
+            CHECK(pause >= bound / 2 && pause <= bound);
+        }
+    }
+}
+
+TEST(pauses_end_with_the_retries)
+{
+    struct retry_policy policy = retry_policy_default();
+
+    CHECK(retry_pause(&policy, 3, -1, 7) > 0);
+    CHECK_EQ(retry_pause(&policy, 4, -1, 7), -1);
+    policy.retries = 0;
+    CHECK_EQ(retry_pause(&policy, 1, -1, 7), -1);
+    policy.retries = 1000;
+    CHECK(retry_pause(&policy, 1000, -1, UINT64_MAX) <= policy.longest_ns);
+}
+
+TEST(pause_is_never_shorter_than_the_server_asks)
+{
+    struct retry_policy policy = {3, WHORL_SECOND, 5 * WHORL_SECOND, WHORL_MINUTE};
+
+    CHECK_EQ(retry_pause(&policy, 1, 7 * WHORL_SECOND, 1), 7 * WHORL_SECOND);
+    CHECK_EQ(retry_pause(&policy, 1, 0, 0), WHORL_SECOND / 2);
+    CHECK_EQ(retry_pause(&policy, 1, WHORL_MINUTE, 1), WHORL_MINUTE);
+}
+
+TEST(server_that_asks_for_too_long_is_not_asked_again)
+{
+    struct retry_policy policy = {3, WHORL_SECOND, 5 * WHORL_SECOND, WHORL_MINUTE};
+
+    CHECK_EQ(retry_pause(&policy, 1, WHORL_MINUTE + 1, 1), -1);
+    CHECK_EQ(retry_pause(&policy, 1, INT64_MAX, 1), -1);
+}
+
+TEST_MAIN()

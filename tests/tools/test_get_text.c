@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Foreign text made fit for terminals and JSON; sizes and times. */
+#include <locale.h>
+
+#include <whorl/base.h>
+
+#include "test.h"
+#include "tools/whorl-get/text.h"
+
+static const char *escaped(const char *text, bool ascii)
+{
+    static char ret[256];
+
+    CHECK_EQ(text_escape(ret, sizeof ret, text, ascii), strlen(ret));
+    return ret;
+}
+
+static const char *url(const char *text)
+{
+    static char ret[256];
+
+    CHECK_EQ(text_escape_url(ret, sizeof ret, text), strlen(ret));
+    return ret;
+}
+
+static const char *json(const char *text, size_t size)
+{
+    static char ret[256];
+
+    CHECK_EQ(text_json(ret, size, text), strlen(ret));
+    return ret;
+}
+
+TEST(escape_leaves_text_and_shows_the_rest)
+{
+    CHECK_STR(escaped("plain été 日本", false), "plain été 日本");
+    CHECK_STR(escaped("a\x1b[31mb\n\x7f", false), "a\\x1b[31mb\\x0a\\x7f");
+    CHECK_STR(escaped("\xff\xc3", false), "\\xff\\xc3");
+    CHECK_STR(escaped("\xc2\x9b", false), "\\xc2\\x9b");
+    CHECK_STR(escaped("\xe2\x80\xae", false), "\\xe2\\x80\\xae");
+    CHECK_STR(escaped("é", true), "\\xc3\\xa9");
+}
+
+TEST(escape_is_cut_at_whole_pieces)
+{
+    char ret[8];
+
+    CHECK_EQ(text_escape(ret, sizeof ret, "abcd\x1b", false), 4);
+    CHECK_EQ(text_escape(ret, sizeof ret, "abc\x1b", false), 7);
+    CHECK_EQ(text_escape(ret, sizeof ret, "abcdefé", false), 6);
+    CHECK_EQ(text_escape(ret, 1, "a", false), 0);
+    CHECK_STR(ret, "");
+}
+
+TEST(passwords_are_not_shown)
+{
+    CHECK_STR(url("http://user:secret@h/x@y"), "http://***@h/x@y");
+    CHECK_STR(url("http://u:a@b@h/"), "http://***@h/");
+    CHECK_STR(url("http://h/x@y"), "http://h/x@y");
+    CHECK_STR(url("http://h?a@b"), "http://h?a@b");
+    CHECK_STR(url("not a url@all"), "not a url@all");
+    CHECK_STR(url("http://u\x1b:p@h/\n"), "http://***@h/\\x0a");
+}
+
+TEST(fit_shortens_in_the_middle)
+{
+    char ret[256];
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    CHECK_EQ(text_fit(ret, sizeof ret, "short", 10), 5);
+    CHECK_STR(ret, "short");
+    CHECK_EQ(text_fit(ret, sizeof ret, "abcdefghijklmnop.txt", 12), 12);
+    CHECK_STR(ret, "abcde..p.txt");
+    CHECK_EQ(text_fit(ret, sizeof ret, "日本語日本語日本語", 10), 10);
+    CHECK_STR(ret, "日本..本語");
+    CHECK_EQ(text_fit(ret, sizeof ret, "日本語", 5), 4);
+    CHECK_STR(ret, "日本");
+    CHECK_EQ(text_fit(ret, sizeof ret, "abc", 0), 0);
+    CHECK_STR(ret, "");
+}
+
+TEST(fit_bounds_marks_without_width)
+{
+    char text[2000] = "e", ret[4 * 20 + 1];
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    for (int i = 0; i < 500; i++)
+        strcat(text, "\xcc\x81");
+    text_fit(ret, sizeof ret, text, 20);
+    CHECK(strlen(ret) <= 80);
+}
+
+TEST(json_strings_are_valid)
+{
+    CHECK_STR(json("a\"b\\c", 256), "\"a\\\"b\\\\c\"");
+    CHECK_STR(json("\n\x1f\x7f", 256), "\"\\u000a\\u001f\\u007f\"");
+    CHECK_STR(json("é\xff", 256), "\"é\\ufffd\"");
+    CHECK_STR(json("abcdef", 6), "\"abc\"");
+    CHECK_STR(json("ab\n", 6), "\"ab\"");
+}
+
+TEST(sizes_read_well)
+{
+    char ret[TEXT_NUMBER_SIZE];
+
+    CHECK_STR(text_size(ret, 0), "0 B");
+    CHECK_STR(text_size(ret, 999), "999 B");
+    CHECK_STR(text_size(ret, 1000), "1.0 kB");
+    CHECK_STR(text_size(ret, 1024), "1.0 kB");
+    CHECK_STR(text_size(ret, 9949), "9.9 kB");
+    CHECK_STR(text_size(ret, 999999), "1.0 MB");
+    CHECK_STR(text_size(ret, 12345678), "12 MB");
+    CHECK_STR(text_size(ret, INT64_MAX), "9.2 EB");
+}
+
+TEST(times_read_well)
+{
+    char ret[TEXT_NUMBER_SIZE];
+
+    CHECK_STR(text_time(ret, 12 * WHORL_MILLISECOND), "12 ms");
+    CHECK_STR(text_time(ret, 3456 * WHORL_MILLISECOND), "3.4 s");
+    CHECK_STR(text_time(ret, 125 * WHORL_SECOND), "2:05");
+    CHECK_STR(text_time(ret, 3723 * WHORL_SECOND), "1:02:03");
+}
+
+TEST(sizes_and_times_are_parsed)
+{
+    int64_t n;
+
+    CHECK_OK(text_parse_size("10", &n));
+    CHECK_EQ(n, 10);
+    CHECK_OK(text_parse_size("2k", &n));
+    CHECK_EQ(n, 2048);
+    CHECK_OK(text_parse_size("1.5M", &n));
+    CHECK_EQ(n, 1536 * 1024);
+    CHECK_OK(text_parse_size("3GB", &n));
+    CHECK_EQ(n, 3LL << 30);
+    CHECK_ERR(text_parse_size("", &n), -EINVAL);
+    CHECK_ERR(text_parse_size("k", &n), -EINVAL);
+    CHECK_ERR(text_parse_size(".", &n), -EINVAL);
+    CHECK_ERR(text_parse_size("1kk", &n), -EINVAL);
+    CHECK_ERR(text_parse_size("1i", &n), -EINVAL);
+    CHECK_ERR(text_parse_size("0x10", &n), -EINVAL);
+    CHECK_ERR(text_parse_size("99999999999999999999", &n), -ERANGE);
+    CHECK_OK(text_parse_time("1h", &n));
+    CHECK_EQ(n, WHORL_HOUR);
+    CHECK_OK(text_parse_time(".5", &n));
+    CHECK_EQ(n, WHORL_SECOND / 2);
+    CHECK_ERR(text_parse_time("1 s", &n), -EINVAL);
+    CHECK_ERR(text_parse_time("inf", &n), -EINVAL);
+}
+
+TEST(decode_takes_valid_utf8_only)
+{
+    uint32_t c;
+
+    CHECK_EQ(text_decode("\xf0\x9f\x98\x80", 4, &c), 4);
+    CHECK_EQ(c, 0x1f600);
+    CHECK_EQ(text_decode("\xf0\x9f\x98", 3, &c), 0);
+    CHECK_EQ(text_decode("\xc0\x80", 2, &c), 0);
+    CHECK_EQ(text_decode("\xe0\x80\xaf", 3, &c), 0);
+    CHECK_EQ(text_decode("\xed\xa0\x80", 3, &c), 0);
+    CHECK_EQ(text_decode("\xf4\x90\x80\x80", 4, &c), 0);
+    CHECK_EQ(text_decode("\x80", 1, &c), 0);
+    CHECK_EQ(text_decode("", 0, &c), 0);
+}
+
+TEST_MAIN()

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* whorl-get: fetches many URLs at once, each into a file of its own. */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <whorl/file.h>
+#include <whorl/group.h>
+#include <whorl/http.h>
+#include <whorl/io.h>
+#include <whorl/scope.h>
+#include <whorl/tls.h>
+
+#include "tools/whorl-get/get.h"
+#include "tools/whorl-get/options.h"
+#include "tools/whorl-get/progress.h"
+#include "tools/whorl-get/report.h"
+#include "tools/whorl-get/signals.h"
+#include "tools/whorl-get/source.h"
+#include "tools/whorl-get/text.h"
+#include "tools/whorl-get/transfer.h"
+#include "tools/whorl-get/writer.h"
+
+/* All that lives from the command line to the exit status. */
+struct program {
+    struct options options;
+    struct whorl_tls_config *tls;
+    struct get get;
+    struct source source;
+    struct report report;
+    struct writer messages, objects;
+    struct progress progress;
+    struct signals signals;
+};
+
+static void complain(const char *about, const char *step, const char *cause)
+{
+    char text[1024];
+
+    text_escape(text, sizeof text, about, false);
+    fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
+}
+
+/* Every transfer needs a socket and a file; the usual soft limit allows 1,024 in all. */
+static void raise_limits(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Makes the folder with all above it and opens it. Returns the descriptor, or -errno. */
+static int open_dir(const char *dir)
+{
+    char *path = strdup(dir);
+    int err = path ? 0 : -ENOMEM;
+
+    for (char *p = path; err == 0 && p && *p;) {
+        p += strspn(p, "/");
+        p += strcspn(p, "/");
+        char after = *p;
+        *p = '\0';
+        if (mkdir(path, 0777) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
+            err = -errno;
+        *p = after;
+    }
+    free(path);
+    if (err)
+        return err;
+    /* What could not be made but is there is good enough. */
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int load_tls(struct program *program)
+{
+    const struct options *options = &program->options;
+    struct whorl_tls_options tls = {.insecure = options->insecure};
+    struct whorl_error error = {0};
+    struct stat st;
+
+    if (!options->cacert && !options->insecure)
+        return 0;
+    if (options->cacert && stat(options->cacert, &st) < 0) {
+        int err = -errno;
+        complain(options->cacert, "open", whorl_strerror(err));
+        return err;
+    }
+    if (options->cacert && S_ISDIR(st.st_mode))
+        tls.ca_folder = options->cacert;
+    else
+        tls.ca_file = options->cacert;
+    int err = whorl_tls_config_create(&tls, &error, &program->tls);
+    if (err)
+        complain(options->cacert ? options->cacert : "", "TLS",
+                 error.text[0] ? error.text : whorl_strerror(err));
+    return err;
+}
+
+static struct whorl_http_session *make_session(const struct program *program)
+{
+    const struct options *options = &program->options;
+    /* Without --max-size a little that decodes to very much would still fill the disk. */
+    const int64_t decoded_max = (int64_t)1 << 30;
+
+    return whorl_http_session_create(&(struct whorl_http_session_options){
+        .conns_max = (size_t)options->jobs,
+        .conns_per_host_max =
+            (size_t)(options->per_host < options->jobs ? options->per_host : options->jobs),
+        .redirects_max = options->redirects_max > 0 ? options->redirects_max : -1,
+        .body_bytes_max = options->size_max,
+        .decoded_bytes_max = options->size_max ? options->size_max : decoded_max,
+        .timeouts =
+            {
+                .connect_ns = options->connect_timeout_ns,
+                .tls_ns = options->connect_timeout_ns,
+                .first_byte_ns = options->stall_timeout_ns,
+                .stall_ns = options->stall_timeout_ns,
+                .total_ns = options->timeout_ns,
+            },
+        .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
+        .tls = program->tls,
+    });
+}
+
+/* What kept a list, or a line of it, from being read. */
+static void report_item(struct program *program, const struct source_item *item)
+{
+    struct outcome outcome = {.url = "", .list = item->list, .line = item->line};
+    const char *cause = whorl_strerror(item->err);
+
+    if (item->err == -E2BIG)
+        cause = "is too long";
+    else if (strcmp(item->step, "line") == 0)
+        cause = "holds a NUL byte";
+    whorl_error_set(&outcome.error, item->err, item->step, "%s", cause);
+    report_outcome(&program->report, &outcome);
+}
+
+static int start(struct program *program, struct whorl_group *group, const struct source_item *item)
+{
+    struct transfer_job job = {
+        .get = &program->get,
+        .url = strdup(item->url),
+        .list = item->list,
+        .line = item->line,
+    };
+    int err = job.url ? whorl_spawn_copy(group, transfer_run, &job) : -ENOMEM;
+
+    if (err == 0)
+        return 0;
+    free(job.url);
+    if (err == -ECANCELED)
+        return err;
+    struct outcome outcome = {.url = item->url, .list = item->list, .line = item->line};
+    whorl_error_set(&outcome.error, err, "start", "%s", whorl_strerror(err));
+    report_outcome(&program->report, &outcome);
+    return 0;
+}
+
+/* Starts a transfer per URL, never more than --jobs at a time, and waits for them. */
+static WHORL_SUSPENDS int fetch_all(struct program *program)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct source_item item;
+    int n = 0, err = 0;
+
+    while (err == 0 && (n = source_next(&program->source, &item)) > 0) {
+        if (item.err) {
+            report_item(program, &item);
+            err = report_wait_room(&program->report);
+            continue;
+        }
+        err = start(program, &group, &item);
+        if (err == 0)
+            err = whorl_group_wait_below(&group, (size_t)program->options.jobs);
+    }
+    source_finish(&program->source);
+    if (err == 0)
+        err = n;
+    int group_err = whorl_group_wait(&group);
+    return err ? err : group_err;
+}
+
+/* Writes out what is left. A terminal held with Ctrl-S must not hold up Ctrl-C. */
+static WHORL_SUSPENDS void drain(struct program *program, struct whorl_group *writers)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, program->signals.caught ? whorl_after(WHORL_SECOND) : WHORL_FOREVER);
+    writer_close(&program->messages);
+    writer_close(&program->objects);
+    (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
+}
+
+static int root(void *arg)
+{
+    struct program *program = arg;
+    struct report *report = &program->report;
+    WHORL_AUTO(group) writers = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_group drawing = {0};
+    struct whorl_scope stop;
+
+    report->started_ns = whorl_now();
+    program->get.session = make_session(program);
+    int err = program->get.session ? 0 : -ENOMEM;
+    if (err == 0)
+        err = whorl_spawn(&writers, writer_run, &program->messages);
+    if (err == 0)
+        err = whorl_spawn(&writers, writer_run, &program->objects);
+    if (err == 0)
+        err = whorl_spawn(whorl_root_group(), signals_run, &program->signals);
+    if (err == 0 && report->progress)
+        err = whorl_spawn(&drawing, progress_run, report->progress);
+
+    whorl_scope_enter(&stop, WHORL_FOREVER);
+    program->signals.stop = &stop;
+    if (err == 0)
+        err = fetch_all(program);
+    program->signals.stop = NULL;
+    err = whorl_scope_leave(&stop, err);
+
+    whorl_group_finish(&drawing);
+    program->signals.progress = NULL;
+    if (report->progress)
+        progress_clear(report->progress);
+    report->progress = NULL;
+    report_summary(report, program->signals.caught != 0);
+    drain(program, &writers);
+    whorl_http_session_destroy(program->get.session);
+    return err == -ECANCELED ? 0 : err;
+}
+
+static int run(struct program *program)
+{
+    struct options *options = &program->options;
+    struct whorl_error error = {0};
+    bool tty = isatty(STDERR_FILENO);
+
+    program->messages.fd = STDERR_FILENO;
+    program->objects.fd = STDOUT_FILENO;
+    program->source = (struct source){.options = options, .fd = -1};
+    program->report = (struct report){
+        .quiet = options->quiet,
+        .verbose = options->verbose,
+        .json = options->json,
+        .tty = tty,
+        .messages = &program->messages,
+        .objects = &program->objects,
+    };
+    if (!options->quiet && progress_is_possible(STDERR_FILENO)) {
+        progress_init(&program->progress, STDERR_FILENO, &program->messages, &program->report);
+        program->report.progress = program->signals.progress = &program->progress;
+    }
+    program->get.options = options;
+    program->get.retry = retry_policy_default();
+    program->get.retry.retries = options->retries;
+    program->get.report = &program->report;
+    program->get.progress = program->report.progress;
+    for (size_t i = 0; i < options->headers_count; i++)
+        program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
+    if (getrandom(&program->get.random, sizeof program->get.random, GRND_NONBLOCK) < 0)
+        program->get.random = (uint64_t)getpid();
+    program->get.random |= 1;
+
+    int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, root, program);
+    if (err) {
+        complain("", "run", error.text[0] ? error.text : whorl_strerror(err));
+        return program->report.done > 0 ? EXIT_SOME : EXIT_NONE;
+    }
+    if (program->objects.err && options->json)
+        complain("standard output", "write", whorl_strerror(program->objects.err));
+    return report_exit_status(&program->report, program->signals.caught != 0);
+}
+
+static int prepare(struct program *program)
+{
+    const char *dir = program->options.dir;
+    int err = signals_init(&program->signals);
+
+    program->get.dir_fd = AT_FDCWD;
+    if (err) {
+        complain("", "signals", whorl_strerror(err));
+        return EXIT_NONE;
+    }
+    if (load_tls(program))
+        return EXIT_USAGE;
+    if (dir) {
+        int fd = open_dir(dir);
+        if (fd < 0) {
+            complain(dir, "open folder:", whorl_strerror(fd));
+            return EXIT_NONE;
+        }
+        program->get.dir_fd = fd;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    char why[512];
+    int status = EXIT_ALL;
+
+    program.signals.fd = program.get.dir_fd = -1;
+    setlocale(LC_CTYPE, ""); /* the terminal's encoding, and how wide its characters are */
+    switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
+    case OPTIONS_HELP:
+        fputs(options_help, stdout);
+        break;
+    case OPTIONS_VERSION:
+        puts("whorl-get " WHORL_VERSION);
+        break;
+    case OPTIONS_BAD:
+        fprintf(stderr, "whorl-get: %s\nTry 'whorl-get --help'.\n", why);
+        status = EXIT_USAGE;
+        break;
+    case OPTIONS_RUN:
+        raise_limits();
+        status = prepare(&program);
+        if (status == 0)
+            status = run(&program);
+        break;
+    }
+    if (program.get.dir_fd >= 0)
+        close(program.get.dir_fd);
+    signals_finish(&program.signals);
+    progress_finish(&program.progress);
+    writer_finish(&program.messages);
+    writer_finish(&program.objects);
+    whorl_tls_config_destroy(program.tls);
+    options_finish(&program.options);
+    return fflush(stdout) == 0 ? status : EXIT_NONE;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: parsed and checked before anything else happens. */
+#ifndef WHORL_GET_OPTIONS_H
+#define WHORL_GET_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <whorl/http.h>
+
+/* Strings point into argv. Times are WHORL_FOREVER for none, sizes 0. */
+struct options {
+    char *const *urls;
+    size_t urls_count;
+    const char **lists; /* -i, in the order given; "-" is standard input */
+    size_t lists_count;
+
+    const char *output; /* -o; "-" is standard output */
+    const char *dir;    /* -d */
+
+    int jobs, per_host, retries, redirects_max;
+    int64_t timeout_ns, stall_timeout_ns, connect_timeout_ns;
+    int64_t size_max;
+    bool compressed;
+
+    const char *cacert;
+    bool insecure;
+    struct whorl_http_header *headers;
+    size_t headers_count;
+    const char *agent;
+
+    bool quiet, verbose, json;
+};
+
+enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
+
+/* Parses and checks. On OPTIONS_BAD `why` says what is wrong, without control bytes. Finish `ret`
+ * whatever the verdict. */
+enum options_verdict options_parse(struct options *ret, int argc, char **argv, char *why,
+                                   size_t why_size);
+
+void options_finish(struct options *options);
+
+/* What --help prints; it fits 80 columns by 24 lines. */
+extern const char options_help[];
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* URLs from arguments and lists, see source.h. */
+#include "tools/whorl-get/source.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <whorl/fd.h>
+#include <whorl/file.h>
+
+static bool is_stdin(const char *list)
+{
+    return strcmp(list, "-") == 0;
+}
+
+static void close_list(struct source *source)
+{
+    if (source->fd > STDIN_FILENO)
+        close(source->fd);
+    source->fd = -1;
+    source->list_index++;
+}
+
+static WHORL_SUSPENDS int open_list(struct source *source, const char *list)
+{
+    int fd = is_stdin(list) ? STDIN_FILENO : whorl_openat(AT_FDCWD, list, O_RDONLY, 0);
+
+    if (fd < 0)
+        return fd;
+    source->fd = fd;
+    source->at_end = false;
+    source->lines.start = source->lines.end = 0;
+    source->lines.number = 0;
+    source->lines.skipping = false;
+    return 0;
+}
+
+static WHORL_SUSPENDS int fill(struct source *source)
+{
+    size_t room;
+    void *to = lines_room(&source->lines, &room);
+    ssize_t n = whorl_read(source->fd, to, room);
+
+    /* A standard input that somebody made non-blocking. */
+    while (n == -EAGAIN) {
+        int events = whorl_poll_fd(source->fd, POLLIN);
+        n = events < 0 ? events : whorl_read(source->fd, to, room);
+    }
+    if (n < 0)
+        return (int)n;
+    lines_added(&source->lines, (size_t)n);
+    source->at_end = n == 0;
+    return 0;
+}
+
+static int failed(struct source_item *ret, int err, const char *step)
+{
+    ret->err = err;
+    ret->step = step;
+    return 1;
+}
+
+/* The next item of the list at hand; 0 at its end. */
+static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item *ret)
+{
+    const char *list = source->options->lists[source->list_index];
+    int err;
+
+    *ret = (struct source_item){.list = is_stdin(list) ? "standard input" : list};
+    if (source->fd < 0 && (err = open_list(source, list)) < 0) {
+        if (err == -ECANCELED)
+            return err;
+        source->list_index++;
+        return failed(ret, err, "open");
+    }
+    for (;;) {
+        char *url;
+        int n = lines_next(&source->lines, source->at_end, &url);
+        if (n != 0)
+            ret->line = source->lines.number;
+        if (n < 0)
+            return failed(ret, n, "line");
+        if (n > 0) {
+            ret->url = url;
+            return 1;
+        }
+        err = source->at_end ? 0 : fill(source);
+        if (err == -ECANCELED)
+            return err;
+        if (err || (source->at_end && source->lines.start == source->lines.end &&
+                    !source->lines.skipping)) {
+            close_list(source);
+            return err ? failed(ret, err, "read") : 0;
+        }
+    }
+}
+
+int source_next(struct source *source, struct source_item *ret)
+{
+    if (source->url_index < source->options->urls_count) {
+        *ret = (struct source_item){.url = source->options->urls[source->url_index++]};
+        return 1;
+    }
+    while (source->list_index < source->options->lists_count) {
+        int n = next_of_list(source, ret);
+        if (n != 0)
+            return n;
+    }
+    return 0;
+}
+
+void source_finish(struct source *source)
+{
+    if (source->fd > STDIN_FILENO)
+        close(source->fd);
+    source->fd = -1;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* UTF-8, escaping, terminal columns, and numbers as people read and write them. */
+#include "tools/whorl-get/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include <whorl/base.h>
+
+size_t text_decode(const char *text, size_t len, uint32_t *ret)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n;
+    uint32_t c;
+
+    if (len == 0)
+        return 0;
+    if (s[0] < 0x80) {
+        *ret = s[0];
+        return 1;
+    }
+    if (s[0] >= 0xc2 && s[0] < 0xe0)
+        n = 2, c = s[0] & 0x1f;
+    else if (s[0] >= 0xe0 && s[0] < 0xf0)
+        n = 3, c = s[0] & 0x0f;
+    else if (s[0] >= 0xf0 && s[0] < 0xf5)
+        n = 4, c = s[0] & 0x07;
+    else
+        return 0;
+    if (len < n)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    /* RFC 3629 §3: no overlong forms, no surrogates, nothing above U+10FFFF. */
+    if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
+        (c >= 0xd800 && c < 0xe000))
+        return 0;
+    *ret = c;
+    return n;
+}
+
+bool text_is_plain(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } hidden[] = {
+        {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},   {0x180e, 0x180e},
+        {0x200b, 0x200b}, {0x200e, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f}, {0xfdd0, 0xfdef},
+        {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+    };
+
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0] && c >= hidden[i].first; i++)
+        if (c <= hidden[i].last)
+            return false;
+    return (c & 0xfffe) != 0xfffe;
+}
+
+size_t text_cut(const char *text, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
+int text_columns(uint32_t c)
+{
+    if (c < 0x80)
+        return 1;
+    int n = wcwidth((wchar_t)c);
+    return n < 0 ? 2 : n;
+}
+
+size_t text_escape(char *ret, size_t size, const char *text, bool ascii)
+{
+    size_t len = strlen(text), out = 0;
+
+    for (size_t at = 0; at < len;) {
+        uint32_t c;
+        size_t n = text_decode(text + at, len - at, &c);
+        if (n > 0 && text_is_plain(c) && (!ascii || n == 1)) {
+            if (out + n >= size)
+                break;
+            memcpy(ret + out, text + at, n);
+            out += n, at += n;
+            continue;
+        }
+        n = n ? n : 1;
+        if (out + 4 * n >= size)
+            break;
+        for (; n > 0; n--, at++)
+            out += (size_t)snprintf(ret + out, size - out, "\\x%02x", (unsigned char)text[at]);
+    }
+    ret[out] = '\0';
+    return out;
+}
+
+size_t text_escape_url(char *ret, size_t size, const char *url)
+{
+    const char *authority = strstr(url, "://"), *at = NULL;
+
+    if (authority) {
+        authority += 3;
+        for (const char *p = authority; *p && !strchr("/?#\\", *p); p++)
+            if (*p == '@')
+                at = p;
+    }
+    if (!at)
+        return text_escape(ret, size, url, false);
+
+    char start[64];
+    snprintf(start, sizeof start, "%.*s", (int)(authority - url), url);
+    size_t out = text_escape(ret, size, start, false);
+    if (out + 3 < size) {
+        memcpy(ret + out, "***", 3);
+        out += 3;
+    }
+    return out + text_escape(ret + out, size - out, at, false);
+}
+
+/* Bytes from `text` that take at most `columns`; what they take goes into `taken`. */
+static size_t bytes_for(const char *text, size_t len, int columns, int *taken)
+{
+    size_t at = 0;
+
+    *taken = 0;
+    while (at < len) {
+        uint32_t c = '?';
+        size_t n = text_decode(text + at, len - at, &c);
+        int width = text_columns(c);
+        /* Marks that take no column of their own must not go on for ever. */
+        if (*taken + width > columns || at + n > 4 * (size_t)columns)
+            break;
+        *taken += width;
+        at += n ? n : 1;
+    }
+    return at;
+}
+
+/* Where the tail of `text` begins that takes at most `columns`. */
+static size_t tail_for(const char *text, size_t len, int columns, int *taken)
+{
+    size_t at = len;
+
+    *taken = 0;
+    while (at > 0) {
+        size_t from = at - 1;
+        while (from > 0 && ((unsigned char)text[from] & 0xc0) == 0x80)
+            from--;
+        uint32_t c = '?';
+        text_decode(text + from, at - from, &c);
+        int width = text_columns(c);
+        if (*taken + width > columns || len - from > 4 * (size_t)columns)
+            break;
+        *taken += width;
+        at = from;
+    }
+    return at;
+}
+
+int text_fit(char *ret, size_t size, const char *text, int columns)
+{
+    size_t len = strlen(text);
+    int taken, tail_taken;
+    size_t n = bytes_for(text, len, columns, &taken);
+
+    if (n == len || columns < 8) {
+        snprintf(ret, size, "%.*s", (int)n, text);
+        return taken;
+    }
+    /* The end of a name tells more than its middle: it has the number and the kind of file. */
+    n = bytes_for(text, len, (columns - 2) / 2, &taken);
+    size_t tail = tail_for(text, len, columns - 2 - taken, &tail_taken);
+    snprintf(ret, size, "%.*s..%s", (int)n, text, text + tail);
+    return taken + 2 + tail_taken;
+}
+
+size_t text_json(char *ret, size_t size, const char *text)
+{
+    size_t len = strlen(text), out = 0;
+
+    if (size < 3)
+        return 0;
+    ret[out++] = '"';
+    for (size_t at = 0; at < len;) {
+        char part[8];
+        uint32_t c;
+        size_t n = text_decode(text + at, len - at, &c), part_len;
+        if (n == 0)
+            part_len = (size_t)snprintf(part, sizeof part, "\\ufffd");
+        else if (c == '"' || c == '\\')
+            part_len = (size_t)snprintf(part, sizeof part, "\\%c", (char)c);
+        else if (c < 0x10000 && !text_is_plain(c))
+            part_len = (size_t)snprintf(part, sizeof part, "\\u%04x", (unsigned)c);
+        else {
+            memcpy(part, text + at, n);
+            part_len = n;
+        }
+        if (out + part_len + 2 > size)
+            break;
+        memcpy(ret + out, part, part_len);
+        out += part_len;
+        at += n ? n : 1;
+    }
+    ret[out++] = '"';
+    ret[out] = '\0';
+    return out;
+}
+
+const char *text_size(char ret[TEXT_NUMBER_SIZE], int64_t bytes)
+{
+    static const char units[] = "kMGTPE";
+    double value = (double)bytes;
+    int unit = -1;
+
+    while (value >= 999.5 && unit < 5) {
+        value /= 1000;
+        unit++;
+    }
+    if (unit < 0)
+        snprintf(ret, TEXT_NUMBER_SIZE, "%d B", (int)bytes);
+    else
+        snprintf(ret, TEXT_NUMBER_SIZE, value < 9.95 ? "%.1f %cB" : "%.0f %cB", value, units[unit]);
+    return ret;
+}
+
+const char *text_time(char ret[TEXT_NUMBER_SIZE], int64_t duration_ns)
+{
+    int64_t ms = duration_ns / WHORL_MILLISECOND, s = ms / 1000;
+
+    if (ms < 1000)
+        snprintf(ret, TEXT_NUMBER_SIZE, "%d ms", (int)ms);
+    else if (s < 60)
+        snprintf(ret, TEXT_NUMBER_SIZE, "%d.%d s", (int)s, (int)(ms % 1000 / 100));
+    else if (s < 3600)
+        snprintf(ret, TEXT_NUMBER_SIZE, "%d:%02d", (int)(s / 60), (int)(s % 60));
+    else
+        snprintf(ret, TEXT_NUMBER_SIZE, "%lld:%02d:%02d", (long long)(s / 3600), (int)(s / 60 % 60),
+                 (int)(s % 60));
+    return ret;
+}
+
+/* A plain decimal number and where it ends; -EINVAL for anything strtod() takes beyond that. */
+static int parse_decimal(const char *text, double *ret, const char **ret_end)
+{
+    size_t n = strspn(text, "0123456789.");
+    char *end;
+
+    if (n == 0 || n > 30)
+        return -EINVAL;
+    char digits[32];
+    memcpy(digits, text, n);
+    digits[n] = '\0';
+    *ret = strtod(digits, &end);
+    if (end != digits + n)
+        return -EINVAL;
+    *ret_end = text + n;
+    return 0;
+}
+
+static int scale(double value, double unit, int64_t *ret)
+{
+    value *= unit;
+    if (value >= 9.2e18)
+        return -ERANGE;
+    *ret = (int64_t)value;
+    return 0;
+}
+
+int text_parse_size(const char *text, int64_t *ret)
+{
+    static const char units[] = "kmgt";
+    double value, unit = 1;
+    const char *end;
+    int err = parse_decimal(text, &value, &end);
+
+    if (err)
+        return err;
+    if (*end) {
+        const char *found = strchr(units, *end | 0x20);
+        if (found) {
+            for (const char *u = units; u <= found; u++)
+                unit *= 1024;
+            end++;
+            if (*end == 'i')
+                end++;
+        }
+        if (*end == 'B')
+            end++;
+    }
+    return *end ? -EINVAL : scale(value, unit, ret);
+}
+
+int text_parse_time(const char *text, int64_t *ret)
+{
+    static const struct {
+        const char *name;
+        int64_t ns;
+    } units[] = {
+        {"", WHORL_SECOND},  {"s", WHORL_SECOND}, {"ms", WHORL_MILLISECOND},
+        {"m", WHORL_MINUTE}, {"h", WHORL_HOUR},
+    };
+    double value;
+    const char *end;
+    int err = parse_decimal(text, &value, &end);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(end, units[i].name) == 0)
+            return scale(value, (double)units[i].ns, ret);
+    return -EINVAL;
+}
+
+int text_parse_int(const char *text, int min, int max, int *ret)
+{
+    size_t n = strspn(text, "0123456789");
+
+    if (n == 0 || text[n])
+        return -EINVAL;
+    errno = 0;
+    long value = strtol(text, NULL, 10);
+    if (errno || value < min || value > max)
+        return -ERANGE;
+    *ret = (int)value;
+    return 0;
+}
