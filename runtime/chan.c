@@ -2,10 +2,10 @@
 /* Channels. A value goes by the shortest way: from a waiting sender's memory or the ring buffer to a
  * waiting receiver's memory. Either receivers wait, and the buffer is empty; or senders wait, and it
  * is full; never both. */
-#include <whorl/chan.h>
-
 #include <stdlib.h>
 #include <string.h>
+
+#include <whorl/chan.h>
 
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"

@@ -17,19 +17,20 @@ static void print_escaped(const char *text)
 
 static void print_task(struct whorl_task *task, void *ctx)
 {
-    (void)ctx;
+    struct sched *s = ctx;
+
     fprintf(stderr, "  task %llu ", (unsigned long long)task->id);
     print_escaped(whorl_task_name(task));
-    if (task->state == TASK_PARKED)
+    if (task->waiter)
         fprintf(stderr, ": waits for %s\n", task->what);
     else
-        fprintf(stderr, ": %s\n", task->state == TASK_READY ? "ready" : "running");
+        fprintf(stderr, ": %s\n", task == s->current ? "running" : "ready");
 }
 
 void dump_tasks(struct sched *s, const char *title)
 {
     flockfile(stderr);
     fprintf(stderr, "whorl: %s (%zu task%s):\n", title, s->alive, s->alive == 1 ? "" : "s");
-    stack_for_each_task(&s->stacks, print_task, NULL);
+    stack_for_each_task(&s->stacks, print_task, s);
     funlockfile(stderr);
 }

@@ -37,8 +37,8 @@ const char *whorl_strerror(int code)
     if (code > 0)
         code = -code;
     switch (code) {
-#define ERROR_TEXT(name, number, text)                                                             \
-    case number:                                                                                   \
+#define ERROR_TEXT(name, number, text) \
+    case number:                       \
         return text;
         WHORL_ERRORS(ERROR_TEXT)
 #undef ERROR_TEXT
@@ -58,8 +58,8 @@ const char *whorl_error_name(int code)
     if (code > 0)
         code = -code;
     switch (code) {
-#define ERROR_NAME(name_, number, text)                                                            \
-    case number:                                                                                   \
+#define ERROR_NAME(name_, number, text) \
+    case number:                        \
         return #name_;
         WHORL_ERRORS(ERROR_NAME)
 #undef ERROR_NAME

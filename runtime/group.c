@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups: spawning, joining, and what a task's failure does to its siblings. */
-#include <whorl/group.h>
-
 #include <stdio.h>
 
 #include <whorl/error.h>
+#include <whorl/group.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

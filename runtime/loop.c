@@ -48,12 +48,28 @@ static void fire_timers(struct sched *s)
         timer_wheel_advance(&s->wheel, s->poller->ops->now(s->poller));
 }
 
+/* Keeps a turn of tasks that stay ready near TURN_NS whatever they do between two switches, so that
+ * none of them delays a socket or a timer by more than the longest of their steps and a bit. */
+#define TURN_NS (250 * WHORL_MICROSECOND)
+
+static void adapt_turn(struct sched *s)
+{
+    int64_t now = s->poller->ops->now(s->poller), took = now - s->turn_began_ns;
+
+    s->turn_began_ns = now;
+    if (took > TURN_NS && s->turn > 1)
+        s->turn = took > 8 * TURN_NS ? (s->turn + 7) / 8 : s->turn / 2;
+    else if (took < TURN_NS / 2 && s->turn < SCHED_TURN_MAX && !s->random)
+        s->turn *= 2;
+}
+
 /* Looks at the kernel: in passing while tasks are ready, else until something happens. */
 static void turn(struct sched *s)
 {
     const struct whorl_poller_ops *ops = s->poller->ops;
 
     if (sched_ready_count(s) > 0) {
+        adapt_turn(s);
         if (!ops->has_work || ops->has_work(s->poller))
             poll(s, 0);
         fire_timers(s);

@@ -30,7 +30,6 @@ int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn abort, const char
     self->waiter = waiter;
     self->abort = abort;
     self->what = what;
-    self->state = TASK_PARKED;
     sched_switch(s, self);
     return waiter->result;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs: a scheduler set up, its loop run, everything released. */
-#include <whorl/run.h>
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <whorl/run.h>
 
 #include "runtime/poller_idle.h"
 #include "runtime/poller_virtual.h"
@@ -30,7 +30,7 @@ static void adopt_thread(struct context *c)
     }
 #endif
     shadow_adopt(&c->shadow, low, size);
-    context_save_fp(c);
+    context_inherit_fp(c, NULL);
 }
 
 static struct sched *sched_create(struct whorl_poller *poller,
@@ -47,7 +47,7 @@ static struct sched *sched_create(struct whorl_poller *poller,
         s->options.stack_size = STACK_SIZE;
     if (!s->options.root_stack_size)
         s->options.root_stack_size = ROOT_STACK_SIZE;
-    s->budget_full = SCHED_BUDGET;
+    s->turn = SCHED_TURN_MAX;
     if (sched_reserve(s) < 0) {
         free(s);
         return NULL;
@@ -81,7 +81,7 @@ static int run(struct whorl_poller *poller, const struct whorl_run_options *opti
         return -ENOMEM;
     if (seed) {
         s->random = seed;
-        s->budget_full = 1; /* every switch goes through the loop, which draws */
+        s->turn = 1; /* every switch goes through the loop, which draws */
     }
     s->root = task_create(s, s->options.root_stack_size, fn, arg, 0);
     if (!s->root) {
@@ -135,9 +135,8 @@ int whorl_run_stats(struct whorl_run_stats *ret)
 
     if (!s)
         return WHORL_ENOTASK;
-    int since_loop = s->budget_full - (s->budget > 0 ? s->budget : 0);
     *ret = (struct whorl_run_stats){
-        .switches = s->switches + (uint64_t)since_loop,
+        .switches = s->switches + (uint32_t)(s->ready_head - s->turn_start),
         .spawned = s->spawned,
         .polls = s->polls,
         .tasks_alive = s->alive,

@@ -24,39 +24,43 @@ int sched_reserve(struct sched *s)
     struct whorl_task **ready = malloc(grown * sizeof(struct whorl_task *));
     if (!ready)
         return -ENOMEM;
-    uint32_t n = 0;
-    while (s->ready_head != s->ready_tail)
-        ready[n++] = s->ready[s->ready_head++ & s->ready_mask];
+    for (uint32_t i = 0; i < s->ready_count; i++)
+        ready[(s->ready_head + i) & (grown - 1)] = s->ready[(s->ready_head + i) & s->ready_mask];
     free(s->ready);
     s->ready = ready;
     s->ready_mask = grown - 1;
-    s->ready_head = 0;
-    s->ready_tail = n;
     return 0;
 }
 
-/* The next context to run, with `current` and its state set. */
+static inline __attribute__((always_inline)) void prefetch(struct sched *s, uint32_t head,
+                                                           uint32_t count)
+{
+    if (__builtin_expect(count <= PREFETCH_FROM, 1))
+        return;
+    char *record = (char *)s->ready[(head + 3) & s->ready_mask];
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 64);
+#ifdef WHORL_CONTEXT_ASM
+    char *sp = s->ready[(head + 1) & s->ready_mask]->context.sp;
+    __builtin_prefetch(sp);
+    __builtin_prefetch(sp + 64);
+    __builtin_prefetch(sp + 128);
+#endif
+}
+
+/* The next context to run, with `current` set. */
 static inline __attribute__((always_inline)) struct context *next_context(struct sched *s)
 {
-    uint32_t head = s->ready_head, count = s->ready_tail - head;
+    uint32_t head = s->ready_head, count = s->ready_count;
 
-    if (__builtin_expect(count == 0 || --s->budget <= 0, 0)) {
+    if (__builtin_expect(count == 0 || head == s->turn_end, 0)) {
         s->current = NULL;
         return &s->loop_context;
     }
     struct whorl_task *task = s->ready[head & s->ready_mask];
     s->ready_head = head + 1;
-    if (count > PREFETCH_FROM) {
-        __builtin_prefetch(s->ready[(head + 3) & s->ready_mask]);
-        __builtin_prefetch((char *)s->ready[(head + 3) & s->ready_mask] + 64);
-#ifdef WHORL_CONTEXT_ASM
-        char *sp = s->ready[(head + 1) & s->ready_mask]->context.sp;
-        __builtin_prefetch(sp);
-        __builtin_prefetch(sp + 64);
-        __builtin_prefetch(sp + 128);
-#endif
-    }
-    task->state = TASK_RUNNING;
+    s->ready_count = count - 1;
+    prefetch(s, head, count);
     s->current = task;
     return &task->context;
 }
@@ -78,7 +82,7 @@ CONTEXT_SWITCHES static void enter_task(struct sched *s, struct whorl_task *task
 
 void sched_run_ready(struct sched *s)
 {
-    if (s->ready_head == s->ready_tail)
+    if (s->ready_count == 0)
         return;
     if (s->random) {
         /* Xorshift64 (Marsaglia, 2003): any of the ready tasks may be next, the same for a seed. */
@@ -92,12 +96,25 @@ void sched_run_ready(struct sched *s)
         *other = *first;
         *first = task;
     }
+    s->turn_start = s->ready_head;
+    s->turn_end = s->ready_head + s->turn;
     struct whorl_task *task = s->ready[s->ready_head++ & s->ready_mask];
-    s->budget = s->budget_full;
-    task->state = TASK_RUNNING;
+    s->ready_count--;
     s->current = task;
     enter_task(s, task);
-    s->switches += (uint64_t)(s->budget_full - (s->budget > 0 ? s->budget : 0)) + 1;
+    s->switches += (uint32_t)(s->ready_head - s->turn_start);
+}
+
+/* Yields when nobody else is ready or the budget is used up, out of the way of the common case. */
+static __attribute__((noinline)) int yield_slowly(struct sched *s, struct whorl_task *self)
+{
+    if (s->ready_count == 0 && s->turn_end != s->ready_head) {
+        s->turn_end--;
+        return 0;
+    }
+    sched_ready(s, self);
+    sched_switch(s, self);
+    return 0;
 }
 
 CONTEXT_SWITCHES int whorl_yield(void)
@@ -109,14 +126,18 @@ CONTEXT_SWITCHES int whorl_yield(void)
         return WHORL_ENOTASK;
     if (__builtin_expect(self->scope->cancelled, 0))
         return -ECANCELED;
-    /* Alone: no switch, but the loop has its turn all the same when the budget is used up. */
-    if (s->ready_head == s->ready_tail && s->budget > 1) {
-        s->budget--;
-        return 0;
-    }
-    sched_ready(s, self);
-    context_switch(&self->context, next_context(s), 0);
-    return __builtin_expect(self->scope->cancelled, 0) ? -ECANCELED : 0;
+    /* This is next_context() after sched_ready() in one step: the number of ready tasks stays. What
+     * counts here is stores, of which the processor retires one a cycle. */
+    uint32_t head = s->ready_head, count = s->ready_count, mask = s->ready_mask;
+    if (__builtin_expect(count == 0 || head == s->turn_end, 0))
+        return yield_slowly(s, self);
+    struct whorl_task **ready = s->ready, *task = ready[head & mask];
+    ready[(head + count) & mask] = self;
+    s->ready_head = head + 1;
+    s->current = task;
+    prefetch(s, head, count);
+    context_switch(&self->context, &task->context, 0);
+    return 0;
 }
 
 int64_t whorl_now(void)

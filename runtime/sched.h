@@ -2,7 +2,7 @@
 /* The scheduler of one run: who is ready, who runs, and the switch between them.
  *
  * A parking task switches straight to the task that has been ready longest. The loop (loop.c) runs on
- * the thread's own stack; it is switched to when nobody is ready, and after SCHED_BUDGET switches so
+ * the thread's own stack; it is switched to when nobody is ready, and after a turn of switches so
  * that tasks which stay ready do not keep it from looking at the kernel.
  */
 #ifndef RUNTIME_SCHED_H
@@ -17,15 +17,19 @@
 #include "runtime/task.h"
 #include "runtime/timer.h"
 
-/* Looking costs some 10 ns when there is nothing, so 64 switches make it 0.2 ns each. */
-#define SCHED_BUDGET 64
+/* A turn of the loop that finds nothing costs some 40 ns, so 256 switches make it 0.2 ns each. The
+ * loop shortens turns when tasks compute for long between switches. */
+#define SCHED_TURN_MAX 256
 
 struct sched {
     struct whorl_task *current; /* NULL while the loop runs */
-    struct whorl_task **ready;  /* ring of `ready_mask` + 1 places, never full: see sched_reserve() */
-    uint32_t ready_mask, ready_head, ready_tail;
-    int budget; /* switches until the loop has its turn */
-    int budget_full;
+    struct whorl_task *
+        *ready; /* ring of `ready_mask` + 1 places, never full: see sched_reserve() */
+    uint32_t ready_head, ready_count, ready_mask;
+    uint32_t turn_end;   /* the loop has its turn when ready_head gets here */
+    uint32_t turn_start; /* where ready_head was when the tasks' turn began */
+    uint32_t turn;       /* switches between two turns, see loop.c */
+    int64_t turn_began_ns;
 
     struct context loop_context;
     struct whorl_poller *poller;
@@ -33,9 +37,9 @@ struct sched {
     struct stack_pool stacks;
     struct whorl_run_options options;
 
-    struct whorl_scope root_scope;   /* what the root task stands in */
-    struct whorl_group daemons;      /* whorl_root_group() */
-    struct whorl_task *root;         /* NULL once it has ended */
+    struct whorl_scope root_scope; /* what the root task stands in */
+    struct whorl_group daemons;    /* whorl_root_group() */
+    struct whorl_task *root;       /* NULL once it has ended */
     int root_result;
     bool deadlocked, daemons_cancelled;
 
@@ -54,7 +58,7 @@ static inline struct sched *sched_self(void)
 
 static inline size_t sched_ready_count(const struct sched *s)
 {
-    return s->ready_tail - s->ready_head;
+    return s->ready_count;
 }
 
 /* Makes room in the ready ring for one task more than are alive. 0 or -ENOMEM. */
@@ -63,8 +67,7 @@ int sched_reserve(struct sched *s);
 /* Puts a task at the end of the ready ring. */
 static inline void sched_ready(struct sched *s, struct whorl_task *task)
 {
-    task->state = TASK_READY;
-    s->ready[s->ready_tail++ & s->ready_mask] = task;
+    s->ready[(s->ready_head + s->ready_count++) & s->ready_mask] = task;
 }
 
 /* The running task gives way to the next ready one or the loop; returns when it is switched to

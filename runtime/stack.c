@@ -28,13 +28,13 @@
 #define MADV_POPULATE_WRITE 23 /* 5.14 */
 #endif
 
-#define PAGE           4096
-#define SIZE_MIN       16384
-#define SLAB_STACKS    512
-#define BATCH          64   /* stacks carved at a time: guards set and top pages made by one call each */
-#define GUARDED_MAX    8192 /* with mprotect; two mappings each stay far below the limit of 65,530 */
-#define COLOURS        16
-#define TRIM_AGE_NS    WHORL_SECOND
+#define PAGE        4096
+#define SIZE_MIN    16384
+#define SLAB_STACKS 512
+#define BATCH       64 /* stacks carved at a time: guards set and top pages made by one call each */
+#define GUARDED_MAX 8192 /* with mprotect; two mappings each stay far below the limit of 65,530 */
+#define COLOURS     16
+#define TRIM_AGE_NS WHORL_SECOND
 
 struct stack_slab {
     struct stack_slab *next, *prev;                 /* all of the class */
@@ -330,7 +330,7 @@ void stack_for_each_task(struct stack_pool *pool, void (*visit)(struct whorl_tas
     for (int i = 0; i < STACK_CLASSES; i++)
         for (struct stack_slab *slab = pool->classes[i].slabs; slab; slab = slab->next)
             for (uint32_t k = 0; k < slab->carved; k++)
-                if (record_of(slab, k)->state != TASK_FREE)
+                if (record_of(slab, k)->in_use)
                     visit(record_of(slab, k), ctx);
 }
 

@@ -17,10 +17,10 @@ enum stack_guard {
 
 /* All stacks of one size. */
 struct stack_class {
-    size_t size;                 /* usable bytes, a power of two */
-    struct stack_slab *partial;  /* slabs with a free or uncarved stack, most recently used first */
-    struct stack_slab *slabs;    /* all of them */
-    uint32_t next_count;         /* stacks in the next slab */
+    size_t size;                /* usable bytes, a power of two */
+    struct stack_slab *partial; /* slabs with a free or uncarved stack, most recently used first */
+    struct stack_slab *slabs;   /* all of them */
+    uint32_t next_count;        /* stacks in the next slab */
 };
 
 #define STACK_CLASSES 20 /* 16 KiB << 0..19 */

@@ -22,7 +22,7 @@ static __attribute__((noinline)) int run_with_copy(struct whorl_task *task)
 
 static void end(struct sched *s, struct whorl_task *task, int result)
 {
-    task->state = TASK_FREE;
+    task->in_use = false;
     s->alive--;
     if (task->group) {
         group_task_ended(s, task->group, task, result);
@@ -65,10 +65,11 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
         task->copy = (void *)(at & ~(uintptr_t)15);
         memcpy(task->copy, arg, copy_size);
     }
-    context_save_fp(&task->context); /* inherited, as by a thread */
+    context_inherit_fp(&task->context, s->current ? &s->current->context : NULL);
     task->id = ++s->next_id;
     task->name[0] = '\0';
     task->waiter = NULL;
+    task->in_use = true;
     s->alive++;
     s->spawned++;
     return task;

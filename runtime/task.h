@@ -24,21 +24,14 @@
 #define TASK_MAGIC    0x77686f726c746173 /* "whorltas": for debuggers' scripts */
 #define TASK_NAME_MAX 32
 
-enum task_state {
-    TASK_FREE, /* the stack is in the pool */
-    TASK_READY,
-    TASK_RUNNING,
-    TASK_PARKED,
-};
-
 struct whorl_task {
     struct context context;      /* valid while not running */
     struct whorl_scope *scope;   /* innermost */
-    struct whorl_waiter *waiter; /* valid while PARKED */
-    whorl_abort_fn abort;        /* while PARKED: not yet called, or NULL */
-    const char *what;            /* while PARKED: what it waits for */
-    enum task_state state;
-    uint32_t copy_size; /* of the argument waiting below the entry frame; 0: none */
+    struct whorl_waiter *waiter; /* not NULL: parked */
+    whorl_abort_fn abort;        /* while parked: not yet called, or NULL */
+    const char *what;            /* while parked: what it waits for */
+    bool in_use;                 /* false: the stack is in the pool */
+    uint32_t copy_size;          /* of the argument waiting below the entry frame; 0: none */
     void *copy;
 
     whorl_task_fn fn;

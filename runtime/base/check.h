@@ -8,11 +8,11 @@
 /* Prints the failed condition to standard error and aborts. */
 __attribute__((noreturn, cold)) void check_failed(const char *file, int line, const char *what);
 
-#define whorl_check(condition)                                                                     \
+#define whorl_check(condition) \
     (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, #condition) : (void)0)
 
 /* For mistakes of the caller that leave nothing to go on with: `text` says what to do instead. */
-#define whorl_check_text(condition, text)                                                          \
+#define whorl_check_text(condition, text) \
     (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, text) : (void)0)
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))

@@ -16,9 +16,18 @@ struct context {
     struct context_shadow shadow;
 };
 
-static inline void context_save_fp(struct context *c)
+/* Reading FPCR is cheap here. */
+static inline uint64_t fpcr_read(void)
 {
-    __asm__ volatile("mrs %0, fpcr" : "=r"(c->fpcr));
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return fpcr;
+}
+
+static inline void context_inherit_fp(struct context *c, const struct context *self)
+{
+    (void)self;
+    c->fpcr = fpcr_read();
 }
 
 static inline void context_make(struct context *c, void *low, void *high, void (*entry)(void))
@@ -26,7 +35,6 @@ static inline void context_make(struct context *c, void *low, void *high, void (
     c->sp = (void *)((uintptr_t)high & ~(uintptr_t)15);
     c->fp = NULL;
     c->pc = (void *)(uintptr_t)entry;
-    context_save_fp(c);
     shadow_make(&c->shadow, low, high);
 }
 
@@ -34,11 +42,10 @@ static inline void context_make(struct context *c, void *low, void *high, void (
 static inline __attribute__((always_inline)) void context_switch(struct context *from,
                                                                  struct context *to, int dying)
 {
-    shadow_before(&from->shadow, &to->shadow, dying);
-    context_save_fp(from);
+    from->fpcr = fpcr_read();
     if (__builtin_expect(from->fpcr != to->fpcr, 0))
         __asm__ volatile("msr fpcr, %0" : : "r"(to->fpcr));
-
+    shadow_before(&from->shadow, &to->shadow, dying);
     struct context *self = from;
     register struct context *f __asm__("x0") = from;
     register struct context *t __asm__("x1") = to;

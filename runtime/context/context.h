@@ -24,7 +24,8 @@
 /* Functions that switch must not be seen through: the compiler would learn which registers they
  * leave alone on the way in, but other tasks change them before the way out (gcc's -fipa-ra). */
 #if defined(__GNUC__) && !defined(__clang__)
-#define CONTEXT_SWITCHES __attribute__((noipa))
+#define CONTEXT_SWITCHES \
+    __attribute__((noipa, optimize("omit-frame-pointer"))) /* the switch saves it */
 #else
 #define CONTEXT_SWITCHES __attribute__((noinline))
 #endif

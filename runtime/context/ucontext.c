@@ -33,7 +33,6 @@ void context_make(struct context *c, void *low, void *high, void (*entry)(void))
     uintptr_t c_bits = (uintptr_t)c, maker_bits = (uintptr_t)&maker;
 
     c->entry = entry;
-    context_save_fp(c);
     shadow_make(&c->shadow, low, high);
     whorl_check(getcontext(&fresh) == 0);
     fresh.uc_link = NULL;
@@ -47,12 +46,10 @@ void context_make(struct context *c, void *low, void *high, void (*entry)(void))
 CONTEXT_SWITCHES void context_switch(struct context *from, struct context *to, int dying)
 {
     shadow_before(&from->shadow, &to->shadow, dying);
-    context_save_fp(from);
 #ifdef __x86_64__
-    if (from->mxcsr != to->mxcsr)
-        __asm__ volatile("ldmxcsr %0" : : "m"(to->mxcsr));
-    if (from->x87_control != to->x87_control)
-        __asm__ volatile("fldcw %0" : : "m"(to->x87_control));
+    from->fp_words = fp_words_now(from->fp_words);
+    if (from->fp_words != to->fp_words)
+        fp_words_load(to->fp_words);
 #endif
     if (_setjmp(from->env) == 0)
         _longjmp(to->env, 1);

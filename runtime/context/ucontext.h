@@ -5,6 +5,11 @@
 #define CONTEXT_UCONTEXT_H
 
 #include <setjmp.h>
+#include <stdbool.h>
+
+#ifdef __x86_64__
+#include "runtime/context/fp_x86.h"
+#endif
 
 #define CONTEXT_COPY_GAP 8192
 
@@ -12,16 +17,15 @@ struct context {
     jmp_buf env; /* valid while switched away */
     void (*entry)(void);
     struct context_shadow shadow;
-    uint32_t mxcsr; /* glibc's jmp_buf holds no floating-point control words */
-    uint16_t x87_control;
+    uint64_t fp_words; /* glibc's jmp_buf holds no floating-point control words */
 };
 
-static inline void context_save_fp(struct context *c)
+static inline void context_inherit_fp(struct context *c, const struct context *self)
 {
 #ifdef __x86_64__
-    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(c->mxcsr), "=m"(c->x87_control));
+    c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
 #else
-    (void)c;
+    (void)c, (void)self;
 #endif
 }
 

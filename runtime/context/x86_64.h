@@ -6,6 +6,8 @@
 #ifndef CONTEXT_X86_64_H
 #define CONTEXT_X86_64_H
 
+#include "runtime/context/fp_x86.h"
+
 #ifdef CONTEXT_SANITIZED
 #define CONTEXT_COPY_GAP 8192
 #else
@@ -14,24 +16,23 @@
 
 struct context {
     void *sp, *fp, *pc; /* plain, so that a debugger's script can walk a parked task */
-    uint32_t mxcsr;
-    uint16_t x87_control;
+    uint64_t fp_words;  /* see fp_x86.h */
     struct context_shadow shadow;
 };
 
 #ifdef __AVX512F__
-#define CONTEXT_CLOBBER_AVX512                                                                     \
-    , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",    \
-        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6",  \
+#define CONTEXT_CLOBBER_AVX512                                                                    \
+    , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",   \
+        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", \
         "k7"
 #else
 #define CONTEXT_CLOBBER_AVX512
 #endif
 
-/* Takes the floating-point control words from the running context. */
-static inline void context_save_fp(struct context *c)
+/* Gives a context the control words of the running one, `self`; NULL: nothing is known of it. */
+static inline void context_inherit_fp(struct context *c, const struct context *self)
 {
-    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(c->mxcsr), "=m"(c->x87_control));
+    c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
 }
 
 static inline void context_make(struct context *c, void *low, void *high, void (*entry)(void))
@@ -43,22 +44,16 @@ static inline void context_make(struct context *c, void *low, void *high, void (
     c->sp = sp;
     c->fp = NULL;
     c->pc = (void *)(uintptr_t)entry;
-    context_save_fp(c);
     shadow_make(&c->shadow, low, high);
 }
 
 static inline __attribute__((always_inline)) void context_switch(struct context *from,
                                                                  struct context *to, int dying)
 {
+    from->fp_words = fp_words_now(from->fp_words);
+    if (__builtin_expect(from->fp_words != to->fp_words, 0))
+        fp_words_load(to->fp_words);
     shadow_before(&from->shadow, &to->shadow, dying);
-    /* Loading a control word is slow, comparing is not: they differ only in programs that change the
-     * rounding mode in some task. */
-    context_save_fp(from);
-    if (__builtin_expect(from->mxcsr != to->mxcsr, 0))
-        __asm__ volatile("ldmxcsr %0" : : "m"(to->mxcsr));
-    if (__builtin_expect(from->x87_control != to->x87_control, 0))
-        __asm__ volatile("fldcw %0" : : "m"(to->x87_control));
-
     struct context *self = from;
     __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"
                      "movq %%rsp, 0(%0)\n\t"
