@@ -22,25 +22,25 @@
 
 enum io_op_code {
     IO_OP_NOP,
-    IO_OP_READ,    /* fd addr len off (-1: at the position) */
-    IO_OP_WRITE,   /* fd addr len off */
-    IO_OP_READV,   /* fd addr=iovec len=count off */
-    IO_OP_WRITEV,  /* fd addr=iovec len=count off */
-    IO_OP_OPENAT,  /* fd=dir addr=path len=mode flags */
-    IO_OP_CLOSE,   /* fd */
-    IO_OP_FSYNC,   /* fd flags: IORING_FSYNC_DATASYNC */
+    IO_OP_READ,      /* fd addr len off (-1: at the position) */
+    IO_OP_WRITE,     /* fd addr len off */
+    IO_OP_READV,     /* fd addr=iovec len=count off */
+    IO_OP_WRITEV,    /* fd addr=iovec len=count off */
+    IO_OP_OPENAT,    /* fd=dir addr=path len=mode flags */
+    IO_OP_CLOSE,     /* fd */
+    IO_OP_FSYNC,     /* fd flags: IORING_FSYNC_DATASYNC */
     IO_OP_FALLOCATE, /* fd off addr=length len=mode */
-    IO_OP_STATX,   /* fd=dir addr=path addr2=statx len=mask flags */
-    IO_OP_RENAMEAT, /* fd=old dir addr=old path addr2=new path len=new dir flags */
-    IO_OP_UNLINKAT, /* fd=dir addr=path flags */
-    IO_OP_MKDIRAT, /* fd=dir addr=path len=mode */
-    IO_OP_CONNECT, /* fd addr=sockaddr len */
-    IO_OP_ACCEPT,  /* fd; multishot when op->multishot */
-    IO_OP_RECV,    /* fd addr len flags */
-    IO_OP_SEND,    /* fd addr len flags */
-    IO_OP_RECVMSG, /* fd addr=msghdr flags */
-    IO_OP_SENDMSG, /* fd addr=msghdr flags */
-    IO_OP_POLL,    /* fd len=events; multishot when op->multishot */
+    IO_OP_STATX,     /* fd=dir addr=path addr2=statx len=mask flags */
+    IO_OP_RENAMEAT,  /* fd=old dir addr=old path addr2=new path len=new dir flags */
+    IO_OP_UNLINKAT,  /* fd=dir addr=path flags */
+    IO_OP_MKDIRAT,   /* fd=dir addr=path len=mode */
+    IO_OP_CONNECT,   /* fd addr=sockaddr len */
+    IO_OP_ACCEPT,    /* fd; multishot when op->multishot */
+    IO_OP_RECV,      /* fd addr len flags */
+    IO_OP_SEND,      /* fd addr len flags */
+    IO_OP_RECVMSG,   /* fd addr=msghdr flags */
+    IO_OP_SENDMSG,   /* fd addr=msghdr flags */
+    IO_OP_POLL,      /* fd len=events; multishot when op->multishot */
 };
 
 struct io_op {
@@ -56,8 +56,9 @@ struct io_op {
     uint32_t len;
     uint32_t flags;
     bool multishot;
+    bool background; /* nobody waits for it, see io_op_set_background() */
     bool cancelling; /* a cancel was queued; never two */
-    uint32_t slot;   /* the driver's handle while in flight */
+    uint32_t slot;   /* the driver's handle; 0 while not in flight */
 };
 
 /* A poller that carries out requests. `poller` comes first so that the two convert. */
@@ -65,6 +66,10 @@ struct io_driver {
     struct whorl_poller poller;
     const struct io_driver_ops *ops;
     struct io_local *local; /* per-run modules (resolver, ...), see io_local_get() */
+    size_t in_flight;       /* requests submitted and not yet completed for the last time */
+    size_t background;      /* of these, those nobody waits for */
+    bool stopping;          /* the last task has ended; nothing new is taken on */
+    bool forked;            /* this is a forked child's copy: its memory is all that may be used */
 };
 
 struct io_driver_ops {
@@ -75,21 +80,44 @@ struct io_driver_ops {
     /* Asks for the request's end; its completion still comes. Nothing happens for one that is not
      * in flight. Cannot fail: what cannot be queued now is queued later. */
     void (*cancel)(struct io_driver *driver, struct io_op *op);
+    /* cancel() for every request in flight. */
+    void (*cancel_all)(struct io_driver *driver);
+    /* Frees everything; nothing is in flight. A forked child's copy leaves the kernel's part alone. */
+    void (*destroy)(struct io_driver *driver);
 };
 
-/* The driver of the run on this thread, or NULL. */
+/* The driver of the run on this thread, or NULL. It is NULL in a forked child too: the ring belongs
+ * to the parent, so requests made there are refused with WHORL_ENOIO (WHORL_ENOTASK outside a task).
+ * A child that wants to do I/O execs, or ends the task and starts a run of its own. */
 struct io_driver *io_driver_current(void);
+
+/* For io_run.c: makes `driver` this thread's, or none with NULL. */
+void io_driver_set(struct io_driver *driver);
+
+/* For io_run.c, once the last task has ended: cancels what is still in flight, waits until the
+ * kernel has let go of all of it and ends the modules of the run. */
+void io_driver_stop(struct io_driver *driver);
 
 /* Submits `op` and waits for it; returns its result (a count, descriptor, or -errno).
  * WHORL_ENOTASK / WHORL_ENOIO outside an I/O run; -ECANCELED without submitting anything when the
- * scope is cancelled already. -EINTR completions are submitted again. */
+ * scope is cancelled already. -EINTR completions are submitted again. On descriptors that are not
+ * blocking, -EAGAIN is waited out by polling, unless the flags say MSG_DONTWAIT.
+ *
+ * Completion wins: a request that the cancel did not reach returns what it came to. A read returns
+ * its bytes, an openat or accept its descriptor, and the next call reports the cancel. */
 WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what);
 
 /* io_op_run() that is not cut short and not refused by a cancelled scope: close and the like. */
 WHORL_SUSPENDS int io_op_run_uncancellable(struct io_op *op, const char *what);
 
-/* For requests with `complete` set. 0, -ENOMEM, WHORL_ENOTASK or WHORL_ENOIO. */
+/* For requests with `complete` set. 0, -ENOMEM, WHORL_ENOTASK, WHORL_ENOIO, or -ECANCELED when the
+ * run is ending. */
 int io_op_start(struct io_op *op);
+
+/* Says whether the end of a request started by io_op_start() will wake somebody. A background one,
+ * such as an armed accept no task waits in, does not keep a run alive whose tasks all wait on each
+ * other. May be called whether it is in flight or not; io_op_run() requests never are. */
+void io_op_set_background(struct io_op *op, bool background);
 
 /* Asks for the end of a request in flight (also one started by io_op_start()). */
 void io_op_cancel(struct io_op *op);

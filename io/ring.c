@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: MIT */
+/* The io_uring driver: queues requests, enters the kernel once per turn, hands completions out. */
+#include "io/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <liburing.h>
+
+#include "io/queue.h"
+#include "runtime/base/check.h"
+
+/* Newer than the headers of Linux 6.1. */
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT  (1U << 17) /* 6.15 */
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
+#endif
+
+enum {
+    ENTRIES_DEFAULT = 1024,
+    CQ_PER_SQ = 4,
+    WORKERS_BOUNDED = 4,   /* kernel threads for files */
+    WORKERS_UNBOUNDED = 8, /* and for what may take for ever */
+    LEN_MAX = 0x7ffff000,  /* MAX_RW_COUNT: more than this is never moved at once */
+};
+
+/* user_data of what is not a request. */
+#define DATA_CANCEL ((uint64_t)0 << 32)
+#define DATA_KICK   ((uint64_t)1 << 32)
+
+struct slot {
+    union {
+        struct io_op *op;   /* while taken */
+        uint32_t next_free; /* while free; 0 ends the list */
+    };
+    uint32_t generation; /* grows when the slot is given back */
+    bool taken;
+};
+
+struct ring {
+    struct io_driver driver;
+    struct io_uring uring;
+    int enter_fd;         /* the ring's descriptor, or its index where it could be registered */
+    unsigned enter_flags; /* for every enter */
+    bool cqe_skip;        /* cancels that succeed are silent */
+
+    struct slot *slots; /* number 0 is not used */
+    uint32_t slots_len, slots_free;
+
+    struct whorl_waiter backlog; /* requests that found no SQE, oldest first */
+    struct whorl_waiter cancels; /* requests in flight whose cancel found no SQE */
+    unsigned backoff_ms; /* how long to wait before the kernel is asked again; 0: not at all */
+
+    int kick_fd;
+    bool kick_multishot;
+    bool kick_armed;
+    atomic_bool kicked; /* from the write to kick_fd until its completion was seen */
+
+    struct ring_stats stats;
+};
+
+static struct ring *of_poller(struct whorl_poller *poller)
+{
+    return (struct ring *)poller;
+}
+
+static struct ring *of_driver(struct io_driver *driver)
+{
+    return (struct ring *)driver;
+}
+
+/* --- slots ------------------------------------------------------------------------------------ */
+
+static int grow_slots(struct ring *ring)
+{
+    uint32_t len = ring->slots_len ? ring->slots_len * 2 : 256;
+    struct slot *slots = len > ring->slots_len ? realloc(ring->slots, len * sizeof *slots) : NULL;
+
+    if (!slots)
+        return -ENOMEM;
+    for (uint32_t i = ring->slots_len; i < len; i++)
+        slots[i] = (struct slot){.next_free = i + 1 < len ? i + 1 : ring->slots_free};
+    ring->slots_free = ring->slots_len ? ring->slots_len : 1;
+    ring->slots = slots;
+    ring->slots_len = len;
+    return 0;
+}
+
+static uint64_t data_of(const struct ring *ring, const struct io_op *op)
+{
+    return (uint64_t)ring->slots[op->slot].generation << 32 | op->slot;
+}
+
+static void release_slot(struct ring *ring, struct io_op *op)
+{
+    struct slot *slot = &ring->slots[op->slot];
+
+    slot->generation++;
+    slot->taken = false;
+    slot->next_free = ring->slots_free;
+    ring->slots_free = op->slot;
+    op->slot = 0;
+    if (queue_is_linked(&op->waiter))
+        queue_remove(&op->waiter);
+}
+
+/* --- entering the kernel ---------------------------------------------------------------------- */
+
+static unsigned unsubmitted(const struct ring *ring)
+{
+    return ring->uring.sq.sqe_tail - IO_URING_READ_ONCE(*ring->uring.sq.khead);
+}
+
+static bool has_completions(const struct ring *ring)
+{
+    return io_uring_smp_load_acquire(ring->uring.cq.ktail) != *ring->uring.cq.khead;
+}
+
+/* The kernel has completions that it will only hand over when it is entered. */
+static bool holds_completions(const struct ring *ring)
+{
+    return IO_URING_READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+/* Submits the first `n` SQEs and, with IORING_ENTER_GETEVENTS, waits for `min_complete` completions
+ * or `timeout_ns` (negative: for ever). Returns how many SQEs were taken or -errno. */
+static int enter(struct ring *ring, unsigned n, unsigned min_complete, unsigned flags,
+                 int64_t timeout_ns)
+{
+    struct io_uring_sq *sq = &ring->uring.sq;
+    struct __kernel_timespec ts;
+    struct io_uring_getevents_arg arg = {0};
+    int taken;
+
+    if (min_complete > 0 && timeout_ns >= 0) {
+        ts.tv_sec = timeout_ns / WHORL_SECOND;
+        ts.tv_nsec = timeout_ns % WHORL_SECOND;
+        arg.ts = (uint64_t)(uintptr_t)&ts;
+    }
+    sq->sqe_head = sq->sqe_tail;
+    io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+    ring->stats.enters++;
+    taken = io_uring_enter2((unsigned)ring->enter_fd, n, min_complete, ring->enter_flags | flags,
+                            (void *)&arg, sizeof arg);
+    if (taken > 0) {
+        ring->stats.submitted += (unsigned)taken;
+        ring->backoff_ms = 0;
+    }
+    return taken;
+}
+
+/* Says what must not happen and ends the process: the kernel still owns memory of tasks, so there
+ * is no way to unwind. */
+__attribute__((noreturn, cold)) static void give_up(int err)
+{
+    const char *why = "";
+
+    if (err == -EBADR)
+        why = " (the kernel ran out of memory and lost completions)";
+    else if (err == -EEXIST)
+        why = " (a run may be used by the thread that started it only)";
+    fprintf(stderr, "whorl: io_uring_enter: %s%s\n", whorl_strerror(err), why);
+    abort();
+}
+
+/* Whether an error of enter() is one that goes away when completions are taken and time passes. */
+static bool is_shortage(int err)
+{
+    return err == -EAGAIN || err == -EBUSY || err == -ENOMEM;
+}
+
+/* A free SQE, or NULL when the queue is full and the kernel takes nothing just now. */
+static struct io_uring_sqe *get_sqe(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+    if (__builtin_expect(sqe != NULL, 1))
+        return sqe;
+    if (ring->backoff_ms == 0) {
+        int taken = enter(ring, unsubmitted(ring), 0, 0, -1);
+        if (taken < 0 && taken != -EINTR && !is_shortage(taken))
+            give_up(taken);
+    }
+    return io_uring_get_sqe(&ring->uring);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static const uint8_t opcodes[] = {
+    [IO_OP_NOP] = IORING_OP_NOP,
+    [IO_OP_READ] = IORING_OP_READ,
+    [IO_OP_WRITE] = IORING_OP_WRITE,
+    [IO_OP_READV] = IORING_OP_READV,
+    [IO_OP_WRITEV] = IORING_OP_WRITEV,
+    [IO_OP_OPENAT] = IORING_OP_OPENAT,
+    [IO_OP_CLOSE] = IORING_OP_CLOSE,
+    [IO_OP_FSYNC] = IORING_OP_FSYNC,
+    [IO_OP_FALLOCATE] = IORING_OP_FALLOCATE,
+    [IO_OP_STATX] = IORING_OP_STATX,
+    [IO_OP_RENAMEAT] = IORING_OP_RENAMEAT,
+    [IO_OP_UNLINKAT] = IORING_OP_UNLINKAT,
+    [IO_OP_MKDIRAT] = IORING_OP_MKDIRAT,
+    [IO_OP_CONNECT] = IORING_OP_CONNECT,
+    [IO_OP_ACCEPT] = IORING_OP_ACCEPT,
+    [IO_OP_RECV] = IORING_OP_RECV,
+    [IO_OP_SEND] = IORING_OP_SEND,
+    [IO_OP_RECVMSG] = IORING_OP_RECVMSG,
+    [IO_OP_SENDMSG] = IORING_OP_SENDMSG,
+    [IO_OP_POLL] = IORING_OP_POLL_ADD,
+};
+
+static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe, const struct io_op *op)
+{
+    *sqe = (struct io_uring_sqe){
+        .opcode = opcodes[op->code],
+        .fd = op->fd,
+        .off = op->off,
+        .addr = op->addr,
+        .len = op->len,
+        .rw_flags = (int)op->flags,
+        .user_data = data_of(ring, op),
+    };
+    switch (op->code) {
+    case IO_OP_STATX:
+    case IO_OP_RENAMEAT:
+        sqe->off = op->addr2;
+        break;
+    case IO_OP_CONNECT:
+        sqe->off = op->len;
+        sqe->len = 0;
+        break;
+    case IO_OP_ACCEPT:
+        sqe->off = op->addr2;
+        sqe->ioprio = op->multishot ? IORING_ACCEPT_MULTISHOT : 0;
+        break;
+    case IO_OP_RECVMSG:
+    case IO_OP_SENDMSG:
+        sqe->len = 1;
+        break;
+    case IO_OP_POLL:
+        sqe->poll32_events = __io_uring_prep_poll_mask(op->len);
+        sqe->len = op->multishot ? IORING_POLL_ADD_MULTI : 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static int ring_submit(struct io_driver *driver, struct io_op *op)
+{
+    struct ring *ring = of_driver(driver);
+    struct io_uring_sqe *sqe;
+
+    if (ring->slots_free == 0) {
+        int err = grow_slots(ring);
+        if (err)
+            return err;
+    }
+    op->slot = ring->slots_free;
+    struct slot *slot = &ring->slots[op->slot];
+    ring->slots_free = slot->next_free;
+    slot->op = op;
+    slot->taken = true;
+    if (queue_is_empty(&ring->backlog) && (sqe = get_sqe(ring)))
+        fill_sqe(ring, sqe, op);
+    else
+        queue_append(&ring->backlog, &op->waiter);
+    return 0;
+}
+
+static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe, const struct io_op *op)
+{
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_ASYNC_CANCEL,
+        .fd = -1,
+        .addr = data_of(ring, op),
+        .user_data = DATA_CANCEL,
+        .flags = ring->cqe_skip ? IOSQE_CQE_SKIP_SUCCESS : 0,
+    };
+}
+
+static void ring_cancel(struct io_driver *driver, struct io_op *op)
+{
+    struct ring *ring = of_driver(driver);
+    struct io_uring_sqe *sqe;
+
+    if (queue_is_linked(&op->waiter))
+        return; /* in the backlog: drain_backlog() sees that it is cancelled */
+    if (queue_is_empty(&ring->cancels) && (sqe = get_sqe(ring)))
+        fill_cancel(ring, sqe, op);
+    else
+        queue_append(&ring->cancels, &op->waiter);
+}
+
+static void ring_cancel_all(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+
+    for (uint32_t i = 1; i < ring->slots_len; i++)
+        if (ring->slots[i].taken)
+            io_op_cancel(ring->slots[i].op);
+}
+
+/* --- being woken from other threads ----------------------------------------------------------- */
+
+static void ring_kick(struct whorl_poller *poller)
+{
+    struct ring *ring = of_poller(poller);
+
+    if (ring->driver.forked)
+        return;
+    /* Whoever finds it set has put what it brings where the loop looks after it clears it. */
+    if (!atomic_exchange_explicit(&ring->kicked, true, memory_order_acq_rel)) {
+        ssize_t n = write(ring->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
+        whorl_check(n == sizeof(uint64_t));
+    }
+}
+
+static void arm_kick(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = get_sqe(ring);
+
+    if (!sqe)
+        return; /* the next wait() tries again */
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_POLL_ADD,
+        .fd = ring->kick_fd,
+        .poll32_events = __io_uring_prep_poll_mask(POLLIN),
+        .len = ring->kick_multishot ? IORING_POLL_ADD_MULTI : 0, /* 5.13 */
+        .user_data = DATA_KICK,
+    };
+    ring->kick_armed = true;
+}
+
+static void on_kick(struct ring *ring, int res, bool more)
+{
+    uint64_t count;
+
+    ring->stats.kicks++;
+    if (res == -EINVAL)
+        ring->kick_multishot = false;
+    if (!more) {
+        /* The count only matters to a poll that is armed anew. */
+        if (read(ring->kick_fd, &count, sizeof count) < 0)
+            whorl_check(errno == EAGAIN || errno == EINTR);
+        ring->kick_armed = false;
+    }
+    atomic_exchange_explicit(&ring->kicked, false, memory_order_acq_rel);
+}
+
+/* --- the turn --------------------------------------------------------------------------------- */
+
+/* Takes the completions that are there. Returns how many. */
+static unsigned reap(struct ring *ring)
+{
+    struct io_uring_cq *cq = &ring->uring.cq;
+    unsigned head = *cq->khead, tail = io_uring_smp_load_acquire(cq->ktail);
+    unsigned n = tail - head;
+
+    for (; head != tail; head++) {
+        /* Copied and given back first: what is called may enter the kernel. */
+        const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
+        uint64_t data = cqe->user_data;
+        int res = cqe->res;
+        bool more = cqe->flags & IORING_CQE_F_MORE;
+        io_uring_smp_store_release(cq->khead, head + 1);
+
+        uint32_t number = (uint32_t)data;
+        if (number == 0) {
+            if (data == DATA_KICK)
+                on_kick(ring, res, more);
+            continue; /* else a cancel that came too late, which is nobody's business */
+        }
+        if (number >= ring->slots_len)
+            continue;
+        struct slot *slot = &ring->slots[number];
+        if (!slot->taken || slot->generation != (uint32_t)(data >> 32))
+            continue;
+        struct io_op *op = slot->op;
+        if (!more)
+            release_slot(ring, op);
+        io_op_complete(op, res, more);
+    }
+    ring->stats.completed += n;
+    return n;
+}
+
+/* Gives SQEs to what had to wait for one. Returns whether a request was completed on the way. */
+static bool drain_backlog(struct ring *ring)
+{
+    struct io_uring_sqe *sqe;
+    bool completed = false;
+
+    if (!ring->kick_armed)
+        arm_kick(ring);
+    while (!queue_is_empty(&ring->backlog)) {
+        struct io_op *op = (struct io_op *)ring->backlog.next;
+        if (op->cancelling) { /* the kernel never heard of it */
+            release_slot(ring, op);
+            io_op_complete(op, -ECANCELED, false);
+            completed = true;
+            continue;
+        }
+        if (!(sqe = get_sqe(ring)))
+            return completed;
+        queue_remove(&op->waiter);
+        fill_sqe(ring, sqe, op);
+    }
+    while (!queue_is_empty(&ring->cancels)) {
+        if (!(sqe = get_sqe(ring)))
+            break;
+        fill_cancel(ring, sqe, (struct io_op *)queue_take(&ring->cancels));
+    }
+    return completed;
+}
+
+static bool has_backlog(const struct ring *ring)
+{
+    return !queue_is_empty(&ring->backlog) || !queue_is_empty(&ring->cancels) || !ring->kick_armed;
+}
+
+static int64_t ring_now(struct whorl_poller *poller)
+{
+    struct timespec ts;
+
+    (void)poller;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * WHORL_SECOND + ts.tv_nsec;
+}
+
+/* How long wait() may sleep: 0 not at all, negative for ever. */
+static int64_t time_left(struct ring *ring, int64_t deadline_ns)
+{
+    if (deadline_ns <= 0)
+        return 0;
+    if (deadline_ns == WHORL_FOREVER)
+        return -1;
+    int64_t left_ns = deadline_ns - ring_now(&ring->driver.poller);
+    return left_ns > 0 ? left_ns : 0;
+}
+
+/* The kernel is short of memory: submits nothing for a while, but goes on taking completions. */
+static int wait_out_shortage(struct ring *ring, int64_t left_ns)
+{
+    int64_t pause_ns;
+
+    ring->backoff_ms = ring->backoff_ms == 0   ? 1
+                       : ring->backoff_ms < 64 ? ring->backoff_ms * 2
+                                               : 64;
+    if (reap(ring) > 0)
+        return 0;
+    pause_ns = ring->backoff_ms * WHORL_MILLISECOND;
+    if (left_ns >= 0 && left_ns < pause_ns)
+        pause_ns = left_ns;
+    int err = enter(ring, 0, pause_ns > 0, IORING_ENTER_GETEVENTS, pause_ns);
+    if (err < 0 && err != -ETIME && err != -EINTR && !is_shortage(err))
+        give_up(err);
+    reap(ring);
+    return 0;
+}
+
+static int ring_wait(struct whorl_poller *poller, int64_t deadline_ns)
+{
+    struct ring *ring = of_poller(poller);
+    int64_t left_ns;
+    unsigned n;
+
+    if (ring->driver.forked)
+        return WHORL_ENOIO;
+    if (__builtin_expect(has_backlog(ring), 0) && drain_backlog(ring))
+        deadline_ns = 0;
+    n = unsubmitted(ring);
+    if (has_completions(ring))
+        deadline_ns = 0;
+    left_ns = time_left(ring, deadline_ns);
+    if (left_ns == 0 && n == 0 && !holds_completions(ring)) {
+        reap(ring);
+        return 0;
+    }
+    int taken = enter(ring, n, left_ns != 0, IORING_ENTER_GETEVENTS, left_ns);
+    if (taken < 0 && is_shortage(taken))
+        return wait_out_shortage(ring, left_ns);
+    if (taken < 0 && taken != -EINTR && taken != -ETIME)
+        give_up(taken);
+    reap(ring);
+    return 0;
+}
+
+static bool ring_has_work(struct whorl_poller *poller)
+{
+    struct ring *ring = of_poller(poller);
+
+    return ring->driver.forked || unsubmitted(ring) > 0 || has_completions(ring) ||
+           holds_completions(ring) || has_backlog(ring);
+}
+
+static size_t ring_pending(struct whorl_poller *poller)
+{
+    struct ring *ring = of_poller(poller);
+    bool kicked = atomic_load_explicit(&ring->kicked, memory_order_relaxed);
+
+    return ring->driver.in_flight - ring->driver.background + kicked;
+}
+
+/* --- set-up and end --------------------------------------------------------------------------- */
+
+static void ring_destroy(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+
+    whorl_check(driver->forked || driver->in_flight == 0);
+    if (driver->forked)
+        close(ring->uring.ring_fd); /* its mappings stayed with the parent */
+    else
+        io_uring_queue_exit(&ring->uring);
+    if (ring->kick_fd >= 0)
+        close(ring->kick_fd);
+    free(ring->slots);
+    free(ring);
+}
+
+static const struct whorl_poller_ops poller_ops = {
+    .name = "io_uring",
+    .now = ring_now,
+    .wait = ring_wait,
+    .has_work = ring_has_work,
+    .kick = ring_kick,
+    .pending = ring_pending,
+};
+
+static const struct io_driver_ops driver_ops = {
+    .name = "io_uring",
+    .submit = ring_submit,
+    .cancel = ring_cancel,
+    .cancel_all = ring_cancel_all,
+    .destroy = ring_destroy,
+};
+
+/* From the best to what any io_uring has. Decided by what the kernel accepts, never by its version:
+ * vendors back-port and switch off. */
+static const unsigned setup_ladder[] = {
+    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+        IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SINGLE_ISSUER |
+        IORING_SETUP_DEFER_TASKRUN, /* 6.1 */
+    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
+        IORING_SETUP_TASKRUN_FLAG,                                      /* 5.19 */
+    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL, /* 5.18 */
+    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,                           /* 5.6 */
+    0,
+};
+
+static int setup(struct ring *ring, unsigned entries, struct io_uring_params *ret_params)
+{
+    int err = -EINVAL;
+
+    for (size_t i = 0; i < sizeof setup_ladder / sizeof *setup_ladder && err == -EINVAL; i++) {
+        *ret_params = (struct io_uring_params){.flags = setup_ladder[i]};
+        if (setup_ladder[i] & IORING_SETUP_CQSIZE)
+            ret_params->cq_entries = entries * CQ_PER_SQ;
+        err = io_uring_queue_init_params(entries, &ring->uring, ret_params);
+    }
+    return err;
+}
+
+/* The value of kernel.io_uring_disabled; 0 where there is no such thing. */
+static int disabled_by_sysctl(void)
+{
+    char text[16] = "0";
+    int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        ssize_t n = read(fd, text, sizeof text - 1);
+        text[n > 0 ? n : 0] = '\0';
+        close(fd);
+    }
+    return atoi(text);
+}
+
+static int explain(struct whorl_error *error, int err)
+{
+    int disabled = err == -EPERM ? disabled_by_sysctl() : 0;
+
+    if (err == -EPERM && disabled)
+        return whorl_error_set(error, err, "io_uring",
+                               "io_uring is switched off here: kernel.io_uring_disabled = %d",
+                               disabled);
+    if (err == -EPERM || err == -EACCES)
+        return whorl_error_set(error, err, "io_uring",
+                               "io_uring is not permitted here: a seccomp filter, as containers "
+                               "have by default, or a security module refuses it");
+    if (err == -ENOSYS)
+        return whorl_error_set(error, err, "io_uring",
+                               "this kernel has no io_uring (older than Linux 5.11, or built or "
+                               "sandboxed without it)");
+    if (err == -ENOMEM)
+        return whorl_error_set(error, err, "io_uring",
+                               "no memory for the ring; before Linux 5.12 it counts against the "
+                               "limit of locked memory (ulimit -l)");
+    return whorl_error_set(error, err, "io_uring", "io_uring_setup: %s", whorl_strerror(err));
+}
+
+int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)
+{
+    struct ring *ring = calloc(1, sizeof *ring);
+    struct io_uring_params params;
+    int err;
+
+    if (!ring)
+        return whorl_error_set(error, -ENOMEM, "io_uring", "out of memory");
+    if (entries == 0)
+        entries = ENTRIES_DEFAULT;
+    else if (entries > 32768) /* what CLAMP comes to */
+        entries = 32768;
+    err = setup(ring, entries, &params);
+    if (err) {
+        explain(error, err);
+        goto err_ring;
+    }
+    if (!(params.features & IORING_FEAT_NODROP) || !(params.features & IORING_FEAT_EXT_ARG)) {
+        err = whorl_error_set(error, -ENOSYS, "io_uring",
+                              "this kernel's io_uring is too old: Linux 5.11 or later is needed");
+        goto err_uring;
+    }
+    ring->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (ring->kick_fd < 0) {
+        err = whorl_error_set(error, -errno, "io_uring", "eventfd: %s", whorl_strerror(errno));
+        goto err_uring;
+    }
+    err = grow_slots(ring);
+    if (err == 0)
+        err = io_uring_ring_dontfork(&ring->uring);
+    if (err) {
+        whorl_error_set(error, err, "io_uring", "setting up the ring: %s", whorl_strerror(err));
+        goto err_kick;
+    }
+    /* The rest is optional; older kernels refuse it. */
+    io_uring_register_iowq_max_workers(&ring->uring,
+                                       (unsigned[]){WORKERS_BOUNDED, WORKERS_UNBOUNDED}); /* 5.15 */
+    ring->enter_flags = IORING_ENTER_EXT_ARG;
+    if (io_uring_register_ring_fd(&ring->uring) == 1) /* 5.18 */
+        ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
+    ring->enter_fd = ring->uring.enter_ring_fd;
+    if (params.features & IORING_FEAT_NO_IOWAIT)
+        ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+    ring->cqe_skip = params.features & IORING_FEAT_CQE_SKIP;
+
+    ring->kick_multishot = true;
+    queue_init(&ring->backlog);
+    queue_init(&ring->cancels);
+    arm_kick(ring);
+    ring->driver.poller.ops = &poller_ops;
+    ring->driver.ops = &driver_ops;
+    *ret = &ring->driver;
+    return 0;
+
+err_kick:
+    free(ring->slots);
+    close(ring->kick_fd);
+err_uring:
+    io_uring_queue_exit(&ring->uring);
+err_ring:
+    free(ring);
+    return err;
+}
+
+const struct ring_stats *ring_stats(const struct io_driver *driver)
+{
+    return &((const struct ring *)driver)->stats;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams: what is the same whatever carries the bytes. */
+#include <errno.h>
+
+#include <whorl/stream.h>
+#include <whorl/task.h>
+
+ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    return stream->ops->read(stream, buf, len);
+}
+
+int whorl_stream_read_all(struct whorl_stream *stream, void *buf, size_t len)
+{
+    char *at = buf;
+
+    if (len == 0)
+        return whorl_cancelled();
+    while (len > 0) {
+        ssize_t n = stream->ops->read(stream, at, len);
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return -ENODATA;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int whorl_stream_write(struct whorl_stream *stream, const void *buf, size_t len)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+
+    return stream->ops->writev(stream, &part, 1);
+}
+
+int whorl_stream_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
+{
+    return stream->ops->writev(stream, iov, iov_count);
+}
+
+int whorl_stream_finish(struct whorl_stream *stream)
+{
+    return stream->ops->finish(stream);
+}
+
+bool whorl_stream_is_idle(struct whorl_stream *stream)
+{
+    return stream->ops->is_idle(stream);
+}
+
+int whorl_stream_fd(struct whorl_stream *stream)
+{
+    return stream->ops->fd(stream);
+}
+
+void whorl_stream_close(struct whorl_stream *stream)
+{
+    if (stream)
+        stream->ops->close(stream);
+}
