@@ -3,6 +3,7 @@
  * here (see tests/meson.build). */
 #include "faults.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 
 static _Thread_local bool armed, struck;
 static _Thread_local uint64_t seen, target;
+static atomic_long live;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -20,6 +22,7 @@ void *__real_aligned_alloc(size_t alignment, size_t size);
 int __real_posix_memalign(void **ret, size_t alignment, size_t size);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t len);
+void __real_free(void *block);
 void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 
 void *__wrap_malloc(size_t size);
@@ -30,6 +33,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size);
 int __wrap_posix_memalign(void **ret, size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
+void __wrap_free(void *block);
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 
 /* Counts an allocation; whether it is the one to fail. */
@@ -42,44 +46,66 @@ static bool strikes(void)
     return true;
 }
 
-void *__wrap_malloc(size_t size)
+static void *count(void *block)
 {
-    return strikes() ? NULL : __real_malloc(size);
+    if (block)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return block;
 }
 
-void *__wrap_calloc(size_t count, size_t size)
+void *__wrap_malloc(size_t size)
 {
-    return strikes() ? NULL : __real_calloc(count, size);
+    return strikes() ? NULL : count(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return strikes() ? NULL : count(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-    return strikes() ? NULL : __real_realloc(old, size);
+    if (strikes())
+        return NULL;
+    return old ? __real_realloc(old, size) : count(__real_realloc(NULL, size));
 }
 
-void *__wrap_reallocarray(void *old, size_t count, size_t size)
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
 {
-    return strikes() ? NULL : __real_reallocarray(old, count, size);
+    if (strikes())
+        return NULL;
+    return old ? __real_reallocarray(old, n, size) : count(__real_reallocarray(NULL, n, size));
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return strikes() ? NULL : __real_aligned_alloc(alignment, size);
+    return strikes() ? NULL : count(__real_aligned_alloc(alignment, size));
 }
 
 int __wrap_posix_memalign(void **ret, size_t alignment, size_t size)
 {
-    return strikes() ? ENOMEM : __real_posix_memalign(ret, alignment, size);
+    int err = strikes() ? ENOMEM : __real_posix_memalign(ret, alignment, size);
+
+    if (err == 0)
+        count(*ret);
+    return err;
 }
 
 char *__wrap_strdup(const char *text)
 {
-    return strikes() ? NULL : __real_strdup(text);
+    return strikes() ? NULL : count(__real_strdup(text));
 }
 
 char *__wrap_strndup(const char *text, size_t len)
 {
-    return strikes() ? NULL : __real_strndup(text, len);
+    return strikes() ? NULL : count(__real_strndup(text, len));
+}
+
+void __wrap_free(void *block)
+{
+    if (block)
+        atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    __real_free(block);
 }
 
 /* What mmap() is called where off_t has 64 bits, which meson sees to. */
@@ -105,6 +131,11 @@ bool faults_disarm(void)
 uint64_t faults_seen(void)
 {
     return seen;
+}
+
+long faults_live(void)
+{
+    return atomic_load(&live);
 }
 
 uint64_t faults_sweep(int (*fn)(void *arg), void *arg)

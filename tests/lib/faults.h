@@ -14,7 +14,7 @@
  *
  * Counted are malloc, calloc, realloc, reallocarray, aligned_alloc, posix_memalign, strdup, strndup
  * and mmap, called from the library or the test itself, on the thread that armed; not those inside
- * other libraries. Leaks are the sanitizer's to find.
+ * other libraries. Leaks are the sanitizer's to find, and faults_live()'s where a test wants to know.
  */
 #ifndef TEST_FAULTS_H
 #define TEST_FAULTS_H
@@ -30,6 +30,9 @@ bool faults_disarm(void);
 
 /* How many allocations there have been since faults_arm(). */
 uint64_t faults_seen(void);
+
+/* Blocks allocated minus blocks freed so far, by all threads; mmap is not counted. */
+long faults_live(void);
 
 /* Calls `fn(arg)` with its 1st, 2nd, ... allocation failing until it passes untouched. Fails the
  * test when `fn` returns anything but 0 or -ENOMEM, anything but 0 when untouched, or leaves a

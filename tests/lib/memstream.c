@@ -10,12 +10,18 @@
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
+/* Enough for most tests to need no memory later, so that a test which counts allocations counts its
+ * own. */
+enum { INITIAL_SIZE = 64 << 10 };
+
 /* One direction. Whoever reads waits in `readers`, whoever writes too much in `writers`; both are
  * woken by any change and look again. */
 struct pipe {
     char *bytes;
     size_t start, len, size;
-    size_t capacity, written;
+    size_t capacity, written, writes;
+    unsigned char *tap;
+    size_t tap_size, *tap_len;
     size_t left; /* bytes until `end` applies; SIZE_MAX: none is planned */
     int end;     /* what the reader gets then: 0 for the end, or a code */
     bool ended, writer_closed, reader_closed;
@@ -98,6 +104,11 @@ static WHORL_SUSPENDS ssize_t mem_read(struct whorl_stream *stream, void *buf, s
 static int append(struct pipe *pipe, const char *bytes, size_t len)
 {
     pipe->written += len;
+    if (pipe->tap) {
+        size_t room = pipe->tap_size - *pipe->tap_len;
+        memcpy(pipe->tap + *pipe->tap_len, bytes, len < room ? len : room);
+        *pipe->tap_len += len < room ? len : room;
+    }
     if (pipe->left != SIZE_MAX && len >= pipe->left) {
         len = pipe->left;
         pipe->ended = true;
@@ -157,6 +168,7 @@ static WHORL_SUSPENDS int mem_writev(struct whorl_stream *stream, const struct i
     struct end *end = end_of(stream);
     int err = enter(end);
 
+    end->out->writes++;
     for (int i = 0; i < iov_count && err == 0; i++)
         err = write_part(end, iov[i].iov_base, iov[i].iov_len);
     return err;
@@ -222,6 +234,13 @@ int memstream_pair(struct whorl_stream **ret_a, struct whorl_stream **ret_b)
         return -ENOMEM;
     pair->open = 2;
     for (int i = 0; i < 2; i++) {
+        pair->pipes[i].bytes = malloc(INITIAL_SIZE);
+        pair->pipes[i].size = INITIAL_SIZE;
+        if (!pair->pipes[i].bytes) {
+            free(pair->pipes[0].bytes);
+            free(pair);
+            return -ENOMEM;
+        }
         pair->pipes[i].left = SIZE_MAX;
         pair->ends[i].stream.ops = &mem_ops;
         pair->ends[i].pair = pair;
@@ -286,6 +305,20 @@ void memstream_hook(struct whorl_stream *stream, void (*hook)(void *ctx), void *
 size_t memstream_written(struct whorl_stream *stream)
 {
     return end_of(stream)->out->written;
+}
+
+size_t memstream_writes(struct whorl_stream *stream)
+{
+    return end_of(stream)->out->writes;
+}
+
+void memstream_tap(struct whorl_stream *stream, unsigned char *buf, size_t size, size_t *len)
+{
+    struct pipe *out = end_of(stream)->out;
+
+    out->tap = buf;
+    out->tap_size = size;
+    out->tap_len = len;
 }
 
 size_t memstream_pending(struct whorl_stream *stream)

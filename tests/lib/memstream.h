@@ -45,6 +45,13 @@ void memstream_hook(struct whorl_stream *stream, void (*hook)(void *ctx), void *
 /* Bytes `stream` has written so far, lost ones included. */
 size_t memstream_written(struct whorl_stream *stream);
 
+/* Calls of write that `stream` has seen. */
+size_t memstream_writes(struct whorl_stream *stream);
+
+/* Keeps a copy of what `stream` writes from now on, as far as it fits; `*len` says how much. Both
+ * must stay valid until the close, or until the tap is taken off with NULL. */
+void memstream_tap(struct whorl_stream *stream, unsigned char *buf, size_t size, size_t *len);
+
 /* Bytes that `stream` could read now. */
 size_t memstream_pending(struct whorl_stream *stream);
 
