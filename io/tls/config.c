@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Settling TLS options. */
+#include "io/tls/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/tls/trust.h"
+
+/* RFC 7301 §3.1: protocol names are 1 to 255 bytes; BearSSL sends at most some hundred bytes. */
+enum { ALPN_NAME_MAX = 255, ALPN_TOTAL_MAX = 512 };
+
+static int copy_alpn(struct whorl_tls_config *config, const char *const *alpn)
+{
+    size_t n = 0, bytes = 0;
+
+    for (; alpn && alpn[n]; n++) {
+        size_t len = strlen(alpn[n]);
+        if (len == 0 || len > ALPN_NAME_MAX)
+            return -EINVAL;
+        bytes += len + 1;
+    }
+    if (bytes > ALPN_TOTAL_MAX)
+        return -EINVAL;
+    if (n == 0)
+        return 0;
+    config->alpn = malloc(n * sizeof *config->alpn + bytes);
+    if (!config->alpn)
+        return -ENOMEM;
+    char *text = (char *)(config->alpn + n);
+    for (size_t i = 0; i < n; i++) {
+        config->alpn[i] = text;
+        text = stpcpy(text, alpn[i]) + 1;
+    }
+    config->alpn_count = n;
+    return 0;
+}
+
+int whorl_tls_config_create(const struct whorl_tls_options *options, struct whorl_error *error,
+                            struct whorl_tls_config **ret)
+{
+    static const struct whorl_tls_options defaults;
+    struct whorl_tls_config *config = calloc(1, sizeof *config);
+    const char *keylog = secure_getenv("SSLKEYLOGFILE");
+    int err = 0;
+
+    if (!config)
+        return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
+    if (!options)
+        options = &defaults;
+    atomic_init(&config->refs, 1);
+    config->insecure = options->insecure;
+    config->time_unix_s = options->time_unix_s;
+    err = copy_alpn(config, options->alpn);
+    if (err) {
+        whorl_error_set(error, err, "TLS", "ALPN protocols: %s", whorl_strerror(err));
+        goto err_free;
+    }
+    if (keylog && *keylog) {
+        config->keylog = strdup(keylog);
+        if (!config->keylog) {
+            err = whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
+            goto err_free;
+        }
+    }
+    if (options->ca_file || options->ca_folder)
+        err = tls_trust_load(options->ca_file, options->ca_folder, error, &config->trust);
+    else if (!options->insecure)
+        err = tls_trust_system(error, &config->trust);
+    if (err)
+        goto err_free;
+    *ret = config;
+    return 0;
+
+err_free:
+    whorl_tls_config_destroy(config);
+    return err;
+}
+
+struct whorl_tls_config *tls_config_hold(struct whorl_tls_config *config)
+{
+    atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
+    return config;
+}
+
+void whorl_tls_config_destroy(struct whorl_tls_config *config)
+{
+    if (!config || atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    tls_trust_release(config->trust);
+    free(config->keylog);
+    free(config->alpn);
+    free(config);
+}
+
+int64_t tls_config_time(const struct whorl_tls_config *config)
+{
+    return config->time_unix_s ? config->time_unix_s : (int64_t)time(NULL);
+}

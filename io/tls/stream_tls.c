@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS as a stream over a stream: who waits for what, and how things end.
+ *
+ *            reader task                                   writer task
+ *     engine.read <- engine.feed                  engine.write -> engine.drain
+ *                        ^                                             |
+ *                      `in`                                          `out`   <- also the reader's
+ *                        |                                             v        alerts
+ *                   carrier read                                 carrier write
+ *
+ * At most one carrier read is outstanding, the reader's; it fills `in`, which nobody else touches.
+ * At most one carrier write is: whoever owns `output` sends what is in `out` until that and the
+ * engine are empty. Anybody may put the engine's output behind what is being sent (collect), which
+ * never waits, so a reader with an alert for the peer leaves it to a writer at work. The engine is
+ * never touched by a call that waits; its state is looked at again after each.
+ *
+ * Ends: the peer's close_notify is the end, 0. An end of the carrier without it may have been forged
+ * by anyone on the way and is WHORL_ETLS_TRUNCATED, again on each later read.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/scope.h>
+#include <whorl/stream.h>
+#include <whorl/sync.h>
+#include <whorl/task.h>
+#include <whorl/tls.h>
+
+#include "io/tls/config.h"
+#include "io/tls/engine.h"
+
+/* `in` and `out` hold a full record each: 16,384 bytes, 5 of header, up to 256 of padding and tag. */
+enum { BUFFER_SIZE = 16384 + 512 };
+
+/* A reader's alert is a few bytes; when even these cannot be sent at once, its read is not worth
+ * waiting longer. */
+#define ALERT_TIMEOUT_NS WHORL_SECOND
+
+struct tls_stream {
+    struct whorl_stream stream;
+    struct whorl_stream *carrier;
+    struct tls_engine *engine;
+    struct whorl_mutex output; /* owned while a carrier write is outstanding */
+    int write_err;             /* why nothing can be written any more; 0: it can */
+    int read_err;              /* why nothing can be read any more; 0: it can */
+    bool ended;                /* close_notify came */
+    bool finished;             /* close_notify was sent */
+    size_t in_start, in_end;
+    size_t out_sent, out_len; /* `out_sent` of `out_len` bytes are the carrier's already */
+    unsigned char in[BUFFER_SIZE], out[BUFFER_SIZE];
+};
+
+static struct tls_stream *tls_of(struct whorl_stream *stream)
+{
+    return (struct tls_stream *)stream;
+}
+
+/* Moves the engine's output into `out` as far as there is room; returns how much. Behind a carrier
+ * that takes no more, output is lost. */
+static size_t collect(struct tls_stream *tls)
+{
+    size_t n = 0;
+
+    if (tls->write_err)
+        tls->out_len = tls->out_sent = 0;
+    for (;;) {
+        size_t more = tls->engine->ops->drain(tls->engine, tls->out + tls->out_len,
+                                              sizeof tls->out - tls->out_len);
+        if (more == 0)
+            return n;
+        n += more;
+        tls->out_len += more;
+        if (tls->write_err)
+            tls->out_len = 0;
+    }
+}
+
+/* Sends all output there is. The caller owns `output`. */
+static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
+{
+    for (;;) {
+        collect(tls);
+        if (tls->write_err)
+            return tls->write_err;
+        if (tls->out_sent == tls->out_len)
+            return 0;
+        size_t n = tls->out_len - tls->out_sent;
+        int err = whorl_stream_write(tls->carrier, tls->out + tls->out_sent, n);
+        if (err) {
+            /* How much of a record went out is unknown: nothing can follow it. */
+            tls->write_err = err == -ECANCELED ? -EPIPE : err;
+            return err;
+        }
+        tls->out_sent += n;
+        if (tls->out_sent == tls->out_len)
+            tls->out_sent = tls->out_len = 0;
+    }
+}
+
+/* For a reader: sends alerts the engine has prepared, unless a writer is at work, who will. It must
+ * not be cut short by a cancelled read, which leaves the stream usable; a failure shows at the next
+ * write. */
+static WHORL_SUSPENDS void send_alerts(struct tls_stream *tls)
+{
+    struct whorl_scope shield;
+
+    if (tls->out_len == 0 || tls->write_err || whorl_mutex_try_lock(&tls->output) != 0)
+        return;
+    whorl_scope_enter_shield(&shield, whorl_after(ALERT_TIMEOUT_NS));
+    int err = send_output(tls);
+    err = whorl_scope_leave(&shield, err);
+    (void)err;
+    whorl_mutex_unlock(&tls->output);
+}
+
+/* Feeds what was received, copies out what that decrypts and puts answers into `out`, until `buf` is
+ * full or nothing gets any further. Returns the count. */
+static size_t decrypt(struct tls_stream *tls, unsigned char *buf, size_t len)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+    size_t n = 0, step;
+
+    do {
+        step = ops->read(tls->engine, buf + n, len - n);
+        n += step;
+        if (n < len && tls->in_start < tls->in_end) {
+            size_t fed =
+                ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+            tls->in_start += fed;
+            step += fed;
+        }
+        step += collect(tls);
+    } while (step > 0 && n < len);
+    return n;
+}
+
+/* Receives into the empty `in`. Returns the count, 0 at the carrier's end, or its error. */
+static WHORL_SUSPENDS ssize_t receive(struct tls_stream *tls)
+{
+    ssize_t n = whorl_stream_read(tls->carrier, tls->in, sizeof tls->in);
+
+    if (n > 0) {
+        tls->in_start = 0;
+        tls->in_end = (size_t)n;
+    }
+    return n;
+}
+
+static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct tls_stream *tls = tls_of(stream);
+    const struct tls_engine_ops *ops = tls->engine->ops;
+    bool waited = false;
+
+    if (whorl_cancelled())
+        return -ECANCELED;
+    while (len > 0) {
+        if (tls->finished)
+            return -ESHUTDOWN;
+        size_t n = decrypt(tls, buf, len);
+        if (n > 0)
+            return (ssize_t)n;
+        if (tls->ended)
+            return 0;
+        if (tls->read_err)
+            return tls->read_err;
+        if (ops->state(tls->engine) == TLS_FAILED) {
+            tls->read_err = ops->failure(tls->engine, NULL);
+            if (!tls->write_err)
+                tls->write_err = tls->read_err;
+            continue;
+        }
+        tls->ended = ops->state(tls->engine) == TLS_CLOSED;
+        send_alerts(tls);
+        if (tls->ended)
+            continue;
+        if (!ops->wants_input(tls->engine)) {
+            /* `out` is full of a writer's data and the engine has an alert to get rid of first. */
+            int err = waited ? WHORL_ETLS_PROTOCOL : whorl_mutex_lock(&tls->output);
+            if (err)
+                return err;
+            whorl_mutex_unlock(&tls->output);
+            waited = true;
+            continue;
+        }
+        ssize_t got = receive(tls);
+        if (got < 0)
+            return got;
+        if (got == 0)
+            tls->read_err = WHORL_ETLS_TRUNCATED;
+    }
+    return 0;
+}
+
+/* Hands one part to the engine, sending whenever a record is full. The caller owns `output`. */
+static WHORL_SUSPENDS int write_part(struct tls_stream *tls, const unsigned char *bytes, size_t len)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+
+    while (len > 0) {
+        size_t n = ops->write(tls->engine, bytes, len);
+        bytes += n;
+        len -= n;
+        if (len == 0)
+            break;
+        int err = send_output(tls);
+        if (err)
+            return err;
+        if (ops->state(tls->engine) == TLS_FAILED)
+            return ops->failure(tls->engine, NULL);
+        if (ops->state(tls->engine) != TLS_OPEN)
+            return -EPIPE; /* the peer has said goodbye */
+    }
+    return 0;
+}
+
+static WHORL_SUSPENDS int write_parts(struct tls_stream *tls, const struct iovec *iov,
+                                      int iov_count)
+{
+    int err = 0;
+
+    for (int i = 0; i < iov_count && err == 0; i++)
+        err = write_part(tls, iov[i].iov_base, iov[i].iov_len);
+    if (err == 0) {
+        tls->engine->ops->flush(tls->engine);
+        err = send_output(tls);
+    }
+    if (err && !tls->write_err)
+        tls->write_err = err;
+    return err;
+}
+
+static WHORL_SUSPENDS int tls_writev(struct whorl_stream *stream, const struct iovec *iov,
+                                     int iov_count)
+{
+    struct tls_stream *tls = tls_of(stream);
+    int err = whorl_mutex_lock(&tls->output);
+
+    if (err)
+        return err;
+    err = tls->finished ? -EPIPE : tls->write_err;
+    if (err == 0)
+        err = write_parts(tls, iov, iov_count);
+    whorl_mutex_unlock(&tls->output);
+    return err;
+}
+
+/* RFC 5246 §7.2.1: close_notify ends both directions; what the peer still sends is discarded. */
+static WHORL_SUSPENDS int tls_finish(struct whorl_stream *stream)
+{
+    struct tls_stream *tls = tls_of(stream);
+    int err = whorl_mutex_lock(&tls->output);
+
+    if (err)
+        return err;
+    err = tls->write_err;
+    if (err == 0 && !tls->finished) {
+        tls->finished = true;
+        tls->engine->ops->close(tls->engine);
+        err = send_output(tls);
+    }
+    whorl_mutex_unlock(&tls->output);
+    return err ? err : whorl_stream_finish(tls->carrier);
+}
+
+/* Nothing decrypted, nothing on the way into or out of the engine, nothing at the carrier: an alert
+ * that waits to be read there may be the peer's goodbye. */
+static bool tls_is_idle(struct whorl_stream *stream)
+{
+    struct tls_stream *tls = tls_of(stream);
+    const struct tls_engine_ops *ops = tls->engine->ops;
+
+    return !tls->finished && !tls->ended && !tls->read_err && !tls->write_err &&
+           tls->in_start == tls->in_end && tls->out_len == 0 &&
+           ops->state(tls->engine) == TLS_OPEN && !ops->readable(tls->engine) &&
+           !ops->in_record(tls->engine) && whorl_stream_is_idle(tls->carrier);
+}
+
+static int tls_fd(struct whorl_stream *stream)
+{
+    return whorl_stream_fd(tls_of(stream)->carrier);
+}
+
+/* Frees all but the carrier. What `in` and `out` held is encrypted. */
+static void release(struct tls_stream *tls)
+{
+    tls->engine->ops->destroy(tls->engine);
+    free(tls);
+}
+
+static void tls_close(struct whorl_stream *stream)
+{
+    struct tls_stream *tls = tls_of(stream);
+
+    whorl_stream_close(tls->carrier);
+    release(tls);
+}
+
+static const struct whorl_stream_ops tls_ops = {
+    .name = "tls",
+    .read = tls_read,
+    .writev = tls_writev,
+    .finish = tls_finish,
+    .is_idle = tls_is_idle,
+    .fd = tls_fd,
+    .close = tls_close,
+};
+
+/* Whether the first bytes from the server are no TLS record: the protocol in words, else NULL. */
+static const char *foreign_protocol(const unsigned char *bytes, size_t len)
+{
+    static const struct {
+        const char *start, *text;
+    } protocols[] = {
+        {"HTTP/", "in plain HTTP"}, {"<", "in plain HTTP"},    {"SSH-", "in SSH"},
+        {"220", "in SMTP or FTP"},  {"* OK", "in plain IMAP"}, {"+OK", "in plain POP3"},
+    };
+
+    /* Handshake or alert, version 3.x. */
+    if ((bytes[0] == 22 || bytes[0] == 21) && (len < 2 || bytes[1] == 3))
+        return NULL;
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+        size_t n = strlen(protocols[i].start);
+        if (memcmp(bytes, protocols[i].start, n < len ? n : len) == 0)
+            return protocols[i].text;
+    }
+    return "in another protocol than TLS";
+}
+
+static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const struct tls_peer *peer,
+                                    struct whorl_error *error)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+    bool first = true;
+    int err;
+
+    for (;;) {
+        err = send_output(tls);
+        /* Also when it could not be sent: the server may have said why before it hung up. */
+        if (ops->state(tls->engine) == TLS_FAILED)
+            return ops->failure(tls->engine, error);
+        if (err)
+            break;
+        if (ops->state(tls->engine) == TLS_OPEN)
+            return 0;
+        if (ops->state(tls->engine) == TLS_CLOSED)
+            return whorl_error_set(error, WHORL_ETLS_HANDSHAKE, "TLS",
+                                   "%s: server said goodbye during the handshake", peer->host);
+        if (tls->in_start == tls->in_end) {
+            ssize_t n = receive(tls);
+            if (n == 0)
+                return whorl_error_set(error, WHORL_ETLS_HANDSHAKE, "TLS",
+                                       "%s: server closed the connection during the handshake",
+                                       peer->host);
+            err = n < 0 ? (int)n : 0;
+            if (err)
+                break;
+            const char *foreign = first ? foreign_protocol(tls->in, tls->in_end) : NULL;
+            if (foreign)
+                return whorl_error_set(error, WHORL_ETLS_NOTTLS, "TLS", "%s: server answers %s",
+                                       peer->host, foreign);
+            first = false;
+        }
+        tls->in_start +=
+            ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+    }
+    return whorl_error_set(error, err, "TLS", "%s: %s during the handshake", peer->host,
+                           whorl_strerror(err));
+}
+
+static bool is_host_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+}
+
+/* Settles whom the certificate must be for. False when `host` cannot be a host. */
+static bool parse_peer(const char *host, struct tls_peer *peer)
+{
+    size_t len = strlen(host);
+    char literal[INET6_ADDRSTRLEN];
+
+    memset(peer, 0, sizeof *peer);
+    if (len == 0 || len >= sizeof peer->host)
+        return false;
+    memcpy(peer->host, host, len + 1);
+    /* A scope, as in fe80::1%eth0, says where the address is, not what it is. */
+    size_t literal_len = strcspn(host, "%");
+    if (literal_len < sizeof literal) {
+        memcpy(literal, host, literal_len);
+        literal[literal_len] = '\0';
+        if (inet_pton(AF_INET6, literal, peer->ip) == 1)
+            peer->ip_len = 16;
+        else if (inet_pton(AF_INET, host, peer->ip) == 1)
+            peer->ip_len = 4;
+        if (peer->ip_len > 0)
+            return true;
+    }
+    if (peer->host[len - 1] == '.')
+        peer->host[--len] = '\0';
+    for (size_t i = 0; i < len; i++) {
+        char c = peer->host[i];
+        if (c >= 'A' && c <= 'Z')
+            peer->host[i] = c = (char)(c + ('a' - 'A'));
+        if (!is_host_char(c) || (c == '.' && (i == 0 || peer->host[i - 1] == '.')))
+            return false;
+    }
+    return len > 0 && peer->host[len - 1] != '.';
+}
+
+int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carrier,
+                      const char *host, struct whorl_error *error, struct whorl_stream **ret)
+{
+    struct tls_peer peer;
+    int err;
+
+    if (!parse_peer(host, &peer))
+        return whorl_error_set(error, WHORL_ETLS_NAME, "TLS", "\"%.100s\" is not a host name",
+                               host);
+    struct tls_stream *tls = malloc(sizeof *tls);
+    if (!tls)
+        return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
+    /* The two large areas at the end need no zeroes. */
+    memset(tls, 0, offsetof(struct tls_stream, in));
+    tls->stream.ops = &tls_ops;
+    tls->carrier = carrier;
+    err = tls_engine_create(config, &peer, &tls->engine);
+    if (err) {
+        free(tls);
+        return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
+    }
+    err = handshake(tls, &peer, error);
+    if (err) {
+        release(tls);
+        return err;
+    }
+    tls->engine->ops->opened(tls->engine);
+    *ret = &tls->stream;
+    return 0;
+}
+
+const char *whorl_tls_alpn(const struct whorl_stream *stream)
+{
+    const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
+
+    return engine->ops->alpn(engine);
+}
+
+const char *whorl_tls_suite(const struct whorl_stream *stream)
+{
+    const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
+
+    return engine->ops->suite(engine);
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading trust anchors from PEM and DER files and folders. */
+#include "io/tls/trust.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <whorl/base.h>
+
+/* A bundle is some 200 KiB; what is far larger is not one (/dev/zero, a disk image). */
+enum { FILE_BYTES_MAX = 16 << 20 };
+
+struct bytes {
+    unsigned char *data;
+    size_t len, size;
+    bool failed; /* there was no memory: a callback of BearSSL's cannot say so */
+};
+
+/* What reading one file has come to. */
+struct tally {
+    size_t found;      /* certificates seen */
+    bool damaged;      /* one did not end or is not Base64 */
+    int decoder_error; /* of the first that BearSSL could not read; 0: none */
+};
+
+static struct tls_trust *system_trust; /* once loaded, held for the life of the process */
+static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int reserve(struct bytes *bytes, size_t more)
+{
+    if (bytes->size - bytes->len >= more)
+        return 0;
+    size_t size = (bytes->len + more) * 2;
+    unsigned char *data = realloc(bytes->data, size);
+    if (!data)
+        return -ENOMEM;
+    bytes->data = data;
+    bytes->size = size;
+    return 0;
+}
+
+/* The shape BearSSL's decoders call. */
+static void append(void *ctx, const void *src, size_t len)
+{
+    struct bytes *bytes = ctx;
+
+    if (bytes->failed || reserve(bytes, len)) {
+        bytes->failed = true;
+        return;
+    }
+    memcpy(bytes->data + bytes->len, src, len);
+    bytes->len += len;
+}
+
+static int read_file(const char *path, struct bytes *bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int err = 0;
+
+    if (fd < 0)
+        return -errno;
+    while (err == 0) {
+        err = reserve(bytes, 4096);
+        if (err)
+            break;
+        ssize_t n = read(fd, bytes->data + bytes->len, bytes->size - bytes->len);
+        if (n == 0)
+            break;
+        if (n < 0)
+            err = errno == EINTR ? 0 : -errno;
+        else
+            bytes->len += (size_t)n;
+        if (bytes->len > FILE_BYTES_MAX)
+            err = -EFBIG;
+    }
+    close(fd);
+    return err;
+}
+
+static size_t key_len(const br_x509_pkey *key)
+{
+    return key->key_type == BR_KEYTYPE_RSA ? key->key.rsa.nlen + key->key.rsa.elen
+                                           : key->key.ec.qlen;
+}
+
+static bool same_key(const br_x509_pkey *a, const br_x509_pkey *b)
+{
+    if (a->key_type != b->key_type)
+        return false;
+    if (a->key_type == BR_KEYTYPE_RSA)
+        return a->key.rsa.nlen == b->key.rsa.nlen && a->key.rsa.elen == b->key.rsa.elen &&
+               memcmp(a->key.rsa.n, b->key.rsa.n, a->key.rsa.nlen) == 0 &&
+               memcmp(a->key.rsa.e, b->key.rsa.e, a->key.rsa.elen) == 0;
+    return a->key.ec.curve == b->key.ec.curve && a->key.ec.qlen == b->key.ec.qlen &&
+           memcmp(a->key.ec.q, b->key.ec.q, a->key.ec.qlen) == 0;
+}
+
+/* Folders hold most certificates twice, under a name and under a hash. */
+static bool is_known(const struct tls_trust *trust, const struct bytes *dn, unsigned flags,
+                     const br_x509_pkey *key)
+{
+    for (size_t i = 0; i < trust->count; i++) {
+        const br_x509_trust_anchor *anchor = &trust->anchors[i];
+        if (anchor->dn.len == dn->len && memcmp(anchor->dn.data, dn->data, dn->len) == 0 &&
+            anchor->flags == flags && same_key(&anchor->pkey, key))
+            return true;
+    }
+    return false;
+}
+
+static int add_anchor(struct tls_trust *trust, const struct bytes *dn, unsigned flags,
+                      const br_x509_pkey *key)
+{
+    if (is_known(trust, dn, flags, key))
+        return 0;
+    if (trust->count == trust->size) {
+        size_t size = trust->size ? trust->size * 2 : 16;
+        br_x509_trust_anchor *anchors = realloc(trust->anchors, size * sizeof *anchors);
+        if (!anchors)
+            return -ENOMEM;
+        trust->anchors = anchors;
+        trust->size = size;
+    }
+    unsigned char *block = malloc(dn->len + key_len(key));
+    if (!block)
+        return -ENOMEM;
+    br_x509_trust_anchor *anchor = &trust->anchors[trust->count++];
+    anchor->dn.data = memcpy(block, dn->data, dn->len);
+    anchor->dn.len = dn->len;
+    anchor->flags = flags;
+    anchor->pkey = *key;
+    block += dn->len;
+    if (key->key_type == BR_KEYTYPE_RSA) {
+        anchor->pkey.key.rsa.n = memcpy(block, key->key.rsa.n, key->key.rsa.nlen);
+        block += key->key.rsa.nlen;
+        anchor->pkey.key.rsa.e = memcpy(block, key->key.rsa.e, key->key.rsa.elen);
+    } else {
+        anchor->pkey.key.ec.q = memcpy(block, key->key.ec.q, key->key.ec.qlen);
+    }
+    return 0;
+}
+
+/* How long the DER element at `data` says it is, at most `len`: OpenSSL's "TRUSTED CERTIFICATE" has
+ * more behind the certificate. */
+static size_t element_len(const unsigned char *data, size_t len)
+{
+    size_t n, head = 2;
+
+    if (len < 2)
+        return len;
+    n = data[1];
+    if (n & 0x80) {
+        size_t count = n & 0x7f;
+        if (count > 4 || len < 2 + count)
+            return len;
+        head += count;
+        n = 0;
+        for (size_t i = 0; i < count; i++)
+            n = n << 8 | data[2 + i];
+    }
+    return n < len - head ? n + head : len;
+}
+
+static int add_certificate(struct tls_trust *trust, const unsigned char *der, size_t len,
+                           struct tally *tally)
+{
+    br_x509_decoder_context decoder;
+    struct bytes dn = {0};
+    int err = 0;
+
+    tally->found++;
+    br_x509_decoder_init(&decoder, append, &dn);
+    br_x509_decoder_push(&decoder, der, element_len(der, len));
+    const br_x509_pkey *key = br_x509_decoder_get_pkey(&decoder);
+    if (dn.failed)
+        err = -ENOMEM;
+    else if (key)
+        err = add_anchor(trust, &dn, br_x509_decoder_isCA(&decoder) ? BR_X509_TA_CA : 0, key);
+    else if (tally->decoder_error == 0)
+        tally->decoder_error = br_x509_decoder_last_error(&decoder);
+    free(dn.data);
+    return err;
+}
+
+static bool is_certificate(const char *label)
+{
+    return strcmp(label, "CERTIFICATE") == 0 || strcmp(label, "X509 CERTIFICATE") == 0 ||
+           strcmp(label, "TRUSTED CERTIFICATE") == 0;
+}
+
+static int add_pem(struct tls_trust *trust, const unsigned char *text, size_t len,
+                   struct tally *tally)
+{
+    br_pem_decoder_context pem;
+    struct bytes der = {0};
+    bool inside = false;
+    int err = 0;
+
+    br_pem_decoder_init(&pem);
+    while (len > 0 && err == 0) {
+        size_t n = br_pem_decoder_push(&pem, text, len);
+        text += n;
+        len -= n;
+        switch (br_pem_decoder_event(&pem)) {
+        case BR_PEM_BEGIN_OBJ:
+            inside = is_certificate(br_pem_decoder_name(&pem));
+            der.len = 0;
+            br_pem_decoder_setdest(&pem, inside ? append : NULL, &der);
+            break;
+        case BR_PEM_END_OBJ:
+            if (der.failed)
+                err = -ENOMEM;
+            else if (inside)
+                err = add_certificate(trust, der.data, der.len, tally);
+            inside = false;
+            break;
+        case BR_PEM_ERROR:
+            tally->damaged |= inside;
+            inside = false;
+            break;
+        }
+    }
+    tally->damaged |= inside;
+    free(der.data);
+    return err;
+}
+
+/* The PEM decoder takes a line to end with LF only, and wants one behind the last line. */
+static void normalise_lines(struct bytes *bytes)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < bytes->len; i++)
+        if (bytes->data[i] != '\r')
+            bytes->data[len++] = bytes->data[i];
+    bytes->len = len;
+}
+
+static int add_file(struct tls_trust *trust, const char *path, struct tally *tally)
+{
+    struct bytes bytes = {0};
+    int err = read_file(path, &bytes);
+
+    if (err == 0 && bytes.len > 1 && bytes.data[0] == 0x30 && bytes.data[1] >= 0x80) {
+        err = add_certificate(trust, bytes.data, bytes.len, tally);
+    } else if (err == 0) {
+        normalise_lines(&bytes);
+        append(&bytes, "\n", 1);
+        err = bytes.failed ? -ENOMEM : add_pem(trust, bytes.data, bytes.len, tally);
+    }
+    free(bytes.data);
+    return err;
+}
+
+static int load_file(struct tls_trust *trust, const char *path, struct whorl_error *error)
+{
+    struct tally tally = {0};
+    size_t before = trust->count;
+    int err = add_file(trust, path, &tally);
+
+    if (err == -EFBIG)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS", "%s: too large for certificates",
+                               path);
+    if (err)
+        return whorl_error_set(error, err, "TLS", "%s: %s", path, whorl_strerror(err));
+    if (tally.damaged)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
+                               "%s: certificate %zu is damaged or cut short", path,
+                               tally.found + 1);
+    if (tally.found == 0)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS", "%s: no certificate in it", path);
+    if (trust->count == before)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
+                               "%s: no certificate with a usable key in it (decoder error %d)",
+                               path, tally.decoder_error);
+    return 0;
+}
+
+/* *.pem, *.crt, and the hashed names of OpenSSL: eight hex digits, a dot and a number. */
+static bool is_anchor_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    if (!dot || dot == name)
+        return false;
+    if (strcasecmp(dot, ".pem") == 0 || strcasecmp(dot, ".crt") == 0)
+        return true;
+    return dot - name == 8 && strspn(name, "0123456789abcdefABCDEF") == 8 && dot[1] &&
+           dot[1 + strspn(dot + 1, "0123456789")] == '\0';
+}
+
+/* Files that cannot be read or hold nothing usable are left out; that no anchor is left is for the
+ * caller to see. */
+static int load_folder(struct tls_trust *trust, const char *path, struct whorl_error *error)
+{
+    DIR *dir = opendir(path);
+    size_t before = trust->count;
+    int err = dir ? 0 : -errno;
+
+    for (struct dirent *entry; err == 0 && (entry = readdir(dir));) {
+        struct tally tally = {0};
+        if (!is_anchor_name(entry->d_name))
+            continue;
+        char *file = malloc(strlen(path) + 1 + strlen(entry->d_name) + 1);
+        if (!file) {
+            err = -ENOMEM;
+            break;
+        }
+        stpcpy(stpcpy(stpcpy(file, path), "/"), entry->d_name);
+        if (add_file(trust, file, &tally) == -ENOMEM)
+            err = -ENOMEM;
+        free(file);
+    }
+    if (dir)
+        closedir(dir);
+    if (err)
+        return whorl_error_set(error, err, "TLS", "%s: %s", path, whorl_strerror(err));
+    if (trust->count == before)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
+                               "%s: no usable certificate in this folder", path);
+    return 0;
+}
+
+int tls_trust_load(const char *file, const char *folder, struct whorl_error *error,
+                   struct tls_trust **ret)
+{
+    struct tls_trust *trust = calloc(1, sizeof *trust);
+    int err = 0;
+
+    if (!trust)
+        return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
+    atomic_init(&trust->refs, 1);
+    if (file)
+        err = load_file(trust, file, error);
+    if (folder && err == 0)
+        err = load_folder(trust, folder, error);
+    if (err) {
+        tls_trust_release(trust);
+        return err;
+    }
+    *ret = trust;
+    return 0;
+}
+
+/* Where the distributions keep their bundle: Debian and its kin; Fedora; SUSE; Alpine and BSDs. */
+static int load_system(struct whorl_error *error, struct tls_trust **ret)
+{
+    static const char *const bundles[] = {
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    };
+    const char *file = secure_getenv("SSL_CERT_FILE"), *folder = secure_getenv("SSL_CERT_DIR");
+
+    if (file && *file)
+        return tls_trust_load(file, NULL, error, ret);
+    if (folder && *folder)
+        return tls_trust_load(NULL, folder, error, ret);
+    for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
+        if (access(bundles[i], R_OK) == 0)
+            return tls_trust_load(bundles[i], NULL, error, ret);
+    }
+    return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
+                           "the system has no certificate bundle, such as %s; name one",
+                           bundles[0]);
+}
+
+int tls_trust_system(struct whorl_error *error, struct tls_trust **ret)
+{
+    int err = 0;
+
+    pthread_mutex_lock(&system_lock);
+    if (!system_trust)
+        err = load_system(error, &system_trust);
+    if (err == 0) {
+        atomic_fetch_add_explicit(&system_trust->refs, 1, memory_order_relaxed);
+        *ret = system_trust;
+    }
+    pthread_mutex_unlock(&system_lock);
+    return err;
+}
+
+void tls_trust_release(struct tls_trust *trust)
+{
+    if (!trust || atomic_fetch_sub_explicit(&trust->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    for (size_t i = 0; i < trust->count; i++)
+        free(trust->anchors[i].dn.data);
+    free(trust->anchors);
+    free(trust);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading certificates and matching names. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "certs.h"
+#include "io/tls/cert.h"
+#include "subprocess.h"
+#include "test.h"
+
+static bool matches(const char *pattern, const char *host)
+{
+    struct tls_bytes bytes = {(const unsigned char *)pattern, strlen(pattern)};
+
+    return tls_name_matches(&bytes, host);
+}
+
+/* The first certificate of a fixture as DER, in memory of its exact size. */
+static unsigned char *load(const char *file, size_t *ret_len)
+{
+    struct subprocess run;
+
+    subprocess_run(
+        &run, (const char *[]){"openssl", "x509", "-in", cert_path(file), "-outform", "DER", NULL},
+        NULL);
+    CHECK_EQ(run.exit_status, 0);
+    unsigned char *der = malloc(run.out_len);
+    CHECK(der);
+    memcpy(der, run.out, run.out_len);
+    *ret_len = run.out_len;
+    subprocess_finish(&run);
+    return der;
+}
+
+static bool is_for_ip(const struct tls_cert *cert, const char *text)
+{
+    unsigned char ip[16];
+
+    if (inet_pton(AF_INET, text, ip) == 1)
+        return tls_cert_is_for_ip(cert, ip, 4);
+    CHECK_EQ(inet_pton(AF_INET6, text, ip), 1);
+    return tls_cert_is_for_ip(cert, ip, 16);
+}
+
+TEST(names_match_exactly_and_in_any_case)
+{
+    CHECK(matches("example.org", "example.org"));
+    CHECK(matches("EXAMPLE.org", "example.org"));
+    CHECK(matches("localhost", "localhost"));
+    CHECK(matches("a_b.example.org", "a_b.example.org"));
+    CHECK(!matches("example.org", "example.com"));
+    CHECK(!matches("example.org", "www.example.org"));
+    CHECK(!matches("www.example.org", "example.org"));
+    CHECK(!matches("example.org.", "example.org"));
+    CHECK(!matches("", "example.org"));
+    CHECK(!matches("example.org", ""));
+    CHECK(!matches("", ""));
+}
+
+TEST(wildcard_is_one_whole_leftmost_label)
+{
+    CHECK(matches("*.example.org", "www.example.org"));
+    CHECK(matches("*.EXAMPLE.ORG", "www.example.org"));
+    CHECK(matches("*.b.example.org", "a.b.example.org"));
+    CHECK(matches("*.example.org", "xn--bcher-kva.example.org"));
+    CHECK(!matches("*.example.org", "example.org"));
+    CHECK(!matches("*.example.org", "a.b.example.org"));
+    CHECK(!matches("*.example.org", ".example.org"));
+    CHECK(!matches("w*.example.org", "www.example.org"));
+    CHECK(!matches("*w.example.org", "www.example.org"));
+    CHECK(!matches("www.*.org", "www.example.org"));
+    CHECK(!matches("*.*.org", "www.example.org"));
+    CHECK(!matches("**.example.org", "www.example.org"));
+    CHECK(!matches("*", "localhost"));
+    CHECK(!matches("*", "example.org"));
+    CHECK(!matches("*.", "example."));
+}
+
+TEST(wildcard_needs_two_labels_behind_it)
+{
+    CHECK(!matches("*.com", "example.com"));
+    CHECK(!matches("*.localhost", "a.localhost"));
+    CHECK(!matches("*..com", "a..com"));
+    CHECK(!matches("*.com.", "a.com."));
+}
+
+TEST(name_with_nul_or_space_never_matches)
+{
+    static const char nul[] = "example.org\0.evil.test";
+    struct tls_bytes bytes = {(const unsigned char *)nul, sizeof nul - 1};
+
+    CHECK(!tls_name_matches(&bytes, "example.org"));
+    bytes.len = sizeof "example.org";
+    CHECK(!tls_name_matches(&bytes, "example.org"));
+    CHECK(!matches("example.org ", "example.org"));
+    CHECK(!matches(" example.org", "example.org"));
+}
+
+TEST(certificate_names_are_found)
+{
+    struct tls_cert cert;
+    size_t len;
+    char text[120];
+    unsigned char *der = load("good.pem", &len);
+
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    CHECK(tls_cert_is_for_name(&cert, "localhost"));
+    CHECK(tls_cert_is_for_name(&cert, "two.test"));
+    CHECK(!tls_cert_is_for_name(&cert, "three.test"));
+    CHECK(!tls_cert_is_for_name(&cert, "127.0.0.1"));
+    CHECK(is_for_ip(&cert, "127.0.0.1"));
+    CHECK(is_for_ip(&cert, "::1"));
+    CHECK(!is_for_ip(&cert, "127.0.0.2"));
+    CHECK(!is_for_ip(&cert, "::2"));
+    CHECK(!is_for_ip(&cert, "::ffff:127.0.0.1"));
+    tls_cert_names(&cert, text, sizeof text);
+    CHECK_STR(text, "localhost, one.test, two.test, 127.0.0.1, ::1");
+    tls_cert_names(&cert, text, 32);
+    CHECK_STR(text, "localhost, one.test, ...");
+    tls_cert_title(&cert.issuer, text, sizeof text);
+    CHECK_STR(text, "ca");
+    CHECK(cert.not_before < time(NULL) && cert.not_after > time(NULL));
+    free(der);
+}
+
+TEST(common_name_counts_only_without_alternative_names)
+{
+    struct tls_cert cert;
+    size_t len;
+    unsigned char *der = load("common-name.pem", &len);
+
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    CHECK(tls_cert_is_for_name(&cert, "localhost"));
+    CHECK(!tls_cert_is_for_name(&cert, "one.test"));
+    CHECK(!is_for_ip(&cert, "127.0.0.1"));
+    free(der);
+
+    der = load("wildcard.pem", &len); /* CN=wild.test */
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    CHECK(tls_cert_is_for_name(&cert, "a.wild.test"));
+    CHECK(!tls_cert_is_for_name(&cert, "wild.test"));
+    free(der);
+
+    der = load("ip-only.pem", &len); /* CN=loopback */
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    CHECK(!tls_cert_is_for_name(&cert, "loopback"));
+    CHECK(is_for_ip(&cert, "127.0.0.1"));
+    free(der);
+}
+
+TEST(dates_are_read_in_both_forms)
+{
+    struct tls_cert cert;
+    size_t len;
+    char text[16];
+    unsigned char *der = load("expired.pem", &len);
+
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    CHECK_EQ(cert.not_before, 1577836800);
+    CHECK_EQ(cert.not_after, 1609459200);
+    tls_cert_date(cert.not_after, text);
+    CHECK_STR(text, "2021-01-01");
+    free(der);
+    der = load("future.pem", &len); /* GeneralizedTime */
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    tls_cert_date(cert.not_before, text);
+    CHECK_STR(text, "2090-01-01");
+    free(der);
+    tls_cert_date(INT64_MAX, text);
+    CHECK_STR(text, "?");
+}
+
+/* Every prefix, and every byte changed: an error or a verdict, never a read outside (ASan sees). */
+TEST(damaged_certificates_are_survived)
+{
+    struct tls_cert cert;
+    size_t len;
+    char text[64];
+    unsigned char *der = load("good-ec.pem", &len);
+
+    for (size_t n = 0; n < len; n++) {
+        unsigned char *cut = malloc(n ? n : 1);
+        CHECK(cut);
+        memcpy(cut, der, n);
+        CHECK_EQ(tls_cert_parse(cut, n, &cert), -EBADMSG);
+        free(cut);
+    }
+    for (size_t at = 0; at < len; at++) {
+        unsigned char was = der[at];
+        for (int change = 1; change < 256; change += change < 4 ? 1 : 36) {
+            der[at] = (unsigned char)(was ^ change);
+            if (tls_cert_parse(der, len, &cert) == 0) {
+                (void)tls_cert_is_for_name(&cert, "one.test");
+                (void)tls_cert_is_for_servers(&cert);
+                (void)is_for_ip(&cert, "::1");
+                tls_cert_names(&cert, text, sizeof text);
+                tls_cert_title(&cert.subject, text, sizeof text);
+            }
+        }
+        der[at] = was;
+    }
+    CHECK_OK(tls_cert_parse(der, len, &cert));
+    free(der);
+}
+
+TEST_MAIN()
