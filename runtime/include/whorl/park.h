@@ -39,8 +39,8 @@ struct whorl_waiter {
     struct whorl_waiter *next, *prev; /* neighbours in the queue it stands in */
     void *queue;                      /* that queue; NULL when in none */
     void *data;
-    struct whorl_task *task; /* who is parked; NULL before whorl_park() */
-    int64_t result;          /* valid once woken */
+    struct whorl_task *task;          /* who is parked; NULL before whorl_park() */
+    int64_t result;                   /* valid once woken */
     bool woken;
 };
 
