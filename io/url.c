@@ -546,6 +546,22 @@ static char *merge(const char *base_target, struct span path, size_t *ret_len)
     return merged;
 }
 
+/* The base's authority with its userinfo, to be freed, or NULL. */
+static char *join_authority(const struct whorl_url *base)
+{
+    size_t userinfo_len = base->userinfo ? strlen(base->userinfo) + 1 : 0;
+    char *text = malloc(userinfo_len + strlen(base->authority) + 1);
+
+    if (!text)
+        return NULL;
+    if (base->userinfo) {
+        memcpy(text, base->userinfo, userinfo_len);
+        text[userinfo_len - 1] = '@';
+    }
+    strcpy(text + userinfo_len, base->authority);
+    return text;
+}
+
 /* RFC 3986 §5.2.2, for a reference without a scheme. */
 static int resolve_relative(struct whorl_url *ret, const struct whorl_url *base,
                             struct parts *reference, struct whorl_error *error)
@@ -556,8 +572,8 @@ static int resolve_relative(struct whorl_url *ret, const struct whorl_url *base,
 
     parts.scheme = (struct span){base->scheme, strlen(base->scheme)};
     if (!parts.authority.at) {
-        if (asprintf(&authority, "%s%s%s", base->userinfo ? base->userinfo : "",
-                     base->userinfo ? "@" : "", base->authority) < 0)
+        authority = join_authority(base);
+        if (!authority)
             return no_memory(error);
         parts.authority = (struct span){authority, strlen(authority)};
         if (parts.path.len == 0) {

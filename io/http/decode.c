@@ -63,8 +63,23 @@ static bool is_coding(const char *text, size_t len, const char *name)
     return header_equal(copy, name);
 }
 
+/* zlib's memory, from where all other comes. */
+static void *allocate(void *opaque, uInt items, uInt size)
+{
+    (void)opaque;
+    return calloc(items, size);
+}
+
+static void release(void *opaque, void *memory)
+{
+    (void)opaque;
+    free(memory);
+}
+
 static int open_window(struct decode_layer *layer, int window)
 {
+    layer->zs.zalloc = allocate;
+    layer->zs.zfree = release;
     int err = inflateInit2(&layer->zs, window);
     layer->is_ready = err == Z_OK;
     return err == Z_OK ? 0 : -ENOMEM;

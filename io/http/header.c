@@ -138,29 +138,23 @@ int header_list_mark(struct header_list *list, size_t name, size_t name_len, siz
         .value = (uint32_t)value,
         .value_len = (uint32_t)value_len,
     };
+    list->bytes[name + name_len] = '\0';
+    list->bytes[value + value_len] = '\0';
     return 0;
-}
-
-void header_list_terminate(struct header_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct header_field *f = &list->fields[i];
-        list->bytes[f->name + f->name_len] = '\0';
-        list->bytes[f->value + f->value_len] = '\0';
-    }
 }
 
 int header_list_append(struct header_list *list, const char *name, const char *value)
 {
     size_t name_len = strlen(name), value_len = strlen(value);
+    size_t at = list->bytes_len;
     int err = reserve_bytes(list, name_len + value_len + 2);
-    if (!err)
-        err = header_list_mark(list, list->bytes_len, name_len, list->bytes_len + name_len + 1,
-                               value_len);
     if (err)
         return err;
-    memcpy(list->bytes + list->bytes_len, name, name_len + 1);
-    memcpy(list->bytes + list->bytes_len + name_len + 1, value, value_len + 1);
+    memcpy(list->bytes + at, name, name_len);
+    memcpy(list->bytes + at + name_len + 1, value, value_len);
+    err = header_list_mark(list, at, name_len, at + name_len + 1, value_len);
+    if (err)
+        return err;
     list->bytes_len += name_len + value_len + 2;
     return 0;
 }

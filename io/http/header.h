@@ -62,11 +62,10 @@ void header_list_move(struct header_list *to, struct header_list *from);
 void header_list_finish(struct header_list *list);
 
 /* Building a list from raw bytes, as a parser does: append the text in pieces of any size, then
- * mark where its fields are, then terminate their strings, which overwrites the byte behind each. */
+ * mark where a field is, which overwrites the byte behind its name and behind its value. */
 WHORL_CHECKED int header_list_append_raw(struct header_list *list, const char *bytes, size_t len);
 WHORL_CHECKED int header_list_mark(struct header_list *list, size_t name, size_t name_len,
                                    size_t value, size_t value_len);
-void header_list_terminate(struct header_list *list);
 
 /** A token of RFC 9110 §5.6.2, at least one byte long. */
 bool header_is_token(const char *text, size_t len);

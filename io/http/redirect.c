@@ -73,12 +73,14 @@ static const char *find_location(const struct header_list *headers, bool *ret_di
  * credentials in a URL belong to its origin. */
 static int keep_userinfo(struct whorl_url *url, const struct whorl_url *current)
 {
-    char *text;
     struct whorl_url with = {0};
+    size_t len = strlen(url->text) + strlen(current->userinfo) + 2;
+    char *text = malloc(len);
 
-    if (asprintf(&text, "%s://%s@%s%s", url->scheme, current->userinfo, url->authority,
-                 url->target) < 0)
+    if (!text)
         return -ENOMEM;
+    snprintf(text, len, "%s://%s@%s%s", url->scheme, current->userinfo, url->authority,
+             url->target);
     int err = whorl_url_parse(&with, text, NULL);
     free(text);
     if (err)

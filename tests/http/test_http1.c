@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "faults.h"
 #include "io/http/http1.h"
 #include "test.h"
 
@@ -774,6 +775,55 @@ TEST(http1_bounds_chunk_extensions)
                   1000, "0\r\n\r\n", "!WHORL_EHTTP_CHUNK");
     /* The smallest chunks are slow, not wrong. */
     expect_filled(__LINE__, &none, CHUNKED, "1\r\ny\r\n", 3000, "0\r\n\r\n", ">end+keep");
+}
+
+/* --- memory --- */
+
+static int read_one(void *arg)
+{
+    struct http1 p;
+    struct http1_body_span span;
+    size_t len, used, pos = 0;
+    char *input = arg;
+    int event;
+
+    len = strlen(input);
+    http1_init(&p, NULL, false);
+    do {
+        event = http1_feed(&p, input + pos, len - pos < 100 ? len - pos : 100, &used, &span);
+        pos += used;
+    } while (event >= 0 && event != HTTP1_END);
+    http1_finish(&p);
+    return event == HTTP1_END ? 0 : event;
+}
+
+TEST(http1_survives_every_failed_allocation)
+{
+    size_t len;
+    char *input =
+        fill(CHUNKED "0\r\n", "A: 0123456789012345678901234567890123456789\r\n", 100, "\r\n", &len);
+    CHECK(faults_sweep(read_one, input) >= 6);
+    free(input);
+}
+
+/* A usual response costs two allocations, the next on the same parser none. */
+TEST(http1_allocates_twice_and_then_never)
+{
+    struct http1 p;
+    struct http1_body_span span;
+    size_t used;
+    static const char input[] =
+        OK "Server: nginx\r\nDate: x\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n";
+
+    http1_init(&p, NULL, false);
+    faults_arm(1000);
+    CHECK_EQ(http1_feed(&p, input, sizeof input - 1, &used, &span), HTTP1_HEAD);
+    CHECK_EQ(faults_seen(), 2);
+    http1_reset(&p, NULL, false);
+    CHECK_EQ(http1_feed(&p, input, sizeof input - 1, &used, &span), HTTP1_HEAD);
+    CHECK_EQ(faults_seen(), 2);
+    CHECK(!faults_disarm());
+    http1_finish(&p);
 }
 
 TEST_MAIN()

@@ -15,5 +15,6 @@ int64_t bench_rss(void);
 int bench_tasks(void);
 int bench_sleepers(long n);
 int bench_echo(uint16_t port);
+int bench_get(const char *url, long n, long conns);
 
 #endif

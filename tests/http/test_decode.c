@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Content decoding: every vector with input and output in pieces of every kind, against the same
+ * outcome.
+ */
+#include <stdlib.h>
+
+#include <zlib.h>
+
+#include "faults.h"
+#include "io/http/decode.h"
+#include "test.h"
+
+struct bytes {
+    uint8_t *data;
+    size_t len;
+};
+
+enum { RAW = -15, ZLIB = 15, GZIP = 31 };
+
+/* Compresses into fresh memory. */
+static struct bytes compress_as(int window, const void *data, size_t len)
+{
+    z_stream zs = {0};
+    CHECK_EQ(deflateInit2(&zs, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    struct bytes b = {malloc(deflateBound(&zs, len) + 64), 0};
+    zs.next_in = (Bytef *)data;
+    zs.avail_in = (uInt)len;
+    zs.next_out = b.data;
+    zs.avail_out = (uInt)deflateBound(&zs, len) + 64;
+    CHECK_EQ(deflate(&zs, Z_FINISH), Z_STREAM_END);
+    b.len = zs.total_out;
+    deflateEnd(&zs);
+    return b;
+}
+
+static struct bytes join(struct bytes a, struct bytes b)
+{
+    a.data = realloc(a.data, a.len + b.len + 1);
+    memcpy(a.data + a.len, b.data, b.len);
+    a.len += b.len;
+    free(b.data);
+    return a;
+}
+
+struct outcome {
+    int init, err;
+    struct bytes out;
+};
+
+/* Decodes `in`, given in pieces of `in_step` and taken in pieces of `out_step`. */
+static struct outcome decode_all(const char *const *encodings, int64_t max, struct bytes in,
+                                 size_t in_step, size_t out_step)
+{
+    struct header_list headers = {0};
+    struct decode d = {0};
+    struct outcome o = {0};
+    uint8_t *out = malloc(out_step);
+
+    for (; *encodings; encodings++)
+        CHECK_OK(header_list_append(&headers, "content-encoding", *encodings));
+    o.init = decode_init(&d, &headers, max);
+    header_list_finish(&headers);
+    if (o.init < 0) {
+        o.err = o.init;
+        CHECK(decode_reason(&d)[0]);
+        decode_finish(&d);
+        free(out);
+        return o;
+    }
+    for (size_t pos = 0;; pos += in_step) {
+        size_t n = pos < in.len ? in.len - pos : 0, used, out_len;
+        n = n < in_step ? n : in_step;
+        bool is_end = n == 0;
+        uint8_t *piece = malloc(n ? n : 1), *at = piece; /* exact, so that a read beyond is found */
+        if (n > 0)
+            memcpy(piece, in.data + pos, n);
+        do {
+            o.err = decode_run(&d, at, n, &used, out, out_step, &out_len);
+            CHECK(used <= n);
+            CHECK(out_len <= out_step);
+            at += used;
+            n -= used;
+            o.out.data = realloc(o.out.data, o.out.len + out_len + 1);
+            memcpy(o.out.data + o.out.len, out, out_len);
+            o.out.len += out_len;
+            CHECK(o.err || used || out_len || n == 0);
+        } while (o.err == 0 && (n > 0 || out_len > 0));
+        free(piece);
+        if (o.err || is_end)
+            break;
+    }
+    if (o.err == 0)
+        o.err = decode_end(&d);
+    if (o.err) {
+        size_t used, out_len;
+        CHECK(decode_reason(&d)[0]);
+        CHECK_ERR(decode_run(&d, "x", 1, &used, out, 1, &out_len), o.err);
+        CHECK_EQ(used + out_len, 0);
+        CHECK_ERR(decode_end(&d), o.err);
+    }
+    decode_finish(&d);
+    free(out);
+    return o;
+}
+
+static const size_t steps[] = {1, 2, 3, 7, 64, 1000, 16384, 1000000};
+enum { STEPS = sizeof steps / sizeof *steps };
+
+/* Consumes `in`. */
+static void expect(int line, const char *const *encodings, int64_t max, struct bytes in, int err,
+                   const void *expected, size_t expected_len)
+{
+    for (size_t i = 0; i < STEPS; i++) {
+        for (size_t j = 0; j < STEPS; j++) {
+            if (in.len / steps[i] + expected_len / steps[j] > 20000)
+                continue;
+            struct outcome o = decode_all(encodings, max, in, steps[i], steps[j]);
+            if (o.err != err)
+                test_fail(__FILE__, line, "steps %zu, %zu: %s, expected %s", steps[i], steps[j],
+                          whorl_error_name(o.err), whorl_error_name(err));
+            if (expected && (o.out.len != expected_len ||
+                             (expected_len && memcmp(o.out.data, expected, expected_len) != 0)))
+                test_fail(__FILE__, line, "steps %zu, %zu: %zu bytes, expected %zu", steps[i],
+                          steps[j], o.out.len, expected_len);
+            free(o.out.data);
+        }
+    }
+    free(in.data);
+}
+
+#define LIST(...)         \
+    (const char *const[]) \
+    {                     \
+        __VA_ARGS__, NULL \
+    }
+
+static const char text[] = "hello, hello, hello, hello: whorl, whorl, whorl";
+enum { TEXT_LEN = sizeof text - 1 };
+
+/* Bytes that hardly compress. */
+static uint8_t *noise(size_t len)
+{
+    uint8_t *data = malloc(len);
+    uint32_t x = 12345;
+    for (size_t i = 0; i < len; i++) {
+        x = x * 1664525 + 1013904223;
+        data[i] = (uint8_t)(x >> 24);
+    }
+    return data;
+}
+
+static struct bytes copy(const void *data, size_t len)
+{
+    struct bytes b = {malloc(len + 1), len};
+    memcpy(b.data, data, len);
+    return b;
+}
+
+TEST(decode_gzip)
+{
+    expect(__LINE__, LIST("gzip"), 0, compress_as(GZIP, text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("GZip"), 0, compress_as(GZIP, text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("x-gzip"), 0, compress_as(GZIP, text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("gzip"), 0, compress_as(GZIP, "", 0), 0, "", 0);
+}
+
+TEST(decode_deflate_with_and_without_zlib_header)
+{
+    expect(__LINE__, LIST("deflate"), 0, compress_as(ZLIB, text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("deflate"), 0, compress_as(RAW, text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("deflate"), 0, compress_as(ZLIB, "", 0), 0, "", 0);
+    expect(__LINE__, LIST("deflate"), 0, compress_as(RAW, "", 0), 0, "", 0); /* two bytes */
+}
+
+/* All windows of zlib's header, whose first byte says so. */
+TEST(decode_deflate_knows_every_zlib_window)
+{
+    for (int window = 9; window <= 15; window++) {
+        expect(__LINE__, LIST("deflate"), 0, compress_as(window, text, TEXT_LEN), 0, text,
+               TEXT_LEN);
+        expect(__LINE__, LIST("deflate"), 0, compress_as(-window, text, TEXT_LEN), 0, text,
+               TEXT_LEN);
+    }
+}
+
+TEST(decode_large_bodies)
+{
+    size_t len = 300000;
+    uint8_t *data = noise(len);
+    expect(__LINE__, LIST("gzip"), 0, compress_as(GZIP, data, len), 0, data, len);
+    memset(data, 'a', len);
+    expect(__LINE__, LIST("deflate"), 0, compress_as(ZLIB, data, len), 0, data, len);
+    free(data);
+}
+
+TEST(decode_gzip_members_follow_one_another)
+{
+    struct bytes three = join(join(compress_as(GZIP, text, 10), compress_as(GZIP, "", 0)),
+                              compress_as(GZIP, text + 10, TEXT_LEN - 10));
+    expect(__LINE__, LIST("gzip"), 0, three, 0, text, TEXT_LEN);
+}
+
+TEST(decode_nothing_passes_bytes_through)
+{
+    struct header_list none = {0};
+    struct decode d;
+    CHECK_EQ(decode_init(&d, &none, 0), 0);
+    decode_finish(&d);
+    expect(__LINE__, LIST("identity"), 0, copy(text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST(""), 0, copy(text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST(", ,"), 0, copy(text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("identity"), 5, copy(text, TEXT_LEN), WHORL_EHTTP_BODY_TOO_LARGE, text,
+           5);
+}
+
+TEST(decode_undoes_stacked_codings_in_reverse)
+{
+    struct bytes inner = compress_as(GZIP, text, TEXT_LEN);
+    struct bytes outer = compress_as(ZLIB, inner.data, inner.len);
+    struct bytes third = compress_as(GZIP, outer.data, outer.len);
+    expect(__LINE__, LIST("gzip, deflate"), 0, copy(outer.data, outer.len), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("gzip", "identity, deflate"), 0, copy(outer.data, outer.len), 0, text,
+           TEXT_LEN);
+    expect(__LINE__, LIST("gzip,deflate , x-gzip"), 0, copy(third.data, third.len), 0, text,
+           TEXT_LEN);
+    expect(__LINE__, LIST("deflate, gzip"), 0, copy(outer.data, outer.len), WHORL_EHTTP_ENCODING,
+           NULL, 0);
+    free(inner.data);
+    free(outer.data);
+    free(third.data);
+}
+
+TEST(decode_stacked_large_bodies)
+{
+    size_t len = 200000;
+    uint8_t *data = noise(len);
+    memset(data + 50000, 'x', 100000);
+    struct bytes inner = compress_as(RAW, data, len);
+    expect(__LINE__, LIST("deflate, gzip"), 0, compress_as(GZIP, inner.data, inner.len), 0, data,
+           len);
+    free(inner.data);
+    free(data);
+}
+
+TEST(decode_refuses_unknown_codings)
+{
+    static const char *const codings[] = {
+        "br",       "zstd",      "compress", "gzip;q=1", "gzipx",
+        "\"gzip\"", "gzip gzip", "x",        "gzip, br", "averyveryverylongnameofacoding"};
+    for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
+        expect(__LINE__, LIST(codings[i]), 0, copy(text, TEXT_LEN), WHORL_EHTTP_ENCODING_UNKNOWN,
+               NULL, 0);
+}
+
+TEST(decode_refuses_a_fourth_layer)
+{
+    expect(__LINE__, LIST("gzip, gzip, gzip, gzip"), 0, copy("", 0), WHORL_EHTTP_ENCODING_UNKNOWN,
+           NULL, 0);
+    expect(__LINE__, LIST("gzip", "gzip", "gzip"), 0, copy("", 0), 0, "", 0);
+}
+
+TEST(decode_an_empty_body_is_empty)
+{
+    expect(__LINE__, LIST("gzip"), 0, copy("", 0), 0, "", 0);
+    expect(__LINE__, LIST("deflate"), 0, copy("", 0), 0, "", 0);
+}
+
+TEST(decode_refuses_truncation_at_every_byte)
+{
+    static const int windows[] = {GZIP, ZLIB, RAW};
+    for (size_t w = 0; w < 3; w++) {
+        struct bytes whole = compress_as(windows[w], text, TEXT_LEN);
+        for (size_t len = 1; len < whole.len; len++)
+            expect(__LINE__, LIST(windows[w] == GZIP ? "gzip" : "deflate"), 0,
+                   copy(whole.data, len), WHORL_EHTTP_ENCODING, NULL, 0);
+        free(whole.data);
+    }
+}
+
+TEST(decode_refuses_truncation_within_the_inner_layer)
+{
+    struct bytes inner = compress_as(GZIP, text, TEXT_LEN);
+    expect(__LINE__, LIST("gzip, deflate"), 0, compress_as(ZLIB, inner.data, inner.len - 1),
+           WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+    free(inner.data);
+}
+
+TEST(decode_refuses_a_truncated_second_member)
+{
+    struct bytes two = join(compress_as(GZIP, text, 10), compress_as(GZIP, text, TEXT_LEN));
+    struct bytes one = compress_as(GZIP, text, 10);
+    for (size_t len = one.len + 1; len < two.len; len++)
+        expect(__LINE__, LIST("gzip"), 0, copy(two.data, len), WHORL_EHTTP_ENCODING, NULL, 0);
+    free(one.data);
+    free(two.data);
+}
+
+TEST(decode_refuses_bytes_behind_the_end)
+{
+    static const char *const tails[] = {"x",        "\n",       "\x1f",
+                                        "\x1f\x8b", "\x1f\x8c", "trailing garbage"};
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+        expect(__LINE__, LIST("gzip"), 0,
+               join(compress_as(GZIP, text, TEXT_LEN), copy(tails[i], strlen(tails[i]))),
+               WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+        expect(__LINE__, LIST("deflate"), 0,
+               join(compress_as(ZLIB, text, TEXT_LEN), copy(tails[i], strlen(tails[i]))),
+               WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+        expect(__LINE__, LIST("deflate"), 0,
+               join(compress_as(RAW, text, TEXT_LEN), copy(tails[i], strlen(tails[i]))),
+               WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+    }
+    expect(__LINE__, LIST("gzip"), 0, join(compress_as(GZIP, text, TEXT_LEN), copy("\0\0", 2)),
+           WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+}
+
+TEST(decode_refuses_damage)
+{
+    struct bytes gzip = compress_as(GZIP, text, TEXT_LEN), zlib = compress_as(ZLIB, text, TEXT_LEN);
+    gzip.data[gzip.len - 6] ^= 1; /* the checksum */
+    expect(__LINE__, LIST("gzip"), 0, gzip, WHORL_EHTTP_ENCODING, NULL, 0);
+    gzip = compress_as(GZIP, text, TEXT_LEN);
+    gzip.data[gzip.len - 1] ^= 1; /* the length */
+    expect(__LINE__, LIST("gzip"), 0, gzip, WHORL_EHTTP_ENCODING, NULL, 0);
+    zlib.data[zlib.len - 1] ^= 1;
+    expect(__LINE__, LIST("deflate"), 0, zlib, WHORL_EHTTP_ENCODING, NULL, 0);
+    expect(__LINE__, LIST("gzip"), 0, copy(text, TEXT_LEN), WHORL_EHTTP_ENCODING, NULL, 0);
+    expect(__LINE__, LIST("gzip"), 0, compress_as(ZLIB, text, TEXT_LEN), WHORL_EHTTP_ENCODING, NULL,
+           0);
+    expect(__LINE__, LIST("deflate"), 0, copy("\xff\xff\xff\xff", 4), WHORL_EHTTP_ENCODING, NULL,
+           0);
+    /* RFC 1950 §2.2: a preset dictionary */
+    expect(__LINE__, LIST("deflate"), 0, copy("\x78\xbb\0\0\0\1\3\0", 8), WHORL_EHTTP_ENCODING,
+           NULL, 0);
+}
+
+TEST(decode_bounds_what_comes_out)
+{
+    size_t len = 1000000;
+    uint8_t *data = calloc(len, 1);
+    struct bytes bomb = compress_as(GZIP, data, len);
+    CHECK(bomb.len < 2000);
+    expect(__LINE__, LIST("gzip"), 5000, copy(bomb.data, bomb.len), WHORL_EHTTP_BODY_TOO_LARGE,
+           data, 5000);
+    expect(__LINE__, LIST("gzip, deflate"), 5000, compress_as(ZLIB, bomb.data, bomb.len),
+           WHORL_EHTTP_BODY_TOO_LARGE, data, 5000);
+    /* The limit itself is allowed, and what it ends with is still checked. */
+    expect(__LINE__, LIST("gzip"), TEXT_LEN, compress_as(GZIP, text, TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("gzip"), TEXT_LEN - 1, compress_as(GZIP, text, TEXT_LEN),
+           WHORL_EHTTP_BODY_TOO_LARGE, text, TEXT_LEN - 1);
+    struct bytes cut = compress_as(GZIP, text, TEXT_LEN);
+    cut.len--;
+    expect(__LINE__, LIST("gzip"), TEXT_LEN, cut, WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+    free(bomb.data);
+    free(data);
+}
+
+/* Compressed by the caller, so that only decoding is counted. */
+static int decode_two_layers(void *arg)
+{
+    static const char *const encodings[] = {"deflate, gzip", NULL};
+    struct bytes *in = arg;
+    struct header_list headers = {0};
+    struct decode d = {0};
+    uint8_t out[100];
+    size_t pos = 0, used, out_len;
+    int err = header_list_append(&headers, "Content-Encoding", encodings[0]);
+
+    if (err == 0)
+        err = decode_init(&d, &headers, 0);
+    for (out_len = 1; err >= 0 && (pos < in->len || out_len > 0); pos += used)
+        err = decode_run(&d, in->data + pos, in->len - pos, &used, out, sizeof out, &out_len);
+    if (err >= 0)
+        err = decode_end(&d);
+    decode_finish(&d);
+    header_list_finish(&headers);
+    return err;
+}
+
+TEST(decode_survives_every_failed_allocation)
+{
+    struct bytes inner = compress_as(RAW, text, TEXT_LEN);
+    struct bytes outer = compress_as(GZIP, inner.data, inner.len);
+    CHECK(faults_sweep(decode_two_layers, &outer) >= 6);
+    free(inner.data);
+    free(outer.data);
+}
+
+TEST(decode_finish_accepts_a_zeroed_struct)
+{
+    struct decode d = {0};
+    decode_finish(&d);
+    CHECK_OK(decode_end(&d));
+}
+
+TEST_MAIN()
