@@ -82,6 +82,7 @@ struct dns_entry *dns_cache_add(struct dns_cache *cache, const char *name, int f
     if (!entry)
         return NULL;
     memcpy(entry->name, name, size);
+    entry->cache = cache;
     entry->family = (sa_family_t)family;
     entry->hash = hash_key(name, family);
     entry->pending = true;

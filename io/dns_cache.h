@@ -19,6 +19,7 @@
 #define DNS_TTL_MAX_NS     (60 * WHORL_SECOND)
 #define DNS_TTL_FAILURE_NS (2 * WHORL_SECOND)
 
+struct dns_cache;
 struct dns_lookup;
 
 /* What came of a query. */
@@ -30,6 +31,7 @@ struct dns_answer {
 };
 
 struct dns_entry {
+    struct dns_cache *cache;         /* it is in */
     struct dns_entry *next;          /* in the bucket */
     struct dns_entry *newer, *older; /* among the answered; unset while pending */
     struct dns_lookup *lookups;      /* who waits for the answer; the resolver's */
