@@ -44,6 +44,7 @@ struct resolver {
     struct retired *retired;     /* channels of an older resolv.conf that still have queries out */
     char *hosts_file;            /* NULL: HOSTS_FILE */
     const char *resolv_conf;
+    uint16_t resolv_conf_port;               /* of its servers */
     struct dns_file_state resolv_conf_state; /* when the channel was made */
     int64_t resolv_conf_checked_ns;
     struct dns_server servers[SERVERS_MAX];
@@ -100,6 +101,7 @@ static int get_resolver(struct resolver **ret)
         local->destroy = destroy;
         resolver->hosts.path = HOSTS_FILE;
         resolver->resolv_conf = RESOLV_CONF;
+        resolver->resolv_conf_port = PORT_DNS;
         resolver->timeout_ns = TIMEOUT_DEFAULT_NS;
         resolver->tries = TRIES_DEFAULT;
         io_local_add(local);
@@ -193,14 +195,16 @@ int whorl_dns_configure(const struct whorl_dns_options *options)
     return 0;
 }
 
-int dns_set_resolv_conf(const char *path)
+int dns_set_resolv_conf(const char *path, uint16_t port)
 {
     struct resolver *resolver;
     int err = get_resolver(&resolver);
 
-    if (err == 0)
-        resolver->resolv_conf = path;
-    return err;
+    if (err)
+        return err;
+    resolver->resolv_conf = path;
+    resolver->resolv_conf_port = port;
+    return 0;
 }
 
 /* --- the channel --- */
@@ -249,6 +253,7 @@ static int get_channel(struct resolver *resolver, struct dns_channel **ret)
             .servers = resolver->servers,
             .server_count = resolver->server_count,
             .resolv_conf = resolver->resolv_conf,
+            .resolv_conf_port = resolver->resolv_conf_port,
             .timeout_ns = resolver->timeout_ns,
             .tries = resolver->tries,
         };

@@ -45,7 +45,8 @@ int dns_ask_error(const struct dns_ask *ask);
  * WHORL_ENOTASK, -EINVAL or -ECANCELED. */
 int dns_check_call(const char *host, int family);
 
-/* Another resolv.conf for this run, for tests. Before the first lookup; borrowed. 0, or -errno. */
-int dns_set_resolv_conf(const char *path);
+/* Another resolv.conf for this run and another port for the servers it names, for tests. Before the
+ * first lookup; borrowed. Returns 0; -ENOMEM; WHORL_ENOIO. */
+int dns_set_resolv_conf(const char *path, uint16_t port);
 
 #endif

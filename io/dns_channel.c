@@ -537,13 +537,16 @@ int dns_channel_create(const struct dns_channel_options *options, struct dns_cha
         .timeout = (int)(options->timeout_ns / WHORL_MILLISECOND),
         .tries = options->tries,
         .ednspsz = UDP_PAYLOAD_SIZE,
+        .udp_port = options->resolv_conf_port,
+        .tcp_port = options->resolv_conf_port,
         .lookups = (char[]){"b"}, /* servers only: the hosts file is ours */
         .resolvconf_path = (char *)(own_servers ? "/dev/null" : options->resolv_conf),
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = channel,
     };
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-               ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB;
+               ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT | ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF |
+               ARES_OPT_SOCK_STATE_CB;
 
     if (own_servers)
         mask |= ARES_OPT_DOMAINS; /* none */

@@ -24,9 +24,10 @@ struct dns_server {
 struct dns_channel_options {
     const struct dns_server *servers; /* borrowed for the call; with none: those of resolv_conf */
     size_t server_count;
-    const char *resolv_conf; /* its path; not used at all when servers are given */
-    int64_t timeout_ns;      /* of the first try; each further round doubles it */
-    int tries;               /* per server */
+    const char *resolv_conf;   /* its path; not used at all when servers are given */
+    uint16_t resolv_conf_port; /* of the servers in it */
+    int64_t timeout_ns;        /* of the first try; each further round doubles it */
+    int tries;                 /* per server */
 };
 
 /* Called once per question, perhaps before dns_channel_ask() returns; may ask again. */

@@ -14,9 +14,9 @@
 
 /* Zero-initialised is valid. */
 struct whorl_dns_options {
-    const char *servers;    /* "ip[:port],[ip6]:port,..." instead of resolv.conf's; borrowed */
+    const char *servers;    /* "ip[:port],[ip6]:port,..." instead of resolv.conf; borrowed */
     const char *hosts_file; /* instead of /etc/hosts; borrowed */
-    int64_t timeout_ns;     /* of one try; 0: 2 s */
+    int64_t timeout_ns;     /* of the first try, doubled each time all were asked; 0: 2 s */
     int tries;              /* per server; 0: 3 */
 };
 
@@ -27,13 +27,18 @@ extern "C" {
 /**
  * Sets how this run resolves. Call it before the first lookup of the run.
  *
- * Returns: 0; -EBUSY when lookups have been made already; -EINVAL for servers that do not parse;
- * -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO. Copies what the options point at. Never suspends.
+ * Returns: 0; -EBUSY when names have been looked up already; -EINVAL for servers that do not parse
+ * and for negative numbers; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO. Copies what the options point at.
+ * Never suspends.
  */
 WHORL_API int whorl_dns_configure(const struct whorl_dns_options *options);
 
 /**
  * Resolves a host name or IP literal.
+ *
+ * A name in the hosts file has the addresses it has there and no others. Names in .onion and .invalid
+ * do not exist, and one that ends in a number is a misspelt address, not a name; none of these is
+ * asked for.
  *
  * @host    a DNS name in ASCII or a literal address without brackets
  * @port    is put into each address
@@ -41,7 +46,9 @@ WHORL_API int whorl_dns_configure(const struct whorl_dns_options *options);
  * @max     room in `ret`
  * @ret     the addresses
  *
- * Returns:  how many addresses were written, at least 1; WHORL_EDNS_*; -ENOMEM.
+ * Returns:  how many addresses were written, at least 1 and at most 16 of a family; WHORL_EDNS_*;
+ *           -EINVAL; -ENOMEM; -EMFILE and the like when no socket could be made; WHORL_ENOTASK;
+ *           WHORL_ENOIO.
  * Suspends: until the answer is there; not for literals and cached names.
  * Cancel:   -ECANCELED; the query goes on for others who asked the same.
  */
@@ -62,7 +69,8 @@ struct whorl_dial_options {
  *
  * @ret_peer  the address that was reached; may be NULL
  *
- * Returns:  the connected socket; WHORL_EDNS_*; the connect(2) error of the last attempt; -ENOMEM.
+ * Returns:  the connected socket, blocking and close-on-exec; the socket(2) or connect(2) error of
+ *           the attempt that failed last; when there was none, what whorl_resolve() returns.
  * Suspends: until connected. There is no timeout but the scope's.
  * Cancel:   -ECANCELED; no socket is left open.
  */

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* Dialling by name: whom it tries, in which order and when, and what it leaves behind. */
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <whorl.h>
+
+#include "dns_server.h"
+#include "ports.h"
+#include "test.h"
+
+#define MS WHORL_MILLISECOND
+
+static struct dns_server *start(const struct dns_rule *rules, size_t count)
+{
+    struct dns_server *server = dns_server_start(rules, count);
+    struct whorl_dns_options options = {.servers = dns_server_address(server),
+                                        .hosts_file = "/dev/null",
+                                        .timeout_ns = 2 * WHORL_SECOND,
+                                        .tries = 1};
+    CHECK_OK(whorl_dns_configure(&options));
+    return server;
+}
+
+#define START(rules) start(rules, sizeof(rules) / sizeof *(rules))
+
+/* A socket bound to 127.0.0.`last`; listening with `backlog`, or not at all when negative. Port 0
+ * is chosen and returned. */
+static int listen_at(int last, int backlog, uint16_t *port)
+{
+    char ip[16];
+    struct whorl_addr addr;
+
+    snprintf(ip, sizeof ip, "127.0.0.%d", last);
+    CHECK_OK(whorl_addr_parse(&addr, ip, *port));
+    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_OK(whorl_bind(fd, &addr));
+    if (backlog >= 0)
+        CHECK_OK(listen(fd, backlog));
+    CHECK_OK(whorl_addr_local(fd, &addr));
+    *port = whorl_addr_port(&addr);
+    return fd;
+}
+
+/* An address of 127.0.0.0/8 to which connections get no answer: its backlog is full. */
+struct blackhole {
+    int fds[8];
+    int count;
+};
+
+static struct blackhole blackhole_at(int last, uint16_t *port)
+{
+    struct blackhole hole = {.count = 1};
+    struct whorl_addr addr;
+
+    hole.fds[0] = listen_at(last, 0, port);
+    CHECK_OK(whorl_addr_local(hole.fds[0], &addr));
+    while (hole.count < 8) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+        hole.fds[hole.count++] = fd;
+        connect(fd, &addr.sa, addr.len);
+        if (poll(&poll_fd, 1, 30) == 0)
+            return hole;
+    }
+    test_fail(__FILE__, __LINE__, "the backlog does not fill");
+}
+
+static void blackhole_close(struct blackhole *hole)
+{
+    while (hole->count > 0)
+        close(hole->fds[--hole->count]);
+}
+
+/* Dials and returns the peer as text, or the name of the error; closes the connection. */
+static const char *dial(const char *host, uint16_t port, const struct whorl_dial_options *options)
+{
+    static char text[WHORL_ADDR_TEXT_MAX];
+    struct whorl_addr peer, real;
+    int fd = whorl_dial_tcp(host, port, options, &peer);
+
+    if (fd < 0)
+        return whorl_error_name(fd);
+    CHECK_OK(whorl_addr_peer(fd, &real));
+    CHECK_STR(whorl_addr_text(&peer, text), whorl_addr_text(&real, (char[WHORL_ADDR_TEXT_MAX]){0}));
+    close(fd);
+    return strcpy(strrchr(text, ':'), "") ? text : NULL;
+}
+
+static bool have_ipv6(void)
+{
+    int fd = port_listen_v6(0);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static int socket_option(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    CHECK_OK(getsockopt(fd, level, option, &value, &len));
+    return value;
+}
+
+TEST_IO(dial_of_a_literal_connects_at_once)
+{
+    uint16_t port;
+    int listener = port_listen(&port), fds = test_open_fds();
+    struct whorl_addr peer;
+
+    int fd = whorl_dial_tcp("127.0.0.1", port, NULL, &peer);
+    CHECK(fd >= 0);
+    CHECK_EQ(test_open_fds(), fds + 1);
+    CHECK_EQ(peer.sa.sa_family, AF_INET);
+    CHECK_EQ(whorl_addr_port(&peer), port);
+    CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    CHECK_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+    CHECK_EQ(socket_option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    close(fd);
+    fd = whorl_dial_tcp("127.0.0.1", port, &(struct whorl_dial_options){.delay_small_writes = true},
+                        NULL);
+    CHECK(fd >= 0);
+    CHECK_EQ(socket_option(fd, IPPROTO_TCP, TCP_NODELAY), 0);
+    close(fd);
+    close(listener);
+}
+
+TEST_IO(dial_says_step_address_and_cause)
+{
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "127.0.0.1"},
+                                            {.name = "dead.test", .rcode = DNS_SERVFAIL}};
+    START(rules);
+    struct whorl_error error;
+    struct whorl_dial_options options = {.error = &error};
+    uint16_t port = port_refused();
+    char expected[64];
+
+    snprintf(expected, sizeof expected, "127.0.0.1:%d: connection refused", port);
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", port, &options, NULL), -ECONNREFUSED);
+    CHECK_EQ(error.code, -ECONNREFUSED);
+    CHECK_STR(error.step, "connect");
+    CHECK_STR(error.text, expected);
+    memset(&error, 0, sizeof error);
+    CHECK_ERR(whorl_dial_tcp("one.test", port, &options, NULL), -ECONNREFUSED);
+    CHECK_STR(error.step, "connect");
+    CHECK_STR(error.text, expected);
+    CHECK_ERR(whorl_dial_tcp("no.such.host", port, &options, NULL), WHORL_EDNS_NOTFOUND);
+    CHECK_EQ(error.code, WHORL_EDNS_NOTFOUND);
+    CHECK_STR(error.step, "resolve");
+    CHECK_STR(error.text, "no.such.host: host name not found");
+    CHECK_ERR(whorl_dial_tcp("dead.test", port, &options, NULL), WHORL_EDNS_SERVFAIL);
+    CHECK_STR(error.text, "dead.test: name server failed to answer");
+    CHECK_ERR(whorl_dial_tcp("a\nb", port, &options, NULL), WHORL_EDNS_BADNAME);
+    CHECK_STR(error.text, "a\\x0ab: not a valid host name");
+}
+
+TEST_IO(dial_refuses_senseless_arguments)
+{
+    struct whorl_dial_options options = {.family = AF_UNIX};
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL), -EINVAL);
+    options = (struct whorl_dial_options){.attempt_delay_ns = -1};
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL), -EINVAL);
+    CHECK_ERR(whorl_dial_tcp(NULL, 1, NULL, NULL), -EINVAL);
+    options = (struct whorl_dial_options){.family = AF_INET6};
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL), WHORL_EDNS_NODATA);
+}
+
+TEST(dial_outside_a_task_is_refused)
+{
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, NULL, NULL), WHORL_ENOTASK);
+}
+
+TEST_IO(dial_asks_for_the_family_it_wants_only)
+{
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "127.0.0.1 ::1"}};
+    struct dns_server *server = START(rules);
+    uint16_t port;
+    int listener = port_listen(&port);
+
+    CHECK_STR(dial("one.test", port, &(struct whorl_dial_options){.family = AF_INET}), "127.0.0.1");
+    CHECK_EQ(dns_server_count(server, NULL, DNS_AAAA), 0);
+    close(listener);
+}
+
+TEST_IO(dial_prefers_ipv6)
+{
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "127.0.0.1 ::1"}};
+    uint16_t port;
+
+    if (!have_ipv6())
+        test_skip("no IPv6 on loopback");
+    START(rules);
+    int v4 = port_listen(&port), v6 = port_listen_v6(port);
+    CHECK(v6 >= 0);
+    CHECK_STR(dial("one.test", port, NULL), "[::1]");
+    CHECK_STR(dial("localhost", port, NULL), "[::1]");
+    close(v6);
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1"); /* refused: the next one at once */
+    CHECK_STR(dial("localhost", port, NULL), "127.0.0.1");
+    close(v4);
+}
+
+TEST_IO(dial_goes_on_at_once_when_an_address_refuses)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .answer = "127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.1"}};
+    uint16_t port;
+
+    START(rules);
+    int listener = port_listen(&port), fds = test_open_fds();
+    int64_t started_ns = whorl_now();
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");
+    CHECK(whorl_now() - started_ns < 200 * MS);
+    CHECK(test_open_fds() <= fds);
+    close(listener);
+}
+
+TEST_IO(dial_goes_on_after_the_delay_when_an_address_is_silent)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .answer = "127.0.0.2 127.0.0.3 127.0.0.4"}};
+    uint16_t port = 0;
+    struct blackhole first = blackhole_at(2, &port), second = blackhole_at(3, &port);
+    int listener = listen_at(4, 16, &port);
+
+    START(rules);
+    int fds = test_open_fds();
+    int64_t started_ns = whorl_now();
+    CHECK_STR(dial("one.test", port, &(struct whorl_dial_options){.attempt_delay_ns = 60 * MS}),
+              "127.0.0.4");
+    int64_t took_ns = whorl_now() - started_ns;
+    CHECK(took_ns >= 120 * MS);
+    CHECK(took_ns < 900 * MS);
+    CHECK(test_open_fds() <= fds); /* the losers are closed */
+    started_ns = whorl_now();
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.4"); /* 250 ms each by default */
+    took_ns = whorl_now() - started_ns;
+    CHECK(took_ns >= 500 * MS);
+    CHECK(took_ns < 980 * MS); /* before the first address's SYN is repeated */
+    close(listener);
+    blackhole_close(&first);
+    blackhole_close(&second);
+}
+
+/* Lets a blackhole take connections again: the kernel completes them when a SYN is repeated. */
+static int open_blackhole(void *arg)
+{
+    struct blackhole *hole = arg;
+    struct pollfd fd = {.fd = hole->fds[0], .events = POLLIN};
+
+    CHECK_OK(whorl_sleep(300 * MS));
+    while (poll(&fd, 1, 0) == 1)
+        close(accept(hole->fds[0], NULL, NULL));
+    return 0;
+}
+
+TEST_IO(dial_takes_an_early_attempt_that_succeeds_late)
+{
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "127.0.0.2 127.0.0.3"}};
+    uint16_t port = 0;
+    struct blackhole first = blackhole_at(2, &port), second = blackhole_at(3, &port);
+    WHORL_AUTO(group) group = {0};
+
+    START(rules);
+    CHECK_OK(whorl_spawn(&group, open_blackhole, &first));
+    CHECK_STR(dial("one.test", port, &(struct whorl_dial_options){.attempt_delay_ns = 10 * MS}),
+              "127.0.0.2");
+    CHECK_OK(whorl_group_wait(&group));
+    blackhole_close(&first);
+    blackhole_close(&second);
+}
+
+TEST_IO(dial_waits_50_ms_for_ipv6_and_no_longer)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "slow6.test", .type = DNS_AAAA, .answer = "::1", .delay_ms = 600},
+        {.name = "slow6.test", .type = DNS_A, .answer = "127.0.0.1"},
+        {.name = "near6.test", .type = DNS_AAAA, .answer = "::1", .delay_ms = 15},
+        {.name = "near6.test", .type = DNS_A, .answer = "127.0.0.1"},
+        {.name = "slow4.test", .type = DNS_AAAA, .answer = "::1"},
+        {.name = "slow4.test", .type = DNS_A, .answer = "127.0.0.1", .delay_ms = 600},
+        {.name = "none6.test", .type = DNS_AAAA, .rcode = DNS_NXDOMAIN, .delay_ms = 15},
+        {.name = "none6.test", .type = DNS_A, .answer = "127.0.0.1"},
+        {.name = "only6.test", .type = DNS_AAAA, .answer = "::1", .delay_ms = 100},
+        {.name = "only6.test", .type = DNS_A},
+    };
+    uint16_t port;
+
+    if (!have_ipv6())
+        test_skip("no IPv6 on loopback");
+    START(rules);
+    int v4 = port_listen(&port), v6 = port_listen_v6(port);
+    CHECK(v6 >= 0);
+
+    int64_t started_ns = whorl_now();
+    CHECK_STR(dial("slow6.test", port, NULL), "127.0.0.1");
+    int64_t took_ns = whorl_now() - started_ns;
+    CHECK(took_ns >= 50 * MS);
+    CHECK(took_ns < 500 * MS);
+    CHECK_STR(dial("near6.test", port, NULL), "[::1]");
+    started_ns = whorl_now();
+    CHECK_STR(dial("slow4.test", port, NULL), "[::1]");
+    CHECK(whorl_now() - started_ns < 500 * MS);
+    CHECK_STR(dial("none6.test", port, NULL), "127.0.0.1");
+    CHECK_STR(dial("only6.test", port, NULL), "[::1]");
+    close(v4);
+    close(v6);
+}
+
+TEST_IO(dial_uses_ipv6_addresses_that_arrive_late)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .type = DNS_AAAA, .answer = "::1", .delay_ms = 120},
+        {.name = "one.test", .type = DNS_A, .answer = "127.0.0.2"},
+        {.name = "two.test", .type = DNS_AAAA, .answer = "::1", .delay_ms = 120},
+        {.name = "two.test", .type = DNS_A, .answer = "127.0.0.9"},
+    };
+    uint16_t port = 0;
+
+    if (!have_ipv6())
+        test_skip("no IPv6 on loopback");
+    START(rules);
+    struct blackhole hole = blackhole_at(2, &port);
+    int v6 = port_listen_v6(port);
+    CHECK(v6 >= 0);
+    CHECK_STR(dial("one.test", port, NULL), "[::1]"); /* the first address is silent */
+    CHECK_STR(dial("two.test", port, NULL), "[::1]"); /* it has refused already */
+    close(v6);
+    blackhole_close(&hole);
+}
+
+TEST_IO(dial_reports_the_last_address_tried_rather_than_a_lookup)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .type = DNS_A, .answer = "127.0.0.2 127.0.0.3"},
+        {.name = "one.test", .type = DNS_AAAA, .rcode = DNS_SERVFAIL, .delay_ms = 70},
+    };
+    START(rules);
+    struct whorl_error error;
+    struct whorl_dial_options options = {.error = &error};
+    uint16_t port = 0;
+    int second = listen_at(3, -1, &port), first = listen_at(2, -1, &port);
+    char expected[64];
+
+    snprintf(expected, sizeof expected, "127.0.0.3:%d: connection refused", port);
+    CHECK_ERR(whorl_dial_tcp("one.test", port, &options, NULL), -ECONNREFUSED);
+    CHECK_STR(error.step, "connect");
+    CHECK_STR(error.text, expected);
+    close(first);
+    close(second);
+}
+
+TEST_IO(dial_cancelled_returns_at_once_and_leaves_no_socket)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "silent.test", .answer = "127.0.0.2 127.0.0.3"},
+        {.name = "single.test", .answer = "127.0.0.2"},
+        {.name = "unanswered.test", .drop = true},
+    };
+    static const char *const hosts[] = {"silent.test", "single.test", "127.0.0.2",
+                                        "unanswered.test"};
+    START(rules);
+    uint16_t port = 0;
+    struct blackhole first = blackhole_at(2, &port), second = blackhole_at(3, &port);
+    struct whorl_error error;
+    struct whorl_dial_options options = {.attempt_delay_ns = 10 * MS, .error = &error};
+    struct whorl_scope scope;
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        int fds = test_open_fds();
+        int64_t started_ns = whorl_now();
+        whorl_scope_enter(&scope, whorl_after(60 * MS));
+        int err = whorl_dial_tcp(hosts[i], port, &options, NULL);
+        CHECK_ERR(err, -ECANCELED);
+        CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+        CHECK(whorl_now() - started_ns < 500 * MS);
+        CHECK_EQ(error.code, -ECANCELED);
+        CHECK_STR(error.step, i == 3 ? "resolve" : "connect");
+        CHECK(test_open_fds() <= fds + (i == 3)); /* the query goes on */
+    }
+    blackhole_close(&first);
+    blackhole_close(&second);
+}
+
+struct canceller {
+    struct whorl_scope *scope;
+    int turns;
+};
+
+static int cancel_after(void *arg)
+{
+    struct canceller *canceller = arg;
+    for (int i = 0; i < canceller->turns; i++)
+        if (whorl_yield() < 0)
+            return 0;
+    whorl_scope_cancel(canceller->scope);
+    return 0;
+}
+
+/* Dials, cancelled when the scheduler has turned so often; whether it connected. */
+static bool dial_cancelled_after(int turns, const char *host, uint16_t port)
+{
+    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {0};
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn_copy(&group, cancel_after, (&(struct canceller){&scope, turns})));
+    int fd = whorl_dial_tcp(host, port, NULL, NULL);
+    whorl_scope_leave(&scope, 0);
+    whorl_group_cancel(&group);
+    CHECK(fd >= 0 || fd == -ECANCELED);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+TEST_IO(dial_cancelled_at_any_turn_leaves_no_socket)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .answer = "127.0.0.9 127.0.0.1 ::1", .ttl_s = 60}};
+    static const char *const hosts[] = {"one.test", "localhost", "127.0.0.1"};
+    uint16_t port;
+
+    START(rules);
+    int listener = port_listen(&port);
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1"); /* known from now on */
+    int fds = test_open_fds();
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        int turns = 0;
+        while (!dial_cancelled_after(turns, hosts[i], port))
+            if (++turns == 10000)
+                test_fail(__FILE__, __LINE__, "%s never connects", hosts[i]);
+        CHECK(test_open_fds() <= fds);
+    }
+    close(listener);
+}
+
+struct job {
+    uint16_t port;
+    int *connected;
+};
+
+static int connect_once(void *arg)
+{
+    struct job *job = arg;
+    int fd = whorl_dial_tcp("one.test", job->port, NULL, NULL);
+    CHECK(fd >= 0);
+    ++*job->connected;
+    close(fd);
+    return 0;
+}
+
+TEST_IO(dial_by_many_tasks_at_once_works_for_all)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .answer = "127.0.0.9 127.0.0.1 ::1", .delay_ms = 10}};
+    struct dns_server *server = START(rules);
+    WHORL_AUTO(group) group = {0};
+    uint16_t port;
+    int listener = port_listen(&port), connected = 0;
+
+    for (int i = 0; i < 200; i++)
+        CHECK_OK(whorl_spawn_copy(&group, connect_once, (&(struct job){port, &connected})));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(connected, 200);
+    CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2);
+    close(listener);
+}
+
+TEST_MAIN()
