@@ -14,6 +14,7 @@
 
 #include <whorl/error.h>
 #include <whorl/park.h>
+#include <whorl/poller.h>
 
 #include "io/dns_name.h"
 #include "io/op.h"
@@ -608,7 +609,9 @@ void dns_channel_stop(struct dns_channel *channel)
 
     channel->stopped = true;
     channel->gone = NULL;
-    whorl_timer_disarm(&channel->timer);
+    if (channel->timer_ns && whorl_poller_current()) /* else it has ended with its run */
+        whorl_timer_disarm(&channel->timer);
+    channel->timer_ns = 0;
     ares_cancel(channel->ares);
     while ((query = channel->queued.first) != NULL) {
         take_out(&channel->queued, query);

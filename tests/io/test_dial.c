@@ -9,6 +9,7 @@
 #include <whorl.h>
 
 #include "dns_server.h"
+#include "faults.h"
 #include "ports.h"
 #include "test.h"
 
@@ -253,6 +254,8 @@ static int open_blackhole(void *arg)
     struct pollfd fd = {.fd = hole->fds[0], .events = POLLIN};
 
     CHECK_OK(whorl_sleep(300 * MS));
+    while (hole->count > 1)
+        close(hole->fds[--hole->count]); /* or their repeated SYNs would take the place */
     while (poll(&fd, 1, 0) == 1)
         close(accept(hole->fds[0], NULL, NULL));
     return 0;
@@ -428,13 +431,14 @@ TEST_IO(dial_cancelled_at_any_turn_leaves_no_socket)
     START(rules);
     int listener = port_listen(&port);
     CHECK_STR(dial("one.test", port, NULL), "127.0.0.1"); /* known from now on */
+    dial_cancelled_after(0, "one.test", port);            /* and there are stacks */
     int fds = test_open_fds();
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         int turns = 0;
         while (!dial_cancelled_after(turns, hosts[i], port))
             if (++turns == 10000)
                 test_fail(__FILE__, __LINE__, "%s never connects", hosts[i]);
-        CHECK(test_open_fds() <= fds);
+        CHECK_EQ(test_open_fds(), fds);
     }
     close(listener);
 }
@@ -442,6 +446,7 @@ TEST_IO(dial_cancelled_at_any_turn_leaves_no_socket)
 struct job {
     uint16_t port;
     int *connected;
+    const char *server, *hosts_file;
 };
 
 static int connect_once(void *arg)
@@ -464,10 +469,48 @@ TEST_IO(dial_by_many_tasks_at_once_works_for_all)
     int listener = port_listen(&port), connected = 0;
 
     for (int i = 0; i < 200; i++)
-        CHECK_OK(whorl_spawn_copy(&group, connect_once, (&(struct job){port, &connected})));
+        CHECK_OK(whorl_spawn_copy(&group, connect_once,
+                                  (&(struct job){.port = port, .connected = &connected})));
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(connected, 200);
     CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2);
+    close(listener);
+}
+
+static int sweep_root(void *arg)
+{
+    const struct job *job = arg;
+    struct whorl_dns_options options = {.servers = job->server, .hosts_file = job->hosts_file};
+    int err = whorl_dns_configure(&options);
+
+    if (err)
+        return err;
+    int fd = whorl_dial_tcp("one.test", job->port, NULL, NULL);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+static int sweep_run(void *arg)
+{
+    return whorl_io_run(sweep_root, arg);
+}
+
+TEST(dial_survives_every_failed_allocation)
+{
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "127.0.0.9 127.0.0.1"}};
+    char hosts_file[300];
+    struct job job = {.hosts_file = hosts_file};
+    int listener = port_listen(&job.port);
+
+    snprintf(hosts_file, sizeof hosts_file, "%s/hosts", test_tmpdir());
+    FILE *file = fopen(hosts_file, "w");
+    CHECK(file && fputs("10.0.0.1 other.test\n", file) >= 0 && fclose(file) == 0);
+    job.server = dns_server_address(dns_server_start(rules, 1));
+    /* The resolver, its copy of the path, the hosts file's text, table, copy, records and buckets;
+     * the channel, servers, two entries, two queries, a socket. */
+    CHECK(faults_sweep(sweep_run, &job) >= 14);
     close(listener);
 }
 

@@ -7,6 +7,7 @@
 #include <whorl.h>
 
 #include "dns_server.h"
+#include "faults.h"
 #include "io/dns.h"
 #include "ports.h"
 #include "test.h"
@@ -588,6 +589,36 @@ TEST_IO(resolve_without_descriptors_left_says_so)
     CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
     CHECK_ERR(err, -EMFILE);
     CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+}
+
+static int sweep_root(void *arg)
+{
+    struct whorl_dns_options options = {.servers = arg, .hosts_file = hosts_path};
+    struct whorl_addr addrs[2];
+    int err = whorl_dns_configure(&options);
+
+    if (err)
+        return err;
+    int n = whorl_resolve("long.test", 80, AF_UNSPEC, 2, addrs);
+    if (n == 0)
+        return -EINVAL;
+    return n < 0 ? n : 0;
+}
+
+static int sweep_run(void *arg)
+{
+    return whorl_io_run(sweep_root, arg);
+}
+
+TEST(resolve_survives_every_failed_allocation)
+{
+    static const struct dns_rule rules[] = {
+        {.answer = "10.0.0.1 fd00::1", .truncate = true, .delay_ms = 1}};
+    struct dns_server *server = dns_server_start(rules, 1);
+
+    snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
+    write_file(hosts_path, "10.0.0.1 other.test\n");
+    CHECK(faults_sweep(sweep_run, (void *)dns_server_address(server)) >= 15);
 }
 
 TEST_MAIN()
