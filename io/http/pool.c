@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool: caps, queue and idle connections; see pool.h for the rules. */
+#include "io/http/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/stream.h>
+
+#include "io/http/conn.h"
+#include "runtime/base/check.h"
+
+enum { BUCKETS_MIN = 16 };
+
+/* Somebody in a host's queue; on the waiting task's stack. */
+struct pool_waiter {
+    struct whorl_waiter waiter; /* woken with 0 and `conn`, or with -ENOMEM */
+    TAILQ_ENTRY(pool_waiter) link;
+    struct http_pool *pool;
+    struct http_host *host;
+    struct http_conn *conn;
+    uint64_t arrival; /* the lower, the longer it waits */
+};
+
+/* What is known of one key. Exists while it has connections or waiters. */
+struct http_host {
+    struct http_host *next; /* in the bucket */
+    struct http_pool_key key;
+    uint32_t hash;
+    bool is_starved; /* stands in pool->starved */
+    TAILQ_ENTRY(http_host) starved;
+    TAILQ_HEAD(, pool_waiter) waiters;
+    struct http_conn_list idle; /* the most recently used first */
+    size_t open_count;
+    char strings[]; /* the key's */
+};
+
+/* Keys and hosts */
+
+static bool strings_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool http_pool_key_equal(const struct http_pool_key *a, const struct http_pool_key *b)
+{
+    return a->is_tls == b->is_tls && a->port == b->port && strings_equal(a->host, b->host) &&
+           a->tls == b->tls && strings_equal(a->proxy, b->proxy) &&
+           strings_equal(a->credentials, b->credentials);
+}
+
+/* FNV-1a of the host and port; the rest hardly ever differs. */
+static uint32_t key_hash(const struct http_pool_key *key)
+{
+    uint32_t hash = 2166136261u ^ key->port;
+    for (const char *p = key->host; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 16777619u;
+    return hash;
+}
+
+static size_t string_size(const char *s)
+{
+    return s ? strlen(s) + 1 : 0;
+}
+
+static const char *copy_string(char **to, const char *s)
+{
+    size_t size = string_size(s);
+    if (!s)
+        return NULL;
+    char *copy = memcpy(*to, s, size);
+    *to += size;
+    return copy;
+}
+
+/* More buckets once there are more hosts than buckets. Without memory the chains get longer. */
+static void grow_buckets(struct http_pool *pool)
+{
+    size_t count = pool->buckets_count * 2;
+    struct http_host **buckets = calloc(count, sizeof *buckets);
+    if (!buckets)
+        return;
+    for (size_t i = 0; i < pool->buckets_count; i++) {
+        struct http_host *host, *next;
+        for (host = pool->buckets[i]; host; host = next) {
+            next = host->next;
+            host->next = buckets[host->hash & (count - 1)];
+            buckets[host->hash & (count - 1)] = host;
+        }
+    }
+    free(pool->buckets);
+    pool->buckets = buckets;
+    pool->buckets_count = count;
+}
+
+/* The host of a key, made when there is none; NULL without memory. */
+static struct http_host *host_get(struct http_pool *pool, const struct http_pool_key *key)
+{
+    uint32_t hash = key_hash(key);
+    struct http_host *host = pool->buckets[hash & (pool->buckets_count - 1)];
+
+    while (host && !(host->hash == hash && http_pool_key_equal(&host->key, key)))
+        host = host->next;
+    if (host)
+        return host;
+    if (pool->hosts_count >= pool->buckets_count)
+        grow_buckets(pool);
+    host = calloc(1, sizeof *host + string_size(key->host) + string_size(key->proxy) +
+                         string_size(key->credentials));
+    if (!host)
+        return NULL;
+    char *to = host->strings;
+    host->key = *key;
+    host->key.host = copy_string(&to, key->host);
+    host->key.proxy = copy_string(&to, key->proxy);
+    host->key.credentials = copy_string(&to, key->credentials);
+    host->hash = hash;
+    TAILQ_INIT(&host->waiters);
+    TAILQ_INIT(&host->idle);
+    host->next = pool->buckets[hash & (pool->buckets_count - 1)];
+    pool->buckets[hash & (pool->buckets_count - 1)] = host;
+    pool->hosts_count++;
+    return host;
+}
+
+/* Forgets a host without connections and waiters. */
+static void host_drop_unused(struct http_pool *pool, struct http_host *host)
+{
+    if (host->open_count > 0 || !TAILQ_EMPTY(&host->waiters))
+        return;
+    whorl_check(!host->is_starved);
+    struct http_host **link = &pool->buckets[host->hash & (pool->buckets_count - 1)];
+    while (*link != host)
+        link = &(*link)->next;
+    *link = host->next;
+    pool->hosts_count--;
+    free(host);
+}
+
+/* Connections */
+
+static struct http_conn *conn_open(struct http_pool *pool, struct http_host *host)
+{
+    struct http_conn *conn = http_conn_create();
+    if (!conn)
+        return NULL;
+    conn->place.host = host;
+    host->open_count++;
+    pool->open_count++;
+    return conn;
+}
+
+/* Ends a connection that is not idle. The host may be left unused. */
+static void conn_close(struct http_pool *pool, struct http_conn *conn)
+{
+    conn->place.host->open_count--;
+    pool->open_count--;
+    http_conn_destroy(conn);
+}
+
+static void idle_add(struct http_pool *pool, struct http_conn *conn)
+{
+    conn->place.idle_since_ns = whorl_now();
+    TAILQ_INSERT_HEAD(&conn->place.host->idle, conn, place.host_idle);
+    TAILQ_INSERT_TAIL(&pool->idle, conn, place.idle);
+    pool->idle_count++;
+}
+
+static void idle_remove(struct http_pool *pool, struct http_conn *conn)
+{
+    TAILQ_REMOVE(&conn->place.host->idle, conn, place.host_idle);
+    TAILQ_REMOVE(&pool->idle, conn, place.idle);
+    pool->idle_count--;
+}
+
+static void idle_close(struct http_pool *pool, struct http_conn *conn)
+{
+    struct http_host *host = conn->place.host;
+    idle_remove(pool, conn);
+    conn_close(pool, conn);
+    host_drop_unused(pool, host);
+}
+
+static int64_t expires_at(const struct http_pool *pool, const struct http_conn *conn)
+{
+    int64_t since_ns = conn->place.idle_since_ns;
+    return pool->idle_ns > WHORL_FOREVER - since_ns ? WHORL_FOREVER : since_ns + pool->idle_ns;
+}
+
+/* Closes those that have been idle too long. The timer is not moved each time a connection is taken
+ * or returned, so it may fire early; then it is armed for what is oldest now. */
+static void expire(struct whorl_timer *timer)
+{
+    struct http_pool *pool =
+        (struct http_pool *)(void *)((char *)timer - offsetof(struct http_pool, expiry));
+    int64_t now_ns = whorl_now();
+    struct http_conn *conn;
+
+    while ((conn = TAILQ_FIRST(&pool->idle)) && expires_at(pool, conn) <= now_ns)
+        idle_close(pool, conn);
+    if (conn)
+        whorl_timer_arm(timer, expires_at(pool, conn), expire);
+}
+
+/* The queue */
+
+static uint64_t first_arrival(const struct http_host *host)
+{
+    return TAILQ_FIRST(&host->waiters)->arrival;
+}
+
+/* Puts the host into `starved` at its place, moves it there, or takes it out, after anything about
+ * its waiters or connections has changed. */
+static void update_starved(struct http_pool *pool, struct http_host *host)
+{
+    if (host->is_starved)
+        TAILQ_REMOVE(&pool->starved, host, starved);
+    host->is_starved = !TAILQ_EMPTY(&host->waiters) && host->open_count < pool->conns_per_host_max;
+    if (!host->is_starved)
+        return;
+    struct http_host *before = TAILQ_LAST(&pool->starved, http_host_list);
+    while (before && first_arrival(before) > first_arrival(host))
+        before = TAILQ_PREV(before, http_host_list, starved);
+    if (before)
+        TAILQ_INSERT_AFTER(&pool->starved, before, host, starved);
+    else
+        TAILQ_INSERT_HEAD(&pool->starved, host, starved);
+}
+
+/* Takes the longest waiter of a host out of the queue and wakes it. */
+static void serve_first(struct http_pool *pool, struct http_host *host, struct http_conn *conn)
+{
+    struct pool_waiter *waiter = TAILQ_FIRST(&host->waiters);
+    TAILQ_REMOVE(&host->waiters, waiter, link);
+    pool->queued_count--;
+    waiter->conn = conn;
+    whorl_wake(&waiter->waiter, conn ? 0 : -ENOMEM);
+}
+
+/* Gives free places in the total to those it held back, the longest waiter first. */
+static void serve_starved(struct http_pool *pool)
+{
+    struct http_host *host;
+    while (pool->open_count < pool->conns_max && (host = TAILQ_FIRST(&pool->starved))) {
+        serve_first(pool, host, conn_open(pool, host));
+        update_starved(pool, host);
+        host_drop_unused(pool, host); /* for want of memory it may have nothing left */
+    }
+}
+
+static enum whorl_abort leave_queue(struct whorl_waiter *waiter)
+{
+    struct pool_waiter *self = container_of(waiter, struct pool_waiter, waiter);
+    TAILQ_REMOVE(&self->host->waiters, self, link);
+    self->pool->queued_count--;
+    update_starved(self->pool, self->host);
+    host_drop_unused(self->pool, self->host);
+    return WHORL_ABORT_DONE;
+}
+
+/* The newest idle connection of the host that is still good; the others are closed. */
+static struct http_conn *take_idle(struct http_pool *pool, struct http_host *host)
+{
+    struct http_conn *conn;
+    while ((conn = TAILQ_FIRST(&host->idle))) {
+        idle_remove(pool, conn);
+        if (whorl_stream_is_idle(conn->stream))
+            return conn;
+        conn_close(pool, conn);
+    }
+    return NULL;
+}
+
+static int take_new(struct http_pool *pool, struct http_host *host, struct http_conn **ret)
+{
+    if (pool->open_count >= pool->conns_max)
+        idle_close(pool, TAILQ_FIRST(&pool->idle));
+    *ret = conn_open(pool, host);
+    if (*ret)
+        return 0;
+    host_drop_unused(pool, host);
+    return -ENOMEM;
+}
+
+int http_pool_init(struct http_pool *pool)
+{
+    pool->buckets_count = BUCKETS_MIN;
+    pool->buckets = calloc(pool->buckets_count, sizeof(struct http_host *));
+    TAILQ_INIT(&pool->idle);
+    TAILQ_INIT(&pool->starved);
+    return pool->buckets ? 0 : -ENOMEM;
+}
+
+void http_pool_finish(struct http_pool *pool)
+{
+    http_pool_close_idle(pool);
+    whorl_check(pool->open_count == 0 && pool->queued_count == 0 && pool->hosts_count == 0);
+    free(pool->buckets);
+    pool->buckets = NULL;
+}
+
+int http_pool_try_acquire(struct http_pool *pool, const struct http_pool_key *key,
+                          struct http_conn **ret)
+{
+    struct http_host *host = host_get(pool, key);
+    if (!host)
+        return -ENOMEM;
+    if (!TAILQ_EMPTY(&host->waiters))
+        return -EAGAIN;
+    struct http_conn *conn = take_idle(pool, host);
+    if (conn) {
+        *ret = conn;
+        return 0;
+    }
+    if (host->open_count < pool->conns_per_host_max &&
+        (pool->open_count < pool->conns_max || pool->idle_count > 0))
+        return take_new(pool, host, ret);
+    host_drop_unused(pool, host);
+    return -EAGAIN;
+}
+
+WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool_key *key,
+                                  struct http_conn **ret)
+{
+    struct http_host *host = host_get(pool, key);
+    if (!host)
+        return -ENOMEM;
+    struct pool_waiter self = {
+        .pool = pool, .host = host, .arrival = pool->arrivals++, .waiter = WHORL_WAITER_INIT};
+
+    TAILQ_INSERT_TAIL(&host->waiters, &self, link);
+    pool->queued_count++;
+    update_starved(pool, host);
+    int err = (int)whorl_park(&self.waiter, leave_queue, "HTTP connection");
+    if (err)
+        return err;
+    /* Handed over straight from another exchange and not looked at since. The place is ours. */
+    if (self.conn->stream && !whorl_stream_is_idle(self.conn->stream))
+        http_conn_reset(self.conn);
+    *ret = self.conn;
+    return 0;
+}
+
+void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable)
+{
+    struct http_host *host = conn->place.host;
+    struct http_host *starved = TAILQ_FIRST(&pool->starved);
+    bool wanted_here = !TAILQ_EMPTY(&host->waiters);
+
+    if (starved && wanted_here && first_arrival(starved) >= first_arrival(host))
+        starved = NULL;
+    if (reusable && !starved && wanted_here) {
+        serve_first(pool, host, conn);
+    } else if (reusable && !starved && pool->idle_max > 0) {
+        if (pool->idle_count >= pool->idle_max)
+            idle_close(pool, TAILQ_FIRST(&pool->idle)); /* `host` stays: it has `conn` open */
+        idle_add(pool, conn);
+        if (!pool->expiry.next && pool->idle_ns != WHORL_FOREVER)
+            whorl_timer_arm(&pool->expiry, expires_at(pool, conn), expire);
+    } else {
+        conn_close(pool, conn);
+        update_starved(pool, host);
+        if (!host->is_starved)
+            host_drop_unused(pool, host);
+        serve_starved(pool);
+    }
+}
+
+void http_pool_close_idle(struct http_pool *pool)
+{
+    struct http_conn *conn;
+    while ((conn = TAILQ_FIRST(&pool->idle)))
+        idle_close(pool, conn);
+    whorl_timer_disarm(&pool->expiry);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* A body into a file: under a temporary name in the same folder, renamed when it is whole.
+ *
+ *     stat the target -- a device, pipe or socket? -- yes --> open it, write in place
+ *          | no
+ *     open .NAME.RANDOM.part (O_EXCL) --> write ... --> [fsync] --> close --> rename to NAME
+ *          any failure or a cancel on the way: close, unlink
+ *
+ * Bytes are written from where they were received. That is the receive buffer at first; a transfer
+ * that turns out long gets a larger buffer of its own, as long as all of the session's together stay
+ * below a cap, so that a thousand transfers at once cost what they need and no more.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <whorl/fd.h>
+#include <whorl/file.h>
+#include <whorl/http.h>
+#include <whorl/scope.h>
+#include <whorl/task.h>
+
+#include "io/http/exchange.h"
+#include "io/http/session.h"
+
+enum {
+    MIDDLE_BUF = 64 << 10, /* for what is longer than MIDDLE_FROM */
+    MIDDLE_FROM = 128 << 10,
+    LARGE_BUF = 256 << 10, /* for what is longer than LARGE_FROM */
+    LARGE_FROM = 1 << 20,
+    BUFS_MAX = 32 << 20, /* of such buffers in a session */
+    TEMP_TRIES = 16,
+    NAME_MAX_BYTES = 255,
+};
+
+#define CLEANUP_NS (5 * WHORL_SECOND)
+
+struct save {
+    struct whorl_http_response *response;
+    const struct whorl_http_save_options *options;
+    const char *path;
+    int dir_fd;
+    char *temp;       /* owned; NULL when written in place */
+    bool temp_exists; /* and must be unlinked or renamed */
+    int fd;           /* -1: closed */
+    bool seekable;    /* a regular file: written at `offset` */
+    int64_t offset;
+    char *buf; /* owned; NULL while the receive buffer does */
+    size_t buf_size;
+};
+
+static int fail(struct save *save, int err)
+{
+    return whorl_error_set(save->response->error, err, "write", "%s: %s", save->path,
+                           whorl_strerror(err));
+}
+
+/* Names */
+
+static uint32_t random_u32(void)
+{
+    static uint32_t fallback;
+    uint32_t value;
+    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value)
+        value = (uint32_t)whorl_now() + fallback++; /* O_EXCL finds clashes */
+    return value;
+}
+
+/* ".NAME.RANDOM.part" beside the target; a long name is cut to fit. */
+static int name_temp(struct save *save)
+{
+    const char *slash = strrchr(save->path, '/');
+    const char *name = slash ? slash + 1 : save->path;
+    int folder_len = (int)(name - save->path),
+        name_max = NAME_MAX_BYTES - (int)sizeof "..01234567.part";
+
+    free(save->temp);
+    if (asprintf(&save->temp, "%.*s.%.*s.%08x.part", folder_len, save->path, name_max, name,
+                 random_u32()) < 0) {
+        save->temp = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Opening */
+
+static WHORL_SUSPENDS int open_temp(struct save *save)
+{
+    int fd = -EEXIST;
+    for (int i = 0; i < TEMP_TRIES && fd == -EEXIST; i++) {
+        int err = name_temp(save);
+        if (err)
+            return err;
+        fd = whorl_openat(save->dir_fd, save->temp, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    }
+    if (fd < 0)
+        return fd;
+    save->fd = fd;
+    save->temp_exists = save->seekable = true;
+    return 0;
+}
+
+static WHORL_SUSPENDS int open_target(struct save *save)
+{
+    struct statx st;
+    size_t len = strlen(save->path);
+
+    if (len == 0 || save->path[len - 1] == '/')
+        return len == 0 ? -ENOENT : -EISDIR;
+    int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE, &st);
+    if (err == -ENOENT)
+        return open_temp(save);
+    if (err)
+        return err;
+    if (S_ISDIR(st.stx_mode))
+        return -EISDIR;
+    if (S_ISREG(st.stx_mode)) {
+        if (!save->options->overwrite && !save->options->next_path)
+            return -EEXIST;
+        return open_temp(save);
+    }
+    int fd = whorl_openat(save->dir_fd, save->path, O_WRONLY | O_NOCTTY, 0);
+    if (fd < 0)
+        return fd;
+    save->fd = fd;
+    return 0;
+}
+
+/* Writing */
+
+/* Takes a larger buffer when the transfer has become long enough for it and there is one to have. */
+static void grow_buf(struct save *save)
+{
+    struct whorl_http_session *session = save->response->session;
+    size_t size = save->offset >= LARGE_FROM ? LARGE_BUF : MIDDLE_BUF;
+
+    if (save->offset < MIDDLE_FROM || size <= save->buf_size ||
+        session->save_bytes - save->buf_size + size > BUFS_MAX)
+        return;
+    char *buf = malloc(size);
+    if (!buf)
+        return;
+    free(save->buf);
+    session->save_bytes += size - save->buf_size;
+    save->buf = buf;
+    save->buf_size = size;
+}
+
+static void drop_buf(struct save *save)
+{
+    save->response->session->save_bytes -= save->buf_size;
+    free(save->buf);
+    save->buf = NULL;
+    save->buf_size = 0;
+}
+
+/* The next part of the body, decoded if need be. */
+static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
+{
+    struct whorl_http_response *response = save->response;
+    if (response->ahead == HTTP_AHEAD_INPUT)
+        grow_buf(save);
+    if (!response->decodes)
+        return http_body_next(response, save->buf, save->buf_size, ret);
+    if (!save->buf) {
+        save->buf = malloc(HTTP_BUF_SIZE);
+        if (!save->buf)
+            return fail(save, -ENOMEM);
+        save->buf_size = HTTP_BUF_SIZE;
+        response->session->save_bytes += HTTP_BUF_SIZE;
+    }
+    *ret = save->buf;
+    return whorl_http_response_read(response, save->buf, save->buf_size);
+}
+
+static WHORL_SUSPENDS int write_body(struct save *save)
+{
+    const struct whorl_http_save_options *options = save->options;
+    for (;;) {
+        const char *part;
+        ssize_t n = next_part(save, &part);
+        if (n <= 0)
+            return (int)n;
+        int err = save->seekable ? whorl_pwrite_all(save->fd, part, (size_t)n, save->offset)
+                                 : whorl_write_all(save->fd, part, (size_t)n);
+        if (err)
+            return fail(save, err);
+        save->offset += n;
+        if (options->progress)
+            options->progress(options->ctx, whorl_http_response_received(save->response));
+    }
+}
+
+/* Finishing */
+
+/* Where the file system has no RENAME_NOREPLACE: a link fails when the name is taken, too. */
+static WHORL_SUSPENDS int link_and_unlink(struct save *save, const char *path)
+{
+    if (linkat(save->dir_fd, save->temp, save->dir_fd, path, 0))
+        return -errno;
+    return 0; /* the clean-up unlinks the temporary name */
+}
+
+/* Gives the file its name, or the next one on offer. */
+static WHORL_SUSPENDS int take_name(struct save *save)
+{
+    const struct whorl_http_save_options *options = save->options;
+    unsigned flags = options->overwrite ? 0 : RENAME_NOREPLACE;
+    const char *path = save->path;
+    int err = 0;
+
+    for (unsigned attempt = 1; path; attempt++) {
+        err = whorl_renameat(save->dir_fd, save->temp, save->dir_fd, path, flags);
+        if (err == 0)
+            save->temp_exists = false;
+        if ((err == -EINVAL || err == -ENOSYS) && flags)
+            err = link_and_unlink(save, path);
+        if (err != -EEXIST || !options->next_path)
+            break;
+        path = options->next_path(options->ctx, attempt);
+    }
+    return err;
+}
+
+static WHORL_SUSPENDS int sync_folder(struct save *save)
+{
+    const char *slash = strrchr(save->path, '/');
+    char *folder = slash ? strndup(save->path, (size_t)(slash - save->path) + 1) : strdup(".");
+    if (!folder)
+        return -ENOMEM;
+    int fd = whorl_openat(save->dir_fd, folder, O_RDONLY | O_DIRECTORY, 0);
+    free(folder);
+    if (fd < 0)
+        return fd;
+    int err = whorl_fsync(fd, false);
+    whorl_close(fd);
+    return err;
+}
+
+static WHORL_SUSPENDS int finish_file(struct save *save)
+{
+    int err = 0;
+    if (save->options->sync && save->seekable)
+        err = whorl_fsync(save->fd, false);
+    if (err)
+        return err;
+    err = whorl_close(save->fd); /* some file systems report a full disk only now */
+    save->fd = -1;
+    if (err || !save->temp)
+        return err;
+    err = take_name(save);
+    if (err == 0 && save->options->sync)
+        err = sync_folder(save);
+    return err;
+}
+
+/* Removes what is left of it, also when the task is cancelled. */
+static void clean_up(struct save *save)
+{
+    drop_buf(save);
+    if (save->fd >= 0)
+        whorl_close(save->fd);
+    if (save->temp_exists) {
+        struct whorl_scope shield;
+        whorl_scope_enter_shield(&shield, whorl_after(CLEANUP_NS));
+        int err = whorl_unlinkat(save->dir_fd, save->temp, 0);
+        whorl_scope_leave(&shield, 0);
+        if (err == -ECANCELED)
+            unlinkat(save->dir_fd, save->temp, 0);
+    }
+    free(save->temp);
+}
+
+WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response, const char *path,
+                                            const struct whorl_http_save_options *options)
+{
+    static const struct whorl_http_save_options defaults;
+    struct save save = {
+        .response = response,
+        .options = options ? options : &defaults,
+        .path = path,
+        .dir_fd = options && options->use_dir_fd ? options->dir_fd : AT_FDCWD,
+        .fd = -1,
+    };
+    int err = open_target(&save);
+    if (err)
+        fail(&save, err);
+    if (err == 0)
+        err = write_body(&save);
+    if (err == 0) {
+        err = finish_file(&save);
+        if (err)
+            fail(&save, err);
+    }
+    clean_up(&save);
+    return err;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Stages of an exchange: each has its own time limit and error code, and the limit of the whole
+ * exchange applies in all of them. A stage is a scope, entered only when there is a limit at all.
+ *
+ *     struct http_stage stage;
+ *     http_stage_enter(&stage, whorl_after(tls_ns), WHORL_EHTTP_TLS_TIMEOUT, total_deadline_ns);
+ *     err = whorl_tls_connect(...);
+ *     err = http_stage_leave(&stage, err);  // WHORL_EHTTP_TLS_TIMEOUT, WHORL_EHTTP_TOTAL_TIMEOUT
+ */
+#ifndef IO_HTTP_STAGE_H
+#define IO_HTTP_STAGE_H
+
+#include <errno.h>
+
+#include <whorl/base.h>
+#include <whorl/error.h>
+#include <whorl/scope.h>
+
+struct http_stage {
+    struct whorl_scope scope; /* valid while entered */
+    int code;                 /* what running out of time is called */
+    bool entered;
+};
+
+/* The instant at which a limit that begins now ends. */
+static inline int64_t http_deadline(int64_t limit_ns)
+{
+    return limit_ns == WHORL_FOREVER ? WHORL_FOREVER : whorl_after(limit_ns);
+}
+
+static inline void http_stage_enter(struct http_stage *stage, int64_t deadline_ns, int code,
+                                    int64_t total_deadline_ns)
+{
+    stage->code = code;
+    if (total_deadline_ns < deadline_ns) {
+        stage->code = WHORL_EHTTP_TOTAL_TIMEOUT;
+        deadline_ns = total_deadline_ns;
+    }
+    stage->entered = deadline_ns != WHORL_FOREVER;
+    if (stage->entered)
+        whorl_scope_enter(&stage->scope, deadline_ns);
+}
+
+/* Moves the limit of a stage that another task may stand in. It must have been entered with one. */
+static inline void http_stage_move(struct http_stage *stage, int64_t deadline_ns, int code,
+                                   int64_t total_deadline_ns)
+{
+    stage->code = code;
+    if (total_deadline_ns < deadline_ns) {
+        stage->code = WHORL_EHTTP_TOTAL_TIMEOUT;
+        deadline_ns = total_deadline_ns;
+    }
+    whorl_scope_set_deadline(&stage->scope, deadline_ns);
+}
+
+/* Leaves the stage; `err` is also a count. */
+static inline ssize_t http_stage_leave(struct http_stage *stage, ssize_t err)
+{
+    if (!stage->entered)
+        return err;
+    int left = whorl_scope_leave(&stage->scope, err < 0 ? (int)err : 0);
+    if (err == -ECANCELED && left == -ETIMEDOUT)
+        return stage->code;
+    return err;
+}
+
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/* Bodies into files: whole under their name or not there at all. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <whorl/fd.h>
+#include <whorl/group.h>
+#include <whorl/http.h>
+#include <whorl/scope.h>
+#include <whorl/stream.h>
+#include <whorl/task.h>
+
+#include "fakehttp.h"
+#include "memstream.h"
+#include "runtime/park_hook.h"
+#include "test.h"
+
+static struct whorl_error error;
+
+static struct whorl_http_session *session_of(struct fake *fake)
+{
+    struct whorl_http_session_options options = {.dialer = fake_dialer(fake)};
+    struct whorl_http_session *session = whorl_http_session_create(&options);
+    CHECK(session);
+    return session;
+}
+
+static const char *in_tmpdir(const char *name)
+{
+    static char paths[4][600];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", test_tmpdir(), name);
+    return path;
+}
+
+/* The names in the folder, sorted, hidden ones too. */
+static const char *listing(void)
+{
+    static char text[4096];
+    struct dirent **entries;
+    int n = scandir(test_tmpdir(), &entries, NULL, alphasort);
+    CHECK(n >= 2);
+    text[0] = '\0';
+    for (int i = 0; i < n; i++) {
+        if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0) {
+            if (text[0])
+                strcat(text, " ");
+            strcat(text, entries[i]->d_name);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return text;
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    CHECK(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void check_file(const char *path, const char *text)
+{
+    char buf[1000];
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    size_t n = fread(buf, 1, sizeof buf - 1, file);
+    fclose(file);
+    buf[n] = '\0';
+    CHECK_STR(buf, text);
+}
+
+static void check_pattern_file(const char *path, int64_t len)
+{
+    FILE *file = fopen(path, "r");
+    int64_t at = 0;
+    int c;
+    CHECK(file);
+    while ((c = getc(file)) != EOF)
+        if ((char)c != fake_pattern(at++))
+            test_fail(__FILE__, __LINE__, "byte %lld is wrong", (long long)at - 1);
+    fclose(file);
+    CHECK_EQ(at, len);
+}
+
+static int save(struct whorl_http_session *session, const char *path,
+                const struct whorl_http_save_options *options, bool decode)
+{
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_request request = {
+        .url = "http://a.test/", .decode = decode, .error = &error};
+    error = (struct whorl_error){0};
+    int err = whorl_http_do(session, &request, &response);
+    if (err == 0)
+        err = whorl_http_response_save(response, path, options);
+    CHECK_EQ(error.code, err);
+    return err;
+}
+
+static int save_from(const struct fake_step *script, const char *path,
+                     const struct whorl_http_save_options *options)
+{
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    return save(session, path, options, false);
+}
+
+static const struct fake_step hello[] = {
+    {.action = FAKE_HEAD},
+    {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 0},
+    {.action = FAKE_REPEAT}};
+
+TEST_IO(a_small_body_becomes_a_file)
+{
+    CHECK_OK(save_from(hello, in_tmpdir("f"), NULL));
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(listing(), "f");
+    struct stat st;
+    mode_t mask = umask(022);
+    umask(mask);
+    CHECK_OK(stat(in_tmpdir("f"), &st));
+    CHECK_EQ(st.st_mode & 0777, 0666 & ~mask);
+}
+
+TEST_IO(an_empty_body_becomes_an_empty_file)
+{
+    static const struct fake_step empty[] = {
+        {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0}, {0}};
+    CHECK_OK(save_from(empty, in_tmpdir("f"), NULL));
+    check_file(in_tmpdir("f"), "");
+    CHECK_STR(listing(), "f");
+}
+
+TEST_IO(bodies_of_all_lengths_arrive_whole)
+{
+    static const int64_t lens[] = {1, 16384, 16385, 131072, 200000, 3000000};
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        for (int chunked = 0; chunked < 2; chunked++) {
+            char head[200], path[20];
+            struct fake_step script[] = {{.action = FAKE_HEAD},
+                                         {FAKE_SEND, head, 0},
+                                         {.action = FAKE_BODY, .n = lens[i]},
+                                         {FAKE_SEND, "\r\n0\r\n\r\n", 0},
+                                         {0}};
+            if (!chunked)
+                script[3] = (struct fake_step){0};
+            snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n%s%llx\r\n",
+                     chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "X: ", (long long)lens[i]);
+            if (!chunked)
+                snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\n\r\n",
+                         (long long)lens[i]);
+            snprintf(path, sizeof path, "f%zu%d", i, chunked);
+            FAKE fake = {.scripts = {script}, .capacity = 300000};
+            WHORL_AUTO(http_session) *session = session_of(&fake);
+            CHECK_OK(save(session, in_tmpdir(path), NULL, false));
+            check_pattern_file(in_tmpdir(path), lens[i]);
+            struct whorl_http_session_stats stats;
+            whorl_http_session_stats(session, &stats);
+            CHECK_EQ(stats.idle, 1);
+        }
+    }
+}
+
+TEST_IO(an_existing_file_is_kept_unless_told_otherwise)
+{
+    struct whorl_http_save_options overwrite = {.overwrite = true};
+    write_file(in_tmpdir("f"), "old");
+    CHECK_ERR(save_from(hello, in_tmpdir("f"), NULL), -EEXIST);
+    CHECK_STR(error.step, "write");
+    CHECK(strstr(error.text, "/f: file exists"));
+    check_file(in_tmpdir("f"), "old");
+    CHECK_STR(listing(), "f");
+    CHECK_OK(save_from(hello, in_tmpdir("f"), &overwrite));
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(listing(), "f");
+}
+
+static void appear(void *ctx, int64_t received)
+{
+    test_log("%lld", (long long)received);
+    write_file(ctx, "other");
+}
+
+/* Somebody else takes the name while the body comes. */
+TEST_IO(a_name_taken_meanwhile_is_not_overwritten)
+{
+    struct whorl_http_save_options options = {.progress = appear,
+                                              .ctx = (void *)(uintptr_t)in_tmpdir("f")};
+    CHECK_ERR(save_from(hello, in_tmpdir("f"), &options), -EEXIST);
+    CHECK_STR(test_logged(), "5");
+    check_file(in_tmpdir("f"), "other");
+    CHECK_STR(listing(), "f");
+}
+
+static const char *number(void *ctx, unsigned attempt)
+{
+    static char path[600];
+    if (attempt > *(unsigned *)ctx)
+        return NULL;
+    snprintf(path, sizeof path, "%s/f.%u", test_tmpdir(), attempt);
+    return path;
+}
+
+TEST_IO(a_taken_name_is_replaced_by_the_next_on_offer)
+{
+    unsigned most = 5;
+    struct whorl_http_save_options options = {.next_path = number, .ctx = &most};
+    write_file(in_tmpdir("f"), "old");
+    write_file(in_tmpdir("f.1"), "old");
+    CHECK_OK(save_from(hello, in_tmpdir("f"), &options));
+    check_file(in_tmpdir("f.2"), "hello");
+    check_file(in_tmpdir("f"), "old");
+    CHECK_STR(listing(), "f f.1 f.2");
+    most = 2;
+    CHECK_ERR(save_from(hello, in_tmpdir("f"), &options), -EEXIST);
+    CHECK_STR(listing(), "f f.1 f.2");
+}
+
+TEST_IO(paths_are_relative_to_a_folder_on_request)
+{
+    int fd = open(test_tmpdir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK_OK(mkdirat(fd, "sub", 0777));
+    struct whorl_http_save_options options = {.dir_fd = fd, .use_dir_fd = true, .sync = true};
+    CHECK_OK(save_from(hello, "sub/f", &options));
+    CHECK_OK(save_from(hello, "g", &options));
+    close(fd);
+    check_file(in_tmpdir("sub/f"), "hello");
+    CHECK_STR(listing(), "g sub");
+}
+
+TEST_IO(what_cannot_be_opened_says_so)
+{
+    CHECK_ERR(save_from(hello, in_tmpdir("no/f"), NULL), -ENOENT);
+    CHECK_STR(error.step, "write");
+    CHECK_ERR(save_from(hello, test_tmpdir(), NULL), -EISDIR);
+    CHECK_ERR(save_from(hello, in_tmpdir("new/"), NULL), -EISDIR);
+    CHECK_ERR(save_from(hello, "", NULL), -ENOENT);
+    write_file(in_tmpdir("file"), "");
+    CHECK_ERR(save_from(hello, in_tmpdir("file/f"), NULL), -ENOTDIR);
+    CHECK_STR(listing(), "file");
+}
+
+TEST_IO(long_names_still_get_a_temporary_one)
+{
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    CHECK_OK(save_from(hello, in_tmpdir(name), NULL));
+    check_file(in_tmpdir(name), "hello");
+    CHECK_STR(listing(), name);
+}
+
+TEST_IO(devices_and_pipes_are_written_in_place)
+{
+    CHECK_OK(save_from(hello, "/dev/null", NULL));
+    struct stat st;
+    CHECK_OK(stat("/dev/null", &st));
+    CHECK(S_ISCHR(st.st_mode));
+    CHECK_ERR(save_from(hello, "/dev/full", NULL), -ENOSPC);
+    CHECK_STR(error.step, "write");
+    CHECK_STR(error.text, "/dev/full: no space left on device");
+
+    char buf[10];
+    CHECK_OK(mkfifo(in_tmpdir("pipe"), 0600));
+    int fd = open(in_tmpdir("pipe"), O_RDWR | O_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK_OK(save_from(hello, in_tmpdir("pipe"), NULL));
+    CHECK_EQ(read(fd, buf, sizeof buf), 5);
+    close(fd);
+    CHECK_STR(listing(), "pipe");
+}
+
+TEST_IO(a_full_disk_leaves_nothing)
+{
+    static const struct fake_step large[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 0},
+        {.action = FAKE_BODY, .n = 1000000},
+        {0}};
+    struct rlimit limit = {.rlim_cur = 300000, .rlim_max = 300000};
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
+    CHECK_ERR(save_from(large, in_tmpdir("f"), NULL), -EFBIG);
+    CHECK_STR(error.step, "write");
+    CHECK_STR(listing(), "");
+}
+
+TEST_IO(half_a_body_never_gets_a_name)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", 0},
+        {.action = FAKE_BODY, .n = 99999},
+        {.action = FAKE_CLOSE}};
+    write_file(in_tmpdir("f"), "old");
+    struct whorl_http_save_options overwrite = {.overwrite = true};
+    CHECK_ERR(save_from(cut, in_tmpdir("f"), &overwrite), WHORL_EHTTP_TRUNCATED);
+    CHECK_STR(error.step, "body");
+    check_file(in_tmpdir("f"), "old");
+    CHECK_STR(listing(), "f");
+}
+
+TEST_IO(a_decoded_body_is_saved_decoded)
+{
+    static const char coded[] = /* printf hello | gzip -n */
+        "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05"
+        "\x00"
+        "\x00\x00";
+    static const struct fake_step script[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n", 0},
+        {FAKE_SEND, coded, 25},
+        {.action = FAKE_REPEAT}};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    CHECK_OK(save(session, in_tmpdir("f"), NULL, true));
+    check_file(in_tmpdir("f"), "hello");
+}
+
+/* Cancelled at every suspension point, counted. */
+
+static struct whorl_scope *scope_to_cancel;
+static struct whorl_task *victim;
+static int points, strike_at;
+
+static void count_point(const char *what)
+{
+    (void)what;
+    if (scope_to_cancel && whorl_task_self() == victim && ++points == strike_at)
+        whorl_scope_cancel(scope_to_cancel);
+}
+
+TEST_IO(a_save_cancelled_at_any_point_leaves_the_whole_file_or_nothing)
+{
+    static const struct fake_step script[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n", 0},
+        {.action = FAKE_BODY, .n = 50000},
+        {0}};
+    struct whorl_http_save_options options = {.sync = true};
+    int total = 1, whole = 0, fds = 0;
+
+    victim = whorl_task_self();
+    sched_park_hook = count_point;
+    for (int k = 0; k <= total; k++) {
+        FAKE fake = {.scripts = {script}, .capacity = 20000};
+        struct whorl_http_session *session = session_of(&fake);
+        struct whorl_http_session_stats stats;
+        struct whorl_scope scope;
+
+        points = 0;
+        strike_at = k;
+        whorl_scope_enter(&scope, WHORL_FOREVER);
+        scope_to_cancel = &scope;
+        int err = save(session, in_tmpdir("f"), &options, false);
+        scope_to_cancel = NULL;
+        whorl_scope_leave(&scope, 0);
+        if (k == 0) {
+            CHECK_OK(err);
+            total = points;
+        }
+        CHECK(err == 0 || err == -ECANCELED);
+        whole += err == 0;
+        if (access(in_tmpdir("f"), F_OK) == 0) {
+            check_pattern_file(in_tmpdir("f"), 50000);
+            CHECK_STR(listing(), "f");
+            CHECK_OK(unlink(in_tmpdir("f")));
+        } else {
+            CHECK(err);
+            CHECK_STR(listing(), "");
+        }
+        if (k == 0)
+            fds = test_open_fds(); /* the run's own have been opened by now */
+        CHECK_EQ(test_open_fds(), fds);
+        whorl_http_session_stats(session, &stats);
+        CHECK_EQ(stats.open, stats.idle);
+        whorl_http_session_destroy(session);
+        CHECK_OK(whorl_yield());
+        CHECK_OK(whorl_yield());
+        CHECK_EQ(memstream_alive(), 0);
+    }
+    sched_park_hook = NULL;
+    printf("# %d points, %d completed\n", total, whole - 1);
+    CHECK(total >= 10);
+}
+
+static int save_one(void *arg)
+{
+    struct whorl_http_session *session = ((void **)arg)[0];
+    return save(session, ((void **)arg)[1], NULL, false);
+}
+
+TEST_IO(many_saves_share_a_session_and_a_folder)
+{
+    enum { FILES = 200 };
+    static char paths[FILES][600];
+    static void *args[FILES][2];
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(group) group = {0};
+    for (int i = 0; i < FILES; i++) {
+        snprintf(paths[i], sizeof paths[i], "%s/f%d", test_tmpdir(), i);
+        args[i][0] = session;
+        args[i][1] = paths[i];
+        CHECK_OK(whorl_spawn(&group, save_one, args[i]));
+    }
+    CHECK_OK(whorl_group_wait(&group));
+    for (int i = 0; i < FILES; i++)
+        check_file(paths[i], "hello");
+}
+
+TEST_MAIN()
