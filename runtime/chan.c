@@ -57,14 +57,14 @@ static inline unsigned char *place(struct whorl_chan *chan, size_t offset)
 }
 
 /* 0, -EPIPE, or -EAGAIN when it would have to wait. */
-static inline int send_now(struct whorl_chan *chan, const void *value)
+static inline int send_now(struct sched *s, struct whorl_chan *chan, const void *value)
 {
     if (chan->closed)
         return -EPIPE;
     if (chan->receivers.first) {
         struct whorl_waiter *receiver = wait_queue_pop(&chan->receivers);
         copy(receiver->data, value, chan->value_size);
-        whorl_wake(receiver, 0);
+        sched_wake(s, receiver, 0);
         return 0;
     }
     if (chan->len < chan->capacity) {
@@ -75,7 +75,7 @@ static inline int send_now(struct whorl_chan *chan, const void *value)
     return -EAGAIN;
 }
 
-static inline int recv_now(struct whorl_chan *chan, void *ret)
+static inline int recv_now(struct sched *s, struct whorl_chan *chan, void *ret)
 {
     if (chan->len > 0) {
         copy(ret, place(chan, 0), chan->value_size);
@@ -86,25 +86,28 @@ static inline int recv_now(struct whorl_chan *chan, void *ret)
             struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
             copy(place(chan, chan->len), sender->data, chan->value_size);
             chan->len++;
-            whorl_wake(sender, 0);
+            sched_wake(s, sender, 0);
         }
         return 0;
     }
     if (chan->senders.first) {
         struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
         copy(ret, sender->data, chan->value_size);
-        whorl_wake(sender, 0);
+        sched_wake(s, sender, 0);
         return 0;
     }
     return chan->closed ? -EPIPE : -EAGAIN;
 }
 
-static int wait_in(struct whorl_wait_queue *queue, void *data, const char *what)
+static inline int wait_in(struct sched *s, struct whorl_task *self, struct whorl_wait_queue *queue,
+                          void *data, const char *what)
 {
-    struct whorl_waiter waiter = {.data = data};
+    struct whorl_waiter waiter;
 
+    waiter.data = data;
+    waiter.woken = false;
     wait_queue_append(queue, &waiter);
-    return (int)whorl_park(&waiter, wait_queue_withdraw, what);
+    return (int)sched_park(s, self, &waiter, wait_queue_withdraw, what);
 }
 
 int whorl_chan_send(struct whorl_chan *chan, const void *value)
@@ -115,9 +118,9 @@ int whorl_chan_send(struct whorl_chan *chan, const void *value)
     int err = sched_enter(&s, &self);
     if (err)
         return err;
-    err = send_now(chan, value);
+    err = send_now(s, chan, value);
     if (err == -EAGAIN)
-        err = wait_in(&chan->senders, (void *)(uintptr_t)value, "send on channel");
+        err = wait_in(s, self, &chan->senders, (void *)(uintptr_t)value, "send on channel");
     return err;
 }
 
@@ -129,20 +132,20 @@ int whorl_chan_recv(struct whorl_chan *chan, void *ret)
     int err = sched_enter(&s, &self);
     if (err)
         return err;
-    err = recv_now(chan, ret);
+    err = recv_now(s, chan, ret);
     if (err == -EAGAIN)
-        err = wait_in(&chan->receivers, ret, "receive on channel");
+        err = wait_in(s, self, &chan->receivers, ret, "receive on channel");
     return err;
 }
 
 int whorl_chan_try_send(struct whorl_chan *chan, const void *value)
 {
-    return send_now(chan, value);
+    return send_now(sched_self(), chan, value);
 }
 
 int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
 {
-    return recv_now(chan, ret);
+    return recv_now(sched_self(), chan, ret);
 }
 
 void whorl_chan_close(struct whorl_chan *chan)

@@ -37,13 +37,7 @@ int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn abort, const char
 void whorl_wake(struct whorl_waiter *waiter, int64_t result)
 {
     whorl_check_text(!waiter->woken, "a waiter was woken twice");
-    waiter->result = result;
-    waiter->woken = true;
-    struct whorl_task *task = waiter->task;
-    if (task) {
-        task->waiter = NULL;
-        sched_ready(sched_self(), task);
-    }
+    sched_wake(sched_self(), waiter, result);
 }
 
 void task_abort(struct sched *s, struct whorl_task *task)

@@ -13,6 +13,7 @@
 #include <whorl/error.h>
 #include <whorl/poller.h>
 
+#include "runtime/park_hook.h"
 #include "runtime/stack.h"
 #include "runtime/task.h"
 #include "runtime/timer.h"
@@ -95,6 +96,35 @@ static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
     *ret = s;
     *ret_self = s->current;
     return __builtin_expect(s->current->scope->cancelled, 0) ? -ECANCELED : 0;
+}
+
+/* whorl_park() for a caller that has just been through sched_enter(): the scope is not cancelled, and
+ * nobody can have woken the waiter yet. */
+static inline int64_t sched_park(struct sched *s, struct whorl_task *self,
+                                 struct whorl_waiter *waiter, whorl_abort_fn abort,
+                                 const char *what)
+{
+    if (__builtin_expect(sched_park_hook != NULL, 0))
+        return whorl_park(waiter, abort, what);
+    waiter->task = self;
+    self->waiter = waiter;
+    self->abort = abort;
+    self->what = what;
+    sched_switch(s, self);
+    return waiter->result;
+}
+
+/* whorl_wake() where the run is at hand. */
+static inline void sched_wake(struct sched *s, struct whorl_waiter *waiter, int64_t result)
+{
+    struct whorl_task *task = waiter->task;
+
+    waiter->result = result;
+    waiter->woken = true;
+    if (task) {
+        task->waiter = NULL;
+        sched_ready(s, task);
+    }
 }
 
 /* Tasks (task.c). A task that runs fn(arg), or fn on a copy of it, in `scope`; not ready yet. */

@@ -8,6 +8,8 @@ packages_build=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-are
 # To run every test and check.
 packages_test=(clang libclang-rt-14-dev clang-format-14 nginx-light openssl curl python3 strace
     binutils)
+# For tools/test --full.
+packages_full=(valgrind)
 
 # Prints those of the named packages that are not installed.
 packages_missing() {

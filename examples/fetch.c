@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* A concurrent downloader, whole: a task per URL, eight at a time, each saved into a file. */
+#include <stdio.h>
+
+#include <whorl.h>
+
+struct job {
+    struct whorl_http_session *session;
+    const char *url;
+    int number;
+};
+
+static int download(void *arg)
+{
+    const struct job *job = arg;
+    WHORL_AUTO(http_response) *response = NULL;
+    char path[32];
+    snprintf(path, sizeof path, "page-%d", job->number);
+
+    int err = whorl_http_get(job->session, job->url, &response);
+    if (err == 0)
+        err = whorl_http_response_save(response, path, NULL);
+    printf("%s: %s\n", job->url, err ? whorl_strerror(err) : path);
+    return err;
+}
+
+static int download_all(void *arg)
+{
+    char **urls = arg;
+    WHORL_AUTO(http_session) *session = whorl_http_session_create(NULL);
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    int err = session ? 0 : -ENOMEM;
+
+    for (int i = 0; err == 0 && urls[i]; i++) {
+        err = whorl_group_wait_below(&group, 8);
+        if (err == 0)
+            err = whorl_spawn_copy(&group, download, &(struct job){session, urls[i], i + 1});
+    }
+    return err ? err : whorl_group_wait(&group);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    return whorl_io_run(download_all, argv + 1) ? 1 : 0;
+}
