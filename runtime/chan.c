@@ -105,6 +105,8 @@ static inline int wait_in(struct sched *s, struct whorl_task *self, struct whorl
     struct whorl_waiter waiter;
 
     waiter.data = data;
+    waiter.task = NULL; /* until parked */
+    waiter.notify = NULL;
     waiter.woken = false;
     wait_queue_append(queue, &waiter);
     return (int)sched_park(s, self, &waiter, wait_queue_withdraw, what);
@@ -165,4 +167,42 @@ size_t whorl_chan_len(const struct whorl_chan *chan)
 void whorl_chan_set_name(struct whorl_chan *chan, const char *name)
 {
     chan->name = name;
+}
+
+static bool recv_try(struct whorl_case *c)
+{
+    c->result = recv_now(sched_self(), c->object, c->data);
+    return c->result != -EAGAIN;
+}
+
+static bool send_try(struct whorl_case *c)
+{
+    c->result = send_now(sched_self(), c->object, c->data);
+    return c->result != -EAGAIN;
+}
+
+static int recv_start(struct whorl_case *c)
+{
+    wait_queue_append_case(&((struct whorl_chan *)c->object)->receivers, c);
+    return 0;
+}
+
+static int send_start(struct whorl_case *c)
+{
+    wait_queue_append_case(&((struct whorl_chan *)c->object)->senders, c);
+    return 0;
+}
+
+struct whorl_case whorl_case_recv(struct whorl_chan *chan, void *ret)
+{
+    static const struct whorl_case_ops ops = {"receive on channel", recv_try, recv_start,
+                                              wait_queue_stop_case};
+    return (struct whorl_case){.ops = &ops, .object = chan, .data = ret};
+}
+
+struct whorl_case whorl_case_send(struct whorl_chan *chan, const void *value)
+{
+    static const struct whorl_case_ops ops = {"send on channel", send_try, send_start,
+                                              wait_queue_stop_case};
+    return (struct whorl_case){.ops = &ops, .object = chan, .data = (void *)(uintptr_t)value};
 }

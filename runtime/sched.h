@@ -44,7 +44,8 @@ struct sched {
     int root_result;
     bool deadlocked, daemons_cancelled;
 
-    uint64_t random; /* state of the generator that orders ready tasks; 0: FIFO */
+    uint64_t select_random; /* state of the generator that keeps select fair */
+    uint64_t random;        /* state of the generator that orders ready tasks; 0: FIFO */
     uint64_t next_id, spawned, switches, polls;
     size_t alive;
 };
@@ -124,6 +125,8 @@ static inline void sched_wake(struct sched *s, struct whorl_waiter *waiter, int6
     if (task) {
         task->waiter = NULL;
         sched_ready(s, task);
+    } else if (waiter->notify) {
+        waiter->notify(waiter);
     }
 }
 

@@ -2,6 +2,8 @@
 /* FIFO queues of waiters, the base of every primitive in sync.h and of channels. */
 #include "runtime/wait_queue.h"
 
+#include "runtime/base/check.h"
+
 int64_t whorl_wait_queue_park(struct whorl_wait_queue *queue, const char *what)
 {
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
@@ -24,4 +26,20 @@ bool whorl_wait_queue_wake_one(struct whorl_wait_queue *queue, int64_t result)
     if (waiter)
         whorl_wake(waiter, result);
     return waiter != NULL;
+}
+
+static void case_woken(struct whorl_waiter *waiter)
+{
+    whorl_case_ready(container_of(waiter, struct whorl_case, waiter), (int)waiter->result);
+}
+
+void wait_queue_append_case(struct whorl_wait_queue *queue, struct whorl_case *c)
+{
+    c->waiter = (struct whorl_waiter){.data = c->data, .notify = case_woken};
+    wait_queue_append(queue, &c->waiter);
+}
+
+enum whorl_abort wait_queue_stop_case(struct whorl_case *c)
+{
+    return wait_queue_withdraw(&c->waiter);
 }

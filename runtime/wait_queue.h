@@ -3,6 +3,7 @@
 #ifndef RUNTIME_WAIT_QUEUE_H
 #define RUNTIME_WAIT_QUEUE_H
 
+#include <whorl/select.h>
 #include <whorl/sync.h>
 
 static inline void wait_queue_append(struct whorl_wait_queue *queue, struct whorl_waiter *waiter)
@@ -42,5 +43,12 @@ static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue
 
 /* The abort function of waiters in a queue: takes them out. */
 enum whorl_abort wait_queue_withdraw(struct whorl_waiter *waiter);
+
+/* Puts a select's case into a queue: waking its waiter makes the case ready. `data` is put where whoever
+ * wakes it looks for it. */
+void wait_queue_append_case(struct whorl_wait_queue *queue, struct whorl_case *c);
+
+/* The stop of such a case. */
+enum whorl_abort wait_queue_stop_case(struct whorl_case *c);
 
 #endif

@@ -15,6 +15,7 @@
 #include <whorl/net.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
+#include <whorl/select.h>
 #include <whorl/stream.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>

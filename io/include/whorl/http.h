@@ -56,7 +56,7 @@ struct whorl_http_session_options {
     int64_t body_bytes_max;    /* as sent, before decoding; default: no limit */
     int64_t decoded_bytes_max; /* of a decoded body; default: no limit */
     struct whorl_http_timeouts timeouts;
-    const char *user_agent; /* "whorl/VERSION"; "" sends none */
+    const char *user_agent;       /* "whorl/VERSION"; "" sends none */
     struct whorl_tls_config *tls; /* NULL: system trust, made at the first https request */
     struct whorl_http_dialer dialer;
 };
@@ -112,8 +112,8 @@ extern "C" {
  *
  * Returns: the session, or NULL when there is no memory.
  */
-WHORL_API WHORL_CHECKED struct whorl_http_session *
-whorl_http_session_create(const struct whorl_http_session_options *options);
+WHORL_API WHORL_CHECKED struct whorl_http_session *whorl_http_session_create(
+    const struct whorl_http_session_options *options);
 
 /** Closes its idle connections and frees it; every response must be closed before. Accepts NULL. */
 WHORL_API void whorl_http_session_destroy(struct whorl_http_session *session);
@@ -123,10 +123,10 @@ WHORL_API void whorl_http_session_close_idle(struct whorl_http_session *session)
 
 /* Counts since the session was made. */
 struct whorl_http_session_stats {
-    uint64_t requests;            /* sent, redirects and retries included */
-    uint64_t connections;         /* opened */
-    uint64_t reuses;              /* requests that found a kept connection */
-    size_t open, idle, queued;    /* now: connections open, of these idle; requests waiting */
+    uint64_t requests;         /* sent, redirects and retries included */
+    uint64_t connections;      /* opened */
+    uint64_t reuses;           /* requests that found a kept connection */
+    size_t open, idle, queued; /* now: connections open, of these idle; requests waiting */
 };
 
 /** Fills `ret`. Never suspends. */
@@ -163,8 +163,8 @@ WHORL_API int whorl_http_response_status(const struct whorl_http_response *respo
 WHORL_API const char *whorl_http_response_reason(const struct whorl_http_response *response);
 
 /** The URL the response came from, after redirects; valid until the close. */
-WHORL_API const struct whorl_url *
-whorl_http_response_url(const struct whorl_http_response *response);
+WHORL_API const struct whorl_url *whorl_http_response_url(
+    const struct whorl_http_response *response);
 
 /** The first header of that name (any case), or NULL. Valid until the close. */
 WHORL_API const char *whorl_http_response_header(const struct whorl_http_response *response,
@@ -214,9 +214,9 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_read_all(struct whorl_http_resp
 
 /* How a body becomes a file. Zero-initialised is valid. */
 struct whorl_http_save_options {
-    bool overwrite;     /* replace a file that exists; default: fail with -EEXIST */
-    bool sync;          /* fsync before the rename and the folder after it */
-    int dir_fd;         /* with `use_dir_fd`: the folder that `path` is relative to */
+    bool overwrite; /* replace a file that exists; default: fail with -EEXIST */
+    bool sync;      /* fsync before the rename and the folder after it */
+    int dir_fd;     /* with `use_dir_fd`: the folder that `path` is relative to */
     bool use_dir_fd;
     void (*progress)(void *ctx, int64_t received); /* called after each part; must not suspend */
 
@@ -240,9 +240,9 @@ struct whorl_http_save_options {
  * Suspends: until everything is written.
  * Cancel:   -ECANCELED; nothing is left behind.
  */
-WHORL_API WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response,
-                                                      const char *path,
-                                                      const struct whorl_http_save_options *options);
+WHORL_API WHORL_SUSPENDS int whorl_http_response_save(
+    struct whorl_http_response *response, const char *path,
+    const struct whorl_http_save_options *options);
 
 /**
  * Closes the response. When its body was read to the end the connection is kept for the next

@@ -22,7 +22,7 @@
 /* Zero-initialised is valid. */
 struct whorl_io_options {
     struct whorl_run_options run;
-    unsigned ring_entries; /* submission queue entries; 0: 1024. Rounded up to a power of two */
+    unsigned ring_entries;     /* submission queue entries; 0: 1024. Rounded up to a power of two */
     struct whorl_error *error; /* told why the driver could not be set up; may be NULL */
 };
 

@@ -104,10 +104,10 @@ struct whorl_listener;
 
 /* Zero-initialised is valid. */
 struct whorl_listen_options {
-    int backlog;       /* 0: 4096, which the kernel caps at net.core.somaxconn */
-    bool reuse_port;   /* SO_REUSEPORT */
-    bool v6_only;      /* IPV6_V6ONLY */
-    bool no_delay;     /* TCP_NODELAY on accepted connections */
+    int backlog;     /* 0: 4096, which the kernel caps at net.core.somaxconn */
+    bool reuse_port; /* SO_REUSEPORT */
+    bool v6_only;    /* IPV6_V6ONLY */
+    bool no_delay;   /* TCP_NODELAY on accepted connections */
 };
 
 /**
@@ -117,8 +117,7 @@ struct whorl_listen_options {
  * Returns: 0; -EADDRINUSE and other bind(2) and listen(2) errors; -ENOMEM. Never suspends.
  */
 WHORL_API int whorl_listen(const struct whorl_addr *addr,
-                           const struct whorl_listen_options *options,
-                           struct whorl_listener **ret);
+                           const struct whorl_listen_options *options, struct whorl_listener **ret);
 
 /**
  * The next connection (multishot accept where the kernel has it; those that arrive between two

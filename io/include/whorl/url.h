@@ -11,16 +11,16 @@
 /* Parts point into `buf`, each terminated on its own. All are non-NULL after a successful parse
  * except `userinfo`. */
 struct whorl_url {
-    char *buf;        /* owned; freed by whorl_url_finish() */
-    char *text;       /* the whole URL without userinfo and fragment, canonical */
-    char *scheme;     /* "http" or "https" */
-    char *userinfo;   /* "name:password" still percent-encoded, or NULL */
-    char *host;       /* lower case; IDNA A-labels; IPv6 without brackets */
-    char *authority;  /* what goes into the Host header: brackets kept, default port left out */
-    char *target;     /* path and query as sent in a request: "/a?b"; never empty */
-    uint16_t port;    /* the scheme's default when none was given */
-    bool is_tls;      /* https */
-    bool host_is_ip;  /* a literal IPv4 or IPv6 address */
+    char *buf;       /* owned; freed by whorl_url_finish() */
+    char *text;      /* the whole URL without userinfo and fragment, canonical */
+    char *scheme;    /* "http" or "https" */
+    char *userinfo;  /* "name:password" still percent-encoded, or NULL */
+    char *host;      /* lower case; IDNA A-labels; IPv6 without brackets */
+    char *authority; /* what goes into the Host header: brackets kept, default port left out */
+    char *target;    /* path and query as sent in a request: "/a?b"; never empty */
+    uint16_t port;   /* the scheme's default when none was given */
+    bool is_tls;     /* https */
+    bool host_is_ip; /* a literal IPv4 or IPv6 address */
 };
 
 #ifdef __cplusplus

@@ -67,7 +67,7 @@ extern "C" {
  *           fast; WHORL_ENOTASK.
  * Never suspends.
  */
-#define whorl_spawn(group, fn, arg)                                                                \
+#define whorl_spawn(group, fn, arg) \
     whorl_spawn_at((group), (fn), (arg), #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
 /**
@@ -76,8 +76,8 @@ extern "C" {
  *
  * Returns:  as whorl_spawn(); -E2BIG when the argument would take over a quarter of the stack.
  */
-#define whorl_spawn_copy(group, fn, ...) /* so that a literal may hold commas */                   \
-    whorl_spawn_copy_at((group), (fn), (__VA_ARGS__), sizeof *(__VA_ARGS__),                       \
+#define whorl_spawn_copy(group, fn, ...) /* so that a literal may hold commas */ \
+    whorl_spawn_copy_at((group), (fn), (__VA_ARGS__), sizeof *(__VA_ARGS__),     \
                         #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
 /** whorl_spawn() with a static description of the call site, for reports. */

@@ -39,8 +39,11 @@ struct whorl_waiter {
     struct whorl_waiter *next, *prev; /* neighbours in the queue it stands in */
     void *queue;                      /* that queue; NULL when in none */
     void *data;
-    struct whorl_task *task;          /* who is parked; NULL before whorl_park() */
-    int64_t result;                   /* valid once woken */
+    struct whorl_task *task; /* who is parked; NULL before whorl_park() */
+    int64_t result;          /* valid once woken */
+    /* For a waiter nobody parks on: called by whorl_wake() in place of readying a task; NULL: none.
+     * Must not suspend. */
+    void (*notify)(struct whorl_waiter *waiter);
     bool woken;
 };
 

@@ -55,14 +55,14 @@ WHORL_API int whorl_run_virtual(const struct whorl_virtual_options *options, who
 
 /* What a run has done and holds, for tests, benchmarks and the curious. */
 struct whorl_run_stats {
-    uint64_t switches;      /* task switches so far */
-    uint64_t spawned;       /* tasks started so far, the root included */
-    uint64_t polls;         /* calls of the poller's wait() */
-    size_t tasks_alive;     /* started and not ended */
-    size_t tasks_ready;     /* waiting for the processor */
+    uint64_t switches;  /* task switches so far */
+    uint64_t spawned;   /* tasks started so far, the root included */
+    uint64_t polls;     /* calls of the poller's wait() */
+    size_t tasks_alive; /* started and not ended */
+    size_t tasks_ready; /* waiting for the processor */
     size_t timers_armed;
-    size_t stacks_mapped;   /* address space set aside, in stacks */
-    size_t stacks_free;     /* of these, not in use by a task */
+    size_t stacks_mapped; /* address space set aside, in stacks */
+    size_t stacks_free;   /* of these, not in use by a task */
 };
 
 /** Fills `ret` for the run on this thread. Returns 0, or WHORL_ENOTASK when there is none. */
