@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions over real sockets: nginx with and without TLS, peers that refuse, vanish and misbehave. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <whorl/group.h>
+#include <whorl/http.h>
+#include <whorl/scope.h>
+#include <whorl/task.h>
+#include <whorl/tls.h>
+
+#include "certs.h"
+#include "nginx.h"
+#include "ports.h"
+#include "runtime/park_hook.h"
+#include "scripted_peer.h"
+#include "test.h"
+
+static struct whorl_error error;
+
+static struct whorl_http_session *session_of(const char *ca, struct whorl_http_timeouts timeouts)
+{
+    struct whorl_http_session_options options = {.timeouts = timeouts};
+    struct whorl_tls_options tls = {.ca_file = ca ? cert_path(ca) : NULL};
+    WHORL_AUTO(tls_config) *config = NULL;
+    if (ca)
+        CHECK_OK(whorl_tls_config_create(&tls, NULL, &config));
+    options.tls = config; /* the session holds it from here on */
+    struct whorl_http_session *session = whorl_http_session_create(&options);
+    CHECK(session);
+    return session;
+}
+
+static struct whorl_http_session *plain_session(void)
+{
+    return session_of(NULL, (struct whorl_http_timeouts){0});
+}
+
+static const char *url_of(const char *scheme, uint16_t port, const char *path)
+{
+    static char url[200];
+    snprintf(url, sizeof url, "%s://localhost:%u%s", scheme, port, path);
+    return url;
+}
+
+static int do_get(struct whorl_http_session *session, const char *url,
+                  struct whorl_http_response **ret)
+{
+    struct whorl_http_request request = {.url = url, .error = &error};
+    error = (struct whorl_error){0};
+    return whorl_http_do(session, &request, ret);
+}
+
+/* A docroot with `name` of `len` bytes, made of lines that say where they stand. */
+static const char *docroot(const char *name, size_t len)
+{
+    static char path[600];
+    snprintf(path, sizeof path, "%s/root", test_tmpdir());
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/root/%s", test_tmpdir(), name);
+    FILE *file = fopen(path, "w");
+    CHECK(file);
+    for (size_t i = 0; i + 16 <= len; i += 16)
+        fprintf(file, "%015zu\n", i);
+    for (size_t i = len / 16 * 16; i < len; i++)
+        fputc('.', file);
+    fclose(file);
+    snprintf(path, sizeof path, "%s/root", test_tmpdir());
+    return path;
+}
+
+static void check_same(const char *a, const char *b)
+{
+    char command[1400];
+    snprintf(command, sizeof command, "cmp '%s' '%s'", a, b);
+    CHECK_EQ(system(command), 0);
+}
+
+static void check_download(const char *scheme, struct whorl_http_session *session, uint16_t port,
+                           const char *name)
+{
+    WHORL_AUTO(http_response) *response = NULL;
+    char url_path[100], from[700], to[700];
+    snprintf(url_path, sizeof url_path, "/%s", name);
+    snprintf(from, sizeof from, "%s/root/%s", test_tmpdir(), name);
+    snprintf(to, sizeof to, "%s/copy", test_tmpdir());
+    unlink(to);
+    CHECK_OK(do_get(session, url_of(scheme, port, url_path), &response));
+    CHECK_EQ(whorl_http_response_status(response), 200);
+    CHECK_OK(whorl_http_response_save(response, to, NULL));
+    check_same(from, to);
+}
+
+TEST_IO(nginx_over_http_and_https)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.docroot = docroot("small", 1000)});
+    docroot("large", 5000003);
+    WHORL_AUTO(http_session) *session = session_of("ca.pem", (struct whorl_http_timeouts){0});
+    struct whorl_http_session_stats stats;
+
+    for (int i = 0; i < 3; i++) {
+        check_download("http", session, nginx_port(nginx), "small");
+        check_download("http", session, nginx_port(nginx), "large");
+        check_download("https", session, nginx_tls_port(nginx), "small");
+        check_download("https", session, nginx_tls_port(nginx), "large");
+    }
+    whorl_http_session_stats(session, &stats);
+    CHECK_EQ(stats.requests, 12);
+    CHECK_EQ(stats.connections, 2);
+    CHECK_EQ(stats.idle, 2);
+}
+
+TEST_IO(the_stages_of_https_are_timed)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.docroot = docroot("small", 1000)});
+    WHORL_AUTO(http_session) *session = session_of("ca.pem", (struct whorl_http_timeouts){0});
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_timing timing;
+
+    CHECK_OK(do_get(session, url_of("https", nginx_tls_port(nginx), "/small"), &response));
+    whorl_http_response_timing(response, &timing);
+    CHECK(timing.connect_ns > 0);
+    CHECK(timing.tls_ns > 0);
+    CHECK(timing.first_byte_ns > 0);
+    CHECK_EQ(timing.queue_ns, -1);
+}
+
+TEST_IO(a_certificate_of_another_authority_is_refused)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.cert = "foreign"});
+    WHORL_AUTO(http_session) *session = session_of("ca.pem", (struct whorl_http_timeouts){0});
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_session_stats stats;
+
+    CHECK_ERR(do_get(session, url_of("https", nginx_tls_port(nginx), "/"), &response),
+              WHORL_ETLS_TRUST);
+    CHECK_STR(error.step, "TLS");
+    CHECK_EQ(error.code, WHORL_ETLS_TRUST);
+    whorl_http_session_stats(session, &stats);
+    CHECK_EQ(stats.open, 0);
+}
+
+TEST_IO(https_to_a_server_of_plain_http_is_an_error)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){0});
+    WHORL_AUTO(http_session) *session = session_of("ca.pem", (struct whorl_http_timeouts){0});
+    WHORL_AUTO(http_response) *response = NULL;
+    CHECK(do_get(session, url_of("https", nginx_port(nginx), "/"), &response) < 0);
+    CHECK_STR(error.step, "TLS");
+}
+
+TEST_IO(a_refused_connection_says_where)
+{
+    WHORL_AUTO(http_session) *session = plain_session();
+    WHORL_AUTO(http_response) *response = NULL;
+    char url[100], text[100];
+    unsigned port = port_refused();
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    snprintf(text, sizeof text, "127.0.0.1:%u: connection refused", port);
+    CHECK_ERR(do_get(session, url, &response), -ECONNREFUSED);
+    CHECK_STR(error.step, "connect");
+    CHECK_STR(error.text, text);
+}
+
+TEST_IO(a_server_that_never_answers_a_connect_times_out)
+{
+    struct whorl_http_timeouts timeouts = {.connect_ns = 200 * WHORL_MILLISECOND};
+    WHORL_AUTO(http_session) *session = session_of(NULL, timeouts);
+    WHORL_AUTO(http_response) *response = NULL;
+    char url[100];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port_blackhole());
+    CHECK_ERR(do_get(session, url, &response), WHORL_EHTTP_CONNECT_TIMEOUT);
+    CHECK_STR(error.step, "connect");
+}
+
+TEST_IO(a_server_that_never_answers_a_hello_times_out)
+{
+    static const struct peer_step script[] = {PEER_HANG(), PEER_END};
+    struct scripted_peer *peer = peer_start(script);
+    struct whorl_http_timeouts timeouts = {.tls_ns = 200 * WHORL_MILLISECOND};
+    WHORL_AUTO(http_session) *session = session_of("ca.pem", timeouts);
+    WHORL_AUTO(http_response) *response = NULL;
+    CHECK_ERR(do_get(session, url_of("https", peer_port(peer), "/"), &response),
+              WHORL_EHTTP_TLS_TIMEOUT);
+    CHECK_STR(error.step, "TLS");
+}
+
+TEST_IO(a_reset_in_the_body_is_an_error_and_leaves_no_file)
+{
+    static const struct peer_step script[] = {
+        PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"),
+        PEER_PAUSE(20), PEER_RESET(), PEER_END};
+    struct scripted_peer *peer = peer_start(script);
+    WHORL_AUTO(http_session) *session = plain_session();
+    WHORL_AUTO(http_response) *response = NULL;
+    char path[600];
+    snprintf(path, sizeof path, "%s/f", test_tmpdir());
+    CHECK_OK(do_get(session, url_of("http", peer_port(peer), "/"), &response));
+    CHECK_ERR(whorl_http_response_save(response, path, NULL), -ECONNRESET);
+    CHECK_STR(error.step, "body");
+    CHECK(access(path, F_OK) != 0);
+}
+
+TEST_IO(a_kept_connection_that_the_server_closed_is_noticed_or_retried)
+{
+    static const struct peer_step script[] = {
+        /* closes at once after its response */
+        PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), PEER_CLOSE(),
+        /* closes when the next request has come */
+        PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+        PEER_READ_HEAD(), PEER_RESET(), PEER_READ_HEAD(),
+        PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), PEER_HANG(), PEER_END};
+    struct scripted_peer *peer = peer_start(script);
+    WHORL_AUTO(http_session) *session = plain_session();
+    static const int retries[] = {0, 0, 1};
+
+    for (int i = 0; i < 3; i++) {
+        WHORL_AUTO(http_response) *response = NULL;
+        struct whorl_http_timing timing;
+        char *body;
+        CHECK_OK(do_get(session, url_of("http", peer_port(peer), "/"), &response));
+        CHECK_OK(whorl_http_response_read_all(response, 10, &body, NULL));
+        CHECK_STR(body, "hi");
+        free(body);
+        whorl_http_response_timing(response, &timing);
+        CHECK_EQ(timing.retries, retries[i]);
+        CHECK_OK(whorl_sleep(50 * WHORL_MILLISECOND));
+    }
+    CHECK_EQ(peer_connections(peer), 3);
+}
+
+TEST_IO(nginx_refuses_a_large_body_early_and_says_so)
+{
+    static char data[8 << 20];
+    struct nginx *nginx =
+        nginx_start(&(struct nginx_options){.server_conf = "client_max_body_size 1k;"});
+    WHORL_AUTO(http_session) *session = plain_session();
+    for (int i = 0; i < 5; i++) {
+        WHORL_AUTO(http_response) *response = NULL;
+        struct whorl_http_request request = {.url = url_of("http", nginx_port(nginx), "/"),
+                                             .method = "PUT",
+                                             .body = {.data = data, .len = sizeof data},
+                                             .error = &error};
+        CHECK_OK(whorl_http_do(session, &request, &response));
+        CHECK_EQ(whorl_http_response_status(response), 413);
+    }
+}
+
+/* Cancelled at every suspension point, https into a file: nothing stays behind. */
+
+static struct whorl_scope *scope_to_cancel;
+static struct whorl_task *victim;
+static int points, strike_at;
+
+static void count_point(const char *what)
+{
+    (void)what;
+    if (scope_to_cancel && whorl_task_self() == victim && ++points == strike_at)
+        whorl_scope_cancel(scope_to_cancel);
+}
+
+static int entries_in(const char *path)
+{
+    DIR *dir = opendir(path);
+    int n = 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n - 2;
+}
+
+static int save_once(struct whorl_http_session *session, const char *url, const char *path)
+{
+    WHORL_AUTO(http_response) *response = NULL;
+    int err = do_get(session, url, &response);
+    return err ? err : whorl_http_response_save(response, path, NULL);
+}
+
+static void check_cancel_everywhere(const char *url, const char *original, bool reuse)
+{
+    char folder[600], path[620];
+    int reached = 1, whole = 0, fds = 0;
+
+    snprintf(folder, sizeof folder, "%s/out", test_tmpdir());
+    snprintf(path, sizeof path, "%s/f", folder);
+    CHECK_OK(mkdir(folder, 0755));
+    victim = whorl_task_self();
+    sched_park_hook = count_point;
+    /* How often it waits differs a little from run to run: go on until a run passes untouched. */
+    for (int k = 0; reached; k++) {
+        struct whorl_http_session *session = session_of("ca.pem", (struct whorl_http_timeouts){0});
+        struct whorl_http_session_stats stats;
+        struct whorl_scope scope;
+
+        if (reuse) {
+            CHECK_OK(save_once(session, url, path));
+            CHECK_OK(unlink(path));
+        }
+        points = 0;
+        strike_at = k;
+        whorl_scope_enter(&scope, WHORL_FOREVER);
+        scope_to_cancel = &scope;
+        int err = save_once(session, url, path);
+        scope_to_cancel = NULL;
+        whorl_scope_leave(&scope, 0);
+        CHECK(err == 0 || err == -ECANCELED);
+        reached = k == 0 || points >= k;
+        CHECK(k > 0 || err == 0);
+        if (access(path, F_OK) == 0) {
+            check_same(original, path);
+            CHECK_OK(unlink(path));
+            whole++;
+        }
+        CHECK_EQ(entries_in(folder), 0);
+        whorl_http_session_stats(session, &stats);
+        CHECK_EQ(stats.open, stats.idle);
+        CHECK_EQ(stats.queued, 0);
+        whorl_http_session_destroy(session);
+        if (k == 0)
+            fds = test_open_fds();
+        CHECK_EQ(test_open_fds(), fds);
+        if (!reached) {
+            printf("# %d points, %d completed\n", k - 1, whole - 2);
+            CHECK(k > (reuse ? 5 : 10));
+        }
+    }
+    sched_park_hook = NULL;
+}
+
+TEST_IO(https_into_a_file_cancelled_at_any_point_leaves_nothing)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.docroot = docroot("f", 100000)});
+    char original[700];
+    snprintf(original, sizeof original, "%s/root/f", test_tmpdir());
+    check_cancel_everywhere(url_of("https", nginx_tls_port(nginx), "/f"), original, false);
+}
+
+TEST_IO(http_on_a_kept_connection_cancelled_at_any_point_leaves_nothing)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.docroot = docroot("f", 100000)});
+    char original[700];
+    snprintf(original, sizeof original, "%s/root/f", test_tmpdir());
+    check_cancel_everywhere(url_of("http", nginx_port(nginx), "/f"), original, true);
+}
+
+TEST_MAIN()
