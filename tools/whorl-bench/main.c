@@ -10,7 +10,10 @@
 
 static const char usage[] =
     "usage: whorl-bench tasks             yield, channels, spawn+join, deadlines, parked memory\n"
-    "       whorl-bench sleepers [N]      N tasks (1,000,000) that each sleep 1 to 2 s\n";
+    "       whorl-bench sleepers [N]      N tasks (1,000,000) that each sleep 1 to 2 s\n"
+    "       whorl-bench echo PORT         a TCP echo server on 127.0.0.1 until SIGTERM; 0: any "
+    "port\n"
+    "       whorl-bench get URL N CONNS   N requests over at most CONNS connections\n";
 
 void bench_print(const char *name, double value)
 {
@@ -31,15 +34,15 @@ int64_t bench_rss(void)
     return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
-/* A whole number from 1 to max; ends the program otherwise. */
-static long number(const char *text, long max)
+/* A whole number from min to max; ends the program otherwise. */
+static long number(const char *text, long min, long max)
 {
     char *end;
 
     errno = 0;
     long value = strtol(text, &end, 10);
-    if (errno || end == text || *end || value < 1 || value > max) {
-        fprintf(stderr, "whorl-bench: '%s' is not a number from 1 to %ld\n", text, max);
+    if (errno || end == text || *end || value < min || value > max) {
+        fprintf(stderr, "whorl-bench: '%s' is not a number from %ld to %ld\n", text, min, max);
         exit(2);
     }
     return value;
@@ -52,7 +55,11 @@ int main(int argc, char **argv)
     if (strcmp(what, "tasks") == 0 && argc == 2)
         return bench_tasks();
     if (strcmp(what, "sleepers") == 0 && argc <= 3)
-        return bench_sleepers(argc == 3 ? number(argv[2], 100000000) : 1000000);
+        return bench_sleepers(argc == 3 ? number(argv[2], 1, 100000000) : 1000000);
+    if (strcmp(what, "echo") == 0 && argc == 3)
+        return bench_echo((uint16_t)number(argv[2], 0, 65535));
+    if (strcmp(what, "get") == 0 && argc == 5)
+        return bench_get(argv[2], number(argv[3], 1, 1000000000), number(argv[4], 1, 65535));
     if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
         fputs(usage, stdout);
         return 0;
