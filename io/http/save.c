@@ -112,6 +112,8 @@ static WHORL_SUSPENDS int open_target(struct save *save)
 
     if (len == 0 || save->path[len - 1] == '/')
         return len == 0 ? -ENOENT : -EISDIR;
+    if (save->options->next_path && !save->options->overwrite)
+        return open_temp(save); /* whatever has the name now keeps it: no need to look */
     int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE, &st);
     if (err == -ENOENT)
         return open_temp(save);
@@ -120,7 +122,7 @@ static WHORL_SUSPENDS int open_target(struct save *save)
     if (S_ISDIR(st.stx_mode))
         return -EISDIR;
     if (S_ISREG(st.stx_mode)) {
-        if (!save->options->overwrite && !save->options->next_path)
+        if (!save->options->overwrite)
             return -EEXIST;
         return open_temp(save);
     }

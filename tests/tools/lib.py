@@ -122,6 +122,20 @@ def running(*argv, **kwargs):
                 pipe.close()
 
 
+def wait_measuring(child):
+    """Waits for the end; returns the most memory it had in kB. What the kernel says at the end
+    counts the memory of the process that started it, too."""
+    peak = 0
+    while child.poll() is None:
+        try:
+            with open('/proc/%d/status' % child.pid) as f:
+                peak = max([peak] + [int(line.split()[1]) for line in f if line.startswith('VmHWM')])
+        except OSError:
+            pass
+        time.sleep(0.005)
+    return peak
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -381,7 +395,7 @@ class Terminal:
         end = time.monotonic() + seconds * SCALE
         while text not in self.output:
             if time.monotonic() > end or not self.read(0.1):
-                raise AssertionError('%r did not come: %r' % (text, self.output))
+                raise AssertionError('%r did not come: %r' % (text, self.output[-1500:]))
 
     def type(self, data):
         os.write(self.fd, data)
@@ -396,7 +410,7 @@ class Terminal:
                 self.read(0.1)
                 self.status = os.waitstatus_to_exitcode(status)
             elif time.monotonic() > end:
-                raise AssertionError('did not end: %r' % self.output)
+                raise AssertionError('did not end: %r' % self.output[-1500:])
         return self.status
 
     def __enter__(self):

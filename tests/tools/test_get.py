@@ -17,7 +17,7 @@ import time
 
 from lib import (SCALE, Certificates, Nginx, Peer, Screen, Skip, Terminal, contains, equal,
                  forbid_io_uring, hang_after, in_turn, main, raw, reply, reset, run, running, test,
-                 wait_until)
+                 wait_measuring, wait_until)
 
 GET = os.path.abspath(sys.argv[1])
 SANITIZED = os.environ.get('TEST_SANITIZED') == '1'
@@ -309,11 +309,11 @@ def million_lines_take_little_memory():
             pipe.close()
         with running(GET, '-i', '-', stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
             threading.Thread(target=feed, args=(child.stdin,), daemon=True).start()
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
+            peak = wait_measuring(child)
             equal(child.returncode, 1)
     equal(files(), ['last'])
-    equal(usage.ru_maxrss < 40_000, True)
+    print('# peak memory %d kB' % peak)
+    equal(peak < 20_000, True)
 
 
 # Failures and their words
@@ -563,6 +563,16 @@ def jobs_and_per_host_bound_what_runs_at_once():
 
 
 @test
+def kept_connections_never_block_another_host():
+    n = nginx()
+    n.put('a', b'x')
+    with Peer({'*': reply(b'x')}) as peer:
+        urls = ['%s/a?%d' % (origin, i) for i in range(4) for origin in (n.http, peer.origin)]
+        r = get('-j', '1', *urls)
+    equal((r.status, len(files()), r.seconds < 5 * SCALE), (0, 8, True))
+
+
+@test
 def thousand_at_once_take_under_100_mb():
     count = 1000
     gate = threading.Event()
@@ -584,14 +594,13 @@ def thousand_at_once_take_under_100_mb():
             wait_until(lambda: peer.active == count, 30, 'all at once')
             time.sleep(0.2)
             gate.set()
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
+            peak = wait_measuring(child)
             equal((child.returncode, child.stderr.read()), (0, b''))
     equal(len(files('out')), count)
     equal(all(read('out/%d' % i) == body for i in range(count)), True)
-    print('# peak memory %d kB' % usage.ru_maxrss)
+    print('# peak memory %d kB' % peak)
     if not SANITIZED:
-        equal(usage.ru_maxrss < 100_000, True)
+        equal(peak < 100_000, True)
 
 
 # TLS
@@ -609,7 +618,7 @@ def foreign_certificates_are_refused_once():
     equal((r.status, files()), (3, []))
     r = get('--cacert', certificates().ca, n.https_wrong + '/s')
     equal((r.status, files()), (3, []))
-    contains(r.messages, 'name')
+    contains(r.messages, 'certificate is for')
 
 
 @test
@@ -715,7 +724,7 @@ def json_objects_are_complete():
            missing['list'], missing['line']), (False, None, 404, 'status', '404 Not Found', None, 'list', 1))
     equal((bad['ok'], bad['status'], bad['step'], bad['line']), (False, None, 'URL', 2))
     contains(bad['code'], 'WHORL_EHTTP_')
-    equal((total['summary'], total['ok'], total['failed'], total['bytes'], total['interrupted']), (True, 1, 2, 17, False))
+    equal((total['summary'], total['ok'], total['failed'], total['bytes'], total['interrupted']), (True, 1, 2, 5, False))
     equal(r.messages.count('\n'), 2)
 
 
@@ -783,7 +792,7 @@ def full_disk_stops_no_other():
         with Peer({'/big': reply(b'x' * 500_000), '/small': reply(b'x')}) as peer:
             r = get('-d', 'disk', '-j', '1', peer.origin + '/big', peer.origin + '/small')
         equal((r.status, files('disk')), (1, ['small']))
-        contains(r.messages, '/big: write big: no space left on device\n')
+        contains(r.messages, '/big: write disk/big: no space left on device\n')
     finally:
         subprocess.run(['umount', 'disk'], check=True)
 
@@ -797,7 +806,7 @@ def unwritable_folders_are_failures():
         contains(r.messages, 'whorl-get: file/sub: open folder: not a directory\n')
         r = get('-d', '/proc', peer.origin + '/a')
         equal(r.status, 3)
-        contains(r.messages, '/a: write a: ')
+        contains(r.messages, '/a: write /proc/a: ')
         r = get('-o', 'missing/a', peer.origin + '/a')
         equal(r.status, 3)
         contains(r.messages, '/a: write missing/a: no such file or directory\n')
@@ -825,7 +834,7 @@ def interrupt_removes_temporary_files():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with Peer({'/slow': hang_after(SLOW), '/fast': reply(b'x')}) as peer:
             with running(GET, '-j', '8', peer.origin + '/fast', *[peer.origin + '/slow'] * 5) as child:
-                wait_until(lambda: len(files()) == 6, what='five temporary files')
+                wait_until(lambda: len(files()) == 6 and 'fast' in files(), what='five temporary files')
                 child.send_signal(number)
                 message = child.stderr.read().decode()
                 equal(child.wait(10), 1)
@@ -971,7 +980,7 @@ def colours_are_left_out_on_demand():
 def names_cannot_control_the_terminal():
     with Peer({'*': hang_after(SLOW)}) as peer:
         with Terminal(GET, peer.origin + '/%1b%5B2Jx%C2%9B1m%E2%80%AE', peer.origin + '/\x1b[2J') as t:
-            t.read_until(b'2 active')
+            t.read_until(b'1 active')
             t.type(b'\x03')
             t.finish()
     Screen(t.output)  # fails on sequences that are not ours

@@ -189,10 +189,14 @@ void progress_draw(struct progress *progress)
     int64_t now = whorl_now(), elapsed_ns = now - progress->frame_ns, received = 0;
 
     measure(progress, &columns, &rows);
+    if (!in_foreground(progress)) { /* the bars on the screen are somebody else's by now */
+        progress->rows = 0;
+        put_lines(progress);
+        return;
+    }
     go_to_top(progress, columns);
     put_lines(progress);
 
-    bool visible = in_foreground(progress);
     int width = columns - 1 < 400 ? columns - 1 : 400; /* a full row would wrap on some terminals */
     size_t room = rows > 2 ? (size_t)rows - 2 : 0, shown = 0;
     if (room > PROGRESS_ROWS_MAX - 1)
@@ -200,7 +204,7 @@ void progress_draw(struct progress *progress)
     for (struct progress_item *item = progress->first; item; item = item->next) {
         struct bar bar = bar_of(item, now, elapsed_ns);
         received += bar.received;
-        if (visible && shown < room) {
+        if (shown < room) {
             bars_format(text, sizeof text, &bar, width, progress->colour);
             put_row(progress, text, width);
             shown++;
@@ -217,10 +221,8 @@ void progress_draw(struct progress *progress)
         .rate = progress->rate > 0 ? (int64_t)progress->rate : 0,
         .duration_ns = now - progress->report->started_ns,
     };
-    if (visible) {
-        bars_format_total(text, sizeof text, &total, width);
-        put_row(progress, text, width);
-    }
+    bars_format_total(text, sizeof text, &total, width);
+    put_row(progress, text, width);
     put(progress, "\x1b[J");
     progress->received_before = received;
     progress->frame_ns = now;

@@ -131,20 +131,22 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
     }
 }
 
-/* A failure's words, where the library had none of its own. */
+/* A failure's words: the library's, and what only we know. */
 static void explain(struct transfer *t, int err, const char *step)
 {
     struct whorl_error *error = &t->outcome.error;
-    const char *about = "";
+    const struct options *options = t->get->options;
 
     if (error->code != err || !error->text[0])
         whorl_error_set(error, err, step, "%s", whorl_strerror(err));
     if (err == WHORL_EHTTP_BODY_TOO_LARGE) {
-        about =
-            t->get->options->size_max ? " (--max-size)" : " (decoded; allow more by --max-size)";
         size_t len = strlen(error->text);
-        snprintf(error->text + len, sizeof error->text - len, "%s", about);
+        snprintf(error->text + len, sizeof error->text - len, "%s",
+                 options->size_max ? " (--max-size)" : " (decoded; allow more by --max-size)");
     }
+    if (options->dir && strcmp(error->step, "write") == 0) /* it knows the name in there only */
+        whorl_error_set(error, err, "write", "%s/%s: %s", options->dir, t->path,
+                        whorl_strerror(err));
 }
 
 /* One try. 0; 1 when the response's status is the failure; or a negative code. */
