@@ -18,9 +18,10 @@ static int download(void *arg)
     snprintf(path, sizeof path, "page-%d", job->number);
 
     int err = whorl_http_get(job->session, job->url, &response);
-    if (err == 0)
+    int status = err ? 0 : whorl_http_response_status(response);
+    if (status == 200)
         err = whorl_http_response_save(response, path, NULL);
-    printf("%s: %s\n", job->url, err ? whorl_strerror(err) : path);
+    printf("%s: %d %s\n", job->url, status, err ? whorl_strerror(err) : path);
     return err;
 }
 

@@ -4,7 +4,7 @@
 
 # To build the library and its programs.
 packages_build=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
-    libbearssl-dev node-llhttp zlib1g-dev libidn2-dev)
+    libbearssl-dev node-llhttp zlib1g-dev libidn2-dev ca-certificates)
 # To run every test and check.
 packages_test=(clang libclang-rt-14-dev clang-format-14 nginx-light openssl curl python3 strace
     binutils)
