@@ -171,6 +171,137 @@ TEST(dates_are_read_in_both_forms)
     CHECK_STR(text, "?");
 }
 
+/* Writes DER by hand: an element around what is given. */
+struct der {
+    unsigned char bytes[600];
+    size_t len;
+};
+
+static struct der element(unsigned tag, const void *contents, size_t len)
+{
+    struct der der = {.bytes = {(unsigned char)tag}, .len = 1};
+
+    if (len >= 0x80) {
+        der.bytes[der.len++] = 0x82;
+        der.bytes[der.len++] = (unsigned char)(len >> 8);
+    }
+    der.bytes[der.len++] = (unsigned char)len;
+    memcpy(der.bytes + der.len, contents, len);
+    der.len += len;
+    return der;
+}
+
+static void add(struct der *der, struct der more)
+{
+    CHECK(der->len + more.len <= sizeof der->bytes);
+    memcpy(der->bytes + der->len, more.bytes, more.len);
+    der->len += more.len;
+}
+
+static struct der wrapped(unsigned tag, struct der der)
+{
+    return element(tag, der.bytes, der.len);
+}
+
+static struct der san_extension(const struct der *names)
+{
+    struct der extension = element(0x06, "\x55\x1d\x11", 3);
+
+    add(&extension, wrapped(0x04, wrapped(0x30, *names)));
+    return wrapped(0x30, extension);
+}
+
+/* A certificate of the barest kind with these extensions and dates. */
+static struct der certificate(const struct der *extensions, const char *from, const char *until)
+{
+    struct der tbs = element(0x02, "\1", 1), dates;
+
+    add(&tbs, element(0x30, "", 0));
+    add(&tbs, element(0x30, "", 0));
+    dates = element(strlen(from) == 13 ? 0x17 : 0x18, from, strlen(from));
+    add(&dates, element(strlen(until) == 13 ? 0x17 : 0x18, until, strlen(until)));
+    add(&tbs, wrapped(0x30, dates));
+    add(&tbs, element(0x30, "", 0));
+    add(&tbs, element(0x30, "", 0));
+    if (extensions)
+        add(&tbs, wrapped(0xa3, wrapped(0x30, *extensions)));
+    return wrapped(0x30, wrapped(0x30, tbs));
+}
+
+static int parse(const struct der *der, struct tls_cert *ret)
+{
+    return tls_cert_parse(der->bytes, der->len, ret);
+}
+
+TEST(odd_alternative_names_match_nothing_else)
+{
+    struct der names = element(0x82, "a.test\0.evil", 12), extensions, der;
+    struct tls_cert cert;
+    char text[64];
+
+    add(&names, element(0x87, "\x7f\0\0", 3));
+    add(&names, element(0x87, "\x7f\0\0\1\xff\xff\xff\xff", 8)); /* a network: for authorities */
+    add(&names, element(0x86, "https://b.test/", 15));
+    add(&names, element(0x82, "", 0));
+    add(&names, element(0x82, "c.test", 6));
+    extensions = san_extension(&names);
+    der = certificate(&extensions, "200101000000Z", "20600101000000Z");
+    CHECK_OK(parse(&der, &cert));
+    CHECK(!tls_cert_is_for_name(&cert, "a.test"));
+    CHECK(!tls_cert_is_for_name(&cert, "b.test"));
+    CHECK(!tls_cert_is_for_name(&cert, ""));
+    CHECK(tls_cert_is_for_name(&cert, "c.test"));
+    CHECK(!is_for_ip(&cert, "127.0.0.1"));
+    tls_cert_names(&cert, text, sizeof text);
+    CHECK_STR(text, "a.test, , c.test");
+    CHECK(tls_cert_is_for_servers(&cert));
+}
+
+TEST(extension_that_comes_twice_is_refused)
+{
+    struct der names = element(0x82, "a.test", 6), others = element(0x82, "b.test", 6);
+    struct der extensions = san_extension(&names), der;
+    struct tls_cert cert;
+
+    add(&extensions, san_extension(&others));
+    der = certificate(&extensions, "200101000000Z", "300101000000Z");
+    CHECK_ERR(parse(&der, &cert), -EBADMSG);
+}
+
+TEST(certificate_without_names_is_for_nobody)
+{
+    struct der none = {.len = 0}, extensions = san_extension(&none);
+    struct der der = certificate(&extensions, "200101000000Z", "300101000000Z");
+    struct tls_cert cert;
+    char text[64];
+
+    CHECK_OK(parse(&der, &cert));
+    CHECK(!tls_cert_is_for_name(&cert, "a.test"));
+    der = certificate(NULL, "200101000000Z", "300101000000Z");
+    CHECK_OK(parse(&der, &cert));
+    CHECK(!tls_cert_is_for_name(&cert, "a.test"));
+    CHECK(!is_for_ip(&cert, "127.0.0.1"));
+    tls_cert_names(&cert, text, sizeof text);
+    CHECK_STR(text, "?");
+}
+
+TEST(dates_must_be_dates)
+{
+    static const char *const bad[] = {"2001010000Z",   "200101000000+0100", "201301000000Z",
+                                      "200132000000Z", "200101240000Z",     "20010100000aZ",
+                                      "200100000000Z", "200001000000Z",     "2001010000000"};
+    struct tls_cert cert;
+    struct der der = certificate(NULL, "500101000000Z", "491231235960Z");
+
+    CHECK_OK(parse(&der, &cert));
+    CHECK_EQ(cert.not_before, -631152000); /* 1950 */
+    CHECK_EQ(cert.not_after, 2524608000);  /* 2050, from the leap second on */
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        der = certificate(NULL, bad[i], "300101000000Z");
+        CHECK_ERR(parse(&der, &cert), -EBADMSG);
+    }
+}
+
 /* Every prefix, and every byte changed: an error or a verdict, never a read outside (ASan sees). */
 TEST(damaged_certificates_are_survived)
 {

@@ -8,8 +8,8 @@
 #include <whorl/sync.h>
 #include <whorl/tls.h>
 
-#include "faults.h"
 #include "certs.h"
+#include "faults.h"
 #include "memstream.h"
 #include "test.h"
 #include "tls_server.h"
@@ -550,6 +550,55 @@ TEST_VIRTUAL(reader_waits_for_a_writer_when_its_alerts_find_no_room)
     pair_finish(&pair);
 }
 
+struct slow_reader {
+    struct whorl_stream *stream;
+    int64_t delay_ns;
+};
+
+static int read_later(void *arg)
+{
+    struct slow_reader *job = arg;
+    char buf[100];
+
+    int err = whorl_sleep(job->delay_ns);
+    if (err)
+        return err;
+    CHECK(whorl_stream_read(job->stream, buf, sizeof buf) != 0);
+    return 0;
+}
+
+/* The read is cancelled while its alert is half out: the rest follows, or nothing ever does. */
+TEST_VIRTUAL(cancelled_read_does_not_cut_its_alert_short)
+{
+    static const int64_t delays_ns[] = {WHORL_SECOND / 2, 2 * WHORL_SECOND};
+
+    for (int i = 0; i < 2; i++) {
+        struct pair pair;
+        struct whorl_group group = {0};
+        struct whorl_scope scope;
+        char buf[10];
+        pair_open(&pair);
+        memstream_capacity(pair.carrier, 10);
+        CHECK_OK(tls_server_send_record(pair.server, RECORD_HANDSHAKE, "\0\0\0\0", 4));
+        struct slow_reader job = {pair.far, delays_ns[i]};
+        CHECK_OK(whorl_spawn(&group, read_later, &job));
+        CHECK_OK(whorl_spawn(&group, read_later, &job));
+        CHECK_OK(whorl_spawn(&group, read_later, &job));
+        int64_t start_ns = whorl_now();
+        whorl_scope_enter(&scope, whorl_after(WHORL_MILLISECOND));
+        ssize_t n = whorl_stream_read(pair.tls, buf, sizeof buf);
+        CHECK_ERR(whorl_scope_leave(&scope, (int)n), -ETIMEDOUT);
+        CHECK_EQ(whorl_now() - start_ns, i == 0 ? delays_ns[0] : WHORL_SECOND);
+        whorl_group_cancel(&group);
+        whorl_group_finish(&group);
+        memstream_capacity(pair.carrier, 0);
+        CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), i == 0 ? 0 : -EPIPE);
+        CHECK_OK(tls_server_write(pair.server, "data", 4));
+        CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
+        pair_finish(&pair);
+    }
+}
+
 static int send_slowly(void *arg)
 {
     struct pair *pair = arg;
@@ -601,7 +650,8 @@ TEST_VIRTUAL(read_and_write_are_cancel_points_also_when_ready)
     char buf[10];
 
     pair_open(&pair);
-    CHECK_OK(tls_server_write(pair.server, "data", 4));
+    CHECK_OK(tls_server_write(pair.server, "-data", 5));
+    CHECK_EQ(whorl_stream_read(pair.tls, buf, 1), 1); /* the rest waits in the engine */
     whorl_scope_enter(&scope, WHORL_FOREVER);
     whorl_scope_cancel(&scope);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), -ECANCELED);
@@ -897,6 +947,66 @@ TEST_VIRTUAL(handshake_cancelled_anywhere_leaves_the_carrier)
     CHECK(at > 6);
 }
 
+/* Echoes as long as it goes well. */
+static int echo_or_not(void *arg)
+{
+    struct tls_server *server = arg;
+    char buf[4096];
+    ssize_t n = tls_server_handshake(server);
+
+    while (n == 0 && (n = tls_server_read(server, buf, sizeof buf)) > 0)
+        n = tls_server_write(server, buf, (size_t)n);
+    return 0;
+}
+
+static int converse(struct pair *pair)
+{
+    enum { LEN = 40000 };
+    static unsigned char sent[LEN], got[LEN];
+    int err = whorl_tls_connect(pair->config, pair->carrier, "localhost", &pair->error, &pair->tls);
+
+    fill(sent, LEN, 3);
+    if (err == 0)
+        err = whorl_stream_write(pair->tls, sent, LEN);
+    if (err == 0)
+        err = whorl_stream_read_all(pair->tls, got, LEN);
+    if (err == 0) {
+        CHECK(memcmp(sent, got, LEN) == 0);
+        err = whorl_stream_finish(pair->tls);
+    }
+    return err;
+}
+
+TEST_VIRTUAL(conversation_cancelled_anywhere_leaves_nothing)
+{
+    bool reached = true;
+    unsigned at;
+    long live = 0; /* after the first round: the runtime keeps its stacks */
+
+    for (at = 1; reached; at++) {
+        struct pair pair;
+        struct whorl_scope scope;
+        struct countdown countdown = {&scope, 0, at};
+        struct whorl_group group = {0};
+        pair_init(&pair, NULL, NULL);
+        memstream_chunk(pair.carrier, 3000);
+        CHECK_OK(whorl_spawn(&group, echo_or_not, pair.server));
+        whorl_scope_enter(&scope, WHORL_FOREVER);
+        memstream_hook(pair.carrier, cancel_at, &countdown);
+        int err = converse(&pair);
+        whorl_scope_leave(&scope, 0);
+        reached = countdown.calls >= at;
+        CHECK_ERR(err, reached ? -ECANCELED : 0);
+        whorl_stream_close(pair.tls ? pair.tls : pair.carrier);
+        pair.tls = NULL;
+        CHECK_OK(whorl_group_wait(&group));
+        pair_finish(&pair);
+        live = live ? live : faults_live();
+        CHECK_EQ(faults_live(), live);
+    }
+    CHECK(at > 20);
+}
+
 TEST_VIRTUAL(every_failing_allocation_of_a_handshake_is_reported)
 {
     uint64_t n = 0;
@@ -930,7 +1040,8 @@ TEST_VIRTUAL(connection_costs_what_it_should)
     long live = faults_live();
     whorl_stream_close(pair.tls);
     pair.tls = NULL;
-    CHECK_EQ(live - faults_live(), 2); /* stream and engine: the verifier is gone, the rest shared */
+    CHECK_EQ(live - faults_live(),
+             2); /* stream and engine: the verifier is gone, the rest shared */
     pair_finish(&pair);
 }
 

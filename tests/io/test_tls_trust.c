@@ -8,8 +8,8 @@
 
 #include <whorl/tls.h>
 
-#include "faults.h"
 #include "certs.h"
+#include "faults.h"
 #include "io/tls/config.h"
 #include "io/tls/trust.h"
 #include "subprocess.h"
