@@ -218,36 +218,36 @@ static int step(struct decode *d, struct decode_layer *layer, const uint8_t *in,
 }
 
 /* Runs layer `i`, whose input is the network's or what the layer before gives, until `out` is full
- * or no layer can go on. */
+ * or no layer can go on. What a layer still holds is given out before more is asked of the one
+ * before, so that an error comes behind all bytes that precede it, however the input is cut. */
 static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_t *used,
                 uint8_t *out, size_t out_len, size_t *made)
 {
     struct decode_layer *layer = d->layers[i];
+    int err;
 
     for (;;) {
-        size_t used_before = *used, made_before = *made, taken = 0;
-        int err;
-        if (i > 0 && layer->buf_pos == layer->buf_len) {
-            layer->buf_pos = layer->buf_len = 0;
-            err = pull(d, i - 1, in, in_len, used, layer->buf, LAYER_BUF, &layer->buf_len);
-            if (err && (err == -ENOMEM || layer->buf_len == 0))
-                return err;
-            d->error = 0; /* first give out what came before the damage; it is found again */
-        }
-        if (i > 0) {
+        size_t made_before = *made, taken = 0;
+        if (i == 0) {
+            err = step(d, layer, in + *used, in_len - *used, &taken, out + *made, out_len - *made,
+                       made);
+            *used += taken;
+        } else {
             err = step(d, layer, layer->buf + layer->buf_pos, layer->buf_len - layer->buf_pos,
                        &taken, out + *made, out_len - *made, made);
             layer->buf_pos += taken;
-        } else {
-            err = step(d, layer, in + *used, in_len - *used, used, out + *made, out_len - *made,
-                       made);
         }
-        if (err)
+        if (err || *made == out_len)
             return err;
-        if (*made == out_len)
+        if (*made > made_before || taken > 0)
+            continue;
+        if (i == 0)
             return 0;
-        if (*used == used_before && *made == made_before && taken == 0)
-            return 0;
+        layer->buf_pos = layer->buf_len = 0; /* all was taken */
+        err = pull(d, i - 1, in, in_len, used, layer->buf, LAYER_BUF, &layer->buf_len);
+        if (layer->buf_len == 0 || err == -ENOMEM)
+            return err;
+        d->error = 0; /* it is found again when these bytes are used up */
     }
 }
 
