@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Events, mutexes and semaphores between tasks of one run.
+/* Events, mutexes, semaphores, read-write locks, condition variables, barriers, latches and once,
+ * between tasks of one run.
  *
  * Tasks switch only at suspending calls, so plain data needs none of these. They are for orders that
  * span suspending calls: keeping others out while one waits for a disk, telling many that something
@@ -43,6 +44,38 @@ struct whorl_mutex {
 struct whorl_semaphore {
     size_t permits;
     struct whorl_wait_queue waiters;
+};
+
+/* Many readers or one writer. First come, first served: a reader behind a waiting writer waits too,
+ * so writers are not starved, and readers that wait side by side get in together. */
+struct whorl_rwlock {
+    struct whorl_wait_queue waiters;
+    size_t readers;
+    struct whorl_task *writer;
+};
+
+/* Where tasks wait for a change that others make under the same mutex. */
+struct whorl_cond {
+    struct whorl_wait_queue waiters;
+};
+
+/* A place where `parties` tasks wait for each other, again and again: `{.parties = 4}`. */
+struct whorl_barrier {
+    size_t parties;
+    size_t arrived;
+    struct whorl_wait_queue waiters;
+};
+
+/* Counts down to zero, or up and down: `{.count = 3}`. What others call a wait group. */
+struct whorl_latch {
+    size_t count;
+    struct whorl_wait_queue waiters;
+};
+
+/* Something done by whoever comes first, once, while the others wait. */
+struct whorl_once {
+    struct whorl_wait_queue waiters;
+    enum whorl_once_state { WHORL_ONCE_NEW, WHORL_ONCE_RUNNING, WHORL_ONCE_DONE } state;
 };
 
 #ifdef __cplusplus
@@ -96,6 +129,87 @@ WHORL_API int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore);
 
 /** Gives one permit back or adds one; goes to the longest waiter if any. Never suspends. */
 WHORL_API void whorl_semaphore_release(struct whorl_semaphore *semaphore);
+
+/**
+ * Locks for reading, beside other readers.
+ *
+ * Returns:  0; -EDEADLK when the caller holds it for writing; WHORL_ENOTASK.
+ * Suspends: while a writer holds it or waits.
+ * Cancel:   -ECANCELED; the lock is not held.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_rwlock_read(struct whorl_rwlock *lock);
+
+/**
+ * Locks for writing, alone.
+ *
+ * Returns:  0; -EDEADLK when the caller holds it for writing; WHORL_ENOTASK.
+ * Suspends: while anybody holds it.
+ * Cancel:   -ECANCELED; the lock is not held, and readers that waited behind go on.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_rwlock_write(struct whorl_rwlock *lock);
+
+/** Locks for reading if that takes no waiting: 0, or -EBUSY. Never suspends. */
+WHORL_API int whorl_rwlock_try_read(struct whorl_rwlock *lock);
+
+/** Locks for writing if that takes no waiting: 0, or -EBUSY. Never suspends. */
+WHORL_API int whorl_rwlock_try_write(struct whorl_rwlock *lock);
+
+/** Gives back what the caller holds, whichever it is. Never suspends. */
+WHORL_API void whorl_rwlock_unlock(struct whorl_rwlock *lock);
+
+/**
+ * Unlocks `mutex`, waits for a signal, and locks `mutex` again. Check the condition in a loop.
+ *
+ * Returns:  0; WHORL_ENOTASK. The mutex is held in every case.
+ * Suspends: until signalled and the mutex is free.
+ * Cancel:   -ECANCELED, with the mutex held (waiting for it is shielded). A signal that had reached
+ *           the caller is passed on to the next waiter, so none is lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex);
+
+/** Wakes the longest waiter, if any. Never suspends. */
+WHORL_API void whorl_cond_signal(struct whorl_cond *cond);
+
+/** Wakes all who wait now. Never suspends. */
+WHORL_API void whorl_cond_broadcast(struct whorl_cond *cond);
+
+/**
+ * Waits until as many tasks have arrived as the barrier has parties; then it is ready for the next
+ * round.
+ *
+ * Returns:  0; 1 to the last to arrive, in each round; -EINVAL for a barrier without parties;
+ *           WHORL_ENOTASK.
+ * Suspends: until the last has arrived, except in the last.
+ * Cancel:   -ECANCELED; the caller counts as not having arrived.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier);
+
+/** Adds `n` to the count. Never suspends. */
+WHORL_API void whorl_latch_add(struct whorl_latch *latch, size_t n);
+
+/** Takes one off the count, which must not be zero; at zero all waiters go on. Never suspends. */
+WHORL_API void whorl_latch_done(struct whorl_latch *latch);
+
+/**
+ * Waits until the count is zero.
+ *
+ * Returns:  0; WHORL_ENOTASK.
+ * Suspends: while it is not.
+ * Cancel:   -ECANCELED.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_latch_wait(struct whorl_latch *latch);
+
+/**
+ * Runs `fn(arg)` if nobody has yet, or waits for who does. A failure leaves it undone: the next one,
+ * one who waited if any, tries again.
+ *
+ * @fn  may suspend
+ *
+ * Returns:  0 once it is done; what `fn` returned to the one who ran it; WHORL_ENOTASK.
+ * Suspends: while another task runs it, and as `fn` does.
+ * Cancel:   -ECANCELED.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_once(struct whorl_once *once, int (*fn)(void *arg), void *arg);
 
 /* For implementers: FIFO queues of waiters. Both are constant-time and never suspend. */
 
