@@ -9,6 +9,7 @@
 #include <whorl/error.h>
 #include <whorl/fd.h>
 #include <whorl/file.h>
+#include <whorl/future.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
 #include <whorl/io.h>

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Futures: a result, those who wait for it, and the task that works for it. */
+#include <whorl/future.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+#include "runtime/wait_queue.h"
+
+bool whorl_future_complete(struct whorl_future *future, int result)
+{
+    if (future->done)
+        return false;
+    future->result = result;
+    future->done = true;
+    while (whorl_wait_queue_wake_one(&future->waiters, 0))
+        ;
+    return true;
+}
+
+int whorl_future_wait(struct whorl_future *future)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err || future->done)
+        return err;
+    return (int)whorl_wait_queue_park(&future->waiters, "future");
+}
+
+void whorl_future_cancel(struct whorl_future *future)
+{
+    future->cancel_requested = true;
+    if (future->scope)
+        whorl_scope_cancel(future->scope);
+    else
+        whorl_future_complete(future, -ECANCELED);
+}
+
+/* What the task behind a future is given, on its own stack. */
+struct work {
+    whorl_task_fn fn;
+    void *arg;
+    struct whorl_future *future;
+};
+
+static int run(void *arg)
+{
+    const struct work *work = arg;
+    struct whorl_future *future = work->future;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    if (!future->done) {
+        future->scope = &scope;
+        if (future->cancel_requested)
+            whorl_scope_cancel(&scope);
+    }
+    int result = whorl_scope_leave(&scope, work->fn(work->arg));
+    future->scope = NULL;
+    whorl_future_complete(future, result);
+    return result;
+}
+
+int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
+                          struct whorl_future *future, const char *site)
+{
+    return whorl_spawn_copy_at(group, run, &(struct work){fn, arg, future}, sizeof(struct work),
+                               site);
+}
+
+static bool future_try(struct whorl_case *c)
+{
+    c->result = 0;
+    return ((struct whorl_future *)c->object)->done;
+}
+
+static int future_start(struct whorl_case *c)
+{
+    wait_queue_append_case(&((struct whorl_future *)c->object)->waiters, c);
+    return 0;
+}
+
+struct whorl_case whorl_case_future(struct whorl_future *future)
+{
+    static const struct whorl_case_ops ops = {"future", future_try, future_start,
+                                              wait_queue_stop_case};
+    return (struct whorl_case){.ops = &ops, .object = future};
+}
