@@ -29,12 +29,12 @@ enum {
     CQ_PER_SQ = 4,
     WORKERS_BOUNDED = 4,   /* kernel threads for files */
     WORKERS_UNBOUNDED = 8, /* and for what may take for ever */
-    LEN_MAX = 0x7ffff000,  /* MAX_RW_COUNT: more than this is never moved at once */
+    SLOTS_MAX = 1 << 30,   /* so that CANCEL_BIT is never part of a number */
 };
 
-/* user_data of what is not a request. */
-#define DATA_CANCEL ((uint64_t)0 << 32)
-#define DATA_KICK   ((uint64_t)1 << 32)
+/* user_data: a generation above a slot's number, with CANCEL_BIT that of the request's cancel. */
+#define CANCEL_BIT ((uint64_t)1 << 31)
+#define DATA_KICK  ((uint64_t)1 << 32) /* number 0 */
 
 struct slot {
     union {
@@ -57,6 +57,11 @@ struct ring {
 
     struct whorl_waiter backlog; /* requests that found no SQE, oldest first */
     struct whorl_waiter cancels; /* requests in flight whose cancel found no SQE */
+    /* Requests that a cancel did not end: -EALREADY when a worker of the kernel is at it, which was
+     * sent a signal but may have eaten it before it began to wait; -ENOENT when it was on its way
+     * from one place of the kernel to another. They are cancelled again from time to time. */
+    struct whorl_waiter stubborn;
+    int64_t recancel_at_ns, recancel_delay_ns;
     unsigned backoff_ms; /* how long to wait before the kernel is asked again; 0: not at all */
 
     int kick_fd;
@@ -77,12 +82,21 @@ static struct ring *of_driver(struct io_driver *driver)
     return (struct ring *)driver;
 }
 
+static int64_t ring_now(struct whorl_poller *poller)
+{
+    struct timespec ts;
+
+    (void)poller;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * WHORL_SECOND + ts.tv_nsec;
+}
+
 /* --- slots ------------------------------------------------------------------------------------ */
 
 static int grow_slots(struct ring *ring)
 {
     uint32_t len = ring->slots_len ? ring->slots_len * 2 : 256;
-    struct slot *slots = len > ring->slots_len ? realloc(ring->slots, len * sizeof *slots) : NULL;
+    struct slot *slots = len <= SLOTS_MAX ? realloc(ring->slots, len * sizeof *slots) : NULL;
 
     if (!slots)
         return -ENOMEM;
@@ -97,6 +111,17 @@ static int grow_slots(struct ring *ring)
 static uint64_t data_of(const struct ring *ring, const struct io_op *op)
 {
     return (uint64_t)ring->slots[op->slot].generation << 32 | op->slot;
+}
+
+/* The request in flight that `data` belongs to, or NULL when it has ended. */
+static struct io_op *op_of(const struct ring *ring, uint64_t data)
+{
+    uint32_t number = (uint32_t)data;
+
+    if (number >= ring->slots_len)
+        return NULL;
+    const struct slot *slot = &ring->slots[number];
+    return slot->taken && slot->generation == (uint32_t)(data >> 32) ? slot->op : NULL;
 }
 
 static void release_slot(struct ring *ring, struct io_op *op)
@@ -282,7 +307,7 @@ static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe, const struc
         .opcode = IORING_OP_ASYNC_CANCEL,
         .fd = -1,
         .addr = data_of(ring, op),
-        .user_data = DATA_CANCEL,
+        .user_data = data_of(ring, op) | CANCEL_BIT,
         .flags = ring->cqe_skip ? IOSQE_CQE_SKIP_SUCCESS : 0,
     };
 }
@@ -356,6 +381,36 @@ static void on_kick(struct ring *ring, int res, bool more)
     atomic_exchange_explicit(&ring->kicked, false, memory_order_acq_rel);
 }
 
+/* --- cancelling again --------------------------------------------------------------------------- */
+
+#define RECANCEL_MIN_NS WHORL_MILLISECOND
+#define RECANCEL_MAX_NS (100 * WHORL_MILLISECOND)
+
+static void recancel_later(struct ring *ring, struct io_op *op)
+{
+    if (queue_is_linked(&op->waiter))
+        return;
+    if (queue_is_empty(&ring->stubborn)) {
+        int64_t now = ring_now(&ring->driver.poller), delay_ns = ring->recancel_delay_ns * 2;
+        if (now - ring->recancel_at_ns > RECANCEL_MAX_NS || delay_ns == 0)
+            delay_ns = RECANCEL_MIN_NS; /* another story */
+        else if (delay_ns > RECANCEL_MAX_NS)
+            delay_ns = RECANCEL_MAX_NS;
+        ring->recancel_delay_ns = delay_ns;
+        ring->recancel_at_ns = now + delay_ns;
+    }
+    queue_append(&ring->stubborn, &op->waiter);
+}
+
+static void recancel(struct ring *ring)
+{
+    struct whorl_waiter *waiter;
+
+    if (ring_now(&ring->driver.poller) >= ring->recancel_at_ns)
+        while ((waiter = queue_take(&ring->stubborn)))
+            queue_append(&ring->cancels, waiter);
+}
+
 /* --- the turn --------------------------------------------------------------------------------- */
 
 /* Takes the completions that are there. Returns how many. */
@@ -373,18 +428,18 @@ static unsigned reap(struct ring *ring)
         bool more = cqe->flags & IORING_CQE_F_MORE;
         io_uring_smp_store_release(cq->khead, head + 1);
 
-        uint32_t number = (uint32_t)data;
-        if (number == 0) {
-            if (data == DATA_KICK)
-                on_kick(ring, res, more);
-            continue; /* else a cancel that came too late, which is nobody's business */
+        if (data == DATA_KICK) {
+            on_kick(ring, res, more);
+            continue;
         }
-        if (number >= ring->slots_len)
+        struct io_op *op = op_of(ring, data & ~CANCEL_BIT);
+        if (!op)
+            continue; /* a cancel of something that has ended */
+        if (data & CANCEL_BIT) {
+            if (res < 0)
+                recancel_later(ring, op); /* unless its completion comes right behind */
             continue;
-        struct slot *slot = &ring->slots[number];
-        if (!slot->taken || slot->generation != (uint32_t)(data >> 32))
-            continue;
-        struct io_op *op = slot->op;
+        }
         if (!more)
             release_slot(ring, op);
         io_op_complete(op, res, more);
@@ -427,20 +482,13 @@ static bool has_backlog(const struct ring *ring)
     return !queue_is_empty(&ring->backlog) || !queue_is_empty(&ring->cancels) || !ring->kick_armed;
 }
 
-static int64_t ring_now(struct whorl_poller *poller)
-{
-    struct timespec ts;
-
-    (void)poller;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * WHORL_SECOND + ts.tv_nsec;
-}
-
 /* How long wait() may sleep: 0 not at all, negative for ever. */
 static int64_t time_left(struct ring *ring, int64_t deadline_ns)
 {
     if (deadline_ns <= 0)
         return 0;
+    if (!queue_is_empty(&ring->stubborn) && ring->recancel_at_ns < deadline_ns)
+        deadline_ns = ring->recancel_at_ns;
     if (deadline_ns == WHORL_FOREVER)
         return -1;
     int64_t left_ns = deadline_ns - ring_now(&ring->driver.poller);
@@ -475,6 +523,8 @@ static int ring_wait(struct whorl_poller *poller, int64_t deadline_ns)
 
     if (ring->driver.forked)
         return WHORL_ENOIO;
+    if (__builtin_expect(!queue_is_empty(&ring->stubborn), 0))
+        recancel(ring);
     if (__builtin_expect(has_backlog(ring), 0) && drain_backlog(ring))
         deadline_ns = 0;
     n = unsubmitted(ring);
@@ -655,6 +705,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     ring->kick_multishot = true;
     queue_init(&ring->backlog);
     queue_init(&ring->cancels);
+    queue_init(&ring->stubborn);
     arm_kick(ring);
     ring->driver.poller.ops = &poller_ops;
     ring->driver.ops = &driver_ops;
