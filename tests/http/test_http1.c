@@ -580,8 +580,8 @@ TEST(http1_refuses_transfer_codings_but_one_chunked)
         "chunked,",
         ",chunked",
         "chunked identity",
-        "\x0b"
-        "chunked",
+        ("\x0b"
+         "chunked"),
         "chunked\tgzip",
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {

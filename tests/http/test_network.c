@@ -73,7 +73,7 @@ static const char *docroot(const char *name, size_t len)
 
 static void check_same(const char *a, const char *b)
 {
-    char command[1400];
+    char command[1500];
     snprintf(command, sizeof command, "cmp '%s' '%s'", a, b);
     CHECK_EQ(system(command), 0);
 }
