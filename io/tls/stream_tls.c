@@ -329,6 +329,18 @@ static const char *foreign_protocol(const unsigned char *bytes, size_t len)
     return "in another protocol than TLS";
 }
 
+/* The carrier takes nothing more: the server has hung up, and may have said why before. */
+static WHORL_SUSPENDS void hear_last_words(struct tls_stream *tls)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+
+    do {
+        tls->in_start +=
+            ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+        collect(tls);
+    } while (ops->state(tls->engine) == TLS_HANDSHAKE && receive(tls) > 0);
+}
+
 static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const struct tls_peer *peer,
                                     struct whorl_error *error)
 {
@@ -338,7 +350,8 @@ static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const struct tls_pee
 
     for (;;) {
         err = send_output(tls);
-        /* Also when it could not be sent: the server may have said why before it hung up. */
+        if (err == -EPIPE || err == -ECONNRESET)
+            hear_last_words(tls);
         if (ops->state(tls->engine) == TLS_FAILED)
             return ops->failure(tls->engine, error);
         if (err)
@@ -442,14 +455,16 @@ int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carr
 
 const char *whorl_tls_alpn(const struct whorl_stream *stream)
 {
+    if (stream->ops != &tls_ops)
+        return NULL;
     const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
-
     return engine->ops->alpn(engine);
 }
 
 const char *whorl_tls_suite(const struct whorl_stream *stream)
 {
+    if (stream->ops != &tls_ops)
+        return "none";
     const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
-
     return engine->ops->suite(engine);
 }

@@ -828,6 +828,34 @@ TEST_VIRTUAL(connection_lost_in_the_handshake_is_reported)
     whorl_tls_config_destroy(config);
 }
 
+TEST_VIRTUAL(reason_of_a_server_that_hung_up_is_heard)
+{
+    struct whorl_tls_config *config = new_config(NULL);
+    struct whorl_stream *client, *server, *stream;
+    struct whorl_error error;
+
+    CHECK_OK(memstream_pair(&client, &server));
+    CHECK_OK(whorl_stream_write(server, "\x15\3\3\0\2\2\x70", 7));
+    whorl_stream_close(server); /* our hello finds nobody */
+    CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream), WHORL_ETLS_ALERT);
+    CHECK_STR(error.text, "localhost sent alert unrecognized_name (112)");
+    CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream), -EPIPE);
+    CHECK_STR(error.text, "localhost: broken pipe during the handshake");
+    whorl_stream_close(client);
+    whorl_tls_config_destroy(config);
+}
+
+TEST_VIRTUAL(streams_without_tls_have_no_suite)
+{
+    struct whorl_stream *a, *b;
+
+    CHECK_OK(memstream_pair(&a, &b));
+    CHECK(!whorl_tls_alpn(a));
+    CHECK_STR(whorl_tls_suite(a), "none");
+    whorl_stream_close(a);
+    whorl_stream_close(b);
+}
+
 /* Its signatures always have the same length. */
 static const struct tls_server_options rsa_server = {.cert = "good"};
 

@@ -39,7 +39,7 @@ struct whorl_tls_config;
 
 /* Zero-initialised is valid. Everything is borrowed for the call. */
 struct whorl_tls_options {
-    const char *ca_file;     /* PEM file of trust anchors instead of the system's */
+    const char *ca_file;     /* PEM or DER file of trust anchors instead of the system's */
     const char *ca_folder;   /* folder whose *.pem, *.crt and hashed *.N files are anchors */
     const char *const *alpn; /* protocols to offer, best first, NULL-terminated; NULL: none.
                                 Names of 1 to 255 bytes, 500 in all */
@@ -86,10 +86,12 @@ WHORL_API WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config,
                                                struct whorl_error *error,
                                                struct whorl_stream **ret);
 
-/** The protocol ALPN settled on; NULL when the server chose none. Valid until the close. */
+/** The protocol ALPN settled on; NULL when the server chose none, and for streams that are not TLS.
+ *  Valid until the close. */
 WHORL_API const char *whorl_tls_alpn(const struct whorl_stream *stream);
 
-/** The cipher suite in use, such as "ECDHE-RSA-AES128-GCM-SHA256"; never NULL. */
+/** The cipher suite in use, such as "ECDHE-RSA-AES128-GCM-SHA256"; never NULL, "none" for
+ *  streams that are not TLS. */
 WHORL_API const char *whorl_tls_suite(const struct whorl_stream *stream);
 
 static inline void whorl_auto_tls_config(struct whorl_tls_config **config)
