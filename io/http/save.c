@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A body into a file: under a temporary name in the same folder, renamed when it is whole.
  *
- *     stat the target -- a device, pipe or socket? -- yes --> open it, write in place
+ *     look at the target -- a device, pipe or socket? -- yes --> open it, write in place
  *          | no
  *     open .NAME.RANDOM.part (O_EXCL) --> write ... --> [fsync] --> close --> rename to NAME
  *          any failure or a cancel on the way: close, unlink
+ *
+ * Looking first saves fetching a body that cannot have its name. When the whole body has come with
+ * the head there is nothing to save, so a small file is written at once, in four requests, and the
+ * target is looked at only when it is in the way.
  *
  * Bytes are written from where they were received. That is the receive buffer at first; a transfer
  * that turns out long gets a larger buffer of its own, as long as all of the session's together stay
@@ -46,8 +50,12 @@ struct save {
     int dir_fd;
     char *temp;       /* owned; NULL when written in place */
     bool temp_exists; /* and must be unlinked or renamed */
-    int fd;           /* -1: closed */
-    bool seekable;    /* a regular file: written at `offset` */
+    bool looked; /* the target is known not to be a device or the like, or is written in place */
+    bool is_special;   /* found when the file was to get its name */
+    const char *whole; /* the whole body, when it has come already; in the receive buffer */
+    size_t whole_len;
+    int fd;        /* -1: closed */
+    bool seekable; /* a regular file: written at `offset` */
     int64_t offset;
     char *buf; /* owned; NULL while the receive buffer does */
     size_t buf_size;
@@ -61,13 +69,14 @@ static int fail(struct save *save, int err)
 
 /* Names */
 
+/* Unlike for other processes and runs, and different each time; O_EXCL finds clashes. */
 static uint32_t random_u32(void)
 {
-    static uint32_t fallback;
-    uint32_t value;
-    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value)
-        value = (uint32_t)whorl_now() + fallback++; /* O_EXCL finds clashes */
-    return value;
+    static _Thread_local uint64_t state;
+    if (state == 0 && getrandom(&state, sizeof state, GRND_NONBLOCK) != sizeof state)
+        state = (uint64_t)whorl_now() ^ (uint64_t)getpid() << 32;
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 32);
 }
 
 /* ".NAME.RANDOM.part" beside the target; a long name is cut to fit. */
@@ -105,7 +114,8 @@ static WHORL_SUSPENDS int open_temp(struct save *save)
     return 0;
 }
 
-static WHORL_SUSPENDS int open_target(struct save *save)
+/* Whether the target is there and what: a mode, 0 when it is not, or an error. */
+static WHORL_SUSPENDS int look_at_target(struct save *save)
 {
     struct statx st;
     size_t len = strlen(save->path);
@@ -115,8 +125,6 @@ static WHORL_SUSPENDS int open_target(struct save *save)
     if (save->options->next_path && !save->options->overwrite)
         return open_temp(save); /* whatever has the name now keeps it: no need to look */
     int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE, &st);
-    if (err == -ENOENT)
-        return open_temp(save);
     if (err)
         return err;
     if (S_ISDIR(st.stx_mode))
@@ -126,11 +134,51 @@ static WHORL_SUSPENDS int open_target(struct save *save)
             return -EEXIST;
         return open_temp(save);
     }
+        return err == -ENOENT ? 0 : err;
+    return st.stx_mode;
+}
+
+static bool is_special(int mode)
+{
+    return mode > 0 && !S_ISREG(mode) && !S_ISDIR(mode);
+}
+
+static WHORL_SUSPENDS int open_in_place(struct save *save)
+{
     int fd = whorl_openat(save->dir_fd, save->path, O_WRONLY | O_NOCTTY, 0);
     if (fd < 0)
         return fd;
     save->fd = fd;
     return 0;
+}
+
+static WHORL_SUSPENDS int open_target(struct save *save)
+{
+    int mode = look_at_target(save);
+    if (mode < 0)
+        return mode;
+    save->looked = true;
+    if (is_special(mode))
+        return open_in_place(save);
+    if (S_ISDIR(mode))
+        return -EISDIR;
+    if (S_ISREG(mode) && !save->options->overwrite && !save->options->next_path)
+        return -EEXIST;
+    return open_temp(save);
+}
+
+/* Opens what is written to. */
+static WHORL_SUSPENDS int open_file(struct save *save)
+{
+    size_t len = strlen(save->path);
+    if (len == 0 || save->path[len - 1] == '/')
+        return len == 0 ? -ENOENT : -EISDIR;
+    if (!save->whole || save->options->overwrite || strncmp(save->path, "/dev/", 5) == 0)
+        return open_target(save);
+    int err = open_temp(save);
+    if (err && is_special(look_at_target(save)))
+        err = open_in_place(save);
+    return err;
 }
 
 /* Writing */
@@ -180,22 +228,45 @@ static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
     return whorl_http_response_read(response, save->buf, save->buf_size);
 }
 
-static WHORL_SUSPENDS int write_body(struct save *save)
+static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t len)
 {
     const struct whorl_http_save_options *options = save->options;
+    int err = save->seekable ? whorl_pwrite_all(save->fd, part, len, save->offset)
+                             : whorl_write_all(save->fd, part, len);
+    if (err)
+        return fail(save, err);
+    save->offset += (int64_t)len;
+    if (options->progress)
+        options->progress(options->ctx, whorl_http_response_received(save->response));
+    return 0;
+}
+
+static WHORL_SUSPENDS int write_body(struct save *save)
+{
+    if (save->whole)
+        return save->whole_len > 0 ? write_part(save, save->whole, save->whole_len) : 0;
     for (;;) {
         const char *part;
         ssize_t n = next_part(save, &part);
-        if (n <= 0)
-            return (int)n;
-        int err = save->seekable ? whorl_pwrite_all(save->fd, part, (size_t)n, save->offset)
-                                 : whorl_write_all(save->fd, part, (size_t)n);
-        if (err)
-            return fail(save, err);
-        save->offset += n;
-        if (options->progress)
-            options->progress(options->ctx, whorl_http_response_received(save->response));
+        int err = n > 0 ? write_part(save, part, (size_t)n) : 0;
+        if (n <= 0 || err)
+            return n < 0 ? (int)n : err;
     }
+}
+
+/* When the whole body has come with the head: takes it, which sets the connection free. */
+static void take_whole(struct save *save)
+{
+    struct whorl_http_response *response = save->response;
+    int64_t received = whorl_http_response_received(response);
+
+    if (response->decodes)
+        return;
+    if (response->ahead == HTTP_AHEAD_END && received == 0)
+        save->whole = "";
+    else if (response->ahead == HTTP_AHEAD_SPAN && received == (int64_t)response->span.len &&
+             received == whorl_http_response_length(response))
+        save->whole_len = (size_t)http_body_next(response, NULL, 0, &save->whole);
 }
 
 /* Finishing */
@@ -208,7 +279,7 @@ static WHORL_SUSPENDS int link_and_unlink(struct save *save, const char *path)
     return 0; /* the clean-up unlinks the temporary name */
 }
 
-/* Gives the file its name, or the next one on offer. */
+/* Gives the file its name, or the next one on offer; or finds that the name is a device's. */
 static WHORL_SUSPENDS int take_name(struct save *save)
 {
     const struct whorl_http_save_options *options = save->options;
@@ -222,7 +293,16 @@ static WHORL_SUSPENDS int take_name(struct save *save)
             save->temp_exists = false;
         if ((err == -EINVAL || err == -ENOSYS) && flags)
             err = link_and_unlink(save, path);
-        if (err != -EEXIST || !options->next_path)
+        if (err != -EEXIST)
+            break;
+        if (!save->looked) {
+            int mode = look_at_target(save);
+            save->is_special = is_special(mode);
+            if (save->is_special || (mode > 0 && S_ISDIR(mode)))
+                return save->is_special ? err : -EISDIR;
+        }
+        save->looked = true;
+        if (!options->next_path)
             break;
         path = options->next_path(options->ctx, attempt);
     }
@@ -267,6 +347,7 @@ static void clean_up(struct save *save)
     drop_buf(save);
     if (save->fd >= 0)
         whorl_close(save->fd);
+    save->fd = -1;
     if (save->temp_exists) {
         struct whorl_scope shield;
         whorl_scope_enter_shield(&shield, whorl_after(CLEANUP_NS));
@@ -275,7 +356,21 @@ static void clean_up(struct save *save)
         if (err == -ECANCELED)
             unlinkat(save->dir_fd, save->temp, 0);
     }
+    save->temp_exists = save->seekable = false;
     free(save->temp);
+    save->temp = NULL;
+}
+
+static WHORL_SUSPENDS int run(struct save *save, WHORL_SUSPENDS int (*open)(struct save *save))
+{
+    int err = open(save);
+    if (err)
+        return fail(save, err);
+    err = write_body(save);
+    if (err)
+        return err;
+    err = finish_file(save);
+    return err && !save->is_special ? fail(save, err) : err;
 }
 
 WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response, const char *path,
@@ -289,16 +384,14 @@ WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response
         .dir_fd = options && options->use_dir_fd ? options->dir_fd : AT_FDCWD,
         .fd = -1,
     };
-    int err = open_target(&save);
-    if (err)
-        fail(&save, err);
-    if (err == 0)
-        err = write_body(&save);
-    if (err == 0) {
-        err = finish_file(&save);
-        if (err)
-            fail(&save, err);
-    }
+    take_whole(&save);
+    int err = run(&save, open_file);
     clean_up(&save);
+    /* Nothing was lost by trying: the body is still there. */
+    if (save.is_special) {
+        save.is_special = false;
+        err = run(&save, open_in_place);
+        clean_up(&save);
+    }
     return err;
 }
