@@ -3,7 +3,7 @@
  *
  * Linked with fuzz_main.c they are regression programs for any compiler: seeds, a fixed number of
  * mutations of them, and the files and folders named as arguments. Linked with libFuzzer
- * (-Dfuzz=true, clang) they search; `tools/fuzz` does that.
+ * (-Dfuzz=true, clang) they search; `tools/test --full` does that for a minute each.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

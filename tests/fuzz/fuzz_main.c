@@ -2,8 +2,8 @@
 /* Runs a fuzz target without libFuzzer: its seeds, mutations of them that are the same every time,
  * and what the arguments name.
  *
- *     fuzz_url [FILE|FOLDER]...    --mutations=N for more or fewer than 3000
- *     fuzz_url --write-seeds=FOLDER
+ *     test_fuzz_url [FILE|FOLDER]...    --mutations=N for more or fewer than 3000
+ *     test_fuzz_url --write-seeds=FOLDER
  */
 #include <dirent.h>
 #include <string.h>
