@@ -28,8 +28,12 @@
 #define MADV_POPULATE_WRITE 23 /* 5.14 */
 #endif
 
-#define PAGE        4096
-#define SIZE_MIN    16384
+#define PAGE 4096
+#ifdef CONTEXT_SANITIZED
+#define SIZE_MIN 65536
+#else
+#define SIZE_MIN 16384
+#endif
 #define SLAB_STACKS 512
 #define BATCH       64 /* stacks carved at a time: guards set and top pages made by one call each */
 #define GUARDED_MAX 8192 /* with mprotect; two mappings each stay far below the limit of 65,530 */

@@ -23,7 +23,7 @@ struct stack_class {
     uint32_t next_count;        /* stacks in the next slab */
 };
 
-#define STACK_CLASSES 20 /* 16 KiB << 0..19 */
+#define STACK_CLASSES 20 /* 16 KiB << 0..19; 64 KiB << 0..19 with sanitizers */
 
 struct stack_pool {
     struct stack_class classes[STACK_CLASSES];

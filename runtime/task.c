@@ -10,8 +10,8 @@
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 
-/* Brings the spawner's copy of the argument, which lies further down, into a frame above the task's
- * own: from then on it is as safe as any local variable. */
+/* Brings the spawner's copy of a large argument, which lies further down, into a frame above the
+ * task's own: from then on it is as safe as any local variable. */
 static __attribute__((noinline)) int run_with_copy(struct whorl_task *task)
 {
     size_t size = task->copy_size;
@@ -49,6 +49,18 @@ static void entry(void)
     }
 }
 
+/* Puts the copy below every byte that run_with_copy() and memcpy() can have in use while they copy,
+ * and that a signal's frame can take then, which is up to 11 KiB. An argument takes a quarter of the
+ * stack at most, and so do its copy and the gap. */
+static void copy_large(struct whorl_task *task, size_t size)
+{
+    uintptr_t at = (uintptr_t)task - stack_size_of(task) / 4 - 2 * size;
+
+    task->copy = (void *)(at & ~(uintptr_t)15);
+    task->copy_size = (uint32_t)size;
+    memcpy(task->copy, task->arg, size);
+}
+
 struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn fn, void *arg,
                                size_t copy_size)
 {
@@ -58,13 +70,11 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
         return NULL;
     task->fn = fn;
     task->arg = arg;
-    task->copy_size = (uint32_t)copy_size;
-    if (copy_size) {
-        /* Below every byte that run_with_copy() and memcpy() can have in use while they copy. */
-        uintptr_t at = (uintptr_t)task - CONTEXT_COPY_GAP - 2 * copy_size;
-        task->copy = (void *)(at & ~(uintptr_t)15);
-        memcpy(task->copy, arg, copy_size);
-    }
+    task->copy_size = 0;
+    if (copy_size > sizeof task->small_copy)
+        copy_large(task, copy_size);
+    else if (copy_size > 0)
+        task->arg = memcpy(task->small_copy, arg, copy_size);
     context_inherit_fp(&task->context, s->current ? &s->current->context : NULL);
     task->id = ++s->next_id;
     task->name[0] = '\0';

@@ -23,6 +23,7 @@
 
 #define TASK_MAGIC    0x77686f726c746173 /* "whorltas": for debuggers' scripts */
 #define TASK_NAME_MAX 32
+#define TASK_COPY_MAX 128 /* larger arguments are copied twice, see task.c */
 
 struct whorl_task {
     struct context context;      /* valid while not running */
@@ -44,6 +45,7 @@ struct whorl_task {
     uint64_t magic;
     const char *site;         /* where it was spawned; static */
     char name[TASK_NAME_MAX]; /* "" when it has none of its own */
+    unsigned char small_copy[TASK_COPY_MAX] __attribute__((aligned(16))); /* what arg points to */
 };
 
 #endif

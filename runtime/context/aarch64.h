@@ -4,12 +4,6 @@
 #ifndef CONTEXT_AARCH64_H
 #define CONTEXT_AARCH64_H
 
-#ifdef CONTEXT_SANITIZED
-#define CONTEXT_COPY_GAP 8192
-#else
-#define CONTEXT_COPY_GAP 512
-#endif
-
 struct context {
     void *sp, *fp, *pc;
     uint64_t fpcr;

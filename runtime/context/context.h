@@ -10,8 +10,6 @@
  *
  * What belongs to a context: stack and instruction pointer, the callee-saved registers, and the
  * floating-point control words, which the System V ABI calls callee-saved too. Not the signal mask.
- *
- * CONTEXT_COPY_GAP bytes below the stack's top are more than a suspended entry() has in use.
  */
 #ifndef CONTEXT_CONTEXT_H
 #define CONTEXT_CONTEXT_H

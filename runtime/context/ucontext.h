@@ -11,8 +11,6 @@
 #include "runtime/context/fp_x86.h"
 #endif
 
-#define CONTEXT_COPY_GAP 8192
-
 struct context {
     jmp_buf env; /* valid while switched away */
     void (*entry)(void);

@@ -8,12 +8,6 @@
 
 #include "runtime/context/fp_x86.h"
 
-#ifdef CONTEXT_SANITIZED
-#define CONTEXT_COPY_GAP 8192
-#else
-#define CONTEXT_COPY_GAP 512
-#endif
-
 struct context {
     void *sp, *fp, *pc; /* plain, so that a debugger's script can walk a parked task */
     uint64_t fp_words;  /* see fp_x86.h */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Children: code that is expected to end its process, or to write to standard error.
+ *
+ *     static void unlock_twice(void *arg) { ... }
+ *
+ *     struct child child;
+ *     child_run(&child, unlock_twice, NULL);
+ *     CHECK_EQ(child.signal, SIGABRT);
+ *     CHECK(strstr(child.err, "by the task that locked it"));
+ */
+#ifndef TEST_CHILD_H
+#define TEST_CHILD_H
+
+#include <stddef.h>
+
+struct child {
+    int exit_status; /* 0 when `fn` returned; -1 when a signal ended it */
+    int signal;      /* that ended it, or 0 */
+    size_t err_len;
+    char err[16384]; /* what it wrote to standard error, terminated */
+};
+
+/* Calls `fn(arg)` in a forked child without core dumps, and waits for its end. */
+void child_run(struct child *ret, void (*fn)(void *arg), void *arg);
+
+#endif

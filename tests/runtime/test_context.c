@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: MIT */
+/* The context switch: what a task must find again after others have run. This file is compiled twice
+ * more than the others: with the portable switch, fortified (see tests/meson.build). */
+#include <execinfo.h>
+#include <fenv.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
+
+#include <whorl/chan.h>
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/task.h>
+
+#include "runtime/sched.h"
+#include "test.h"
+
+#ifdef CONTEXT_SANITIZED
+#define SPARE_STACK 65536 /* left alone by recursions: instrumented frames and their helpers */
+#else
+#define SPARE_STACK 12288
+#endif
+
+/* --- registers ------------------------------------------------------------------------------- */
+
+#ifdef __x86_64__
+/* int hold_registers(uint64_t seed): fills the callee-saved registers with seed+1 ... seed+6, yields,
+ * and returns how many of them have changed. */
+__asm__(".text\n"
+        ".type hold_registers, @function\n"
+        "hold_registers:\n\t"
+        "pushq %rbx\n\tpushq %rbp\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t"
+        "pushq %rdi\n\t"
+        "leaq 1(%rdi), %rbx\n\tleaq 2(%rdi), %rbp\n\tleaq 3(%rdi), %r12\n\t"
+        "leaq 4(%rdi), %r13\n\tleaq 5(%rdi), %r14\n\tleaq 6(%rdi), %r15\n\t"
+        "call whorl_yield@PLT\n\t"
+        "popq %rdi\n\t"
+        "subq %rdi, %rbx\n\tsubq %rdi, %rbp\n\tsubq %rdi, %r12\n\t"
+        "subq %rdi, %r13\n\tsubq %rdi, %r14\n\tsubq %rdi, %r15\n\t"
+        "xorl %eax, %eax\n\t"
+        "cmpq $1, %rbx\n\tsetne %cl\n\tmovzbl %cl, %ecx\n\taddl %ecx, %eax\n\t"
+        "cmpq $2, %rbp\n\tsetne %cl\n\tmovzbl %cl, %ecx\n\taddl %ecx, %eax\n\t"
+        "cmpq $3, %r12\n\tsetne %cl\n\tmovzbl %cl, %ecx\n\taddl %ecx, %eax\n\t"
+        "cmpq $4, %r13\n\tsetne %cl\n\tmovzbl %cl, %ecx\n\taddl %ecx, %eax\n\t"
+        "cmpq $5, %r14\n\tsetne %cl\n\tmovzbl %cl, %ecx\n\taddl %ecx, %eax\n\t"
+        "cmpq $6, %r15\n\tsetne %cl\n\tmovzbl %cl, %ecx\n\taddl %ecx, %eax\n\t"
+        "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbp\n\tpopq %rbx\n\t"
+        "ret\n"
+        ".size hold_registers, . - hold_registers\n"
+        ".section .note.GNU-stack,\"\",@progbits\n"
+        ".text\n");
+int hold_registers(uint64_t seed);
+
+static int hold_often(void *arg)
+{
+    uint64_t seed = (uint64_t)(uintptr_t)arg << 32;
+    for (uint64_t i = 0; i < 200; i++)
+        CHECK_EQ(hold_registers(seed + i * 1000), 0);
+    return 0;
+}
+
+TEST_SEEDS(callee_saved_registers_survive_switches)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (uintptr_t i = 1; i <= 10; i++)
+        CHECK_OK(whorl_spawn(&group, hold_often, (void *)(i * 0x01010101)));
+    CHECK_OK(whorl_group_wait(&group));
+}
+#endif
+
+static int mix_values(void *arg)
+{
+    int id = *(int *)arg;
+    double d[8];
+    uint64_t u[12];
+    long double l = (long double)id / 3;
+
+    for (int i = 0; i < 8; i++)
+        d[i] = id + i / 8.0;
+    for (int i = 0; i < 12; i++)
+        u[i] = (uint64_t)id * 1000 + (uint64_t)i;
+    for (int round = 1; round <= 100; round++) {
+        for (int i = 0; i < 8; i++)
+            d[i] += round;
+        for (int i = 0; i < 12; i++)
+            u[i] += (uint64_t)round;
+        l += 1.0L / (round * id);
+        CHECK_OK(whorl_yield());
+    }
+    for (int i = 0; i < 8; i++)
+        CHECK(d[i] == id + i / 8.0 + 5050);
+    for (int i = 0; i < 12; i++)
+        CHECK_EQ(u[i], (uint64_t)id * 1000 + (uint64_t)i + 5050);
+    long double expected = (long double)id / 3;
+    for (int round = 1; round <= 100; round++)
+        expected += 1.0L / (round * id);
+    CHECK(l == expected);
+    return 0;
+}
+
+TEST_SEEDS(locals_of_every_kind_survive_switches)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 1; i <= 20; i++)
+        CHECK_OK(whorl_spawn_copy(&group, mix_values, &i));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+/* --- floating-point control ------------------------------------------------------------------ */
+
+/* What 1/3 comes to tells rounding up from rounding to nearest and down; both units are asked. */
+static bool rounds(int mode)
+{
+    volatile double one = 1, three = 3;
+    volatile long double lone = 1, lthree = 3;
+    static const double up = 0x1.5555555555556p-2, nearest = 0x1.5555555555555p-2;
+    double third = one / three;
+    long double lthird = lone / lthree;
+
+    if (fegetround() != mode)
+        return false;
+    if (mode == FE_UPWARD)
+        return third == up && lthird > 0x1.5555555555555554p-2L;
+    return third == nearest && (mode == FE_TONEAREST || lthird < 0x1.5555555555555556p-2L);
+}
+
+static int round_up_for_a_while(void *arg)
+{
+    struct whorl_chan *chan = arg;
+    int value;
+
+    CHECK(rounds(FE_TONEAREST));
+    CHECK_EQ(fesetround(FE_UPWARD), 0);
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(whorl_yield());
+        CHECK(rounds(FE_UPWARD));
+    }
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK(rounds(FE_UPWARD));
+    CHECK_OK(whorl_chan_recv(chan, &value));
+    CHECK(rounds(FE_UPWARD));
+    return 0;
+}
+
+static int round_nearest_throughout(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        CHECK(rounds(FE_TONEAREST));
+        CHECK_OK(i % 2 ? whorl_yield() : whorl_sleep(WHORL_SECOND / 4));
+    }
+    CHECK(rounds(FE_TONEAREST));
+    return 0;
+}
+
+TEST_SEEDS(rounding_mode_belongs_to_the_task)
+{
+    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, round_nearest_throughout, NULL));
+    CHECK_OK(whorl_spawn(&group, round_up_for_a_while, chan));
+    CHECK_OK(whorl_spawn(&group, round_nearest_throughout, NULL));
+    CHECK_OK(whorl_chan_send(chan, &(int){1}));
+    CHECK(rounds(FE_TONEAREST));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(rounds(FE_TONEAREST));
+}
+
+static int expect_rounding(void *arg)
+{
+    CHECK(rounds(*(int *)arg));
+    CHECK_OK(whorl_yield());
+    CHECK(rounds(*(int *)arg));
+    return 0;
+}
+
+TEST_VIRTUAL(spawned_task_inherits_rounding_of_its_spawner)
+{
+    WHORL_AUTO(group) group = {0};
+    int up = FE_UPWARD, nearest = FE_TONEAREST;
+
+    CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
+    CHECK_EQ(fesetround(FE_UPWARD), 0);
+    CHECK_OK(whorl_spawn(&group, expect_rounding, &up));
+    CHECK_EQ(fesetround(FE_TONEAREST), 0);
+    CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
+    CHECK_OK(whorl_group_wait(&group));
+    /* On a stack whose last task rounded up. */
+    CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
+    CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
+    CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int end_rounding_up(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(fesetround(FE_UPWARD), 0);
+    return 0;
+}
+
+TEST(rounding_mode_of_the_thread_survives_a_run)
+{
+    CHECK_OK(whorl_run_virtual(NULL, end_rounding_up, NULL));
+    CHECK(rounds(FE_TONEAREST));
+    CHECK_EQ(fesetround(FE_UPWARD), 0);
+    CHECK_OK(whorl_run_virtual(NULL, expect_rounding, &(int){FE_UPWARD}));
+    CHECK(rounds(FE_UPWARD));
+    CHECK_EQ(fesetround(FE_TONEAREST), 0);
+}
+
+#ifdef __x86_64__
+static int keep_mxcsr(void *arg)
+{
+    unsigned bits = *(unsigned *)arg;
+
+    CHECK_EQ(_mm_getcsr() & ~0x3fu, 0x1f80);
+    _mm_setcsr(_mm_getcsr() | bits);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_yield());
+        CHECK_EQ(_mm_getcsr() & ~0x3fu, 0x1f80 | bits);
+        CHECK_OK(whorl_sleep(1));
+        CHECK_EQ(_mm_getcsr() & ~0x3fu, 0x1f80 | bits);
+    }
+    return 0;
+}
+
+TEST_SEEDS(mxcsr_set_by_intrinsics_belongs_to_the_task)
+{
+    WHORL_AUTO(group) group = {0};
+    static unsigned bits[] = {
+        _MM_ROUND_DOWN,
+        0,
+        _MM_ROUND_UP,
+        0,
+        _MM_ROUND_TOWARD_ZERO,
+        0,
+        0x40 /* denormals are zero */,
+        0,
+        0x8040 /* and flush to zero */,
+    };
+
+    for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
+        CHECK_OK(whorl_spawn(&group, keep_mxcsr, &bits[i]));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static uint16_t x87_control(void)
+{
+    uint16_t word;
+    __asm__ volatile("fnstcw %0" : "=m"(word));
+    return word;
+}
+
+static int keep_x87(void *arg)
+{
+    uint16_t word = *(uint16_t *)arg;
+
+    CHECK_EQ(x87_control(), 0x37f);
+    __asm__ volatile("fldcw %0" : : "m"(word));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_yield());
+        CHECK_EQ(x87_control(), word);
+        CHECK_OK(whorl_sleep(1));
+        CHECK_EQ(x87_control(), word);
+    }
+    return 0;
+}
+
+TEST_SEEDS(x87_precision_belongs_to_the_task)
+{
+    WHORL_AUTO(group) group = {0};
+    static uint16_t words[] = {0x27f, 0x37f, 0x07f, 0x37f};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        CHECK_OK(whorl_spawn(&group, keep_x87, &words[i]));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+/* The switch must not compute anything inexact while the task has asked for a signal on that. */
+static int unmask_all(void *arg)
+{
+    (void)arg;
+    feclearexcept(FE_ALL_EXCEPT);
+    CHECK(feenableexcept(FE_ALL_EXCEPT) >= 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_yield());
+        CHECK_EQ(fegetexcept(), FE_ALL_EXCEPT);
+        CHECK_OK(whorl_sleep(1));
+        CHECK_EQ(fegetexcept(), FE_ALL_EXCEPT);
+    }
+    return 0;
+}
+
+static int divide_inexactly(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(fegetexcept(), 0);
+        CHECK(rounds(FE_TONEAREST));
+        CHECK_OK(whorl_yield());
+    }
+    return 0;
+}
+
+TEST_SEEDS(unmasked_exceptions_belong_to_the_task)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, divide_inexactly, NULL));
+    CHECK_OK(whorl_spawn(&group, unmask_all, NULL));
+    CHECK_OK(whorl_spawn(&group, divide_inexactly, NULL));
+    CHECK_OK(whorl_group_wait(&group));
+}
+#endif
+
+/* --- stacks ---------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) int recurse(int depth)
+{
+    volatile int mine[16];
+
+    for (int i = 0; i < 16; i++)
+        mine[i] = depth * 16 + i;
+    if (depth % 10 == 0)
+        CHECK_OK(whorl_yield());
+    int below = whorl_stack_left() > SPARE_STACK ? recurse(depth + 1) : depth;
+    if (depth % 10 == 0)
+        CHECK_OK(whorl_yield());
+    for (int i = 0; i < 16; i++)
+        CHECK_EQ(mine[i], depth * 16 + i);
+    return below;
+}
+
+static int recurse_deeply(void *arg)
+{
+    int *deepest = arg;
+    *deepest = recurse(0);
+    return 0;
+}
+
+TEST_VIRTUAL(recursion_may_use_the_whole_stack)
+{
+    WHORL_AUTO(group) group = {.stack_size = 1 << 20};
+    int deepest[8];
+
+    for (int i = 0; i < 8; i++)
+        CHECK_OK(whorl_spawn(&group, recurse_deeply, &deepest[i]));
+    CHECK_OK(whorl_group_wait(&group));
+    for (int i = 0; i < 8; i++)
+        CHECK(deepest[i] > 500);
+}
+
+static int compare_yielding(const void *a, const void *b)
+{
+    CHECK_OK(whorl_yield());
+    return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
+
+static int sort_yielding(void *arg)
+{
+    unsigned x = (unsigned)(uintptr_t)arg;
+    int values[64];
+
+    for (int i = 0; i < 64; i++) {
+        x = x * 1664525 + 1013904223;
+        values[i] = (int)(x >> 16);
+    }
+    qsort(values, 64, sizeof values[0], compare_yielding);
+    for (int i = 1; i < 64; i++)
+        CHECK(values[i - 1] <= values[i]);
+    return 0;
+}
+
+TEST_SEEDS(switching_inside_a_callback_of_qsort)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (uintptr_t i = 1; i <= 5; i++)
+        CHECK_OK(whorl_spawn(&group, sort_yielding, (void *)i));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int count_up(void *arg)
+{
+    for (int i = 0; i < 10; i++) {
+        ++*(int *)arg;
+        CHECK_OK(whorl_yield());
+    }
+    return 0;
+}
+
+TEST_VIRTUAL(many_tasks_switch)
+{
+    WHORL_AUTO(group) group = {0};
+    int count = 0;
+
+    for (int i = 0; i < 5000; i++)
+        CHECK_OK(whorl_spawn(&group, count_up, &count));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(count, 50000);
+}
+
+static __attribute__((noinline)) int check_alignment(void *arg)
+{
+    char buffer[64] __attribute__((aligned(16)));
+    __asm__ volatile("" : : "r"(buffer) : "memory");
+
+    (void)arg;
+    CHECK_EQ((uintptr_t)__builtin_frame_address(0) % 16, 0);
+    CHECK_EQ((uintptr_t)buffer % 16, 0);
+    CHECK_OK(whorl_yield());
+    return 0;
+}
+
+TEST_VIRTUAL(stacks_are_aligned_as_the_abi_says)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 0; i < 40; i++) { /* the records stand at 16 different offsets */
+        CHECK_OK(whorl_spawn(&group, check_alignment, NULL));
+        CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(char){0}));
+        CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(struct { char c[1001]; }){{0}}));
+    }
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int jump_back(void *arg)
+{
+    jmp_buf here;
+    volatile int times = 0;
+
+    (void)arg;
+    if (setjmp(here) < 3) {
+        CHECK_OK(whorl_yield());
+        times = times + 1;
+        longjmp(here, times);
+    }
+    CHECK_EQ(times, 3);
+    return 0;
+}
+
+TEST_SEEDS(longjmp_within_a_task_passes_switches)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(whorl_spawn(&group, jump_back, NULL));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int trace_back(void *arg)
+{
+    void *frames[100];
+
+    (void)arg;
+    int n = backtrace(frames, 100);
+    CHECK(n >= 1);
+    CHECK(n < 30);
+    CHECK_OK(whorl_yield());
+    CHECK_EQ(backtrace(frames, 100), n);
+    return 0;
+}
+
+TEST_VIRTUAL(backtraces_end_at_the_bottom_of_the_stack)
+{
+    WHORL_AUTO(group) group = {.stack_size = 1 << 20};
+
+    CHECK_OK(trace_back(NULL));
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(whorl_spawn(&group, trace_back, NULL));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t signals;
+static volatile bool was_on_stack;
+
+static void on_signal(int number)
+{
+    struct whorl_task *self = whorl_task_self();
+    char here;
+
+    (void)number;
+    signals = signals + 1;
+    was_on_stack = self && &here > (char *)self->stack_low && &here < (char *)self;
+}
+
+static int raise_one(void *arg)
+{
+    (void)arg;
+    was_on_stack = false;
+    CHECK_EQ(raise(SIGUSR1), 0);
+#ifndef CONTEXT_ASAN /* which may put `here` elsewhere */
+    CHECK(was_on_stack);
+#endif
+    CHECK_OK(whorl_yield());
+    return 0;
+}
+
+TEST_VIRTUAL(a_signal_is_handled_on_the_stack_of_the_running_task)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(whorl_spawn(&group, raise_one, NULL));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(signals, 3);
+}
+
+/* Arguments short and long: the two are copied in different ways. */
+struct parcel {
+    size_t len;
+    unsigned char bytes[96];
+};
+
+struct large_parcel {
+    struct parcel parcel;
+    unsigned char more[800];
+};
+
+static int open_parcel(void *arg)
+{
+    const struct parcel *parcel = arg;
+    const unsigned char *bytes = (const unsigned char *)parcel + offsetof(struct parcel, bytes);
+
+    for (size_t i = 1; i < parcel->len; i++)
+        CHECK_EQ(bytes[i], bytes[0]);
+    CHECK_OK(whorl_yield());
+    return 0;
+}
+
+static int bear_signals(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int64_t end = whorl_after(300 * WHORL_MILLISECOND);
+    struct large_parcel large;
+
+    (void)arg;
+    for (int n = 0; whorl_now() < end; n++) {
+        CHECK_OK(whorl_group_wait_below(&group, 8));
+        memset(&large, n, sizeof large);
+        large.parcel.len = sizeof large.parcel.bytes + sizeof large.more;
+        CHECK_OK(whorl_spawn_copy(&group, open_parcel, &large));
+        large.parcel.len = sizeof large.parcel.bytes;
+        CHECK_OK(whorl_spawn_copy(&group, open_parcel, &large.parcel));
+        CHECK_OK(whorl_spawn_copy(&group, mix_values, &(int){1 + n % 7}));
+    }
+    return whorl_group_wait(&group);
+}
+
+TEST(signals_at_any_instant_change_nothing)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct itimerval often = {{0, 97}, {0, 97}}, never = {{0, 0}, {0, 0}};
+
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    CHECK_OK(whorl_run(bear_signals, NULL));
+    CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+    CHECK(signals > 10);
+}
+
+TEST_MAIN()
