@@ -48,9 +48,9 @@ struct save {
     const struct whorl_http_save_options *options;
     const char *path;
     int dir_fd;
-    char *temp;       /* owned; NULL when written in place */
-    bool temp_exists; /* and must be unlinked or renamed */
-    bool looked; /* the target is known not to be a device or the like, or is written in place */
+    char *temp;        /* owned; NULL when written in place */
+    bool temp_exists;  /* and must be unlinked or renamed */
+    bool looked;       /* the target has been looked at, or need not be */
     bool is_special;   /* found when the file was to get its name */
     const char *whole; /* the whole body, when it has come already; in the receive buffer */
     size_t whole_len;
@@ -118,22 +118,8 @@ static WHORL_SUSPENDS int open_temp(struct save *save)
 static WHORL_SUSPENDS int look_at_target(struct save *save)
 {
     struct statx st;
-    size_t len = strlen(save->path);
-
-    if (len == 0 || save->path[len - 1] == '/')
-        return len == 0 ? -ENOENT : -EISDIR;
-    if (save->options->next_path && !save->options->overwrite)
-        return open_temp(save); /* whatever has the name now keeps it: no need to look */
     int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE, &st);
     if (err)
-        return err;
-    if (S_ISDIR(st.stx_mode))
-        return -EISDIR;
-    if (S_ISREG(st.stx_mode)) {
-        if (!save->options->overwrite)
-            return -EEXIST;
-        return open_temp(save);
-    }
         return err == -ENOENT ? 0 : err;
     return st.stx_mode;
 }
@@ -162,7 +148,7 @@ static WHORL_SUSPENDS int open_target(struct save *save)
         return open_in_place(save);
     if (S_ISDIR(mode))
         return -EISDIR;
-    if (S_ISREG(mode) && !save->options->overwrite && !save->options->next_path)
+    if (S_ISREG(mode) && !save->options->overwrite)
         return -EEXIST;
     return open_temp(save);
 }
@@ -173,6 +159,10 @@ static WHORL_SUSPENDS int open_file(struct save *save)
     size_t len = strlen(save->path);
     if (len == 0 || save->path[len - 1] == '/')
         return len == 0 ? -ENOENT : -EISDIR;
+    /* With other names on offer, whatever has the name now keeps it: no need to look at all. */
+    save->looked = save->options->next_path && !save->options->overwrite;
+    if (save->looked)
+        return open_temp(save);
     if (!save->whole || save->options->overwrite || strncmp(save->path, "/dev/", 5) == 0)
         return open_target(save);
     int err = open_temp(save);
@@ -298,10 +288,8 @@ static WHORL_SUSPENDS int take_name(struct save *save)
         if (!save->looked) {
             int mode = look_at_target(save);
             save->is_special = is_special(mode);
-            if (save->is_special || (mode > 0 && S_ISDIR(mode)))
-                return save->is_special ? err : -EISDIR;
+            err = mode > 0 && S_ISDIR(mode) ? -EISDIR : err;
         }
-        save->looked = true;
         if (!options->next_path)
             break;
         path = options->next_path(options->ctx, attempt);

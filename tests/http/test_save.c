@@ -275,16 +275,19 @@ TEST_IO(devices_and_pipes_are_written_in_place)
     CHECK(fd >= 0);
     CHECK_OK(save_from(hello, in_tmpdir("pipe"), NULL));
     CHECK_EQ(read(fd, buf, sizeof buf), 5);
-    /* nor is another name taken for it, nor is it replaced */
-    unsigned most = 5;
-    struct whorl_http_save_options numbered = {.next_path = number, .ctx = &most};
     struct whorl_http_save_options overwrite = {.overwrite = true};
-    CHECK_OK(save_from(hello, in_tmpdir("pipe"), &numbered));
+    CHECK_OK(save_from(hello, in_tmpdir("pipe"), NULL));
     CHECK_OK(save_from(hello, in_tmpdir("pipe"), &overwrite));
     CHECK_EQ(read(fd, buf, sizeof buf), 10);
     CHECK(memcmp(buf, "hellohello", 10) == 0);
-    close(fd);
     CHECK_STR(listing(), "pipe");
+
+    /* With other names on offer it keeps its name. */
+    unsigned most = 5;
+    struct whorl_http_save_options numbered = {.next_path = number, .ctx = &most};
+    CHECK_OK(save_from(hello, in_tmpdir("pipe"), &numbered));
+    CHECK_STR(listing(), "f.1 pipe");
+    close(fd);
 }
 
 TEST_IO(a_full_disk_leaves_nothing)
