@@ -358,7 +358,9 @@ void tls_cert_date(int64_t time_unix_s, char text[16])
     time_t t = (time_t)time_unix_s;
     struct tm tm;
 
-    if (!gmtime_r(&t, &tm) || tm.tm_year < -1900 || tm.tm_year > 8099 ||
-        strftime(text, 16, "%Y-%m-%d", &tm) == 0)
+    if (gmtime_r(&t, &tm) && tm.tm_year >= -1900 && tm.tm_year <= 8099)
+        snprintf(text, 16, "%04u-%02u-%02u", (unsigned)(tm.tm_year + 1900) % 10000,
+                 (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100);
+    else
         strcpy(text, "?");
 }

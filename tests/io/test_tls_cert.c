@@ -169,6 +169,8 @@ TEST(dates_are_read_in_both_forms)
     free(der);
     tls_cert_date(INT64_MAX, text);
     CHECK_STR(text, "?");
+    tls_cert_date(-62135596800, text);
+    CHECK_STR(text, "0001-01-01");
 }
 
 /* Writes DER by hand: an element around what is given. */
