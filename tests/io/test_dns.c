@@ -22,14 +22,20 @@ static void write_file(const char *path, const char *text)
     CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
-/* Resolves by `servers` and a hosts file with `hosts`; quick to give up. */
-static void configure(const char *servers, const char *hosts)
+/* Resolves by `servers` and a hosts file with `hosts`. */
+static void configure_with_timeout(const char *servers, const char *hosts, int64_t timeout_ns)
 {
     snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
     write_file(hosts_path, hosts);
     struct whorl_dns_options options = {
-        .servers = servers, .hosts_file = hosts_path, .timeout_ns = 100 * MS, .tries = 2};
+        .servers = servers, .hosts_file = hosts_path, .timeout_ns = timeout_ns, .tries = 2};
     CHECK_OK(whorl_dns_configure(&options));
+}
+
+/* So that a slow machine makes no difference. */
+static void configure(const char *servers, const char *hosts)
+{
+    configure_with_timeout(servers, hosts, 10 * WHORL_SECOND);
 }
 
 static struct dns_server *start(const struct dns_rule *rules, size_t count)
@@ -40,6 +46,16 @@ static struct dns_server *start(const struct dns_rule *rules, size_t count)
 }
 
 #define START(rules) start(rules, sizeof(rules) / sizeof *(rules))
+
+/* The same, for what is about questions that get no answer. */
+static struct dns_server *start_impatient(const struct dns_rule *rules, size_t count)
+{
+    struct dns_server *server = dns_server_start(rules, count);
+    configure_with_timeout(dns_server_address(server), "", 100 * MS);
+    return server;
+}
+
+#define START_IMPATIENT(rules) start_impatient(rules, sizeof(rules) / sizeof *(rules))
 
 /* The addresses of `host` as text, or the name of the error. */
 static const char *resolve(const char *host, int family)
@@ -229,13 +245,13 @@ TEST_IO(resolve_names_each_refusal_of_a_server_and_does_not_keep_it)
 TEST_IO(resolve_times_out_when_nobody_answers_and_asks_again_later)
 {
     static const struct dns_rule rules[] = {{.name = "dead.test", .drop = true}};
-    struct dns_server *server = START(rules);
+    struct dns_server *server = START_IMPATIENT(rules);
 
     int64_t started_ns = whorl_now();
     CHECK_STR(resolve("dead.test", AF_UNSPEC), "WHORL_EDNS_TIMEOUT");
     int64_t took_ns = whorl_now() - started_ns;
     CHECK(took_ns >= 290 * MS); /* 100 ms, then 200 */
-    CHECK(took_ns < 2000 * MS);
+    CHECK(took_ns < 5000 * MS);
     CHECK_EQ(dns_server_count(server, "dead.test", DNS_A), 2);
     CHECK_STR(resolve("dead.test", AF_INET), "WHORL_EDNS_TIMEOUT");
     CHECK_EQ(dns_server_count(server, "dead.test", DNS_A), 4);
@@ -247,7 +263,7 @@ TEST_IO(resolve_recovers_from_a_lost_answer)
         {.name = "one.test", .type = DNS_A, .drop = true, .times = 1},
         {.name = "one.test", .answer = "10.0.0.1"},
     };
-    struct dns_server *server = START(rules);
+    struct dns_server *server = START_IMPATIENT(rules);
 
     CHECK_STR(resolve("one.test", AF_UNSPEC), "10.0.0.1:80");
     CHECK_EQ(dns_server_count(server, "one.test", DNS_A), 2);
@@ -261,7 +277,7 @@ TEST_IO(resolve_says_so_when_no_server_can_be_reached)
 
     int64_t started_ns = whorl_now();
     CHECK_STR(resolve("one.test", AF_UNSPEC), "WHORL_EDNS_UNREACHABLE");
-    CHECK(whorl_now() - started_ns < 90 * MS); /* at once, not by timeout */
+    CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND); /* at once, not by timeout */
 }
 
 TEST_IO(resolve_goes_on_to_the_next_server)
@@ -275,7 +291,7 @@ TEST_IO(resolve_goes_on_to_the_next_server)
 
     snprintf(servers, sizeof servers, "127.0.0.1:%d,%s,%s", port_refused(),
              dns_server_address(first), dns_server_address(second));
-    configure(servers, "");
+    configure_with_timeout(servers, "", 100 * MS);
     CHECK_STR(resolve("dropped.test", AF_INET), "10.0.0.1:80");
     CHECK_STR(resolve("servfail.test", AF_INET), "10.0.0.1:80");
     CHECK_STR(resolve("refused.test", AF_INET), "10.0.0.1:80");
@@ -348,7 +364,7 @@ TEST_IO(resolve_asks_once_for_all_who_want_the_same_name)
     int done = 0;
 
     for (int i = 0; i < 50; i++)
-        CHECK_OK(whorl_spawn_copy(&group, ask, (&(struct asker){"one.test", &done})));
+        CHECK_OK(whorl_spawn_copy(&group, ask, &(struct asker){"one.test", &done}));
     CHECK_OK(whorl_sleep(20 * MS));
     CHECK_EQ(done, 0);
     dns_server_release(server);
@@ -369,7 +385,7 @@ TEST_IO(resolve_cancelled_leaves_the_query_to_others_and_to_the_cache)
     whorl_scope_enter(&scope, whorl_after(10 * MS));
     CHECK_STR(resolve("one.test", AF_UNSPEC), "ECANCELED");
     CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
-    CHECK_OK(whorl_spawn_copy(&group, ask, (&(struct asker){"one.test", &done})));
+    CHECK_OK(whorl_spawn_copy(&group, ask, &(struct asker){"one.test", &done}));
     whorl_scope_enter(&scope, whorl_after(10 * MS));
     CHECK_STR(resolve("one.test", AF_INET), "ECANCELED");
     whorl_scope_leave(&scope, 0);
@@ -390,7 +406,7 @@ TEST_IO(resolve_cancelled_by_all_still_fills_the_cache)
     whorl_scope_enter(&scope, whorl_after(5 * MS));
     CHECK_STR(resolve("one.test", AF_UNSPEC), "ECANCELED");
     whorl_scope_leave(&scope, 0);
-    CHECK_OK(whorl_sleep(80 * MS));
+    CHECK_OK(whorl_sleep(300 * MS));
     whorl_scope_enter(&scope, whorl_after(5 * MS));
     CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
     whorl_scope_leave(&scope, 0);
@@ -417,7 +433,7 @@ TEST(run_ends_at_once_with_a_query_in_flight)
 
     int64_t started_ns = whorl_now();
     CHECK_EQ(whorl_io_run(leave_a_query_behind, (void *)dns_server_address(server)), 7);
-    CHECK(whorl_now() - started_ns < 90 * MS);
+    CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND);
     CHECK_EQ(test_open_fds(), fds);
 }
 
@@ -428,7 +444,7 @@ TEST_IO(resolve_keeps_no_socket_once_all_is_answered)
         {.name = "tcp.test", .answer = "10.0.0.1 fd00::1", .truncate = true},
         {.name = "dead.test", .drop = true},
     };
-    START(rules);
+    START_IMPATIENT(rules);
     int fds = test_open_fds();
 
     CHECK_STR(resolve("udp.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
@@ -448,11 +464,28 @@ TEST_IO(resolve_of_a_thousand_names_at_once_loses_none)
 
     for (int i = 0; i < 1000; i++) {
         snprintf(names[i], sizeof names[i], "n%d.test", i);
-        CHECK_OK(whorl_spawn_copy(&group, ask, (&(struct asker){names[i], &done})));
+        CHECK_OK(whorl_spawn_copy(&group, ask, &(struct asker){names[i], &done}));
     }
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(done, 1000);
     CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2000); /* no try was repeated */
+}
+
+TEST_IO(resolve_of_many_truncated_names_at_once_loses_none)
+{
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1", .truncate = true}};
+    struct dns_server *server = START(rules);
+    WHORL_AUTO(group) group = {0};
+    static char names[30][16];
+    int done = 0;
+
+    for (int i = 0; i < 30; i++) {
+        snprintf(names[i], sizeof names[i], "n%d.test", i);
+        CHECK_OK(whorl_spawn_copy(&group, ask, &(struct asker){names[i], &done}));
+    }
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(done, 30);
+    CHECK_EQ(dns_server_count_tcp(server), 60);
 }
 
 TEST_IO(resolve_takes_names_from_the_hosts_file_without_asking)
@@ -561,10 +594,8 @@ TEST_IO(resolv_conf_changed_lets_queries_in_flight_come_to_their_end)
     int done = 0;
 
     const char *path = use_resolv_conf(server, "nameserver 127.0.0.1\n");
-    struct whorl_dns_options options = {.hosts_file = hosts_path, .timeout_ns = 5 * WHORL_SECOND};
-    CHECK_OK(whorl_dns_configure(&options));
     CHECK_STR(resolve("old.test", AF_INET), "10.0.0.1:80");
-    CHECK_OK(whorl_spawn_copy(&group, ask, (&(struct asker){"slow.test", &done})));
+    CHECK_OK(whorl_spawn_copy(&group, ask, &(struct asker){"slow.test", &done}));
     CHECK_OK(whorl_sleep(1010 * MS));
     write_file(path, "nameserver 127.0.0.1\noptions rotate\n");
     CHECK_STR(resolve("old.test", AF_INET), "10.0.0.1:80"); /* the cache was emptied */
