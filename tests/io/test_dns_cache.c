@@ -346,6 +346,7 @@ TEST(cache_cleared_while_pending_forgets_that_answer_too)
     dns_cache_answer(&cache, entry, &answer, 0);
     CHECK(dns_cache_find(&cache, "a", AF_INET, 0) == again);
     CHECK(again->pending);
+    CHECK_EQ(cache.answered, 0);
     dns_cache_finish(&cache);
 }
 
