@@ -31,10 +31,15 @@ int whorl_future_wait(struct whorl_future *future)
 void whorl_future_cancel(struct whorl_future *future)
 {
     future->cancel_requested = true;
-    if (future->scope)
-        whorl_scope_cancel(future->scope);
-    else
+    if (future->cancel)
+        future->cancel(future);
+    else if (!future->worker)
         whorl_future_complete(future, -ECANCELED);
+}
+
+static void cancel_task(struct whorl_future *future)
+{
+    whorl_scope_cancel(future->worker);
 }
 
 /* What the task behind a future is given, on its own stack. */
@@ -51,13 +56,13 @@ static int run(void *arg)
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
-    if (!future->done) {
-        future->scope = &scope;
-        if (future->cancel_requested)
-            whorl_scope_cancel(&scope);
-    }
+    future->worker = &scope;
+    future->cancel = cancel_task;
+    if (future->cancel_requested)
+        whorl_scope_cancel(&scope);
     int result = whorl_scope_leave(&scope, work->fn(work->arg));
-    future->scope = NULL;
+    future->cancel = NULL;
+    future->worker = NULL;
     whorl_future_complete(future, result);
     return result;
 }
@@ -65,8 +70,11 @@ static int run(void *arg)
 int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
                           struct whorl_future *future, const char *site)
 {
-    return whorl_spawn_copy_at(group, run, &(struct work){fn, arg, future}, sizeof(struct work),
-                               site);
+    int err =
+        whorl_spawn_copy_at(group, run, &(struct work){fn, arg, future}, sizeof(struct work), site);
+    if (err == 0)
+        future->worker = group; /* somebody works for it, though not to be cancelled yet */
+    return err;
 }
 
 static bool future_try(struct whorl_case *c)

@@ -43,10 +43,14 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
 {
     struct sched *s = sched_self();
 
-    if (!s || !s->current)
+    if (!s)
         return WHORL_ENOTASK;
-    if (!group->opened)
+    if (!group->opened) {
+        /* Functions posted from outside run in the loop and may use groups that are open. */
+        if (!s->current)
+            return WHORL_ENOTASK;
         group_open(group, s->current->scope);
+    }
     if (group->scope.cancelled)
         return -ECANCELED;
     if (s->options.tasks_max && s->alive >= s->options.tasks_max)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "runtime/base/check.h"
+#include "runtime/runner.h"
 #include "runtime/sched.h"
 
 /* Forces its way through shields: the second measure against a deadlock. */
@@ -68,6 +69,7 @@ static void turn(struct sched *s)
 {
     const struct whorl_poller_ops *ops = s->poller->ops;
 
+    runner_drain(s);
     if (sched_ready_count(s) > 0) {
         adapt_turn(s);
         if (!ops->has_work || ops->has_work(s->poller))
@@ -76,7 +78,7 @@ static void turn(struct sched *s)
         return;
     }
     int64_t deadline = timer_wheel_next(&s->wheel);
-    if (deadline == WHORL_FOREVER && ops->pending(s->poller) == 0) {
+    if (deadline == WHORL_FOREVER && ops->pending(s->poller) == 0 && !runner_is_held(s->runner)) {
         break_deadlock(s);
         return;
     }
@@ -88,6 +90,7 @@ static void turn(struct sched *s)
             deadline = s->stacks.trim_at_ns;
     }
     poll(s, deadline);
+    runner_drain(s);
     fire_timers(s);
 }
 

@@ -8,6 +8,7 @@
 
 #include "runtime/poller_idle.h"
 #include "runtime/poller_virtual.h"
+#include "runtime/runner.h"
 #include "runtime/sched.h"
 
 #ifdef CONTEXT_SANITIZED
@@ -96,6 +97,8 @@ static int run(struct whorl_poller *poller, const struct whorl_run_options *opti
     sched_of_thread = s;
     sched_ready(s, s->root);
     int result = loop_run(s);
+    whorl_offload_destroy(s->offload);
+    runner_shut(s);
     sched_of_thread = NULL;
     overflow_guard_leave(&overflow);
     sched_destroy(s);

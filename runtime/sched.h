@@ -44,8 +44,10 @@ struct sched {
     int root_result;
     bool deadlocked, daemons_cancelled;
 
-    uint64_t select_random; /* state of the generator that keeps select fair */
-    uint64_t random;        /* state of the generator that orders ready tasks; 0: FIFO */
+    struct whorl_runner *runner;   /* NULL until another thread is let in */
+    struct whorl_offload *offload; /* the run's own pool; NULL until used */
+    uint64_t select_random;        /* state of the generator that keeps select fair */
+    uint64_t random;               /* state of the generator that orders ready tasks; 0: FIFO */
     uint64_t next_id, spawned, switches, polls;
     size_t alive;
 };

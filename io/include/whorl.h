@@ -14,6 +14,7 @@
 #include <whorl/http.h>
 #include <whorl/io.h>
 #include <whorl/net.h>
+#include <whorl/offload.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>

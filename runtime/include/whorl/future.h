@@ -25,7 +25,9 @@ struct whorl_future {
     int result; /* valid once done */
     bool done;
     struct whorl_wait_queue waiters;
-    struct whorl_scope *scope; /* of the task behind it, while it runs; NULL */
+    /* Set by who works for it, while cancelling can still do something: asks that one to stop. */
+    void (*cancel)(struct whorl_future *future);
+    void *worker;
     bool cancel_requested;
 };
 
@@ -49,8 +51,9 @@ WHORL_API bool whorl_future_complete(struct whorl_future *future, int result);
 WHORL_API WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future);
 
 /**
- * Asks for an end: cancels the task behind the future, whose result will be what it then returns; a
- * future without one is completed with -ECANCELED. Never suspends.
+ * Asks for an end. The task behind the future is cancelled, and what it then returns is the result;
+ * offloaded work is withdrawn if it has not begun; a future nobody works for is completed with
+ * -ECANCELED. Never suspends.
  */
 WHORL_API void whorl_future_cancel(struct whorl_future *future);
 

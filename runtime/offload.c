@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool of threads for blocking calls and computing.
+ *
+ *     task                      pool (under its lock)        a thread
+ *     whorl_offload_run() --->  queue ... job
+ *     parks                                            --->  takes it: RUNNING, fn(arg)
+ *     (cancelled: still QUEUED? taken out, -ECANCELED; RUNNING: goes on waiting)
+ *     woken by the loop  <---   runner_post(job)       <---  done
+ *
+ * Whatever the loop counts (in_flight, space) only the loop's thread touches; the lock guards the rest.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+#include <whorl/group.h>
+#include <whorl/offload.h>
+
+#include "runtime/base/check.h"
+#include "runtime/runner.h"
+#include "runtime/sched.h"
+
+#define THREADS_MIN   4
+#define QUEUE_DEFAULT 1024
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_WITHDRAWN };
+
+struct job {
+    struct runner_call call; /* brings the result home */
+    struct job *next, *prev; /* in the pool's queue; under its lock */
+    enum job_state state;    /* under the pool's lock */
+    whorl_offload_fn fn;
+    void *arg;
+    int result;
+    bool owned;   /* the work owns `arg`: nobody waits for it at the end */
+    bool on_heap; /* else it lives on the waiting task's stack */
+    void (*release)(void *arg);
+    struct whorl_offload *pool;
+    struct whorl_runner *runner; /* held until the job is finished */
+    struct whorl_waiter *waiter; /* of the task that waits; NULL: nobody does */
+    struct whorl_future *future; /* to complete; NULL */
+};
+
+struct whorl_offload {
+    size_t in_flight, in_flight_max;
+    struct whorl_wait_queue space; /* tasks that wait to queue a job */
+
+    pthread_mutex_t lock;
+    pthread_cond_t work,
+        idle; /* there is a job, or the end; a thread has ended or finished a job */
+    struct job *first, *last;
+    unsigned threads, threads_max, waiting, owned_running;
+    unsigned references; /* the pool's owner and each thread */
+    unsigned number;     /* of the next thread's name */
+    bool stopping;
+    char name[12];
+};
+
+static void drop_reference(struct whorl_offload *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool last = --pool->references == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (!last)
+        return;
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->idle);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+struct whorl_offload *whorl_offload_create(const struct whorl_offload_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct whorl_offload *pool;
+
+    if (!sched_self() || !(pool = calloc(1, sizeof *pool)))
+        return NULL;
+    pool->threads_max = options && options->threads_max ? options->threads_max
+                        : processors > THREADS_MIN      ? (unsigned)processors
+                                                        : THREADS_MIN;
+    pool->in_flight_max = pool->threads_max;
+    pool->in_flight_max += options && options->queue_max ? options->queue_max : QUEUE_DEFAULT;
+    snprintf(pool->name, sizeof pool->name, "%s",
+             options && options->name ? options->name : "offload");
+    pool->references = 1;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->idle, NULL);
+    return pool;
+}
+
+/* --- the queue, under the lock ------------------------------------------------------------------ */
+
+static void queue_append(struct whorl_offload *pool, struct job *job)
+{
+    job->next = NULL;
+    job->prev = pool->last;
+    if (pool->last)
+        pool->last->next = job;
+    else
+        pool->first = job;
+    pool->last = job;
+}
+
+static void queue_remove(struct whorl_offload *pool, struct job *job)
+{
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        pool->first = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    else
+        pool->last = job->prev;
+}
+
+/* --- threads ------------------------------------------------------------------------------------ */
+
+static void run_job(struct whorl_offload *pool, struct job *job)
+{
+    bool owned = job->owned;
+
+    queue_remove(pool, job);
+    job->state = JOB_RUNNING;
+    pool->owned_running += owned;
+    pthread_mutex_unlock(&pool->lock);
+    job->result = job->fn(job->arg);
+    /* The job may be gone as soon as it has been posted. Refused: the run has ended meanwhile. */
+    if (runner_post(job->runner, &job->call) < 0)
+        job->call.call(&job->call, true);
+    pthread_mutex_lock(&pool->lock);
+    pool->owned_running -= owned;
+    pthread_cond_broadcast(&pool->idle);
+}
+
+static void *thread_main(void *arg)
+{
+    struct whorl_offload *pool = arg;
+    char name[16];
+
+    pthread_mutex_lock(&pool->lock);
+    snprintf(name, sizeof name, "%s-%u", pool->name, ++pool->number % 1000);
+    pthread_setname_np(pthread_self(), name);
+    while (pool->first || !pool->stopping) {
+        if (pool->first) {
+            run_job(pool, pool->first);
+            continue;
+        }
+        pool->waiting++;
+        pthread_cond_wait(&pool->work, &pool->lock);
+        pool->waiting--;
+    }
+    pool->threads--;
+    pthread_cond_broadcast(&pool->idle);
+    pthread_mutex_unlock(&pool->lock);
+    drop_reference(pool);
+    return NULL;
+}
+
+/* One thread more, detached, deaf to signals. Under the lock. 0 or a negative code. */
+static int start_thread(struct whorl_offload *pool)
+{
+    sigset_t all, before;
+    pthread_t thread;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&thread, NULL, thread_main, pool);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err)
+        return -err;
+    pthread_detach(thread);
+    pool->threads++;
+    pool->references++;
+    return 0;
+}
+
+/* --- jobs, on the loop's thread ----------------------------------------------------------------- */
+
+static void finish(struct job *job)
+{
+    struct whorl_offload *pool = job->pool;
+
+    pool->in_flight--;
+    whorl_wait_queue_wake_one(&pool->space, 0);
+    whorl_runner_release_remote(job->runner);
+}
+
+static void complete(struct job *job, int result)
+{
+    job->future->cancel = NULL;
+    job->future->worker = NULL;
+    whorl_future_complete(job->future, result);
+}
+
+/* The work has been done. `dropped`: the run has ended, only owned work gets here then. */
+static void job_done(struct runner_call *call, bool dropped)
+{
+    struct job *job = container_of(call, struct job, call);
+    struct whorl_runner *runner = job->runner;
+
+    if (dropped) {
+        if (job->release)
+            job->release(job->arg);
+        if (job->on_heap)
+            free(job);
+        whorl_runner_release_remote(runner);
+        return;
+    }
+    bool on_heap = job->on_heap;
+    finish(job);
+    if (job->waiter) {
+        whorl_wake(job->waiter, job->result);
+        return; /* the waiting task frees what is on the heap */
+    }
+    if (job->future)
+        complete(job, job->result);
+    if (job->release)
+        job->release(job->arg);
+    if (on_heap)
+        free(job);
+}
+
+/* The pool asked for, or the run's own. */
+static int pool_of(struct sched *s, struct whorl_offload **pool)
+{
+    if (!*pool && !s->offload)
+        s->offload = whorl_offload_create(NULL);
+    if (!*pool)
+        *pool = s->offload;
+    return *pool && runner_of(s) ? 0 : -ENOMEM;
+}
+
+/* Queues a job whose fn, arg, pool and call are set. 0, or a negative code with nothing queued. */
+static int queue_job(struct sched *s, struct job *job)
+{
+    struct whorl_offload *pool = job->pool;
+    int err = 0;
+
+    job->call.call = job_done;
+    job->state = JOB_QUEUED;
+    job->runner = s->runner;
+    runner_hold(job->runner);
+    pthread_mutex_lock(&pool->lock);
+    if (pool->waiting == 0 && pool->threads < pool->threads_max)
+        err = start_thread(pool);
+    if (err == 0 || pool->threads > 0) {
+        err = 0;
+        queue_append(pool, job);
+        pthread_cond_signal(&pool->work);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (err)
+        whorl_runner_release_remote(job->runner);
+    else
+        pool->in_flight++;
+    return err;
+}
+
+/* Takes a job out of the queue that no thread has begun. */
+static bool withdraw(struct job *job)
+{
+    struct whorl_offload *pool = job->pool;
+
+    pthread_mutex_lock(&pool->lock);
+    bool queued = job->state == JOB_QUEUED;
+    if (queued) {
+        queue_remove(pool, job);
+        job->state = JOB_WITHDRAWN;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (queued)
+        finish(job);
+    return queued;
+}
+
+static enum whorl_abort abort_borrowed(struct whorl_waiter *waiter)
+{
+    return withdraw(waiter->data) ? WHORL_ABORT_DONE : WHORL_ABORT_PENDING;
+}
+
+/* Nobody listens any more: the work's end releases everything. */
+static enum whorl_abort abort_owned(struct whorl_waiter *waiter)
+{
+    struct job *job = waiter->data;
+
+    if (!withdraw(job))
+        job->waiter = NULL;
+    return WHORL_ABORT_DONE;
+}
+
+static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
+{
+    int err = 0;
+
+    while (err == 0 && pool->in_flight >= pool->in_flight_max)
+        err = (int)whorl_wait_queue_park(&pool->space, "place in the offload queue");
+    return err;
+}
+
+int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn, void *arg)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err == 0)
+        err = pool_of(s, &pool);
+    if (err == 0)
+        err = wait_for_space(pool);
+    if (err)
+        return err;
+    struct job job = {.fn = fn, .arg = arg, .pool = pool, .waiter = &waiter};
+    waiter.data = &job;
+    err = queue_job(s, &job);
+    return err ? err : (int)whorl_park(&waiter, abort_borrowed, "offloaded work");
+}
+
+static WHORL_SUSPENDS int run_owned(struct whorl_offload *pool, struct job *job)
+{
+    struct whorl_waiter waiter = {.data = job};
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err == 0)
+        err = pool_of(s, &pool);
+    if (err == 0)
+        err = wait_for_space(pool);
+    if (err)
+        return err;
+    job->pool = pool;
+    job->waiter = &waiter;
+    err = queue_job(s, job);
+    if (err)
+        return err;
+    err = (int)whorl_park(&waiter, abort_owned, "offloaded work");
+    /* Abandoned: the job belongs to the work now. */
+    return job->waiter ? err : -EINPROGRESS;
+}
+
+int whorl_offload_run_owned(struct whorl_offload *pool, whorl_offload_fn fn, void *arg,
+                            void (*release)(void *arg))
+{
+    struct job *job = calloc(1, sizeof *job);
+    int err = -ENOMEM;
+
+    if (job) {
+        *job =
+            (struct job){.fn = fn, .arg = arg, .release = release, .owned = true, .on_heap = true};
+        err = run_owned(pool, job);
+        if (err == -EINPROGRESS)
+            return -ECANCELED;
+    }
+    if (release)
+        release(arg);
+    free(job);
+    return err;
+}
+
+static void cancel_submitted(struct whorl_future *future)
+{
+    struct job *job = future->worker;
+
+    if (withdraw(job)) {
+        complete(job, -ECANCELED);
+        free(job);
+    }
+}
+
+int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn fn, void *arg,
+                         struct whorl_future *future)
+{
+    struct sched *s = sched_self();
+
+    if (!s)
+        return WHORL_ENOTASK;
+    int err = pool_of(s, &pool);
+    if (err)
+        return err;
+    if (pool->in_flight >= pool->in_flight_max)
+        return -EAGAIN;
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return -ENOMEM;
+    *job = (struct job){.fn = fn, .arg = arg, .pool = pool, .future = future, .on_heap = true};
+    err = queue_job(s, job);
+    if (err) {
+        free(job);
+        return err;
+    }
+    future->worker = job;
+    future->cancel = cancel_submitted;
+    return 0;
+}
+
+void whorl_offload_destroy(struct whorl_offload *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->work);
+    /* Threads busy with work that owns its data are left to it. */
+    while (pool->threads > pool->owned_running)
+        pthread_cond_wait(&pool->idle, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    drop_reference(pool);
+}
+
+/* --- map ---------------------------------------------------------------------------------------- */
+
+struct map {
+    struct whorl_offload *pool;
+    whorl_offload_fn fn;
+    char *items;
+    size_t item_size, count, next;
+    size_t failed_at; /* the first item that failed; valid while err */
+    int err;
+};
+
+static int map_some(void *arg)
+{
+    struct map *map = arg;
+
+    while (map->next < map->count) {
+        size_t i = map->next++;
+        int err = whorl_cancelled();
+        if (err)
+            return err;
+        err = whorl_offload_run(map->pool, map->fn, map->items + i * map->item_size);
+        if (err < 0 && (!map->err || i < map->failed_at)) {
+            map->err = err;
+            map->failed_at = i;
+        }
+    }
+    return 0;
+}
+
+int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn, void *items,
+                      size_t item_size, size_t count)
+{
+    struct map map = {pool, fn, items, item_size, count, 0, 0, 0};
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err == 0)
+        err = pool_of(s, &map.pool);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < map.pool->threads_max && i < count && err == 0; i++)
+        err = whorl_spawn(&group, map_some, &map);
+    /* Fewer tasks than threads do it all the same. */
+    if (err && whorl_group_alive(&group) == 0)
+        return err;
+    err = whorl_group_wait(&group);
+    return err ? err : map.err;
+}
