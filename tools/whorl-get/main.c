@@ -48,6 +48,17 @@ static void complain(const char *about, const char *step, const char *cause)
     fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
 }
 
+/* Started without one of the standard descriptors, the next file opened would be it, and get our
+ * messages into it. What takes the place here cannot be used, so that the loss is noticed. */
+static void fill_standard_fds(void)
+{
+    static const int useless[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) < 0)
+            _exit(EXIT_NONE);
+}
+
 /* Every transfer needs a socket and a file; the usual soft limit allows 1,024 in all. */
 static void raise_limits(void)
 {
@@ -312,6 +323,7 @@ int main(int argc, char **argv)
     char why[512];
     int status = EXIT_ALL;
 
+    fill_standard_fds();
     program.signals.fd = program.get.dir_fd = -1;
     setlocale(LC_CTYPE, ""); /* the terminal's encoding, and how wide its characters are */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {

@@ -221,8 +221,8 @@ void report_summary(struct report *report, bool interrupted)
         line.len = 0;
     }
     if (interrupted)
-        add(&line, "whorl-get: interrupted; %llu transfers stopped, no part of them kept\n",
-            (unsigned long long)report->interrupted);
+        add(&line, "whorl-get: interrupted; %llu transfer%s stopped, nothing of them kept\n",
+            (unsigned long long)report->interrupted, report->interrupted == 1 ? "" : "s");
     if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
         add(&line, "%llu of %llu files, %s in %s", (unsigned long long)report->done,
             (unsigned long long)total, text_size(size, report->bytes),
