@@ -147,7 +147,16 @@ def output_to_a_closed_pipe_is_a_failure():
             child.stdout.close()
             message = child.stderr.read().decode()
             equal(child.wait(20), 3)
+        equal(peer.count('/a'), 1)
     contains(message, '/a: write standard output: broken pipe')
+
+
+@test
+def what_standard_output_has_is_not_sent_again():
+    with Peer({'/a': raw(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345')}) as peer:
+        r = get('-o', '-', peer.origin + '/a')
+        equal(peer.count('/a'), 1)
+    equal((r.status, r.out), (3, b'12345'))
 
 
 @test

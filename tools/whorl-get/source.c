@@ -3,7 +3,6 @@
 #include "tools/whorl-get/source.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,12 +41,6 @@ static WHORL_SUSPENDS int fill(struct source *source)
     size_t room;
     void *to = lines_room(&source->lines, &room);
     ssize_t n = whorl_read(source->fd, to, room);
-
-    /* A standard input that somebody made non-blocking. */
-    while (n == -EAGAIN) {
-        int events = whorl_poll_fd(source->fd, POLLIN);
-        n = events < 0 ? events : whorl_read(source->fd, to, room);
-    }
     if (n < 0)
         return (int)n;
     lines_added(&source->lines, (size_t)n);

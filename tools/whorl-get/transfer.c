@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <whorl/fd.h>
 #include <whorl/task.h>
 #include <whorl/url.h>
 
 #include "tools/whorl-get/get.h"
 #include "tools/whorl-get/text.h"
-#include "tools/whorl-get/writer.h"
 
 enum { COPY_SIZE = 64 * 1024 };
 
@@ -67,7 +67,7 @@ static WHORL_SUSPENDS int save_to_stdout(struct transfer *t, struct whorl_http_r
                                whorl_strerror(-ENOMEM));
     while ((n = whorl_http_response_read(response, buf, COPY_SIZE)) > 0) {
         t->wrote = true;
-        err = write_fully(STDOUT_FILENO, buf, (size_t)n);
+        err = whorl_write_all(STDOUT_FILENO, buf, (size_t)n);
         if (err) {
             whorl_error_set(&t->outcome.error, err, "write", "standard output: %s",
                             whorl_strerror(err));

@@ -3,7 +3,6 @@
 #include "tools/whorl-get/writer.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,22 +51,6 @@ void writer_close(struct writer *writer)
     whorl_event_set(&writer->more);
 }
 
-int write_fully(int fd, const char *buf, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = whorl_write(fd, buf, len);
-        if (n == -EAGAIN) {
-            int events = whorl_poll_fd(fd, POLLOUT);
-            n = events < 0 ? events : 0;
-        }
-        if (n < 0)
-            return (int)n;
-        buf += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 int writer_run(void *arg)
 {
     struct writer *writer = arg;
@@ -86,7 +69,7 @@ int writer_run(void *arg)
         writer->len = 0;
         whorl_event_set(&writer->room);
         /* Others add to `buf` meanwhile; `spare` is ours until the write is over. */
-        err = write_fully(writer->fd, text, len);
+        err = whorl_write_all(writer->fd, text, len);
         if (err)
             writer->err = err, writer->len = 0;
         if (writer->len == 0 && !writer->closed)

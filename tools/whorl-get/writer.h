@@ -47,7 +47,4 @@ WHORL_SUSPENDS int writer_run(void *arg);
 
 void writer_finish(struct writer *writer);
 
-/* Writes all of `buf`, also where somebody made the descriptor non-blocking. 0, or an error. */
-WHORL_SUSPENDS int write_fully(int fd, const char *buf, size_t len);
-
 #endif
