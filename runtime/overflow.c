@@ -73,8 +73,11 @@ static void on_segv(int number, siginfo_t *info, void *context)
         if (task && in_guard)
             report(task);
     }
-    /* The access is made again on return, and ends where it would have without us. */
+    /* The access is made again on return, and ends where it would have without us; a signal that was
+     * sent by somebody is sent again. */
     sigaction(number, &previous, NULL);
+    if (info->si_code <= 0)
+        raise(number);
 }
 
 static void install(void)

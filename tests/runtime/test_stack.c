@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/* Stacks: their sizes, reuse and return. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/task.h>
+
+#include "child.h"
+#include "runtime/sched.h"
+#include "test.h"
+
+/* Sanitizers scale stacks up and keep notes of their own on memory. */
+#ifdef CONTEXT_SANITIZED
+#define SANITIZED 1
+#define SMALLEST  65536
+#define SPIKE     2000
+#else
+#define SANITIZED 0
+#define SMALLEST  16384
+#define SPIKE     50000
+#endif
+
+static void never(void)
+{
+    abort();
+}
+
+static struct whorl_task *acquire(struct stack_pool *pool, size_t size)
+{
+    struct whorl_task *task = stack_acquire(pool, size, never);
+    CHECK(task != NULL);
+    return task;
+}
+
+/* Mappings of this process. */
+static int mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int n = 0, c;
+
+    CHECK(maps != NULL);
+    while ((c = getc(maps)) != EOF)
+        n += c == '\n';
+    fclose(maps);
+    return n;
+}
+
+static size_t resident(void)
+{
+    FILE *statm = fopen("/proc/self/statm", "r");
+    unsigned long size, pages;
+
+    CHECK(statm != NULL);
+    CHECK_EQ(fscanf(statm, "%lu %lu", &size, &pages), 2);
+    fclose(statm);
+    return pages * 4096;
+}
+
+/* --- the pool by itself ---------------------------------------------------------------------- */
+
+TEST(sizes_round_up_to_a_power_of_two)
+{
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    struct {
+        size_t asked, got;
+    } sizes[] = {
+        {1, SMALLEST},    {SMALLEST, SMALLEST}, {SMALLEST + 1, 2 * SMALLEST},
+        {262144, 262144}, {262145, 524288},     {100 << 20, 128 << 20},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct whorl_task *task = acquire(&pool, sizes[i].asked);
+        CHECK_EQ(stack_size_of(task), sizes[i].got);
+        stack_release(&pool, task);
+    }
+    CHECK(!stack_acquire(&pool, SIZE_MAX, never));
+    CHECK(!stack_acquire(&pool, ((size_t)SMALLEST << (STACK_CLASSES - 1)) + 1, never));
+    stack_pool_finish(&pool);
+}
+
+TEST(of_a_slabs_stacks_the_one_released_last_is_reused_first)
+{
+    struct whorl_task *tasks[100];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < 100; i++)
+        tasks[i] = acquire(&pool, 65536);
+    for (int first = 3; first < 100; first += 90) {
+        stack_release(&pool, tasks[first]);
+        stack_release(&pool, tasks[first + 2]);
+        stack_release(&pool, tasks[first + 1]);
+        CHECK(acquire(&pool, 65536) == tasks[first + 1]);
+        CHECK(acquire(&pool, 65536) == tasks[first + 2]);
+        CHECK(acquire(&pool, 65536) == tasks[first]);
+    }
+    for (int i = 0; i < 100; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+TEST(stacks_do_not_overlap_and_hold_their_records)
+{
+    enum { N = 1500 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < N; i++) {
+        struct whorl_task *task = tasks[i] = acquire(&pool, i % 3 ? 65536 : 131072);
+        char *low = task->stack_low;
+        size_t size = stack_size_of(task);
+        CHECK_EQ((uintptr_t)low % 4096, 0);
+        CHECK((char *)task > low && (char *)(task + 1) <= low + size);
+        CHECK_EQ((uintptr_t)task % 64, 0);
+        CHECK((char *)task - low > (ptrdiff_t)size - 4096); /* a parked task has one page */
+        CHECK_EQ(task->magic, TASK_MAGIC);
+        memset(low, i & 0xff, 4096);
+        memset(low + size - 4096 + 8, i & 0xff, 64);
+    }
+    for (int i = 0; i < N; i++) {
+        const unsigned char *low = tasks[i]->stack_low;
+        for (int k = 0; k < 4096; k++)
+            CHECK_EQ(low[k], i & 0xff);
+        for (int k = 0; k < 64; k++)
+            CHECK_EQ(low[stack_size_of(tasks[i]) - 4096 + 8 + (size_t)k], i & 0xff);
+    }
+    for (int i = 0; i < N; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+TEST(slabs_grow_and_are_all_unmapped_at_the_end)
+{
+    static struct whorl_task *tasks[3000];
+    struct stack_pool pool;
+    int before = mappings();
+
+    stack_pool_init(&pool);
+    for (size_t i = 0; i < 3000; i++) {
+        tasks[i] = acquire(&pool, 65536);
+        CHECK_EQ(pool.mapped - pool.free, i + 1);
+    }
+    CHECK(mappings() - before < 40); /* not one for each stack */
+    for (size_t i = 0; i < 3000; i++)
+        stack_release(&pool, tasks[i]);
+    CHECK_EQ(pool.mapped, pool.free);
+    stack_pool_finish(&pool);
+    CHECK_EQ(pool.mapped, 0);
+    CHECK(SANITIZED || mappings() - before <= 2); /* what malloc and stdio took */
+}
+
+/* Takes and gives back in a random order, comparing with a count of one's own. */
+TEST(the_pools_counts_hold_in_any_order_of_use)
+{
+    enum { N = 4000 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+    uint32_t x = 1;
+    int64_t now = 0;
+    size_t live = 0;
+
+    stack_pool_init(&pool);
+    for (int step = 0; step < 60000; step++) {
+        x = x * 1664525 + 1013904223;
+        size_t i = (x >> 8) % (step % 20000 < 10000 ? N : N / 100);
+        if (!tasks[i]) {
+            tasks[i] = acquire(&pool, x >> 31 ? 65536 : SMALLEST);
+            CHECK(!tasks[i]->in_use);
+            tasks[i]->in_use = true;
+            live++;
+        } else {
+            CHECK(tasks[i]->in_use);
+            tasks[i]->in_use = false;
+            stack_release(&pool, tasks[i]);
+            tasks[i] = NULL;
+            live--;
+        }
+        CHECK_EQ(pool.mapped - pool.free, live);
+        if (step % 1000 == 999) {
+            now += WHORL_SECOND / 2;
+            stack_pool_trim(&pool, now, WHORL_SECOND);
+        }
+        if (step % 20000 == 10000)
+            for (size_t k = N / 100; k < N; k++)
+                if (tasks[k]) {
+                    tasks[k]->in_use = false;
+                    stack_release(&pool, tasks[k]);
+                    tasks[k] = NULL;
+                    live--;
+                }
+    }
+    for (size_t i = 0; i < N; i++)
+        if (tasks[i])
+            stack_release(&pool, tasks[i]);
+    stack_pool_trim(&pool, now, 0);
+    CHECK_EQ(pool.mapped, pool.free);
+    CHECK(pool.mapped <= 32); /* the smallest slab of each class */
+    stack_pool_finish(&pool);
+}
+
+TEST(empty_slabs_go_when_they_are_old_enough)
+{
+    static struct whorl_task *tasks[1000];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    CHECK_EQ(pool.trim_at_ns, WHORL_FOREVER);
+    for (int i = 0; i < 1000; i++)
+        tasks[i] = acquire(&pool, 65536);
+    size_t all = pool.mapped;
+    for (int i = 0; i < 1000; i++)
+        stack_release(&pool, tasks[i]);
+    CHECK(pool.trim_at_ns <= 5 * WHORL_SECOND);
+    stack_pool_trim(&pool, 5 * WHORL_SECOND, WHORL_SECOND);
+    CHECK_EQ(pool.mapped, all);
+    CHECK_EQ(pool.trim_at_ns, 6 * WHORL_SECOND);
+    stack_pool_trim(&pool, 6 * WHORL_SECOND - 1, WHORL_SECOND);
+    CHECK_EQ(pool.mapped, all);
+    stack_pool_trim(&pool, 6 * WHORL_SECOND, WHORL_SECOND);
+    CHECK_EQ(pool.mapped, 16);
+    CHECK_EQ(pool.trim_at_ns, WHORL_FOREVER);
+    stack_pool_finish(&pool);
+}
+
+TEST(a_slab_used_again_is_not_old)
+{
+    static struct whorl_task *tasks[100];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < 100; i++)
+        tasks[i] = acquire(&pool, 65536);
+    for (int i = 0; i < 100; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_trim(&pool, WHORL_SECOND, WHORL_SECOND);
+    struct whorl_task *again = acquire(&pool, 65536);
+    stack_pool_trim(&pool, 10 * WHORL_SECOND, WHORL_SECOND);
+    memset(again->stack_low, 1, 65536 / 2); /* still there */
+    stack_release(&pool, again);
+    stack_pool_trim(&pool, 11 * WHORL_SECOND, WHORL_SECOND);
+    size_t mapped = pool.mapped;
+    stack_pool_trim(&pool, 12 * WHORL_SECOND - 1, WHORL_SECOND);
+    CHECK_EQ(pool.mapped, mapped);
+    stack_pool_trim(&pool, 12 * WHORL_SECOND, WHORL_SECOND);
+    CHECK(pool.mapped < mapped || mapped == 16);
+    stack_pool_finish(&pool);
+}
+
+TEST(addresses_are_found_in_their_stacks_and_guards)
+{
+    struct whorl_task *tasks[200];
+    struct stack_pool pool;
+    bool in_guard;
+    int here;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < 200; i++) {
+        struct whorl_task *task = tasks[i] = acquire(&pool, i % 2 ? 131072 : SMALLEST);
+        char *low = task->stack_low;
+        in_guard = true;
+        CHECK(stack_find(&pool, low, &in_guard) == task);
+        CHECK(!in_guard);
+        CHECK(stack_find(&pool, low + stack_size_of(task) - 1, &in_guard) == task);
+        CHECK(!in_guard);
+        CHECK(stack_find(&pool, low - 1, &in_guard) == task);
+        CHECK(in_guard);
+        CHECK(stack_find(&pool, low - 4096, &in_guard) == task);
+        CHECK(in_guard);
+    }
+    CHECK(!stack_find(&pool, &here, &in_guard));
+    CHECK(!stack_find(&pool, NULL, &in_guard));
+    for (int i = 0; i < 200; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+TEST(high_water_mark_is_the_lowest_page_touched)
+{
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    struct whorl_task *task = acquire(&pool, 4 << 20);
+    char *low = task->stack_low, *high = low + (4 << 20);
+    CHECK(stack_high_water(task) <= 8192);
+    *(volatile char *)(high - 100000) = 1;
+    CHECK_EQ(stack_high_water(task), (100000 + 4095) / 4096 * 4096);
+    *(volatile char *)low = 1;
+    CHECK_EQ(stack_high_water(task), 4 << 20);
+    stack_release(&pool, task);
+    stack_pool_finish(&pool);
+}
+
+/* --- guards ---------------------------------------------------------------------------------- */
+
+struct guard_case {
+    enum stack_guard guard;
+    int index;
+    ptrdiff_t offset; /* from stack_low */
+};
+
+static void touch(void *arg)
+{
+    struct guard_case *c = arg;
+    static struct whorl_task *tasks[100];
+    struct stack_pool pool;
+
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
+    stack_pool_init(&pool);
+    pool.guard = c->guard;
+    for (int i = 0; i < 100; i++)
+        tasks[i] = acquire(&pool, 65536);
+    ((volatile char *)tasks[c->index]->stack_low)[c->offset] = 1;
+}
+
+TEST(every_stack_ends_in_a_guard_page)
+{
+    enum stack_guard guards[] = {STACK_GUARD_MADVISE, STACK_GUARD_MPROTECT};
+    int indices[] = {0, 1, 3, 4, 15, 16, 17, 99};
+    struct child child;
+
+    for (int g = 0; g < 2; g++) {
+        for (size_t i = 0; i < sizeof indices / sizeof indices[0]; i++) {
+            child_run(&child, touch, &(struct guard_case){guards[g], indices[i], 0});
+            CHECK_EQ(child.exit_status, 0);
+            child_run(&child, touch, &(struct guard_case){guards[g], indices[i], -1});
+            CHECK_EQ(child.signal, SIGSEGV);
+            child_run(&child, touch, &(struct guard_case){guards[g], indices[i], -4096});
+            CHECK_EQ(child.signal, SIGSEGV);
+        }
+    }
+}
+
+/* Two mappings for each stack would otherwise end at vm.max_map_count. */
+TEST(guards_by_mprotect_stop_before_the_limit_of_mappings)
+{
+    enum { N = 40000 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    pool.guard = STACK_GUARD_MPROTECT;
+    for (int i = 0; i < N; i++)
+        tasks[i] = acquire(&pool, SMALLEST);
+    CHECK(pool.guarded > 1000);
+    CHECK(mappings() < 30000);
+    for (int i = 0; i < N; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_trim(&pool, 0, 0);
+    CHECK(pool.guarded <= 16);
+    stack_pool_finish(&pool);
+}
+
+/* --- in runs --------------------------------------------------------------------------------- */
+
+static int return_one_stack_id(void *arg)
+{
+    *(void **)arg = whorl_task_self();
+    return 0;
+}
+
+TEST_VIRTUAL(one_task_after_another_uses_one_stack)
+{
+    void *first = NULL;
+
+    for (int i = 0; i < 100; i++) {
+        WHORL_AUTO(group) group = {0};
+        void *stack;
+        CHECK_OK(whorl_spawn(&group, return_one_stack_id, &stack));
+        CHECK_OK(whorl_group_wait(&group));
+        if (!first)
+            first = stack;
+        CHECK(stack == first);
+    }
+}
+
+static int report_left(void *arg)
+{
+    *(size_t *)arg = whorl_stack_left();
+    return 0;
+}
+
+TEST_VIRTUAL(tasks_get_the_stack_they_ask_for)
+{
+    WHORL_AUTO(group) group = {.stack_size = 8 << 20};
+    size_t of_group, of_task;
+
+    CHECK_OK(whorl_spawn(&group, report_left, &of_group));
+    CHECK_OK(whorl_spawn_with(&group, report_left, &of_task,
+                              &(struct whorl_spawn_options){.stack_size = 1 << 20}));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(of_group > (8 << 20) - 8192 && of_group < 8 << 20);
+    CHECK(of_task > (1 << 20) - 8192 && of_task < 1 << 20);
+    CHECK_ERR(whorl_spawn_with(&group, report_left, &of_task,
+                               &(struct whorl_spawn_options){.stack_size = SIZE_MAX}),
+              -ENOMEM);
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int take_part(void *arg)
+{
+    volatile char deep[8192];
+    deep[0] = 1;
+    __asm__ volatile("" : : "r"(deep) : "memory");
+    (void)arg;
+    return whorl_sleep_until(WHORL_FOREVER);
+}
+
+/* Starts `n` tasks that use a few pages each. */
+static void spike(struct whorl_group *group, int n)
+{
+    for (int i = 0; i < n; i++)
+        CHECK_OK(whorl_spawn(group, take_part, NULL));
+    CHECK_OK(whorl_yield());
+    CHECK_EQ(whorl_group_alive(group), (size_t)n);
+}
+
+TEST_VIRTUAL(trimming_gives_the_memory_of_a_spike_back)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_run_stats stats;
+
+    spike(&group, 100);
+    whorl_group_finish(&group);
+    size_t before = resident();
+    spike(&group, SPIKE);
+    size_t peak = resident();
+    CHECK(peak > before + (size_t)SPIKE * 8192);
+    whorl_group_finish(&group);
+    whorl_run_trim();
+    size_t after = resident();
+    printf("resident: %zu before, %zu at the peak, %zu after\n", before, peak, after);
+    CHECK(SANITIZED || after < before + (peak - before) / 100);
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK(stats.stacks_mapped < 100);
+}
+
+static int spike_and_wait(void *arg)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_run_stats stats;
+
+    (void)arg;
+    spike(&group, 20000 < SPIKE ? 20000 : SPIKE);
+    size_t peak = resident();
+    whorl_group_finish(&group);
+    CHECK_OK(whorl_sleep(WHORL_SECOND / 4));
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK(stats.stacks_mapped >= SPIKE / 10); /* not at once: the next spike may be near */
+    CHECK_OK(whorl_sleep(WHORL_SECOND * 5 / 4));
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK(stats.stacks_mapped < 100);
+    CHECK(SANITIZED || resident() < peak / 2);
+    return 0;
+}
+
+TEST(a_second_after_a_spike_its_memory_goes_by_itself)
+{
+    CHECK_OK(whorl_run(spike_and_wait, NULL));
+}
+
+TEST_MAIN()
