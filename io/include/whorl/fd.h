@@ -3,12 +3,13 @@
  *
  * Each call is the system call of its name, carried out by the ring. Buffers belong to the kernel
  * until the call returns and never longer, also when it is cancelled. Descriptors should be left
- * blocking: the ring waits for them.
+ * blocking: the ring waits for them. Those that are not are waited for all the same, at the cost of
+ * a poll where the kernel says -EAGAIN.
  *
  * Common to all calls here:
  *
  *     Returns:  what the system call returns, or -errno; WHORL_ENOTASK; WHORL_ENOIO in a run
- *               without I/O.
+ *               without I/O, and in a child forked from a task: the ring is its parent's.
  *     Suspends: until the kernel has completed the request.
  *     Cancel:   -ECANCELED once the kernel has let go of the memory; but if bytes moved, their count
  *               (the next call reports the cancel). Requests on regular files that the kernel has
@@ -55,7 +56,9 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
 
 /**
  * close(2). The descriptor is gone whatever the result. No request may be in flight on it: shut a
- * socket down or cancel its users first. Under a cancelled scope it still closes, and returns 0.
+ * socket down or cancel its users first. Under a cancelled scope, and outside a run, it still closes.
+ *
+ * Cancel: not a cancel point.
  */
 WHORL_API WHORL_SUSPENDS int whorl_close(int fd);
 

@@ -23,7 +23,13 @@ struct statx;
 extern "C" {
 #endif
 
-/** openat(2). Returns the descriptor; on cancellation none is left open. O_CLOEXEC is added. */
+/**
+ * openat(2) with O_CLOEXEC added.
+ *
+ * Returns: the descriptor, or -errno.
+ * Cancel:  -ECANCELED, and no descriptor is left open; but if the kernel was faster, the descriptor,
+ *          which is the caller's to close, and the next call reports the cancel.
+ */
 WHORL_API WHORL_SUSPENDS int whorl_openat(int dir_fd, const char *path, int flags, mode_t mode);
 
 /** fsync(2), or fdatasync(2) when `data_only`. */

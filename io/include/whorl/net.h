@@ -120,10 +120,14 @@ WHORL_API int whorl_listen(const struct whorl_addr *addr,
                            const struct whorl_listen_options *options, struct whorl_listener **ret);
 
 /**
- * The next connection (multishot accept where the kernel has it; those that arrive between two
- * calls are kept). Several tasks may wait in it.
+ * The next connection. Several tasks may wait in it; they are served in turn.
  *
- * @ret_peer  the peer's address; may be NULL, which saves a system call
+ * One multishot accept stays armed where the kernel has it, so connections that arrive between two
+ * calls are taken and kept: up to 64, and what arrives in one go on top. The others wait in the
+ * kernel's backlog.
+ *
+ * @ret_peer  the peer's address; may be NULL, which saves a system call. All zero when the peer has
+ *            hung up already
  *
  * Returns:  the connection's descriptor, close-on-exec; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM
  *           (the caller should pause, then try again); -EPIPE once the listener is closed.

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors: counts, positions, ends, and closing whatever happens. */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <whorl.h>
+#include <whorl/fd.h>
+
+#include "io_faults.h"
+#include "test.h"
+
+static int temporary_file(const char *content)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/file", test_tmpdir());
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CHECK(fd >= 0);
+    CHECK_EQ(write(fd, content, strlen(content)), (ssize_t)strlen(content));
+    CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+TEST_IO(read_and_write_move_the_position)
+{
+    int fd = temporary_file("0123456789");
+    char buf[16] = "";
+    CHECK_ERR(whorl_read(fd, buf, 3), 3);
+    CHECK_ERR(whorl_write(fd, "abc", 3), 3);
+    CHECK_ERR(whorl_read(fd, buf + 3, 10), 4);
+    CHECK_STR(buf, "0126789");
+    CHECK_ERR(whorl_read(fd, buf, sizeof buf), 0);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), 10);
+    close(fd);
+}
+
+TEST_IO(pread_and_pwrite_leave_the_position_alone)
+{
+    int fd = temporary_file("0123456789");
+    char buf[16] = "";
+    CHECK_ERR(whorl_pwrite(fd, "ab", 2, 8), 2);
+    CHECK_ERR(whorl_pread(fd, buf, 4, 6), 4);
+    CHECK_STR(buf, "67ab");
+    CHECK_ERR(whorl_pread(fd, buf, 4, 10), 0);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+    CHECK_OK(whorl_pwrite_all(fd, "xyz", 3, 20));
+    CHECK_EQ(lseek(fd, 0, SEEK_END), 23);
+    close(fd);
+}
+
+TEST_IO(offsets_below_zero_are_refused_and_not_taken_for_the_position)
+{
+    int fd = temporary_file("0123456789");
+    char buf[4];
+    CHECK_ERR(whorl_pread(fd, buf, 4, -1), -EINVAL);
+    CHECK_ERR(whorl_pwrite(fd, buf, 4, -1), -EINVAL);
+    CHECK_ERR(whorl_pwrite_all(fd, buf, 4, INT64_MIN), -EINVAL);
+    CHECK_ERR(whorl_pwrite(fd, "end", 3, INT64_C(5) << 30), 3); /* beyond 4 GiB */
+    CHECK_EQ(lseek(fd, 0, SEEK_END), (INT64_C(5) << 30) + 3);
+    close(fd);
+}
+
+TEST_IO(readv_and_writev_take_several_parts)
+{
+    int p[2];
+    char a[3], b[8] = "";
+    struct iovec out[] = {{"hel", 3}, {"lo ", 3}, {"you", 3}};
+    struct iovec in[] = {{a, sizeof a}, {b, sizeof b}};
+    CHECK_OK(pipe(p));
+    CHECK_ERR(whorl_writev(p[1], out, 3), 9);
+    CHECK_ERR(whorl_readv(p[0], in, 2), 9);
+    CHECK_EQ(memcmp(a, "hel", 3), 0);
+    CHECK_STR(b, "lo you");
+    CHECK_ERR(whorl_readv(p[0], in, -1), -EINVAL);
+    CHECK_ERR(whorl_writev(p[1], out, IOV_MAX + 1), -EINVAL);
+    close(p[0]);
+    close(p[1]);
+}
+
+TEST_IO(huge_lengths_are_cut_and_not_wrapped)
+{
+    int p[2];
+    char buf[64];
+    CHECK_OK(pipe(p));
+    CHECK_EQ(write(p[1], "hello", 5), 5);
+    /* 2^32 cut to 32 bits would be 0, a wrong end. */
+    CHECK_ERR(whorl_read(p[0], buf, (size_t)1 << 32), 5);
+    close(p[0]);
+    close(p[1]);
+}
+
+TEST_IO(errors_are_the_system_calls_own)
+{
+    char buf[4];
+    int p[2];
+    CHECK_OK(pipe(p));
+    CHECK_ERR(whorl_read(-1, buf, 4), -EBADF);
+    CHECK_ERR(whorl_write(p[0], buf, 4), -EBADF);
+    CHECK_ERR(whorl_read(p[1], buf, 4), -EBADF);
+    CHECK_ERR(whorl_poll_fd(1000, POLLIN), -EBADF);
+    CHECK_EQ(write(p[1], "data", 4), 4);
+    CHECK_ERR(whorl_read(p[0], NULL, 4), -EFAULT);
+    close(p[0]);
+    close(p[1]);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static int close_soon(void *arg)
+{
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    return whorl_close(*(int *)arg);
+}
+
+TEST_IO(a_reader_of_an_empty_pipe_wakes_when_the_writer_closes)
+{
+    WHORL_AUTO(group) group = {0};
+    int p[2];
+    char byte;
+    CHECK_OK(pipe(p));
+    CHECK_OK(whorl_spawn(&group, close_soon, &p[1]));
+    CHECK_ERR(whorl_read(p[0], &byte, 1), 0);
+    close(p[0]);
+}
+
+TEST_IO(poll_wakes_for_a_hangup_nobody_asked_for)
+{
+    WHORL_AUTO(group) group = {0};
+    int p[2];
+    CHECK_OK(pipe(p));
+    CHECK_OK(whorl_spawn(&group, close_soon, &p[1]));
+    CHECK_EQ(whorl_poll_fd(p[0], POLLIN), POLLHUP);
+    CHECK_EQ(whorl_poll_fd(p[0], 0), POLLHUP);
+    close(p[0]);
+    CHECK_OK(pipe(p));
+    CHECK_OK(whorl_spawn(&group, close_soon, &p[0]));
+    CHECK(whorl_poll_fd(p[1], 0) & POLLERR);
+    close(p[1]);
+}
+
+TEST_IO(poll_tells_which_events_hold)
+{
+    int p[2];
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+    CHECK_EQ(whorl_poll_fd(p[0], POLLIN | POLLOUT), POLLOUT);
+    CHECK_EQ(write(p[1], "x", 1), 1);
+    CHECK_EQ(whorl_poll_fd(p[0], POLLIN), POLLIN);
+    CHECK_EQ(whorl_poll_fd(p[0], POLLIN | POLLOUT), POLLIN | POLLOUT);
+    close(p[0]);
+    close(p[1]);
+}
+
+TEST_IO(descriptors_that_do_not_block_are_waited_for_all_the_same)
+{
+    WHORL_AUTO(group) group = {0};
+    int p[2];
+    char byte;
+    CHECK_OK(pipe2(p, O_NONBLOCK));
+    CHECK_OK(whorl_spawn(&group, close_soon, &p[1]));
+    CHECK_ERR(whorl_read(p[0], &byte, 1), 0);
+    close(p[0]);
+}
+
+struct sink {
+    int fd;
+    size_t got;
+};
+
+static int drain(void *arg)
+{
+    struct sink *sink = arg;
+    static char buf[7000];
+    ssize_t n;
+    while ((n = whorl_read(sink->fd, buf, sizeof buf)) > 0) {
+        for (ssize_t i = 0; i < n; i++)
+            CHECK_EQ(buf[i], (char)((sink->got + (size_t)i) % 251));
+        sink->got += (size_t)n;
+    }
+    return (int)n;
+}
+
+TEST_IO(write_all_goes_on_until_everything_is_written)
+{
+    static char data[1 << 20];
+    WHORL_AUTO(group) group = {0};
+    int p[2];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (char)(i % 251);
+    CHECK_OK(pipe(p)); /* holds 64 KiB */
+    struct sink sink = {.fd = p[0]};
+    CHECK_OK(whorl_spawn(&group, drain, &sink));
+    CHECK_OK(whorl_write_all(p[1], data, sizeof data));
+    CHECK_OK(whorl_write_all(p[1], data, 0));
+    CHECK_OK(whorl_close(p[1]));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(sink.got, sizeof data);
+    close(p[0]);
+}
+
+/* --- closing ---------------------------------------------------------------------------------- */
+
+TEST_IO(close_closes_also_where_everything_is_cancelled)
+{
+    struct whorl_scope scope;
+    int p[2];
+    CHECK_OK(pipe(p));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    whorl_scope_cancel(&scope);
+    CHECK_OK(whorl_close(p[0]));
+    whorl_scope_leave(&scope, 0);
+    CHECK_ERR(fcntl(p[0], F_GETFD), -1);
+    CHECK_OK(whorl_close(p[1]));
+    CHECK_ERR(whorl_close(p[1]), -EBADF);
+}
+
+TEST(close_closes_also_outside_a_run)
+{
+    int p[2];
+    CHECK_OK(pipe(p));
+    CHECK_OK(whorl_close(p[0]));
+    CHECK_OK(whorl_close(p[1]));
+    CHECK_ERR(whorl_close(p[1]), -EBADF);
+}
+
+TEST_VIRTUAL(close_closes_also_in_a_run_without_io)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    CHECK_OK(whorl_close(fd));
+    CHECK_EQ(fcntl(fd, F_GETFD), -1);
+}
+
+static int copy(void *arg)
+{
+    int p[2];
+    char buf[8];
+    struct iovec part = {buf, sizeof buf};
+
+    (void)arg;
+    if (pipe(p) < 0)
+        return -errno;
+    int err = whorl_write_all(p[1], "hello", 5);
+    if (err == 0)
+        err = whorl_poll_fd(p[0], POLLIN);
+    if (err > 0)
+        err = (int)whorl_readv(p[0], &part, 1);
+    whorl_close(p[0]);
+    whorl_close(p[1]);
+    return err < 0 ? err : 0;
+}
+
+static int run_copy(void *arg)
+{
+    return whorl_io_run(copy, arg);
+}
+
+TEST(every_failing_request_is_reported)
+{
+    CHECK_EQ(io_faults_sweep(run_copy, NULL, -EIO), 6);
+}
+
+TEST_MAIN()
