@@ -132,7 +132,7 @@ static void on_connected(struct io_op *op, int res, bool more)
     struct race *race = attempt->race;
 
     (void)more;
-    /* UNTESTED: interrupted in a kernel worker. Asked again, the kernel goes on waiting. */
+    /* Interrupted in a worker of the kernel. Asked again, it goes on waiting. */
     if (res == -EINTR && !race->over && (res = io_op_start(op)) == 0)
         return;
     attempt->underway = false;

@@ -182,7 +182,8 @@ int whorl_dns_configure(const struct whorl_dns_options *options)
     free(resolver->hosts_file);
     resolver->hosts_file = hosts_file;
     resolver->hosts.path = hosts_file ? hosts_file : HOSTS_FILE;
-    memcpy(resolver->servers, servers, (size_t)n * sizeof *servers);
+    if (n > 0)
+        memcpy(resolver->servers, servers, (size_t)n * sizeof *servers);
     resolver->server_count = (size_t)n;
     resolver->timeout_ns = options->timeout_ns ? options->timeout_ns : TIMEOUT_DEFAULT_NS;
     if (resolver->timeout_ns < WHORL_MILLISECOND)
@@ -275,7 +276,8 @@ static void finish_lookup(struct dns_lookup *lookup, int err, const struct dns_i
     lookup->done = true;
     lookup->entry = NULL;
     lookup->result = err ? err : (int)ip_count;
-    memcpy(lookup->ips, ips, (err ? 0 : ip_count) * sizeof *ips);
+    if (lookup->result > 0)
+        memcpy(lookup->ips, ips, ip_count * sizeof *ips);
 }
 
 /* From the channel, perhaps inside dns_channel_ask(). */

@@ -36,7 +36,7 @@ enum {
     TYPE_AAAA = 28,
 };
 
-/* When a request could not be queued for want of memory, it is tried again after this. */
+/* A socket that could not be polled, for want of memory say, is polled again after this. */
 #define STARVED_DELAY_NS (10 * WHORL_MILLISECOND)
 
 /* ares_timeout() cuts to milliseconds what expiry compares in microseconds. */
@@ -69,6 +69,7 @@ struct watched {
     int fd;
     unsigned wanted; /* events c-ares waits for */
     bool polling;
+    bool paused; /* its poll failed; the timer polls it again */
     bool closed; /* by c-ares; gone once the poll has completed */
 };
 
@@ -363,9 +364,7 @@ static void on_ready(struct io_op *op, int res, bool more)
     if (watched->closed) {
         forget_socket(watched);
     } else if (res < 0) {
-        /* UNTESTED: a poll the kernel refuses. The query runs into its timeout. */
-        if (res != -ECANCELED && res != -EINTR)
-            watched->wanted = 0;
+        watched->paused = res != -ECANCELED && res != -EINTR;
     } else {
         if (events & (POLLERR | POLLHUP | POLLNVAL))
             events |= POLLIN | (watched->wanted & POLLOUT);
@@ -381,6 +380,8 @@ static void on_timer(struct whorl_timer *timer)
         (struct dns_channel *)((char *)timer - offsetof(struct dns_channel, timer));
 
     channel->timer_ns = 0;
+    for (struct watched *watched = channel->sockets; watched; watched = watched->next)
+        watched->paused = false;
     ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     settle(channel);
 }
@@ -399,6 +400,10 @@ static void watch_sockets(struct dns_channel *channel)
         }
         if (watched->wanted == 0)
             continue;
+        if (watched->paused) {
+            channel->starved = true;
+            continue;
+        }
         watched->poll = (struct io_op){
             .code = IO_OP_POLL, .fd = watched->fd, .len = watched->wanted, .complete = on_ready};
         if (io_op_start(&watched->poll) == 0) {

@@ -10,7 +10,9 @@
 
 #include "dns_server.h"
 #include "faults.h"
+#include "io_faults.h"
 #include "ports.h"
+#include "runtime/park_hook.h"
 #include "test.h"
 
 #define MS WHORL_MILLISECOND
@@ -536,6 +538,88 @@ TEST(dial_survives_every_failed_allocation)
      * the channel, servers, two entries, two queries, a socket. */
     CHECK(faults_sweep(sweep_run, &job) >= 14);
     close(listener);
+}
+
+TEST(dial_survives_every_failed_request)
+{
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "127.0.0.9 127.0.0.1"}};
+    struct job job = {.hosts_file = "/dev/null"};
+    int listener = port_listen(&job.port);
+
+    job.server = dns_server_address(dns_server_start(rules, 1));
+    CHECK(io_faults_sweep(sweep_run, &job, -EIO) >= 4);
+    close(listener);
+}
+
+TEST_IO(dial_asks_again_for_an_interrupted_connect)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .answer = "127.0.0.9 127.0.0.1", .ttl_s = 60}};
+    uint16_t port;
+
+    START(rules);
+    int listener = port_listen(&port);
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");
+    for (int nth = 1; nth <= 2; nth++) {
+        io_faults_complete((uint64_t)nth, -EINTR);
+        CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");
+        CHECK(io_faults_disarm());
+    }
+    close(listener);
+}
+
+static struct whorl_scope *scope_to_cancel;
+static int parks_left;
+
+static void cancel_at_park(const char *what)
+{
+    (void)what;
+    if (--parks_left == 0)
+        whorl_scope_cancel(scope_to_cancel);
+}
+
+/* Dials a name not asked before, cancelled as it waits for the nth time; whether it connected. */
+static bool dial_cancelled_at(int nth, uint16_t port)
+{
+    struct whorl_scope scope;
+    char host[32];
+
+    snprintf(host, sizeof host, "n%d.test", nth);
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    scope_to_cancel = &scope;
+    parks_left = nth;
+    sched_park_hook = cancel_at_park;
+    int fd = whorl_dial_tcp(host, port, &(struct whorl_dial_options){.attempt_delay_ns = MS}, NULL);
+    sched_park_hook = NULL;
+    whorl_scope_leave(&scope, 0);
+    CHECK(fd >= 0 || fd == -ECANCELED);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+TEST_IO(dial_cancelled_at_any_wait_leaves_no_socket)
+{
+    static const struct dns_rule rules[] = {
+        {.type = DNS_A, .answer = "127.0.0.2 127.0.0.3 127.0.0.4"},
+        {.answer = "::1", .delay_ms = 5},
+    };
+    uint16_t port = 0;
+    struct blackhole first = blackhole_at(2, &port), second = blackhole_at(3, &port);
+    int listener = listen_at(4, 64, &port), nth = 1;
+
+    START(rules);
+    int fds = test_open_fds();
+    while (!dial_cancelled_at(nth, port)) {
+        for (int tries = 0; test_open_fds() > fds && tries < 1000; tries++)
+            CHECK_OK(whorl_sleep(MS)); /* the query goes on */
+        CHECK_EQ(test_open_fds(), fds);
+        nth++;
+    }
+    CHECK(nth > 3);
+    close(listener);
+    blackhole_close(&first);
+    blackhole_close(&second);
 }
 
 TEST_MAIN()

@@ -9,6 +9,7 @@
 #include "dns_server.h"
 #include "faults.h"
 #include "io/dns.h"
+#include "io_faults.h"
 #include "ports.h"
 #include "test.h"
 
@@ -651,6 +652,16 @@ TEST(resolve_survives_every_failed_allocation)
     snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
     write_file(hosts_path, "10.0.0.1 other.test\n");
     CHECK(faults_sweep(sweep_run, (void *)dns_server_address(server)) >= 15);
+}
+
+TEST(resolve_survives_every_failed_request)
+{
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1", .delay_ms = 1}};
+    struct dns_server *server = dns_server_start(rules, 1);
+
+    snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
+    write_file(hosts_path, "");
+    CHECK(io_faults_sweep(sweep_run, (void *)dns_server_address(server), -EIO) >= 2);
 }
 
 TEST_MAIN()
