@@ -17,7 +17,8 @@ void group_open(struct whorl_group *group, struct whorl_scope *parent)
     scope_open(&group->scope, parent, NULL);
     group->tasks = NULL;
     group->waiter = NULL;
-    group->alive = group->below = group->failed = 0;
+    group->alive = group->below = group->failed = group->succeeded = 0;
+    group->stop_waiters = (struct whorl_wait_queue){0};
     group->err = 0;
     group->opened = true;
 }
@@ -126,6 +127,10 @@ void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_t
             /* wait_below() reports the failure at once; a full wait goes on to the last task. */
             wake = wake || group->wake_on_failure;
         }
+    } else {
+        group->succeeded++;
+        if (group->policy == WHORL_GROUP_RACE && !group->scope.requested)
+            whorl_scope_cancel(&group->scope);
     }
     if (wake && group->waiter) {
         struct whorl_waiter *waiter = group->waiter;
@@ -184,6 +189,8 @@ int whorl_group_wait(struct whorl_group *group)
             return err;
     }
     close_group(group);
+    if (group->policy == WHORL_GROUP_RACE && group->succeeded > 0)
+        return 0;
     return group->err ? group->err : err;
 }
 

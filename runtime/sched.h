@@ -44,6 +44,7 @@ struct sched {
     int root_result;
     bool deadlocked, daemons_cancelled;
 
+    struct whorl_wait_queue root_stop_waiters;
     struct whorl_runner *runner;   /* NULL until another thread is let in */
     struct whorl_offload *offload; /* the run's own pool; NULL until used */
     uint64_t select_random;        /* state of the generator that keeps select fair */
@@ -142,6 +143,7 @@ void task_abort(struct sched *s, struct whorl_task *task);
 /* Scopes (scope.c). */
 void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner);
 void scope_close(struct whorl_scope *scope);
+void scope_ask_stop(struct sched *s, struct whorl_scope *scope);
 
 /* Groups (group.c): a task of the group has ended with `result`. */
 void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_task *task,

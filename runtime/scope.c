@@ -16,6 +16,7 @@ void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct wh
     scope->owner = owner;
     scope->requested = scope->timed_out = false;
     scope->cancelled = parent && !scope->shielded && parent->cancelled;
+    scope->stopping = parent && parent->stopping;
     scope->next = NULL;
     scope->link = NULL;
     if (parent) {
@@ -55,22 +56,20 @@ static void abort_waits(struct sched *s, struct whorl_scope *scope)
             task_abort(s, task);
 }
 
-/* Marks a scope and all it contains, shields excepted, in the order parents, then children; without
+/* Calls visit() for `top` and for all scopes inside for which enter() holds, parents first; without
  * recursion, for scopes may nest as deep as memory allows. */
-static void cancel(struct sched *s, struct whorl_scope *top)
+static void walk(struct sched *s, struct whorl_scope *top,
+                 bool (*enter)(const struct whorl_scope *scope),
+                 void (*visit)(struct sched *s, struct whorl_scope *scope))
 {
-    struct whorl_scope *scope = top;
+    struct whorl_scope *scope = top, *child;
 
-    if (top->cancelled)
-        return;
-    top->cancelled = true;
-    abort_waits(s, top);
-    for (struct whorl_scope *child = scope->children;;) {
-        while (child && (child->shielded || child->cancelled))
+    visit(s, top);
+    for (child = scope->children;;) {
+        while (child && !enter(child))
             child = child->next;
         if (child) {
-            child->cancelled = true;
-            abort_waits(s, child);
+            visit(s, child);
             scope = child;
             child = scope->children;
         } else {
@@ -80,6 +79,45 @@ static void cancel(struct sched *s, struct whorl_scope *top)
             scope = scope->parent;
         }
     }
+}
+
+static bool may_cancel(const struct whorl_scope *scope)
+{
+    return !scope->shielded && !scope->cancelled;
+}
+
+static void cancel_one(struct sched *s, struct whorl_scope *scope)
+{
+    scope->cancelled = true;
+    abort_waits(s, scope);
+}
+
+static void cancel(struct sched *s, struct whorl_scope *top)
+{
+    if (!top->cancelled)
+        walk(s, top, may_cancel, cancel_one);
+}
+
+static bool may_stop(const struct whorl_scope *scope)
+{
+    return !scope->stopping;
+}
+
+static void stop_one(struct sched *s, struct whorl_scope *scope)
+{
+    (void)s;
+    scope->stopping = true;
+    if (scope->is_group) {
+        struct whorl_group *group = container_of(scope, struct whorl_group, scope);
+        while (whorl_wait_queue_wake_one(&group->stop_waiters, 0))
+            ;
+    }
+}
+
+void scope_ask_stop(struct sched *s, struct whorl_scope *scope)
+{
+    if (!scope->stopping)
+        walk(s, scope, may_stop, stop_one);
 }
 
 static void time_out(struct whorl_timer *timer)

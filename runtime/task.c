@@ -8,6 +8,7 @@
 #include <whorl/run.h>
 
 #include "runtime/base/check.h"
+#include "runtime/local.h"
 #include "runtime/sched.h"
 
 /* Brings the spawner's copy of a large argument, which lies further down, into a frame above the
@@ -22,6 +23,8 @@ static __attribute__((noinline)) int run_with_copy(struct whorl_task *task)
 
 static void end(struct sched *s, struct whorl_task *task, int result)
 {
+    if (__builtin_expect(task->locals != NULL, 0))
+        local_release(task->locals);
     task->in_use = false;
     s->alive--;
     if (task->group) {
@@ -78,6 +81,7 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
     context_inherit_fp(&task->context, s->current ? &s->current->context : NULL);
     task->id = ++s->next_id;
     task->name[0] = '\0';
+    task->locals = s->current ? local_inherit(s->current->locals) : NULL;
     task->waiter = NULL;
     task->in_use = true;
     s->alive++;

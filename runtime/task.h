@@ -40,7 +40,8 @@ struct whorl_task {
     struct whorl_group *group;      /* NULL for the root task */
     struct whorl_task *next, *prev; /* ring of the group's tasks; `next` also links free stacks */
     struct stack_slab *slab;
-    void *stack_low; /* lowest usable byte */
+    void *stack_low;           /* lowest usable byte */
+    struct local_node *locals; /* see local.h; NULL: none */
     uint64_t id;
     uint64_t magic;
     const char *site;         /* where it was spawned; static */

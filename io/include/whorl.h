@@ -13,6 +13,7 @@
 #include <whorl/group.h>
 #include <whorl/http.h>
 #include <whorl/io.h>
+#include <whorl/local.h>
 #include <whorl/net.h>
 #include <whorl/offload.h>
 #include <whorl/run.h>

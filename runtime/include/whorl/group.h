@@ -22,11 +22,15 @@
 
 #include <whorl/base.h>
 #include <whorl/scope.h>
+#include <whorl/select.h>
+#include <whorl/sync.h>
 #include <whorl/task.h>
 
 enum whorl_group_policy {
     WHORL_GROUP_FAIL_FAST, /* the first failure cancels the siblings; it is the group's result */
     WHORL_GROUP_COLLECT,   /* all run to their end; the result is the first failure, if any */
+    WHORL_GROUP_RACE, /* the first success cancels the siblings and makes the result 0; when all
+                              fail, the first failure is the result */
 };
 
 /* Zero-initialised is valid. The first part is yours, the second private. */
@@ -34,12 +38,14 @@ struct whorl_group {
     enum whorl_group_policy policy;
     size_t stack_size; /* for tasks of this group; 0: the run's default */
 
-    struct whorl_scope scope;    /* what the tasks stand in; valid once `opened` */
-    struct whorl_task *tasks;    /* alive, a ring in the order of their start */
-    struct whorl_waiter *waiter; /* the owner, while it waits */
-    size_t alive, below;         /* tasks alive; wake the owner when fewer than `below` */
-    size_t failed;               /* tasks that returned a negative code */
-    int err;                     /* the first failure, or 0 */
+    struct whorl_scope scope;             /* what the tasks stand in; valid once `opened` */
+    struct whorl_task *tasks;             /* alive, a ring in the order of their start */
+    struct whorl_waiter *waiter;          /* the owner, while it waits */
+    size_t alive, below;                  /* tasks alive; wake the owner when fewer than `below` */
+    size_t failed;                        /* tasks that returned a negative code */
+    size_t succeeded;                     /* tasks that did not */
+    struct whorl_wait_queue stop_waiters; /* in whorl_stop_wait() */
+    int err;                              /* the first failure, or 0 */
     bool opened, wake_on_failure;
 };
 
@@ -115,6 +121,49 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, s
 
 /** Cancels all tasks of the group, now and future; it does not wait. Never suspends. */
 WHORL_API void whorl_group_cancel(struct whorl_group *group);
+
+/**
+ * Asks the tasks of the group to finish, gives them `grace_ns`, then cancels those still there, and
+ * joins all. Asked tasks see it in whorl_stop_requested(), or wait for it.
+ *
+ * Returns:  as whorl_group_wait(); -ETIMEDOUT when some had to be cancelled and none failed otherwise.
+ * Suspends: until the last task has ended.
+ * Cancel:   the grace ends; the tasks are cancelled at once and joined.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns);
+
+/** Asks, as whorl_group_stop() does, without waiting or cancelling. Never suspends. */
+WHORL_API void whorl_group_ask_stop(struct whorl_group *group);
+
+/** Whether the running task, or a group around it, has been asked to finish. Never suspends. */
+WHORL_API bool whorl_stop_requested(void);
+
+/**
+ * Waits until the running task is asked to finish.
+ *
+ * Returns:  0; WHORL_ENOTASK.
+ * Suspends: until asked.
+ * Cancel:   -ECANCELED.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_stop_wait(void);
+
+/** Being asked to finish, for whorl_select(). Result 0. Made and used by the same task. */
+WHORL_API struct whorl_case whorl_case_stop(void);
+
+/**
+ * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
+ * every result.
+ *
+ * @limit    0: all at once
+ * @results  `count` of them, each what `fn` returned; -ECANCELED for items that never ran. May be
+ *           NULL
+ *
+ * Returns:  0; the failure of the first item, in their order, that failed; -ENOMEM; WHORL_ENOTASK.
+ * Suspends: until all are done.
+ * Cancel:   -ECANCELED once the tasks, cancelled too, have ended.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_map(whorl_task_fn fn, void *items, size_t item_size,
+                                       size_t count, size_t limit, int *results);
 
 /** How many tasks of the group are alive. */
 WHORL_API size_t whorl_group_alive(const struct whorl_group *group);

@@ -40,6 +40,7 @@ struct whorl_scope {
     bool timed_out; /* its own deadline was the reason */
     bool shielded;
     bool is_group;
+    bool stopping; /* asked to finish, see whorl_group_stop() */
 };
 
 #ifdef __cplusplus
