@@ -57,21 +57,37 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool is_one_of(char c, const char *set)
-{
-    return c != '\0' && strchr(set, c) != NULL;
-}
-
-/* RFC 3986 §2.3 and sub-delims of §2.2 */
+/* RFC 3986 §2.3 and sub-delims of §2.2. A switch becomes one test of a bit. */
 static bool is_plain(char c)
 {
-    return is_alpha(c) || is_digit(c) || is_one_of(c, "-._~!$&'()*+,;=");
+    if (is_alpha(c) || is_digit(c))
+        return true;
+    switch (c) {
+    case '-':
+    case '.':
+    case '_':
+    case '~':
+    case '!':
+    case '$':
+    case '&':
+    case '\'':
+    case '(':
+    case ')':
+    case '*':
+    case '+':
+    case ',':
+    case ';':
+    case '=':
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* pchar and what path and query add to it */
 static bool is_path_char(char c)
 {
-    return is_plain(c) || is_one_of(c, ":@/");
+    return is_plain(c) || c == ':' || c == '@' || c == '/';
 }
 
 static bool is_query_char(char c)
@@ -100,11 +116,11 @@ static int check_text(const char *text, size_t len, struct whorl_error *error)
     return 0;
 }
 
-/* How much of `text` comes before the first of `stops`. */
-static size_t until(const char *text, size_t len, const char *stops)
+/* How much of `text` comes before the first `stop` or `other`. */
+static size_t until(const char *text, size_t len, char stop, char other)
 {
     size_t n = 0;
-    while (n < len && !is_one_of(text[n], stops))
+    while (n < len && text[n] != stop && text[n] != other)
         n++;
     return n;
 }
@@ -113,11 +129,11 @@ static size_t until(const char *text, size_t len, const char *stops)
 static void split(const char *text, size_t len, struct parts *ret)
 {
     *ret = (struct parts){0};
-    len = until(text, len, "#");
+    len = until(text, len, '#', '#');
 
     size_t n = 0;
-    while (n < len &&
-           (is_alpha(text[n]) || (n > 0 && (is_digit(text[n]) || is_one_of(text[n], "+-.")))))
+    while (n < len && (is_alpha(text[n]) || (n > 0 && (is_digit(text[n]) || text[n] == '+' ||
+                                                       text[n] == '-' || text[n] == '.'))))
         n++;
     if (n > 0 && n < len && text[n] == ':') {
         ret->scheme = (struct span){text, n};
@@ -125,12 +141,12 @@ static void split(const char *text, size_t len, struct parts *ret)
         len -= n + 1;
     }
     if (len >= 2 && text[0] == '/' && text[1] == '/') {
-        n = until(text + 2, len - 2, "/?");
+        n = until(text + 2, len - 2, '/', '?');
         ret->authority = (struct span){text + 2, n};
         text += n + 2;
         len -= n + 2;
     }
-    n = until(text, len, "?");
+    n = until(text, len, '?', '?');
     ret->path = (struct span){text, n};
     if (n < len)
         ret->query = (struct span){text + n + 1, len - n - 1};
@@ -331,13 +347,13 @@ static int read_authority(struct span s, uint16_t default_port, struct span *ret
     }
     struct span rest;
     if (s.len > 0 && s.at[0] == '[') {
-        size_t n = until(s.at, s.len, "]");
+        size_t n = until(s.at, s.len, ']', ']');
         if (n == s.len)
             return refuse(error, "no ] behind the IPv6 address");
         err = read_v6(ret_host, (struct span){s.at + 1, n - 1}, error);
         rest = (struct span){s.at + n + 1, s.len - n - 1};
     } else {
-        size_t n = until(s.at, s.len, ":");
+        size_t n = until(s.at, s.len, ':', ':');
         err = read_name(ret_host, (struct span){s.at, n}, error);
         rest = (struct span){s.at + n, s.len - n};
     }
@@ -394,7 +410,7 @@ static size_t remove_dots(char *path, size_t len)
     size_t out = 0, in = 0;
 
     while (in < len) { /* at a slash */
-        size_t segment = in + 1, n = until(path + segment, len - segment, "/");
+        size_t segment = in + 1, n = until(path + segment, len - segment, '/', '/');
         bool is_last = segment + n == len;
         int d = dots(path + segment, n);
         if (d == 2)
@@ -439,24 +455,38 @@ static char *lay(char **at, const char *text, size_t len)
     return start;
 }
 
+enum { AUTHORITY_MAX = HOST_MAX + 2 + sizeof "[]:65535" };
+
+/* What goes into the Host header. Returns its length. */
+static size_t put_authority(char ret[AUTHORITY_MAX], const struct host *host, uint16_t port,
+                            uint16_t default_port)
+{
+    char *end = ret;
+
+    if (host->is_v6)
+        *end++ = '[';
+    end = stpcpy(end, host->text);
+    if (host->is_v6)
+        *end++ = ']';
+    *end = '\0';
+    if (port != default_port)
+        end += snprintf(end, sizeof ":65535", ":%u", port);
+    return (size_t)(end - ret);
+}
+
 static int lay_out(struct whorl_url *ret, bool is_tls, struct span userinfo,
                    const struct host *host, uint16_t port, struct span target,
                    struct whorl_error *error)
 {
     const char *scheme = is_tls ? "https" : "http";
-    char authority[sizeof host->text + sizeof "[]:65535"];
-    int authority_len =
-        snprintf(authority, sizeof authority, host->is_v6 ? "[%s]" : "%s", host->text);
-
-    if (port != (is_tls ? 443 : 80))
-        authority_len += snprintf(authority + authority_len,
-                                  sizeof authority - (size_t)authority_len, ":%u", port);
+    char authority[AUTHORITY_MAX];
+    size_t authority_len = put_authority(authority, host, port, is_tls ? 443 : 80);
     size_t scheme_len = strlen(scheme), host_len = strlen(host->text);
-    size_t text_len = scheme_len + 3 + (size_t)authority_len + target.len;
+    size_t text_len = scheme_len + 3 + authority_len + target.len;
     if (text_len + userinfo.len + 1 > URL_MAX)
         return refuse(error, "longer than 64 KiB");
-    char *at = malloc(text_len + scheme_len + userinfo.len + host_len + (size_t)authority_len +
-                      target.len + 6);
+    char *at =
+        malloc(text_len + scheme_len + userinfo.len + host_len + authority_len + target.len + 6);
     if (!at)
         return no_memory(error);
     *ret = (struct whorl_url){
@@ -466,11 +496,11 @@ static int lay_out(struct whorl_url *ret, bool is_tls, struct span userinfo,
         .host_is_ip = host->is_ip,
     };
     ret->text = at;
-    at += snprintf(at, text_len + 1, "%s://%s", scheme, authority);
+    at = stpcpy(stpcpy(stpcpy(at, scheme), "://"), authority);
     lay(&at, target.at, target.len);
     ret->scheme = lay(&at, scheme, scheme_len);
     ret->host = lay(&at, host->text, host_len);
-    ret->authority = lay(&at, authority, (size_t)authority_len);
+    ret->authority = lay(&at, authority, authority_len);
     ret->target = lay(&at, target.at, target.len);
     if (userinfo.len > 0)
         ret->userinfo = lay(&at, userinfo.at, userinfo.len);
@@ -534,7 +564,7 @@ int whorl_url_parse(struct whorl_url *ret, const char *text, struct whorl_error 
 /* RFC 3986 §5.2.3. Returns the merged path, to be freed, or NULL. */
 static char *merge(const char *base_target, struct span path, size_t *ret_len)
 {
-    size_t keep = until(base_target, strlen(base_target), "?");
+    size_t keep = until(base_target, strlen(base_target), '?', '?');
     while (base_target[keep - 1] != '/') /* it begins with one */
         keep--;
     char *merged = malloc(keep + path.len);
@@ -579,7 +609,7 @@ static int resolve_relative(struct whorl_url *ret, const struct whorl_url *base,
         if (parts.path.len == 0) {
             const char *query = strchr(base->target, '?');
             parts.path =
-                (struct span){base->target, until(base->target, strlen(base->target), "?")};
+                (struct span){base->target, until(base->target, strlen(base->target), '?', '?')};
             if (!parts.query.at && query)
                 parts.query = (struct span){query + 1, strlen(query + 1)};
         } else if (parts.path.at[0] != '/') {

@@ -463,6 +463,8 @@ TEST(http1_refuses_folded_lines)
     EXPECT(OK "A: b\r\n\tc\r\n\r\n", "!WHORL_EHTTP_HEADER");
     EXPECT(OK " A: b\r\n\r\n", "!WHORL_EHTTP_HEADER");
     EXPECT(OK "Transfer-Encoding:\r\n chunked\r\n\r\n", "!WHORL_EHTTP_HEADER");
+    EXPECT(OK "Transfer-Encoding:\r\n\tchunked\r\n\r\n", "!WHORL_EHTTP_HEADER");
+    EXPECT(OK "A:\r\n\tb\r\n\r\n", "!WHORL_EHTTP_HEADER");
     EXPECT(OK "A: b\r\n \r\n\r\n", "!WHORL_EHTTP_HEADER");
     EXPECT(CHUNKED "0\r\nA: b\r\n c\r\n\r\n", CHUNKED_HEAD "!WHORL_EHTTP_HEADER");
 }

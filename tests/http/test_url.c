@@ -414,6 +414,25 @@ TEST(url_host_confusions_are_refused)
     TEXT("http://good@evil/", "http://evil/");
 }
 
+TEST(url_errors_name_the_confusion)
+{
+    static const char *const cases[][2] = {
+        {"http://good\\@evil/", "backslash before the path"},
+        {"http://good@a@evil/", "more than one @ before the path"},
+        {"http://[fe80::1%25eth0]/", "IPv6 zone in the host"},
+        {"http://a/\x01", "control byte 0x01 at byte 9"},
+        {"http://a/%g0", "no two hexadecimal digits behind the % at byte 9"},
+        {"ftp://a/", "scheme is ftp, not http or https"},
+        {"http://a:0/", "port is 0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct whorl_url url;
+        struct whorl_error error;
+        CHECK(whorl_url_parse(&url, cases[i][0], &error) < 0);
+        CHECK_STR(error.text, cases[i][1]);
+    }
+}
+
 /* --- references --- */
 
 static void expect_resolved(int line, const char *base_text, const char *reference,
