@@ -418,8 +418,11 @@ static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
     return (ssize_t)n;
 }
 
+static bool kept; /* whether the last connection was */
+
 static int send(struct fake *fake, const struct whorl_http_request *request, int *ret_status)
 {
+    char *body;
     WHORL_AUTO(http_session) *session = session_of(fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_request copy = *request;
@@ -430,6 +433,9 @@ static int send(struct fake *fake, const struct whorl_http_request *request, int
     if (err)
         return err;
     *ret_status = whorl_http_response_status(response);
+    CHECK_OK(whorl_http_response_read_all(response, 100, &body, NULL));
+    free(body);
+    kept = open_of(session) == 1;
     return 0;
 }
 
@@ -527,6 +533,7 @@ TEST_VIRTUAL(an_early_refusal_ends_the_sending)
     CHECK_OK(send(&fake, &request, &status));
     CHECK_EQ(status, 413);
     CHECK(source.at < 100000);
+    CHECK(!kept); /* the rest of the request never went out */
     CHECK_OK(whorl_yield());
     CHECK_EQ(memstream_alive(), 0);
 }
@@ -578,6 +585,7 @@ TEST_VIRTUAL(an_early_success_lets_the_sending_go_on)
     CHECK_OK(send(&fake, &request, &status));
     CHECK_EQ(status, 200);
     CHECK_EQ(source.at, 100000);
+    CHECK(kept);
 }
 
 TEST_VIRTUAL(a_connection_that_ends_while_the_body_goes_out_is_an_error)

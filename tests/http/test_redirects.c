@@ -146,12 +146,14 @@ TEST_VIRTUAL(credentials_do_not_go_to_another_origin_nor_come_back)
         {0}};
     static const struct fake_step second[] = {
         {FAKE_EXPECT, "GET / HTTP/1.1\r\nHost: b.test\r\n" COMMON "X-Other: 1\r\n\r\n", 0},
+        {FAKE_SEND, "HTTP/1.1 302 F\r\nLocation: /d\r\nContent-Length: 0\r\n\r\n", 0},
+        {FAKE_EXPECT, "GET /d HTTP/1.1\r\nHost: b.test\r\n" COMMON "X-Other: 1\r\n\r\n", 0},
         {FAKE_SEND, "HTTP/1.1 302 F\r\nLocation: http://a.test/c\r\nContent-Length: 0\r\n\r\n", 0},
         {0}};
     FAKE fake = {.scripts = {first, second}};
     WHORL_AUTO(http_session) *session = session_of(&fake, 0);
     struct whorl_http_request request = {.headers = headers, .headers_count = 3};
-    CHECK_OK(run(session, request, 200, "http://a.test/c", 2));
+    CHECK_OK(run(session, request, 200, "http://a.test/c", 3));
     CHECK_EQ(fake.dialled, 2);
 }
 
@@ -162,6 +164,8 @@ TEST_VIRTUAL(a_303_turns_a_post_into_a_get_without_body)
         {FAKE_EXPECT, "data", 0},
         {FAKE_SEND, "HTTP/1.1 303 See Other\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", 0},
         {FAKE_EXPECT, "GET /b HTTP/1.1\r\nHost: a.test\r\n" COMMON "X-Other: 1\r\n\r\n", 0},
+        {FAKE_SEND, "HTTP/1.1 302 F\r\nLocation: /c\r\nContent-Length: 0\r\n\r\n", 0},
+        {FAKE_EXPECT, "GET /c HTTP/1.1\r\nHost: a.test\r\n" COMMON "X-Other: 1\r\n\r\n", 0},
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {script}};
@@ -170,7 +174,7 @@ TEST_VIRTUAL(a_303_turns_a_post_into_a_get_without_body)
                                          .headers = headers + 2,
                                          .headers_count = 2,
                                          .body = {.data = "data", .len = 4}};
-    CHECK_OK(run(session, request, 200, "http://a.test/b", 1));
+    CHECK_OK(run(session, request, 200, "http://a.test/c", 2));
 }
 
 static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)

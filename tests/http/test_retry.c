@@ -189,6 +189,26 @@ TEST_VIRTUAL(a_response_that_has_begun_is_not_retried)
     int dialled;
     CHECK_ERR(after_death(begins, &request, &dialled), WHORL_EHTTP_TRUNCATED);
     CHECK_EQ(dialled, 1);
+    static const struct fake_step begins_and_resets[] = {
+        {.action = FAKE_HEAD}, {FAKE_SEND, OK "ab", 0},         {.action = FAKE_HEAD},
+        {FAKE_SEND, "H", 0},   {.action = FAKE_SLEEP, .n = 10}, {.action = FAKE_RESET}};
+    CHECK_ERR(after_death(begins_and_resets, &request, &dialled), -ECONNRESET);
+    CHECK_EQ(dialled, 1);
+}
+
+/* TLS closed without close_notify before a response began is a close like any other. */
+static void end_rudely(struct fake *fake, struct whorl_stream *client, struct whorl_stream *server)
+{
+    (void)fake, (void)client;
+    memstream_fail(server, 0, WHORL_ETLS_TRUNCATED);
+}
+
+TEST_VIRTUAL(a_rude_close_before_the_response_is_a_close)
+{
+    FAKE fake = {.scripts = {lives}, .on_dial = end_rudely};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct whorl_http_request request = {.url = "http://a.test/"};
+    CHECK_ERR(try(session, &request, "", NULL), WHORL_EHTTP_NO_RESPONSE);
 }
 
 TEST_VIRTUAL(a_timeout_is_not_retried)
