@@ -108,7 +108,8 @@ extern "C" {
 #endif
 
 /**
- * Makes a session. Never suspends.
+ * Makes a session. It serves the tasks of one run and is destroyed before that run ends. Never
+ * suspends.
  *
  * Returns: the session, or NULL when there is no memory.
  */
