@@ -16,7 +16,7 @@
 #include <whorl/park.h>
 #include <whorl/poller.h>
 
-#include "io/dns_name.h"
+#include "io/dns_message.h"
 #include "io/op.h"
 #include "runtime/base/check.h"
 
@@ -26,14 +26,6 @@ enum {
 
     /* DNS flag day 2020: what passes everywhere in one piece. */
     UDP_PAYLOAD_SIZE = 1232,
-
-    /* RFC 1035 §4.1.1 */
-    HEADER_SIZE = 12,
-    RCODE_SERVFAIL = 2,
-    RCODE_NOTIMP = 4,
-    RCODE_REFUSED = 5,
-    TYPE_A = 1,
-    TYPE_AAAA = 28,
 };
 
 /* A socket that could not be polled, for want of memory say, is polled again after this. */
@@ -155,7 +147,7 @@ static int error_of(const struct dns_channel *channel, const struct query *query
     case ARES_ECONNREFUSED: /* also: every server refused to answer, in some way */
     case ARES_ETIMEOUT:
         if (query->rcode)
-            return query->rcode == RCODE_REFUSED ? WHORL_EDNS_REFUSED : WHORL_EDNS_SERVFAIL;
+            return query->rcode == DNS_RCODE_REFUSED ? WHORL_EDNS_REFUSED : WHORL_EDNS_SERVFAIL;
         return query->status == ARES_ETIMEOUT ? WHORL_EDNS_TIMEOUT : unreachable(channel);
     default:
         return WHORL_EDNS;
@@ -206,49 +198,15 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     append(&channel->finished, query);
 }
 
-/* Whether the encoded name at `wire` is `name`, or `name` with a search domain behind it. */
-static bool is_question_for(const uint8_t *wire, size_t len, const char *name, const uint8_t **ret)
-{
-    size_t pos = 0;
-    bool matched = false;
-
-    while (pos < len && wire[pos] != 0) {
-        size_t label = wire[pos];
-        if (label > 63 || pos + 1 + label >= len)
-            return false;
-        if (!matched) {
-            for (size_t i = 0; i < label; i++, name++) {
-                uint8_t c = wire[pos + 1 + i];
-                if ((c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c) != (uint8_t)*name)
-                    return false;
-            }
-            if (*name != '\0' && *name++ != '.')
-                return false;
-            matched = *name == '\0';
-        }
-        pos += 1 + label;
-    }
-    *ret = wire + pos + 1;
-    return matched && pos < len;
-}
-
 /* c-ares goes on to the next server when one answers SERVFAIL, NOTIMP or REFUSED, which is right,
  * and in the end reports that no server could be reached, which is not. So refusals are noted on
  * their way in. c-ares alone judges whether a message is an answer; this only chooses words. */
 static void note_refusal(struct dns_channel *channel, const uint8_t *message, size_t len)
 {
-    if (len < HEADER_SIZE || !(message[2] & 0x80) || message[4] != 0 || message[5] != 1)
-        return;
-
-    uint8_t rcode = message[3] & 0x0f;
-    if (rcode != RCODE_SERVFAIL && rcode != RCODE_NOTIMP && rcode != RCODE_REFUSED)
-        return;
     for (struct query *query = channel->running.first; query; query = query->next) {
-        const uint8_t *type;
-        if (is_question_for(message + HEADER_SIZE, len - HEADER_SIZE, query->name, &type) &&
-            message + len - type >= 2 && type[0] == 0 &&
-            type[1] == (query->family == AF_INET6 ? TYPE_AAAA : TYPE_A))
-            query->rcode = rcode;
+        int rcode = dns_message_rcode(message, len, query->name, query->family);
+        if (rcode == DNS_RCODE_SERVFAIL || rcode == DNS_RCODE_NOTIMP || rcode == DNS_RCODE_REFUSED)
+            query->rcode = (uint8_t)rcode;
     }
 }
 

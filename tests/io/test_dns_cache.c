@@ -6,6 +6,7 @@
 
 #include "io/dns_cache.h"
 #include "io/dns_hosts.h"
+#include "io/dns_message.h"
 #include "io/dns_name.h"
 #include "test.h"
 
@@ -89,6 +90,55 @@ TEST(name_of_a_special_zone_is_recognised_at_label_borders_only)
     CHECK_EQ(prepare("x.onion", "x.onion"), DNS_NAME_NONEXISTENT);
     CHECK_EQ(prepare("x.Invalid.", "x.invalid."), DNS_NAME_NONEXISTENT);
     CHECK_EQ(prepare("union", "union"), DNS_NAME_ORDINARY);
+}
+
+/* --- messages --- */
+
+/* An answer with rcode 5 to a question for one.test, A. */
+static const char refusal[] = "\x12\x34\x81\x85\0\1\0\0\0\0\0\0\3oNe\4test\0\0\1\0\1";
+
+static int rcode_of(const char *bytes, size_t len, const char *name, int family)
+{
+    uint8_t *exact = malloc(len); /* so that the sanitizer sees a byte too many */
+    memcpy(exact, bytes, len);
+    int rcode = dns_message_rcode(exact, len, name, family);
+    free(exact);
+    return rcode;
+}
+
+TEST(message_is_matched_by_name_type_and_search_domain)
+{
+    size_t len = sizeof refusal - 1;
+
+    CHECK_EQ(rcode_of(refusal, len, "one.test", AF_INET), 5);
+    CHECK_EQ(rcode_of(refusal, len, "one.test.", AF_INET), 5);
+    CHECK_EQ(rcode_of(refusal, len, "one", AF_INET), 5); /* with "test" from the search list */
+    CHECK_EQ(rcode_of(refusal, len, "one.test", AF_INET6), -EINVAL);
+    CHECK_EQ(rcode_of(refusal, len, "one.tes", AF_INET), -EINVAL);
+    CHECK_EQ(rcode_of(refusal, len, "on", AF_INET), -EINVAL);
+    CHECK_EQ(rcode_of(refusal, len, "one.test.org", AF_INET), -EINVAL);
+    CHECK_EQ(rcode_of(refusal, len, "two.test", AF_INET), -EINVAL);
+}
+
+TEST(message_cut_short_or_malformed_is_no_answer)
+{
+    char bytes[sizeof refusal];
+
+    for (size_t len = 0; len < sizeof refusal - 1; len++)
+        CHECK_EQ(rcode_of(refusal, len, "one.test", AF_INET), -EINVAL);
+    for (size_t i = 12; i < sizeof refusal - 1; i++) {
+        for (int value = 0; value < 256; value++) {
+            memcpy(bytes, refusal, sizeof bytes);
+            bytes[i] = (char)value;
+            int rcode = rcode_of(bytes, sizeof bytes - 1, "one.test", AF_INET);
+            bool same_letter = (i == 13 || i == 14 || i == 15 || (i >= 17 && i <= 20)) &&
+                               (value | 0x20) == (refusal[i] | 0x20);
+            CHECK_EQ(rcode, value == refusal[i] || same_letter ? 5 : -EINVAL);
+        }
+    }
+    memcpy(bytes, refusal, sizeof bytes);
+    bytes[2] = 1; /* a question */
+    CHECK_EQ(rcode_of(bytes, sizeof bytes - 1, "one.test", AF_INET), -EINVAL);
 }
 
 /* --- the hosts file --- */
