@@ -2,6 +2,7 @@
 /* Channels. A value goes by the shortest way: from a waiting sender's memory or the ring buffer to a
  * waiting receiver's memory. Either receivers wait, and the buffer is empty; or senders wait, and it
  * is full; never both. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,17 +100,42 @@ static inline int recv_now(struct sched *s, struct whorl_chan *chan, void *ret)
     return chan->closed ? -EPIPE : -EAGAIN;
 }
 
+static void describe(const struct whorl_waiter *waiter, const char *does, size_t offset, char *text,
+                     size_t size)
+{
+    const struct whorl_chan *chan = (const void *)((const char *)waiter->queue - offset);
+
+    if (chan->name)
+        snprintf(text, size, "%s on channel \"%s\"", does, chan->name);
+    else
+        snprintf(text, size, "%s on channel %p", does, (const void *)chan);
+}
+
+static void describe_send(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    describe(waiter, "send", offsetof(struct whorl_chan, senders), text, size);
+}
+
+static void describe_recv(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    describe(waiter, "receive", offsetof(struct whorl_chan, receivers), text, size);
+}
+
+static const struct whorl_wait_kind sending = {describe_send, NULL},
+                                    receiving = {describe_recv, NULL};
+
 static inline int wait_in(struct sched *s, struct whorl_task *self, struct whorl_wait_queue *queue,
-                          void *data, const char *what)
+                          void *data, const struct whorl_wait_kind *kind)
 {
     struct whorl_waiter waiter;
 
     waiter.data = data;
     waiter.task = NULL; /* until parked */
     waiter.notify = NULL;
+    waiter.kind = kind;
     waiter.woken = false;
     wait_queue_append(queue, &waiter);
-    return (int)sched_park(s, self, &waiter, wait_queue_withdraw, what);
+    return (int)sched_park(s, self, &waiter, wait_queue_withdraw, "channel");
 }
 
 int whorl_chan_send(struct whorl_chan *chan, const void *value)
@@ -122,7 +148,7 @@ int whorl_chan_send(struct whorl_chan *chan, const void *value)
         return err;
     err = send_now(s, chan, value);
     if (err == -EAGAIN)
-        err = wait_in(s, self, &chan->senders, (void *)(uintptr_t)value, "send on channel");
+        err = wait_in(s, self, &chan->senders, (void *)(uintptr_t)value, &sending);
     return err;
 }
 
@@ -136,7 +162,7 @@ int whorl_chan_recv(struct whorl_chan *chan, void *ret)
         return err;
     err = recv_now(s, chan, ret);
     if (err == -EAGAIN)
-        err = wait_in(s, self, &chan->receivers, ret, "receive on channel");
+        err = wait_in(s, self, &chan->receivers, ret, &receiving);
     return err;
 }
 

@@ -151,13 +151,27 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_group *group = waiter->data;
+    snprintf(text, size, "group of %zu task%s", group->alive, group->alive == 1 ? "" : "s");
+}
+
+/* A group of one is a task that waits for a task. */
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    const struct whorl_group *group = waiter->data;
+    return group->alive == 1 ? group->tasks : NULL;
+}
+
+static const struct whorl_wait_kind waiting_for_group = {describe, holder};
+
 /* Parks until fewer than `n` tasks are alive (or one failed, see above): 0 or -ECANCELED. */
 static int wait_until_below(struct whorl_group *group, size_t n, bool or_failure)
 {
-    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+    struct whorl_waiter waiter = {.data = group, .kind = &waiting_for_group};
 
     whorl_check_text(!group->waiter, "two tasks wait for one group");
-    waiter.data = group;
     group->waiter = &waiter;
     group->below = n;
     group->wake_on_failure = or_failure;

@@ -21,14 +21,14 @@ static void break_deadlock(struct sched *s)
     if (!s->deadlocked) {
         s->deadlocked = true;
         if (!s->options.quiet)
-            dump_tasks(s, "every task waits on another");
+            dump_tasks(s, stderr, "every task waits on another");
         whorl_scope_cancel(&s->root_scope);
         whorl_scope_cancel(&s->daemons.scope);
     } else {
         stack_for_each_task(&s->stacks, abort_shielded, s);
     }
     if (sched_ready_count(s) == 0) {
-        dump_tasks(s, "these tasks cannot be woken or cancelled");
+        dump_tasks(s, stderr, "these tasks cannot be woken or cancelled");
         check_failed(__FILE__, __LINE__, "deadlock");
     }
 }

@@ -1,10 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /* Mutexes: unlocking hands over to the longest waiter, so nobody can slip in between. */
+#include <stdio.h>
+
 #include <whorl/task.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"
+
+static const struct whorl_mutex *mutex_of(const struct whorl_waiter *waiter)
+{
+    return (const void *)((const char *)waiter->queue - offsetof(struct whorl_mutex, waiters));
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_mutex *mutex = mutex_of(waiter);
+
+    if (mutex->name)
+        snprintf(text, size, "mutex \"%s\" held by %s", mutex->name, whorl_task_name(mutex->owner));
+    else
+        snprintf(text, size, "mutex %p held by %s", (const void *)mutex,
+                 whorl_task_name(mutex->owner));
+}
+
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    return mutex_of(waiter)->owner;
+}
+
+static const struct whorl_wait_kind kind = {describe, holder};
 
 int whorl_mutex_lock(struct whorl_mutex *mutex)
 {
@@ -20,7 +45,9 @@ int whorl_mutex_lock(struct whorl_mutex *mutex)
     }
     if (mutex->owner == self)
         return -EDEADLK;
-    return (int)whorl_wait_queue_park(&mutex->waiters, "mutex");
+    struct whorl_waiter waiter = {.kind = &kind};
+    wait_queue_append(&mutex->waiters, &waiter);
+    return (int)whorl_park(&waiter, wait_queue_withdraw, "mutex");
 }
 
 int whorl_mutex_try_lock(struct whorl_mutex *mutex)

@@ -6,6 +6,7 @@
 
 #include <whorl/run.h>
 
+#include "runtime/base/debug.h"
 #include "runtime/poller_idle.h"
 #include "runtime/poller_virtual.h"
 #include "runtime/runner.h"
@@ -70,6 +71,18 @@ static void sched_destroy(struct sched *s)
     free(s);
 }
 
+/* On a virtual clock time stands still while tasks run, so there is nothing to watch. */
+static struct watchdog *start_watchdog(struct sched *s)
+{
+    int64_t threshold_ns = s->options.watchdog_ns;
+    long ms;
+
+    if (threshold_ns <= 0 && debug_has("watchdog", &ms))
+        threshold_ns = (ms > 0 ? ms : 100) * WHORL_MILLISECOND;
+    return threshold_ns > 0 && !s->poller->ops->virtual_time ? watchdog_start(s, threshold_ns)
+                                                             : NULL;
+}
+
 static int run(struct whorl_poller *poller, const struct whorl_run_options *options, uint64_t seed,
                whorl_task_fn fn, void *arg)
 {
@@ -96,7 +109,9 @@ static int run(struct whorl_poller *poller, const struct whorl_run_options *opti
     overflow_guard_enter(&overflow);
     sched_of_thread = s;
     sched_ready(s, s->root);
+    struct watchdog *watchdog = start_watchdog(s);
     int result = loop_run(s);
+    watchdog_stop(watchdog);
     whorl_offload_destroy(s->offload);
     runner_shut(s);
     sched_of_thread = NULL;

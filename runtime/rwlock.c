@@ -7,6 +7,9 @@
  *     writer         R R W R          both readers; the writer when they are gone
  *     reader r1      W(cancelled) R   the reader at once
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"
@@ -42,6 +45,27 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct waiting *waiting = container_of(waiter, const struct waiting, waiter);
+    const struct whorl_rwlock *lock = waiting->lock;
+
+    snprintf(text, size, "%s lock %p held by ", waiting->writes ? "write" : "read",
+             (const void *)lock);
+    size_t len = strlen(text);
+    if (lock->writer)
+        snprintf(text + len, size - len, "%s", whorl_task_name(lock->writer));
+    else
+        snprintf(text + len, size - len, "%zu readers", lock->readers);
+}
+
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    return container_of(waiter, const struct waiting, waiter)->lock->writer;
+}
+
+static const struct whorl_wait_kind kind = {describe, holder};
+
 int whorl_rwlock_try_read(struct whorl_rwlock *lock)
 {
     if (lock->writer || lock->waiters.first)
@@ -64,7 +88,7 @@ int whorl_rwlock_try_write(struct whorl_rwlock *lock)
 
 static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
 {
-    struct waiting waiting = {.waiter = WHORL_WAITER_INIT, .lock = lock, .writes = writes};
+    struct waiting waiting = {.waiter.kind = &kind, .lock = lock, .writes = writes};
     struct whorl_task *self;
     struct sched *s;
 

@@ -9,6 +9,7 @@
 #define RUNTIME_SCHED_H
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <whorl/error.h>
 #include <whorl/poller.h>
@@ -153,8 +154,14 @@ void group_open(struct whorl_group *group, struct whorl_scope *parent);
 /* The loop (loop.c): until the root task and all daemons have ended. Returns the run's result. */
 int loop_run(struct sched *s);
 
-/* Reports (dump.c): writes every task, its name and what it waits for to standard error. */
-void dump_tasks(struct sched *s, const char *title);
+/* Reports (dump.c): writes every task, its name and what it waits for. */
+#define DUMP_TASKS_MAX 1000
+void dump_tasks(struct sched *s, FILE *to, const char *title);
+
+/* The watchdog (watchdog.c): a thread that looks at the run now and then. NULL: none. */
+struct watchdog;
+struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns);
+void watchdog_stop(struct watchdog *watchdog);
 
 /* Stack overflow (overflow.c): a signal stack for this thread, and the handler once per process. */
 struct overflow_guard {

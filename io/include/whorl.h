@@ -23,6 +23,7 @@
 #include <whorl/sync.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
+#include <whorl/trace.h>
 #include <whorl/url.h>
 
 #endif

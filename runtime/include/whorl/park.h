@@ -33,6 +33,15 @@ enum whorl_abort {
 /* Must not suspend. It may call whorl_wake() on other waiters, not on this one. */
 typedef enum whorl_abort (*whorl_abort_fn)(struct whorl_waiter *waiter);
 
+/* What a kind of waiter can say of itself in reports; either function may be NULL. They are called while
+ * the waiter is parked, and must not suspend or change anything. */
+struct whorl_wait_kind {
+    /* Writes what is waited for, such as `mutex "log" held by worker-3`. */
+    void (*describe)(const struct whorl_waiter *waiter, char *text, size_t size);
+    /* The task whose action would end the wait, when that is one certain task. */
+    struct whorl_task *(*holder)(const struct whorl_waiter *waiter);
+};
+
 /* The first four fields are for whoever holds the waiter and untouched by the runtime; the rest is
  * private. */
 struct whorl_waiter {
@@ -44,6 +53,7 @@ struct whorl_waiter {
     /* For a waiter nobody parks on: called by whorl_wake() in place of readying a task; NULL: none.
      * Must not suspend. */
     void (*notify)(struct whorl_waiter *waiter);
+    const struct whorl_wait_kind *kind; /* for reports; NULL: whorl_park()'s `what` says enough */
     bool woken;
 };
 

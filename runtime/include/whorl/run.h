@@ -27,6 +27,7 @@ struct whorl_run_options {
     size_t stack_size;      /* of tasks, in bytes; 64 KiB (256 KiB with sanitizers), rounded up */
     size_t root_stack_size; /* of the root task; 256 KiB */
     size_t tasks_max;       /* spawning more fails with -EAGAIN; default: no limit but memory */
+    int64_t watchdog_ns;    /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */
     bool quiet;             /* do not write the deadlock report */
 };
 

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The watchdog: a thread that looks at the run four times per threshold and reports a task that has
+ * kept the thread all the while. It costs the switch nothing: it reads what the scheduler keeps
+ * anyway, without a lock. What it reads may be gone the next instant, so it reads it the way a
+ * debugger would, and an address that is no longer mapped is an error and not a crash.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "runtime/base/clock.h"
+#include "runtime/sched.h"
+
+struct watchdog {
+    struct sched *sched;
+    int64_t threshold_ns;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t stop_cond;
+    bool stopping; /* under lock */
+};
+
+/* Copies memory of this process that may not be there. */
+static bool peek(void *to, const void *from, size_t size)
+{
+    struct iovec local = {to, size}, remote = {(void *)(uintptr_t)from, size};
+    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+static void report(const struct whorl_task *task, int64_t held_ns)
+{
+    char site[128] = "";
+
+    if (task->site) /* static text, but the pointer may be a stale one */
+        (void)(peek(site, task->site, sizeof site - 1) || peek(site, task->site, 32));
+    for (char *p = site; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    fprintf(stderr, "whorl: task %llu %.*s has kept its thread for %lld ms%s%s%s\n",
+            (unsigned long long)task->id, TASK_NAME_MAX, task->name[0] ? task->name : site,
+            (long long)(held_ns / WHORL_MILLISECOND), task->name[0] ? "  (spawned as " : "",
+            task->name[0] ? site : "", task->name[0] ? ")" : "");
+}
+
+/* What tells one stretch of a task from the next: who runs, and how many switches there were. */
+struct stretch {
+    struct whorl_task *task;
+    uint32_t head;
+    uint32_t turn_end;
+};
+
+static struct stretch look(struct sched *s)
+{
+    return (struct stretch){__atomic_load_n(&s->current, __ATOMIC_RELAXED),
+                            __atomic_load_n(&s->ready_head, __ATOMIC_RELAXED),
+                            __atomic_load_n(&s->turn_end, __ATOMIC_RELAXED)};
+}
+
+static bool sleep_or_stop(struct watchdog *w, int64_t duration_ns)
+{
+    int64_t until = clock_monotonic_ns() + duration_ns;
+    struct timespec at = {until / WHORL_SECOND, until % WHORL_SECOND};
+
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopping && pthread_cond_timedwait(&w->stop_cond, &w->lock, &at) == 0)
+        ;
+    bool stop = w->stopping;
+    pthread_mutex_unlock(&w->lock);
+    return stop;
+}
+
+static void *watch(void *arg)
+{
+    struct watchdog *w = arg;
+    struct stretch seen = {0};
+    int64_t since = clock_monotonic_ns(), next_report = w->threshold_ns;
+    struct whorl_task copy;
+
+    pthread_setname_np(pthread_self(), "whorl-watchdog");
+    while (!sleep_or_stop(w, w->threshold_ns / 4)) {
+        struct stretch now = look(w->sched);
+        int64_t held = clock_monotonic_ns() - since;
+        if (!now.task || now.task != seen.task || now.head != seen.head ||
+            now.turn_end != seen.turn_end) {
+            seen = now;
+            since = clock_monotonic_ns();
+            next_report = w->threshold_ns;
+        } else if (held >= next_report && peek(&copy, now.task, sizeof copy) &&
+                   copy.magic == TASK_MAGIC) {
+            copy.name[TASK_NAME_MAX - 1] = '\0';
+            report(&copy, held);
+            next_report = held * 4; /* still at it: said again, but ever more rarely */
+        }
+    }
+    return NULL;
+}
+
+struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns)
+{
+    struct watchdog *w = calloc(1, sizeof *w);
+    sigset_t all, before;
+    pthread_condattr_t attr;
+
+    if (!w)
+        return NULL;
+    w->sched = s;
+    w->threshold_ns = threshold_ns;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->stop_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = pthread_create(&w->thread, NULL, watch, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err) {
+        pthread_cond_destroy(&w->stop_cond);
+        pthread_mutex_destroy(&w->lock);
+        free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void watchdog_stop(struct watchdog *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_signal(&w->stop_cond);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    pthread_cond_destroy(&w->stop_cond);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
