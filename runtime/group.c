@@ -122,8 +122,9 @@ void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_t
         group->failed++;
         if (group->err == 0)
             group->err = result;
-        if (group->policy == WHORL_GROUP_FAIL_FAST && !group->scope.requested) {
-            whorl_scope_cancel(&group->scope);
+        if (group->policy == WHORL_GROUP_FAIL_FAST) {
+            if (!group->scope.requested)
+                whorl_scope_cancel(&group->scope);
             /* wait_below() reports the failure at once; a full wait goes on to the last task. */
             wake = wake || group->wake_on_failure;
         }
@@ -145,7 +146,8 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
     struct whorl_group *group = waiter->data;
 
-    if (group->scope.cancelled)
+    /* The scope around hears of it before the group's own. */
+    if (group->scope.cancelled || (group->scope.parent && group->scope.parent->cancelled))
         return WHORL_ABORT_PENDING;
     group->waiter = NULL;
     return WHORL_ABORT_DONE;
@@ -197,7 +199,8 @@ int whorl_group_wait(struct whorl_group *group)
         return err;
     if (!group->opened)
         return 0;
-    if (group->alive > 0) {
+    /* A task elsewhere may have spawned another between the wake and now. */
+    while (group->alive > 0) {
         err = wait_until_below(group, 1, false);
         if (err)
             return err;
@@ -205,7 +208,7 @@ int whorl_group_wait(struct whorl_group *group)
     close_group(group);
     if (group->policy == WHORL_GROUP_RACE && group->succeeded > 0)
         return 0;
-    return group->err ? group->err : err;
+    return group->err;
 }
 
 int whorl_group_wait_below(struct whorl_group *group, size_t n)

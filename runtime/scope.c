@@ -9,6 +9,39 @@
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 
+/* Children stand in the order in which they were entered, so that they are cancelled in it; the
+ * first one's `prev` is the last. */
+static void append(struct whorl_scope *parent, struct whorl_scope *scope)
+{
+    struct whorl_scope *first = parent->children;
+
+    scope->parent = parent;
+    scope->next = NULL;
+    if (first) {
+        scope->prev = first->prev;
+        first->prev->next = scope;
+        first->prev = scope;
+    } else {
+        scope->prev = scope;
+        parent->children = scope;
+    }
+}
+
+static void take_out(struct whorl_scope *scope)
+{
+    struct whorl_scope *parent = scope->parent, *first = parent->children;
+
+    if (scope == first)
+        parent->children = scope->next;
+    else
+        scope->prev->next = scope->next;
+    if (scope->next)
+        scope->next->prev = scope->prev;
+    else if (scope != first)
+        first->prev = scope->prev;
+    scope->parent = NULL;
+}
+
 void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner)
 {
     scope->parent = parent;
@@ -17,27 +50,15 @@ void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct wh
     scope->requested = scope->timed_out = false;
     scope->cancelled = parent && !scope->shielded && parent->cancelled;
     scope->stopping = parent && parent->stopping;
-    scope->next = NULL;
-    scope->link = NULL;
-    if (parent) {
-        scope->next = parent->children;
-        if (scope->next)
-            scope->next->link = &scope->next;
-        scope->link = &parent->children;
-        parent->children = scope;
-    }
+    if (parent)
+        append(parent, scope);
 }
 
 void scope_close(struct whorl_scope *scope)
 {
     whorl_timer_disarm(&scope->timer);
-    if (scope->link) {
-        *scope->link = scope->next;
-        if (scope->next)
-            scope->next->link = scope->link;
-    }
-    scope->link = NULL;
-    scope->parent = NULL;
+    if (scope->parent)
+        take_out(scope);
 }
 
 /* Ends the waits of tasks that stand in this scope itself; those further in have scopes of theirs. */
@@ -130,13 +151,12 @@ static void time_out(struct whorl_timer *timer)
 }
 
 /* Arms the timer, or cancels at once when the instant has passed. */
-static void set_deadline(struct sched *s, struct whorl_scope *scope, int64_t deadline_ns)
+static void set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 {
     scope->deadline_ns = deadline_ns;
-    whorl_timer_arm(&scope->timer, deadline_ns, time_out);
-    /* The wheel's position is a recent "now" for free; only what is close to it needs a clock. */
-    int64_t recent = (int64_t)(s->wheel.position << TIMER_TICK_BITS);
-    if (deadline_ns < recent + WHORL_MILLISECOND && deadline_ns <= whorl_now()) {
+    if (deadline_ns > whorl_now()) {
+        whorl_timer_arm(&scope->timer, deadline_ns, time_out);
+    } else {
         whorl_timer_disarm(&scope->timer);
         time_out(&scope->timer);
     }
@@ -155,7 +175,7 @@ static void enter(struct whorl_scope *scope, int64_t deadline_ns, bool shielded)
     scope_open(scope, self->scope, self);
     self->scope = scope;
     if (deadline_ns != WHORL_FOREVER)
-        set_deadline(s, scope, deadline_ns);
+        set_deadline(scope, deadline_ns);
 }
 
 void whorl_scope_enter(struct whorl_scope *scope, int64_t deadline_ns)
@@ -168,21 +188,18 @@ void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadline_ns)
     enter(scope, deadline_ns, true);
 }
 
-/* A group that was opened inside and outlives the scope belongs to the one around it from now on. */
-static void hand_up_children(struct whorl_scope *scope)
+/* A group that was opened inside and outlives the scope belongs to the one around it from now on, and
+ * is cancelled with it even if a shield kept that from it so far. */
+static void hand_up_children(struct sched *s, struct whorl_scope *scope)
 {
+    struct whorl_scope *parent = scope->parent;
+
     for (struct whorl_scope *child; (child = scope->children);) {
         whorl_check_text(child->is_group, "scopes must be left in reverse order");
-        scope->children = child->next;
-        if (child->next)
-            child->next->link = &scope->children;
-        child->parent = scope->parent;
-        child->next = scope->parent->children;
-        if (child->next)
-            child->next->link = &child->next;
-        child->link = &scope->parent->children;
-        scope->parent->children = child;
-        child->cancelled = child->cancelled || scope->parent->cancelled;
+        take_out(child);
+        append(parent, child);
+        if (parent->cancelled)
+            cancel(s, child);
     }
 }
 
@@ -193,7 +210,7 @@ int whorl_scope_leave(struct whorl_scope *scope, int err)
     whorl_check_text(self && self->scope == scope, "scopes must be left in reverse order");
     bool outer = scope->parent->cancelled && !scope->shielded;
     self->scope = scope->parent;
-    hand_up_children(scope);
+    hand_up_children(sched_self(), scope);
     scope_close(scope);
     return err == -ECANCELED && scope->timed_out && !outer ? -ETIMEDOUT : err;
 }
@@ -211,7 +228,7 @@ bool whorl_scope_is_cancelled(const struct whorl_scope *scope)
 
 void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 {
-    set_deadline(sched_self(), scope, deadline_ns);
+    set_deadline(scope, deadline_ns);
 }
 
 int64_t whorl_deadline(void)

@@ -25,6 +25,8 @@ static void end(struct sched *s, struct whorl_task *task, int result)
 {
     if (__builtin_expect(task->locals != NULL, 0))
         local_release(task->locals);
+    whorl_check_text(task->scope == (task->group ? &task->group->scope : &s->root_scope),
+                     "a task ended inside a scope it had entered");
     task->in_use = false;
     s->alive--;
     if (task->group) {

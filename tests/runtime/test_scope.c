@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: MIT */
+/* Scopes: how far a cancellation and a deadline reach, and what leaving says. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include <whorl/chan.h>
+#include <whorl/group.h>
+#include <whorl/poller.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/sync.h>
+#include <whorl/task.h>
+
+#include "child.h"
+#include "test.h"
+
+#define MS WHORL_MILLISECOND
+
+/* --- cancelling ------------------------------------------------------------------------------ */
+
+TEST_VIRTUAL(every_call_in_a_cancelled_scope_says_so_until_it_is_left)
+{
+    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    struct whorl_semaphore semaphore = {.permits = 1};
+    struct whorl_event event = {.is_set = true};
+    struct whorl_mutex mutex = {0};
+    struct whorl_scope scope;
+    int value = 1;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_cancelled());
+    CHECK(!whorl_scope_is_cancelled(&scope));
+    whorl_scope_cancel(&scope);
+    whorl_scope_cancel(&scope);
+    CHECK(whorl_scope_is_cancelled(&scope));
+    for (int i = 0; i < 3; i++) {
+        CHECK_ERR(whorl_cancelled(), -ECANCELED);
+        CHECK_ERR(whorl_yield(), -ECANCELED);
+        CHECK_ERR(whorl_sleep(1), -ECANCELED);
+        CHECK_ERR(whorl_sleep(0), -ECANCELED);
+        CHECK_ERR(whorl_sleep_until(0), -ECANCELED);
+        /* None of these would have had to wait. */
+        CHECK_ERR(whorl_chan_send(chan, &value), -ECANCELED);
+        CHECK_ERR(whorl_event_wait(&event), -ECANCELED);
+        CHECK_ERR(whorl_mutex_lock(&mutex), -ECANCELED);
+        CHECK_ERR(whorl_semaphore_acquire(&semaphore), -ECANCELED);
+    }
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED);
+    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_yield());
+    CHECK_OK(whorl_chan_send(chan, &value));
+    CHECK_OK(whorl_mutex_lock(&mutex));
+    whorl_mutex_unlock(&mutex);
+    CHECK_EQ(semaphore.permits, 1);
+}
+
+TEST_VIRTUAL(an_inner_scope_is_cancelled_with_the_outer_one_and_not_the_reverse)
+{
+    struct whorl_scope outer, middle, inner;
+
+    whorl_scope_enter(&outer, WHORL_FOREVER);
+    whorl_scope_enter(&middle, WHORL_FOREVER);
+    whorl_scope_enter(&inner, WHORL_FOREVER);
+    whorl_scope_cancel(&middle);
+    CHECK(!whorl_scope_is_cancelled(&outer));
+    CHECK(whorl_scope_is_cancelled(&middle));
+    CHECK(whorl_scope_is_cancelled(&inner));
+    CHECK_ERR(whorl_yield(), -ECANCELED);
+    CHECK_OK(whorl_scope_leave(&inner, 0));
+    whorl_scope_enter(&inner, WHORL_FOREVER); /* one entered afterwards too */
+    CHECK_ERR(whorl_yield(), -ECANCELED);
+    CHECK_OK(whorl_scope_leave(&inner, 0));
+    CHECK_OK(whorl_scope_leave(&middle, 0));
+    CHECK_OK(whorl_yield());
+    CHECK_OK(whorl_scope_leave(&outer, 0));
+}
+
+struct cancel_later {
+    struct whorl_scope *scope;
+    int64_t at_ns;
+};
+
+static int cancel_later(void *arg)
+{
+    struct cancel_later *c = arg;
+
+    CHECK_OK(whorl_sleep_until(c->at_ns));
+    whorl_scope_cancel(c->scope);
+    return 0;
+}
+
+TEST_VIRTUAL(another_task_cancels_a_wait)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope outer, inner;
+
+    whorl_scope_enter(&outer, WHORL_FOREVER);
+    whorl_scope_enter(&inner, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn_copy(&group, cancel_later, &(struct cancel_later){&outer, 5 * MS}));
+    /* The group stands inside what is cancelled, but its task has ended by then. */
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    CHECK_EQ(whorl_now(), 5 * MS);
+    CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&outer, -ECANCELED), -ECANCELED);
+    CHECK_OK(whorl_sleep(1));
+}
+
+static int sleep_and_log(void *arg)
+{
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    test_log("%s", (const char *)arg);
+    return 0;
+}
+
+TEST_VIRTUAL(tasks_are_cancelled_in_the_order_in_which_they_were_started)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn(&group, sleep_and_log, "a"));
+    CHECK_OK(whorl_spawn(&group, sleep_and_log, "b"));
+    CHECK_OK(whorl_spawn(&group, sleep_and_log, "c"));
+    CHECK_OK(whorl_spawn(&group, sleep_and_log, "d"));
+    CHECK_OK(whorl_sleep(1));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a b c d");
+}
+
+static int sleep_in_scope_and_log(void *arg)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(2 * WHORL_HOUR));
+    int err = sleep_and_log(arg);
+    return whorl_scope_leave(&scope, err);
+}
+
+TEST_VIRTUAL(tasks_in_scopes_of_their_own_are_cancelled_in_order_too)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn(&group, sleep_in_scope_and_log, "a"));
+    CHECK_OK(whorl_spawn(&group, sleep_in_scope_and_log, "b"));
+    CHECK_OK(whorl_spawn(&group, sleep_in_scope_and_log, "c"));
+    CHECK_OK(whorl_spawn(&group, sleep_in_scope_and_log, "d"));
+    CHECK_OK(whorl_sleep(1));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a b c d");
+}
+
+/* --- deadlines ------------------------------------------------------------------------------- */
+
+TEST_VIRTUAL(a_deadline_ends_a_wait_and_its_scope_says_etimedout)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(5 * MS));
+    CHECK_EQ(whorl_deadline(), 5 * MS);
+    CHECK_OK(whorl_sleep(5 * MS - 1));
+    CHECK_ERR(whorl_sleep(2), -ECANCELED);
+    CHECK_EQ(whorl_now(), 5 * MS);
+    CHECK_ERR(whorl_sleep(2), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+}
+
+TEST_VIRTUAL(a_deadline_changes_no_other_result)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, 0);
+    CHECK_OK(whorl_scope_leave(&scope, 0));
+    whorl_scope_enter(&scope, 0);
+    CHECK_ERR(whorl_scope_leave(&scope, -EIO), -EIO);
+    whorl_scope_enter(&scope, whorl_after(MS));
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED); /* somebody else's */
+    struct whorl_run_stats stats;
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_EQ(stats.timers_armed, 0);
+}
+
+TEST_VIRTUAL(only_the_scope_that_owns_the_deadline_says_etimedout)
+{
+    struct whorl_scope outer, inner;
+
+    whorl_scope_enter(&outer, whorl_after(5 * MS));
+    whorl_scope_enter(&inner, whorl_after(10 * MS));
+    CHECK_EQ(whorl_deadline(), 5 * MS);
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
+    CHECK_EQ(whorl_now(), 5 * MS);
+    CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&outer, -ECANCELED), -ETIMEDOUT);
+
+    whorl_scope_enter(&outer, whorl_after(10 * MS));
+    whorl_scope_enter(&inner, whorl_after(5 * MS));
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ETIMEDOUT);
+    CHECK_OK(whorl_sleep(MS));
+    CHECK_OK(whorl_scope_leave(&outer, 0));
+}
+
+TEST_VIRTUAL(when_both_have_passed_the_outer_deadline_is_the_reason)
+{
+    struct whorl_scope outer, inner, shield;
+
+    whorl_scope_enter(&outer, whorl_after(10 * MS));
+    whorl_scope_enter(&inner, whorl_after(5 * MS));
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(20 * MS)); /* a long clean-up */
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&outer, -ECANCELED), -ETIMEDOUT);
+}
+
+TEST_VIRTUAL(a_scope_cancelled_before_its_deadline_does_not_say_etimedout)
+{
+    struct whorl_scope scope, shield;
+
+    whorl_scope_enter(&scope, whorl_after(5 * MS));
+    whorl_scope_cancel(&scope);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(10 * MS));
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED);
+}
+
+TEST_VIRTUAL(a_deadline_in_the_past_cancels_at_once)
+{
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    int64_t past[] = {WHORL_SECOND, WHORL_SECOND - 1, 1, 0, -1, INT64_MIN};
+    for (size_t i = 0; i < sizeof past / sizeof past[0]; i++) {
+        whorl_scope_enter(&scope, past[i]);
+        CHECK(whorl_scope_is_cancelled(&scope));
+        CHECK_ERR(whorl_yield(), -ECANCELED);
+        CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+        whorl_scope_enter(&scope, WHORL_FOREVER);
+        whorl_scope_set_deadline(&scope, past[i]);
+        CHECK(whorl_scope_is_cancelled(&scope));
+        CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    }
+    whorl_scope_enter(&scope, whorl_after(1));
+    CHECK(!whorl_scope_is_cancelled(&scope));
+    CHECK_OK(whorl_scope_leave(&scope, 0));
+}
+
+/* A clock that goes on while the task computes, as it does in reality. */
+static int64_t running_now;
+
+static int64_t running_clock(struct whorl_poller *poller)
+{
+    (void)poller;
+    return running_now;
+}
+
+static int running_wait(struct whorl_poller *poller, int64_t deadline_ns)
+{
+    (void)poller;
+    if (deadline_ns > running_now)
+        running_now = deadline_ns;
+    return 0;
+}
+
+static size_t nothing_pending(struct whorl_poller *poller)
+{
+    (void)poller;
+    return 0;
+}
+
+static const struct whorl_poller_ops running_ops = {
+    .name = "running", .now = running_clock, .wait = running_wait, .pending = nothing_pending};
+
+static int enter_after_computing(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    CHECK_OK(whorl_sleep(1));
+    running_now += 10 * WHORL_SECOND; /* computing */
+    whorl_scope_enter(&scope, whorl_now() - WHORL_SECOND);
+    CHECK(whorl_scope_is_cancelled(&scope));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ETIMEDOUT);
+    return 0;
+}
+
+TEST(a_deadline_that_passed_while_the_task_computed_cancels_at_once)
+{
+    struct whorl_poller poller = {.ops = &running_ops};
+
+    CHECK_OK(whorl_run_on(&poller, NULL, enter_after_computing, NULL));
+}
+
+TEST_VIRTUAL(a_deadline_can_be_moved)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(5 * MS));
+    whorl_scope_set_deadline(&scope, whorl_after(20 * MS));
+    CHECK_EQ(whorl_deadline(), 20 * MS);
+    CHECK_OK(whorl_sleep(10 * MS));
+    whorl_scope_set_deadline(&scope, whorl_after(5 * MS));
+    CHECK_ERR(whorl_sleep(10 * MS), -ECANCELED);
+    CHECK_EQ(whorl_now(), 15 * MS);
+    /* What has been cancelled stays so. */
+    whorl_scope_set_deadline(&scope, WHORL_FOREVER);
+    CHECK_ERR(whorl_yield(), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+
+    whorl_scope_enter(&scope, whorl_after(MS));
+    whorl_scope_set_deadline(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(WHORL_HOUR));
+    CHECK_OK(whorl_scope_leave(&scope, 0));
+}
+
+static int shorten(void *arg)
+{
+    whorl_scope_set_deadline(arg, whorl_after(3 * MS));
+    return 0;
+}
+
+TEST_VIRTUAL(another_task_moves_the_deadline_of_a_wait)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(WHORL_HOUR));
+    CHECK_OK(whorl_spawn(&group, shorten, &scope));
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    CHECK_EQ(whorl_now(), 3 * MS);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+}
+
+/* --- shields --------------------------------------------------------------------------------- */
+
+TEST_VIRTUAL(a_shield_keeps_outer_cancellation_out)
+{
+    struct whorl_scope outer, shield, inner;
+
+    whorl_scope_enter(&outer, whorl_after(5 * MS));
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    whorl_scope_enter(&inner, WHORL_FOREVER);
+    CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(10 * MS));
+    CHECK(whorl_scope_is_cancelled(&outer));
+    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_sleep(10 * MS));
+    CHECK_OK(whorl_scope_leave(&inner, 0));
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    CHECK_ERR(whorl_yield(), -ECANCELED);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER); /* also one entered afterwards */
+    CHECK_OK(whorl_sleep(MS));
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    CHECK_ERR(whorl_scope_leave(&outer, whorl_cancelled()), -ETIMEDOUT);
+}
+
+TEST_VIRTUAL(a_shield_has_deadlines_and_cancellation_of_its_own)
+{
+    struct whorl_scope outer, shield, inner;
+
+    whorl_scope_enter(&outer, whorl_after(5 * MS));
+    whorl_scope_enter_shield(&shield, whorl_after(20 * MS));
+    CHECK_EQ(whorl_deadline(), 20 * MS);
+    whorl_scope_enter(&inner, whorl_after(10 * MS));
+    CHECK_EQ(whorl_deadline(), 10 * MS);
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
+    CHECK_EQ(whorl_now(), 10 * MS);
+    CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ETIMEDOUT);
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
+    CHECK_EQ(whorl_now(), 20 * MS);
+    /* The shield's own time was the reason, although the outer scope is cancelled as well. */
+    CHECK_ERR(whorl_scope_leave(&shield, -ECANCELED), -ETIMEDOUT);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    whorl_scope_cancel(&shield);
+    CHECK_ERR(whorl_yield(), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&shield, -ECANCELED), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&outer, -ECANCELED), -ETIMEDOUT);
+}
+
+/* --- groups in scopes ------------------------------------------------------------------------ */
+
+static int64_t ten_ms = 10 * MS, twenty_ms = 20 * MS;
+
+static int sleep_long(void *arg)
+{
+    int err = whorl_sleep(arg ? *(int64_t *)arg : WHORL_HOUR);
+    test_log("%s@%lld", err ? "cancelled" : "slept", (long long)(whorl_now() / MS));
+    return err;
+}
+
+TEST_VIRTUAL(a_deadline_reaches_the_tasks_of_groups_inside)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(5 * MS));
+    CHECK_OK(whorl_spawn(&group, sleep_long, NULL));
+    CHECK_OK(whorl_spawn(&group, sleep_long, NULL));
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "cancelled@5 cancelled@5");
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+}
+
+TEST_VIRTUAL(a_group_opened_outside_is_not_reached)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn(&group, sleep_long, &ten_ms));
+    whorl_scope_enter(&scope, whorl_after(5 * MS));
+    CHECK_OK(whorl_spawn(&group, sleep_long, &twenty_ms));
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "slept@10 slept@20");
+}
+
+TEST_VIRTUAL(a_group_that_outlives_its_scope_belongs_to_the_one_around_it)
+{
+    WHORL_AUTO(group) a = {0}, b = {0}, c = {0};
+    struct whorl_scope outer, inner;
+
+    whorl_scope_enter(&outer, whorl_after(20 * MS));
+    whorl_scope_enter(&inner, whorl_after(5 * MS));
+    CHECK_OK(whorl_spawn(&a, sleep_long, NULL));
+    CHECK_OK(whorl_spawn(&b, sleep_long, &ten_ms));
+    CHECK_OK(whorl_spawn(&c, sleep_long, NULL));
+    CHECK_OK(whorl_scope_leave(&inner, 0));
+    CHECK_OK(whorl_sleep(15 * MS)); /* inner's deadline does not count any more */
+    CHECK_ERR(whorl_group_wait(&a), -ECANCELED);
+    CHECK_EQ(whorl_now(), 20 * MS);
+    CHECK_OK(whorl_group_wait(&b));
+    CHECK_ERR(whorl_group_wait(&c), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&outer, -ECANCELED), -ETIMEDOUT);
+    CHECK_STR(test_logged(), "slept@10 cancelled@20 cancelled@20");
+}
+
+TEST_VIRTUAL(a_cancelled_group_stays_cancelled_when_its_scope_is_left)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn(&group, sleep_long, NULL));
+    whorl_scope_cancel(&scope);
+    CHECK_OK(whorl_scope_leave(&scope, 0));
+    CHECK_ERR(whorl_spawn(&group, sleep_long, NULL), -ECANCELED);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "cancelled@0");
+}
+
+/* Out of the shield, into the cancelled scope: its tasks must hear of it, wherever they stand. */
+TEST_VIRTUAL(a_group_handed_up_out_of_a_shield_is_cancelled_with_the_scope_around)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_scope outer, shield;
+
+    whorl_scope_enter(&outer, WHORL_FOREVER);
+    whorl_scope_cancel(&outer);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn(&group, sleep_long, NULL));
+    CHECK_OK(whorl_spawn(&group, sleep_in_scope_and_log, "nested"));
+    CHECK_OK(whorl_sleep(5 * MS));
+    CHECK_STR(test_logged(), "");
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_EQ(whorl_now(), 5 * MS);
+    CHECK_STR(test_logged(), "cancelled@5 nested");
+    CHECK_ERR(whorl_scope_leave(&outer, -ECANCELED), -ECANCELED);
+}
+
+/* --- depth ----------------------------------------------------------------------------------- */
+
+static int nest_and_sleep(void *arg)
+{
+    enum { DEPTH = 20000 };
+    struct whorl_scope *scopes = calloc(DEPTH, sizeof *scopes);
+
+    (void)arg;
+    for (int i = 0; i < DEPTH; i++)
+        whorl_scope_enter(&scopes[i], i % 2 ? whorl_after(WHORL_HOUR + i) : WHORL_FOREVER);
+    CHECK_EQ(whorl_deadline(), WHORL_HOUR + 1);
+    CHECK_ERR(whorl_sleep(WHORL_HOUR * 2), -ECANCELED);
+    CHECK_EQ(whorl_now(), MS);
+    for (int i = DEPTH - 1; i >= 0; i--) {
+        CHECK(whorl_scope_is_cancelled(&scopes[i]));
+        CHECK_ERR(whorl_scope_leave(&scopes[i], -ECANCELED), -ECANCELED);
+    }
+    free(scopes);
+    return 0;
+}
+
+TEST_VIRTUAL(scopes_nest_twenty_thousand_deep)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, nest_and_sleep, NULL));
+    CHECK_OK(whorl_sleep(MS));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int descend(void *arg)
+{
+    int depth = *(int *)arg - 1;
+    WHORL_AUTO(group) group = {0};
+
+    if (depth == 0)
+        return whorl_sleep(WHORL_HOUR);
+    int err = whorl_spawn(&group, descend, &depth);
+    return err ? err : whorl_group_wait(&group);
+}
+
+TEST_VIRTUAL(cancelling_reaches_down_a_deep_tree_of_groups)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_run_stats stats;
+    int depth = 2000;
+
+    CHECK_OK(whorl_spawn(&group, descend, &depth));
+    CHECK_OK(whorl_sleep(MS));
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_EQ(stats.tasks_alive, 2001);
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_EQ(whorl_now(), MS);
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_EQ(stats.tasks_alive, 1);
+    CHECK_EQ(stats.timers_armed, 0);
+}
+
+/* --- what is not allowed --------------------------------------------------------------------- */
+
+static int leave_in_wrong_order(void *arg)
+{
+    struct whorl_scope outer, inner;
+
+    (void)arg;
+    whorl_scope_enter(&outer, WHORL_FOREVER);
+    whorl_scope_enter(&inner, WHORL_FOREVER);
+    return whorl_scope_leave(&outer, 0);
+}
+
+static int never_leave(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    return 0;
+}
+
+static int spawn_never_leave(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, never_leave, arg));
+    return whorl_group_wait(&group);
+}
+
+static void run_root(void *arg)
+{
+    whorl_run_virtual(NULL, *(whorl_task_fn *)arg, NULL);
+}
+
+static void enter_outside(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+}
+
+TEST(mistakes_with_scopes_abort_with_a_word_why)
+{
+    static struct child child;
+
+    child_run(&child, run_root, &(whorl_task_fn){leave_in_wrong_order});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "scopes must be left in reverse order"));
+    child_run(&child, run_root, &(whorl_task_fn){never_leave});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "a task ended inside a scope"));
+    child_run(&child, run_root, &(whorl_task_fn){spawn_never_leave});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "a task ended inside a scope"));
+    child_run(&child, enter_outside, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "outside a task"));
+}
+
+TEST_MAIN()
