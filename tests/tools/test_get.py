@@ -1055,6 +1055,15 @@ def dumb_terminals_and_quiet_get_no_bars():
             equal((t.finish(), t.output), (0, b''))
 
 
+@test
+def bars_leave_a_terminal_to_bodies_and_objects():
+    with Peer({'*': reply(b'x' * 100)}) as peer:
+        for argv in (('--json',), ('-o', '-')):
+            with Terminal(GET, *argv, peer.origin + '/a') as t:
+                equal(t.finish(), 0)
+            equal(b'\x1b' in t.output, False)
+
+
 if __name__ == '__main__':
     try:
         main()

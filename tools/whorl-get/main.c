@@ -252,6 +252,15 @@ static int root(void *arg)
     return err == -ECANCELED ? 0 : err;
 }
 
+/* Bars need a terminal, and for themselves. */
+static bool wants_bars(const struct options *options)
+{
+    bool uses_stdout = options->json || (options->output && strcmp(options->output, "-") == 0);
+
+    return !options->quiet && progress_is_possible(STDERR_FILENO) &&
+           !(uses_stdout && isatty(STDOUT_FILENO));
+}
+
 static int run(struct program *program)
 {
     struct options *options = &program->options;
@@ -269,7 +278,7 @@ static int run(struct program *program)
         .messages = &program->messages,
         .objects = &program->objects,
     };
-    if (!options->quiet && progress_is_possible(STDERR_FILENO)) {
+    if (wants_bars(options)) {
         progress_init(&program->progress, STDERR_FILENO, &program->messages, &program->report);
         program->report.progress = program->signals.progress = &program->progress;
     }
