@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload with a network: an echo server and its clients in one run, over loopback TCP. More
+ * clients than descriptors allow take turns on the connections there are. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <whorl.h>
+
+#include "tools/whorl-stress/stress.h"
+
+#define MESSAGE   64
+#define TRIPS_MIN 200000
+#define CONNS_MAX 4000
+
+struct echo {
+    struct run *run;
+    uint64_t trips;           /* of each task */
+    struct whorl_chan *conns; /* descriptors that are free */
+    uint64_t next_id;
+};
+
+static int serve_one(void *arg)
+{
+    int fd = *(int *)arg;
+    char buf[4096];
+    ssize_t n;
+
+    while ((n = whorl_recv(fd, buf, sizeof buf, 0)) > 0)
+        if (whorl_send_all(fd, buf, (size_t)n, 0) < 0)
+            break;
+    whorl_close(fd);
+    return 0;
+}
+
+static int serve(void *arg)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT, .stack_size = 16384};
+    int fd;
+
+    while ((fd = whorl_accept(arg, NULL)) >= 0) {
+        int err = whorl_spawn_copy(&group, serve_one, &fd);
+        if (err) {
+            whorl_close(fd);
+            return err;
+        }
+    }
+    return fd;
+}
+
+static int recv_exactly(int fd, char *buf, size_t len)
+{
+    for (size_t got = 0; got < len;) {
+        ssize_t n = whorl_recv(fd, buf + got, len - got, 0);
+        if (n <= 0)
+            return n < 0 ? (int)n : -ECONNRESET;
+        got += (size_t)n;
+    }
+    return 0;
+}
+
+/* One message there and back, compared. */
+static int trip(struct run *run, int fd, uint64_t id, uint64_t number)
+{
+    char message[MESSAGE] = {0}, answer[MESSAGE];
+    int64_t sent = whorl_now();
+
+    memcpy(message, &id, sizeof id);
+    memcpy(message + sizeof id, &number, sizeof number);
+    int err = whorl_send_all(fd, message, MESSAGE, 0);
+    if (err == 0)
+        err = recv_exactly(fd, answer, MESSAGE);
+    if (err)
+        return err;
+    histogram_add(&run->latency, whorl_now() - sent);
+    run->sum += memcmp(message, answer, MESSAGE) == 0;
+    if ((++run->ops & 255) == 0)
+        *run->progress = run->ops;
+    return 0;
+}
+
+static int client(void *arg)
+{
+    struct echo *echo = arg;
+    uint64_t id = echo->next_id++;
+    int fd;
+
+    int err = whorl_chan_recv(echo->conns, &fd);
+    for (uint64_t i = 0; i < echo->trips && err == 0; i++)
+        err = trip(echo->run, fd, id, i);
+    return err ? err : whorl_chan_send(echo->conns, &fd);
+}
+
+/* Connects, and puts the descriptors where clients take them. */
+static int connect_all(struct echo *echo, const struct whorl_addr *addr, int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = whorl_dial_tcp("127.0.0.1", whorl_addr_port(addr), NULL, NULL);
+        if (fds[i] < 0)
+            return fds[i];
+        int err = whorl_chan_send(echo->conns, &fds[i]);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int run_clients(struct echo *echo, const struct whorl_addr *addr, int *fds, size_t count)
+{
+    struct run *run = echo->run;
+    WHORL_AUTO(group) clients = {0};
+    int err = connect_all(echo, addr, fds, count);
+    int64_t before = stress_rss();
+
+    run_begin(run);
+    for (size_t i = 0; i < run->tasks && err == 0; i++)
+        err = whorl_spawn(&clients, client, echo);
+    if (err == 0)
+        err = whorl_yield();
+    run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+    if (err == 0)
+        err = whorl_group_wait(&clients);
+    run_end(run);
+    return err;
+}
+
+int stress_echo(void *arg)
+{
+    struct run *run = arg;
+    struct rlimit limit = {0};
+    struct whorl_addr addr;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    size_t count = limit.rlim_cur > 128 ? (limit.rlim_cur - 64) / 2 : 32;
+    if (count > CONNS_MAX)
+        count = CONNS_MAX;
+    if (count > run->tasks)
+        count = run->tasks;
+
+    WHORL_AUTO(listener) *listener = NULL;
+    WHORL_AUTO(chan) *conns = whorl_chan_create(sizeof(int), count);
+    WHORL_AUTO(group) server = {0};
+    struct echo echo = {.run = run, .conns = conns};
+    int *fds = malloc(count * sizeof *fds);
+
+    if (!conns || !fds) {
+        free(fds);
+        return -ENOMEM;
+    }
+    memset(fds, -1, count * sizeof *fds);
+    echo.trips = run->tasks < TRIPS_MIN ? TRIPS_MIN / run->tasks : 1;
+    run->expected = echo.trips * run->tasks;
+    int err = whorl_addr_parse(&addr, "127.0.0.1", 0);
+    if (err == 0)
+        err = whorl_listen(&addr, &(struct whorl_listen_options){.no_delay = true}, &listener);
+    if (err == 0)
+        err = whorl_spawn(&server, serve, listener);
+    if (err == 0)
+        err = run_clients(&echo, whorl_listener_addr(listener), fds, count);
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            whorl_close(fds[i]);
+    free(fds);
+    return err;
+}
