@@ -50,8 +50,10 @@ static WHORL_SUSPENDS ssize_t receive(struct whorl_http_response *r, void *buf, 
     return n;
 }
 
-static ssize_t receive_into_buffer(struct whorl_http_response *r)
+static WHORL_SUSPENDS ssize_t receive_into_buffer(struct whorl_http_response *r)
 {
+    if (!r->in && !(r->in = http_buf_acquire(r->session)))
+        return -ENOMEM;
     ssize_t n = receive(r, r->in->data, HTTP_BUF_SIZE);
     r->in_start = 0;
     r->in_end = n > 0 ? (size_t)n : 0;

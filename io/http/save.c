@@ -36,7 +36,7 @@ enum {
     MIDDLE_FROM = 128 << 10,
     LARGE_BUF = 256 << 10, /* for what is longer than LARGE_FROM */
     LARGE_FROM = 1 << 20,
-    BUFS_MAX = 32 << 20, /* of such buffers in a session */
+    BUFS_MAX = 16 << 20, /* of such buffers in a session */
     TEMP_TRIES = 16,
     NAME_MAX_BYTES = 255,
 };
@@ -185,6 +185,10 @@ static void grow_buf(struct save *save)
     char *buf = malloc(size);
     if (!buf)
         return;
+    if (!save->response->decodes) { /* the receive buffer is empty and not needed any more */
+        http_buf_release(session, save->response->in);
+        save->response->in = NULL;
+    }
     free(save->buf);
     session->save_bytes += size - save->buf_size;
     save->buf = buf;
