@@ -14,7 +14,9 @@ void group_open(struct whorl_group *group, struct whorl_scope *parent)
     group->scope.is_group = true;
     group->scope.deadline_ns = WHORL_FOREVER;
     group->scope.timer = (struct whorl_timer){0};
-    scope_open(&group->scope, parent, NULL);
+    scope_open(&group->scope, parent, whorl_task_self());
+    if (group->scope.owner)
+        group->scope.owner->groups_open++;
     group->tasks = NULL;
     group->waiter = NULL;
     group->alive = group->below = group->failed = group->succeeded = 0;
@@ -86,6 +88,8 @@ int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn, const void 
 {
     size_t stack_size = stack_size_for(group);
 
+    if (!sched_self())
+        return WHORL_ENOTASK;
     if (arg_size > stack_size / 4)
         return -E2BIG;
     return spawn(group, fn, (void *)(uintptr_t)arg, arg_size, stack_size, site);
@@ -186,6 +190,8 @@ static int wait_until_below(struct whorl_group *group, size_t n, bool or_failure
 static void close_group(struct whorl_group *group)
 {
     scope_close(&group->scope);
+    if (group->scope.owner)
+        group->scope.owner->groups_open--;
     group->opened = false;
 }
 

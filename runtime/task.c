@@ -27,6 +27,7 @@ static void end(struct sched *s, struct whorl_task *task, int result)
         local_release(task->locals);
     whorl_check_text(task->scope == (task->group ? &task->group->scope : &s->root_scope),
                      "a task ended inside a scope it had entered");
+    whorl_check_text(task->groups_open == 0, "a task ended without waiting for a group");
     task->in_use = false;
     s->alive--;
     if (task->group) {
@@ -83,6 +84,7 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
     context_inherit_fp(&task->context, s->current ? &s->current->context : NULL);
     task->id = ++s->next_id;
     task->name[0] = '\0';
+    task->groups_open = 0;
     task->locals = s->current ? local_inherit(s->current->locals) : NULL;
     task->waiter = NULL;
     task->in_use = true;

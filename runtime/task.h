@@ -33,6 +33,7 @@ struct whorl_task {
     const char *what;            /* while parked: what it waits for */
     bool in_use;                 /* false: the stack is in the pool */
     uint32_t copy_size;          /* of the argument waiting below the entry frame; 0: none */
+    uint32_t groups_open;        /* opened by this task and not waited for yet */
     void *copy;
 
     whorl_task_fn fn;

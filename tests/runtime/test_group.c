@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: MIT */
+/* Groups: starting, failing, joining. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include <whorl/chan.h>
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/task.h>
+
+#include "child.h"
+#include "runtime/sched.h"
+#include "test.h"
+
+#define MS WHORL_MILLISECOND
+
+/* A task that sleeps, says so, and returns what it is told. */
+struct job {
+    const char *name;
+    int64_t sleep_ns;
+    int result;
+    bool shielded;
+};
+
+static int work(void *arg)
+{
+    const struct job *job = arg;
+    struct whorl_scope shield;
+
+    if (job->shielded)
+        whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    int err = job->sleep_ns ? whorl_sleep(job->sleep_ns) : 0;
+    if (job->shielded)
+        err = whorl_scope_leave(&shield, err);
+    test_log("%s%s@%lld", err ? "!" : "", job->name, (long long)(whorl_now() / MS));
+    return err ? err : job->result;
+}
+
+#define JOB(...) (&(struct job){.name = __VA_ARGS__})
+
+/* --- results --------------------------------------------------------------------------------- */
+
+TEST_VIRTUAL(waiting_returns_0_when_all_have_succeeded)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_group_wait(&group)); /* of none */
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 2 * MS)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 1 * MS)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", .result = 17))); /* no code at all */
+    CHECK_EQ(whorl_group_alive(&group), 3);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    CHECK_STR(test_logged(), "c@0 b@1 a@2");
+}
+
+TEST_VIRTUAL(the_first_failure_cancels_the_siblings_and_is_the_result)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 9 * MS)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 2 * MS, -EIO)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", 1 * MS)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("d", 4 * MS, -ENOENT, true)));
+    CHECK_ERR(whorl_group_wait(&group), -EIO);
+    CHECK_STR(test_logged(), "c@1 b@2 !a@2 d@4");
+    CHECK_EQ(group.failed, 3);
+}
+
+TEST_VIRTUAL(a_collecting_group_runs_all_to_their_end)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 3 * MS)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 2 * MS, -EIO)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", 1 * MS, -ENOENT)));
+    CHECK_ERR(whorl_group_wait(&group), -ENOENT);
+    CHECK_STR(test_logged(), "c@1 b@2 a@3");
+    CHECK_EQ(group.failed, 2);
+}
+
+TEST_VIRTUAL(a_group_is_used_again_after_a_wait)
+{
+    struct whorl_group group = {0};
+
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS, -EIO)));
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 5 * MS)));
+        CHECK_ERR(whorl_group_wait(&group), -EIO);
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", MS)));
+        CHECK_OK(whorl_group_wait(&group));
+        CHECK_OK(whorl_group_wait(&group));
+    }
+    CHECK_STR(test_logged(), "a@1 !b@1 c@2 a@3 !b@3 c@4 a@5 !b@5 c@6");
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+static int log_number(void *arg)
+{
+    test_log("%d", *(int *)arg);
+    return 0;
+}
+
+TEST_VIRTUAL(spawning_does_not_switch_and_tasks_start_in_order)
+{
+    WHORL_AUTO(group) group = {0};
+    int numbers[5];
+
+    for (int i = 0; i < 5; i++) {
+        numbers[i] = i;
+        CHECK_OK(whorl_spawn(&group, log_number, &numbers[i]));
+    }
+    CHECK_STR(test_logged(), "");
+    test_log("spawned");
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "spawned 0 1 2 3 4");
+}
+
+TEST_VIRTUAL(a_copied_argument_is_the_tasks_own)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 0; i < 5; i++)
+        CHECK_OK(whorl_spawn_copy(&group, log_number, &i));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "0 1 2 3 4");
+}
+
+struct bytes {
+    size_t len;
+    unsigned char first;
+};
+
+/* The argument holds its pattern to the end, although the task uses its stack and others run. */
+static int keep_bytes(void *arg)
+{
+    struct bytes *bytes = arg;
+    size_t len = bytes->len;
+    unsigned char first = bytes->first, *p = (unsigned char *)arg;
+    char text[300];
+
+    CHECK_EQ((uintptr_t)arg % 16, 0);
+    for (int round = 0; round < 3; round++) {
+        snprintf(text, sizeof text, "%0200d%f", round, 1.0 / (round + 1));
+        CHECK_OK(whorl_yield());
+        for (size_t i = sizeof *bytes; i < len; i++)
+            CHECK_EQ(p[i], (unsigned char)(first + i));
+        p[len - 1]++; /* private: nobody else sees it */
+        p[len - 1]--;
+    }
+    memset(arg, 0xee, len);
+    return 0;
+}
+
+static size_t spawn_bytes(struct whorl_group *group, unsigned char *memory, size_t len,
+                          int expected)
+{
+    for (size_t i = 0; i < len; i++)
+        memory[i] = (unsigned char)(len + i);
+    if (len >= sizeof(struct bytes))
+        *(struct bytes *)(void *)memory = (struct bytes){len, (unsigned char)len};
+    int err = whorl_spawn_copy_at(group, keep_bytes, memory, len, "keep_bytes");
+    CHECK_ERR(err, expected);
+    return len;
+}
+
+TEST_SEEDS(arguments_of_every_size_arrive_whole)
+{
+    static unsigned char memory[262145];
+    size_t stack_sizes[] = {1, 16384, 65536, 262144, 1 << 20};
+
+    for (size_t k = 0; k < 5; k++) {
+        WHORL_AUTO(group) group = {.stack_size = stack_sizes[k]};
+        size_t most = (stack_sizes[k] < 16384 ? 0 : stack_sizes[k]) / 4;
+        for (size_t len = sizeof(struct bytes); len <= most; len += len < 300 ? 1 : len / 3)
+            spawn_bytes(&group, memory, len, 0);
+        if (most > 0)
+            spawn_bytes(&group, memory, most, 0);
+        spawn_bytes(&group, memory, most + 1, -E2BIG);
+        spawn_bytes(&group, memory, sizeof memory, -E2BIG);
+        CHECK_OK(whorl_group_wait(&group));
+    }
+}
+
+static int look_at_byte(void *arg)
+{
+    test_log("%d", *(unsigned char *)arg);
+    return 0;
+}
+
+TEST_VIRTUAL(arguments_of_one_byte_and_of_none)
+{
+    WHORL_AUTO(group) group = {0};
+    unsigned char byte = 200;
+
+    CHECK_OK(whorl_spawn_copy(&group, look_at_byte, &byte));
+    CHECK_OK(whorl_spawn_copy_at(&group, look_at_byte, &byte, 0, "none"));
+    byte = 100;
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "200 100");
+}
+
+static int write_name(void *arg)
+{
+    snprintf(arg, 100, "%s", whorl_task_name(whorl_task_self()));
+    return 0;
+}
+
+TEST_VIRTUAL(options_name_the_task)
+{
+    struct whorl_spawn_options options = {.name = "a name of more than thirty-one bytes"};
+    WHORL_AUTO(group) group = {0};
+    char given[100], site[100], none[100];
+
+    CHECK_OK(whorl_spawn_with(&group, write_name, given, &options));
+    CHECK_OK(whorl_spawn_with(&group, write_name, none, NULL));
+    CHECK_OK(whorl_spawn(&group, write_name, site));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(given, "a name of more than thirty-one ");
+    CHECK_STR(none, "task");
+    CHECK(strncmp(site, "write_name at ", 14) == 0);
+    CHECK(strstr(site, "test_group.c:"));
+}
+
+TEST(spawning_outside_a_run_says_so)
+{
+    struct whorl_group group = {0};
+
+    CHECK_ERR(whorl_spawn(&group, log_number, NULL), WHORL_ENOTASK);
+    CHECK_ERR(whorl_spawn_copy_at(&group, log_number, &group, 0, ""), WHORL_ENOTASK);
+    CHECK_ERR(whorl_spawn_copy(&group, log_number, &(int){1}), WHORL_ENOTASK);
+    CHECK_ERR(whorl_spawn_with(&group, log_number, NULL, NULL), WHORL_ENOTASK);
+    CHECK_ERR(whorl_group_wait(&group), WHORL_ENOTASK);
+    CHECK_ERR(whorl_group_wait_below(&group, 1), WHORL_ENOTASK);
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    CHECK(!whorl_root_group());
+    whorl_group_finish(&group);
+}
+
+struct spawner {
+    struct whorl_group *group;
+    int depth;
+};
+
+/* Each task starts two more in the group it stands in itself. */
+static int spawn_in_own_group(void *arg)
+{
+    struct spawner *self = arg;
+    struct spawner next = {self->group, self->depth - 1};
+
+    test_log("%d", self->depth);
+    for (int i = 0; i < 2 && self->depth > 0; i++)
+        CHECK_OK(whorl_spawn_copy(self->group, spawn_in_own_group, &next));
+    return 0;
+}
+
+TEST_VIRTUAL(tasks_spawn_into_their_own_group)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, spawn_in_own_group, &(struct spawner){&group, 3}));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "3 2 2 1 1 1 1 0 0 0 0 0 0 0 0");
+}
+
+static int late_spawner(void *arg)
+{
+    struct whorl_chan **chans = arg;
+    int n;
+
+    CHECK_OK(whorl_chan_recv(chans[0], &n));
+    return whorl_spawn_copy((struct whorl_group *)chans[1], work, JOB("late", 5 * MS));
+}
+
+static int wake_the_spawner(void *arg)
+{
+    CHECK_OK(whorl_chan_try_send(*(struct whorl_chan **)arg, &(int){1}));
+    return 0; /* which wakes the owner of the group, behind the spawner */
+}
+
+/* The last task has ended and woken the owner, who has not run yet, when another is started. */
+TEST_VIRTUAL(a_task_started_from_elsewhere_while_the_last_ends_is_joined)
+{
+    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    struct whorl_group others = {0}, group = {0};
+    void *args[] = {chan, &group};
+
+    CHECK_OK(whorl_spawn(&others, late_spawner, args));
+    CHECK_OK(whorl_sleep(1));
+    CHECK_OK(whorl_spawn(&group, wake_the_spawner, args));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(whorl_now(), 5 * MS + 1);
+    CHECK_OK(whorl_group_wait(&others));
+}
+
+static int limited(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    (void)arg;
+    for (int i = 0; i < 9; i++)
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS)));
+    CHECK_ERR(whorl_spawn_copy(&group, work, JOB("b")), -EAGAIN);
+    CHECK_ERR(whorl_spawn(whorl_root_group(), work, JOB("b")), -EAGAIN);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c")));
+    return whorl_group_wait(&group);
+}
+
+TEST(no_more_than_tasks_max_are_alive)
+{
+    struct whorl_virtual_options options = {.run.tasks_max = 10};
+
+    CHECK_OK(whorl_run_virtual(&options, limited, NULL));
+}
+
+/* --- cancelling ------------------------------------------------------------------------------ */
+
+TEST_VIRTUAL(nothing_starts_in_a_cancelled_group)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT}, never_opened = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS)));
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_spawn_copy(&group, work, JOB("b")), -ECANCELED);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "!a@0");
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c"))); /* used again */
+    CHECK_OK(whorl_group_wait(&group));
+
+    whorl_group_cancel(&never_opened);
+    CHECK_ERR(whorl_spawn_copy(&never_opened, work, JOB("d")), -ECANCELED);
+    CHECK_OK(whorl_group_wait(&never_opened));
+    CHECK_OK(whorl_spawn_copy(&never_opened, work, JOB("e")));
+    CHECK_OK(whorl_group_wait(&never_opened));
+    CHECK_STR(test_logged(), "!a@0 c@0 e@0");
+}
+
+TEST_VIRTUAL(nothing_starts_in_a_group_that_has_failed_fast)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS, -EIO)));
+    CHECK_OK(whorl_sleep(2 * MS));
+    CHECK_ERR(whorl_spawn_copy(&group, work, JOB("b")), -ECANCELED);
+    CHECK_ERR(whorl_group_wait_below(&group, 5), -EIO);
+    CHECK_ERR(whorl_group_wait(&group), -EIO);
+}
+
+TEST_VIRTUAL(a_task_cancelled_before_its_first_turn_still_runs)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b")));
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "!a@0 b@0");
+}
+
+static int open_and_leave(void *arg)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", WHORL_HOUR)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 3 * MS, .shielded = true)));
+    CHECK_OK(whorl_sleep(MS));
+    test_log("leave");
+    return -EIO;
+}
+
+TEST_VIRTUAL(leaving_the_block_cancels_and_joins)
+{
+    CHECK_ERR(open_and_leave(NULL), -EIO);
+    CHECK_STR(test_logged(), "leave !a@1 b@3");
+}
+
+TEST_VIRTUAL(leaving_the_block_joins_also_when_cancelled_oneself)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn(&group, open_and_leave, NULL));
+    CHECK_OK(whorl_sleep(MS));
+    CHECK_OK(whorl_yield());
+    whorl_group_cancel(&group); /* while it is in the clean-up */
+    CHECK_ERR(whorl_group_wait(&group), -EIO);
+    CHECK_EQ(whorl_now(), 3 * MS);
+    CHECK_STR(test_logged(), "leave !a@1 b@3");
+}
+
+TEST_VIRTUAL(finishing_accepts_a_zeroed_group_and_one_finished_already)
+{
+    struct whorl_group group = {0};
+
+    whorl_group_finish(&group);
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS)));
+    whorl_group_finish(&group);
+    whorl_group_finish(&group);
+    CHECK_STR(test_logged(), "!a@0");
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+TEST_VIRTUAL(a_wait_with_a_deadline_leaves_the_tasks_running)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 10 * MS)));
+    for (int i = 1; i <= 3; i++) {
+        whorl_scope_enter(&scope, whorl_after(2 * MS));
+        CHECK_ERR(whorl_scope_leave(&scope, whorl_group_wait(&group)), -ETIMEDOUT);
+        CHECK_EQ(whorl_now(), i * 2 * MS);
+        CHECK_EQ(whorl_group_alive(&group), 1);
+    }
+    whorl_scope_enter(&scope, 0); /* at once */
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_group_wait(&group)), -ETIMEDOUT);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a@10");
+}
+
+static int wait_for_children(void *arg)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", WHORL_HOUR)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 5 * MS, .shielded = true)));
+    int err = whorl_group_wait(&group); /* no clean-up would come after this */
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    test_log("joined@%lld", (long long)(whorl_now() / MS));
+    return err;
+}
+
+TEST_VIRTUAL(a_cancelled_wait_joins_the_tasks_cancelled_with_it)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn(&group, wait_for_children, NULL));
+    CHECK_OK(whorl_sleep(MS));
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "!a@1 b@5 joined@5");
+}
+
+static int cancel_and_wait(void *arg)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 5 * MS, .shielded = true)));
+    CHECK_OK(whorl_sleep(MS));
+    whorl_scope_cancel(arg);
+    CHECK_OK(whorl_group_wait(&group));
+    return 0;
+}
+
+TEST_VIRTUAL(a_wait_begun_when_cancelled_joins_too)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(cancel_and_wait(&scope));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ECANCELED);
+    CHECK_STR(test_logged(), "a@5");
+}
+
+TEST_VIRTUAL(a_wait_finds_what_ended_before_it)
+{
+    struct whorl_group group = {0};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a")));
+    CHECK_OK(whorl_sleep(MS));
+    whorl_scope_cancel(&scope);
+    CHECK_OK(whorl_group_wait(&group)); /* completion wins */
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ECANCELED);
+}
+
+TEST_VIRTUAL(wait_below_keeps_so_many_at_a_time)
+{
+    WHORL_AUTO(group) group = {0};
+    size_t most = 0;
+
+    CHECK_ERR(whorl_group_wait_below(&group, 0), -EINVAL);
+    CHECK_OK(whorl_group_wait_below(&group, 1)); /* not opened: none */
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(whorl_group_wait_below(&group, 3));
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("x", (1 + i % 3) * MS)));
+        if (whorl_group_alive(&group) > most)
+            most = whorl_group_alive(&group);
+    }
+    CHECK_OK(whorl_group_wait_below(&group, 1));
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    CHECK_EQ(most, 3);
+    CHECK_EQ(whorl_now(), 14 * MS); /* 6 x 1 + 7 x 2 + 7 x 3 ms of work by three */
+}
+
+TEST_VIRTUAL(wait_below_reports_a_failure_at_once)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 2 * MS, -EIO)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 9 * MS, .shielded = true)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", 9 * MS, .shielded = true)));
+    CHECK_ERR(whorl_group_wait_below(&group, 1), -EIO);
+    CHECK_EQ(whorl_now(), 2 * MS);
+    CHECK_EQ(whorl_group_alive(&group), 2);
+    CHECK_ERR(whorl_group_wait(&group), -EIO);
+    CHECK_EQ(whorl_now(), 9 * MS);
+}
+
+TEST_VIRTUAL(wait_below_of_a_collecting_group_waits_in_spite_of_failures)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 2 * MS, -EIO)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 9 * MS)));
+    CHECK_OK(whorl_group_wait_below(&group, 1));
+    CHECK_EQ(whorl_now(), 9 * MS);
+    CHECK_ERR(whorl_group_wait(&group), -EIO);
+}
+
+static int wait_below_two(void *arg)
+{
+    struct whorl_group group = {0};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", WHORL_HOUR)));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", WHORL_HOUR)));
+    int err = whorl_group_wait_below(&group, 2);
+    whorl_group_finish(&group);
+    return err;
+}
+
+TEST_VIRTUAL(a_cancelled_wait_below_says_ecanceled)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn(&group, wait_below_two, NULL));
+    CHECK_OK(whorl_sleep(MS));
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "!a@1 !b@1");
+}
+
+/* --- trees ----------------------------------------------------------------------------------- */
+
+static int leaves, branches;
+
+static int grow(void *arg)
+{
+    int depth = *(int *)arg - 1;
+    WHORL_AUTO(group) group = {0};
+
+    if (depth < 0) {
+        leaves++;
+        return whorl_sleep(MS);
+    }
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(whorl_spawn_copy(&group, grow, &depth));
+    int err = whorl_group_wait(&group);
+    branches++;
+    return err;
+}
+
+TEST_SEEDS(a_tree_of_groups_is_joined_from_the_leaves)
+{
+    leaves = branches = 0;
+    CHECK_OK(grow(&(int){6}));
+    CHECK_EQ(leaves, 729);
+    CHECK_EQ(branches, 364);
+}
+
+static int fail_at_depth(void *arg)
+{
+    int depth = *(int *)arg - 1;
+    WHORL_AUTO(group) group = {0};
+
+    if (depth == 0)
+        return -EIO;
+    CHECK_OK(whorl_spawn(&group, fail_at_depth, &depth));
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("x", WHORL_HOUR)));
+    return whorl_group_wait(&group);
+}
+
+TEST_VIRTUAL(a_failure_rises_through_all_groups)
+{
+    int depth = 300;
+
+    CHECK_ERR(fail_at_depth(&depth), -EIO);
+    CHECK_EQ(whorl_now(), 0);
+}
+
+/* --- the run's own group --------------------------------------------------------------------- */
+
+static int daemon_until_cancelled(void *arg)
+{
+    (void)arg;
+    CHECK_ERR(whorl_sleep_until(WHORL_FOREVER), -ECANCELED);
+    test_log("daemon asked");
+    struct whorl_scope shield;
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(5 * MS));
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    test_log("daemon ended@%lld", (long long)(whorl_now() / MS));
+    return -ECANCELED;
+}
+
+static int failing_daemon(void *arg)
+{
+    (void)arg;
+    return -EIO;
+}
+
+static int start_daemons(void *arg)
+{
+    (void)arg;
+    CHECK_OK(whorl_spawn(whorl_root_group(), daemon_until_cancelled, NULL));
+    CHECK_OK(whorl_spawn(whorl_root_group(), failing_daemon, NULL));
+    CHECK_OK(whorl_sleep(MS));
+    CHECK_OK(whorl_spawn_copy(whorl_root_group(), work, JOB("d")));
+    CHECK_OK(whorl_sleep(MS));
+    CHECK_EQ(whorl_group_alive(whorl_root_group()), 1);
+    CHECK_EQ(whorl_root_group()->failed, 1);
+    test_log("root ends");
+    return 42;
+}
+
+TEST(daemons_are_cancelled_and_joined_when_the_root_task_ends)
+{
+    CHECK_EQ(whorl_run_virtual(NULL, start_daemons, NULL), 42);
+    CHECK_STR(test_logged(), "d@1 root ends daemon asked daemon ended@7");
+}
+
+static int daemon_that_spawns(void *arg)
+{
+    (void)arg;
+    CHECK_ERR(whorl_sleep_until(WHORL_FOREVER), -ECANCELED);
+    CHECK_ERR(whorl_spawn(whorl_root_group(), failing_daemon, NULL), -ECANCELED);
+    WHORL_AUTO(group) group = {0};
+    CHECK_ERR(whorl_spawn(&group, failing_daemon, NULL), -ECANCELED);
+    return 0;
+}
+
+static int start_spawning_daemon(void *arg)
+{
+    (void)arg;
+    CHECK_OK(whorl_spawn(whorl_root_group(), daemon_that_spawns, NULL));
+    return whorl_sleep(1);
+}
+
+TEST(no_daemon_starts_once_the_root_task_has_ended)
+{
+    CHECK_OK(whorl_run_virtual(NULL, start_spawning_daemon, NULL));
+}
+
+/* --- what is not allowed --------------------------------------------------------------------- */
+
+static int wait_for(void *arg)
+{
+    return whorl_group_wait(arg);
+}
+
+static int wait_from_two(void *arg)
+{
+    struct whorl_group group = {0}, waiters = {0};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", MS)));
+    CHECK_OK(whorl_spawn(&waiters, wait_for, &group));
+    CHECK_OK(whorl_spawn(&waiters, wait_for, &group));
+    return whorl_group_wait(&waiters);
+}
+
+static int leave_group_open(void *arg)
+{
+    struct whorl_group group = {0};
+
+    CHECK_OK(whorl_spawn(&group, failing_daemon, arg));
+    CHECK_OK(whorl_sleep(1));
+    return 0;
+}
+
+static int spawn_leave_group_open(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, leave_group_open, arg));
+    return whorl_group_wait(&group);
+}
+
+static void run_root(void *arg)
+{
+    whorl_run_virtual(NULL, *(whorl_task_fn *)arg, NULL);
+}
+
+TEST(mistakes_with_groups_abort_with_a_word_why)
+{
+    static struct child child;
+
+    child_run(&child, run_root, &(whorl_task_fn){wait_from_two});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "two tasks wait for one group"));
+    child_run(&child, run_root, &(whorl_task_fn){leave_group_open});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "a task ended without waiting for a group"));
+    child_run(&child, run_root, &(whorl_task_fn){spawn_leave_group_open});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "a task ended without waiting for a group"));
+}
+
+TEST_MAIN()
