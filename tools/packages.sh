@@ -48,7 +48,7 @@ packages_need() {
         return 1
     fi
     packages_left=("${missing[@]}")
-    echo "Missing packages, and this is not root. As root, run:"
+    echo "Packages are missing that only root can install here. As root, run:"
     echo "  apt-get update && apt-get install ${missing[*]}" | fold -s -w 96
     return 1
 }
