@@ -3,12 +3,10 @@
 #include "io/ring.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +14,8 @@
 #include <liburing.h>
 
 #include "io/queue.h"
+#include "io/ring_setup.h"
+#include "io/slots.h"
 #include "runtime/base/check.h"
 
 /* Newer than the headers of Linux 6.1. */
@@ -24,26 +24,9 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
 
-enum {
-    ENTRIES_DEFAULT = 1024,
-    CQ_PER_SQ = 4,
-    WORKERS_BOUNDED = 4,   /* kernel threads for files */
-    WORKERS_UNBOUNDED = 8, /* and for what may take for ever */
-    SLOTS_MAX = 1 << 30,   /* so that CANCEL_BIT is never part of a number */
-};
-
-/* user_data: a generation above a slot's number, with CANCEL_BIT that of the request's cancel. */
+/* user_data is a request's name (slots.h), with CANCEL_BIT that of its cancel. */
 #define CANCEL_BIT ((uint64_t)1 << 31)
 #define DATA_KICK  ((uint64_t)1 << 32) /* number 0 */
-
-struct slot {
-    union {
-        struct io_op *op;   /* while taken */
-        uint32_t next_free; /* while free; 0 ends the list */
-    };
-    uint32_t generation; /* grows when the slot is given back */
-    bool taken;
-};
 
 struct ring {
     struct io_driver driver;
@@ -52,8 +35,7 @@ struct ring {
     unsigned enter_flags; /* for every enter */
     bool cqe_skip;        /* cancels that succeed are silent */
 
-    struct slot *slots; /* number 0 is not used */
-    uint32_t slots_len, slots_free;
+    struct slots slots; /* of requests in flight */
 
     struct whorl_waiter backlog; /* requests that found no SQE, oldest first */
     struct whorl_waiter cancels; /* requests in flight whose cancel found no SQE */
@@ -89,52 +71,6 @@ static int64_t ring_now(struct whorl_poller *poller)
     (void)poller;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * WHORL_SECOND + ts.tv_nsec;
-}
-
-/* --- slots ------------------------------------------------------------------------------------ */
-
-static int grow_slots(struct ring *ring)
-{
-    uint32_t len = ring->slots_len ? ring->slots_len * 2 : 256;
-    struct slot *slots = len <= SLOTS_MAX ? realloc(ring->slots, len * sizeof *slots) : NULL;
-
-    if (!slots)
-        return -ENOMEM;
-    for (uint32_t i = ring->slots_len; i < len; i++)
-        slots[i] = (struct slot){.next_free = i + 1 < len ? i + 1 : ring->slots_free};
-    ring->slots_free = ring->slots_len ? ring->slots_len : 1;
-    ring->slots = slots;
-    ring->slots_len = len;
-    return 0;
-}
-
-static uint64_t data_of(const struct ring *ring, const struct io_op *op)
-{
-    return (uint64_t)ring->slots[op->slot].generation << 32 | op->slot;
-}
-
-/* The request in flight that `data` belongs to, or NULL when it has ended. */
-static struct io_op *op_of(const struct ring *ring, uint64_t data)
-{
-    uint32_t number = (uint32_t)data;
-
-    if (number >= ring->slots_len)
-        return NULL;
-    const struct slot *slot = &ring->slots[number];
-    return slot->taken && slot->generation == (uint32_t)(data >> 32) ? slot->op : NULL;
-}
-
-static void release_slot(struct ring *ring, struct io_op *op)
-{
-    struct slot *slot = &ring->slots[op->slot];
-
-    slot->generation++;
-    slot->taken = false;
-    slot->next_free = ring->slots_free;
-    ring->slots_free = op->slot;
-    op->slot = 0;
-    if (queue_is_linked(&op->waiter))
-        queue_remove(&op->waiter);
 }
 
 /* --- entering the kernel ---------------------------------------------------------------------- */
@@ -251,7 +187,7 @@ static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe, const st
         .addr = op->addr,
         .len = op->len,
         .rw_flags = (int)op->flags,
-        .user_data = data_of(ring, op),
+        .user_data = slots_name(&ring->slots, op),
     };
     switch (op->code) {
     case IO_OP_STATX:
@@ -279,21 +215,22 @@ static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe, const st
     }
 }
 
+/* The request has ended: gives its slot back and takes it out of the queue it may stand in. */
+static void forget(struct ring *ring, struct io_op *op)
+{
+    slots_release(&ring->slots, op);
+    if (queue_is_linked(&op->waiter))
+        queue_remove(&op->waiter);
+}
+
 static int ring_submit(struct io_driver *driver, struct io_op *op)
 {
     struct ring *ring = of_driver(driver);
     struct io_uring_sqe *sqe;
 
-    if (ring->slots_free == 0) {
-        int err = grow_slots(ring);
-        if (err)
-            return err;
-    }
-    op->slot = ring->slots_free;
-    struct slot *slot = &ring->slots[op->slot];
-    ring->slots_free = slot->next_free;
-    slot->op = op;
-    slot->taken = true;
+    int err = slots_acquire(&ring->slots, op);
+    if (err)
+        return err;
     if (queue_is_empty(&ring->backlog) && (sqe = get_sqe(ring)))
         fill_sqe(ring, sqe, op);
     else
@@ -306,8 +243,8 @@ static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe, const struc
     *sqe = (struct io_uring_sqe){
         .opcode = IORING_OP_ASYNC_CANCEL,
         .fd = -1,
-        .addr = data_of(ring, op),
-        .user_data = data_of(ring, op) | CANCEL_BIT,
+        .addr = slots_name(&ring->slots, op),
+        .user_data = slots_name(&ring->slots, op) | CANCEL_BIT,
         .flags = ring->cqe_skip ? IOSQE_CQE_SKIP_SUCCESS : 0,
     };
 }
@@ -329,9 +266,9 @@ static void ring_cancel_all(struct io_driver *driver)
 {
     struct ring *ring = of_driver(driver);
 
-    for (uint32_t i = 1; i < ring->slots_len; i++)
-        if (ring->slots[i].taken)
-            io_op_cancel(ring->slots[i].op);
+    for (uint32_t i = 1; i < ring->slots.len; i++)
+        if (ring->slots.table[i].taken)
+            io_op_cancel(ring->slots.table[i].op);
 }
 
 /* --- being woken from other threads ----------------------------------------------------------- */
@@ -432,7 +369,7 @@ static unsigned reap(struct ring *ring)
             on_kick(ring, res, more);
             continue;
         }
-        struct io_op *op = op_of(ring, data & ~CANCEL_BIT);
+        struct io_op *op = slots_find(&ring->slots, data & ~CANCEL_BIT);
         if (!op)
             continue; /* a cancel of something that has ended */
         if (data & CANCEL_BIT) {
@@ -441,7 +378,7 @@ static unsigned reap(struct ring *ring)
             continue;
         }
         if (!more)
-            release_slot(ring, op);
+            forget(ring, op);
         io_op_complete(op, res, more);
     }
     ring->stats.completed += n;
@@ -459,7 +396,7 @@ static bool drain_backlog(struct ring *ring)
     while (!queue_is_empty(&ring->backlog)) {
         struct io_op *op = (struct io_op *)ring->backlog.next;
         if (op->cancelling) { /* the kernel never heard of it */
-            release_slot(ring, op);
+            forget(ring, op);
             io_op_complete(op, -ECANCELED, false);
             completed = true;
             continue;
@@ -573,7 +510,7 @@ static void ring_destroy(struct io_driver *driver)
         io_uring_queue_exit(&ring->uring);
     if (ring->kick_fd >= 0)
         close(ring->kick_fd);
-    free(ring->slots);
+    slots_finish(&ring->slots);
     free(ring);
 }
 
@@ -594,113 +531,37 @@ static const struct io_driver_ops driver_ops = {
     .destroy = ring_destroy,
 };
 
-/* From the best to what any io_uring has. Decided by what the kernel accepts, never by its version:
- * vendors back-port and switch off. */
-static const unsigned setup_ladder[] = {
-    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
-        IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SINGLE_ISSUER |
-        IORING_SETUP_DEFER_TASKRUN, /* 6.1 */
-    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
-        IORING_SETUP_TASKRUN_FLAG,                                      /* 5.19 */
-    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL, /* 5.18 */
-    IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,                           /* 5.6 */
-    0,
-};
-
-static int setup(struct ring *ring, unsigned entries, struct io_uring_params *ret_params)
-{
-    int err = -EINVAL;
-
-    for (size_t i = 0; i < sizeof setup_ladder / sizeof *setup_ladder && err == -EINVAL; i++) {
-        *ret_params = (struct io_uring_params){.flags = setup_ladder[i]};
-        if (setup_ladder[i] & IORING_SETUP_CQSIZE)
-            ret_params->cq_entries = entries * CQ_PER_SQ;
-        err = io_uring_queue_init_params(entries, &ring->uring, ret_params);
-    }
-    return err;
-}
-
-/* The value of kernel.io_uring_disabled; 0 where there is no such thing. */
-static int disabled_by_sysctl(void)
-{
-    char text[16] = "0";
-    int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        ssize_t n = read(fd, text, sizeof text - 1);
-        text[n > 0 ? n : 0] = '\0';
-        close(fd);
-    }
-    return atoi(text);
-}
-
-static int explain(struct whorl_error *error, int err)
-{
-    int disabled = err == -EPERM ? disabled_by_sysctl() : 0;
-
-    if (err == -EPERM && disabled)
-        return whorl_error_set(error, err, "io_uring",
-                               "io_uring is switched off here: kernel.io_uring_disabled = %d",
-                               disabled);
-    if (err == -EPERM || err == -EACCES)
-        return whorl_error_set(error, err, "io_uring",
-                               "io_uring is not permitted here: a seccomp filter, as containers "
-                               "have by default, or a security module refuses it");
-    if (err == -ENOSYS)
-        return whorl_error_set(error, err, "io_uring",
-                               "this kernel has no io_uring (older than Linux 5.11, or built or "
-                               "sandboxed without it)");
-    if (err == -ENOMEM)
-        return whorl_error_set(error, err, "io_uring",
-                               "no memory for the ring; before Linux 5.12 it counts against the "
-                               "limit of locked memory (ulimit -l)");
-    return whorl_error_set(error, err, "io_uring", "io_uring_setup: %s", whorl_strerror(err));
-}
-
 int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)
 {
     struct ring *ring = calloc(1, sizeof *ring);
-    struct io_uring_params params;
+    unsigned features;
     int err;
 
     if (!ring)
         return whorl_error_set(error, -ENOMEM, "io_uring", "out of memory");
-    if (entries == 0)
-        entries = ENTRIES_DEFAULT;
-    else if (entries > 32768) /* what CLAMP comes to */
-        entries = 32768;
-    err = setup(ring, entries, &params);
-    if (err) {
-        explain(error, err);
+    err = ring_setup(&ring->uring, entries, error, &features);
+    if (err)
         goto err_ring;
-    }
-    if (!(params.features & IORING_FEAT_NODROP) || !(params.features & IORING_FEAT_EXT_ARG)) {
-        err = whorl_error_set(error, -ENOSYS, "io_uring",
-                              "this kernel's io_uring is too old: Linux 5.11 or later is needed");
-        goto err_uring;
-    }
     ring->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (ring->kick_fd < 0) {
         err = whorl_error_set(error, -errno, "io_uring", "eventfd: %s", whorl_strerror(errno));
         goto err_uring;
     }
-    err = grow_slots(ring);
+    err = slots_grow(&ring->slots);
     if (err == 0)
         err = io_uring_ring_dontfork(&ring->uring);
     if (err) {
         whorl_error_set(error, err, "io_uring", "setting up the ring: %s", whorl_strerror(err));
         goto err_kick;
     }
-    /* The rest is optional; older kernels refuse it. */
-    io_uring_register_iowq_max_workers(&ring->uring,
-                                       (unsigned[]){WORKERS_BOUNDED, WORKERS_UNBOUNDED}); /* 5.15 */
+    /* The rest is optional; older kernels do without. */
     ring->enter_flags = IORING_ENTER_EXT_ARG;
     if (io_uring_register_ring_fd(&ring->uring) == 1) /* 5.18 */
         ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
     ring->enter_fd = ring->uring.enter_ring_fd;
-    if (params.features & IORING_FEAT_NO_IOWAIT)
+    if (features & IORING_FEAT_NO_IOWAIT)
         ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
-    ring->cqe_skip = params.features & IORING_FEAT_CQE_SKIP;
+    ring->cqe_skip = features & IORING_FEAT_CQE_SKIP;
 
     ring->kick_multishot = true;
     queue_init(&ring->backlog);
@@ -713,7 +574,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     return 0;
 
 err_kick:
-    free(ring->slots);
+    slots_finish(&ring->slots);
     close(ring->kick_fd);
 err_uring:
     io_uring_queue_exit(&ring->uring);

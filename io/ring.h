@@ -5,8 +5,7 @@
  *     loop: wait()     io_uring_enter submits all of them and sleeps, timeout included
  *                      each CQE: user_data -> slot -> op -> io_op_complete()
  *
- * `user_data` is a slot number and the slot's generation, so that a late completion finds nobody.
- * Slot 0 is no request: there, what would be the generation says what it is.
+ * `user_data` is a name that finds nobody once the request has ended, see slots.h.
  */
 #ifndef IO_RING_H
 #define IO_RING_H

@@ -51,6 +51,18 @@ TEST(a_refused_ring_says_why)
     refused(-EMFILE, "open files");
 }
 
+TEST(a_kernel_too_old_is_refused)
+{
+    static const unsigned needed[] = {IORING_FEAT_NODROP, IORING_FEAT_EXT_ARG};
+    struct whorl_error error = {0};
+    struct whorl_io_options options = {.error = &error};
+    for (int i = 0; i < 2; i++) {
+        io_faults_features(needed[i]);
+        CHECK_ERR(whorl_io_run_with(&options, nothing, NULL), -ENOSYS);
+        CHECK(strstr(error.text, "Linux 5.11 or later"));
+    }
+}
+
 TEST(an_unknown_driver_is_refused)
 {
     struct whorl_error error = {0};
@@ -108,6 +120,8 @@ TEST(rings_of_older_kernels_do_the_same)
         io_faults_setup(0, missing[i]);
         CHECK_OK(whorl_io_run(exercise, NULL));
     }
+    io_faults_features(IORING_FEAT_CQE_SKIP | 1U << 17); /* no quiet cancels, no NO_IOWAIT */
+    CHECK_OK(whorl_io_run(exercise, NULL));
 }
 
 static int run_exercise(void *arg)

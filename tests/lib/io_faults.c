@@ -15,7 +15,7 @@ static _Thread_local enum mode mode;
 static _Thread_local bool struck;
 static _Thread_local uint64_t seen, target;
 static _Thread_local int complete_err, setup_err, enter_err;
-static _Thread_local unsigned refused_flags, enter_failures;
+static _Thread_local unsigned refused_flags, missing_features, enter_failures;
 
 /* The request that is failing, and the one that fails it: a no-op in its place, so that the failure
  * arrives as a completion does. */
@@ -88,7 +88,9 @@ int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
         return setup_err;
     if (params->flags & refused_flags)
         return -EINVAL;
-    return __real_io_uring_queue_init_params(entries, ring, params);
+    int err = __real_io_uring_queue_init_params(entries, ring, params);
+    params->features &= ~missing_features;
+    return err;
 }
 
 int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
@@ -130,6 +132,11 @@ void io_faults_setup(int err, unsigned flags)
 {
     setup_err = err;
     refused_flags = flags;
+}
+
+void io_faults_features(unsigned missing)
+{
+    missing_features = missing;
 }
 
 void io_faults_enter(unsigned count, int err)

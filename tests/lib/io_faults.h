@@ -40,6 +40,9 @@ uint64_t io_faults_sweep(int (*fn)(void *arg), void *arg, int err);
  * -EINVAL, as an older kernel would. In force until changed. */
 void io_faults_setup(int err, unsigned refused_flags);
 
+/* Rings are set up without these IORING_FEAT_ bits. In force until changed. */
+void io_faults_features(unsigned missing);
+
 /* The next `count` calls of io_uring_enter that submit something take nothing and return `err`. */
 void io_faults_enter(unsigned count, int err);
 

@@ -34,8 +34,13 @@ extern "C" {
  * Runs `fn` as the root task on a fresh ring on this thread; returns its result once it and all
  * daemons have ended and the kernel has let go of every request.
  *
+ * The environment variable WHORL_DRIVER forces a driver by name; a name that is none is -EINVAL.
+ *
+ * A child forked from a task has no part in the ring: its calls return WHORL_ENOIO. It may exec, exit,
+ * or return from `fn` and then start a run of its own; waiting for anything in the old one ends it.
+ *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run; -EPERM or -ENOSYS
- * when the kernel refuses io_uring (see whorl_io_run_with() for the words).
+ * when the kernel refuses io_uring; -EINVAL. For the words see whorl_io_options.error.
  */
 WHORL_API int whorl_io_run(whorl_task_fn fn, void *arg);
 
