@@ -199,7 +199,6 @@ int whorl_listen(const struct whorl_addr *addr, const struct whorl_listen_option
         err = whorl_addr_local(l->fd, &l->addr);
     if (err)
         goto err_socket;
-    l->op.background = true;
     queue_init(&l->waiters);
     *ret = l;
     return 0;

@@ -277,7 +277,9 @@ TEST_IO(nothing_is_submitted_in_a_cancelled_scope)
         prepare(&w, &kinds[i]);
         whorl_scope_enter(&scope, WHORL_FOREVER);
         whorl_scope_cancel(&scope);
+        io_faults_submit(1);
         CHECK_ERR(io_op_run(&w.op, "test"), -ECANCELED);
+        CHECK(!io_faults_disarm());
         CHECK_EQ(in_flight(), 0);
         whorl_scope_leave(&scope, 0);
         finish(&w);
