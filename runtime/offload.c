@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of threads for blocking calls and computing.
  *
- *     task                      pool (under its lock)        a thread
+ *     task                      pool (base/workers.h)        a thread
  *     whorl_offload_run() --->  queue ... job
  *     parks                                            --->  takes it: RUNNING, fn(arg)
  *     (cancelled: still QUEUED? taken out, -ECANCELED; RUNNING: goes on waiting)
@@ -10,9 +10,7 @@
  * Whatever the loop counts (in_flight, space) only the loop's thread touches; the lock guards the rest.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,22 +19,19 @@
 #include <whorl/offload.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/workers.h"
 #include "runtime/runner.h"
 #include "runtime/sched.h"
 
 #define THREADS_MIN   4
 #define QUEUE_DEFAULT 1024
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_WITHDRAWN };
-
 struct job {
+    struct work work;        /* for the threads; detached: it owns `arg`, nobody waits at the end */
     struct runner_call call; /* brings the result home */
-    struct job *next, *prev; /* in the pool's queue; under its lock */
-    enum job_state state;    /* under the pool's lock */
     whorl_offload_fn fn;
     void *arg;
     int result;
-    bool owned;   /* the work owns `arg`: nobody waits for it at the end */
     bool on_heap; /* else it lives on the waiting task's stack */
     void (*release)(void *arg);
     struct whorl_offload *pool;
@@ -47,30 +42,16 @@ struct job {
 
 struct whorl_offload {
     size_t in_flight, in_flight_max;
+    unsigned threads_max;
     struct whorl_wait_queue space; /* tasks that wait to queue a job */
-
-    pthread_mutex_t lock;
-    pthread_cond_t work,
-        idle; /* there is a job, or the end; a thread has ended or finished a job */
-    struct job *first, *last;
-    unsigned threads, threads_max, waiting, owned_running;
-    unsigned references; /* the pool's owner and each thread */
-    unsigned number;     /* of the next thread's name */
-    bool stopping;
-    char name[12];
+    struct workers *workers;
+    atomic_uint references; /* the pool's owner and each job whose end is not known yet */
 };
 
 static void drop_reference(struct whorl_offload *pool)
 {
-    pthread_mutex_lock(&pool->lock);
-    bool last = --pool->references == 0;
-    pthread_mutex_unlock(&pool->lock);
-    if (!last)
-        return;
-    pthread_cond_destroy(&pool->work);
-    pthread_cond_destroy(&pool->idle);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
+    if (atomic_fetch_sub(&pool->references, 1) == 1)
+        free(pool);
 }
 
 struct whorl_offload *whorl_offload_create(const struct whorl_offload_options *options)
@@ -85,99 +66,25 @@ struct whorl_offload *whorl_offload_create(const struct whorl_offload_options *o
                                                         : THREADS_MIN;
     pool->in_flight_max = pool->threads_max;
     pool->in_flight_max += options && options->queue_max ? options->queue_max : QUEUE_DEFAULT;
-    snprintf(pool->name, sizeof pool->name, "%s",
-             options && options->name ? options->name : "offload");
     pool->references = 1;
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->work, NULL);
-    pthread_cond_init(&pool->idle, NULL);
+    pool->workers =
+        workers_create(options && options->name ? options->name : "offload", pool->threads_max);
+    if (!pool->workers) {
+        free(pool);
+        return NULL;
+    }
     return pool;
 }
 
-/* --- the queue, under the lock ------------------------------------------------------------------ */
-
-static void queue_append(struct whorl_offload *pool, struct job *job)
+/* On a thread. */
+static void run_job(struct work *work)
 {
-    job->next = NULL;
-    job->prev = pool->last;
-    if (pool->last)
-        pool->last->next = job;
-    else
-        pool->first = job;
-    pool->last = job;
-}
+    struct job *job = container_of(work, struct job, work);
 
-static void queue_remove(struct whorl_offload *pool, struct job *job)
-{
-    if (job->prev)
-        job->prev->next = job->next;
-    else
-        pool->first = job->next;
-    if (job->next)
-        job->next->prev = job->prev;
-    else
-        pool->last = job->prev;
-}
-
-/* --- threads ------------------------------------------------------------------------------------ */
-
-static void run_job(struct whorl_offload *pool, struct job *job)
-{
-    bool owned = job->owned;
-
-    queue_remove(pool, job);
-    job->state = JOB_RUNNING;
-    pool->owned_running += owned;
-    pthread_mutex_unlock(&pool->lock);
     job->result = job->fn(job->arg);
     /* The job may be gone as soon as it has been posted. Refused: the run has ended meanwhile. */
     if (runner_post(job->runner, &job->call) < 0)
         job->call.call(&job->call, true);
-    pthread_mutex_lock(&pool->lock);
-    pool->owned_running -= owned;
-    pthread_cond_broadcast(&pool->idle);
-}
-
-static void *thread_main(void *arg)
-{
-    struct whorl_offload *pool = arg;
-    char name[16];
-
-    pthread_mutex_lock(&pool->lock);
-    snprintf(name, sizeof name, "%s-%u", pool->name, ++pool->number % 1000);
-    pthread_setname_np(pthread_self(), name);
-    while (pool->first || !pool->stopping) {
-        if (pool->first) {
-            run_job(pool, pool->first);
-            continue;
-        }
-        pool->waiting++;
-        pthread_cond_wait(&pool->work, &pool->lock);
-        pool->waiting--;
-    }
-    pool->threads--;
-    pthread_cond_broadcast(&pool->idle);
-    pthread_mutex_unlock(&pool->lock);
-    drop_reference(pool);
-    return NULL;
-}
-
-/* One thread more, detached, deaf to signals. Under the lock. 0 or a negative code. */
-static int start_thread(struct whorl_offload *pool)
-{
-    sigset_t all, before;
-    pthread_t thread;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int err = pthread_create(&thread, NULL, thread_main, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (err)
-        return -err;
-    pthread_detach(thread);
-    pool->threads++;
-    pool->references++;
-    return 0;
 }
 
 /* --- jobs, on the loop's thread ----------------------------------------------------------------- */
@@ -188,6 +95,7 @@ static void finish(struct job *job)
 
     pool->in_flight--;
     whorl_wait_queue_wake_one(&pool->space, 0);
+    drop_reference(pool);
     whorl_runner_release_remote(job->runner);
 }
 
@@ -205,6 +113,7 @@ static void job_done(struct runner_call *call, bool dropped)
     struct whorl_runner *runner = job->runner;
 
     if (dropped) {
+        drop_reference(job->pool);
         if (job->release)
             job->release(job->arg);
         if (job->on_heap)
@@ -240,43 +149,26 @@ static int pool_of(struct sched *s, struct whorl_offload **pool)
 static int queue_job(struct sched *s, struct job *job)
 {
     struct whorl_offload *pool = job->pool;
-    int err = 0;
 
     job->call.call = job_done;
-    job->state = JOB_QUEUED;
+    job->work.run = run_job;
     job->runner = s->runner;
     runner_hold(job->runner);
-    pthread_mutex_lock(&pool->lock);
-    if (pool->waiting == 0 && pool->threads < pool->threads_max)
-        err = start_thread(pool);
-    if (err == 0 || pool->threads > 0) {
-        err = 0;
-        queue_append(pool, job);
-        pthread_cond_signal(&pool->work);
-    }
-    pthread_mutex_unlock(&pool->lock);
+    pool->in_flight++;
+    atomic_fetch_add(&pool->references, 1);
+    int err = workers_add(pool->workers, &job->work);
     if (err)
-        whorl_runner_release_remote(job->runner);
-    else
-        pool->in_flight++;
+        finish(job);
     return err;
 }
 
 /* Takes a job out of the queue that no thread has begun. */
 static bool withdraw(struct job *job)
 {
-    struct whorl_offload *pool = job->pool;
-
-    pthread_mutex_lock(&pool->lock);
-    bool queued = job->state == JOB_QUEUED;
-    if (queued) {
-        queue_remove(pool, job);
-        job->state = JOB_WITHDRAWN;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (queued)
-        finish(job);
-    return queued;
+    if (!workers_withdraw(job->pool->workers, &job->work))
+        return false;
+    finish(job);
+    return true;
 }
 
 static enum whorl_abort abort_borrowed(struct whorl_waiter *waiter)
@@ -352,8 +244,8 @@ int whorl_offload_run_owned(struct whorl_offload *pool, whorl_offload_fn fn, voi
     int err = -ENOMEM;
 
     if (job) {
-        *job =
-            (struct job){.fn = fn, .arg = arg, .release = release, .owned = true, .on_heap = true};
+        *job = (struct job){
+            .fn = fn, .arg = arg, .release = release, .work.detached = true, .on_heap = true};
         err = run_owned(pool, job);
         if (err == -EINPROGRESS)
             return -ECANCELED;
@@ -404,13 +296,7 @@ void whorl_offload_destroy(struct whorl_offload *pool)
 {
     if (!pool)
         return;
-    pthread_mutex_lock(&pool->lock);
-    pool->stopping = true;
-    pthread_cond_broadcast(&pool->work);
-    /* Threads busy with work that owns its data are left to it. */
-    while (pool->threads > pool->owned_running)
-        pthread_cond_wait(&pool->idle, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
+    workers_destroy(pool->workers);
     drop_reference(pool);
 }
 

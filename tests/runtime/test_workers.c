@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that take work from one queue. */
+#include <dirent.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "faults.h"
+#include "runtime/base/check.h"
+#include "runtime/base/workers.h"
+#include "test.h"
+
+struct counted {
+    struct work work;
+    sem_t *started, *go, *done;
+    atomic_int *running, *most;
+};
+
+static void run_counted(struct work *work)
+{
+    struct counted *c = container_of(work, struct counted, work);
+    int running = atomic_fetch_add(c->running, 1) + 1;
+    for (int most = atomic_load(c->most); running > most;)
+        if (atomic_compare_exchange_weak(c->most, &most, running))
+            break;
+    if (c->started)
+        sem_post(c->started);
+    if (c->go)
+        sem_wait(c->go);
+    atomic_fetch_sub(c->running, 1);
+    sem_post(c->done);
+}
+
+/* Beside the one the tests run on and what a sanitizer has. */
+static int threads_more(void)
+{
+    static int before;
+    DIR *dir = opendir("/proc/self/task");
+    int n = 0;
+    CHECK(dir);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    if (before == 0)
+        before = n;
+    return n - before;
+}
+
+TEST(workers_start_as_work_queues_up_and_never_more_than_asked)
+{
+    struct workers *workers = workers_create("test", 3);
+    struct counted work[10];
+    sem_t started, go, done;
+    atomic_int running = 0, most = 0;
+    sem_init(&started, 0, 0);
+    sem_init(&go, 0, 0);
+    sem_init(&done, 0, 0);
+    CHECK_EQ(threads_more(), 0);
+    for (int i = 0; i < 10; i++) {
+        work[i] = (struct counted){
+            .work.run = run_counted, .started = &started, .go = &go, .done = &done};
+        work[i].running = &running;
+        work[i].most = &most;
+        CHECK_OK(workers_add(workers, &work[i].work));
+    }
+    for (int i = 0; i < 3; i++)
+        sem_wait(&started);
+    CHECK_EQ(threads_more(), 3);
+    CHECK(!workers_withdraw(workers, &work[0].work)); /* it runs */
+    CHECK(workers_withdraw(workers, &work[9].work));
+    CHECK(workers_withdraw(workers, &work[5].work));
+    CHECK(!workers_withdraw(workers, &work[5].work));
+    for (int i = 0; i < 8; i++)
+        sem_post(&go);
+    for (int i = 0; i < 8; i++)
+        sem_wait(&done);
+    CHECK_EQ(most, 3);
+    workers_destroy(workers);
+    CHECK_EQ(running, 0);
+    workers_destroy(NULL);
+}
+
+TEST(a_waiting_worker_is_counted_once_for_work_added_in_a_row)
+{
+    struct workers *workers = workers_create("test", 4);
+    struct counted work[3];
+    sem_t started, go, done;
+    atomic_int running = 0, most = 0;
+    CHECK_EQ(threads_more(), 0);
+    sem_init(&started, 0, 0);
+    sem_init(&go, 0, 0);
+    sem_init(&done, 0, 0);
+    for (int i = 0; i < 3; i++)
+        work[i] = (struct counted){{.run = run_counted}, &started, &go, &done, &running, &most};
+    CHECK_OK(workers_add(workers, &work[0].work));
+    sem_post(&go);
+    sem_wait(&done);
+    usleep(10000); /* the one thread waits */
+    CHECK_EQ(threads_more(), 1);
+    CHECK_OK(workers_add(workers, &work[1].work));
+    CHECK_OK(workers_add(workers, &work[2].work));
+    sem_wait(&started);
+    sem_wait(&started);
+    sem_wait(&started); /* both run, neither behind the other */
+    sem_post(&go);
+    sem_post(&go);
+    workers_destroy(workers);
+    CHECK_EQ(running, 0);
+    CHECK_EQ(most, 2);
+}
+
+TEST(workers_end_after_what_is_queued_is_done)
+{
+    struct workers *workers = workers_create("test", 2);
+    struct counted work[100];
+    sem_t done;
+    atomic_int running = 0, most = 0;
+    int value;
+    sem_init(&done, 0, 0);
+    for (int i = 0; i < 100; i++) {
+        work[i] = (struct counted){
+            .work.run = run_counted, .done = &done, .running = &running, .most = &most};
+        CHECK_OK(workers_add(workers, &work[i].work));
+    }
+    workers_destroy(workers);
+    sem_getvalue(&done, &value);
+    CHECK_EQ(value, 100);
+}
+
+TEST(detached_work_that_runs_is_not_waited_for)
+{
+    static struct counted work;
+    static sem_t started, go, done;
+    static atomic_int running, most;
+    struct workers *workers = workers_create("test", 2);
+    CHECK_EQ(threads_more(), 0);
+    sem_init(&started, 0, 0);
+    sem_init(&go, 0, 0);
+    sem_init(&done, 0, 0);
+    work = (struct counted){
+        {.run = run_counted, .detached = true}, &started, &go, &done, &running, &most};
+    CHECK_OK(workers_add(workers, &work.work));
+    sem_wait(&started);
+    workers_destroy(workers);
+    CHECK_EQ(running, 1);
+    sem_post(&go);
+    sem_wait(&done);
+    for (int i = 0; i < 1000 && threads_more() > 0; i++)
+        usleep(1000); /* and its thread ends all the same */
+    CHECK_EQ(threads_more(), 0);
+}
+
+TEST_MAIN()
