@@ -8,6 +8,7 @@
 
 #include <whorl/chan.h>
 
+#include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"
 
@@ -35,6 +36,8 @@ struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity)
 
 void whorl_chan_destroy(struct whorl_chan *chan)
 {
+    whorl_check_text(!chan || (!chan->receivers.first && !chan->senders.first),
+                     "a channel was destroyed while a task waits on it");
     free(chan);
 }
 

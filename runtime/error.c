@@ -2,6 +2,7 @@
 /* Names and texts of error codes. */
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,27 +10,33 @@
 #include <whorl/error.h>
 
 /* The widest errno text we keep; glibc's are below 60 bytes. */
-#define TEXT_MAX 96
+#define TEXT_MAX  96
+#define ERRNO_MAX 256
 
-/* strerror's text of each errno with a lower-case first letter, made when first asked for. Two
- * threads may make the same text at once; they write the same bytes. */
-static const char *errno_text(int number)
+/* strerror's text of each errno with a lower-case first letter, made when first asked for. */
+static char errno_texts[ERRNO_MAX][TEXT_MAX];
+static pthread_once_t errno_texts_once = PTHREAD_ONCE_INIT;
+
+static void make_errno_texts(void)
 {
-    static char texts[256][TEXT_MAX];
-    const char *text = number > 0 && number < 256 ? strerrordesc_np(number) : NULL;
-    char *slot;
-
-    if (!text)
-        return "unknown error";
-    slot = texts[number];
-    if (slot[0] == '\0') {
-        size_t len = strnlen(text, TEXT_MAX - 1);
+    for (int number = 1; number < ERRNO_MAX; number++) {
+        const char *text = strerrordesc_np(number);
+        char *slot = errno_texts[number];
+        if (!text)
+            continue;
+        snprintf(slot, TEXT_MAX, "%s", text);
         /* "No such file" reads "no such file" after a colon; "RFS specific error" stays. */
-        bool lower = len > 1 && islower((unsigned char)text[1]);
-        memcpy(slot + 1, text + 1, len > 0 ? len - 1 : 0);
-        slot[0] = lower || text[1] == '/' ? (char)tolower((unsigned char)text[0]) : text[0];
+        if (islower((unsigned char)text[1]) || text[1] == '/')
+            slot[0] = (char)tolower((unsigned char)text[0]);
     }
-    return slot;
+}
+
+static const char *errno_text(int code)
+{
+    pthread_once(&errno_texts_once, make_errno_texts);
+    if (code <= -ERRNO_MAX || errno_texts[-code][0] == '\0')
+        return "unknown error";
+    return errno_texts[-code];
 }
 
 const char *whorl_strerror(int code)
@@ -47,7 +54,7 @@ const char *whorl_strerror(int code)
     case -ECANCELED:
         return "cancelled";
     default:
-        return errno_text(-code);
+        return errno_text(code);
     }
 }
 
@@ -66,35 +73,56 @@ const char *whorl_error_name(int code)
     case 0:
         return "OK";
     default:
-        name = strerrorname_np(-code);
+        name = code > -ERRNO_MAX ? strerrorname_np(-code) : NULL;
         return name ? name : "E?";
     }
 }
 
-/* Copies `text` with control bytes as \xNN, cutting it where the next byte would not fit whole. */
+/* Bytes of the character at `p`; 0 when its first byte is not to be shown: a control character, of
+ * which some terminals obey U+0080 to U+009F too, or no UTF-8 (RFC 3629 §4). */
+static size_t shown_len(const unsigned char *p)
+{
+    static const struct {
+        unsigned char first, last, second_min, second_max;
+        size_t len;
+    } kinds[] = {
+        {0xc2, 0xc2, 0xa0, 0xbf, 2}, {0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    if (*p < 0x80)
+        return *p >= 0x20 && *p != 0x7f;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (*p < kinds[i].first || *p > kinds[i].last)
+            continue;
+        if (p[1] < kinds[i].second_min || p[1] > kinds[i].second_max)
+            return 0;
+        for (size_t k = 2; k < kinds[i].len; k++)
+            if ((p[k] & 0xc0) != 0x80)
+                return 0;
+        return kinds[i].len;
+    }
+    return 0;
+}
+
+/* Copies `text` with the bytes that are not to be shown as \xNN, cutting it where the next character
+ * would not fit whole. */
 static void copy_escaped(char *to, size_t size, const char *text)
 {
+    const unsigned char *p = (const unsigned char *)text;
     size_t n = 0;
 
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        bool plain = *p >= 0x20 && *p != 0x7f;
-        if (n + (plain ? 1 : 4) >= size)
+    while (*p) {
+        size_t len = shown_len(p);
+        if (n + (len ? len : 4) >= size)
             break;
-        if (plain)
-            to[n++] = (char)*p;
-        else
-            n += (size_t)snprintf(to + n, size - n, "\\x%02x", *p);
-    }
-    /* Do not leave half a UTF-8 sequence at the cut. */
-    if (n > 0 && n + 4 >= size) {
-        size_t start = n;
-        while (start > 0 && ((unsigned char)to[start - 1] & 0xc0) == 0x80)
-            start--;
-        if (start > 0 && (unsigned char)to[start - 1] >= 0xc0) {
-            unsigned char lead = (unsigned char)to[start - 1];
-            size_t want = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-            if (n - start < want)
-                n = start - 1;
+        if (len) {
+            memcpy(to + n, p, len);
+            n += len;
+            p += len;
+        } else {
+            n += (size_t)snprintf(to + n, size - n, "\\x%02x", *p++);
         }
     }
     to[n] = '\0';
