@@ -1,66 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /* URLs: split by RFC 3986, made canonical, laid out in one block of memory. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <idn2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <whorl/url.h>
 
+#include "io/ascii.h"
+#include "io/url_host.h"
+
 enum {
     URL_MAX = 64 * 1024, /* of a URL as given, and of a canonical one */
-    HOST_MAX = 253,      /* RFC 1035 §2.3.4, in text without the last dot */
-    LABEL_MAX = 63,
     SCRATCH = 1024,
-};
-
-/* A part of the text as given. */
-struct span {
-    const char *at;
-    size_t len;
 };
 
 /* RFC 3986 §3, before anything is decoded. `at` is NULL for a part that is not there. */
 struct parts {
-    struct span scheme, authority, path, query;
+    struct url_span scheme, authority, path, query;
 };
 
-static int refuse(struct whorl_error *error, const char *why)
+int url_refuse(struct whorl_error *error, const char *why)
 {
     return whorl_error_set(error, WHORL_EHTTP_URL, "URL", "%s", why);
 }
 
-static int no_memory(struct whorl_error *error)
+int url_no_memory(struct whorl_error *error)
 {
     return whorl_error_set(error, -ENOMEM, "URL", "out of memory");
 }
 
 /* --- classes of bytes --- */
 
-static bool is_alpha(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 3986 §2.3 and sub-delims of §2.2. A switch becomes one test of a bit. */
 static bool is_plain(char c)
 {
-    if (is_alpha(c) || is_digit(c))
+    if (ascii_is_alpha(c) || ascii_is_digit(c))
         return true;
     switch (c) {
     case '-':
@@ -101,15 +76,16 @@ static bool is_query_char(char c)
 static int check_text(const char *text, size_t len, struct whorl_error *error)
 {
     if (len > URL_MAX)
-        return refuse(error, "longer than 64 KiB");
+        return url_refuse(error, "longer than 64 KiB");
     if (len > 0 && (text[0] == ' ' || text[len - 1] == ' '))
-        return refuse(error, "begins or ends with a space");
+        return url_refuse(error, "begins or ends with a space");
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c < 0x20 || c == 0x7f)
             return whorl_error_set(error, WHORL_EHTTP_URL, "URL", "control byte 0x%02x at byte %zu",
                                    c, i);
-        if (c == '%' && (i + 2 >= len || hex_value(text[i + 1]) < 0 || hex_value(text[i + 2]) < 0))
+        if (c == '%' &&
+            (i + 2 >= len || ascii_hex_value(text[i + 1]) < 0 || ascii_hex_value(text[i + 2]) < 0))
             return whorl_error_set(error, WHORL_EHTTP_URL, "URL",
                                    "no two hexadecimal digits behind the %% at byte %zu", i);
     }
@@ -132,244 +108,100 @@ static void split(const char *text, size_t len, struct parts *ret)
     len = until(text, len, '#', '#');
 
     size_t n = 0;
-    while (n < len && (is_alpha(text[n]) || (n > 0 && (is_digit(text[n]) || text[n] == '+' ||
-                                                       text[n] == '-' || text[n] == '.'))))
+    while (n < len &&
+           (ascii_is_alpha(text[n]) || (n > 0 && (ascii_is_digit(text[n]) || text[n] == '+' ||
+                                                  text[n] == '-' || text[n] == '.'))))
         n++;
     if (n > 0 && n < len && text[n] == ':') {
-        ret->scheme = (struct span){text, n};
+        ret->scheme = (struct url_span){text, n};
         text += n + 1;
         len -= n + 1;
     }
     if (len >= 2 && text[0] == '/' && text[1] == '/') {
         n = until(text + 2, len - 2, '/', '?');
-        ret->authority = (struct span){text + 2, n};
+        ret->authority = (struct url_span){text + 2, n};
         text += n + 2;
         len -= n + 2;
     }
     n = until(text, len, '?', '?');
-    ret->path = (struct span){text, n};
+    ret->path = (struct url_span){text, n};
     if (n < len)
-        ret->query = (struct span){text + n + 1, len - n - 1};
-}
-
-/* --- host --- */
-
-struct host {
-    char text[HOST_MAX + 2]; /* canonical, without brackets; with the last dot if there was one */
-    bool is_ip, is_v6;
-};
-
-static int read_v6(struct host *host, struct span s, struct whorl_error *error)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in6_addr addr;
-
-    if (memchr(s.at, '%', s.len))
-        return refuse(error, "IPv6 zone in the host");
-    if (s.len >= sizeof text)
-        return refuse(error, "not an IPv6 address in brackets");
-    memcpy(text, s.at, s.len);
-    text[s.len] = '\0';
-    if (inet_pton(AF_INET6, text, &addr) != 1)
-        return refuse(error, "not an IPv6 address in brackets");
-    inet_ntop(AF_INET6, &addr, host->text, sizeof host->text);
-    host->is_ip = host->is_v6 = true;
-    return 0;
-}
-
-/* Percent-decoded into `ret`; the result may hold any byte. Returns the length or -1. */
-static ssize_t decode(char *ret, size_t cap, struct span s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; n++) {
-        if (n == cap)
-            return -1;
-        if (s.at[i] == '%') { /* digits were checked */
-            ret[n] = (char)(hex_value(s.at[i + 1]) << 4 | hex_value(s.at[i + 2]));
-            i += 3;
-        } else {
-            ret[n] = s.at[i++];
-        }
-    }
-    return (ssize_t)n;
-}
-
-/* IDNA 2008 with the mapping of UTS 46, not transitional. What comes out is checked as if it had been
- * given: the mapping turns other bytes into dots, slashes and digits. */
-static int map_international(char *name, size_t cap, struct whorl_error *error)
-{
-    uint8_t *ascii = NULL;
-    int code = idn2_lookup_u8((const uint8_t *)name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-
-    if (code == IDN2_MALLOC)
-        return no_memory(error);
-    if (code != IDN2_OK)
-        return whorl_error_set(error, WHORL_EHTTP_URL, "URL", "international host: %s",
-                               idn2_strerror(code));
-    size_t len = strlen((const char *)ascii);
-    if (len < cap)
-        memcpy(name, ascii, len + 1);
-    idn2_free(ascii);
-    return len < cap ? 0 : refuse(error, "host is too long");
-}
-
-/* Letters, digits, hyphens and underscores in labels of 1 to 63, lower-cased in place. */
-static int check_labels(char *name, struct whorl_error *error)
-{
-    size_t label = 0, len = strlen(name);
-
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i];
-        if (c == '.') {
-            if (label == 0)
-                return refuse(error, "empty label in the host");
-            label = 0;
-            continue;
-        }
-        if (c >= 'A' && c <= 'Z')
-            name[i] = (char)(c | 0x20);
-        else if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_')
-            return whorl_error_set(error, WHORL_EHTTP_URL, "URL", "byte 0x%02x in the host",
-                                   (unsigned char)c);
-        if (++label > LABEL_MAX)
-            return refuse(error, "label of more than 63 bytes in the host");
-    }
-    if (len - (name[len - 1] == '.') > HOST_MAX)
-        return refuse(error, "host is too long");
-    return 0;
-}
-
-/* Whether the last label is a number, decimal or 0x: then inet_aton(3) and browsers see an IPv4
- * address in the name, so it is one or nothing. */
-static bool looks_like_v4(const char *name)
-{
-    size_t end = strlen(name);
-    end -= name[end - 1] == '.';
-    size_t start = end;
-    while (start > 0 && name[start - 1] != '.')
-        start--;
-    const char *label = name + start;
-    size_t len = end - start;
-    if (len >= 2 && label[0] == '0' && label[1] == 'x') {
-        for (size_t i = 2; i < len; i++)
-            if (hex_value(label[i]) < 0)
-                return false;
-        return true;
-    }
-    for (size_t i = 0; i < len; i++)
-        if (!is_digit(label[i]))
-            return false;
-    return true;
-}
-
-static int read_name(struct host *host, struct span s, struct whorl_error *error)
-{
-    char name[1024];
-    ssize_t len = decode(name, sizeof name - 1, s);
-    bool ascii = true;
-    struct in_addr addr;
-
-    if (len < 0)
-        return refuse(error, "host is too long");
-    if (len == 0)
-        return refuse(error, "no host");
-    name[len] = '\0';
-    for (ssize_t i = 0; i < len; i++) {
-        if (name[i] == '\0')
-            return refuse(error, "byte 0x00 in the host");
-        ascii &= (unsigned char)name[i] < 0x80;
-    }
-    int err = ascii ? 0 : map_international(name, sizeof name, error);
-    if (err == 0 && name[0] == '\0')
-        err = refuse(error, "no host");
-    if (err == 0)
-        err = check_labels(name, error);
-    if (err)
-        return err;
-    strcpy(host->text, name); /* check_labels() has bounded it */
-    if (!looks_like_v4(name))
-        return 0;
-    /* inet_pton(3) takes four decimal parts without leading zeros and nothing else. */
-    if (inet_pton(AF_INET, name, &addr) != 1)
-        return refuse(error, "host looks like an IPv4 address but is not four decimal numbers");
-    host->is_ip = true;
-    return 0;
+        ret->query = (struct url_span){text + n + 1, len - n - 1};
 }
 
 /* --- authority --- */
 
-static int read_port(struct span s, uint16_t *ret, struct whorl_error *error)
+static int read_port(struct url_span s, uint16_t *ret, struct whorl_error *error)
 {
     uint32_t port = 0;
 
     for (size_t i = 0; i < s.len; i++) {
-        if (!is_digit(s.at[i]))
-            return refuse(error, "port is not a number");
+        if (!ascii_is_digit(s.at[i]))
+            return url_refuse(error, "port is not a number");
         port = port * 10 + (uint32_t)(s.at[i] - '0');
         if (port > 65535)
-            return refuse(error, "port is above 65535");
+            return url_refuse(error, "port is above 65535");
     }
     if (port == 0)
-        return refuse(error, "port is 0");
+        return url_refuse(error, "port is 0");
     *ret = (uint16_t)port;
     return 0;
 }
 
-static int check_userinfo(struct span s, struct whorl_error *error)
+static int check_userinfo(struct url_span s, struct whorl_error *error)
 {
     for (size_t i = 0; i < s.len; i++)
         if (!is_plain(s.at[i]) && s.at[i] != ':' && s.at[i] != '%')
-            return refuse(error, "user name or password is not percent-encoded");
+            return url_refuse(error, "user name or password is not percent-encoded");
     return 0;
 }
 
-static int read_authority(struct span s, uint16_t default_port, struct span *ret_userinfo,
-                          struct host *ret_host, uint16_t *ret_port, struct whorl_error *error)
+static int read_authority(struct url_span s, uint16_t default_port, struct url_span *ret_userinfo,
+                          struct url_host *ret_host, uint16_t *ret_port, struct whorl_error *error)
 {
     const char *at = memchr(s.at, '@', s.len);
     int err = 0;
 
-    *ret_userinfo = (struct span){0};
-    *ret_host = (struct host){0};
+    *ret_userinfo = (struct url_span){0};
     *ret_port = default_port;
     if (memchr(s.at, '\\', s.len))
-        return refuse(error, "backslash before the path");
+        return url_refuse(error, "backslash before the path");
     if (at) {
-        struct span userinfo = {s.at, (size_t)(at - s.at)};
-        s = (struct span){at + 1, s.len - userinfo.len - 1};
+        struct url_span userinfo = {s.at, (size_t)(at - s.at)};
+        s = (struct url_span){at + 1, s.len - userinfo.len - 1};
         if (memchr(s.at, '@', s.len))
-            return refuse(error, "more than one @ before the path");
+            return url_refuse(error, "more than one @ before the path");
         err = check_userinfo(userinfo, error);
         if (err)
             return err;
         if (userinfo.len > 0)
             *ret_userinfo = userinfo;
     }
-    struct span rest;
+    struct url_span rest;
     if (s.len > 0 && s.at[0] == '[') {
         size_t n = until(s.at, s.len, ']', ']');
         if (n == s.len)
-            return refuse(error, "no ] behind the IPv6 address");
-        err = read_v6(ret_host, (struct span){s.at + 1, n - 1}, error);
-        rest = (struct span){s.at + n + 1, s.len - n - 1};
+            return url_refuse(error, "no ] behind the IPv6 address");
+        err = url_host_read(ret_host, (struct url_span){s.at + 1, n - 1}, true, error);
+        rest = (struct url_span){s.at + n + 1, s.len - n - 1};
     } else {
         size_t n = until(s.at, s.len, ':', ':');
-        err = read_name(ret_host, (struct span){s.at, n}, error);
-        rest = (struct span){s.at + n, s.len - n};
+        err = url_host_read(ret_host, (struct url_span){s.at, n}, false, error);
+        rest = (struct url_span){s.at + n, s.len - n};
     }
     if (err || rest.len == 0)
         return err;
     if (rest.at[0] != ':')
-        return refuse(error, "bytes behind the IPv6 address");
+        return url_refuse(error, "bytes behind the IPv6 address");
     if (rest.len == 1) /* RFC 3986 §3.2.3: an empty port is the default one */
         return 0;
-    return read_port((struct span){rest.at + 1, rest.len - 1}, ret_port, error);
+    return read_port((struct url_span){rest.at + 1, rest.len - 1}, ret_port, error);
 }
 
 /* --- path and query --- */
 
 /* Appends `s`, percent-encoding what may not stand there. Room for three bytes each. */
-static size_t put_encoded(char *to, struct span s, bool (*allowed)(char c))
+static size_t put_encoded(char *to, struct url_span s, bool (*allowed)(char c))
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t n = 0;
@@ -428,7 +260,7 @@ static size_t remove_dots(char *path, size_t len)
 }
 
 /* The canonical request target. `to` has room for 3 * (path + query) + 2. */
-static size_t put_target(char *to, struct span path, struct span query)
+static size_t put_target(char *to, struct url_span path, struct url_span query)
 {
     size_t n = 0;
 
@@ -455,10 +287,10 @@ static char *lay(char **at, const char *text, size_t len)
     return start;
 }
 
-enum { AUTHORITY_MAX = HOST_MAX + 2 + sizeof "[]:65535" };
+enum { AUTHORITY_MAX = URL_HOST_MAX + 2 + sizeof "[]:65535" };
 
 /* What goes into the Host header. Returns its length. */
-static size_t put_authority(char ret[AUTHORITY_MAX], const struct host *host, uint16_t port,
+static size_t put_authority(char ret[AUTHORITY_MAX], const struct url_host *host, uint16_t port,
                             uint16_t default_port)
 {
     char *end = ret;
@@ -474,8 +306,8 @@ static size_t put_authority(char ret[AUTHORITY_MAX], const struct host *host, ui
     return (size_t)(end - ret);
 }
 
-static int lay_out(struct whorl_url *ret, bool is_tls, struct span userinfo,
-                   const struct host *host, uint16_t port, struct span target,
+static int lay_out(struct whorl_url *ret, bool is_tls, struct url_span userinfo,
+                   const struct url_host *host, uint16_t port, struct url_span target,
                    struct whorl_error *error)
 {
     const char *scheme = is_tls ? "https" : "http";
@@ -484,11 +316,11 @@ static int lay_out(struct whorl_url *ret, bool is_tls, struct span userinfo,
     size_t scheme_len = strlen(scheme), host_len = strlen(host->text);
     size_t text_len = scheme_len + 3 + authority_len + target.len;
     if (text_len + userinfo.len + 1 > URL_MAX)
-        return refuse(error, "longer than 64 KiB");
+        return url_refuse(error, "longer than 64 KiB");
     char *at =
         malloc(text_len + scheme_len + userinfo.len + host_len + authority_len + target.len + 6);
     if (!at)
-        return no_memory(error);
+        return url_no_memory(error);
     *ret = (struct whorl_url){
         .buf = at,
         .port = port,
@@ -509,7 +341,7 @@ static int lay_out(struct whorl_url *ret, bool is_tls, struct span userinfo,
 
 /* --- the public functions --- */
 
-static bool is_scheme(struct span s, const char *name)
+static bool is_scheme(struct url_span s, const char *name)
 {
     if (s.len != strlen(name))
         return false;
@@ -523,8 +355,8 @@ static bool is_scheme(struct span s, const char *name)
 static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_error *error)
 {
     char scratch[SCRATCH], *target = scratch;
-    struct span userinfo;
-    struct host host;
+    struct url_span userinfo;
+    struct url_host host;
     uint16_t port;
     bool is_tls = is_scheme(parts->scheme, "https");
 
@@ -533,15 +365,15 @@ static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_e
             error, WHORL_EHTTP_SCHEME, "URL", "scheme is %.*s, not http or https",
             parts->scheme.len < 32 ? (int)parts->scheme.len : 32, parts->scheme.at);
     if (!parts->authority.at)
-        return refuse(error, "no // behind the scheme");
+        return url_refuse(error, "no // behind the scheme");
     int err = read_authority(parts->authority, is_tls ? 443 : 80, &userinfo, &host, &port, error);
     if (err)
         return err;
     size_t room = 3 * (parts->path.len + parts->query.len) + 2;
     if (room > sizeof scratch && !(target = malloc(room)))
-        return no_memory(error);
+        return url_no_memory(error);
     size_t len = put_target(target, parts->path, parts->query);
-    err = lay_out(ret, is_tls, userinfo, &host, port, (struct span){target, len}, error);
+    err = lay_out(ret, is_tls, userinfo, &host, port, (struct url_span){target, len}, error);
     if (target != scratch)
         free(target);
     return err;
@@ -557,12 +389,12 @@ int whorl_url_parse(struct whorl_url *ret, const char *text, struct whorl_error 
         return err;
     split(text, len, &parts);
     if (!parts.scheme.at)
-        return refuse(error, "no scheme such as https://");
+        return url_refuse(error, "no scheme such as https://");
     return make(ret, &parts, error);
 }
 
 /* RFC 3986 §5.2.3. Returns the merged path, to be freed, or NULL. */
-static char *merge(const char *base_target, struct span path, size_t *ret_len)
+static char *merge(const char *base_target, struct url_span path, size_t *ret_len)
 {
     size_t keep = until(base_target, strlen(base_target), '?', '?');
     while (base_target[keep - 1] != '/') /* it begins with one */
@@ -600,24 +432,24 @@ static int resolve_relative(struct whorl_url *ret, const struct whorl_url *base,
     char *authority = NULL, *merged = NULL;
     int err;
 
-    parts.scheme = (struct span){base->scheme, strlen(base->scheme)};
+    parts.scheme = (struct url_span){base->scheme, strlen(base->scheme)};
     if (!parts.authority.at) {
         authority = join_authority(base);
         if (!authority)
-            return no_memory(error);
-        parts.authority = (struct span){authority, strlen(authority)};
+            return url_no_memory(error);
+        parts.authority = (struct url_span){authority, strlen(authority)};
         if (parts.path.len == 0) {
             const char *query = strchr(base->target, '?');
-            parts.path =
-                (struct span){base->target, until(base->target, strlen(base->target), '?', '?')};
+            parts.path = (struct url_span){base->target,
+                                           until(base->target, strlen(base->target), '?', '?')};
             if (!parts.query.at && query)
-                parts.query = (struct span){query + 1, strlen(query + 1)};
+                parts.query = (struct url_span){query + 1, strlen(query + 1)};
         } else if (parts.path.at[0] != '/') {
             merged = merge(base->target, parts.path, &parts.path.len);
             parts.path.at = merged;
         }
     }
-    err = parts.path.at ? make(ret, &parts, error) : no_memory(error);
+    err = parts.path.at ? make(ret, &parts, error) : url_no_memory(error);
     free(authority);
     free(merged);
     return err;

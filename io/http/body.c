@@ -6,6 +6,8 @@
 
 #include <whorl/error.h>
 
+#include "io/ascii.h"
+
 /* RFC 9112 §7.1, one chunk:
  *
  *     SIZE  1*HEXDIG  SPACE  *( BWS )  [ ";" EXTENSION ... ]  CR  SIZE_LF  LF
@@ -45,14 +47,6 @@ static int fail(struct body *body, int err, const char *reason)
     return err;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The chunk's size line is over. */
 static int enter_chunk(struct body *body)
 {
@@ -82,7 +76,7 @@ static int step(struct body *body, char c)
 
     switch ((enum chunk_state)body->state) {
     case CHUNK_SIZE:
-        digit = hex_value(c);
+        digit = ascii_hex_value(c);
         if (digit >= 0) {
             if (body->size_len == SIZE_DIGITS_MAX || body->left > INT64_MAX >> 4)
                 return fail(body, WHORL_EHTTP_CHUNK, "chunk size is too large");

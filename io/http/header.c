@@ -3,30 +3,28 @@
 #include "io/http/header.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "io/ascii.h"
 
 enum {
     BYTES_MIN = 1024, /* holds a usual head */
     FIELDS_MIN = 24,
 };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 static bool equal_n(const char *a, const char *b, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
             return false;
     return true;
 }
 
 bool header_equal(const char *a, const char *b)
 {
-    for (; lower(*a) == lower(*b); a++, b++)
+    for (; ascii_lower(*a) == ascii_lower(*b); a++, b++)
         if (*a == '\0')
             return true;
     return false;
@@ -35,7 +33,7 @@ bool header_equal(const char *a, const char *b)
 /* RFC 9110 §5.6.2: tchar. */
 static bool is_tchar(char c)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+    if (ascii_is_alpha(c) || ascii_is_digit(c))
         return true;
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
@@ -56,6 +54,21 @@ bool header_is_value(const char *value, size_t len)
             return false;
     }
     return true;
+}
+
+const char *header_printable(char ret[HEADER_PRINTABLE], const char *bytes, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len && n + sizeof "\\xff" <= HEADER_PRINTABLE; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c >= 0x20 && c < 0x7f && c != '\\')
+            ret[n++] = (char)c;
+        else
+            n += (size_t)snprintf(ret + n, sizeof "\\xff", "\\x%02x", c);
+    }
+    ret[n] = '\0';
+    return ret;
 }
 
 bool header_next_member(const char **cursor, const char **ret, size_t *ret_len)

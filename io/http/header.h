@@ -73,6 +73,11 @@ bool header_is_token(const char *text, size_t len);
 /** Whether `value` can be sent: no NUL, CR, LF or other control byte except TAB. */
 bool header_is_value(const char *value, size_t len);
 
+enum { HEADER_PRINTABLE = 64 };
+
+/** Up to `len` foreign bytes as printable ASCII for an error's text, cut to fit. Returns `ret`. */
+const char *header_printable(char ret[HEADER_PRINTABLE], const char *bytes, size_t len);
+
 /** Compares names: ASCII, any case. */
 bool header_equal(const char *a, const char *b);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1 responses (RFC 9112): bytes in, one event at a time out. The tokeniser of heads is llhttp;
- * what it lets through and should not is refused here before and behind it.
+/* HTTP/1 responses (RFC 9112): bytes in, one event at a time out. Heads and trailers are
+ * section.c's, bodies body.c's.
  *
  *     struct http1 p;
  *     http1_init(&p, NULL, false);
@@ -27,6 +27,7 @@
 
 #include "io/http/body.h"
 #include "io/http/header.h"
+#include "io/http/section.h"
 
 /* 0 in a field means the default. */
 struct http1_limits {
@@ -62,11 +63,10 @@ struct http1 {
     uint8_t version_minor; /* 0 or 1 */
     uint16_t status;
     uint32_t reason, reason_len; /* in the bytes of `headers` */
-    size_t line_start, lines;    /* of the head or trailer section being gathered */
     int informationals;
     int64_t content_length; /* -1: none given */
     int error;              /* sticky */
-    char error_text[160];
+    struct section section; /* its text serves all errors; last because of http1_reset() */
 };
 
 /** Prepares for one response in memory of the caller. `limits` may be NULL. `is_head`: the request

@@ -10,6 +10,7 @@
 
 #include <whorl/error.h>
 
+#include "io/ascii.h"
 #include "io/http/header.h"
 #include "io/http/redirect.h"
 
@@ -114,20 +115,13 @@ static int check(const struct request_head *head, const char *method, struct who
 
 /* --- Authorization from the URL --- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c - 'a' + 10; /* the URL was checked */
-}
-
-/* The next byte of percent-encoded text. */
+/* The next byte of percent-encoded text, which was checked. */
 static unsigned char decode_next(const char **text)
 {
     const char *t = *text;
     *text += *t == '%' ? 3 : 1;
-    return *t == '%' ? (unsigned char)(hex_value(t[1]) << 4 | hex_value(t[2])) : (unsigned char)*t;
+    return *t == '%' ? (unsigned char)(ascii_hex_value(t[1]) << 4 | ascii_hex_value(t[2]))
+                     : (unsigned char)*t;
 }
 
 /* Bytes that wait for their group of three. */

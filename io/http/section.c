@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* Sections are gathered line by line into the header list's block, with every limit checked before a
+ * byte is kept; once the empty line has come, llhttp tokenises the whole in one go, in place, so that
+ * a field never arrives in pieces.
+ *
+ * llhttp 8.1 accepts more than RFC 9112 does. Refused before it: folded lines, line feeds without a
+ * carriage return, control bytes, versions other than 1.0 and 1.1, status codes that are not three
+ * digits from 100 to 599. Refused with it: empty names.
+ */
+#include "io/http/section.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <llhttp.h>
+
+#include <whorl/error.h>
+
+_Static_assert(LLHTTP_STRICT_MODE == 1, "llhttp's loose mode lets responses be smuggled");
+
+__attribute__((format(printf, 3, 4))) static int fail(struct section *s, int err,
+                                                      const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(s->error_text, sizeof s->error_text, format, args);
+    va_end(args);
+    return err;
+}
+
+/* What its fields are called. */
+static const char *field_name(const struct section *s)
+{
+    return s->is_trailers ? "trailer" : "header";
+}
+
+/* --- lines of a section, before llhttp --- */
+
+/* RFC 9112 §4, as far as the first `len` bytes of the status line tell, in their order. A peer that
+ * does not speak HTTP is found out by its first bytes, not by the limit of the head. */
+static int check_status_line(struct section *s, const char *line, size_t len, bool is_whole)
+{
+    static const char pattern[SECTION_STATUS_LINE_MIN + 1] = "HTTP/0.0 000"; /* 0 is any digit */
+    char shown[HEADER_PRINTABLE];
+    const char *wrong = NULL;
+
+    if (len > SECTION_STATUS_LINE_MIN &&
+        memcmp(line, "HTTP/1.1 200 ", SECTION_STATUS_LINE_MIN + 1) == 0)
+        return 0;
+    for (size_t i = 0; i < len && i < SECTION_STATUS_LINE_MIN && !wrong; i++) {
+        bool digit = line[i] >= '0' && line[i] <= '9';
+        if (pattern[i] == '0' ? !digit : line[i] != pattern[i])
+            wrong = i < 9 ? "not an HTTP/1 status line" : "status code is not three digits";
+        else if (i == 7 && (line[5] != '1' || line[7] > '1'))
+            return fail(s, WHORL_EHTTP_VERSION, "the response is in HTTP/%c.%c", line[5], line[7]);
+        else if (i == 9 && (line[9] < '1' || line[9] > '5'))
+            wrong = "status code is not in 100 to 599";
+    }
+    /* The space before an empty reason is often left out. */
+    if (!wrong && (len > SECTION_STATUS_LINE_MIN ? line[SECTION_STATUS_LINE_MIN] != ' '
+                                                 : is_whole && len < SECTION_STATUS_LINE_MIN))
+        wrong = len > SECTION_STATUS_LINE_MIN ? "status code is not three digits"
+                                              : "status line is too short";
+    if (!wrong)
+        return 0;
+    return fail(s, WHORL_EHTTP_STATUS_LINE, "%s: \"%s\"", wrong,
+                header_printable(shown, line, len));
+}
+
+/* A line with its line feed. Returns 1 when it is the empty one, else 0 or an error. */
+static int check_line(struct section *s, const char *line, size_t len)
+{
+    bool is_first = s->lines++ == 0 && !s->is_trailers;
+    int err = 0;
+
+    if (len < 2 || line[len - 2] != '\r')
+        return fail(s, is_first ? WHORL_EHTTP_STATUS_LINE : WHORL_EHTTP_HEADER,
+                    "line %zu of the %ss ends in a line feed without a carriage return", s->lines,
+                    field_name(s));
+    len -= 2;
+    if (is_first)
+        err = check_status_line(s, line, len, true);
+    else if (len == 0)
+        return 1;
+    else if (line[0] == ' ' || line[0] == '\t') /* RFC 9112 §5.2 */
+        return fail(s, WHORL_EHTTP_HEADER, "line %zu of the %ss is folded", s->lines,
+                    field_name(s));
+    else if (s->lines - !s->is_trailers > s->fields_max)
+        return fail(s, WHORL_EHTTP_HEADERS_TOO_MANY, "more than %zu %ss", s->fields_max,
+                    field_name(s));
+    return err;
+}
+
+/* The length of what has come of a line, without as much of its CR LF as has come. */
+static size_t without_end(const char *line, size_t len)
+{
+    len -= len > 0 && line[len - 1] == '\n';
+    return len - (len > 0 && line[len - 1] == '\r');
+}
+
+static int keep(struct section *s, struct header_list *list, const char *bytes, size_t len)
+{
+    int err = header_list_append_raw(list, bytes, len);
+    return err ? fail(s, err, "out of memory") : 0;
+}
+
+/* Appends lines to the list's bytes up to the empty one. Returns 1 when that has come, 0 when all
+ * bytes were used, or an error. */
+static int gather(struct section *s, struct header_list *list, const char *buf, size_t len,
+                  size_t *ret_used)
+{
+    size_t kept = 0, pos = 0; /* of buf: bytes in the list already; start of the current line */
+    size_t gathered = list->bytes_len;
+    int is_end = 0, err;
+
+    while (!is_end && pos < len) {
+        const char *lf = memchr(buf + pos, '\n', len - pos);
+        size_t end = lf ? (size_t)(lf - buf) + 1 : len;
+        const char *line = buf + pos;
+        size_t line_len = end - pos;
+
+        *ret_used = end;
+        if (s->line_start < gathered && pos == 0) { /* its beginning came earlier */
+            size_t room = s->bytes_max - gathered;
+            err = keep(s, list, buf, end < room ? end : room);
+            if (err)
+                return err;
+            kept = end;
+            line = list->bytes + s->line_start;
+            line_len = list->bytes_len - s->line_start;
+        }
+        /* Before the limit, so that neither depends on how the input is cut. */
+        if (s->lines == 0 && !s->is_trailers) {
+            err = check_status_line(s, line, without_end(line, line_len), false);
+            if (err)
+                return err;
+        }
+        if (gathered + end > s->bytes_max)
+            return fail(s, WHORL_EHTTP_HEAD_TOO_LARGE, "%ss take more than %zu bytes",
+                        field_name(s), s->bytes_max);
+        if (lf) {
+            is_end = check_line(s, line, line_len);
+            if (is_end < 0)
+                return is_end;
+            s->line_start = gathered + end;
+        }
+        pos = end;
+    }
+    err = keep(s, list, buf + kept, pos - kept);
+    return err ? err : is_end;
+}
+
+/* --- a whole section, through llhttp --- */
+
+static size_t count_controls(const char *text, size_t len)
+{
+    size_t total = 0;
+
+    while (len > 0) { /* blocks whose count fits a byte become vector code */
+        size_t block = len < 128 ? len : 128;
+        uint8_t n = 0;
+        for (size_t i = 0; i < block; i++) {
+            uint8_t c = (uint8_t)text[i];
+            n += (uint8_t)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
+        }
+        total += n;
+        text += block;
+        len -= block;
+    }
+    return total;
+}
+
+/* Each line ends in two control bytes, and no other may be in a section. llhttp looks at most values
+ * but not at the reason nor at what Connection says. */
+static int check_controls(struct section *s, const struct header_list *list)
+{
+    size_t line = 1;
+
+    if (count_controls(list->bytes, list->bytes_len) == 2 * s->lines)
+        return 0;
+    for (const char *at = list->bytes;; line++) {
+        size_t len =
+            (size_t)((const char *)memchr(at, '\n', list->bytes_len - (size_t)(at - list->bytes)) -
+                     at) -
+            1;
+        if (!header_is_value(at, len))
+            break;
+        at += len + 2;
+    }
+    return fail(s, line == 1 && !s->is_trailers ? WHORL_EHTTP_STATUS_LINE : WHORL_EHTTP_HEADER,
+                "control byte in line %zu of the %ss", line, field_name(s));
+}
+
+/* What llhttp's callbacks gather. */
+struct tokens {
+    struct header_list *list;
+    size_t name, name_len; /* of the field being read */
+    size_t value, value_len;
+    bool has_value, is_complete;
+    const char *reason; /* of a callback that refuses; llhttp forgets its own */
+    int err;
+};
+
+static size_t offset(const struct tokens *t, const char *at)
+{
+    return (size_t)(at - t->list->bytes);
+}
+
+static int on_field(llhttp_t *parser, const char *at, size_t len)
+{
+    struct tokens *t = parser->data;
+    t->name = offset(t, at);
+    t->name_len = len;
+    t->has_value = false;
+    return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t len)
+{
+    struct tokens *t = parser->data;
+    if (len == 0) /* `at` is then on the next line */
+        return 0;
+    if (t->has_value) /* only a folded line comes in two pieces, and those are refused before */
+        return -1;
+    t->value = offset(t, at);
+    t->value_len = len;
+    t->has_value = true;
+    return 0;
+}
+
+static int on_value_complete(llhttp_t *parser)
+{
+    struct tokens *t = parser->data;
+    const char *bytes = t->list->bytes;
+
+    if (t->name_len == 0) {
+        t->reason = "Empty header name";
+        return -1;
+    }
+    if (!t->has_value) {
+        t->value = t->name + t->name_len + 1;
+        t->value_len = 0;
+    }
+    while (t->value_len > 0 && (bytes[t->value + t->value_len - 1] == ' ' ||
+                                bytes[t->value + t->value_len - 1] == '\t'))
+        t->value_len--;
+    t->err = header_list_mark(t->list, t->name, t->name_len, t->value, t->value_len);
+    return t->err ? -1 : 0;
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct tokens *t = parser->data;
+    t->is_complete = true;
+    return 1; /* the body is none of llhttp's business */
+}
+
+static const llhttp_settings_t settings = {
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_value_complete,
+    .on_headers_complete = on_headers_complete,
+};
+
+static int refuse(struct section *s, const struct tokens *t, const llhttp_t *parser,
+                  llhttp_errno_t code)
+{
+    const char *end = llhttp_get_error_pos(parser),
+               *reason = t->reason ? t->reason : llhttp_get_error_reason(parser);
+    size_t line = 1;
+    int err = WHORL_EHTTP_HEADER;
+
+    if (t->err)
+        return fail(s, t->err, "out of memory");
+    if (code == HPE_INVALID_TRANSFER_ENCODING ||
+        (code == HPE_UNEXPECTED_CONTENT_LENGTH && (parser->flags & F_TRANSFER_ENCODING)))
+        err = WHORL_EHTTP_TRANSFER_ENCODING;
+    else if (code == HPE_INVALID_CONTENT_LENGTH || code == HPE_UNEXPECTED_CONTENT_LENGTH)
+        err = WHORL_EHTTP_LENGTH;
+    for (const char *at = t->list->bytes; end && at < end; at++)
+        line += *at == '\n';
+    return fail(s, err, "line %zu of the %ss: %s", line, field_name(s),
+                reason ? reason : "malformed");
+}
+
+/* Tokenises the section gathered in `list`. A trailer section is a head without a status line, so
+ * llhttp is given one. */
+static int tokenise(struct section *s, struct header_list *list)
+{
+    static const char status_line[] = "HTTP/1.1 200 OK\r\n";
+    struct tokens t = {.list = list};
+    llhttp_t parser;
+    llhttp_errno_t code = HPE_OK;
+    int err = check_controls(s, list);
+
+    if (err)
+        return err;
+    llhttp_init(&parser, HTTP_RESPONSE, &settings);
+    parser.data = &t;
+    if (s->is_trailers)
+        code = llhttp_execute(&parser, status_line, sizeof status_line - 1);
+    if (code == HPE_OK)
+        code = llhttp_execute(&parser, list->bytes, list->bytes_len);
+    if (!t.is_complete)
+        return refuse(s, &t, &parser, code);
+    return 0;
+}
+
+int section_feed(struct section *s, struct header_list *list, const char *buf, size_t len,
+                 size_t *ret_used)
+{
+    int result = gather(s, list, buf, len, ret_used);
+
+    if (result <= 0)
+        return result;
+    if (s->is_trailers && s->lines == 1) /* only the empty line */
+        return 1;
+    result = tokenise(s, list);
+    return result ? result : 1;
+}
+
+void section_start(struct section *s, bool is_trailers)
+{
+    s->is_trailers = is_trailers;
+    s->line_start = 0;
+    s->lines = 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* A header or trailer section of a response, from the bytes of the stream into a header list (RFC 9112
+ * §2, §4, §5). The tokeniser is llhttp; what it lets through and should not is refused here.
+ */
+#ifndef IO_HTTP_SECTION_H
+#define IO_HTTP_SECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "io/http/header.h"
+
+enum {
+    SECTION_STATUS_LINE_MIN = 12, /* "HTTP/1.1 200"; one space and the reason may follow */
+};
+
+struct section {
+    size_t bytes_max;  /* status line included */
+    size_t fields_max; /* at most */
+    bool is_trailers;  /* no status line */
+    size_t line_start; /* of the current line, in the list's bytes */
+    size_t lines;      /* whole ones so far */
+    char error_text[160];
+};
+
+/** Begins a section; the limits stay. The list must be empty. */
+void section_start(struct section *s, bool is_trailers);
+
+/**
+ * Takes bytes from the front of `buf`, not more than belong to the section.
+ *
+ * @list      gathers the raw bytes; once the section is whole, its fields. The status line stands at
+ *            the front of its bytes, checked and ended by CR LF
+ * @ret_used  how many bytes were taken
+ *
+ * Returns: 1 when the section is whole; 0 when all bytes were used; WHORL_EHTTP_*; -ENOMEM. After an
+ *          error, `error_text` says what is wrong and where.
+ */
+int section_feed(struct section *s, struct header_list *list, const char *buf, size_t len,
+                 size_t *ret_used);
+
+#endif
