@@ -10,7 +10,7 @@
 #include "tools/whorl-stress/stress.h"
 
 #define MESSAGE   64
-#define TRIPS_MIN 200000
+#define TRIPS_MIN 50000
 #define CONNS_MAX 4000
 
 struct echo {

@@ -22,7 +22,7 @@ static const char *duration(char *buf, size_t size, int64_t ns)
 
 void report_header(FILE *to)
 {
-    fprintf(to, "%-8s %9s %9s %9s %10s %10s %10s %9s\n", "workload", "tasks", "wall", "CPU/op",
+    fprintf(to, "%-8s %8s %9s %9s %10s %10s %10s %9s\n", "workload", "tasks", "wall", "CPU/op",
             "wake p50", "wake p99", "bytes/task", "peak RSS");
 }
 
@@ -31,10 +31,10 @@ void report_row(FILE *to, const struct result *r)
     char cpu[24], p50[24], p99[24];
 
     if (r->error[0]) {
-        fprintf(to, "%-8s %9zu FAILED: %s\n", r->workload->name, r->tasks, r->error);
+        fprintf(to, "%-8s %8zu FAILED: %s\n", r->workload->name, r->tasks, r->error);
         return;
     }
-    fprintf(to, "%-8s %9zu %7.2f s %9s %10s %10s %10" PRId64 " %6.0f MB\n", r->workload->name,
+    fprintf(to, "%-8s %8zu %7.2f s %9s %10s %10s %10" PRId64 " %6.0f MB\n", r->workload->name,
             r->tasks, r->wall_s, duration(cpu, sizeof cpu, (int64_t)(r->cpu_ns_per_op + 0.5)),
             duration(p50, sizeof p50, r->p50_ns), duration(p99, sizeof p99, r->p99_ns),
             r->bytes_per_task, (double)r->peak_rss / 1e6);

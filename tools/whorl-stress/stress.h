@@ -40,8 +40,7 @@ struct run {
 
 struct workload {
     const char *name;
-    const char *what;    /* for --help */
-    const char *latency; /* what its latency is */
+    const char *what; /* for --help */
     bool needs_io;
     size_t tasks_max; /* larger sizes are left out; 0: none */
     int (*root)(void *run);

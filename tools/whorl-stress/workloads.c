@@ -378,17 +378,11 @@ static int mix_root(void *arg)
 }
 
 const struct workload workloads[] = {
-    {"sleep", "each task sleeps three times, 0.1 to 1.1 s", "past the deadline", false, 0,
-     sleep_root},
-    {"ring", "tokens go round a ring of tasks over channels", "sent to received", false, 0,
-     ring_root},
-    {"mutex", "all tasks increment one number under one mutex", "unlocked to locked", false, 0,
-     mutex_root},
-    {"spawn", "all tasks started at once and joined", "last spawn to running", false, 0,
-     spawn_root},
-    {"echo", "round trips over loopback TCP, a task a client", "a round trip", true, 0,
-     stress_echo},
-    {"mix", "sleep, mutex, yield and channel in each task", "past the deadline", false, 0,
-     mix_root},
+    {"sleep", "each task sleeps three times, 0.1 to 1.1 s", false, 0, sleep_root},
+    {"ring", "tokens go round a ring of tasks over channels", false, 0, ring_root},
+    {"mutex", "all tasks increment one number under one mutex", false, 0, mutex_root},
+    {"spawn", "all tasks started at once and joined", false, 0, spawn_root},
+    {"echo", "round trips over loopback TCP, a task a client", true, 0, stress_echo},
+    {"mix", "sleep, mutex, yield and channel in each task", false, 0, mix_root},
 };
 const size_t workloads_count = sizeof workloads / sizeof workloads[0];
