@@ -36,7 +36,7 @@ static void print_help(FILE *to)
     for (size_t i = 0; i < workloads_count; i++)
         fprintf(to, "  %-8s %s\n", workloads[i].name, workloads[i].what);
     fputs("\nOptions:\n"
-          "  -n, --sizes N[,N]...  numbers of tasks (default: 1000,10000,100000,1000000)\n"
+          "  -n, --sizes N[,N]...  numbers of tasks (1000,10000,100000,1000000)\n"
           "      --timeout S       give a row up after S seconds (default: 120)\n"
           "      --plot FILE.svg   draw CPU time per operation over the number of tasks\n"
           "      --json            one JSON object a row instead of the table\n"
