@@ -24,6 +24,20 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
 
+/* For what reads and writes the ring's mapping. liburing unmaps it without ThreadSanitizer noticing,
+ * so that the next ring at the same address would look like a race. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define TOUCHES_RING __attribute__((no_sanitize("thread")))
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define TOUCHES_RING __attribute__((no_sanitize("thread")))
+#endif
+#ifndef TOUCHES_RING
+#define TOUCHES_RING
+#endif
+
 /* user_data is a request's name (slots.h), with CANCEL_BIT that of its cancel. */
 #define CANCEL_BIT ((uint64_t)1 << 31)
 #define DATA_KICK  ((uint64_t)1 << 32) /* number 0 */
@@ -75,26 +89,26 @@ static int64_t ring_now(struct whorl_poller *poller)
 
 /* --- entering the kernel ---------------------------------------------------------------------- */
 
-static unsigned unsubmitted(const struct ring *ring)
+TOUCHES_RING static unsigned unsubmitted(const struct ring *ring)
 {
     return ring->uring.sq.sqe_tail - IO_URING_READ_ONCE(*ring->uring.sq.khead);
 }
 
-static bool has_completions(const struct ring *ring)
+TOUCHES_RING static bool has_completions(const struct ring *ring)
 {
     return io_uring_smp_load_acquire(ring->uring.cq.ktail) != *ring->uring.cq.khead;
 }
 
 /* The kernel has completions that it will only hand over when it is entered. */
-static bool holds_completions(const struct ring *ring)
+TOUCHES_RING static bool holds_completions(const struct ring *ring)
 {
     return IO_URING_READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 /* Submits the first `n` SQEs and, with IORING_ENTER_GETEVENTS, waits for `min_complete` completions
  * or `timeout_ns` (negative: for ever). Returns how many SQEs were taken or -errno. */
-static int enter(struct ring *ring, unsigned n, unsigned min_complete, unsigned flags,
-                 int64_t timeout_ns)
+TOUCHES_RING static int enter(struct ring *ring, unsigned n, unsigned min_complete, unsigned flags,
+                              int64_t timeout_ns)
 {
     struct io_uring_sq *sq = &ring->uring.sq;
     struct __kernel_timespec ts;
@@ -178,7 +192,8 @@ static const uint8_t opcodes[] = {
     [IO_OP_POLL] = IORING_OP_POLL_ADD,
 };
 
-static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe, const struct io_op *op)
+TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe,
+                                  const struct io_op *op)
 {
     *sqe = (struct io_uring_sqe){
         .opcode = opcodes[op->code],
@@ -238,7 +253,8 @@ static int ring_submit(struct io_driver *driver, struct io_op *op)
     return 0;
 }
 
-static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe, const struct io_op *op)
+TOUCHES_RING static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe,
+                                     const struct io_op *op)
 {
     *sqe = (struct io_uring_sqe){
         .opcode = IORING_OP_ASYNC_CANCEL,
@@ -286,7 +302,7 @@ static void ring_kick(struct whorl_poller *poller)
     }
 }
 
-static void arm_kick(struct ring *ring)
+TOUCHES_RING static void arm_kick(struct ring *ring)
 {
     struct io_uring_sqe *sqe = get_sqe(ring);
 
@@ -351,7 +367,7 @@ static void recancel(struct ring *ring)
 /* --- the turn --------------------------------------------------------------------------------- */
 
 /* Takes the completions that are there. Returns how many. */
-static unsigned reap(struct ring *ring)
+TOUCHES_RING static unsigned reap(struct ring *ring)
 {
     struct io_uring_cq *cq = &ring->uring.cq;
     unsigned head = *cq->khead, tail = io_uring_smp_load_acquire(cq->ktail);

@@ -81,6 +81,9 @@ TEST(a_child_that_leaves_the_run_touches_nothing_and_may_start_its_own)
 {
     pid_t child;
     int status;
+#ifdef __SANITIZE_THREAD__
+    test_skip("ThreadSanitizer does not follow a fork out of a task");
+#endif
     CHECK_OK(whorl_io_run(fork_and_end, &child));
     if (child == 0)
         _exit(whorl_io_run(forty_two, NULL) == 42 ? 0 : 1);
