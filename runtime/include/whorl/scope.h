@@ -29,11 +29,11 @@ struct whorl_task;
 
 /* Lives in the memory of whoever enters it, usually on the stack. Fields are private. */
 struct whorl_scope {
-    struct whorl_timer timer;   /* armed while the deadline is ahead */
-    struct whorl_scope *parent; /* the scope around this one; NULL for the run's own */
+    struct whorl_timer timer;        /* armed while the deadline is ahead */
+    struct whorl_scope *parent;      /* the scope around this one; NULL for the run's own */
     struct whorl_scope *children;    /* those directly inside, in the order of entering */
     struct whorl_scope *next, *prev; /* our place among the parent's; the first one's prev: last */
-    struct whorl_task *owner; /* the task that entered it or opened the group */
+    struct whorl_task *owner;        /* the task that entered it or opened the group */
     int64_t deadline_ns;
     bool cancelled; /* this scope or, unless shielded, one around it is cancelled */
     bool requested; /* this very scope was cancelled or ran out of time */
