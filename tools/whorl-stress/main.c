@@ -42,8 +42,8 @@ static void print_help(FILE *to)
           "      --json            one JSON object a row instead of the table\n"
           "  -q, --quiet           no progress\n"
           "  -h, --help            this text\n\n"
-          "A lost wake-up or a wrong sum is a failure. Exit status: 0 all rows ran and their\n"
-          "sums are right, 1 some did not, 2 usage.\n",
+          "A lost wake-up or a wrong sum is a failure. Exit status: 0 all rows ran and\n"
+          "their sums are right, 1 some did not, 2 usage.\n",
           to);
 }
 
