@@ -502,7 +502,7 @@ static bool ring_has_work(struct whorl_poller *poller)
     struct ring *ring = of_poller(poller);
 
     return ring->driver.forked || unsubmitted(ring) > 0 || has_completions(ring) ||
-           holds_completions(ring) || has_backlog(ring);
+           holds_completions(ring) || has_backlog(ring) || !queue_is_empty(&ring->stubborn);
 }
 
 static size_t ring_pending(struct whorl_poller *poller)

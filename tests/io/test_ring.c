@@ -2,14 +2,17 @@
 /* The io_uring driver: set-up on kernels old and new, full queues, kicks, and what a turn costs. */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <liburing.h>
 
 #include <whorl.h>
 
+#include "child.h"
 #include "faults.h"
 #include "io/op.h"
 #include "io/ring.h"
@@ -321,6 +324,53 @@ TEST(while_the_kernel_takes_nothing_the_rest_goes_on)
 {
     struct whorl_io_options options = {.ring_entries = 8};
     CHECK_OK(whorl_io_run_with(&options, starve, NULL));
+}
+
+static void lose_completions(void *arg)
+{
+    io_faults_enter(1, *(int *)arg);
+    whorl_io_run(exercise, NULL);
+}
+
+/* There is no way to go on: the memory of tasks stays the kernel's. */
+TEST(what_the_kernel_cannot_recover_from_ends_the_process_with_a_word_why)
+{
+    static struct child child;
+    child_run(&child, lose_completions, &(int){-EBADR});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "lost completions"));
+    child_run(&child, lose_completions, &(int){-EEXIST});
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "by the thread that started it only"));
+}
+
+static int fork_and_wait(void *arg)
+{
+    int status;
+    pid_t child = fork();
+    (void)arg;
+    if (child == 0) {
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* which waits on the parent's ring */
+        _exit(0);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status));
+    CHECK_EQ(WTERMSIG(status), SIGABRT);
+    return whorl_sleep(WHORL_MILLISECOND); /* nothing has happened to the parent */
+}
+
+static void wait_on_the_parents_ring(void *arg)
+{
+    (void)arg;
+    CHECK_OK(whorl_io_run(fork_and_wait, NULL));
+}
+
+TEST(a_forked_child_that_waits_ends_with_a_word_why)
+{
+    static struct child child;
+    child_run(&child, wait_on_the_parents_ring, NULL);
+    CHECK_EQ(child.exit_status, 0);
+    CHECK(strstr(child.err, "no I/O driver"));
 }
 
 static int try_many(void *arg)
