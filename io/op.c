@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include <whorl/error.h>
@@ -65,6 +66,27 @@ static enum whorl_abort abort_op(struct whorl_waiter *waiter)
     return WHORL_ABORT_PENDING; /* its memory is the kernel's until its own completion */
 }
 
+/* For reports: "recv fd 7", or a path where there is one. waiter.data holds the call's name. */
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct io_op *op = (const struct io_op *)waiter;
+    const char *what = waiter->data;
+
+    switch (op->code) {
+    case IO_OP_OPENAT:
+    case IO_OP_STATX:
+    case IO_OP_RENAMEAT:
+    case IO_OP_UNLINKAT:
+    case IO_OP_MKDIRAT:
+        snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr);
+        break;
+    default:
+        snprintf(text, size, "%s fd %d", what, op->fd);
+    }
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
 /* Submits and waits once. */
 WHORL_SUSPENDS static int run_once(struct io_op *op, whorl_abort_fn abort, const char *what)
 {
@@ -72,6 +94,8 @@ WHORL_SUSPENDS static int run_once(struct io_op *op, whorl_abort_fn abort, const
         return WHORL_ENOIO;
     int err = submit(current, op);
 
+    op->waiter.kind = &kind;
+    op->waiter.data = (void *)(uintptr_t)what;
     return err ? err : (int)whorl_park(&op->waiter, abort, what);
 }
 

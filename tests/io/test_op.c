@@ -540,4 +540,33 @@ TEST(the_end_of_a_run_waits_until_the_kernel_has_let_go_of_everything)
     close(p[1]);
 }
 
+/* --- in reports --------------------------------------------------------------------------------- */
+
+static int read_one(void *arg)
+{
+    char byte;
+    return (int)whorl_read(*(int *)arg, &byte, 1);
+}
+
+TEST_IO(reports_name_the_call_and_the_descriptor)
+{
+    int fds[2];
+    char text[512] = "", expected[64];
+
+    CHECK_EQ(pipe(fds), 0);
+    {
+        WHORL_AUTO(group) group = {0};
+        CHECK_OK(whorl_spawn(&group, read_one, &fds[0]));
+        CHECK_OK(whorl_yield());
+        FILE *to = fmemopen(text, sizeof text, "w");
+        whorl_dump_tasks(to);
+        fclose(to);
+    }
+    snprintf(expected, sizeof expected, "waits for read fd %d\n", fds[0]);
+    if (!strstr(text, expected))
+        test_fail(__FILE__, __LINE__, "'%s' is not in: %s", expected, text);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 TEST_MAIN()
