@@ -69,6 +69,7 @@ static void turn(struct sched *s)
 {
     const struct whorl_poller_ops *ops = s->poller->ops;
 
+    s->turns++;
     runner_drain(s);
     if (sched_ready_count(s) > 0) {
         adapt_turn(s);

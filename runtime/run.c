@@ -157,6 +157,7 @@ int whorl_run_stats(struct whorl_run_stats *ret)
         .switches = s->switches + (uint32_t)(s->ready_head - s->turn_start),
         .spawned = s->spawned,
         .polls = s->polls,
+        .turns = s->turns,
         .tasks_alive = s->alive,
         .tasks_ready = sched_ready_count(s),
         .timers_armed = s->wheel.armed,

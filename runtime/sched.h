@@ -50,7 +50,7 @@ struct sched {
     struct whorl_offload *offload; /* the run's own pool; NULL until used */
     uint64_t select_random;        /* state of the generator that keeps select fair */
     uint64_t random;               /* state of the generator that orders ready tasks; 0: FIFO */
-    uint64_t next_id, spawned, switches, polls;
+    uint64_t next_id, spawned, switches, polls, turns;
     size_t alive;
 };
 

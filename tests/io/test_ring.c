@@ -554,4 +554,63 @@ TEST_IO(a_turn_enters_the_kernel_once)
     }
 }
 
+/* --- tasks that stay ready ------------------------------------------------------------------------ */
+
+static int read_byte(void *arg)
+{
+    char byte;
+    ssize_t n = whorl_read(((int *)arg)[0], &byte, 1);
+    ((int *)arg)[2] = 1;
+    return n < 0 ? (int)n : 0;
+}
+
+TEST_IO(a_task_that_yields_for_ever_does_not_keep_a_descriptor_waiting)
+{
+    int pipe_and_done[3] = {0};
+    WHORL_AUTO(group) group = {0};
+    long yields = 0;
+
+    CHECK_EQ(pipe(pipe_and_done), 0);
+    CHECK_OK(whorl_spawn(&group, read_byte, pipe_and_done));
+    for (int i = 0; i < 2000; i++) /* the read is in the kernel's hands by then */
+        CHECK_OK(whorl_yield());
+    CHECK_EQ(write(pipe_and_done[1], "x", 1), 1);
+    for (; !pipe_and_done[2] && yields < 100000; yields++)
+        CHECK_OK(whorl_yield());
+    /* The loop has its turn every 256 switches at the latest, see runtime/sched.h. */
+    if (yields > 1024)
+        test_fail(__FILE__, __LINE__, "the reader ran after %ld yields", yields);
+    CHECK_OK(whorl_group_wait(&group));
+    close(pipe_and_done[0]);
+    close(pipe_and_done[1]);
+}
+
+/* Works for a while between two yields, as real tasks do. */
+static void work_for(int64_t duration_ns)
+{
+    int64_t until = whorl_now() + duration_ns;
+    while (whorl_now() < until)
+        ;
+}
+
+TEST_IO(turns_get_shorter_when_tasks_work_between_yields)
+{
+    struct whorl_run_stats before, after;
+
+    for (int i = 0; i < 400; i++) { /* lets the turns adapt */
+        work_for(200 * WHORL_MICROSECOND);
+        CHECK_OK(whorl_yield());
+    }
+    CHECK_OK(whorl_run_stats(&before));
+    for (int i = 0; i < 100; i++) {
+        work_for(200 * WHORL_MICROSECOND);
+        CHECK_OK(whorl_sleep(0));
+    }
+    CHECK_OK(whorl_run_stats(&after));
+    /* 100 steps of 200 us are 80 turns of 250 us; a turn of 256 switches would be 50 ms. */
+    if (after.turns - before.turns < 40)
+        test_fail(__FILE__, __LINE__, "only %llu turns",
+                  (unsigned long long)(after.turns - before.turns));
+}
+
 TEST_MAIN()

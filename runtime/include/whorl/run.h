@@ -59,6 +59,7 @@ struct whorl_run_stats {
     uint64_t switches;  /* task switches so far */
     uint64_t spawned;   /* tasks started so far, the root included */
     uint64_t polls;     /* calls of the poller's wait() */
+    uint64_t turns;     /* of the loop: looks at timers and the poller */
     size_t tasks_alive; /* started and not ended */
     size_t tasks_ready; /* waiting for the processor */
     size_t timers_armed;
