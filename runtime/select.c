@@ -26,18 +26,22 @@ struct whorl_select_wait {
 /* Who "wins" a cancelled select. */
 static struct whorl_case nobody;
 
+static void stop_one(struct whorl_select_wait *wait, struct whorl_case *c)
+{
+    if (!c->wait)
+        return;
+    if (c->ops->stop(c) == WHORL_ABORT_DONE)
+        c->wait = NULL;
+    else
+        wait->outstanding++;
+}
+
 /* Stops every started case but `except`. */
 static void stop_others(struct whorl_select_wait *wait, struct whorl_case *except)
 {
-    for (size_t i = 0; i < wait->started; i++) {
-        struct whorl_case *c = &wait->cases[i];
-        if (c == except || !c->wait)
-            continue;
-        if (c->ops->stop(c) == WHORL_ABORT_DONE)
-            c->wait = NULL;
-        else
-            wait->outstanding++;
-    }
+    for (size_t i = 0; i < wait->started; i++)
+        if (&wait->cases[i] != except)
+            stop_one(wait, &wait->cases[i]);
 }
 
 void whorl_case_ready(struct whorl_case *c, int result)
@@ -70,19 +74,22 @@ static enum whorl_abort abort_select(struct whorl_waiter *waiter)
     return WHORL_ABORT_PENDING;
 }
 
-/* A place to begin that is different every time, so that no case is preferred. */
 static size_t random_below(struct sched *s, size_t n)
 {
     s->select_random = s->select_random * 6364136223846793005u + 1442695040888963407u;
     return (size_t)((s->select_random >> 33) % n);
 }
 
+/* Tries the cases in an order that is drawn as it goes (Fisher and Yates), so that each that is ready
+ * has the same chance wherever it stands. The order is kept in the cases, which do not wait yet. */
 static int take_ready(struct sched *s, struct whorl_case *cases, size_t count)
 {
-    size_t first = random_below(s, count);
-
+    for (size_t i = 0; i < count; i++)
+        cases[i].order = i;
     for (size_t i = 0; i < count; i++) {
-        size_t k = first + i < count ? first + i : first + i - count;
+        size_t other = i + random_below(s, count - i);
+        size_t k = cases[other].order;
+        cases[other].order = cases[i].order;
         if (cases[k].ops && cases[k].ops->try_now(&cases[k]))
             return (int)k;
     }
@@ -121,8 +128,12 @@ int whorl_select(struct whorl_case *cases, size_t count)
         any = true;
         c->wait = &wait;
         err = c->ops->start(c);
-        if (err < 0)
+        if (!wait.winner && err < 0)
             whorl_case_ready(c, err);
+        else if (wait.winner && err >= 0)
+            stop_one(&wait, c); /* its start has made another one ready */
+        else if (err < 0)
+            c->wait = NULL;
     }
     if (!any)
         return -EINVAL;

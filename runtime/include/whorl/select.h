@@ -57,7 +57,10 @@ struct whorl_case {
     void *data;
     int64_t number;
     struct whorl_waiter waiter;
-    struct whorl_select_wait *wait; /* valid between start and the end of the wait */
+    union {
+        struct whorl_select_wait *wait; /* valid between start and the end of the wait */
+        size_t order;                   /* before: a place in the order of trying */
+    };
 };
 
 #ifdef __cplusplus
