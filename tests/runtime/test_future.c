@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Futures: completed once, seen by all, cancelled at any moment. */
+#include <whorl/future.h>
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+
+#include "faults.h"
+#include "test.h"
+
+TEST_VIRTUAL(future_is_completed_once)
+{
+    struct whorl_future future = {0};
+
+    CHECK(whorl_future_complete(&future, -EIO));
+    CHECK(!whorl_future_complete(&future, 0));
+    CHECK(future.done);
+    CHECK_ERR(future.result, -EIO);
+    CHECK_OK(whorl_future_wait(&future));
+    CHECK_OK(whorl_future_wait(&future));
+    whorl_future_cancel(&future);
+    CHECK_ERR(future.result, -EIO);
+}
+
+TEST(future_can_be_completed_but_not_waited_for_outside_a_run)
+{
+    struct whorl_future future = {0};
+
+    CHECK_ERR(whorl_future_wait(&future), WHORL_ENOTASK);
+    CHECK(whorl_future_complete(&future, 3));
+    CHECK_ERR(whorl_future_wait(&future), WHORL_ENOTASK);
+    CHECK_EQ(future.result, 3);
+}
+
+static int wait_and_log(void *arg)
+{
+    struct whorl_future *future = arg;
+    int err = whorl_future_wait(future);
+
+    test_log("%d/%d", err, future->result);
+    return 0;
+}
+
+TEST_VIRTUAL(future_wakes_all_who_wait)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+
+    for (int i = 0; i < 1000; i++)
+        CHECK_OK(whorl_spawn(&group, wait_and_log, &future));
+    CHECK_OK(whorl_yield());
+    CHECK_EQ(whorl_group_alive(&group), 1000);
+    CHECK(whorl_future_complete(&future, 7));
+    CHECK_OK(whorl_group_wait(&group));
+    int n = 0;
+    for (const char *at = test_logged(); (at = strstr(at, "0/7")); at++)
+        n++;
+    CHECK(n > 900); /* the log may be shorter than all of it */
+}
+
+TEST_VIRTUAL(future_waiter_that_is_cancelled_leaves_the_others_and_the_work_alone)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn(&group, wait_and_log, &future));
+    whorl_scope_enter(&scope, whorl_after(10));
+    int err = whorl_future_wait(&future);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    CHECK(!future.done && !future.cancel_requested);
+    CHECK(whorl_future_complete(&future, 1));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "0/1");
+}
+
+TEST_VIRTUAL(future_waiter_cancelled_in_the_turn_of_completion_gets_the_result)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_future future = {0};
+
+    CHECK_OK(whorl_spawn(&group, wait_and_log, &future));
+    CHECK_OK(whorl_yield());
+    CHECK(whorl_future_complete(&future, 1));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "0/1");
+}
+
+TEST_VIRTUAL(future_without_a_worker_is_cancelled_at_once)
+{
+    struct whorl_future future = {0};
+
+    whorl_future_cancel(&future);
+    CHECK(future.done);
+    CHECK_ERR(future.result, -ECANCELED);
+    CHECK(!whorl_future_complete(&future, 0));
+}
+
+/* --- tasks behind futures ------------------------------------------------------------------------- */
+
+static int answer(void *arg)
+{
+    test_log("begun");
+    int err = whorl_sleep(*(int64_t *)arg);
+
+    test_log("%d", err);
+    return err ? err : 42;
+}
+
+TEST_VIRTUAL(future_of_a_task_has_what_the_task_returned)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+    int64_t delay = 100;
+
+    CHECK_OK(whorl_spawn_future(&group, answer, &delay, &future));
+    CHECK_OK(whorl_future_wait(&future));
+    CHECK_EQ(future.result, 42);
+    CHECK_EQ(whorl_now(), 100);
+    CHECK(!future.cancel && !future.worker);
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+TEST_VIRTUAL(future_cancelled_before_its_task_began_lets_it_run_cancelled)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_future future = {0}, other = {0};
+    int64_t delay = 100;
+
+    CHECK_OK(whorl_spawn_future(&group, answer, &delay, &future));
+    CHECK_OK(whorl_spawn_future(&group, answer, &delay, &other));
+    whorl_future_cancel(&future);
+    CHECK(!future.done);
+    CHECK_OK(whorl_future_wait(&future));
+    CHECK_ERR(future.result, -ECANCELED);
+    CHECK_EQ(whorl_now(), 0);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_EQ(other.result, 42); /* the sibling was not meant */
+    CHECK_STR(test_logged(), "begun -125 begun 0");
+}
+
+TEST_VIRTUAL(future_cancelled_while_its_task_runs_ends_its_waits)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_future future = {0};
+    int64_t delay = 100;
+
+    CHECK_OK(whorl_spawn_future(&group, answer, &delay, &future));
+    CHECK_OK(whorl_sleep(10));
+    whorl_future_cancel(&future);
+    whorl_future_cancel(&future);
+    CHECK(!future.done); /* it is asked, and decides itself */
+    CHECK_OK(whorl_future_wait(&future));
+    CHECK_ERR(future.result, -ECANCELED);
+    CHECK_EQ(whorl_now(), 10);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+}
+
+TEST_VIRTUAL(future_cancelled_after_its_task_has_ended_stays_as_it_is)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+    int64_t delay = 0;
+
+    CHECK_OK(whorl_spawn_future(&group, answer, &delay, &future));
+    CHECK_OK(whorl_group_wait(&group));
+    whorl_future_cancel(&future);
+    CHECK_EQ(future.result, 42);
+}
+
+static int insist(void *arg)
+{
+    (void)arg;
+    (void)whorl_sleep(100);
+    return 5; /* whoever asked for an end gets what there is */
+}
+
+TEST_VIRTUAL(future_has_the_result_of_a_task_that_ignores_the_cancel)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+
+    CHECK_OK(whorl_spawn_future(&group, insist, NULL, &future));
+    CHECK_OK(whorl_yield());
+    whorl_future_cancel(&future);
+    CHECK_OK(whorl_group_wait(&group)); /* and nobody else is cancelled by it */
+    CHECK_EQ(future.result, 5);
+}
+
+TEST_VIRTUAL(future_completes_when_the_group_of_its_task_is_cancelled)
+{
+    struct whorl_future future = {0}, late = {0};
+    int64_t delay = 100;
+    {
+        WHORL_AUTO(group) group = {0};
+        CHECK_OK(whorl_spawn_future(&group, answer, &delay, &future));
+        whorl_group_cancel(&group);
+        CHECK_ERR(whorl_spawn_future(&group, answer, &delay, &late), -ECANCELED);
+    }
+    CHECK(future.done);
+    CHECK_ERR(future.result, -ECANCELED);
+    CHECK(!late.done && !late.worker); /* a task that was not started leaves it open */
+    whorl_future_cancel(&late);
+    CHECK(late.done);
+}
+
+static int spawn_one(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+    int64_t delay = 1;
+
+    (void)arg;
+    int err = whorl_spawn_future(&group, answer, &delay, &future);
+    if (err) {
+        CHECK(!future.done && !future.worker && !future.cancel);
+        return err;
+    }
+    CHECK_OK(whorl_future_wait(&future));
+    return whorl_group_wait(&group);
+}
+
+static int run_spawn_one(void *arg)
+{
+    return whorl_run_virtual(NULL, spawn_one, arg);
+}
+
+TEST(future_survives_every_failed_allocation)
+{
+    CHECK(faults_sweep(run_spawn_one, NULL) > 2);
+}
+
+TEST_MAIN()
