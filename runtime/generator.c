@@ -27,10 +27,10 @@ struct whorl_generator {
 
 struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size)
 {
+    struct whorl_task *self = whorl_task_self();
     size_t size;
 
-    if (!whorl_task_self() ||
-        __builtin_add_overflow(value_size, sizeof(struct whorl_generator), &size))
+    if (!self || __builtin_add_overflow(value_size, sizeof(struct whorl_generator), &size))
         return NULL;
     struct whorl_generator *generator = calloc(1, size);
     if (generator) {
@@ -38,6 +38,8 @@ struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg,
         generator->arg = arg;
         generator->value_size = value_size;
         generator->group.policy = WHORL_GROUP_COLLECT;
+        /* Here, not with the first pull: that may stand in a scope with a deadline of its own. */
+        group_open(&generator->group, self->scope);
     }
     return generator;
 }
@@ -56,7 +58,8 @@ static int run(void *arg)
 static int take(struct whorl_generator *generator, void *ret)
 {
     if (generator->has_value) {
-        memcpy(ret, generator->value, generator->value_size);
+        if (generator->value_size > 0)
+            memcpy(ret, generator->value, generator->value_size);
         generator->has_value = false;
         return 1;
     }
@@ -97,7 +100,8 @@ int whorl_generator_yield(struct whorl_generator *generator, const void *value)
     if (err)
         return err;
     whorl_check_text(!generator->has_value, "a generator yields from one task only");
-    memcpy(generator->value, value, generator->value_size);
+    if (generator->value_size > 0)
+        memcpy(generator->value, value, generator->value_size);
     generator->has_value = true;
     generator->wanted = false;
     whorl_wait_queue_wake_one(&generator->puller, 0);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* Generators: values in turn, ends, cancellation of either side. */
+#include <whorl/future.h>
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+
+#include "faults.h"
+#include "test.h"
+
+static int count_up(struct whorl_generator *generator, void *arg)
+{
+    int n = *(int *)arg;
+
+    test_log("(");
+    for (int i = 0; i < n; i++) {
+        int err = whorl_generator_yield(generator, &i);
+        if (err) {
+            test_log("%d)", err);
+            return err;
+        }
+    }
+    test_log(")");
+    return 0;
+}
+
+TEST_VIRTUAL(generator_and_puller_take_turns)
+{
+    int n = 3, value = -1, err;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, &n, sizeof(int));
+
+    CHECK(generator != NULL);
+    CHECK_OK(whorl_yield());
+    test_log("start");
+    while ((err = whorl_generator_next(generator, &value)) > 0)
+        test_log("%d", value);
+    CHECK_OK(err);
+    CHECK_EQ(value, 2);
+    CHECK_OK(whorl_generator_next(generator, &value)); /* from then on */
+    CHECK_STR(test_logged(), "start ( 0 1 2 )");
+}
+
+TEST(generator_outside_a_task_is_refused)
+{
+    int n = 1;
+    CHECK(!whorl_generator_create(count_up, &n, sizeof(int)));
+    whorl_generator_destroy(NULL);
+}
+
+TEST_VIRTUAL(generator_that_was_never_pulled_never_begins)
+{
+    int n = 3;
+    whorl_generator_destroy(whorl_generator_create(count_up, &n, sizeof(int)));
+    CHECK_OK(whorl_yield());
+    CHECK_STR(test_logged(), "");
+}
+
+TEST_VIRTUAL(generator_destroyed_early_cancels_and_joins_its_body)
+{
+    int n = 3, value;
+    struct whorl_generator *generator = whorl_generator_create(count_up, &n, sizeof(int));
+
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    whorl_generator_destroy(generator);
+    test_log("gone");
+    CHECK_STR(test_logged(), "( -125) gone");
+}
+
+static int fail_after_one(struct whorl_generator *generator, void *arg)
+{
+    int err = whorl_generator_yield(generator, arg);
+    return err ? err : -EIO;
+}
+
+TEST_VIRTUAL(generator_ends_with_its_error_again_and_again)
+{
+    int seven = 7, value = 0;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(fail_after_one, &seven, sizeof(int));
+
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 7);
+    value = 0;
+    CHECK_ERR(whorl_generator_next(generator, &value), -EIO);
+    CHECK_ERR(whorl_generator_next(generator, &value), -EIO);
+    CHECK_EQ(value, 0);
+    CHECK_OK(whorl_cancelled()); /* it is the generator's failure, not the puller's */
+}
+
+/* A value a second. */
+static int tick(struct whorl_generator *generator, void *arg)
+{
+    (void)arg;
+    for (int i = 0;; i++) {
+        int err = whorl_sleep(WHORL_SECOND);
+        if (err == 0)
+            err = whorl_generator_yield(generator, &i);
+        if (err)
+            return err;
+    }
+}
+
+static int next_within(struct whorl_generator *generator, int64_t timeout_ns, int *value)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(timeout_ns));
+    return whorl_scope_leave(&scope, whorl_generator_next(generator, value));
+}
+
+TEST_VIRTUAL(generator_keeps_the_value_a_cancelled_puller_missed)
+{
+    WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
+    int value = -1;
+
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 0);
+    CHECK_ERR(next_within(generator, WHORL_SECOND / 2, &value), -ETIMEDOUT);
+    CHECK_EQ(value, 0);
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK_EQ(whorl_generator_next(generator, &value), 1); /* it lies ready */
+    CHECK_EQ(value, 1);
+    CHECK_EQ(whorl_now(), 5 * WHORL_SECOND / 2);
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 2);
+    CHECK_EQ(whorl_now(), 7 * WHORL_SECOND / 2);
+}
+
+/* The body belongs to who made the generator, not to the scope of the first pull. */
+TEST_VIRTUAL(generator_outlives_a_first_pull_that_times_out)
+{
+    WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
+    int value = -1;
+
+    CHECK_ERR(next_within(generator, WHORL_SECOND / 2, &value), -ETIMEDOUT);
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 0);
+    CHECK_EQ(whorl_now(), WHORL_SECOND);
+}
+
+static int square(struct whorl_generator *generator, void *arg)
+{
+    WHORL_AUTO(generator) *inner = whorl_generator_create(count_up, arg, sizeof(int));
+    int value, err;
+
+    while ((err = whorl_generator_next(inner, &value)) > 0) {
+        err = whorl_generator_yield(generator, &(long){(long)value * value});
+        if (err)
+            break;
+    }
+    return err;
+}
+
+TEST_VIRTUAL(generators_nest)
+{
+    int n = 5, err;
+    long value, sum = 0;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(square, &n, sizeof(long));
+
+    while ((err = whorl_generator_next(generator, &value)) > 0)
+        sum += value;
+    CHECK_OK(err);
+    CHECK_EQ(sum, 0 + 1 + 4 + 9 + 16);
+}
+
+TEST_VIRTUAL(generator_that_nests_is_destroyed_with_what_is_inside)
+{
+    int n = 5;
+    long value;
+    struct whorl_generator *generator = whorl_generator_create(square, &n, sizeof(long));
+
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    whorl_generator_destroy(generator);
+    CHECK_STR(test_logged(), "( -125)");
+}
+
+static int stubborn(struct whorl_generator *generator, void *arg)
+{
+    int errs = 0;
+    for (int i = 0; i < 4; i++)
+        errs += whorl_generator_yield(generator, arg) == -ECANCELED;
+    test_log("refused %d", errs);
+    return 0;
+}
+
+TEST_VIRTUAL(generator_that_goes_on_yielding_while_destroyed_is_refused)
+{
+    int value = 1;
+    struct whorl_generator *generator = whorl_generator_create(stubborn, &value, sizeof(int));
+
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    whorl_generator_destroy(generator);
+    CHECK_STR(test_logged(), "refused 4");
+}
+
+static int signals(struct whorl_generator *generator, void *arg)
+{
+    for (int i = 0; i < *(int *)arg; i++) {
+        int err = whorl_generator_yield(generator, NULL);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+TEST_VIRTUAL(generator_of_values_without_bytes_counts_its_yields)
+{
+    int n = 4, pulled = 0;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(signals, &n, 0);
+
+    while (whorl_generator_next(generator, NULL) > 0)
+        pulled++;
+    CHECK_EQ(pulled, 4);
+}
+
+static int pull_all(void *arg)
+{
+    int n = 3, value, err;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, &n, sizeof(int));
+
+    (void)arg;
+    if (!generator)
+        return -ENOMEM;
+    while ((err = whorl_generator_next(generator, &value)) > 0)
+        ;
+    return err;
+}
+
+static int run_pull_all(void *arg)
+{
+    return whorl_run_virtual(NULL, pull_all, arg);
+}
+
+TEST(generator_survives_every_failed_allocation)
+{
+    CHECK(faults_sweep(run_pull_all, NULL) > 3);
+}
+
+static int abandon(void *arg)
+{
+    int value;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
+
+    (void)arg;
+    int err = whorl_generator_next(generator, &value);
+    test_log("puller %d", err);
+    return err;
+}
+
+TEST_VIRTUAL(generator_ends_with_a_cancelled_puller)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn(&group, abandon, NULL));
+    CHECK_OK(whorl_sleep(1));
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "puller -125");
+    CHECK_EQ(whorl_now(), 1);
+}
+
+TEST_MAIN()
