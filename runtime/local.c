@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Task-local values: chains of counted nodes. A child starts with its parent's chain, so inheriting
- * costs one count; setting puts a node in front that hides older ones of its key. */
+ * costs one count. A chain is never changed, for others may hold it, and holds a key once: setting puts a
+ * node in front and copies those that stood before the old one of its key.
+ *
+ *     before    task -> a1 -> b1 -> c1 <- child
+ *     set b     task -> b2 -> a1 -> c1        child -> a1 -> b1 -> c1, c1 being the same node
+ */
 #include "runtime/local.h"
 
 #include <errno.h>
@@ -11,36 +16,81 @@
 
 #include "runtime/sched.h"
 
-struct local_node {
-    struct local_node *next; /* held */
+struct value {
     const struct whorl_local *key;
     void *value;
-    size_t references; /* tasks that start here, and nodes whose next this is */
+    size_t references; /* nodes */
 };
+
+struct local_node {
+    struct local_node *next; /* held */
+    struct value *value;     /* held */
+    size_t references;       /* tasks that start here, and nodes whose next this is */
+};
+
+/* A node in front of `next`, which it takes over; it holds `value` too. NULL: nothing has changed. */
+static struct local_node *push(struct local_node *next, struct value *value)
+{
+    struct local_node *node = malloc(sizeof *node);
+
+    if (node) {
+        *node = (struct local_node){next, value, 1};
+        value->references++;
+    }
+    return node;
+}
+
+/* `chain` without the node `old` in it: those behind it are shared, those before it copied. NULL with
+ * `*ret_err` set: no memory. */
+static struct local_node *copy_without(struct local_node *chain, const struct local_node *old,
+                                       int *ret_err)
+{
+    struct local_node *copy = local_inherit(old ? old->next : chain);
+
+    for (; old && chain != old; chain = chain->next) {
+        struct local_node *node = push(copy, chain->value);
+        if (!node) {
+            local_release(copy);
+            *ret_err = -ENOMEM;
+            return NULL;
+        }
+        copy = node;
+    }
+    return copy;
+}
 
 int whorl_local_set(const struct whorl_local *key, void *value)
 {
     struct whorl_task *self = whorl_task_self();
+    struct local_node *chain, *old, *node;
+    int err = 0;
 
     if (!self)
         return WHORL_ENOTASK;
     if (!value)
         return -EINVAL;
-    struct local_node *node = malloc(sizeof *node);
-    if (!node)
+    for (old = self->locals; old && old->value->key != key;)
+        old = old->next;
+    struct value *counted = malloc(sizeof *counted);
+    if (!counted)
         return -ENOMEM;
-    /* The task's reference to the old front becomes the new node's. */
-    *node = (struct local_node){self->locals, key, value, 1};
+    *counted = (struct value){key, value, 0};
+    chain = copy_without(self->locals, old, &err);
+    if (err)
+        goto err_after_value;
+    node = push(chain, counted);
+    if (!node)
+        goto err_after_chain;
+    chain = self->locals;
     self->locals = node;
-    /* Setting in a loop must not pile up: what lies right below and nobody shares can go. */
-    struct local_node *old = node->next;
-    if (old && old->key == key && old->references == 1) {
-        node->next = old->next;
-        if (key->destroy)
-            key->destroy(old->value);
-        free(old);
-    }
+    local_release(chain);
     return 0;
+
+err_after_chain:
+    local_release(chain);
+err_after_value:
+    free(counted);
+    return -ENOMEM;
 }
 
 void *whorl_local_get(const struct whorl_local *key)
@@ -48,8 +98,8 @@ void *whorl_local_get(const struct whorl_local *key)
     struct whorl_task *self = whorl_task_self();
 
     for (struct local_node *node = self ? self->locals : NULL; node; node = node->next)
-        if (node->key == key)
-            return node->value;
+        if (node->value->key == key)
+            return node->value->value;
     return NULL;
 }
 
@@ -60,12 +110,20 @@ struct local_node *local_inherit(struct local_node *chain)
     return chain;
 }
 
+static void drop(struct value *value)
+{
+    if (--value->references > 0)
+        return;
+    if (value->key->destroy)
+        value->key->destroy(value->value);
+    free(value);
+}
+
 void local_release(struct local_node *chain)
 {
     while (chain && --chain->references == 0) {
         struct local_node *next = chain->next;
-        if (chain->key->destroy)
-            chain->key->destroy(chain->value);
+        drop(chain->value);
         free(chain);
         chain = next;
     }

@@ -23,8 +23,11 @@ static __attribute__((noinline)) int run_with_copy(struct whorl_task *task)
 
 static void end(struct sched *s, struct whorl_task *task, int result)
 {
-    if (__builtin_expect(task->locals != NULL, 0))
-        local_release(task->locals);
+    if (__builtin_expect(task->locals != NULL, 0)) {
+        struct local_node *locals = task->locals;
+        task->locals = NULL; /* a destructor may look for others */
+        local_release(locals);
+    }
     whorl_check_text(task->scope == (task->group ? &task->group->scope : &s->root_scope),
                      "a task ended inside a scope it had entered");
     whorl_check_text(task->groups_open == 0, "a task ended without waiting for a group");

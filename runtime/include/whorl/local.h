@@ -8,8 +8,8 @@
  *     ...
  *     log("%s: started", (char *)whorl_local_get(&request_id));     // also in child tasks
  *
- * A value is shared with the tasks that inherit it and destroyed once when the last of them, or the
- * last to have set another value in its place, has ended.
+ * A value is shared with the tasks that inherit it and destroyed once, when the last of them has ended
+ * or set another in its place. A task at its end has no values any more when they are destroyed.
  */
 #ifndef WHORL_LOCAL_H
 #define WHORL_LOCAL_H
@@ -26,7 +26,8 @@ extern "C" {
 #endif
 
 /**
- * Sets the running task's value, for it and the tasks it spawns from now on.
+ * Sets the running task's value, for it and the tasks it spawns from now on. Takes time in proportion to
+ * the number of keys set, not of values.
  *
  * @value  not NULL
  *
