@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A concurrent downloader, whole: a task per URL, eight at a time, each saved into a file. */
+/* A concurrent downloader, whole: a task per URL, eight at a time, each saved into a file.
+ * Next: models/, the same job done with threads and with processes */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Clean-up that has to wait, such as saying goodbye to a peer, runs under a shield: cancellation from
+ * outside does not reach into it. A deadline of its own keeps it from taking for ever.
+ * Next: 07_channel.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+static int say_goodbye(const char *how)
+{
+    int err = whorl_sleep(5 * WHORL_MILLISECOND); /* stands for a message and its answer */
+    printf("goodbye %s a shield: %s\n", how, err ? whorl_strerror(err) : "said");
+    return err;
+}
+
+static int worker(void *arg)
+{
+    struct whorl_scope shield;
+    int err = whorl_sleep(WHORL_HOUR);
+
+    (void)arg;
+    if (say_goodbye("without") == 0)
+        return err;
+    whorl_scope_enter_shield(&shield, whorl_after(WHORL_SECOND));
+    int said = whorl_scope_leave(&shield, say_goodbye("under"));
+    return said ? said : err;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    (void)arg;
+    int err = whorl_spawn(&group, worker, NULL);
+    if (err == 0)
+        err = whorl_sleep(10 * WHORL_MILLISECOND);
+    if (err)
+        return err;
+    whorl_group_cancel(&group);
+    err = whorl_group_wait(&group);
+    printf("the worker: %s\n", whorl_strerror(err));
+    return 0;
+}
+
+int main(void)
+{
+    return whorl_run(root, NULL) ? 1 : 0;
+}

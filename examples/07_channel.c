@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* A pipeline: tasks joined by channels, each with one thing to do. Closing a channel says that no
+ * more will come; the receiver drains it, then gets -EPIPE and closes its own.
+ * Next: 08_backpressure.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+struct stage {
+    struct whorl_chan *in, *out;
+};
+
+static int count(void *arg)
+{
+    struct stage *stage = arg;
+    int err = 0;
+
+    for (int i = 1; i <= 5 && err == 0; i++)
+        err = whorl_chan_send(stage->out, &i);
+    whorl_chan_close(stage->out);
+    return err;
+}
+
+static int square(void *arg)
+{
+    struct stage *stage = arg;
+    int n, err;
+
+    while ((err = whorl_chan_recv(stage->in, &n)) == 0)
+        if ((err = whorl_chan_send(stage->out, &(int){n * n})) != 0)
+            break;
+    whorl_chan_close(stage->out);
+    return err == -EPIPE ? 0 : err;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(chan) *numbers = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *squares = whorl_chan_create(sizeof(int), 0);
+    struct stage counting = {.out = numbers}, squaring = {numbers, squares};
+    WHORL_AUTO(group) group = {0};
+    int n, err = numbers && squares ? 0 : -ENOMEM;
+
+    (void)arg;
+    if (err == 0)
+        err = whorl_spawn(&group, count, &counting);
+    if (err == 0)
+        err = whorl_spawn(&group, square, &squaring);
+    while (err == 0 && (err = whorl_chan_recv(squares, &n)) == 0)
+        printf("%d\n", n);
+    return err == -EPIPE ? whorl_group_wait(&group) : err;
+}
+
+int main(void)
+{
+    return whorl_run(root, NULL) ? 1 : 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* A producer that is faster than its consumer: the channel's capacity bounds how far it can get
+ * ahead. When two values wait, the third send suspends until one has been taken.
+ * Next: 09_select.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+enum { VALUES = 6, CAPACITY = 2 };
+
+static int made;
+
+static int produce(void *arg)
+{
+    struct whorl_chan *chan = arg;
+    int err = 0;
+
+    while (made < VALUES && err == 0) {
+        err = whorl_chan_send(chan, &(int){made + 1}); /* waits while the buffer is full */
+        made += err == 0;
+    }
+    whorl_chan_close(chan);
+    return err;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), CAPACITY);
+    WHORL_AUTO(group) group = {0};
+    int n, used = 0, ahead_max = 0;
+
+    (void)arg;
+    int err = chan ? whorl_spawn(&group, produce, chan) : -ENOMEM;
+    while (err == 0 && (err = whorl_chan_recv(chan, &n)) == 0) {
+        used++;
+        err = whorl_sleep(2 * WHORL_MILLISECOND); /* slow work */
+        if (made - used > ahead_max)
+            ahead_max = made - used;
+        printf("used %d while %d were made\n", n, made);
+    }
+    printf("never more than %d ahead\n", ahead_max);
+    return err == -EPIPE ? whorl_group_wait(&group) : err;
+}
+
+int main(void)
+{
+    return whorl_run(root, NULL) ? 1 : 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting for several things at once: whorl_select() takes the one that comes first and leaves no
+ * trace in the others. Here: a value, an instant, or the order to stop.
+ * Next: 10_mutex.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+struct shared {
+    struct whorl_chan *chan;
+    struct whorl_event stop;
+};
+
+static int send_then_stop(void *arg)
+{
+    struct shared *shared = arg;
+    int err = whorl_chan_send(shared->chan, &(int){42});
+
+    if (err == 0)
+        err = whorl_sleep(150 * WHORL_MILLISECOND);
+    whorl_event_set(&shared->stop);
+    return err;
+}
+
+static int root(void *arg)
+{
+    struct shared shared = {.chan = whorl_chan_create(sizeof(int), 0)};
+    WHORL_AUTO(chan) *chan = shared.chan;
+    WHORL_AUTO(group) group = {0};
+    int value, which, err = chan ? whorl_spawn(&group, send_then_stop, &shared) : -ENOMEM;
+
+    (void)arg;
+    int64_t deadline = whorl_after(50 * WHORL_MILLISECOND);
+    while (err == 0) {
+        struct whorl_case cases[] = {whorl_case_recv(chan, &value), whorl_case_deadline(deadline),
+                                     whorl_case_event(&shared.stop)};
+        which = whorl_select(cases, 3);
+        if (which == 0) {
+            printf("received %d\n", value);
+        } else if (which == 1) {
+            printf("nothing for a while\n");
+            deadline = WHORL_FOREVER;
+        } else {
+            printf("%s\n", which == 2 ? "told to stop" : whorl_strerror(which));
+            break;
+        }
+    }
+    return err ? err : whorl_group_wait(&group);
+}
+
+int main(void)
+{
+    return whorl_run(root, NULL) ? 1 : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* A semaphore lets so many in at a time: here two of six tasks use something scarce. Those who wait
+ * are served in the order of their arrival.
+ * Next: 12_offload.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+static struct whorl_semaphore permits = {.permits = 2};
+static int inside, inside_max;
+
+static int visit(void *arg)
+{
+    int number = *(int *)arg;
+    int err = whorl_semaphore_acquire(&permits);
+
+    if (err)
+        return err;
+    if (++inside > inside_max)
+        inside_max = inside;
+    printf("%d enters, %d inside\n", number, inside);
+    err = whorl_sleep(5 * WHORL_MILLISECOND);
+    inside--;
+    whorl_semaphore_release(&permits);
+    return err;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    (void)arg;
+    for (int i = 1; i <= 6 && err == 0; i++)
+        err = whorl_spawn_copy(&group, visit, &i);
+    if (err == 0)
+        err = whorl_group_wait(&group);
+    printf("never more than %d\n", inside_max);
+    return err;
+}
+
+int main(void)
+{
+    return whorl_run(root, NULL) ? 1 : 0;
+}

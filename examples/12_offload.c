@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Work that would hold up every task, a call that blocks or a long computation, goes to a pool of
+ * threads. The task that asks for it waits as for anything else, and the others go on.
+ * Next: 13_future.c */
+#include <stdio.h>
+#include <unistd.h>
+
+#include <whorl.h>
+
+struct ticker {
+    int ticks;
+    bool done;
+};
+
+static int tick(void *arg)
+{
+    struct ticker *ticker = arg;
+    int err = 0;
+
+    while (!ticker->done && err == 0) {
+        err = whorl_sleep(5 * WHORL_MILLISECOND);
+        ticker->ticks++;
+    }
+    return err;
+}
+
+static int block(void *arg) /* on a thread: nothing that suspends may be called here */
+{
+    usleep(100 * 1000);
+    *(int *)arg = 7;
+    return 0;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    struct ticker ticker = {0};
+    int result = 0;
+
+    (void)arg;
+    int err = whorl_spawn(&group, tick, &ticker);
+    if (err == 0)
+        err = whorl_offload_run(NULL, block, &result);
+    ticker.done = true;
+    printf("the thread found %d\n", result);
+    printf("the other task ticked %s\n", ticker.ticks > 1 ? "meanwhile" : "not at all");
+    return err ? err : whorl_group_wait(&group);
+}
+
+int main(void)
+{
+    return whorl_run(root, NULL) ? 1 : 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* An echo server: a task per connection, written as if it were the only one. whorl_io_run() gives
+ * the run an I/O driver; the calls are the system calls' names. Ends when its input does.
+ * Next: 16_http.c */
+#include <stdio.h>
+#include <unistd.h>
+
+#include <whorl.h>
+
+static int serve(void *arg)
+{
+    int err = 0, fd = *(int *)arg;
+    char buf[4096];
+    ssize_t n;
+
+    while (err == 0 && (n = whorl_recv(fd, buf, sizeof buf, 0)) > 0)
+        err = whorl_send_all(fd, buf, (size_t)n, 0);
+    whorl_close(fd); /* also when cancelled */
+    return err;
+}
+
+static int accept_all(void *arg)
+{
+    WHORL_AUTO(group) conns = {.policy = WHORL_GROUP_COLLECT};
+    int fd, err = 0;
+
+    while (err == 0 && (fd = whorl_accept(arg, NULL)) >= 0)
+        if ((err = whorl_spawn_copy(&conns, serve, &fd)) != 0)
+            whorl_close(fd);
+    return err ? err : fd;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(listener) *listener = NULL;
+    WHORL_AUTO(group) group = {0};
+    struct whorl_addr addr;
+    char text[WHORL_ADDR_TEXT_MAX], buf[256];
+    ssize_t n = 0;
+
+    (void)arg;
+    int err = whorl_addr_parse(&addr, "127.0.0.1", 0);
+    if (err == 0)
+        err = whorl_listen(&addr, NULL, &listener);
+    if (err == 0)
+        err = whorl_spawn(&group, accept_all, listener);
+    if (err)
+        return err;
+    printf("%s\n", whorl_addr_text(whorl_listener_addr(listener), text));
+    fflush(stdout);
+    while ((n = whorl_read(STDIN_FILENO, buf, sizeof buf)) > 0)
+        ;
+    return (int)n; /* leaving the group cancels the connections and closes them */
+}
+
+int main(void)
+{
+    return whorl_io_run(root, NULL) ? 1 : 0;
+}

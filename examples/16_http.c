@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* One page over HTTP, with a deadline for all of it and words for what goes wrong. Name lookup,
+ * connecting, TLS and the body all wait as a sleep does.
+ * Next: fetch.c, the concurrent downloader */
+#include <stdio.h>
+
+#include <whorl.h>
+
+static int get(const char *url, struct whorl_error *error)
+{
+    WHORL_AUTO(http_session) *session = whorl_http_session_create(NULL);
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_request request = {.url = url, .error = error};
+    char buf[4096];
+    ssize_t n;
+
+    int err = session ? whorl_http_do(session, &request, &response) : -ENOMEM;
+    if (err)
+        return err;
+    fprintf(stderr, "status %d\n", whorl_http_response_status(response));
+    while ((n = whorl_http_response_read(response, buf, sizeof buf)) > 0)
+        fwrite(buf, 1, (size_t)n, stdout);
+    return (int)n;
+}
+
+static int root(void *arg)
+{
+    struct whorl_error error = {0};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(10 * WHORL_SECOND));
+    int err = whorl_scope_leave(&scope, get(arg, &error));
+    if (err)
+        fprintf(stderr, "%s: %s\n", error.step, error.text[0] ? error.text : whorl_strerror(err));
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: 16_http URL\n");
+        return 2;
+    }
+    return whorl_io_run(root, argv[1]) ? 1 : 0;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* The tutorial: each program prints what its text promises. */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ports.h"
+#include "subprocess.h"
+#include "test.h"
+
+static void expect(const char *program, const char *out)
+{
+    struct subprocess run;
+
+    subprocess_run(&run, (const char *[]){test_program(program), NULL}, NULL);
+    CHECK_STR(run.out, out);
+    CHECK_STR(run.err, "");
+    CHECK_EQ(run.exit_status, 0);
+    subprocess_finish(&run);
+}
+
+TEST(hello_greets)
+{
+    expect("examples/01_hello", "hello, world\n");
+}
+
+TEST(sleep_wakes_in_the_order_of_deadlines)
+{
+    expect("examples/02_sleep", "all are started, none has run\n"
+                                "90 ms: begins\n30 ms: begins\n60 ms: begins\n"
+                                "30 ms: ends\n60 ms: ends\n90 ms: ends\ndone\n");
+}
+
+TEST(groups_fail_fast_or_collect)
+{
+    expect("examples/03_groups",
+           "fail fast:\n  the sibling: cancelled\n  the group: input/output error\n"
+           "collect:\n  the sibling: finished in peace\n  the group: input/output error\n");
+}
+
+TEST(copy_cures_the_loop_variable)
+{
+    expect("examples/04_copy", "a pointer to i: 4 4 4 4\na copy of i: 0 1 2 3\n");
+}
+
+TEST(cancel_is_seen_until_the_scope_is_left)
+{
+    expect("examples/05_cancel",
+           "a deadline:\n  first wait:  cancelled\n  second wait: cancelled\n"
+           "  the scope:   connection timed out\n"
+           "another task:\n  first wait:  cancelled\n  second wait: cancelled\n"
+           "  the scope:   cancelled\noutside: waiting works again\n");
+}
+
+TEST(shield_lets_clean_up_wait)
+{
+    expect("examples/06_shield", "goodbye without a shield: cancelled\n"
+                                 "goodbye under a shield: said\nthe worker: cancelled\n");
+}
+
+TEST(channel_passes_all_values_on)
+{
+    expect("examples/07_channel", "1\n4\n9\n16\n25\n");
+}
+
+TEST(backpressure_bounds_the_producer)
+{
+    expect("examples/08_backpressure",
+           "used 1 while 3 were made\nused 2 while 4 were made\nused 3 while 5 were made\n"
+           "used 4 while 6 were made\nused 5 while 6 were made\nused 6 while 6 were made\n"
+           "never more than 2 ahead\n");
+}
+
+TEST(select_takes_what_comes_first)
+{
+    expect("examples/09_select", "received 42\nnothing for a while\ntold to stop\n");
+}
+
+TEST(mutex_prevents_the_lost_update)
+{
+    expect("examples/10_mutex", "without a mutex: 10 deposits make 1\n"
+                                "with a mutex: 10 deposits make 10\n");
+}
+
+TEST(semaphore_lets_two_in)
+{
+    expect("examples/11_semaphore",
+           "1 enters, 1 inside\n2 enters, 2 inside\n3 enters, 1 inside\n4 enters, 2 inside\n"
+           "5 enters, 1 inside\n6 enters, 2 inside\nnever more than 2\n");
+}
+
+TEST(offload_leaves_the_thread_to_others)
+{
+    expect("examples/12_offload", "the thread found 7\nthe other task ticked meanwhile\n");
+}
+
+TEST(future_serves_all_who_wait)
+{
+    expect("examples/13_future", "the answer is not there yet\n"
+                                 "a reader has it: 42\na reader has it: 42\na reader has it: 42\n");
+}
+
+TEST(generator_walks_until_enough)
+{
+    expect("examples/14_generator", "2\n3\n5\n7\n");
+}
+
+static int dial(int port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                               .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    CHECK_EQ(connect(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    char buf[64] = "";
+
+    CHECK_EQ(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    CHECK_EQ(recv(fd, buf, strlen(text), MSG_WAITALL), strlen(text));
+    CHECK_STR(buf, text);
+}
+
+/* Starts the server with an input that stays open, so that it serves until that is closed. */
+TEST(echo_serves_several_and_ends_with_its_input)
+{
+    int in[2], out[2], port = 0, status;
+    char line[64] = "", buf[4];
+
+    CHECK_EQ(pipe(in), 0);
+    CHECK_EQ(pipe(out), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(in[0], STDIN_FILENO);
+        dup2(out[1], STDOUT_FILENO);
+        for (int fd = 3; fd < 64; fd++)
+            close(fd);
+        execl(test_program("examples/15_echo"), "15_echo", (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    CHECK(read(out[0], line, sizeof line - 1) > 0);
+    CHECK_EQ(sscanf(line, "127.0.0.1:%d\n", &port), 1);
+    int one = dial(port), two = dial(port);
+    say(two, "second");
+    say(one, "first");
+    say(two, "second again");
+    close(one);
+    close(in[1]);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(recv(two, buf, sizeof buf, 0) <= 0);
+    close(two);
+    close(out[0]);
+}
+
+TEST(http_prints_a_page_and_says_what_goes_wrong)
+{
+    struct subprocess site, run;
+    char url[64];
+    int port = 0;
+
+    subprocess_start(&site,
+                     (const char *[]){test_program("examples/site"), "--latency", "1",
+                                      "--exit-with-parent", NULL},
+                     NULL);
+    subprocess_wait_output(&site, "\n", false);
+    CHECK_EQ(sscanf(site.out, "listening on port %d\n", &port), 1);
+    snprintf(url, sizeof url, "http://two.localhost:%d/page-002.html", port);
+    subprocess_run(&run, (const char *[]){test_program("examples/16_http"), url, NULL}, NULL);
+    CHECK_EQ(run.exit_status, 0);
+    CHECK_STR(run.err, "status 200\n");
+    CHECK(strstr(run.out, "Page 2 of two.localhost"));
+    subprocess_finish(&run);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port_refused());
+    subprocess_run(&run, (const char *[]){test_program("examples/16_http"), url, NULL}, NULL);
+    CHECK_EQ(run.exit_status, 1);
+    CHECK(strncmp(run.err, "connect: ", 9) == 0 && strstr(run.err, "refused"));
+    subprocess_finish(&run);
+    subprocess_signal(&site, SIGTERM);
+    subprocess_wait(&site);
+    subprocess_finish(&site);
+}
+
+TEST_MAIN()
