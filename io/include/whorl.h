@@ -16,6 +16,7 @@
 #include <whorl/local.h>
 #include <whorl/net.h>
 #include <whorl/offload.h>
+#include <whorl/process.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: two-way flows of bytes, whatever carries them: TCP, a Unix socket, TLS over either, or
- * memory in a test. One task may read while another writes; two may not do the same.
+/* Streams: two-way flows of bytes, whatever carries them: TCP, a Unix socket, TLS over either, a
+ * pipe, or memory in a test. One task may read while another writes; two may not do the same.
  */
 #ifndef WHORL_STREAM_H
 #define WHORL_STREAM_H
@@ -51,6 +51,16 @@ extern "C" {
  * Returns: the stream, or NULL when there is no memory. Owns: `fd`, on success.
  */
 WHORL_API WHORL_CHECKED struct whorl_stream *whorl_stream_from_socket(int fd);
+
+/**
+ * Makes a stream of the reading end of one pipe and the writing end of another; -1 for neither. They
+ * are made non-blocking, so their open files must not be shared with anybody who minds. A pipe that
+ * nobody reads makes writes fail with -EPIPE and raises no SIGPIPE; finishing closes the writing end.
+ *
+ * Returns: the stream, or NULL when there is no memory or a descriptor is not open. Owns: both, on
+ * success.
+ */
+WHORL_API WHORL_CHECKED struct whorl_stream *whorl_stream_from_pipe(int read_fd, int write_fd);
 
 /**
  * Reads what is there, at most `len` bytes.

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a program to its end: a task feeds it while others collect what it says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/error.h>
+#include <whorl/group.h>
+#include <whorl/process.h>
+
+enum {
+    ROOM_MIN = 4096,
+};
+
+struct input {
+    struct whorl_stream *stream;
+    const void *data;
+    size_t len;
+};
+
+struct output {
+    struct whorl_stream *stream;
+    size_t *left; /* how much may still come, of both together */
+    char *data;
+    size_t len, size;
+};
+
+static int feed(void *arg)
+{
+    const struct input *input = arg;
+
+    int err = input->len ? whorl_stream_write(input->stream, input->data, input->len) : 0;
+    if (err == -EPIPE)
+        err = 0; /* it has read as much as it wanted */
+    return err ? err : whorl_stream_finish(input->stream);
+}
+
+static int make_room(struct output *output)
+{
+    size_t size = output->size ? output->size * 2 : ROOM_MIN;
+
+    if (output->size - output->len > 1)
+        return 0;
+    char *data = realloc(output->data, size);
+    if (!data)
+        return -ENOMEM;
+    output->data = data;
+    output->size = size;
+    return 0;
+}
+
+static int collect(void *arg)
+{
+    struct output *output = arg;
+
+    for (;;) {
+        int err = make_room(output);
+        if (err)
+            return err;
+        ssize_t n = whorl_stream_read(output->stream, output->data + output->len,
+                                      output->size - output->len - 1);
+        if (n < 0)
+            return (int)n;
+        if ((size_t)n > *output->left)
+            return -EFBIG;
+        *output->left -= (size_t)n;
+        output->len += (size_t)n;
+        output->data[output->len] = '\0';
+        if (n == 0)
+            return 0;
+    }
+}
+
+WHORL_SUSPENDS static int converse(struct whorl_process *process, struct input *input,
+                                   struct output *out, struct output *err_out,
+                                   struct whorl_process_exit *ret)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    if (input->stream)
+        err = whorl_spawn(&group, feed, input);
+    if (err == 0)
+        err = whorl_spawn(&group, collect, out);
+    if (err == 0 && err_out->stream)
+        err = whorl_spawn(&group, collect, err_out);
+    if (err == 0)
+        err = whorl_group_wait(&group);
+    return err ? err : whorl_process_wait(process, ret);
+}
+
+int whorl_process_run(const struct whorl_process_options *options, const void *input,
+                      size_t input_len, size_t output_max, struct whorl_process_output *ret)
+{
+    struct whorl_process_options piped = *options;
+    WHORL_AUTO(process) *process = NULL;
+    struct whorl_process_exit exit;
+
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    int err = whorl_cancelled();
+    if (err)
+        return err;
+    if (input)
+        piped.in.kind = WHORL_PROCESS_PIPE;
+    piped.out.kind = WHORL_PROCESS_PIPE;
+    err = whorl_process_spawn(&piped, &process);
+    if (err)
+        return err;
+    struct input in = {whorl_process_stdin(process), input, input_len};
+    struct output out = {.stream = whorl_process_stdout(process), .left = &output_max};
+    struct output err_out = {.stream = whorl_process_stderr(process), .left = &output_max};
+    err = converse(process, &in, &out, &err_out, &exit);
+    if (err) {
+        free(out.data);
+        free(err_out.data);
+        return err;
+    }
+    *ret = (struct whorl_process_output){.out = out.data,
+                                         .err = err_out.data,
+                                         .out_len = out.len,
+                                         .err_len = err_out.len,
+                                         .exit = exit};
+    return 0;
+}
+
+void whorl_process_output_finish(struct whorl_process_output *output)
+{
+    free(output->out);
+    free(output->err);
+    *output = (struct whorl_process_output){0};
+}
