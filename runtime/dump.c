@@ -7,6 +7,9 @@
 
 #include "runtime/sched.h"
 
+/* Longer circles are not looked for. */
+#define CIRCLE_MAX 1000
+
 /* A name may hold anything; a terminal should not see it. */
 static void print_escaped(FILE *to, const char *text)
 {
@@ -66,14 +69,15 @@ static struct whorl_task *holder_of(const struct whorl_task *task)
     return waiter && waiter->kind && waiter->kind->holder ? waiter->kind->holder(waiter) : NULL;
 }
 
-/* Whether following who waits for whom from `task` leads back to it (Brent would need less memory than
- * nothing: a circle through `task` comes back to it within as many steps as there are tasks). */
-static size_t circle_length(const struct sched *s, struct whorl_task *task)
+/* How many tasks one comes past when following who waits for whom from `task` leads back to it; 0 when
+ * it does not, or only by a long way: with as many steps as there are tasks, each task that waits for
+ * somebody in a circle would go round it all that time. */
+static size_t circle_length(struct whorl_task *task)
 {
     struct whorl_task *at = holder_of(task);
     size_t n = 1;
 
-    while (at && at != task && n <= s->alive) {
+    while (at && at != task && n <= CIRCLE_MAX) {
         at = holder_of(at);
         n++;
     }
@@ -84,7 +88,7 @@ static size_t circle_length(const struct sched *s, struct whorl_task *task)
 static void print_circle(struct whorl_task *task, void *ctx)
 {
     struct printing *printing = ctx;
-    size_t n = circle_length(printing->s, task);
+    size_t n = circle_length(task);
     struct whorl_task *at = task;
 
     for (size_t i = 0; i < n; i++, at = holder_of(at))

@@ -24,9 +24,9 @@ static void break_deadlock(struct sched *s)
             dump_tasks(s, stderr, "every task waits on another");
         whorl_scope_cancel(&s->root_scope);
         whorl_scope_cancel(&s->daemons.scope);
-    } else {
-        stack_for_each_task(&s->stacks, abort_shielded, s);
     }
+    if (sched_ready_count(s) == 0)
+        stack_for_each_task(&s->stacks, abort_shielded, s);
     if (sched_ready_count(s) == 0) {
         dump_tasks(s, stderr, "these tasks cannot be woken or cancelled");
         check_failed(__FILE__, __LINE__, "deadlock");
@@ -55,7 +55,8 @@ static void fire_timers(struct sched *s)
 
 static void adapt_turn(struct sched *s)
 {
-    int64_t now = s->poller->ops->now(s->poller), took = now - s->turn_began_ns;
+    int64_t now = s->poller->ops->now(s->poller);
+    int64_t took = s->turn_began_ns ? now - s->turn_began_ns : 0;
 
     s->turn_began_ns = now;
     if (took > TURN_NS && s->turn > 1)
@@ -90,6 +91,7 @@ static void turn(struct sched *s)
         if (s->stacks.trim_at_ns < deadline)
             deadline = s->stacks.trim_at_ns;
     }
+    s->turn_began_ns = 0; /* unknown: what is slept counts for nobody */
     poll(s, deadline);
     runner_drain(s);
     fire_timers(s);

@@ -103,6 +103,7 @@ void sched_run_ready(struct sched *s)
     s->current = task;
     enter_task(s, task);
     s->switches += (uint32_t)(s->ready_head - s->turn_start);
+    s->turn_start = s->ready_head;
 }
 
 /* Yields when nobody else is ready or the budget is used up, out of the way of the common case. */

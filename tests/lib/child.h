@@ -17,7 +17,7 @@ struct child {
     int exit_status; /* 0 when `fn` returned; -1 when a signal ended it */
     int signal;      /* that ended it, or 0 */
     size_t err_len;
-    char err[16384]; /* what it wrote to standard error, terminated */
+    char err[262144]; /* what it wrote to standard error, terminated */
 };
 
 /* Calls `fn(arg)` in a forked child without core dumps, and waits for its end. */

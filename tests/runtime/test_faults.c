@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that runs out: every allocation of the runtime fails once, and nothing leaks or hangs. */
+#include <sys/resource.h>
+
+#include <whorl/chan.h>
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/sync.h>
+#include <whorl/task.h>
+
+#include "faults.h"
+#include "test.h"
+
+static int return_0(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int sleep_a_bit(void *arg)
+{
+    (void)arg;
+    return whorl_sleep(1);
+}
+
+static long blocks;
+
+/* A leak of one round shows in the next. */
+static void check_blocks(void)
+{
+    if (blocks)
+        CHECK_EQ(faults_live(), blocks);
+    blocks = faults_live();
+}
+
+static int run_virtual(void *arg)
+{
+    check_blocks();
+    return whorl_run_virtual(NULL, *(whorl_task_fn *)arg, NULL);
+}
+
+static int run_real(void *arg)
+{
+    check_blocks();
+    return whorl_run(*(whorl_task_fn *)arg, NULL);
+}
+
+TEST(a_run_says_enomem_and_gives_everything_back)
+{
+    CHECK_OK(run_virtual(&(whorl_task_fn){return_0}));
+    CHECK(faults_sweep(run_virtual, &(whorl_task_fn){return_0}) >= 4);
+    CHECK(faults_sweep(run_real, &(whorl_task_fn){return_0}) >= 4);
+}
+
+/* Enough tasks for new slabs and a larger ring of ready ones. */
+static int spawn_many(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    (void)arg;
+    for (int i = 0; i < 300 && err == 0; i++)
+        err = whorl_spawn(&group, sleep_a_bit, NULL);
+    int waited = whorl_group_wait(&group);
+    CHECK_OK(waited); /* those that were started are not harmed */
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    return err;
+}
+
+TEST(a_spawn_says_enomem_and_the_others_go_on)
+{
+    CHECK(faults_sweep(run_virtual, &(whorl_task_fn){spawn_many}) >= 12);
+    CHECK(faults_sweep(run_real, &(whorl_task_fn){spawn_many}) >= 12);
+}
+
+/* After a failure the very same call works: nothing was left half done. */
+static int spawn_again(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int failures = 0;
+
+    (void)arg;
+    for (int i = 0; i < 300; i++) {
+        int err = whorl_spawn(&group, sleep_a_bit, NULL);
+        if (err) {
+            CHECK_ERR(err, -ENOMEM);
+            failures++;
+            CHECK_OK(whorl_spawn(&group, sleep_a_bit, NULL));
+        }
+    }
+    CHECK(failures <= 1);
+    CHECK_EQ(whorl_group_alive(&group), 300);
+    return whorl_group_wait(&group);
+}
+
+TEST(a_spawn_that_failed_can_be_tried_again)
+{
+    CHECK(faults_sweep(run_virtual, &(whorl_task_fn){spawn_again}) >= 12);
+}
+
+static int spawn_sizes(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    (void)arg;
+    for (size_t size = 1; size <= 4 << 20 && err == 0; size *= 2)
+        err = whorl_spawn_with(&group, sleep_a_bit, NULL,
+                               &(struct whorl_spawn_options){.stack_size = size});
+    CHECK_OK(whorl_group_wait(&group));
+    return err;
+}
+
+TEST(a_spawn_with_a_stack_of_its_own_says_enomem)
+{
+    CHECK(faults_sweep(run_virtual, &(whorl_task_fn){spawn_sizes}) >= 10);
+}
+
+static int use_channels(void *arg)
+{
+    WHORL_AUTO(chan) *a = whorl_chan_create(8, 16);
+    WHORL_AUTO(chan) *b = a ? whorl_chan_create(0, 0) : NULL;
+
+    (void)arg;
+    return b ? 0 : -ENOMEM;
+}
+
+TEST(a_channel_is_null_when_there_is_no_memory)
+{
+    CHECK(faults_sweep(run_virtual, &(whorl_task_fn){use_channels}) >= 6);
+}
+
+/* Waiting, waking, scopes and timers take no memory, so they cannot fail for want of it. */
+static int wait_in_every_way(void *arg)
+{
+    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    struct whorl_semaphore semaphore = {.permits = 1};
+    struct whorl_mutex mutex = {0};
+    struct whorl_event event = {0};
+    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {0};
+    int value = 1;
+
+    (void)arg;
+    CHECK_OK(whorl_spawn(&group, sleep_a_bit, NULL));
+    faults_arm(1);
+    whorl_scope_enter(&scope, whorl_after(5));
+    CHECK_OK(whorl_yield());
+    CHECK_OK(whorl_sleep(1));
+    CHECK_OK(whorl_chan_send(chan, &value));
+    CHECK_OK(whorl_chan_recv(chan, &value));
+    CHECK_OK(whorl_mutex_lock(&mutex));
+    whorl_mutex_unlock(&mutex);
+    CHECK_OK(whorl_semaphore_acquire(&semaphore));
+    whorl_semaphore_release(&semaphore);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_ERR(whorl_event_wait(&event), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    /* A task on a stack that was used before takes none either. */
+    CHECK_OK(whorl_spawn_copy(&group, sleep_a_bit, &value));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(!faults_disarm());
+    CHECK_EQ(faults_seen(), 0);
+    return 0;
+}
+
+TEST(waiting_takes_no_memory)
+{
+    CHECK_OK(whorl_run_virtual(NULL, wait_in_every_way, NULL));
+}
+
+static int exhaust_addresses(void *arg)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT, .stack_size = 64 << 20};
+    int n = 0, err;
+
+    (void)arg;
+    while ((err = whorl_spawn(&group, sleep_a_bit, NULL)) == 0)
+        n++;
+    CHECK_ERR(err, -ENOMEM);
+    CHECK(n >= 1);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_spawn(&group, sleep_a_bit, NULL));
+    CHECK_OK(whorl_group_wait(&group));
+    return 0;
+}
+
+TEST(running_out_of_address_space_is_enomem)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    test_skip("sanitizers need all the address space");
+#endif
+    struct rlimit limit = {1 << 30, 1 << 30};
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+    CHECK_OK(whorl_run_virtual(NULL, exhaust_addresses, NULL));
+}
+
+TEST_MAIN()
