@@ -20,6 +20,7 @@
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
+#include <whorl/signal.h>
 #include <whorl/stream.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>

@@ -21,6 +21,7 @@
 #include <sys/uio.h>
 
 #include <whorl/base.h>
+#include <whorl/select.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -72,6 +73,9 @@ WHORL_API WHORL_SUSPENDS int whorl_close(int fd);
  * Cancel:   -ECANCELED.
  */
 WHORL_API WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events);
+
+/** A descriptor being ready, for whorl_select(). Result as of whorl_poll_fd(). */
+WHORL_API struct whorl_case whorl_case_fd(int fd, unsigned events);
 
 #ifdef __cplusplus
 }
