@@ -84,6 +84,11 @@ struct io_driver_ops {
     void (*cancel_all)(struct io_driver *driver);
     /* Frees everything; nothing is in flight. A forked child's copy leaves the kernel's part alone. */
     void (*destroy)(struct io_driver *driver);
+    /* For embed.c: a descriptor that turns readable when wait() has something to do, made on first use;
+     * each call makes it unreadable until there is news. Or -errno. */
+    int (*event_fd)(struct io_driver *driver);
+    /* For embed.c: when wait() is to be called even if there is no news; WHORL_FOREVER: never. */
+    int64_t (*recheck_ns)(const struct io_driver *driver);
 };
 
 /* The driver of the run on this thread, or NULL. It is NULL in a forked child too: the ring belongs

@@ -60,6 +60,7 @@ struct ring {
     int64_t recancel_at_ns, recancel_delay_ns;
     unsigned backoff_ms; /* how long to wait before the kernel is asked again; 0: not at all */
 
+    int event_fd; /* told of completions, for a loop that is not ours; -1: there is none */
     int kick_fd;
     bool kick_multishot;
     bool kick_armed;
@@ -526,8 +527,42 @@ static void ring_destroy(struct io_driver *driver)
         io_uring_queue_exit(&ring->uring);
     if (ring->kick_fd >= 0)
         close(ring->kick_fd);
+    if (ring->event_fd >= 0)
+        close(ring->event_fd);
     slots_finish(&ring->slots);
     free(ring);
+}
+
+/* The ring's own descriptor will not do: with DEFER_TASKRUN it says nothing of completions that only
+ * entering the kernel brings. The eventfd is told of those too (6.1). */
+static int ring_event_fd(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+    uint64_t count;
+
+    if (ring->event_fd >= 0) {
+        if (read(ring->event_fd, &count, sizeof count) < 0)
+            whorl_check(errno == EAGAIN || errno == EINTR);
+        return ring->event_fd;
+    }
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int err = io_uring_register_eventfd(&ring->uring, fd);
+    if (err) {
+        close(fd);
+        return err;
+    }
+    return ring->event_fd = fd;
+}
+
+static int64_t ring_recheck_ns(const struct io_driver *driver)
+{
+    const struct ring *ring = (const struct ring *)driver;
+
+    if (has_backlog(ring) || has_completions(ring))
+        return 0;
+    return queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel_at_ns;
 }
 
 static const struct whorl_poller_ops poller_ops = {
@@ -545,6 +580,8 @@ static const struct io_driver_ops driver_ops = {
     .cancel = ring_cancel,
     .cancel_all = ring_cancel_all,
     .destroy = ring_destroy,
+    .event_fd = ring_event_fd,
+    .recheck_ns = ring_recheck_ns,
 };
 
 int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)
@@ -558,6 +595,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     err = ring_setup(&ring->uring, entries, error, &features);
     if (err)
         goto err_ring;
+    ring->event_fd = -1;
     ring->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (ring->kick_fd < 0) {
         err = whorl_error_set(error, -errno, "io_uring", "eventfd: %s", whorl_strerror(errno));

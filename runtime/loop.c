@@ -65,8 +65,17 @@ static void adapt_turn(struct sched *s)
         s->turn *= 2;
 }
 
-/* Looks at the kernel: in passing while tasks are ready, else until something happens. */
-static void turn(struct sched *s)
+/* When something is due that the poller knows nothing of. */
+static int64_t next_deadline(const struct sched *s, int64_t timers_ns)
+{
+    bool trims = !s->poller->ops->virtual_time && s->stacks.trim_at_ns < timers_ns;
+
+    return trims ? s->stacks.trim_at_ns : timers_ns;
+}
+
+/* Looks at the kernel: in passing while tasks are ready or when it may not wait, else until something
+ * happens. */
+static void turn(struct sched *s, bool may_wait)
 {
     const struct whorl_poller_ops *ops = s->poller->ops;
 
@@ -88,27 +97,59 @@ static void turn(struct sched *s)
         int64_t now = ops->now(s->poller);
         if (now >= s->stacks.trim_at_ns)
             stack_pool_trim(&s->stacks, now, WHORL_SECOND);
-        if (s->stacks.trim_at_ns < deadline)
-            deadline = s->stacks.trim_at_ns;
     }
     s->turn_began_ns = 0; /* unknown: what is slept counts for nobody */
-    poll(s, deadline);
+    poll(s, may_wait ? next_deadline(s, deadline) : 0);
     runner_drain(s);
     fire_timers(s);
+}
+
+/* Whether the root task and all daemons have ended; the daemons are told when it is their turn. */
+static bool has_ended(struct sched *s)
+{
+    if (s->root)
+        return false;
+    if (s->alive == 0)
+        return true;
+    if (!s->daemons_cancelled) {
+        s->daemons_cancelled = true;
+        whorl_scope_cancel(&s->daemons.scope);
+    }
+    return false;
+}
+
+static int result_of(const struct sched *s)
+{
+    return s->deadlocked ? -EDEADLK : s->root_result;
 }
 
 int loop_run(struct sched *s)
 {
     for (;;) {
         sched_run_ready(s);
-        if (!s->root) {
-            if (s->alive == 0)
-                return s->deadlocked ? -EDEADLK : s->root_result;
-            if (!s->daemons_cancelled) {
-                s->daemons_cancelled = true;
-                whorl_scope_cancel(&s->daemons.scope);
-            }
-        }
-        turn(s);
+        if (has_ended(s))
+            return result_of(s);
+        turn(s, true);
     }
+}
+
+bool loop_step(struct sched *s, unsigned turns, int *ret_result)
+{
+    s->turn_began_ns = 0; /* unknown: the host's time counts for nobody */
+    for (unsigned i = 0; i < turns; i++) {
+        sched_run_ready(s);
+        if (has_ended(s)) {
+            *ret_result = result_of(s);
+            return true;
+        }
+        turn(s, false);
+        if (sched_ready_count(s) == 0)
+            break;
+    }
+    return false;
+}
+
+int64_t loop_deadline(struct sched *s)
+{
+    return sched_ready_count(s) > 0 ? 0 : next_deadline(s, timer_wheel_next(&s->wheel));
 }

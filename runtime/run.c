@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <whorl/run.h>
+#include <whorl/step.h>
 
 #include "runtime/base/debug.h"
 #include "runtime/poller_idle.h"
@@ -83,11 +84,10 @@ static struct watchdog *start_watchdog(struct sched *s)
                                                              : NULL;
 }
 
-static int run(struct whorl_poller *poller, const struct whorl_run_options *options, uint64_t seed,
-               whorl_task_fn fn, void *arg)
+/* A scheduler with its root task ready. */
+static int prepare(struct whorl_poller *poller, const struct whorl_run_options *options,
+                   uint64_t seed, whorl_task_fn fn, void *arg, struct sched **ret)
 {
-    struct overflow_guard overflow;
-
     if (sched_self())
         return WHORL_EBUSYRUN;
     struct sched *s = sched_create(poller, options);
@@ -106,9 +106,22 @@ static int run(struct whorl_poller *poller, const struct whorl_run_options *opti
     s->root_scope.owner = s->root;
     s->root->group = NULL;
     s->root->site = "root";
+    sched_ready(s, s->root);
+    *ret = s;
+    return 0;
+}
+
+static int run(struct whorl_poller *poller, const struct whorl_run_options *options, uint64_t seed,
+               whorl_task_fn fn, void *arg)
+{
+    struct overflow_guard overflow;
+    struct sched *s;
+
+    int err = prepare(poller, options, seed, fn, arg, &s);
+    if (err)
+        return err;
     overflow_guard_enter(&overflow);
     sched_of_thread = s;
-    sched_ready(s, s->root);
     struct watchdog *watchdog = start_watchdog(s);
     int result = loop_run(s);
     watchdog_stop(watchdog);
@@ -145,6 +158,62 @@ int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn
     poller_virtual_init(&poller, options ? options->start_ns : 0);
     return run(&poller.poller, options ? &options->run : NULL, options ? options->seed : 0, fn,
                arg);
+}
+
+/* --- by steps, see step.h --------------------------------------------------------------------- */
+
+struct whorl_stepped {
+    struct sched *sched;
+    struct overflow_guard overflow;
+    bool ended;
+};
+
+int whorl_stepped_create(struct whorl_poller *poller, const struct whorl_run_options *options,
+                         whorl_task_fn fn, void *arg, struct whorl_stepped **ret)
+{
+    struct whorl_stepped *run = calloc(1, sizeof *run);
+
+    if (!run)
+        return -ENOMEM;
+    int err = prepare(poller, options, 0, fn, arg, &run->sched);
+    if (err) {
+        free(run);
+        return err;
+    }
+    overflow_guard_enter(&run->overflow);
+    *ret = run;
+    return 0;
+}
+
+bool whorl_stepped_run(struct whorl_stepped *run, unsigned turns, int *ret_result)
+{
+    sched_of_thread = run->sched;
+    run->ended = loop_step(run->sched, turns, ret_result);
+    sched_of_thread = NULL;
+    return run->ended;
+}
+
+int64_t whorl_stepped_deadline(const struct whorl_stepped *run)
+{
+    return loop_deadline(run->sched);
+}
+
+void whorl_stepped_destroy(struct whorl_stepped *run)
+{
+    if (!run)
+        return;
+    struct sched *s = run->sched;
+    sched_of_thread = s;
+    if (!run->ended) {
+        whorl_scope_cancel(&s->root_scope);
+        loop_run(s);
+    }
+    whorl_offload_destroy(s->offload);
+    runner_shut(s);
+    sched_of_thread = NULL;
+    overflow_guard_leave(&run->overflow);
+    sched_destroy(s);
+    free(run);
 }
 
 int whorl_run_stats(struct whorl_run_stats *ret)

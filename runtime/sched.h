@@ -154,6 +154,12 @@ void group_open(struct whorl_group *group, struct whorl_scope *parent);
 /* The loop (loop.c): until the root task and all daemons have ended. Returns the run's result. */
 int loop_run(struct sched *s);
 
+/* The loop for a while and without waiting: at most so many turns, until nobody is ready. True with the
+ * result once the run has ended; else loop_deadline() says when to go on. */
+bool loop_step(struct sched *s, unsigned turns, int *ret_result);
+int64_t loop_deadline(
+    struct sched *s); /* 0: at once; WHORL_FOREVER: when the poller has something */
+
 /* Reports (dump.c): writes every task, its name and what it waits for. */
 #define DUMP_TASKS_MAX 1000
 void dump_tasks(struct sched *s, FILE *to, const char *title);

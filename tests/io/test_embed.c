@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs inside a loop that is not theirs: a plain poll(2). */
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <whorl.h>
+#include <whorl/poller.h>
+
+#include "test.h"
+
+/* The host's loop: returns what the run came to; counts how often it was woken. */
+static int drive(struct whorl_embed *embed, int *ret_wakes)
+{
+    int result, wakes = 0;
+
+    while (!whorl_embed_run_ready(embed, &result)) {
+        struct pollfd poll_fd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
+        CHECK(poll(&poll_fd, 1, whorl_embed_timeout_ms(embed)) >= 0);
+        CHECK(++wakes < 10000);
+    }
+    if (ret_wakes)
+        *ret_wakes = wakes;
+    return result;
+}
+
+static int drive_new(whorl_task_fn fn, void *arg, int *ret_wakes)
+{
+    WHORL_AUTO(embed) *embed = NULL;
+
+    CHECK_OK(whorl_embed_create(NULL, fn, arg, &embed));
+    return drive(embed, ret_wakes);
+}
+
+static int sleep_20(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        int err = whorl_sleep(10 * WHORL_MILLISECOND);
+        if (err)
+            return err;
+    }
+    return -EBADMSG;
+}
+
+TEST(embed_returns_the_result_and_keeps_time)
+{
+    int wakes;
+    int64_t began = whorl_now();
+
+    CHECK_ERR(drive_new(sleep_20, NULL, &wakes), -EBADMSG);
+    CHECK(whorl_now() - began >= 20 * WHORL_MILLISECOND);
+    CHECK(wakes >= 2 && wakes < 20); /* it slept in poll, and did not spin */
+}
+
+static int nothing(void *arg)
+{
+    ++*(int *)arg;
+    return 0;
+}
+
+TEST(embed_runs_nothing_before_it_is_told)
+{
+    struct whorl_embed *embed;
+    int ran = 0, result = 1;
+
+    CHECK_OK(whorl_embed_create(NULL, nothing, &ran, &embed));
+    CHECK_EQ(ran, 0);
+    CHECK_EQ(whorl_embed_timeout_ms(embed), 0);
+    CHECK(whorl_embed_run_ready(embed, &result));
+    CHECK_EQ(ran, 1);
+    CHECK_OK(result);
+    result = 1;
+    CHECK(whorl_embed_run_ready(embed, &result)); /* again: the same */
+    CHECK_OK(result);
+    CHECK_EQ(ran, 1);
+    CHECK(!whorl_poller_current());
+    whorl_embed_destroy(embed);
+}
+
+static int echo(void *arg)
+{
+    int fd = *(int *)arg;
+    char buf[64];
+    ssize_t n;
+
+    while ((n = whorl_recv(fd, buf, sizeof buf, 0)) > 0) {
+        int err = whorl_send_all(fd, buf, (size_t)n, 0);
+        if (err)
+            return err;
+    }
+    return (int)n;
+}
+
+/* Completions that come while the host sleeps must make the descriptor readable. */
+TEST(embed_descriptor_tells_of_sockets)
+{
+    WHORL_AUTO(embed) *embed = NULL;
+    int pair[2], result = 1;
+    char buf[8] = "";
+
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    CHECK_OK(whorl_embed_create(NULL, echo, &pair[1], &embed));
+    while (!whorl_embed_run_ready(embed, &result) && whorl_embed_deadline(embed) == 0)
+        ;
+    for (int round = 0; round < 3; round++) {
+        struct pollfd fds[] = {{.fd = whorl_embed_fd(embed), .events = POLLIN},
+                               {.fd = pair[0], .events = POLLIN}};
+        CHECK_EQ(whorl_embed_deadline(embed), WHORL_FOREVER);
+        CHECK_EQ(whorl_embed_timeout_ms(embed), -1);
+        CHECK_EQ(send(pair[0], "ping", 4, MSG_NOSIGNAL), 4);
+        while (!(fds[1].revents & POLLIN)) {
+            CHECK(poll(fds, 2, 5000) > 0);
+            if (fds[0].revents)
+                CHECK(!whorl_embed_run_ready(embed, &result));
+        }
+        CHECK_EQ(recv(pair[0], buf, sizeof buf, 0), 4);
+        CHECK_STR(buf, "ping");
+    }
+    close(pair[0]);
+    CHECK_OK(drive(embed, NULL));
+    close(pair[1]);
+}
+
+static int client_and_server(void *arg)
+{
+    WHORL_AUTO(listener) *listener = NULL;
+    WHORL_AUTO(group) group = {0};
+    struct whorl_addr addr;
+    char buf[4] = "";
+
+    (void)arg;
+    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_listen(&addr, NULL, &listener));
+    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(fd >= 0);
+    CHECK_OK(whorl_connect(fd, whorl_listener_addr(listener)));
+    int peer = whorl_accept(listener, NULL);
+    CHECK(peer >= 0);
+    CHECK_OK(whorl_spawn(&group, echo, &peer));
+    CHECK_OK(whorl_send_all(fd, "abc", 3, 0));
+    CHECK_EQ(whorl_recv(fd, buf, 3, MSG_WAITALL), 3);
+    CHECK_STR(buf, "abc");
+    whorl_close(fd);
+    int err = whorl_group_wait(&group);
+    whorl_close(peer);
+    return err;
+}
+
+TEST(embed_serves_tcp)
+{
+    CHECK_OK(drive_new(client_and_server, NULL, NULL));
+}
+
+TEST(embed_two_live_on_one_thread)
+{
+    WHORL_AUTO(embed) *one = NULL;
+    WHORL_AUTO(embed) *two = NULL;
+    int result, ended = 0;
+
+    CHECK_OK(whorl_embed_create(NULL, sleep_20, NULL, &one));
+    CHECK_OK(whorl_embed_create(NULL, client_and_server, NULL, &two));
+    for (int turn = 0; ended != 3 && turn < 10000; turn++) {
+        struct pollfd fds[] = {{.fd = whorl_embed_fd(one), .events = POLLIN},
+                               {.fd = whorl_embed_fd(two), .events = POLLIN}};
+        ended = whorl_embed_run_ready(one, &result) | whorl_embed_run_ready(two, &result) << 1;
+        if (ended == 0)
+            poll(fds, 2, 1);
+        else
+            poll(NULL, 0, 1);
+    }
+    CHECK_EQ(ended, 3);
+}
+
+static int by_thread(void *arg)
+{
+    return nothing(arg);
+}
+
+static int offloads(void *arg)
+{
+    return whorl_offload_run(NULL, by_thread, arg);
+}
+
+TEST(embed_descriptor_tells_of_other_threads)
+{
+    int ran = 0, wakes;
+
+    CHECK_OK(drive_new(offloads, &ran, &wakes));
+    CHECK_EQ(ran, 1);
+    CHECK(wakes < 20);
+}
+
+static int yield_for_ever(void *arg)
+{
+    int err;
+
+    while ((err = whorl_yield()) == 0)
+        ++*(int64_t *)arg;
+    return err;
+}
+
+TEST(embed_gives_the_host_its_turn)
+{
+    struct whorl_embed *embed;
+    int64_t yields = 0;
+    int result;
+
+    CHECK_OK(whorl_embed_create(NULL, yield_for_ever, &yields, &embed));
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    CHECK(yields > 0);
+    CHECK_EQ(whorl_embed_timeout_ms(embed), 0);
+    whorl_embed_destroy(embed); /* cancels it */
+}
+
+static int waits_for_ever(void *arg)
+{
+    char buf[4];
+    int *fds = arg;
+    ssize_t n = whorl_recv(fds[0], buf, sizeof buf, 0);
+
+    fds[1] = (int)n;
+    return (int)n;
+}
+
+TEST(embed_destroy_cancels_and_joins)
+{
+    struct whorl_embed *embed;
+    int pair[2], fds[2], result;
+
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    fds[0] = pair[0];
+    fds[1] = 0;
+    CHECK_OK(whorl_embed_create(NULL, waits_for_ever, fds, &embed));
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    whorl_embed_destroy(embed);
+    CHECK_ERR(fds[1], -ECANCELED);
+    CHECK_OK(whorl_embed_create(NULL, waits_for_ever, fds, &embed));
+    whorl_embed_destroy(embed); /* one that never ran */
+    whorl_embed_destroy(NULL);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+TEST_IO(embed_refuses_inside_a_run)
+{
+    struct whorl_embed *embed;
+    int ran = 0;
+
+    CHECK_ERR(whorl_embed_create(NULL, nothing, &ran, &embed), WHORL_EBUSYRUN);
+}
+
+static int deadlock(void *arg)
+{
+    struct whorl_event event = {0};
+
+    (void)arg;
+    return whorl_event_wait(&event);
+}
+
+TEST(embed_finds_deadlocks)
+{
+    struct whorl_io_options options = {.run.quiet = true};
+    WHORL_AUTO(embed) *embed = NULL;
+
+    CHECK_OK(whorl_embed_create(&options, deadlock, NULL, &embed));
+    CHECK_ERR(drive(embed, NULL), -EDEADLK);
+}
+
+TEST_MAIN()
