@@ -7,7 +7,6 @@
 int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex)
 {
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
-    struct whorl_scope shield;
     struct whorl_task *self;
     struct sched *s;
 
@@ -18,11 +17,7 @@ int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex)
     wait_queue_append(&cond->waiters, &waiter);
     whorl_mutex_unlock(mutex);
     err = (int)whorl_park(&waiter, wait_queue_withdraw, "condition");
-
-    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
-    int lock_err = whorl_mutex_lock(mutex);
-    whorl_check(lock_err == 0);
-    whorl_scope_leave(&shield, 0);
+    mutex_lock_always(mutex);
     /* Signalled, then cancelled before it ran: the caller will stop at its next call and may not act
      * on the signal, so another gets it. */
     if (err == 0 && sched_is_cancelled(self)) {

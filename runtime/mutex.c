@@ -31,14 +31,9 @@ static struct whorl_task *holder(const struct whorl_waiter *waiter)
 
 static const struct whorl_wait_kind kind = {describe, holder};
 
-int whorl_mutex_lock(struct whorl_mutex *mutex)
+static WHORL_SUSPENDS int lock(struct whorl_mutex *mutex, struct whorl_task *self,
+                               whorl_abort_fn abort)
 {
-    struct whorl_task *self;
-    struct sched *s;
-
-    int err = sched_enter(&s, &self);
-    if (err)
-        return err;
     if (!mutex->owner) {
         mutex->owner = self;
         return 0;
@@ -47,7 +42,22 @@ int whorl_mutex_lock(struct whorl_mutex *mutex)
         return -EDEADLK;
     struct whorl_waiter waiter = {.kind = &kind};
     wait_queue_append(&mutex->waiters, &waiter);
-    return (int)whorl_park(&waiter, wait_queue_withdraw, "mutex");
+    return (int)whorl_park(&waiter, abort, "mutex");
+}
+
+int whorl_mutex_lock(struct whorl_mutex *mutex)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    return err ? err : lock(mutex, self, wait_queue_withdraw);
+}
+
+void mutex_lock_always(struct whorl_mutex *mutex)
+{
+    int err = lock(mutex, whorl_task_self(), NULL);
+    whorl_check(err == 0);
 }
 
 int whorl_mutex_try_lock(struct whorl_mutex *mutex)

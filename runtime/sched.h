@@ -151,6 +151,9 @@ void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_t
                       int result);
 void group_open(struct whorl_group *group, struct whorl_scope *parent);
 
+/* Mutexes (mutex.c): locks whatever is cancelled meanwhile, for a call that must return with it. */
+WHORL_SUSPENDS void mutex_lock_always(struct whorl_mutex *mutex);
+
 /* The loop (loop.c): until the root task and all daemons have ended. Returns the run's result. */
 int loop_run(struct sched *s);
 
