@@ -24,14 +24,16 @@ int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
         return whorl_cancelled();
     whorl_group_ask_stop(group);
     whorl_scope_enter(&grace, whorl_after(grace_ns));
-    /* The grace ends for this wait alone: the group was opened outside its scope. */
+    /* The grace ends for this wait alone: the group was opened outside its scope. So does a scope that
+     * was entered since. */
     int err = whorl_group_wait(group);
-    bool late = whorl_scope_leave(&grace, err) == -ETIMEDOUT && group->opened;
-    if (!late)
+    bool joined = !group->opened;
+    int ended = whorl_scope_leave(&grace, err);
+    if (joined)
         return err;
     whorl_group_cancel(group);
     err = whorl_group_wait(group);
-    return err == 0 || err == -ECANCELED ? -ETIMEDOUT : err;
+    return err == 0 || err == -ECANCELED ? ended : err;
 }
 
 bool whorl_stop_requested(void)

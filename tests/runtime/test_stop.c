@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* The gentle end: asking, grace, then cancelling. */
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/select.h>
+
+#include "test.h"
+
+/* A task that works until asked to stop, then takes `tidy` to finish. */
+struct worker {
+    const char *name;
+    int64_t tidy;
+    int result;
+};
+
+static int work(void *arg)
+{
+    struct worker *w = arg;
+    int err = whorl_stop_wait();
+
+    if (err == 0)
+        err = whorl_sleep(w->tidy);
+    test_log("%s%d@%d", w->name, err, (int)whorl_now());
+    return err ? err : w->result;
+}
+
+TEST_VIRTUAL(stop_asks_and_joins_those_who_finish)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0}, b = {"b", 9, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, work, &b));
+    CHECK_OK(whorl_sleep(100));
+    CHECK(!whorl_stop_requested());
+    CHECK_OK(whorl_group_stop(&group, 50));
+    CHECK_STR(test_logged(), "a0@105 b0@109");
+    CHECK_EQ(whorl_now(), 109); /* not a nanosecond of grace more than needed */
+    CHECK(!whorl_stop_requested());
+}
+
+TEST_VIRTUAL(stop_cancels_those_who_take_too_long)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0}, b = {"b", 900, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, work, &b));
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(whorl_group_stop(&group, 50), -ETIMEDOUT);
+    CHECK_STR(test_logged(), "a0@5 b-125@50");
+    CHECK_EQ(whorl_group_alive(&group), 0);
+}
+
+TEST_VIRTUAL(stop_returns_the_failure_of_a_task)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct worker a = {"a", 5, -EIO}, b = {"b", 900, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, work, &b));
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(whorl_group_stop(&group, 50), -EIO);
+}
+
+TEST_VIRTUAL(stop_without_grace_cancels_at_once)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(whorl_group_stop(&group, 0), -ETIMEDOUT);
+    CHECK_EQ(whorl_now(), 0);
+    CHECK_STR(test_logged(), "a-125@0");
+}
+
+TEST_VIRTUAL(stop_of_a_group_without_tasks_is_done)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0};
+
+    CHECK_OK(whorl_group_stop(&group, WHORL_SECOND));
+    CHECK_OK(whorl_spawn(&group, work, &a)); /* and the group can be used */
+    CHECK_OK(whorl_group_stop(&group, WHORL_SECOND));
+    CHECK_EQ(whorl_now(), 5);
+    CHECK_OK(whorl_spawn(&group, work, &a)); /* again: asked anew */
+    CHECK_OK(whorl_sleep(10));
+    CHECK_EQ(whorl_group_alive(&group), 1);
+    CHECK_OK(whorl_group_stop(&group, WHORL_SECOND));
+}
+
+TEST(stop_outside_a_task_is_refused)
+{
+    struct whorl_group group = {0};
+
+    CHECK_ERR(whorl_group_stop(&group, 0), WHORL_ENOTASK);
+    CHECK_ERR(whorl_stop_wait(), WHORL_ENOTASK);
+    CHECK(!whorl_stop_requested());
+}
+
+/* --- nesting ------------------------------------------------------------------------------------- */
+
+static int nest(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn(&group, work, arg);
+    err = err ? err : whorl_group_wait(&group);
+    test_log("nest%d", err);
+    return err;
+}
+
+TEST_VIRTUAL(stop_reaches_groups_inside)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0};
+
+    CHECK_OK(whorl_spawn(&group, nest, &a));
+    CHECK_OK(whorl_sleep(1));
+    CHECK_OK(whorl_group_stop(&group, 100));
+    CHECK_STR(test_logged(), "a0@6 nest0");
+}
+
+static int nest_when_asked(void *arg)
+{
+    struct whorl_scope shield;
+
+    CHECK_OK(whorl_stop_wait());
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK(whorl_stop_requested());
+    int err = nest(arg);
+    return whorl_scope_leave(&shield, err);
+}
+
+TEST_VIRTUAL(stop_is_inherited_by_groups_opened_later)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0};
+
+    CHECK_OK(whorl_spawn(&group, nest_when_asked, &a));
+    CHECK_OK(whorl_sleep(1));
+    CHECK_OK(whorl_group_stop(&group, 100));
+    CHECK_STR(test_logged(), "a0@6 nest0");
+}
+
+TEST_VIRTUAL(stop_asked_before_the_first_task_is_heard_by_it)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 5, 0};
+
+    whorl_group_ask_stop(&group);
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a0@5");
+}
+
+TEST_VIRTUAL(stop_of_one_group_leaves_its_siblings_alone)
+{
+    WHORL_AUTO(group) one = {0};
+    WHORL_AUTO(group) two = {0};
+    struct worker a = {"a", 5, 0}, b = {"b", 5, 0};
+
+    CHECK_OK(whorl_spawn(&one, work, &a));
+    CHECK_OK(whorl_spawn(&two, work, &b));
+    CHECK_OK(whorl_sleep(1));
+    CHECK_OK(whorl_group_stop(&one, 100));
+    CHECK_OK(whorl_sleep(100));
+    CHECK_EQ(whorl_group_alive(&two), 1);
+    CHECK_STR(test_logged(), "a0@6");
+}
+
+/* --- waiting to be asked ------------------------------------------------------------------------- */
+
+static int select_stop(void *arg)
+{
+    int n = 0;
+
+    (void)arg;
+    for (;;) {
+        struct whorl_case cases[] = {whorl_case_stop(), whorl_case_deadline(whorl_after(10))};
+        int k = whorl_select(cases, 2);
+        if (k != 1) {
+            test_log("%d after %d", k < 0 ? k : cases[k].result, n);
+            return k < 0 ? k : 0;
+        }
+        n++;
+    }
+}
+
+TEST_VIRTUAL(stop_can_be_selected)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_case c = whorl_case_stop();
+
+    CHECK_OK(whorl_spawn(&group, select_stop, NULL));
+    CHECK_OK(whorl_sleep(35));
+    CHECK_ERR(whorl_try_select(&c, 1), -EAGAIN);
+    CHECK_OK(whorl_group_stop(&group, 100));
+    CHECK_STR(test_logged(), "0 after 3");
+    CHECK_EQ(whorl_now(), 35);
+}
+
+TEST_VIRTUAL(stop_wait_that_is_cancelled_leaves_no_trace)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(10)); /* the root task: nobody asks it */
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_stop_wait()), -ETIMEDOUT);
+    struct whorl_case cases[] = {whorl_case_stop(), whorl_case_deadline(whorl_after(10))};
+    CHECK_EQ(whorl_select(cases, 2), 1);
+}
+
+/* --- cancelled while it stops -------------------------------------------------------------------- */
+
+static int stop_in_group(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 900, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_yield());
+    *(int *)arg = whorl_group_stop(&group, WHORL_SECOND);
+    CHECK(!group.opened); /* joined all the same */
+    return 0;
+}
+
+TEST_VIRTUAL(stop_that_is_cancelled_ends_the_grace_and_joins)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = 1;
+
+    CHECK_OK(whorl_spawn(&group, stop_in_group, &err));
+    CHECK_OK(whorl_sleep(50));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(whorl_now(), 50);
+    CHECK_ERR(err, -ECANCELED);
+    CHECK_STR(test_logged(), "a-125@50");
+}
+
+/* The group stands outside the scope that runs out of time, so its tasks are not cancelled with it. */
+TEST_VIRTUAL(stop_under_a_deadline_ends_the_grace_and_joins)
+{
+    WHORL_AUTO(group) group = {0};
+    struct worker a = {"a", 900, 0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_yield());
+    whorl_scope_enter(&scope, whorl_after(50));
+    int err = whorl_group_stop(&group, WHORL_SECOND);
+    CHECK_ERR(err, -ECANCELED);
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    CHECK(!group.opened);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    CHECK_STR(test_logged(), "a-125@50");
+}
+
+TEST_MAIN()
