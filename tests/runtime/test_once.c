@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Once: done by one, waited for by the others, tried again after a failure. */
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/sync.h>
+
+#include "test.h"
+
+static struct whorl_once once;
+static int calls, failures;
+
+static int open_it(void *arg)
+{
+    (void)arg;
+    calls++;
+    int err = whorl_sleep(10);
+    if (err)
+        return err;
+    return calls <= failures ? -EIO : 0;
+}
+
+static int use(void *arg)
+{
+    int err = whorl_once(&once, open_it, NULL);
+    test_log("%s%d@%d", (const char *)arg, err, (int)whorl_now());
+    return 0;
+}
+
+TEST_VIRTUAL(once_runs_once_and_the_others_wait)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, use, "a"));
+    CHECK_OK(whorl_spawn(&group, use, "b"));
+    CHECK_OK(whorl_spawn(&group, use, "c"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a0@10 b0@10 c0@10");
+    CHECK_OK(whorl_once(&once, open_it, NULL));
+    CHECK_EQ(calls, 1);
+    CHECK_EQ(whorl_now(), 10);
+}
+
+TEST_VIRTUAL(once_that_fails_is_tried_by_the_longest_waiter)
+{
+    WHORL_AUTO(group) group = {0};
+
+    failures = 2;
+    CHECK_OK(whorl_spawn(&group, use, "a"));
+    CHECK_OK(whorl_spawn(&group, use, "b"));
+    CHECK_OK(whorl_spawn(&group, use, "c"));
+    CHECK_OK(whorl_spawn(&group, use, "d"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a-5@10 b-5@20 c0@30 d0@30");
+    CHECK_EQ(calls, 3);
+}
+
+TEST_VIRTUAL(once_that_failed_with_nobody_waiting_is_tried_by_the_next)
+{
+    failures = 1;
+    CHECK_ERR(whorl_once(&once, open_it, NULL), -EIO);
+    CHECK_EQ(once.state, WHORL_ONCE_NEW);
+    CHECK_OK(whorl_once(&once, open_it, NULL));
+    CHECK_EQ(calls, 2);
+}
+
+static int use_briefly(void *arg)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(5));
+    int err = whorl_scope_leave(&scope, whorl_once(&once, open_it, NULL));
+    test_log("%s%d@%d", (const char *)arg, err, (int)whorl_now());
+    return 0;
+}
+
+TEST_VIRTUAL(once_whose_runner_is_cancelled_is_tried_by_a_waiter)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, use_briefly, "a"));
+    CHECK_OK(whorl_spawn(&group, use, "b"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a-110@5 b0@15");
+}
+
+TEST_VIRTUAL(once_waiter_that_is_cancelled_is_not_given_the_turn)
+{
+    WHORL_AUTO(group) group = {0};
+
+    failures = 1;
+    CHECK_OK(whorl_spawn(&group, use, "a"));
+    CHECK_OK(whorl_spawn(&group, use_briefly, "b"));
+    CHECK_OK(whorl_spawn(&group, use, "c"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "b-110@5 a-5@10 c0@20");
+}
+
+static int cancel_first(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn(&group, use, "b");
+
+    (void)arg;
+    err = err ? err : whorl_sleep(10); /* wakes with the failure, before `b` has run */
+    return err;
+}
+
+/* A waiter given the turn and cancelled in the same instant passes it on. */
+TEST_VIRTUAL(once_is_passed_on_by_a_waiter_cancelled_as_its_turn_comes)
+{
+    WHORL_AUTO(group) group = {0};
+
+    failures = 1;
+    CHECK_OK(whorl_spawn(&group, use, "a"));
+    CHECK_OK(whorl_yield());
+    CHECK_OK(whorl_spawn(&group, cancel_first, NULL));
+    CHECK_OK(whorl_sleep(1));
+    CHECK_OK(whorl_spawn(&group, use, "c"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a-5@10 b-125@10 c0@20");
+}
+
+TEST(once_outside_a_task_is_refused)
+{
+    CHECK_ERR(whorl_once(&once, open_it, NULL), WHORL_ENOTASK);
+    CHECK_EQ(calls, 0);
+}
+
+TEST_MAIN()

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Groups that race: the first success wins. */
+#include <whorl/group.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+
+#include "test.h"
+
+struct runner {
+    const char *name;
+    int64_t takes;
+    int result;
+};
+
+static int race(void *arg)
+{
+    struct runner *r = arg;
+    int err = whorl_sleep(r->takes);
+
+    test_log("%s%d@%d", r->name, err ? err : r->result, (int)whorl_now());
+    return err ? err : r->result;
+}
+
+static int run_race(struct whorl_group *group, struct runner *runners, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(whorl_spawn(group, race, &runners[i]));
+    return whorl_group_wait(group);
+}
+
+TEST_VIRTUAL(race_is_won_by_the_first_success_and_cancels_the_rest)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_RACE};
+    struct runner runners[] = {{"a", 30, 0}, {"b", 5, -EIO}, {"c", 10, 0}};
+
+    CHECK_OK(run_race(&group, runners, 3));
+    CHECK_STR(test_logged(), "b-5@5 c0@10 a-125@10");
+    CHECK_OK(whorl_cancelled());
+}
+
+TEST_VIRTUAL(race_that_all_lose_has_the_first_failure)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_RACE};
+    struct runner runners[] = {{"a", 30, -EPERM}, {"b", 5, -EIO}, {"c", 10, -EBUSY}};
+
+    CHECK_ERR(run_race(&group, runners, 3), -EIO);
+    CHECK_STR(test_logged(), "b-5@5 c-16@10 a-1@30");
+}
+
+TEST_VIRTUAL(race_that_is_won_takes_no_more_tasks_until_it_is_joined)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_RACE};
+    struct runner a = {"a", 1, 7}, b = {"b", 2, -EIO};
+
+    CHECK_OK(whorl_spawn(&group, race, &a));
+    CHECK_OK(whorl_sleep(2));
+    CHECK_ERR(whorl_spawn(&group, race, &b), -ECANCELED);
+    CHECK_OK(whorl_group_wait_below(&group, 1));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_spawn(&group, race, &b)); /* a new race */
+    CHECK_ERR(whorl_group_wait(&group), -EIO);
+    CHECK_OK(whorl_group_wait(&group)); /* of nobody */
+}
+
+TEST_VIRTUAL(race_with_two_winners_in_one_turn_is_won)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_RACE};
+    struct runner runners[] = {{"a", 5, 0}, {"b", 5, 0}, {"c", 5, -EIO}};
+
+    CHECK_OK(run_race(&group, runners, 3));
+    CHECK_STR(test_logged(), "a0@5 b0@5 c-5@5"); /* woken before the cancel: they had finished */
+}
+
+TEST_VIRTUAL(race_whose_owner_is_cancelled_is_lost)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_RACE};
+    struct runner runners[] = {{"a", 30, 0}, {"b", 40, 0}};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(10));
+    {
+        WHORL_AUTO(group) inner = {.policy = WHORL_GROUP_RACE};
+        CHECK_ERR(run_race(&inner, runners, 2), -ECANCELED);
+    }
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK_OK(run_race(&group, runners, 2));
+    CHECK_STR(test_logged(), "a-125@10 b-125@10 a0@40 b-125@40");
+}
+
+TEST_MAIN()
