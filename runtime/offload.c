@@ -106,7 +106,7 @@ static void complete(struct job *job, int result)
     whorl_future_complete(job->future, result);
 }
 
-/* The work has been done. `dropped`: the run has ended, only owned work gets here then. */
+/* The work has been done. `dropped`: the run has ended, and with it whoever waited. */
 static void job_done(struct runner_call *call, bool dropped)
 {
     struct job *job = container_of(call, struct job, call);

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: MIT */
+/* Offloaded work: where it runs, how it ends, and what cancelling does at each of its stages. */
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <whorl/future.h>
+#include <whorl/group.h>
+#include <whorl/offload.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+
+#include "faults.h"
+#include "test.h"
+
+/* Work that says when it has begun and ends when it is let. */
+struct gate {
+    sem_t begun, go;
+    atomic_int ran, released;
+    int result;
+};
+
+static void gate_init(struct gate *gate, int result)
+{
+    sem_init(&gate->begun, 0, 0);
+    sem_init(&gate->go, 0, 0);
+    gate->ran = gate->released = 0;
+    gate->result = result;
+}
+
+static void down(sem_t *sem)
+{
+    while (sem_wait(sem) < 0)
+        ;
+}
+
+static int pass(void *arg)
+{
+    struct gate *gate = arg;
+
+    sem_post(&gate->begun);
+    down(&gate->go);
+    gate->ran++;
+    return gate->result;
+}
+
+static void release(void *arg)
+{
+    ((struct gate *)arg)->released++;
+}
+
+static int work_now(void *arg)
+{
+    struct gate *gate = arg;
+    gate->ran++;
+    return gate->result;
+}
+
+struct call {
+    struct whorl_offload *pool;
+    struct gate *gate;
+    struct whorl_scope *scope;
+    int result;
+    bool owned;
+};
+
+static int call(void *arg)
+{
+    struct call *c = arg;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    c->scope = &scope;
+    c->result = c->owned ? whorl_offload_run_owned(c->pool, pass, c->gate, release)
+                         : whorl_offload_run(c->pool, pass, c->gate);
+    c->scope = NULL;
+    (void)whorl_scope_leave(&scope, 0);
+    return 0;
+}
+
+static const struct whorl_offload_options one_thread = {.threads_max = 1};
+
+/* Lets the loop turn until `*flag` is `value`, with other tasks' work in between. */
+static void wait_until(const atomic_int *flag, int value)
+{
+    for (int i = 0; *flag != value; i++) {
+        CHECK(i < 20000);
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND / 2));
+    }
+}
+
+#define RUN(root, arg) CHECK_OK(whorl_run((root), (arg)))
+/* Threads want real time: the test's body is the root task of a real run. */
+#define TEST_REAL(name)                   \
+    static int root_##name(void *unused); \
+    TEST(name)                            \
+    {                                     \
+        RUN(root_##name, NULL);           \
+    }                                     \
+    static int root_##name(void *unused __attribute__((unused)))
+
+/* --- results ------------------------------------------------------------------------------------- */
+
+static int check_thread(void *arg)
+{
+    CHECK(!pthread_equal(pthread_self(), *(pthread_t *)arg));
+    CHECK(!whorl_task_self());
+    return -EXDEV;
+}
+
+TEST_REAL(offload_runs_on_another_thread_and_returns_its_result)
+{
+    pthread_t self = pthread_self();
+    CHECK_ERR(whorl_offload_run(NULL, check_thread, &self), -EXDEV);
+    return 0;
+}
+
+TEST(offload_outside_a_task_is_refused)
+{
+    struct gate gate;
+    struct whorl_future future = {0};
+
+    gate_init(&gate, 0);
+    CHECK(!whorl_offload_create(NULL));
+    whorl_offload_destroy(NULL);
+    CHECK_ERR(whorl_offload_run(NULL, work_now, &gate), WHORL_ENOTASK);
+    CHECK_ERR(whorl_offload_map(NULL, work_now, &gate, 1, 1), WHORL_ENOTASK);
+    CHECK_ERR(whorl_offload_submit(NULL, work_now, &gate, &future), WHORL_ENOTASK);
+    CHECK_ERR(whorl_offload_run_owned(NULL, work_now, &gate, release), WHORL_ENOTASK);
+    CHECK_EQ(gate.released, 1); /* owned in every case */
+    CHECK_EQ(gate.ran, 0);
+}
+
+static int tick(void *arg)
+{
+    int *ticks = arg;
+    for (;;) {
+        int err = whorl_sleep(WHORL_MILLISECOND);
+        if (err)
+            return err;
+        ++*ticks;
+    }
+}
+
+static int sleep_long(void *arg)
+{
+    usleep(*(useconds_t *)arg);
+    return 0;
+}
+
+TEST_REAL(offload_lets_other_tasks_run_meanwhile)
+{
+    WHORL_AUTO(group) group = {0};
+    useconds_t us = 60000;
+    int ticks = 0;
+
+    CHECK_OK(whorl_spawn(&group, tick, &ticks));
+    CHECK_OK(whorl_offload_run(NULL, sleep_long, &us));
+    CHECK(ticks > 5);
+    return 0;
+}
+
+/* --- threads --------------------------------------------------------------------------------------- */
+
+static int note_name(void *arg)
+{
+    pthread_getname_np(pthread_self(), arg, 16);
+    return 0;
+}
+
+TEST_REAL(offload_threads_have_names)
+{
+    char name[16] = "";
+
+    CHECK_OK(whorl_offload_run(NULL, note_name, name));
+    CHECK_STR(name, "offload-1");
+    WHORL_AUTO(offload) *pool = whorl_offload_create(
+        &(struct whorl_offload_options){.threads_max = 1, .name = "decompressors"});
+    CHECK_OK(whorl_offload_run(pool, note_name, name));
+    CHECK_STR(name, "decompresso-1");
+    return 0;
+}
+
+static int note_mask(void *arg)
+{
+    return -pthread_sigmask(SIG_SETMASK, NULL, arg);
+}
+
+TEST_REAL(offload_threads_take_no_signals_and_leave_the_runs_mask_alone)
+{
+    sigset_t mask, before, after;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    CHECK_OK(whorl_offload_run(NULL, note_mask, &mask));
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    for (int sig = 1; sig < 32; sig++) {
+        CHECK_EQ(sigismember(&after, sig), sigismember(&before, sig));
+        if (sig != SIGKILL && sig != SIGSTOP)
+            CHECK_EQ(sigismember(&mask, sig), 1);
+    }
+    return 0;
+}
+
+static pthread_barrier_t together;
+
+static int meet(void *arg)
+{
+    (void)arg;
+    pthread_barrier_wait(&together);
+    return 0;
+}
+
+/* Each piece of work waits for the others: they end only when each has a thread of its own. Twice, for
+ * the second time threads lie idle already, and one that was signalled counts as idle for a while. */
+TEST_REAL(offload_starts_threads_for_all_work_that_is_queued)
+{
+    WHORL_AUTO(offload) *pool =
+        whorl_offload_create(&(struct whorl_offload_options){.threads_max = 4});
+    char items[4];
+    struct gate gate;
+
+    gate_init(&gate, 0);
+    CHECK_OK(whorl_offload_run(pool, work_now, &gate)); /* one thread is there, and idle */
+    CHECK_OK(whorl_offload_run(NULL, sleep_long, &(useconds_t){5000}));
+    pthread_barrier_init(&together, NULL, 4);
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(whorl_offload_map(pool, meet, items, 1, 4));
+    pthread_barrier_destroy(&together);
+    return 0;
+}
+
+/* --- cancelling -------------------------------------------------------------------------------------- */
+
+TEST_REAL(offload_cancelled_while_queued_never_runs)
+{
+    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(group) group = {0};
+    struct gate first, second;
+    struct call a = {pool, &first, NULL, 1, false}, b = {pool, &second, NULL, 1, false};
+
+    gate_init(&first, 3);
+    gate_init(&second, 4);
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_spawn(&group, call, &b));
+    CHECK_OK(whorl_yield());
+    down(&first.begun);
+    whorl_scope_cancel(b.scope);
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(b.result, -ECANCELED);
+    sem_post(&first.go);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(a.result, 3);
+    CHECK_EQ(second.ran, 0);
+    return 0;
+}
+
+TEST_REAL(offload_cancelled_while_it_runs_is_waited_for)
+{
+    WHORL_AUTO(group) group = {0};
+    struct gate gate;
+    struct call a = {NULL, &gate, NULL, 1, false};
+
+    gate_init(&gate, 3);
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_yield());
+    down(&gate.begun);
+    whorl_scope_cancel(a.scope);
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    CHECK_EQ(whorl_group_alive(&group), 1);
+    sem_post(&gate.go);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(a.result, 3); /* completion wins */
+    return 0;
+}
+
+TEST_REAL(offload_owned_is_released_once_when_it_ends)
+{
+    struct gate gate;
+
+    gate_init(&gate, -EIO);
+    CHECK_ERR(whorl_offload_run_owned(NULL, work_now, &gate, release), -EIO);
+    CHECK_EQ(gate.released, 1);
+    CHECK_ERR(whorl_offload_run_owned(NULL, work_now, &gate, NULL), -EIO);
+    CHECK_EQ(gate.ran, 2);
+    return 0;
+}
+
+TEST_REAL(offload_owned_cancelled_while_it_runs_returns_at_once_and_is_released_later)
+{
+    WHORL_AUTO(group) group = {0};
+    struct gate gate;
+    struct call a = {NULL, &gate, NULL, 1, true};
+
+    gate_init(&gate, 3);
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_yield());
+    down(&gate.begun);
+    whorl_scope_cancel(a.scope);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_ERR(a.result, -ECANCELED);
+    CHECK_EQ(gate.released, 0);
+    sem_post(&gate.go);
+    wait_until(&gate.released, 1);
+    CHECK_EQ(gate.ran, 1);
+    return 0;
+}
+
+TEST_REAL(offload_owned_cancelled_while_queued_is_released_without_running)
+{
+    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(group) group = {0};
+    struct gate first, second;
+    struct call a = {pool, &first, NULL, 1, false}, b = {pool, &second, NULL, 1, true};
+
+    gate_init(&first, 0);
+    gate_init(&second, 0);
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_spawn(&group, call, &b));
+    CHECK_OK(whorl_yield());
+    down(&first.begun);
+    whorl_scope_cancel(b.scope);
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(b.result, -ECANCELED);
+    CHECK_EQ(second.released, 1);
+    sem_post(&first.go);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(second.ran, 0);
+    return 0;
+}
+
+static struct gate outliving;
+
+static int abandon(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    struct call a = {arg, &outliving, NULL, 1, true};
+
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_yield());
+    down(&outliving.begun);
+    whorl_scope_cancel(a.scope);
+    return whorl_group_wait(&group);
+}
+
+TEST(offload_owned_outlives_the_run)
+{
+    gate_init(&outliving, 0);
+    RUN(abandon, NULL); /* does not wait for it */
+    CHECK_EQ(outliving.released, 0);
+    sem_post(&outliving.go);
+    for (int i = 0; outliving.released == 0 && i < 5000; i++)
+        usleep(1000);
+    CHECK_EQ(outliving.released, 1);
+    CHECK_EQ(outliving.ran, 1);
+}
+
+/* Its result comes home to a run that goes on, when the pool is gone. */
+TEST_REAL(offload_owned_outlives_its_pool)
+{
+    struct whorl_offload *pool = whorl_offload_create(&one_thread);
+
+    gate_init(&outliving, 0);
+    CHECK_OK(abandon(pool));
+    whorl_offload_destroy(pool);
+    sem_post(&outliving.go);
+    wait_until(&outliving.released, 1);
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    return 0;
+}
+
+/* --- futures ----------------------------------------------------------------------------------------- */
+
+TEST_REAL(offload_submit_completes_its_future)
+{
+    struct whorl_future future = {0};
+    struct gate gate;
+
+    gate_init(&gate, -EIO);
+    CHECK_OK(whorl_offload_submit(NULL, work_now, &gate, &future));
+    CHECK(!future.done);
+    CHECK_OK(whorl_future_wait(&future));
+    CHECK_ERR(future.result, -EIO);
+    CHECK(!future.cancel && !future.worker);
+    return 0;
+}
+
+TEST_REAL(offload_future_cancelled_while_queued_is_withdrawn_and_while_running_is_not)
+{
+    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    struct whorl_future first = {0}, second = {0};
+    struct gate a, b;
+
+    gate_init(&a, 3);
+    gate_init(&b, 4);
+    CHECK_OK(whorl_offload_submit(pool, pass, &a, &first));
+    CHECK_OK(whorl_offload_submit(pool, pass, &b, &second));
+    down(&a.begun);
+    whorl_future_cancel(&second);
+    CHECK(second.done);
+    CHECK_ERR(second.result, -ECANCELED);
+    whorl_future_cancel(&first);
+    CHECK(!first.done);
+    sem_post(&a.go);
+    CHECK_OK(whorl_future_wait(&first));
+    CHECK_EQ(first.result, 3);
+    CHECK_EQ(b.ran, 0);
+    whorl_future_cancel(&first);
+    CHECK_EQ(first.result, 3);
+    return 0;
+}
+
+TEST_REAL(offload_pool_destroyed_with_queued_work_finishes_it_and_completes_the_futures)
+{
+    struct whorl_offload *pool = whorl_offload_create(&one_thread);
+    struct whorl_future futures[20] = {0};
+    struct gate gate;
+
+    gate_init(&gate, 9);
+    for (int i = 0; i < 20; i++)
+        CHECK_OK(whorl_offload_submit(pool, work_now, &gate, &futures[i]));
+    whorl_offload_destroy(pool);
+    CHECK_EQ(gate.ran, 20);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(whorl_future_wait(&futures[i]));
+        CHECK_EQ(futures[i].result, 9);
+    }
+    return 0;
+}
+
+static int submit_and_leave(void *arg)
+{
+    static struct whorl_future future;
+    return whorl_offload_submit(NULL, sleep_long, arg, &future);
+}
+
+TEST(offload_submitted_work_is_finished_before_the_run_returns)
+{
+    useconds_t us = 20000;
+    RUN(submit_and_leave, &us);
+}
+
+/* --- the queue ---------------------------------------------------------------------------------------- */
+
+TEST_REAL(offload_waits_for_a_place_in_a_full_queue)
+{
+    WHORL_AUTO(offload) *pool =
+        whorl_offload_create(&(struct whorl_offload_options){.threads_max = 1, .queue_max = 2});
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+    struct gate gate;
+    struct call calls[6];
+
+    gate_init(&gate, 5);
+    for (int i = 0; i < 6; i++) {
+        calls[i] = (struct call){pool, &gate, NULL, 1, i % 2};
+        CHECK_OK(whorl_spawn(&group, call, &calls[i]));
+    }
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(whorl_offload_submit(pool, work_now, &gate, &future), -EAGAIN);
+    CHECK(!future.done && !future.worker);
+    whorl_scope_cancel(calls[3].scope); /* waits for a place */
+    whorl_scope_cancel(calls[2].scope); /* has one, which the next gets */
+    for (int i = 0; i < 6; i++)
+        sem_post(&gate.go);
+    CHECK_OK(whorl_group_wait(&group));
+    for (int i = 0; i < 6; i++)
+        CHECK_ERR(calls[i].result, i == 2 || i == 3 ? -ECANCELED : 5);
+    CHECK_EQ(gate.ran, 4);
+    CHECK_EQ(gate.released, 3);
+    return 0;
+}
+
+struct many {
+    atomic_int sum;
+    int calls;
+};
+
+static int add_one(void *arg)
+{
+    atomic_fetch_add(&((struct many *)arg)->sum, 1);
+    return 0;
+}
+
+static int call_often(void *arg)
+{
+    struct many *many = arg;
+
+    for (int i = 0; i < 100; i++) {
+        int err = i % 2 ? whorl_offload_run(NULL, add_one, many)
+                        : whorl_offload_run_owned(NULL, add_one, many, NULL);
+        if (err)
+            return err;
+        many->calls++;
+    }
+    return 0;
+}
+
+TEST_REAL(offload_of_10000_jobs_from_100_tasks_runs_each_once)
+{
+    WHORL_AUTO(group) group = {0};
+    struct many many = {0};
+
+    for (int i = 0; i < 100; i++)
+        CHECK_OK(whorl_spawn(&group, call_often, &many));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(many.calls, 10000);
+    CHECK_EQ(many.sum, 10000);
+    return 0;
+}
+
+static int call_or_be_cancelled(void *arg)
+{
+    struct many *many = arg;
+
+    for (int i = 0; i < 50; i++) {
+        struct whorl_scope scope;
+        whorl_scope_enter(&scope, whorl_after(i % 5 * WHORL_MICROSECOND));
+        int err = i % 2 ? whorl_offload_run(NULL, add_one, many)
+                        : whorl_offload_run_owned(NULL, add_one, many, NULL);
+        err = whorl_scope_leave(&scope, err);
+        CHECK(err == 0 || err == -ETIMEDOUT);
+        many->calls += err == 0;
+    }
+    return 0;
+}
+
+TEST_REAL(offload_cancelled_at_any_moment_loses_nothing)
+{
+    WHORL_AUTO(group) group = {0};
+    struct many many = {0};
+
+    for (int i = 0; i < 40; i++)
+        CHECK_OK(whorl_spawn(&group, call_or_be_cancelled, &many));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(many.sum >= many.calls);
+    CHECK(many.sum <= 2000);
+    return 0;
+}
+
+/* --- map ------------------------------------------------------------------------------------------------ */
+
+struct item {
+    int number, result;
+    atomic_int ran;
+};
+
+static int square(void *arg)
+{
+    struct item *item = arg;
+    item->ran++;
+    item->number *= item->number;
+    return item->result;
+}
+
+TEST_REAL(offload_map_runs_every_item_once_and_returns_the_first_failure_in_their_order)
+{
+    struct item items[500];
+
+    for (int i = 0; i < 500; i++)
+        items[i] = (struct item){i, i == 401 ? -EPERM : i == 77 ? -EIO : 0, 0};
+    CHECK_ERR(whorl_offload_map(NULL, square, items, sizeof *items, 500), -EIO);
+    for (int i = 0; i < 500; i++) {
+        CHECK_EQ(items[i].number, i * i);
+        CHECK_EQ(items[i].ran, 1);
+    }
+    CHECK_OK(whorl_offload_map(NULL, square, items, sizeof *items, 0));
+    return 0;
+}
+
+static int map_three(void *arg)
+{
+    struct call *c = arg;
+    c->result = whorl_offload_map(c->pool, pass, c->gate, sizeof *c->gate, 3);
+    return 0;
+}
+
+TEST_REAL(offload_map_that_is_cancelled_waits_for_what_has_begun_and_runs_no_more)
+{
+    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(group) group = {0};
+    struct gate gates[3];
+    struct call c = {pool, gates, NULL, 1, false};
+
+    for (int i = 0; i < 3; i++)
+        gate_init(&gates[i], 0);
+    CHECK_OK(whorl_spawn(&group, map_three, &c));
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    down(&gates[0].begun);
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    CHECK_EQ(whorl_group_alive(&group), 1);
+    sem_post(&gates[0].go);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_ERR(c.result, -ECANCELED);
+    CHECK_EQ(gates[0].ran, 1);
+    CHECK_EQ(gates[1].ran + gates[2].ran, 0);
+    return 0;
+}
+
+/* --- failures ------------------------------------------------------------------------------------------- */
+
+static bool no_threads;
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+                          void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+                          void *arg);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+                          void *arg)
+{
+    return no_threads ? EAGAIN : __real_pthread_create(thread, attr, fn, arg);
+}
+
+TEST_REAL(offload_without_a_thread_says_so_and_with_one_makes_do)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_future future = {0};
+    struct gate gate;
+
+    gate_init(&gate, 5);
+    no_threads = true;
+    CHECK_ERR(whorl_offload_run(NULL, work_now, &gate), -EAGAIN);
+    CHECK_ERR(whorl_offload_run_owned(NULL, work_now, &gate, release), -EAGAIN);
+    CHECK_EQ(gate.released, 1);
+    CHECK_ERR(whorl_offload_submit(NULL, work_now, &gate, &future), -EAGAIN);
+    CHECK(!future.done && !future.worker && !future.cancel);
+    struct item items[2] = {{2, 0, 0}, {3, 0, 0}};
+    CHECK_ERR(whorl_offload_map(NULL, square, items, sizeof *items, 2), -EAGAIN);
+    CHECK_EQ(gate.ran, 0);
+    no_threads = false;
+    CHECK_EQ(whorl_offload_run(NULL, work_now, &gate), 5);
+    no_threads = true;
+    CHECK_OK(whorl_offload_map(NULL, square, items, sizeof *items, 2));
+    CHECK_EQ(items[0].number + items[1].number, 4 + 9);
+    no_threads = false;
+    return 0;
+}
+
+static int use_everything(void *arg)
+{
+    struct item items[2] = {{2, 0, 0}, {3, 0, 0}};
+    struct whorl_future future = {0};
+
+    int err = whorl_offload_run(NULL, work_now, arg);
+    if (err == 0) {
+        int released = ((struct gate *)arg)->released;
+        err = whorl_offload_run_owned(NULL, work_now, arg, release);
+        CHECK_EQ(((struct gate *)arg)->released, released + 1);
+    }
+    if (err == 0)
+        err = whorl_offload_submit(NULL, work_now, arg, &future);
+    if (err == 0)
+        err = whorl_future_wait(&future);
+    if (err == 0)
+        err = whorl_offload_map(NULL, square, items, sizeof *items, 2);
+    return err;
+}
+
+static int run_use_everything(void *arg)
+{
+    return whorl_run(use_everything, arg);
+}
+
+TEST(offload_survives_every_failed_allocation)
+{
+    struct gate gate;
+
+    gate_init(&gate, 0);
+    CHECK(faults_sweep(run_use_everything, &gate) > 5);
+}
+
+TEST_MAIN()
