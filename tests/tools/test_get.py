@@ -322,8 +322,8 @@ def missing_list_is_a_failure_that_stops_no_other():
     with Peer({'*': reply(b'x')}) as peer:
         r = get('-i', 'nowhere', '-i', '/', peer.origin + '/a')
     equal((r.status, files()), (1, ['a']))
-    contains(r.messages, 'whorl-get: nowhere: open no such file or directory\n')
-    contains(r.messages, 'whorl-get: /: read is a directory\n')
+    contains(r.messages, 'whorl-get: nowhere: open: no such file or directory\n')
+    contains(r.messages, 'whorl-get: /: read: is a directory\n')
 
 
 @test
@@ -660,6 +660,16 @@ def thousand_at_once_take_under_100_mb():
         equal(peak < 100_000, True)
 
 
+@test
+def transfers_are_fewer_where_few_files_may_be_open():
+    with Peer({'*': reply(b'x' * 1000)}) as peer:
+        write('list', ''.join('%s/%d\n' % (peer.origin, i) for i in range(200)))
+        r = get('-j', '100', '--per-host', '100', '--retries', '0', '-i', 'list', '-d', 'out',
+                preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    equal((r.status, len(files('out'))), (0, 200))
+    contains(r.messages, 'whorl-get: only 20 at once: no more than 64 files may be open\n')
+
+
 # TLS
 
 
@@ -851,6 +861,20 @@ def full_disk_stops_no_other():
             r = get('-d', 'disk', '-j', '1', peer.origin + '/big', peer.origin + '/small')
         equal((r.status, files('disk')), (1, ['small']))
         contains(r.messages, '/big: write disk/big: no space left on device\n')
+    finally:
+        subprocess.run(['umount', 'disk'], check=True)
+
+
+@test
+def folder_that_cannot_be_made_says_why():
+    os.mkdir('disk')
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'ro', 'none', 'disk'],
+                      stderr=subprocess.DEVNULL).returncode:
+        raise Skip('cannot mount a tmpfs')
+    try:
+        r = get('-d', 'disk/sub/sub', 'http://127.0.0.1:9/')
+        equal(r.status, 3)
+        contains(r.messages, 'whorl-get: disk/sub/sub: open folder: read-only file system\n')
     finally:
         subprocess.run(['umount', 'disk'], check=True)
 

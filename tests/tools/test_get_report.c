@@ -67,7 +67,7 @@ TEST(bad_line_says_where_it_stands)
                         .error = {WHORL_EHTTP_SCHEME, "URL", "scheme is not http or https"}};
 
     report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "whorl-get: urls.txt:3: ftp://h/: URL scheme is not http or https\n");
+    CHECK_STR(text, "whorl-get: urls.txt:3: ftp://h/: URL: scheme is not http or https\n");
     o.url = "", o.line = 0;
     strcpy(o.error.step, "open"), strcpy(o.error.text, "no such file or directory");
     report_format_line(text, sizeof text, &o, false);

@@ -99,6 +99,10 @@ size_t bars_format_total(char *ret, size_t size, const struct bars_total *total,
              text_time(time, total->duration_ns));
     if (columns < 0)
         columns = 0;
+    /* What does not fit goes whole: "30" of "300 kB" would be a lie. */
+    char *comma;
+    while (strlen(text) > (size_t)columns && (comma = strrchr(text, ',')))
+        *comma = '\0';
     snprintf(ret, size, "%.*s", columns, text);
     return strlen(ret);
 }

@@ -59,30 +59,45 @@ static void fill_standard_fds(void)
             _exit(EXIT_NONE);
 }
 
-/* Every transfer needs a socket and a file; the usual soft limit allows 1,024 in all. */
-static void raise_limits(void)
+/* Every transfer needs a socket and a file; the usual soft limit allows 1,024 in all. Where even the
+ * hard limit is too low, fewer transfers at once, for otherwise they take the descriptors from
+ * each other and none comes through. */
+static void fit_open_files(struct options *options)
 {
+    const long spare = 24; /* standard streams, ring, signals, folder, lists, lookups */
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (soft < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        limit.rlim_cur = soft;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= 2 * (rlim_t)options->jobs + spare)
+        return;
+    long room = ((long)limit.rlim_cur - spare) / 2;
+    options->jobs = room > 1 ? (int)room : 1;
+    if (!options->quiet)
+        fprintf(stderr, "whorl-get: only %d at once: no more than %lu files may be open\n",
+                options->jobs, (unsigned long)limit.rlim_cur);
 }
 
 /* Makes the folder with all above it and opens it. Returns the descriptor, or -errno. */
 static int open_dir(const char *dir)
 {
     char *path = strdup(dir);
-    int err = path ? 0 : -ENOMEM;
+    int err = path ? 0 : -ENOMEM, unmade = 0;
 
     for (char *p = path; err == 0 && p && *p;) {
         p += strspn(p, "/");
         p += strcspn(p, "/");
         char after = *p;
         *p = '\0';
-        if (mkdir(path, 0777) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
-            err = -errno;
+        int made = mkdir(path, 0777) < 0 ? -errno : 0;
+        if (made == -EROFS || made == -EACCES)
+            unmade = made;
+        else if (made != -EEXIST && !(made == -ENOENT && unmade))
+            err = made;
         *p = after;
     }
     free(path);
@@ -90,7 +105,9 @@ static int open_dir(const char *dir)
         return err;
     /* What could not be made but is there is good enough. */
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return errno == ENOENT && unmade ? unmade : -errno;
+    return fd;
 }
 
 static int load_tls(struct program *program)
@@ -104,7 +121,7 @@ static int load_tls(struct program *program)
         return 0;
     if (options->cacert && stat(options->cacert, &st) < 0) {
         int err = -errno;
-        complain(options->cacert, "open", whorl_strerror(err));
+        complain(options->cacert, "open:", whorl_strerror(err));
         return err;
     }
     if (options->cacert && S_ISDIR(st.st_mode))
@@ -295,11 +312,11 @@ static int run(struct program *program)
 
     int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, root, program);
     if (err) {
-        complain("", "run", error.text[0] ? error.text : whorl_strerror(err));
+        complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
         return program->report.done > 0 ? EXIT_SOME : EXIT_NONE;
     }
     if (program->objects.err && options->json)
-        complain("standard output", "write", whorl_strerror(program->objects.err));
+        complain("standard output", "write:", whorl_strerror(program->objects.err));
     return report_exit_status(&program->report, program->signals.caught != 0);
 }
 
@@ -310,7 +327,7 @@ static int prepare(struct program *program)
 
     program->get.dir_fd = AT_FDCWD;
     if (err) {
-        complain("", "signals", whorl_strerror(err));
+        complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
     }
     if (load_tls(program))
@@ -347,7 +364,7 @@ int main(int argc, char **argv)
         status = EXIT_USAGE;
         break;
     case OPTIONS_RUN:
-        raise_limits();
+        fit_open_files(&program.options);
         status = prepare(&program);
         if (status == 0)
             status = run(&program);

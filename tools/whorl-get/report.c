@@ -93,6 +93,14 @@ static void add_success(struct line *line, const struct outcome *o, bool verbose
     add(line, ")\n");
 }
 
+/* Whether the text names nothing that the step was about: "URL: no host", as against
+ * "connect 127.0.0.1:9: connection refused". */
+static bool is_mere_cause(const struct whorl_error *error)
+{
+    return strcmp(error->step, "URL") == 0 ||
+           (error->code && strcmp(error->text, whorl_strerror(error->code)) == 0);
+}
+
 static void add_failure(struct line *line, const struct outcome *o)
 {
     add(line, "whorl-get: ");
@@ -108,7 +116,7 @@ static void add_failure(struct line *line, const struct outcome *o)
     }
     if (o->error.step[0]) {
         add_escaped(line, o->error.step);
-        add(line, " ");
+        add(line, is_mere_cause(&o->error) ? ": " : " ");
     }
     add_escaped(line, o->error.text);
     if (o->tries > 1)
