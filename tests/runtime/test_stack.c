@@ -146,7 +146,7 @@ TEST(slabs_grow_and_are_all_unmapped_at_the_end)
         tasks[i] = acquire(&pool, 65536);
         CHECK_EQ(pool.mapped - pool.free, i + 1);
     }
-    CHECK(mappings() - before < 40); /* not one for each stack */
+    CHECK(SANITIZED || mappings() - before < 40); /* not one for each stack */
     for (size_t i = 0; i < 3000; i++)
         stack_release(&pool, tasks[i]);
     CHECK_EQ(pool.mapped, pool.free);
@@ -340,6 +340,9 @@ TEST(every_stack_ends_in_a_guard_page)
 /* Two mappings for each stack would otherwise end at vm.max_map_count. */
 TEST(guards_by_mprotect_stop_before_the_limit_of_mappings)
 {
+#ifdef __SANITIZE_THREAD__
+    test_skip("ThreadSanitizer knows 8128 stacks at most");
+#endif
     enum { N = 40000 };
     static struct whorl_task *tasks[N];
     struct stack_pool pool;
