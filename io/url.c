@@ -381,6 +381,8 @@ static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_e
 
 int whorl_url_parse(struct whorl_url *ret, const char *text, struct whorl_error *error)
 {
+    if (!text) /* a request whose url was not set */
+        return url_refuse(error, "no URL given");
     size_t len = strnlen(text, URL_MAX + 1);
     struct parts parts;
     int err = check_text(text, len, error);

@@ -48,10 +48,12 @@ struct save {
     const struct whorl_http_save_options *options;
     const char *path;
     int dir_fd;
-    char *temp;        /* owned; NULL when written in place */
-    bool temp_exists;  /* and must be unlinked or renamed */
-    bool looked;       /* the target has been looked at, or need not be */
-    bool is_special;   /* found when the file was to get its name */
+    char *temp;       /* owned; NULL when written in place */
+    bool temp_exists; /* and must be unlinked or renamed */
+    bool looked;      /* the target has been looked at, or need not be */
+    bool is_special;  /* found when the file was to get its name */
+    bool replaces;    /* a file, whose permissions are `mode` */
+    mode_t mode;
     const char *whole; /* the whole body, when it has come already; in the receive buffer */
     size_t whole_len;
     int fd;        /* -1: closed */
@@ -105,10 +107,13 @@ static WHORL_SUSPENDS int open_temp(struct save *save)
         int err = name_temp(save);
         if (err)
             return err;
-        fd = whorl_openat(save->dir_fd, save->temp, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        fd = whorl_openat(save->dir_fd, save->temp, O_WRONLY | O_CREAT | O_EXCL,
+                          save->replaces ? save->mode : 0666);
     }
     if (fd < 0)
         return fd;
+    if (save->replaces)
+        (void)fchmod(fd, save->mode); /* what the umask took; not worth failing for */
     save->fd = fd;
     save->temp_exists = save->seekable = true;
     return 0;
@@ -118,7 +123,7 @@ static WHORL_SUSPENDS int open_temp(struct save *save)
 static WHORL_SUSPENDS int look_at_target(struct save *save)
 {
     struct statx st;
-    int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE, &st);
+    int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE | STATX_MODE, &st);
     if (err)
         return err == -ENOENT ? 0 : err;
     return st.stx_mode;
@@ -150,6 +155,8 @@ static WHORL_SUSPENDS int open_target(struct save *save)
         return -EISDIR;
     if (S_ISREG(mode) && !save->options->overwrite)
         return -EEXIST;
+    save->replaces = S_ISREG(mode);
+    save->mode = (mode_t)mode & 0777;
     return open_temp(save);
 }
 

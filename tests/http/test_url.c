@@ -55,6 +55,15 @@ TEST(url_parse_splits_all_parts)
     CHECK(!url.host_is_ip);
 }
 
+TEST(url_that_was_not_set_is_refused)
+{
+    struct whorl_url url;
+    struct whorl_error error = {0};
+
+    CHECK_ERR(whorl_url_parse(&url, NULL, &error), WHORL_EHTTP_URL);
+    CHECK_STR(error.text, "no URL given");
+}
+
 TEST(url_parse_fills_in_defaults)
 {
     WHORL_AUTO(url) url = {0};

@@ -866,6 +866,16 @@ def full_disk_stops_no_other():
 
 
 @test
+def replaced_file_keeps_its_mode():
+    with Peer({'*': reply(b'new')}) as peer:
+        for mode in (0o600, 0o640, 0o777):
+            write('a', 'old')
+            os.chmod('a', mode)
+            equal(get('-o', 'a', peer.origin + '/a').status, 0)
+            equal((read('a'), stat.S_IMODE(os.stat('a').st_mode)), (b'new', mode))
+
+
+@test
 def folder_that_cannot_be_made_says_why():
     os.mkdir('disk')
     if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'ro', 'none', 'disk'],

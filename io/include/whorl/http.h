@@ -215,7 +215,7 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_read_all(struct whorl_http_resp
 
 /* How a body becomes a file. Zero-initialised is valid. */
 struct whorl_http_save_options {
-    bool overwrite; /* replace a file that exists; default: fail with -EEXIST */
+    bool overwrite; /* replace a file that exists, keeping its mode; default: fail with -EEXIST */
     bool sync;      /* fsync before the rename and the folder after it */
     int dir_fd;     /* with `use_dir_fd`: the folder that `path` is relative to */
     bool use_dir_fd;
