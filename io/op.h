@@ -41,6 +41,10 @@ enum io_op_code {
     IO_OP_RECVMSG,   /* fd addr=msghdr flags */
     IO_OP_SENDMSG,   /* fd addr=msghdr flags */
     IO_OP_POLL,      /* fd len=events; multishot when op->multishot */
+    /* fd=out addr2=in addr=in offset, off=out offset (-1: at the position) len flags, of splice(2).
+     * For a driver that calls splice(2) itself: where a socket has hung up that raises SIGPIPE, so it
+     * is for a thread which blocks all signals. */
+    IO_OP_SPLICE,
 };
 
 struct io_op {

@@ -191,6 +191,7 @@ static const uint8_t opcodes[] = {
     [IO_OP_RECVMSG] = IORING_OP_RECVMSG,
     [IO_OP_SENDMSG] = IORING_OP_SENDMSG,
     [IO_OP_POLL] = IORING_OP_POLL_ADD,
+    [IO_OP_SPLICE] = IORING_OP_SPLICE,
 };
 
 TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe,
@@ -221,6 +222,9 @@ TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *
     case IO_OP_RECVMSG:
     case IO_OP_SENDMSG:
         sqe->len = 1;
+        break;
+    case IO_OP_SPLICE:
+        sqe->splice_fd_in = (int)op->addr2;
         break;
     case IO_OP_POLL:
         sqe->poll32_events = __io_uring_prep_poll_mask(op->len);

@@ -49,7 +49,7 @@ TEST_IO(run_feeds_stdin_and_collects_stdout)
 TEST_IO(run_collects_stderr_apart_where_it_is_asked_to)
 {
     struct whorl_process_options options = {.argv = SH("echo out; echo err >&2; exit 3"),
-                                            .err = {WHORL_PROCESS_PIPE}};
+                                            .err.kind = WHORL_PROCESS_PIPE};
     WHORL_AUTO(process_output) output = {0};
     CHECK_OK(whorl_process_run(&options, NULL, 0, 100, &output));
     CHECK_STR(output.out, "out\n");
@@ -210,9 +210,9 @@ TEST_IO(standard_descriptors_can_be_null_ours_or_any)
     int p[2];
     CHECK_OK(pipe2(p, O_CLOEXEC));
     struct whorl_process_options options = {.argv = SH("cat; echo to out; echo to err >&2"),
-                                            .in = {WHORL_PROCESS_NULL},
+                                            .in.kind = WHORL_PROCESS_NULL,
                                             .out = {WHORL_PROCESS_FD, p[1]},
-                                            .err = {WHORL_PROCESS_NULL}};
+                                            .err.kind = WHORL_PROCESS_NULL};
     CHECK_OK(whorl_process_spawn(&options, &process));
     CHECK(!whorl_process_stdin(process) && !whorl_process_stdout(process));
     CHECK_OK(whorl_process_wait(process, NULL));
@@ -328,7 +328,7 @@ TEST_IO(two_hundred_children_at_once)
     for (int i = 0; i < 200; i++) {
         snprintf(text, sizeof text, "exit %d", i);
         struct whorl_process_options options = {.argv = ARGV("sh", "-c", "read x; eval $x", "sh"),
-                                                .in = {WHORL_PROCESS_PIPE}};
+                                                .in.kind = WHORL_PROCESS_PIPE};
         CHECK_OK(whorl_process_spawn(&options, &children[i]));
     }
     for (int i = 199; i >= 0; i--) {
@@ -350,7 +350,7 @@ TEST_IO(two_hundred_children_at_once)
 static struct whorl_process *start_ready(const char *script, bool new_group)
 {
     struct whorl_process_options options = {
-        .argv = SH(script), .out = {WHORL_PROCESS_PIPE}, .new_group = new_group};
+        .argv = SH(script), .out.kind = WHORL_PROCESS_PIPE, .new_group = new_group};
     struct whorl_process *process = NULL;
     char buf[6];
     CHECK_OK(whorl_process_spawn(&options, &process));
@@ -455,7 +455,7 @@ static int run_a_long_conversation(void *arg)
     static char input[200000];
     WHORL_AUTO(process_output) output = {0};
     struct whorl_process_options options = {.argv = SH("sleep 0.002; cat; sleep 0.002"),
-                                            .err = {WHORL_PROCESS_PIPE}};
+                                            .err.kind = WHORL_PROCESS_PIPE};
     (void)arg;
     return whorl_process_run(&options, input, sizeof input, 1 << 20, &output);
 }
@@ -479,7 +479,7 @@ TEST_IO(cancelled_at_any_moment_no_child_and_no_descriptor_is_left)
 static int converse(void *arg)
 {
     WHORL_AUTO(process_output) output = {0};
-    struct whorl_process_options options = {.argv = ARGV("cat"), .err = {WHORL_PROCESS_PIPE}};
+    struct whorl_process_options options = {.argv = ARGV("cat"), .err.kind = WHORL_PROCESS_PIPE};
     (void)arg;
     int err = whorl_process_run(&options, "hello", 5, 100, &output);
     check_no_children();
@@ -509,9 +509,9 @@ TEST_IO(no_descriptors_no_child)
     for (int room = 0; err == -EMFILE; room++, steps++) {
         struct whorl_process *process = NULL;
         struct whorl_process_options options = {.argv = ARGV("true"),
-                                                .in = {WHORL_PROCESS_PIPE},
-                                                .out = {WHORL_PROCESS_PIPE},
-                                                .err = {WHORL_PROCESS_PIPE}};
+                                                .in.kind = WHORL_PROCESS_PIPE,
+                                                .out.kind = WHORL_PROCESS_PIPE,
+                                                .err.kind = WHORL_PROCESS_PIPE};
         setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)(open_now + room), old.rlim_max});
         err = whorl_process_spawn(&options, &process);
         setrlimit(RLIMIT_NOFILE, &old);

@@ -74,6 +74,30 @@ WHORL_API WHORL_SUSPENDS int whorl_close(int fd);
  */
 WHORL_API WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events);
 
+/** pipe(2), close-on-exec. Never suspends. */
+WHORL_API int whorl_pipe(int ret_fds[2]);
+
+/**
+ * splice(2): moves bytes from one descriptor to another, one of which is a pipe, at their positions and
+ * without copying them through the program.
+ *
+ * Returns:  how many bytes, at most `len`; 0 at the end of the input; -EINVAL when neither is a pipe.
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len);
+
+/**
+ * Sends `len` bytes of a file from `offset` on to a socket or pipe, going on after short counts, without
+ * copying them through the program. The file's position is left alone. No signal is raised for a peer
+ * that has hung up.
+ *
+ * Returns:  how many bytes were sent: all of `len`, fewer at the end of the file or where an error came
+ *           after some (the next call, from there on, reports it); 0 at the end; -errno.
+ * Suspends: until all are handed over.
+ * Cancel:   how many went out; -ECANCELED when none did.
+ */
+WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset,
+                                                int64_t len);
+
 /** A descriptor being ready, for whorl_select(). Result as of whorl_poll_fd(). */
 WHORL_API struct whorl_case whorl_case_fd(int fd, unsigned events);
 

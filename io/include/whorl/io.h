@@ -12,6 +12,9 @@
  *     {
  *         return whorl_io_run(root, NULL) ? 1 : 0;
  *     }
+ *
+ * fork(2): the ring belongs to the process that made it. In a child forked while a run is under way
+ * every request is refused with WHORL_ENOIO; process.h says what is safe there.
  */
 #ifndef WHORL_IO_H
 #define WHORL_IO_H

@@ -48,6 +48,9 @@ struct whorl_addr {
 /* Room for any address as text: "[ipv6%scope]:65535" or a Unix path. */
 #define WHORL_ADDR_TEXT_MAX 128
 
+/* Descriptors that can be passed in one message: what the kernel allows. */
+#define WHORL_PASSED_FDS_MAX 253
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -96,6 +99,48 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int f
 
 /** sendmsg(2) with MSG_NOSIGNAL added. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags);
+
+/**
+ * A datagram socket bound to `addr` (UDP, or Unix datagrams for a Unix address), close-on-exec.
+ *
+ * Returns: the descriptor; a socket(2) or bind(2) error. Never suspends.
+ */
+WHORL_API int whorl_socket_udp(const struct whorl_addr *addr);
+
+/** sendto(2) with MSG_NOSIGNAL added: one datagram, whole. @to NULL where the socket is connected */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_sendto(int fd, const void *buf, size_t len, int flags,
+                                              const struct whorl_addr *to);
+
+/**
+ * recvfrom(2): one datagram. One that does not fit is lost and reported as -EMSGSIZE, unless the flags
+ * say MSG_TRUNC: then its whole length is returned.
+ *
+ * @ret_from  who sent it; may be NULL
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_recvfrom(int fd, void *buf, size_t len, int flags,
+                                                struct whorl_addr *ret_from);
+
+/**
+ * Sends descriptors along with bytes over a Unix socket. They stay open here.
+ *
+ * @len  at least 1; on a stream the descriptors go with the first byte, and the count may be short
+ *
+ * Returns: how many bytes; -EINVAL for no byte or more than WHORL_PASSED_FDS_MAX descriptors; -EBADF.
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t len, const int *fds,
+                                                size_t fds_count);
+
+/**
+ * Receives bytes and the descriptors that came along, close-on-exec.
+ *
+ * @fds        room for `fds_max`
+ * @ret_count  how many came; may be NULL only if none can
+ *
+ * Returns: how many bytes, 0 at the end; -EMSGSIZE when more descriptors came than expected, -EMFILE when
+ *          this process may not have as many. Then all are closed, and the bytes are gone.
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds,
+                                                size_t fds_max, size_t *ret_count);
 
 /** shutdown(2). Wakes those who wait in whorl_recv() on the socket. Works in a cancelled scope. */
 WHORL_API int whorl_shutdown(int fd, int how);

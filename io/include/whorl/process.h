@@ -4,7 +4,7 @@
  *     static int count_lines(const char *path)
  *     {
  *         const char *argv[] = {"wc", "-l", path, NULL};
- *         struct whorl_process_options options = {.argv = argv, .out = {WHORL_PROCESS_PIPE}};
+ *         struct whorl_process_options options = {.argv = argv, .out.kind = WHORL_PROCESS_PIPE};
  *         WHORL_AUTO(process) *wc = NULL;
  *         char text[64] = "";
  *         int err = whorl_process_spawn(&options, &wc);

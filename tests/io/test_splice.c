@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes moved inside the kernel: compared, counted, cut short. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <whorl.h>
+
+#include "io_faults.h"
+#include "test.h"
+
+enum { SIZE = 10000000 };
+
+static char byte_at(size_t i)
+{
+    return (char)(i * 7919 >> 5);
+}
+
+static int make_file(size_t size)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/file", test_tmpdir());
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char *data = malloc(size + 1);
+    for (size_t i = 0; i < size; i++)
+        data[i] = byte_at(i);
+    CHECK_EQ(write(fd, data, size), (ssize_t)size);
+    free(data);
+    return fd;
+}
+
+struct sink {
+    int fd;
+    size_t first, got;
+};
+
+static int compare(void *arg)
+{
+    struct sink *sink = arg;
+    static char buf[70000];
+    ssize_t n;
+    while ((n = whorl_recv(sink->fd, buf, sizeof buf, 0)) > 0)
+        for (ssize_t i = 0; i < n; i++, sink->got++)
+            if (buf[i] != byte_at(sink->first + sink->got))
+                test_fail(__FILE__, __LINE__, "byte %zu differs", sink->got);
+    return (int)n;
+}
+
+TEST_IO(sendfile_sends_ten_megabytes_to_a_socket)
+{
+    WHORL_AUTO(group) group = {0};
+    int s[2], fd = make_file(SIZE);
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+    struct sink sink = {.fd = s[1]};
+    CHECK_OK(whorl_spawn(&group, compare, &sink));
+    CHECK_ERR(whorl_sendfile(s[0], fd, 0, SIZE), SIZE);
+    close(s[0]);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(sink.got, SIZE);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), SIZE); /* where the writing left it */
+    close(s[1]);
+    close(fd);
+}
+
+TEST_IO(sendfile_counts_what_there_is_from_the_offset)
+{
+    WHORL_AUTO(group) group = {0};
+    int s[2], fd = make_file(1000);
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+    struct sink sink = {.fd = s[1], .first = 900};
+    CHECK_OK(whorl_spawn(&group, compare, &sink));
+    CHECK_ERR(whorl_sendfile(s[0], fd, 900, 1 << 30), 100);
+    CHECK_ERR(whorl_sendfile(s[0], fd, 1000, 10), 0);
+    CHECK_ERR(whorl_sendfile(s[0], fd, 0, 0), 0);
+    CHECK_ERR(whorl_sendfile(s[0], fd, -1, 10), -EINVAL);
+    CHECK_ERR(whorl_sendfile(s[0], fd, 0, -1), -EINVAL);
+    CHECK_ERR(whorl_sendfile(s[0], -1, 0, 10), -EBADF);
+    CHECK_ERR(whorl_sendfile(999, fd, 0, 10), -EBADF);
+    close(s[0]);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(sink.got, 100);
+    close(s[1]);
+    close(fd);
+}
+
+TEST_IO(sendfile_to_a_peer_that_hangs_up_fails_without_a_signal)
+{
+    int s[2], fd = make_file(100);
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+    close(s[1]);
+    CHECK_ERR(whorl_sendfile(s[0], fd, 0, 100), -EPIPE);
+    close(s[0]);
+    close(fd);
+}
+
+TEST_IO(a_cancelled_sendfile_tells_how_much_went_out)
+{
+    int s[2], fd = make_file(SIZE);
+    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {0};
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+    whorl_scope_enter(&scope, whorl_after(20 * WHORL_MILLISECOND));
+    int64_t sent = whorl_sendfile(s[0], fd, 0, SIZE); /* nobody reads */
+    CHECK(sent > 0 && sent < SIZE);
+    CHECK_ERR(whorl_sendfile(s[0], fd, sent, SIZE - sent), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    struct sink sink = {.fd = s[1]};
+    CHECK_OK(whorl_spawn(&group, compare, &sink));
+    CHECK_ERR(whorl_sendfile(s[0], fd, sent, SIZE - sent), SIZE - sent);
+    close(s[0]);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(sink.got, SIZE);
+    close(s[1]);
+    close(fd);
+}
+
+static int relay(void *arg)
+{
+    int *fds = arg;
+    ssize_t n;
+    while ((n = whorl_splice(fds[0], fds[1], 1 << 20)) > 0)
+        ;
+    close(fds[1]);
+    return (int)n;
+}
+
+static int produce(void *arg)
+{
+    static char buf[33333];
+    int fd = *(int *)arg;
+    for (size_t sent = 0; sent < 1000000; sent += sizeof buf) {
+        size_t n = 1000000 - sent < sizeof buf ? 1000000 - sent : sizeof buf;
+        for (size_t i = 0; i < n; i++)
+            buf[i] = byte_at(sent + i);
+        CHECK_OK(whorl_send_all(fd, buf, n, 0));
+    }
+    close(fd);
+    return 0;
+}
+
+TEST_IO(splice_waits_for_both_ends)
+{
+    WHORL_AUTO(group) group = {0};
+    int in[2], out[2], p[2];
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in));
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out));
+    CHECK_OK(whorl_pipe(p));
+    struct sink sink = {.fd = out[1]};
+    CHECK_OK(whorl_spawn_copy(&group, relay, (int(*)[2]) & (int[2]){in[1], p[1]}));
+    CHECK_OK(whorl_spawn_copy(&group, relay, (int(*)[2]) & (int[2]){p[0], out[0]}));
+    CHECK_OK(whorl_spawn(&group, compare, &sink));
+    CHECK_OK(whorl_spawn(&group, produce, &in[0]));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(sink.got, 1000000);
+    close(in[1]);
+    close(out[1]);
+    close(p[0]);
+}
+
+static int send_root(void *arg)
+{
+    int s[2], fd = *(int *)arg;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
+        return -errno;
+    int64_t n = whorl_sendfile(s[0], fd, 0, 100);
+    close(s[0]);
+    close(s[1]);
+    return n < 0 ? (int)n : n == 100 ? 0 : -EIO;
+}
+
+static int run_send(void *arg)
+{
+    return whorl_io_run(send_root, arg);
+}
+
+TEST(every_failed_request_is_reported)
+{
+    int fd = make_file(100);
+    CHECK(io_faults_sweep(run_send, &fd, -EIO) > 2);
+    close(fd);
+}
+
+TEST_MAIN()
