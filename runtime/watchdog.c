@@ -30,15 +30,22 @@ static bool peek(void *to, const void *from, size_t size)
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-static void report(const struct whorl_task *task, int64_t held_ns)
+/* A terminal should not obey a name. */
+static void blank_controls(char *text)
+{
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+}
+
+static void report(struct whorl_task *task, int64_t held_ns)
 {
     char site[128] = "";
 
     if (task->site) /* static text, but the pointer may be a stale one */
         (void)(peek(site, task->site, sizeof site - 1) || peek(site, task->site, 32));
-    for (char *p = site; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    blank_controls(site);
+    blank_controls(task->name);
     fprintf(stderr, "whorl: task %llu %.*s has kept its thread for %lld ms%s%s%s\n",
             (unsigned long long)task->id, TASK_NAME_MAX, task->name[0] ? task->name : site,
             (long long)(held_ns / WHORL_MILLISECOND), task->name[0] ? "  (spawned as " : "",

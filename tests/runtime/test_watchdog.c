@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The watchdog: names who keeps the thread, and only those. */
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <whorl/group.h>
+#include <whorl/poller.h>
+#include <whorl/run.h>
+
+#include "child.h"
+#include "runtime/base/debug.h"
+#include "runtime/poller_idle.h"
+#include "test.h"
+
+static void compute(int64_t duration_ns)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    int64_t until = ts.tv_sec * WHORL_SECOND + ts.tv_nsec + duration_ns;
+
+    do
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+    while (ts.tv_sec * WHORL_SECOND + ts.tv_nsec < until);
+}
+
+static int hog(void *arg)
+{
+    if (arg)
+        whorl_task_set_name(arg);
+    compute(150 * WHORL_MILLISECOND);
+    return 0;
+}
+
+static int switch_often(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 60; i++) {
+        compute(2 * WHORL_MILLISECOND);
+        int err = i % 3 ? whorl_yield() : whorl_sleep(WHORL_MICROSECOND);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int spawn_named_hog(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn(&group, hog, arg);
+    return err ? err : whorl_group_wait(&group);
+}
+
+static int sleep_long(void *arg)
+{
+    (void)arg;
+    return whorl_sleep(200 * WHORL_MILLISECOND);
+}
+
+static int two_that_switch(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn(&group, switch_often, arg);
+    err = err ? err : whorl_spawn(&group, switch_often, arg);
+    return err ? err : whorl_group_wait(&group);
+}
+
+struct watched {
+    whorl_task_fn fn;
+    void *arg;
+    int64_t watchdog_ns;
+    const char *debug; /* of the environment */
+};
+
+static void run_watched(void *arg)
+{
+    struct watched *w = arg;
+    struct poller_idle poller;
+    struct whorl_run_options options = {.watchdog_ns = w->watchdog_ns};
+
+    if (w->debug)
+        setenv("WHORL_DEBUG", w->debug, 1);
+    else
+        unsetenv("WHORL_DEBUG");
+    CHECK_OK(poller_idle_init(&poller));
+    CHECK_OK(whorl_run_on(&poller.poller, &options, w->fn, w->arg));
+    poller_idle_finish(&poller);
+}
+
+static const char *report_of(struct watched w)
+{
+    static struct child child;
+
+    child_run(&child, run_watched, &w);
+    CHECK_EQ(child.exit_status, 0);
+    return child.err;
+}
+
+#define CHECK_REPORT(text, word)                                               \
+    do {                                                                       \
+        if (!strstr((text), (word)))                                           \
+            test_fail(__FILE__, __LINE__, "no \"%s\" in: %s", (word), (text)); \
+    } while (0)
+
+TEST(watchdog_reports_a_hog_by_its_name_and_where_it_comes_from)
+{
+    const char *text =
+        report_of((struct watched){spawn_named_hog, "piggy", 20 * WHORL_MILLISECOND, NULL});
+
+    CHECK_REPORT(text, "task 2 piggy has kept its thread for ");
+    CHECK_REPORT(text, "(spawned as hog at ");
+    text = report_of((struct watched){spawn_named_hog, NULL, 20 * WHORL_MILLISECOND, NULL});
+    CHECK_REPORT(text, "task 2 hog at ");
+    text = report_of((struct watched){hog, NULL, 20 * WHORL_MILLISECOND, NULL});
+    CHECK_REPORT(text, "task 1 root has kept");
+}
+
+TEST(watchdog_reports_a_long_stretch_ever_more_rarely)
+{
+    const char *text = report_of((struct watched){hog, NULL, 10 * WHORL_MILLISECOND, NULL});
+    int n = 0;
+
+    for (; (text = strstr(text, "has kept")); text++)
+        n++;
+    CHECK(n >= 1 && n <= 3); /* 10, 40 ms; 160 would be late already */
+}
+
+TEST(watchdog_escapes_names)
+{
+    const char *text =
+        report_of((struct watched){spawn_named_hog, "a\x1b]0;b\n", 20 * WHORL_MILLISECOND, NULL});
+    CHECK_REPORT(text, "task 2 a");
+    CHECK(!strchr(text, 0x1b));
+}
+
+TEST(watchdog_is_silent_about_tasks_that_switch_and_runs_that_sleep)
+{
+    CHECK_STR(report_of((struct watched){sleep_long, NULL, 20 * WHORL_MILLISECOND, NULL}), "");
+    CHECK_STR(report_of((struct watched){two_that_switch, NULL, 80 * WHORL_MILLISECOND, NULL}), "");
+}
+
+TEST(watchdog_is_off_unless_asked_for)
+{
+    CHECK_STR(report_of((struct watched){hog, NULL, 0, NULL}), "");
+    CHECK_STR(report_of((struct watched){hog, NULL, 0, "io"}), "");
+    CHECK_STR(report_of((struct watched){hog, NULL, 0, ""}), "");
+    CHECK_STR(report_of((struct watched){hog, NULL, 0, "watchdogs=1,xwatchdog"}), "");
+}
+
+TEST(watchdog_is_switched_on_by_the_environment)
+{
+    CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "watchdog=20"}), "has kept");
+    CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "io,watchdog=20,x"}), "has kept");
+    CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "watchdog"}), "has kept"); /* 100 ms */
+    CHECK_STR(report_of((struct watched){hog, NULL, 0, "watchdog=5000"}), "");
+    /* The option goes before. */
+    CHECK_STR(report_of((struct watched){hog, NULL, 5 * WHORL_SECOND, "watchdog=20"}), "");
+}
+
+TEST(debug_words_are_found_between_commas)
+{
+    long value = 0;
+
+    setenv("WHORL_DEBUG", "a,bc=12,d=,=7,,e=x", 1);
+    CHECK(debug_has("a", NULL));
+    CHECK(debug_has("a", &value));
+    CHECK_EQ(value, -1);
+    CHECK(debug_has("bc", &value));
+    CHECK_EQ(value, 12);
+    CHECK(!debug_has("b", &value));
+    CHECK(!debug_has("bcd", &value));
+    CHECK(debug_has("d", &value));
+    CHECK(debug_has("e", &value));
+    CHECK(!debug_has("x", &value));
+    unsetenv("WHORL_DEBUG");
+    CHECK(!debug_has("a", &value));
+}
+
+TEST_MAIN()
