@@ -181,8 +181,10 @@ static enum whorl_abort abort_owned(struct whorl_waiter *waiter)
 {
     struct job *job = waiter->data;
 
-    if (!withdraw(job))
+    if (!withdraw(job)) {
         job->waiter = NULL;
+        waiter->data = NULL; /* the job may be gone before the task runs */
+    }
     return WHORL_ABORT_DONE;
 }
 
@@ -234,7 +236,7 @@ static WHORL_SUSPENDS int run_owned(struct whorl_offload *pool, struct job *job)
         return err;
     err = (int)whorl_park(&waiter, abort_owned, "offloaded work");
     /* Abandoned: the job belongs to the work now. */
-    return job->waiter ? err : -EINPROGRESS;
+    return waiter.data ? err : -EINPROGRESS;
 }
 
 int whorl_offload_run_owned(struct whorl_offload *pool, whorl_offload_fn fn, void *arg,

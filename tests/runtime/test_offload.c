@@ -308,6 +308,33 @@ TEST_REAL(offload_owned_cancelled_while_it_runs_returns_at_once_and_is_released_
     return 0;
 }
 
+static void cancel_scope(void *arg)
+{
+    whorl_scope_cancel(arg);
+}
+
+/* Cancelled and done in one turn: the work is gone when the task looks. */
+TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_runner *runner = whorl_runner_acquire();
+    struct gate gate;
+    struct call a = {NULL, &gate, NULL, 1, true};
+
+    gate_init(&gate, 3);
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_yield());
+    down(&gate.begun);
+    CHECK_OK(whorl_post_remote(runner, cancel_scope, a.scope));
+    sem_post(&gate.go);
+    usleep(20000); /* keeping the loop from turning until both have been posted */
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_ERR(a.result, -ECANCELED);
+    CHECK_EQ(gate.released, 1);
+    whorl_runner_release_remote(runner);
+    return 0;
+}
+
 TEST_REAL(offload_owned_cancelled_while_queued_is_released_without_running)
 {
     WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
