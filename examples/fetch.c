@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A concurrent downloader, whole: a task per URL, eight at a time, each saved into a file.
- * Next: models/, the same job done with threads and with processes */
+ * Next: 17_signals.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -190,4 +190,19 @@ TEST(http_prints_a_page_and_says_what_goes_wrong)
     subprocess_finish(&site);
 }
 
+TEST(signals_end_it_in_order)
+{
+    struct subprocess run;
+
+    subprocess_start(&run, (const char *[]){test_program("examples/17_signals"), NULL}, NULL);
+    subprocess_wait_output(&run, "serving until SIGINT or SIGTERM\n", false);
+    subprocess_signal(&run, SIGTERM);
+    subprocess_wait(&run);
+    CHECK_STR(run.out, "serving until SIGINT or SIGTERM\nSIGTERM came\n"
+                       "server: finished its last job\ndawdler: cut short\n"
+                       "stopped: not all in time\n");
+    CHECK_EQ(run.exit_status, 0);
+    subprocess_finish(&run);
+}
+
 TEST_MAIN()
