@@ -6,14 +6,12 @@
  * wait for, and clean-up that needs no code of its own: leaving a group cancels and joins it.
  */
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <whorl.h>
@@ -233,12 +231,16 @@ static int listen_both(struct whorl_listener **ret_v4, struct whorl_listener **r
 
 static int root(void *arg)
 {
+    static const int numbers[] = {SIGINT, SIGTERM, 0};
+    WHORL_AUTO(signals) *signals = NULL;
     WHORL_AUTO(listener) *v4 = NULL;
     WHORL_AUTO(listener) *v6 = NULL;
     WHORL_AUTO(group) loops = {0};
-    int signal_fd = *(int *)arg;
 
-    int err = listen_both(&v4, &v6);
+    (void)arg;
+    int err = whorl_signals_open(numbers, &signals);
+    if (err == 0)
+        err = listen_both(&v4, &v6);
     if (err == 0 && options.urls)
         err = site_write_urls(&site, options.port, options.urls);
     if (err == 0 && options.manifest)
@@ -251,8 +253,8 @@ static int root(void *arg)
         return err;
     printf("listening on port %d\n", options.port);
     fflush(stdout);
-    err = whorl_poll_fd(signal_fd, POLLIN);
-    return err < 0 ? err : 0; /* leaving the group ends the loops and their connections */
+    return whorl_signals_wait(signals,
+                              NULL); /* leaving the group ends the loops and what they serve */
 }
 
 static int usage(FILE *out)
@@ -282,7 +284,6 @@ int main(int argc, char **argv)
         {"manifest", required_argument, NULL, 'm'}, {"exit-with-parent", no_argument, NULL, 'e'},
         {"help", no_argument, NULL, 'h'},           {0}};
     long port = 0, latency_ms = 50, pages = 160;
-    sigset_t signals;
 
     for (int option; (option = getopt_long(argc, argv, "h", names, NULL)) != -1;) {
         switch (option) {
@@ -314,17 +315,11 @@ int main(int argc, char **argv)
     options.latency_ns = latency_ms * WHORL_MILLISECOND;
     if (options.with_parent)
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-    int err = signal_fd < 0 ? -errno : site_create(&site, (int)pages);
+    int err = site_create(&site, (int)pages);
     if (err == 0)
-        err = whorl_io_run(root, &signal_fd);
+        err = whorl_io_run(root, NULL);
     if (err)
         fprintf(stderr, "site: %s\n", whorl_strerror(err));
     site_finish(&site);
-    close(signal_fd);
     return err ? 1 : 0;
 }
