@@ -29,5 +29,6 @@
 #include <whorl/tls.h>
 #include <whorl/trace.h>
 #include <whorl/url.h>
+#include <whorl/workers.h>
 
 #endif

@@ -22,6 +22,7 @@
     X(WHORL_ENOTASK, -5000, "called outside a task")                                           \
     X(WHORL_ENOIO, -5001, "this run has no I/O driver (use whorl_io_run)")                     \
     X(WHORL_EBUSYRUN, -5002, "a run is already active on this thread")                         \
+    X(WHORL_EWORKER, -5003, "the worker process died")                                         \
     X(WHORL_EDNS_NOTFOUND, -5100, "host name not found")                                       \
     X(WHORL_EDNS_NODATA, -5101, "host name has no address")                                    \
     X(WHORL_EDNS_SERVFAIL, -5102, "name server failed to answer")                              \
