@@ -83,8 +83,10 @@ int bench_echo(uint16_t port)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    int err = whorl_io_run(echo_root, &port);
+    struct whorl_error error = {0};
+    int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, echo_root, &port);
     if (err)
-        fprintf(stderr, "whorl-bench: echo: %s\n", whorl_strerror(err));
+        fprintf(stderr, "whorl-bench: echo: %s\n",
+                error.text[0] ? error.text : whorl_strerror(err));
     return err ? 1 : 0;
 }

@@ -64,10 +64,11 @@ int bench_get(const char *url, long n, long conns)
 {
     struct fetch fetch = {.url = url, .left = n, .conns = conns};
     int64_t start = whorl_now();
-    int err = whorl_io_run(get_root, &fetch);
+    struct whorl_error error = {0};
+    int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, get_root, &fetch);
 
     if (err) {
-        fprintf(stderr, "whorl-bench: get: %s\n", whorl_strerror(err));
+        fprintf(stderr, "whorl-bench: get: %s\n", error.text[0] ? error.text : whorl_strerror(err));
         return 1;
     }
     bench_print("requests_per_s", (double)n * 1e9 / (double)(whorl_now() - start));
