@@ -271,7 +271,7 @@ TEST_VIRTUAL(trace_of_many_tasks_behind_a_circle_takes_no_time)
     CHECK_EQ(count_of(dumped, "\n  task "), 1000);
     CHECK(strstr(dumped, "and 4003 more"));
     long ms = (ended.tv_sec - began.tv_sec) * 1000 + (ended.tv_nsec - began.tv_nsec) / 1000000;
-    CHECK(ms < 40 * test_timeout_scale());
+    CHECK(ms < 200 * test_timeout_scale());
 }
 
 TEST_MAIN()
