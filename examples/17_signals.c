@@ -10,12 +10,10 @@
 /* Finishes the job it is at when asked to stop. */
 static int serve(void *arg)
 {
-    int err = 0, jobs = 0;
+    int err = 0;
 
-    while (err == 0 && !whorl_stop_requested()) {
+    while (err == 0 && !whorl_stop_requested())
         err = whorl_sleep(20 * WHORL_MILLISECOND); /* a job */
-        jobs += err == 0;
-    }
     printf("%s: %s\n", (const char *)arg, err ? "cut short" : "finished its last job");
     return err;
 }
