@@ -4,14 +4,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <whorl/embed.h>
 #include <whorl/error.h>
 #include <whorl/step.h>
 
-#include "io/op.h"
-#include "io/ring.h"
+#include "io/driver.h"
 
 /* Of 256 switches, or some 250 us when tasks compute between them. */
 #define TURNS_MAX 16
@@ -23,17 +21,6 @@ struct whorl_embed {
     int result;
     bool ended;
 };
-
-/* Only io_uring tells a descriptor of its completions so far. */
-static int create_driver(const struct whorl_io_options *options, struct io_driver **ret)
-{
-    const char *wanted = getenv("WHORL_DRIVER");
-
-    if (wanted && *wanted && strcmp(wanted, "io_uring") != 0)
-        return whorl_error_set(options->error, -ENOTSUP, "driver",
-                               "WHORL_DRIVER=%s: a run in another loop needs io_uring", wanted);
-    return ring_create(options->ring_entries, options->error, ret);
-}
 
 int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn, void *arg,
                        struct whorl_embed **ret)
@@ -49,7 +36,7 @@ int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn,
     embed = calloc(1, sizeof *embed);
     if (!embed)
         return whorl_error_set(options->error, -ENOMEM, "driver", "out of memory");
-    int err = create_driver(options, &embed->driver);
+    int err = driver_create(options->ring_entries, options->error, &embed->driver, NULL);
     if (err)
         goto err_embed;
     embed->fd = embed->driver->ops->event_fd(embed->driver);

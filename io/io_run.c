@@ -1,24 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs with I/O: chooses and sets up the driver, runs, and takes everything down in order. */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <whorl/error.h>
 #include <whorl/io.h>
 
-#include "io/op.h"
-#include "io/ring.h"
-
-static int create_driver(const struct whorl_io_options *options, struct io_driver **ret)
-{
-    const char *wanted = getenv("WHORL_DRIVER");
-
-    if (wanted && *wanted && strcmp(wanted, "io_uring") != 0)
-        return whorl_error_set(options->error, -EINVAL, "driver", "WHORL_DRIVER=%s: no such driver",
-                               wanted);
-    return ring_create(options->ring_entries, options->error, ret);
-}
+#include "io/driver.h"
 
 int whorl_io_run(whorl_task_fn fn, void *arg)
 {
@@ -35,7 +20,7 @@ int whorl_io_run_with(const struct whorl_io_options *options, whorl_task_fn fn, 
     if (whorl_poller_current() || io_driver_current())
         return whorl_error_set(options->error, WHORL_EBUSYRUN, "driver", "%s",
                                whorl_strerror(WHORL_EBUSYRUN));
-    int err = create_driver(options, &driver);
+    int err = driver_create(options->ring_entries, options->error, &driver, NULL);
     if (err)
         return err;
     io_driver_set(driver);

@@ -9,6 +9,7 @@
  *     closed       the owner has let go; the memory goes with the request's last completion.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct whorl_listener {
     int *ready;                  /* a ring of connections not handed out yet */
     unsigned ready_first, ready_count, ready_size;
     bool one_shot; /* the kernel has no multishot accept (before 5.19) */
+    bool nonblocking;
     bool closed;
 };
 
@@ -109,6 +111,8 @@ static int arm(struct whorl_listener *l)
 {
     if (l->op.slot != 0)
         return 0;
+    if (!l->nonblocking && io_driver_current() && io_driver_current()->ops->calls)
+        l->nonblocking = fcntl(l->fd, F_SETFL, O_NONBLOCK) == 0;
     l->op.code = IO_OP_ACCEPT;
     l->op.fd = l->fd;
     l->op.flags = SOCK_CLOEXEC;

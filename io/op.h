@@ -63,6 +63,7 @@ struct io_op {
     bool background; /* nobody waits for it, see io_op_set_background() */
     bool cancelling; /* a cancel was queued; never two */
     uint32_t slot;   /* the driver's handle; 0 while not in flight */
+    uint32_t done;   /* the driver's: how far it has come, where system calls carry it out */
 };
 
 /* A poller that carries out requests. `poller` comes first so that the two convert. */
@@ -78,6 +79,8 @@ struct io_driver {
 
 struct io_driver_ops {
     const char *name;
+    /* Requests are carried out by system calls, which do best on sockets that do not block. */
+    bool calls;
     /* Queues the request; it will complete exactly once (multishot: until more is false), never
      * from inside this call. Returns 0, or -ENOMEM with nothing queued. */
     int (*submit)(struct io_driver *driver, struct io_op *op);

@@ -41,9 +41,8 @@ static int climb_down(struct io_uring *uring, unsigned entries, struct io_uring_
     return err;
 }
 
-/* UNTESTED: other values than 0, which need the system's settings to be changed.
- * The value of kernel.io_uring_disabled; 0 where there is no such thing. */
-static int disabled_by_sysctl(void)
+/* UNTESTED: other values than 0, which need the system's settings to be changed. */
+int ring_disabled_by_sysctl(void)
 {
     char text[16] = "0";
     int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
@@ -58,7 +57,7 @@ static int disabled_by_sysctl(void)
 
 static int explain(struct whorl_error *error, int err)
 {
-    int disabled = err == -EPERM ? disabled_by_sysctl() : 0;
+    int disabled = err == -EPERM ? ring_disabled_by_sysctl() : 0;
 
     if (err == -EPERM && disabled)
         return whorl_error_set(error, err, "io_uring",

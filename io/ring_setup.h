@@ -13,4 +13,7 @@
 int ring_setup(struct io_uring *uring, unsigned entries, struct whorl_error *error,
                unsigned *ret_features);
 
+/* The value of kernel.io_uring_disabled; 0 where there is no such thing. */
+int ring_disabled_by_sysctl(void);
+
 #endif

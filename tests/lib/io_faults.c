@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults of the I/O driver. The linker's --wrap puts this between io_run.c and ring.c, and between
+/* Faults of the I/O driver. The linker's --wrap puts this between driver.c and the drivers, and between
  * ring.c and liburing (see tests/meson.build). */
 #include "io_faults.h"
 
 #include <liburing.h>
 
+#include "io/epoll.h"
 #include "io/op.h"
 #include "io/ring.h"
 #include "test.h"
@@ -25,6 +26,8 @@ static _Thread_local struct io_driver_ops ops;
 
 int __real_ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret);
 int __wrap_ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret);
+int __real_epoll_driver_create(struct whorl_error *error, struct io_driver **ret);
+int __wrap_epoll_driver_create(struct whorl_error *error, struct io_driver **ret);
 int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
                                       struct io_uring_params *params);
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
@@ -67,18 +70,31 @@ static void cancel(struct io_driver *driver, struct io_op *op)
         real_ops->cancel(driver, op);
 }
 
+static void stand_before(struct io_driver *driver)
+{
+    real_ops = driver->ops;
+    ops = *real_ops;
+    ops.submit = submit;
+    ops.cancel = cancel;
+    driver->ops = &ops;
+}
+
 int __wrap_ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)
 {
     int err = __real_ring_create(entries, error, ret);
 
-    if (err)
-        return err;
-    real_ops = (*ret)->ops;
-    ops = *real_ops;
-    ops.submit = submit;
-    ops.cancel = cancel;
-    (*ret)->ops = &ops;
-    return 0;
+    if (err == 0)
+        stand_before(*ret);
+    return err;
+}
+
+int __wrap_epoll_driver_create(struct whorl_error *error, struct io_driver **ret)
+{
+    int err = __real_epoll_driver_create(error, ret);
+
+    if (err == 0)
+        stand_before(*ret);
+    return err;
 }
 
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,

@@ -220,11 +220,20 @@ static int run_seeds(struct test_case *test)
     return err;
 }
 
+static void (*at_start)(void);
+
+void test_at_start(void (*fn)(void))
+{
+    at_start = fn;
+}
+
 /* In the child: runs the test and exits 0, 1 or EXIT_SKIP. */
 static void run_here(struct test_case *test)
 {
     int fds = test_open_fds(), err = 0;
 
+    if (at_start)
+        at_start();
     switch (test->kind) {
     case TEST_PLAIN:
         test->body();

@@ -113,6 +113,10 @@ const char *test_tmpdir(void);
  * killed with it. Fixtures stop themselves this way. */
 void test_at_end(void (*fn)(void *arg), void *arg);
 
+/* Has `fn` called at the start of each test of this program, outside any run: it may skip the test. For
+ * constructors. */
+void test_at_start(void (*fn)(void));
+
 /* Takes back what was registered with `arg`. */
 void test_not_at_end(void *arg);
 

@@ -909,11 +909,25 @@ def unwritable_folders_are_failures():
 
 
 @test
-def blocked_io_uring_is_told():
-    r = get('http://127.0.0.1:9/', preexec=forbid_io_uring)
+def blocked_io_uring_is_no_obstacle():
+    with Peer({'*': reply(b'x' * 100000)}) as peer:
+        r = get('-q', peer.origin + '/a', peer.origin + '/b', preexec=forbid_io_uring,
+                env={'WHORL_DRIVER': '', 'WHORL_DEBUG': 'io'})
+        equal(r.status, 0)
+        contains(r.messages, 'whorl: epoll driver: io_uring refused: operation not permitted '
+                             '(a seccomp filter is in force)\n')
+    equal(files(), ['a', 'b'])
+
+
+@test
+def blocked_io_uring_is_told_to_who_insists():
+    r = get('http://127.0.0.1:9/', preexec=forbid_io_uring, env={'WHORL_DRIVER': 'io_uring'})
     equal((r.status, r.messages.count('\n')), (3, 1))
     contains(r.messages, 'whorl-get: ')
-    contains(r.messages, 'io_uring')
+    contains(r.messages, 'io_uring is not permitted here')
+    r = get('http://127.0.0.1:9/', env={'WHORL_DRIVER': 'abacus'})
+    equal((r.status, r.messages.count('\n')), (3, 1))
+    contains(r.messages, 'WHORL_DRIVER=abacus: no such driver')
 
 
 # Interruptions

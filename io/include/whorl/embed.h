@@ -33,8 +33,8 @@ extern "C" {
  *
  * @options  as for whorl_io_run_with(); NULL for the defaults
  *
- * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run; -ENOTSUP when WHORL_DRIVER asks for another driver than
- * io_uring; what io_uring_setup(2) or eventfd(2) said.
+ * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run; what setting up the driver came to, as for
+ * whorl_io_run().
  */
 WHORL_API int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn,
                                  void *arg, struct whorl_embed **ret);
