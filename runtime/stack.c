@@ -238,6 +238,7 @@ static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab
         prepare(pool, slab);
     uint32_t index = slab->carved++;
     struct whorl_task *task = record_of(slab, index);
+    shadow_clear(guard_of(slab, index) + PAGE, slab->class->size);
     memset(task, 0, sizeof *task);
     task->slab = slab;
     task->stack_low = guard_of(slab, index) + PAGE;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define FP_MXCSR_FLAGS 0x3fu /* sticky exception flags: status, not control */
+#define FP_X87_MASKS   0x3fu
 
 /* MXCSR's control bits below, the x87 control word above. */
 static inline uint64_t fp_words_save(void)
@@ -34,6 +35,10 @@ static inline void fp_words_load(uint64_t words)
     uint32_t mxcsr = (uint32_t)words;
     uint16_t x87 = (uint16_t)(words >> 32);
 
+    /* What another task's x87 arithmetic came upon would be signalled to a task that asked for signals,
+     * and not for this. SSE does not look back. */
+    if ((x87 & FP_X87_MASKS) != FP_X87_MASKS)
+        __asm__ volatile("fnclex");
     __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(mxcsr), "m"(x87));
 }
 
@@ -46,11 +51,13 @@ static inline bool fp_words_are(uint64_t words)
     __m128 halves = _mm_set_ps(0.5f, 1.5f, -0.5f, -1.5f), denormal = _mm_set_ss(1e-40f);
 
     __asm__ volatile("fnstcw %0" : "=m"(x87));
+    /* First of all: a task that has unmasked exceptions must not get one from what follows. */
+    if (__builtin_expect(x87 != (uint16_t)(words >> 32) || (uint32_t)words != FP_MXCSR_DEFAULT, 0))
+        return false;
     /* Keeps the compiler from converting and comparing them itself, or before the task ran. */
     __asm__ volatile("" : "+x"(halves), "+x"(denormal) : : "memory");
     __m128i rounded = _mm_cmpeq_epi32(_mm_cvtps_epi32(halves), _mm_set_epi32(0, 2, 0, -2));
-    return x87 == (uint16_t)(words >> 32) && (uint32_t)words == FP_MXCSR_DEFAULT &&
-           _mm_movemask_epi8(rounded) == 0xffff && _mm_comineq_ss(denormal, _mm_setzero_ps());
+    return _mm_movemask_epi8(rounded) == 0xffff && _mm_comineq_ss(denormal, _mm_setzero_ps());
 }
 
 /* The processor's words, which were `before` when they were last looked at. */

@@ -49,6 +49,16 @@ struct context_shadow {
 #endif
 };
 
+/* For memory that becomes a stack: what was there before, another thread's stack perhaps, may have left
+ * notes on it. */
+static inline void shadow_clear(void *low, size_t size)
+{
+#ifdef CONTEXT_ASAN
+    __asan_unpoison_memory_region(low, size);
+#endif
+    (void)low, (void)size;
+}
+
 static inline void shadow_make(struct context_shadow *s, void *low, void *high)
 {
 #ifdef CONTEXT_SANITIZED
@@ -56,9 +66,6 @@ static inline void shadow_make(struct context_shadow *s, void *low, void *high)
     s->size = (size_t)((char *)high - (char *)low);
     s->fake_stack = NULL;
     s->fiber = NULL;
-#ifdef CONTEXT_ASAN
-    __asan_unpoison_memory_region(low, s->size);
-#endif
 #ifdef CONTEXT_TSAN
     s->fiber = __tsan_create_fiber(0);
 #endif
