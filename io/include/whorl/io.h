@@ -42,8 +42,10 @@ extern "C" {
  * A child forked from a task has no part in the ring: its calls return WHORL_ENOIO. It may exec, exit,
  * or return from `fn` and then start a run of its own; waiting for anything in the old one ends it.
  *
+ * Without it an epoll driver takes over where the kernel refuses io_uring; WHORL_DEBUG=io says so.
+ *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run; -EPERM or -ENOSYS
- * when the kernel refuses io_uring; -EINVAL. For the words see whorl_io_options.error.
+ * when io_uring is forced and the kernel refuses it; -EINVAL. For the words see whorl_io_options.error.
  */
 WHORL_API int whorl_io_run(whorl_task_fn fn, void *arg);
 
