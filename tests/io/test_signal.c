@@ -44,7 +44,7 @@ TEST_IO(wait_returns_a_signal_that_came_before_and_one_that_comes_after)
     CHECK_EQ(signal.pid, getpid());
     CHECK_EQ(signal.uid, getuid());
     CHECK_EQ(signal.code, SI_USER);
-    CHECK_OK(whorl_spawn(&group, send_soon, &(int){SIGUSR1}));
+    CHECK_OK(whorl_spawn_copy(&group, send_soon, &(int){SIGUSR1}));
     CHECK_OK(whorl_signals_wait(signals, NULL));
     CHECK_ERR(whorl_signals_try_wait(signals, NULL), -EAGAIN);
 }
@@ -188,7 +188,7 @@ TEST_IO(select_takes_a_signal)
     struct whorl_case cases[] = {whorl_case_signal(signals, &signal),
                                  whorl_case_deadline(whorl_after(WHORL_MINUTE))};
     CHECK_ERR(whorl_try_select(cases, 2), -EAGAIN);
-    CHECK_OK(whorl_spawn(&group, send_soon, &(int){SIGUSR1}));
+    CHECK_OK(whorl_spawn_copy(&group, send_soon, &(int){SIGUSR1}));
     CHECK_EQ(whorl_select(cases, 2), 0);
     CHECK_OK(cases[0].result);
     CHECK_EQ(signal.number, SIGUSR1);
