@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* whorl-doctor: what this machine gives to whorl, a line each, and what limits it. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <whorl.h>
+
+#include "io/driver.h"
+#include "io/ring_setup.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* 6.13 */
+#endif
+
+/* Bytes of a parked task: a page, and its share of page tables and slabs. */
+#define TASK_BYTES 4250
+/* Address space of a task of the default size: stack and guard page. */
+#define TASK_SPACE (65536 + 4096)
+
+struct report {
+    bool json, any;
+    int limits; /* findings that limit something */
+};
+
+/* One finding. `note` says what follows from it and may be ""; `limits`: it holds something back. */
+__attribute__((format(printf, 5, 6))) static void say(struct report *report, const char *name,
+                                                      bool limits, const char *note,
+                                                      const char *format, ...)
+{
+    char value[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(value, sizeof value, format, args);
+    va_end(args);
+    report->limits += limits;
+    if (report->json) {
+        printf("%s\n  {\"name\":\"%s\",\"value\":\"", report->any ? "," : "", name);
+        for (const unsigned char *p = (const unsigned char *)value; *p; p++)
+            if (*p == '"' || *p == '\\')
+                printf("\\%c", *p);
+            else if (*p >= 0x20 && *p != 0x7f)
+                putchar(*p);
+        printf("\",\"limits\":%s,\"note\":\"%s\"}", limits ? "true" : "false", note);
+    } else {
+        printf("%-15s %-30s %s%s\n", name, value, limits ? "! " : "", note);
+    }
+    report->any = true;
+}
+
+/* The first line of a small file, or "" when it cannot be read. */
+static const char *read_line(const char *path, char *buf, size_t size)
+{
+    FILE *file = fopen(path, "r");
+
+    buf[0] = '\0';
+    if (file) {
+        if (!fgets(buf, (int)size, file))
+            buf[0] = '\0';
+        fclose(file);
+    }
+    buf[strcspn(buf, "\n")] = '\0';
+    return buf;
+}
+
+/* The value behind "Name:" in a file of /proc; -1 when there is none. */
+static long long read_field(const char *path, const char *name)
+{
+    FILE *file = fopen(path, "r");
+    char line[256];
+    long long value = -1;
+
+    while (file && value < 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+            value = strtoll(line + strlen(name) + 1, NULL, 10);
+    if (file)
+        fclose(file);
+    return value;
+}
+
+static void check_driver(struct report *report)
+{
+    struct whorl_error error = {0};
+    struct io_driver *driver = NULL;
+    char why[DRIVER_WHY_SIZE] = "";
+    const char *forced = getenv("WHORL_DRIVER");
+
+    int err = driver_create(0, &error, &driver, why);
+    if (err) {
+        say(report, "driver", true, "no run with I/O can start", "none: %s", error.text);
+        return;
+    }
+    bool ring = strcmp(driver->ops->name, "io_uring") == 0;
+    say(report, "driver", !ring && !forced,
+        ring     ? ""
+        : forced ? "WHORL_DRIVER asks for it"
+                 : "io_uring is refused; more system calls for the same work",
+        "%s%s%s", driver->ops->name, why[0] ? ": " : "", why);
+    driver->ops->destroy(driver);
+}
+
+static void check_ring(struct report *report)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } names[] = {{IORING_SETUP_SUBMIT_ALL, "SUBMIT_ALL"},
+                 {IORING_SETUP_SINGLE_ISSUER, "SINGLE_ISSUER"},
+                 {IORING_SETUP_DEFER_TASKRUN, "DEFER_TASKRUN"},
+                 {IORING_SETUP_COOP_TASKRUN, "COOP_TASKRUN"},
+                 {IORING_SETUP_TASKRUN_FLAG, "TASKRUN_FLAG"}};
+    struct whorl_error error = {0};
+    struct io_uring uring;
+    unsigned features = 0;
+    int sysctl = ring_disabled_by_sysctl();
+
+    say(report, "io_uring sysctl", sysctl != 0,
+        sysctl ? "kernel.io_uring_disabled; 0 allows it" : "", "%d", sysctl);
+    int err = ring_setup(&uring, 64, &error, &features);
+    if (err) {
+        say(report, "io_uring", true, "see the seccomp and sysctl lines", "%s",
+            whorl_strerror(err));
+        return;
+    }
+    unsigned missing = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        bool has = (uring.flags & names[i].bit) != 0;
+        missing += !has;
+        say(report, i == 0 ? "io_uring flags" : "", false, has ? "" : "the kernel does not have it",
+            "%s%s", has ? "" : "no ", names[i].name);
+    }
+    say(report, "io_uring", missing > 0, missing ? "a newer kernel does the same faster" : "",
+        "features 0x%x", features);
+    io_uring_queue_exit(&uring);
+}
+
+static void check_seccomp(struct report *report)
+{
+    static const char *const modes[] = {"off", "strict", "filter"};
+    long long mode = read_field("/proc/self/status", "Seccomp");
+
+    say(report, "seccomp", false, mode == 2 ? "a filter may refuse io_uring" : "", "%s",
+        mode >= 0 && mode <= 2 ? modes[mode] : "unknown");
+}
+
+static void say_limit(struct report *report, const char *name, int resource, rlim_t enough,
+                      const char *note)
+{
+    struct rlimit limit;
+    char soft[24], hard[24];
+
+    if (getrlimit(resource, &limit) < 0)
+        return;
+    snprintf(soft, sizeof soft, "%llu", (unsigned long long)limit.rlim_cur);
+    snprintf(hard, sizeof hard, "%llu", (unsigned long long)limit.rlim_max);
+    bool low = limit.rlim_max != RLIM_INFINITY && limit.rlim_max < enough;
+    say(report, name, low, low ? note : "", "%s of %s",
+        limit.rlim_cur == RLIM_INFINITY ? "unlimited" : soft,
+        limit.rlim_max == RLIM_INFINITY ? "unlimited" : hard);
+}
+
+/* How stacks are guarded here, tried on a page of our own. Returns whether each takes a mapping. */
+static bool check_guards(struct report *report)
+{
+    void *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    bool installs =
+        page != MAP_FAILED && madvise((char *)page + 4096, 4096, MADV_GUARD_INSTALL) == 0;
+
+    if (page != MAP_FAILED)
+        munmap(page, 3 * 4096);
+    say(report, "guard pages", !installs,
+        installs ? "" : "only the first 8,192 stacks are guarded (Linux 6.13 guards all)", "%s",
+        installs ? "MADV_GUARD_INSTALL" : "mprotect");
+    return !installs;
+}
+
+static void check_memory(struct report *report)
+{
+    char line[256];
+    long long available = read_field("/proc/meminfo", "MemAvailable") * 1024;
+    long long overcommit = atoll(read_line("/proc/sys/vm/overcommit_memory", line, sizeof line));
+    long long maps = atoll(read_line("/proc/sys/vm/max_map_count", line, sizeof line));
+    struct rlimit space;
+
+    check_guards(report);
+    say(report, "max_map_count", maps < 32768, maps < 32768 ? "vm.max_map_count is low" : "",
+        "%lld", maps);
+    say(report, "overcommit", overcommit == 2,
+        overcommit == 2 ? "stacks are charged in full: 68 KiB a task" : "",
+        "vm.overcommit_memory %lld", overcommit);
+    read_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line);
+    say(report, "huge pages", false, "stacks ask for none", "%s", line[0] ? line : "not there");
+    say(report, "page size", sysconf(_SC_PAGESIZE) != 4096,
+        sysconf(_SC_PAGESIZE) != 4096 ? "a task takes a page of this size" : "", "%ld",
+        sysconf(_SC_PAGESIZE));
+    long long fit = available / TASK_BYTES;
+    const char *by = "by available memory";
+    long long by_space = (1LL << 47) / TASK_SPACE;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+        by_space = (long long)(space.rlim_cur / TASK_SPACE);
+    if (overcommit == 2 && available / TASK_SPACE < by_space)
+        by_space = available / TASK_SPACE;
+    if (by_space < fit) {
+        fit = by_space;
+        by = "by address space";
+    }
+    say(report, "tasks that fit", fit < 100000, by, "%lld", fit);
+}
+
+static void check_tls(struct report *report)
+{
+    struct whorl_tls_config *config = NULL;
+    struct whorl_error error = {0};
+
+    int err = whorl_tls_config_create(NULL, &error, &config);
+    whorl_tls_config_destroy(config);
+    say(report, "CA bundle", err != 0, err ? "https needs --cacert" : "", "%s",
+        err ? "none" : "loads");
+#ifdef __x86_64__
+    bool aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+    say(report, "AES in hardware", false,
+        aes ? "AES-GCM is offered first" : "ChaCha20 is offered first", "%s", aes ? "yes" : "no");
+#endif
+}
+
+static void print_help(void)
+{
+    fputs("usage: whorl-doctor [--json]\n"
+          "Report what this machine gives to whorl. Lines marked ! limit something.\n\n"
+          "      --json  one object: {\"ok\": ..., \"findings\": [{name, value, limits, note}, "
+          "...]}\n"
+          "  -h, --help  this text\n\n"
+          "Exit status: 0 nothing limits, 1 something does, 2 usage.\n",
+          stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    struct report report = {0};
+    struct utsname kernel;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "h", longs, NULL)) >= 0) {
+        if (c == 'h') {
+            print_help();
+            return 0;
+        }
+        if (c != 'j') {
+            fputs("see whorl-doctor --help\n", stderr);
+            return 2;
+        }
+        report.json = true;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "whorl-doctor: unexpected argument '%s'; see whorl-doctor --help\n",
+                argv[optind]);
+        return 2;
+    }
+    if (report.json)
+        printf("{\"findings\":[");
+    if (uname(&kernel) == 0)
+        say(&report, "kernel", false, "", "%s %s %s", kernel.sysname, kernel.release,
+            kernel.machine);
+    check_driver(&report);
+    check_ring(&report);
+    check_seccomp(&report);
+    say_limit(&report, "memlock", RLIMIT_MEMLOCK, 65536, "rings of old kernels are charged to it");
+    say_limit(&report, "open files", RLIMIT_NOFILE, 4096, "a connection takes one");
+    check_memory(&report);
+    check_tls(&report);
+    if (report.json)
+        printf("\n],\"ok\":%s}\n", report.limits ? "false" : "true");
+    if (ferror(stdout) || fflush(stdout) != 0) {
+        fprintf(stderr, "whorl-doctor: cannot write: %s\n", whorl_strerror(errno));
+        return 1;
+    }
+    return report.limits ? 1 : 0;
+}
