@@ -56,7 +56,7 @@ static void fire_timers(struct sched *s)
 static void adapt_turn(struct sched *s)
 {
     int64_t now = s->poller->ops->now(s->poller);
-    int64_t took = s->turn_began_ns ? now - s->turn_began_ns : 0;
+    int64_t took = now - s->turn_began_ns;
 
     s->turn_began_ns = now;
     if (took > TURN_NS && s->turn > 1)
@@ -98,8 +98,8 @@ static void turn(struct sched *s, bool may_wait)
         if (now >= s->stacks.trim_at_ns)
             stack_pool_trim(&s->stacks, now, WHORL_SECOND);
     }
-    s->turn_began_ns = 0; /* unknown: what is slept counts for nobody */
     poll(s, may_wait ? next_deadline(s, deadline) : 0);
+    s->turn_began_ns = ops->now(s->poller); /* what is slept counts for nobody */
     runner_drain(s);
     fire_timers(s);
 }
@@ -135,7 +135,7 @@ int loop_run(struct sched *s)
 
 bool loop_step(struct sched *s, unsigned turns, int *ret_result)
 {
-    s->turn_began_ns = 0; /* unknown: the host's time counts for nobody */
+    s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time counts for nobody */
     for (unsigned i = 0; i < turns; i++) {
         sched_run_ready(s);
         if (has_ended(s)) {

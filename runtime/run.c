@@ -55,7 +55,8 @@ static struct sched *sched_create(struct whorl_poller *poller,
         free(s);
         return NULL;
     }
-    timer_wheel_init(&s->wheel, poller->ops->now(poller));
+    s->turn_began_ns = poller->ops->now(poller);
+    timer_wheel_init(&s->wheel, s->turn_began_ns);
     stack_pool_init(&s->stacks);
     adopt_thread(&s->loop_context);
     s->root_scope.deadline_ns = WHORL_FOREVER;

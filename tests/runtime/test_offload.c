@@ -644,7 +644,6 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 
 TEST_REAL(offload_without_a_thread_says_so_and_with_one_makes_do)
 {
-    WHORL_AUTO(group) group = {0};
     struct whorl_future future = {0};
     struct gate gate;
 

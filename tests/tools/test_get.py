@@ -292,8 +292,8 @@ def list_skips_blanks_and_comments_and_reports_bad_lines():
         write('list', '# a comment\n\n  %s/a  \r\nftp://h/b\nnot a url\n\t%s/c' % (peer.origin, peer.origin))
         r = get('-i', 'list')
     equal((r.status, files()), (1, ['a', 'c', 'list']))
-    contains(r.messages, 'whorl-get: list:4: ftp://h/b: URL ')
-    contains(r.messages, 'whorl-get: list:5: not a url: URL ')
+    contains(r.messages, 'whorl-get: list:4: ftp://h/b: URL: ')
+    contains(r.messages, 'whorl-get: list:5: not a url: URL: ')
 
 
 @test
@@ -403,7 +403,7 @@ def bad_urls_are_reported_and_the_others_go_on():
                 peer.origin + '/good')
     equal((r.status, files()), (1, ['good']))
     equal(r.messages.count('whorl-get: '), 6)
-    contains(r.messages, 'whorl-get: gopher://h/: URL ')
+    contains(r.messages, 'whorl-get: gopher://h/: URL: ')
 
 
 @test
@@ -805,7 +805,7 @@ def closed_standard_output_loses_the_report_not_the_files():
             message = child.stderr.read().decode()
             equal(child.wait(20), 1)
     equal(files(), ['a'])
-    contains(message, 'whorl-get: standard output: write broken pipe')
+    contains(message, 'whorl-get: standard output: write: broken pipe')
 
 
 @test

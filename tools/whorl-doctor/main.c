@@ -13,9 +13,6 @@
 
 #include <whorl.h>
 
-#include "io/driver.h"
-#include "io/ring_setup.h"
-
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* 6.13 */
 #endif
@@ -86,60 +83,51 @@ static long long read_field(const char *path, const char *name)
     return value;
 }
 
-static void check_driver(struct report *report)
+static void check_driver(struct report *report, const struct whorl_io_probe *probe)
 {
-    struct whorl_error error = {0};
-    struct io_driver *driver = NULL;
-    char why[DRIVER_WHY_SIZE] = "";
     const char *forced = getenv("WHORL_DRIVER");
 
-    int err = driver_create(0, &error, &driver, why);
-    if (err) {
-        say(report, "driver", true, "no run with I/O can start", "none: %s", error.text);
+    if (!probe->driver) {
+        say(report, "driver", true, "no run with I/O can start", "none: %s", probe->error.text);
         return;
     }
-    bool ring = strcmp(driver->ops->name, "io_uring") == 0;
-    say(report, "driver", !ring && !forced,
-        ring     ? ""
-        : forced ? "WHORL_DRIVER asks for it"
-                 : "io_uring is refused; more system calls for the same work",
-        "%s%s%s", driver->ops->name, why[0] ? ": " : "", why);
-    driver->ops->destroy(driver);
+    bool ring = strcmp(probe->driver, "io_uring") == 0;
+    bool asked = forced && *forced;
+    say(report, "driver", !ring && !asked,
+        ring    ? ""
+        : asked ? "WHORL_DRIVER asks for it"
+                : "io_uring is refused; more system calls for the same work",
+        "%s%s%s", probe->driver, probe->why[0] ? ": " : "", probe->why);
 }
 
-static void check_ring(struct report *report)
+static void check_ring(struct report *report, const struct whorl_io_probe *probe)
 {
     static const struct {
-        unsigned bit;
+        unsigned bit; /* IORING_SETUP_, from linux/io_uring.h of 6.1 */
         const char *name;
-    } names[] = {{IORING_SETUP_SUBMIT_ALL, "SUBMIT_ALL"},
-                 {IORING_SETUP_SINGLE_ISSUER, "SINGLE_ISSUER"},
-                 {IORING_SETUP_DEFER_TASKRUN, "DEFER_TASKRUN"},
-                 {IORING_SETUP_COOP_TASKRUN, "COOP_TASKRUN"},
-                 {IORING_SETUP_TASKRUN_FLAG, "TASKRUN_FLAG"}};
-    struct whorl_error error = {0};
-    struct io_uring uring;
-    unsigned features = 0;
-    int sysctl = ring_disabled_by_sysctl();
+    } names[] = {{1u << 7, "SUBMIT_ALL"},
+                 {1u << 12, "SINGLE_ISSUER"},
+                 {1u << 13, "DEFER_TASKRUN"},
+                 {1u << 8, "COOP_TASKRUN"},
+                 {1u << 9, "TASKRUN_FLAG"}};
 
-    say(report, "io_uring sysctl", sysctl != 0,
-        sysctl ? "kernel.io_uring_disabled; 0 allows it" : "", "%d", sysctl);
-    int err = ring_setup(&uring, 64, &error, &features);
-    if (err) {
+    say(report, "io_uring sysctl", probe->ring_disabled != 0,
+        probe->ring_disabled ? "kernel.io_uring_disabled; 0 allows it" : "", "%d",
+        probe->ring_disabled);
+    if (probe->ring_err) {
         say(report, "io_uring", true, "see the seccomp and sysctl lines", "%s",
-            whorl_strerror(err));
+            whorl_strerror(probe->ring_err));
         return;
     }
     unsigned missing = 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        bool has = (uring.flags & names[i].bit) != 0;
+        bool has = (probe->ring_flags & names[i].bit) != 0;
         missing += !has;
         say(report, i == 0 ? "io_uring flags" : "", false, has ? "" : "the kernel does not have it",
             "%s%s", has ? "" : "no ", names[i].name);
     }
     say(report, "io_uring", missing > 0, missing ? "a newer kernel does the same faster" : "",
-        "features 0x%x", features);
-    io_uring_queue_exit(&uring);
+        "features 0x%x", probe->ring_features);
 }
 
 static void check_seccomp(struct report *report)
@@ -271,8 +259,10 @@ int main(int argc, char **argv)
     if (uname(&kernel) == 0)
         say(&report, "kernel", false, "", "%s %s %s", kernel.sysname, kernel.release,
             kernel.machine);
-    check_driver(&report);
-    check_ring(&report);
+    struct whorl_io_probe probe;
+    (void)whorl_io_probe(&probe); /* what it says stands in the probe */
+    check_driver(&report, &probe);
+    check_ring(&report, &probe);
     check_seccomp(&report);
     say_limit(&report, "memlock", RLIMIT_MEMLOCK, 65536, "rings of old kernels are charged to it");
     say_limit(&report, "open files", RLIMIT_NOFILE, 4096, "a connection takes one");

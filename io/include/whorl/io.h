@@ -20,6 +20,7 @@
 #define WHORL_IO_H
 
 #include <whorl/base.h>
+#include <whorl/error.h>
 #include <whorl/run.h>
 
 /* Zero-initialised is valid. */
@@ -52,6 +53,25 @@ WHORL_API int whorl_io_run(whorl_task_fn fn, void *arg);
 /** whorl_io_run() with options; NULL for the defaults. */
 WHORL_API int whorl_io_run_with(const struct whorl_io_options *options, whorl_task_fn fn,
                                 void *arg);
+
+/* What a run would find on this machine. */
+struct whorl_io_probe {
+    const char *driver;       /* that would run: "io_uring" or "epoll"; NULL: none can */
+    char why[128];            /* why it is not the other one, or "" */
+    struct whorl_error error; /* when there is none: why */
+    int ring_err;             /* 0, or what setting up an io_uring said */
+    unsigned ring_flags;      /* IORING_SETUP_ flags the kernel took, see io_uring_setup(2) */
+    unsigned ring_features;   /* IORING_FEAT_ bits */
+    int ring_disabled;        /* the sysctl kernel.io_uring_disabled, 0 where there is none */
+};
+
+/**
+ * Tries what whorl_io_run() would set up, and takes it down again. WHORL_DRIVER counts.
+ *
+ * Returns: 0; the code whorl_io_run() would fail with. `*ret` is filled in either way. Never suspends;
+ * not for use inside a run.
+ */
+WHORL_API int whorl_io_probe(struct whorl_io_probe *ret);
 
 /** "io_uring" or "epoll" for the run on this thread; NULL when it has no I/O. */
 WHORL_API const char *whorl_io_driver(void);
