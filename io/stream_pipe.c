@@ -14,6 +14,7 @@
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
+#include "io/iov.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -58,32 +59,19 @@ static ssize_t write_quietly(int fd, const struct iovec *iov, int iov_count)
     return err ? -err : n;
 }
 
-/* Drops `n` written bytes and parts that are empty from the front of `iov`. */
-static void advance(struct iovec *iov, int iov_count, int *first, size_t n)
-{
-    while (*first < iov_count && n >= iov[*first].iov_len) {
-        n -= iov[*first].iov_len;
-        (*first)++;
-    }
-    if (*first < iov_count) {
-        iov[*first].iov_base = (char *)iov[*first].iov_base + n;
-        iov[*first].iov_len -= n;
-    }
-}
-
 /* Writes all of at most PARTS_MAX parts, which it changes. */
 WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 {
     int first = 0;
 
-    advance(iov, iov_count, &first, 0);
+    iov_advance(iov, iov_count, &first, 0);
     while (first < iov_count) {
         int err = whorl_cancelled();
         if (err)
             return err;
         ssize_t n = write_quietly(fd, iov + first, iov_count - first);
         if (n > 0) {
-            advance(iov, iov_count, &first, (size_t)n);
+            iov_advance(iov, iov_count, &first, (size_t)n);
             err = first < iov_count ? 0 : whorl_yield(); /* a quick reader keeps nobody waiting */
             if (err == WHORL_ENOTASK)
                 return err;

@@ -9,6 +9,7 @@
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
+#include "io/iov.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -32,25 +33,12 @@ static ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
     return n;
 }
 
-/* Drops `n` written bytes and parts that are empty from the front of `iov`. */
-static void advance(struct iovec *iov, int iov_count, int *first, size_t n)
-{
-    while (*first < iov_count && n >= iov[*first].iov_len) {
-        n -= iov[*first].iov_len;
-        (*first)++;
-    }
-    if (*first < iov_count) {
-        iov[*first].iov_base = (char *)iov[*first].iov_base + n;
-        iov[*first].iov_len -= n;
-    }
-}
-
 /* Writes all of at most PARTS_MAX parts, which it changes. */
 WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 {
     int first = 0;
 
-    advance(iov, iov_count, &first, 0);
+    iov_advance(iov, iov_count, &first, 0);
     if (first == iov_count)
         return whorl_cancelled();
     while (first < iov_count) {
@@ -65,7 +53,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
             return (int)n;
         if (n == 0)
             return -EIO;
-        advance(iov, iov_count, &first, (size_t)n);
+        iov_advance(iov, iov_count, &first, (size_t)n);
     }
     return 0;
 }
