@@ -5,12 +5,12 @@
 #include "subprocess.h"
 #include "test.h"
 
-TEST(models_all_fetch_every_page_right)
+TEST(io_models_all_fetch_every_page_right)
 {
     static const char *const names[] = {"sequential", "threads", "tasks", "processes"};
     struct subprocess run;
 
-    subprocess_run(&run, (const char *[]){test_program("examples/models/compare"), NULL},
+    subprocess_run(&run, (const char *[]){test_program("examples/models"), "io", NULL},
                    &(struct subprocess_options){.timeout_s = 18});
     CHECK_STR(run.err, "");
     CHECK_EQ(run.exit_status, 0);
@@ -37,12 +37,50 @@ TEST(models_all_fetch_every_page_right)
     subprocess_finish(&run);
 }
 
+static void expect_refusal(const char *const argv[], const char *complaint)
+{
+    struct subprocess run;
+
+    subprocess_run(&run, argv, NULL);
+    CHECK_STR(run.out, "");
+    if (strncmp(run.err, complaint, strlen(complaint)) != 0)
+        test_fail(__FILE__, __LINE__, "expected: %s\ncame:     %s", complaint, run.err);
+    CHECK_EQ(run.exit_status, 2);
+    subprocess_finish(&run);
+}
+
+TEST(models_refuse_what_is_no_command)
+{
+    const char *models = test_program("examples/models");
+
+    expect_refusal((const char *[]){models, NULL}, "models: which command?\nusage: models COMMAND");
+    expect_refusal((const char *[]){models, "nothing", NULL},
+                   "models: there is no command 'nothing'\nusage: models COMMAND");
+}
+
+TEST(models_help_names_every_command_and_every_option)
+{
+    struct subprocess run;
+
+    subprocess_run(&run, (const char *[]){test_program("examples/models"), "--help", NULL}, NULL);
+    CHECK_EQ(run.exit_status, 0);
+    CHECK_STR(run.err, "");
+    CHECK(strncmp(run.out, "usage: models COMMAND", 21) == 0 && strstr(run.out, "\n  io "));
+    subprocess_finish(&run);
+    subprocess_run(&run, (const char *[]){test_program("examples/models"), "io", "--help", NULL},
+                   NULL);
+    CHECK_EQ(run.exit_status, 0);
+    CHECK_STR(run.err, "");
+    CHECK(strncmp(run.out, "usage: models io ", 17) == 0 && strstr(run.out, "\n  --help "));
+    subprocess_finish(&run);
+}
+
 TEST(race_loses_updates)
 {
     struct subprocess run;
     int adds, counted, lost;
 
-    subprocess_run(&run, (const char *[]){test_program("examples/models/race"), NULL}, NULL);
+    subprocess_run(&run, (const char *[]){test_program("examples/race"), NULL}, NULL);
     CHECK_EQ(run.exit_status, 0);
     CHECK_EQ(sscanf(run.out, "%d additions, %d counted, %d lost", &adds, &counted, &lost), 3);
     CHECK(lost > 0);
@@ -54,7 +92,7 @@ TEST(race_is_cured_in_three_ways)
 {
     struct subprocess run;
 
-    subprocess_run(&run, (const char *[]){test_program("examples/models/race_cured"), NULL}, NULL);
+    subprocess_run(&run, (const char *[]){test_program("examples/race_cured"), NULL}, NULL);
     CHECK_STR(run.out, "200000 additions: lock 200000, atomic 200000, tasks 200000\n");
     CHECK_EQ(run.exit_status, 0);
     subprocess_finish(&run);

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "models.h"
+#include "io.h"
 
 struct result {
     int index;

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "models.h"
+#include "io.h"
 
 enum { ROUNDS = 200 }; /* some milliseconds of work a page */
 

@@ -4,7 +4,7 @@
  * Next: tasks.c */
 #include <pthread.h>
 
-#include "models.h"
+#include "io.h"
 
 struct queue {
     pthread_mutex_t lock;

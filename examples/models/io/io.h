@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the four models have in common: the pages to fetch and what is noted about each. */
-#ifndef MODELS_H
-#define MODELS_H
+#ifndef MODELS_IO_H
+#define MODELS_IO_H
 
 #include <netinet/in.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One after the other: the simplest program there is, and it spends nearly all its time waiting.
  * Next: threads.c */
-#include "models.h"
+#include "io.h"
 
 int run_sequential(struct batch *batch)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The four concurrency models side by side on one small downloader: starts the demonstration site,
  * fetches the same pages with each, checks every page, and shows who waited when. */
+#include "io.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../site_pages.h"
-#include "models.h"
+#include "../../site_pages.h"
+#include "../commands.h"
+#include "../options.h"
 
 enum { PAGES = 24, WORKERS = 8, COLUMNS = 64, LATENCY_MS = 50 };
 
@@ -34,7 +37,7 @@ struct outcome {
     int right;
 };
 
-/* Starts the program beside this one's folder. Returns the port, or -1. */
+/* Starts the program beside this one. Returns the port, or -1. */
 static int start_site(pid_t *ret_pid)
 {
     char path[4096], latency[16], pages[16];
@@ -44,7 +47,7 @@ static int start_site(pid_t *ret_pid)
     if (n < 0 || pipe(out) < 0)
         return -1;
     path[n] = '\0';
-    for (int up = 0; up < 2 && strrchr(path, '/'); up++)
+    if (strrchr(path, '/'))
         *strrchr(path, '/') = '\0';
     strcat(path, "/site");
     snprintf(latency, sizeof latency, "%d", LATENCY_MS);
@@ -162,12 +165,17 @@ static int compare(const struct site *site, int port)
     return failed ? 1 : 0;
 }
 
-int main(void)
+int io_main(int argc, char **argv)
 {
+    const struct option_row rows[] = {{0}};
+    const struct option_table table = {"io", NULL, "Downloads the same pages in four models.",
+                                       rows};
     struct site site;
     pid_t pid;
+    int wrong;
 
-    signal(SIGPIPE, SIG_IGN);
+    if (!options_read(&table, argc, argv, &wrong))
+        return wrong;
     if (site_create(&site, PAGES) < 0)
         return 1;
     int port = start_site(&pid);

@@ -5,7 +5,7 @@
  * Next: processes.c */
 #include <whorl.h>
 
-#include "models.h"
+#include "io.h"
 
 struct queue {
     struct batch *batch;

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands of `models`. Each gets its own name as argv[0] and returns an exit status, whose
+ * meanings main.c lists. */
+#ifndef MODELS_COMMANDS_H
+#define MODELS_COMMANDS_H
+
+int io_main(int argc, char **argv);
+
+#endif
