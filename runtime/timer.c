@@ -103,9 +103,10 @@ int64_t timer_wheel_next(const struct timer_wheel *wheel)
 {
     unsigned level, index;
 
-    if (wheel->due.first)
-        return 0;
-    return first_slot(wheel, &level, &index) ? wheel->slots[level][index].min_ns : WHORL_FOREVER;
+    int64_t next =
+        first_slot(wheel, &level, &index) ? wheel->slots[level][index].min_ns : WHORL_FOREVER;
+    const struct whorl_timer *due = wheel->due.first;
+    return due && due->deadline_ns < next ? due->deadline_ns : next;
 }
 
 /* Merges two sorted, NULL-terminated lists linked by `next`; of equal ones, those of `a` first. */
@@ -147,37 +148,47 @@ static struct whorl_timer *sort(struct whorl_timer *list)
     return result;
 }
 
-/* Takes what is due at now_ns out of a level-0 slot, puts it on the due ring in order. */
-static void collect(struct timer_wheel *wheel, unsigned index, int64_t now_ns)
+/* Puts a sorted list among what is due; of equal ones, those that were there before come first. */
+static void merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
 {
-    struct timer_slot *slot = &wheel->slots[0][index];
-    struct whorl_timer *timer = slot->first, *last = timer->prev, *following;
-    struct whorl_timer *due = NULL, **end = &due;
-    bool sorted = true;
-    int64_t before = INT64_MIN;
+    struct timer_slot *due = &wheel->due;
+    struct whorl_timer *later = due->first, *following;
 
-    slot->first = NULL;
-    for (bool more = true; more; timer = following) {
-        following = timer->next;
-        more = timer != last;
-        __builtin_prefetch(following->next);
-        if (timer->deadline_ns > now_ns) {
-            ring_append(slot, timer);
-            continue;
-        }
-        sorted = sorted && timer->deadline_ns >= before;
-        before = timer->deadline_ns;
-        *end = timer;
-        end = &timer->next;
-    }
-    *end = NULL;
-    if (!slot->first)
-        wheel->occupied[0] &= ~(UINT64_C(1) << index);
-    for (timer = sorted ? due : sort(due); timer; timer = following) {
+    for (; timer; timer = following) {
         following = timer->next;
         timer->slot = SLOT_DUE;
-        ring_append(&wheel->due, timer);
+        if (!due->first || due->first->prev->deadline_ns <= timer->deadline_ns) {
+            ring_append(due, timer);
+            continue;
+        }
+        while (later->deadline_ns <= timer->deadline_ns)
+            later = later->next;
+        timer->next = later;
+        timer->prev = later->prev;
+        later->prev->next = timer;
+        later->prev = timer;
+        if (due->first == later)
+            due->first = timer;
     }
+}
+
+/* Brings all timers of a level-0 slot whose tick has come into order, those that are due at a later
+ * nanosecond too: a virtual clock may stop at each, and to look for what is due in a slot of a million
+ * would take as long each time. */
+static void collect(struct timer_wheel *wheel, unsigned index)
+{
+    struct timer_slot *slot = &wheel->slots[0][index];
+    struct whorl_timer *list = slot->first;
+    bool sorted = true;
+
+    list->prev->next = NULL;
+    slot->first = NULL;
+    wheel->occupied[0] &= ~(UINT64_C(1) << index);
+    for (struct whorl_timer *timer = list; timer->next; timer = timer->next) {
+        __builtin_prefetch(timer->next->next);
+        sorted = sorted && timer->deadline_ns <= timer->next->deadline_ns;
+    }
+    merge_due(wheel, sorted ? list : sort(list));
 }
 
 /* Moves the timers of a slot that has come to lower levels. */
@@ -220,7 +231,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
         }
         wheel->position = start;
         if (wheel->slots[0][index].min_ns <= now_ns)
-            collect(wheel, index, now_ns);
+            collect(wheel, index);
         if (start == now_tick)
             break;
         whorl_check(!(wheel->occupied[0] >> index & 1));
@@ -229,7 +240,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
         wheel->position = now_tick;
 
     /* A timer's function may arm and disarm others, also ones that are due. */
-    for (struct whorl_timer *timer; (timer = wheel->due.first);) {
+    for (struct whorl_timer *timer; (timer = wheel->due.first) && timer->deadline_ns <= now_ns;) {
         ring_remove(&wheel->due, timer);
         wheel->armed--;
         timer->fire(timer);

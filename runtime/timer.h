@@ -21,7 +21,7 @@ struct timer_wheel {
     uint64_t occupied[TIMER_LEVELS];
     size_t armed;
     struct timer_slot slots[TIMER_LEVELS][TIMER_SLOTS];
-    struct timer_slot due; /* about to fire, in order */
+    struct timer_slot due; /* of the tick that has come, in the order of deadlines */
 };
 
 void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ns);
