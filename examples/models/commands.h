@@ -5,5 +5,6 @@
 #define MODELS_COMMANDS_H
 
 int io_main(int argc, char **argv);
+int race_main(int argc, char **argv);
 
 #endif

@@ -75,27 +75,4 @@ TEST(models_help_names_every_command_and_every_option)
     subprocess_finish(&run);
 }
 
-TEST(race_loses_updates)
-{
-    struct subprocess run;
-    int adds, counted, lost;
-
-    subprocess_run(&run, (const char *[]){test_program("examples/race"), NULL}, NULL);
-    CHECK_EQ(run.exit_status, 0);
-    CHECK_EQ(sscanf(run.out, "%d additions, %d counted, %d lost", &adds, &counted, &lost), 3);
-    CHECK(lost > 0);
-    CHECK_EQ(counted + lost, adds);
-    subprocess_finish(&run);
-}
-
-TEST(race_is_cured_in_three_ways)
-{
-    struct subprocess run;
-
-    subprocess_run(&run, (const char *[]){test_program("examples/race_cured"), NULL}, NULL);
-    CHECK_STR(run.out, "200000 additions: lock 200000, atomic 200000, tasks 200000\n");
-    CHECK_EQ(run.exit_status, 0);
-    subprocess_finish(&run);
-}
-
 TEST_MAIN()

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* `models race`: many workers add to one counter at the same time, in ways that lose some of it and in
+ * ways that do not. */
+#include "race.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <whorl/error.h>
+
+#include "../commands.h"
+#include "../options.h"
+
+static const struct way {
+    const char *name, *remark;
+    race_fn run;
+    bool by_chance; /* how much is lost, so it is tried until something is */
+    bool loses;
+} ways[] = {
+    {"threads, no lock", "another thread runs between a read and a write", race_threads, true,
+     true},
+    {"threads, a lock", "one at a time", race_threads_locked, false, false},
+    {"threads, atomic", "read, add and write are one step", race_threads_atomic, false, false},
+    {"tasks, no lock", "they take turns between additions, never within one", race_tasks, false,
+     false},
+    {"tasks that suspend", "between the read and the write: all the others run there",
+     race_tasks_suspending, false, true},
+    {"the same, a lock", "held across the suspending call", race_tasks_locked, false, false},
+};
+
+/* Runs until something is lost, if that is the point. Returns how many runs it took; a negative code
+ * when one failed. */
+static int run(const struct way *way, int workers, int tries, long *ret)
+{
+    long right = (long)workers * RACE_ADDS;
+    int tried = 0, err;
+
+    do {
+        err = way->run(workers, ret);
+        tried++;
+    } while (err == 0 && way->by_chance && *ret == right && tried < tries);
+    return err ? err : tried;
+}
+
+/* Whether it came out as it should. */
+static bool show(const struct way *way, int workers, int tries)
+{
+    long right = (long)workers * RACE_ADDS, counted = 0;
+    int tried = run(way, workers, tries, &counted);
+
+    if (tried < 0) {
+        fprintf(stderr, "models race: %s: %s\n", way->name, whorl_strerror(tried));
+        return false;
+    }
+    printf("%-20s %9ld %9ld   %s\n", way->name, counted, right - counted, way->remark);
+    if (way->by_chance)
+        printf("%-20s %9s %9s   %s %d of at most %d\n", "", "", "",
+               counted == right ? "not once, in run" : "by chance: in run", tried, tries);
+    return way->loses ? counted < right : counted == right;
+}
+
+int race_main(int argc, char **argv)
+{
+    int workers = 5000, tries = 100, failed = 0, status;
+    const struct option_row rows[] = {
+        {"workers", "N", "threads or tasks", .number = &workers, .min = 2, .max = 100000},
+        {"tries", "N", "run the race until it loses, so often at most", .number = &tries, .min = 1,
+         .max = 1000000},
+        {0}};
+    const struct option_table table = {
+        "race", NULL, "Many workers add 100 each to one counter, and some of it may get lost.",
+        rows};
+
+    if (!options_read(&table, argc, argv, &status))
+        return status;
+    printf("%d workers add %d each: %ld is right.\n\n%-20s %9s %9s\n", workers, RACE_ADDS,
+           (long)workers * RACE_ADDS, "", "counted", "lost");
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        failed += !show(&ways[i], workers, tries);
+    return failed ? 1 : 0;
+}

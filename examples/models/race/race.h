@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Many workers add to one counter: the ways of doing it, wrong ones too. */
+#ifndef MODELS_RACE_H
+#define MODELS_RACE_H
+
+enum { RACE_ADDS = 100 }; /* of one each, by every worker */
+
+/* Lets so many workers run until all have added, and puts what the counter says into `ret`. 0, or a
+ * negative code when not all could be started. */
+typedef int (*race_fn)(int workers, long *ret);
+
+int race_threads(int workers, long *ret);        /* without a lock */
+int race_threads_locked(int workers, long *ret); /* with one */
+int race_threads_atomic(int workers, long *ret); /* with an addition that nobody gets in between */
+
+int race_tasks(int workers, long *ret);            /* nothing needed */
+int race_tasks_suspending(int workers, long *ret); /* giving way between the read and the write */
+int race_tasks_locked(int workers, long *ret);     /* that too, with a lock */
+
+#endif

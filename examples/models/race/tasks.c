@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The same with tasks: on one thread, and nobody else runs between two suspending calls. So a plain
+ * variable and a plain addition are right, until a call that suspends stands in the middle. */
+#include <whorl.h>
+
+#include "race.h"
+
+static long counter;
+static struct whorl_mutex lock;
+
+static int add(void *arg)
+{
+    int err = 0;
+
+    (void)arg;
+    for (int i = 0; i < RACE_ADDS && err == 0; i++) {
+        counter++;           /* read, add and write: nothing in it suspends */
+        err = whorl_yield(); /* the others' turn */
+    }
+    return err;
+}
+
+/* What was read before a suspending call may be stale after it. */
+static int add_one_suspending(void)
+{
+    long seen = counter;
+    int err = whorl_yield(); /* asks a database, say; every other task runs here */
+    counter = seen + 1;
+    return err;
+}
+
+static int add_suspending(void *arg)
+{
+    int err = 0;
+
+    (void)arg;
+    for (int i = 0; i < RACE_ADDS && err == 0; i++)
+        err = add_one_suspending();
+    return err;
+}
+
+static int add_locked(void *arg)
+{
+    int err = 0;
+
+    (void)arg;
+    for (int i = 0; i < RACE_ADDS && err == 0; i++) {
+        err = whorl_mutex_lock(&lock);
+        if (err)
+            break;
+        err = add_one_suspending();
+        whorl_mutex_unlock(&lock);
+    }
+    return err;
+}
+
+struct race {
+    whorl_task_fn fn;
+    int workers;
+};
+
+static int root(void *arg)
+{
+    const struct race *race = arg;
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    for (int i = 0; i < race->workers && err == 0; i++)
+        err = whorl_spawn(&group, race->fn, NULL);
+    return err ? err : whorl_group_wait(&group);
+}
+
+static int run(whorl_task_fn fn, int workers, long *ret)
+{
+    counter = 0;
+    int err = whorl_run(root, &(struct race){fn, workers});
+    if (err == 0)
+        *ret = counter;
+    return err;
+}
+
+int race_tasks(int workers, long *ret)
+{
+    return run(add, workers, ret);
+}
+
+int race_tasks_suspending(int workers, long *ret)
+{
+    return run(add_suspending, workers, ret);
+}
+
+int race_tasks_locked(int workers, long *ret)
+{
+    return run(add_locked, workers, ret);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* `models race`: what loses and what does not. */
+#include <sched.h>
+#include <stdlib.h>
+
+#include "subprocess.h"
+#include "test.h"
+
+/* What it counted and lost in the row of this name. */
+static void row(const char *out, const char *name, long *counted, long *lost)
+{
+    char start[32];
+
+    snprintf(start, sizeof start, "\n%-20s ", name);
+    const char *at = strstr(out, start);
+    CHECK(at);
+    CHECK_EQ(sscanf(at + strlen(start), "%ld %ld", counted, lost), 2);
+}
+
+static void expect(const char *out, const char *name, long counted, long lost)
+{
+    long seen_counted, seen_lost;
+
+    row(out, name, &seen_counted, &seen_lost);
+    CHECK_EQ(seen_counted, counted);
+    CHECK_EQ(seen_lost, lost);
+}
+
+TEST(race_loses_only_where_another_comes_between)
+{
+    struct subprocess run;
+
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "race", "--workers", "500",
+                                    "--tries", "1", NULL},
+                   NULL);
+    CHECK_STR(run.err, "");
+    CHECK(strstr(run.out, "500 workers add 100 each: 50000 is right.\n"));
+    expect(run.out, "threads, a lock", 50000, 0);
+    expect(run.out, "threads, atomic", 50000, 0);
+    expect(run.out, "tasks, no lock", 50000, 0);
+    /* All read the same number, and write the same one. */
+    expect(run.out, "tasks that suspend", 100, 49900);
+    expect(run.out, "the same, a lock", 50000, 0);
+    subprocess_finish(&run);
+}
+
+TEST(race_is_tried_until_threads_lose)
+{
+    struct subprocess run;
+    long counted, lost;
+    cpu_set_t set;
+
+    CHECK_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+    if (CPU_COUNT(&set) < 2)
+        test_skip("on one processor threads lose so rarely that it may take hours");
+    subprocess_run(
+        &run, (const char *[]){test_program("examples/models"), "race", "--tries", "1000000", NULL},
+        &(struct subprocess_options){.timeout_s = 18});
+    CHECK_STR(run.err, "");
+    CHECK_EQ(run.exit_status, 0);
+    row(run.out, "threads, no lock", &counted, &lost);
+    CHECK(lost > 0);
+    CHECK_EQ(counted + lost, 500000);
+    CHECK(strstr(run.out, "by chance: in run "));
+    subprocess_finish(&run);
+}
+
+TEST(race_that_loses_nothing_is_a_failure)
+{
+    struct subprocess run;
+    cpu_set_t set;
+
+    /* On one processor a thread has long done its few additions when the next one gets it. */
+    CHECK_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+    for (int i = 0, kept = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, &set) && kept++ > 0)
+            CPU_CLR(i, &set);
+    CHECK_EQ(sched_setaffinity(0, sizeof set, &set), 0);
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "race", "--workers", "2",
+                                    "--tries", "1", NULL},
+                   NULL);
+    CHECK_EQ(run.exit_status, 1);
+    CHECK(strstr(run.out, "not once, in run 1 of at most 1"));
+    subprocess_finish(&run);
+}
+
+TEST_MAIN()
