@@ -21,10 +21,10 @@
 enum place {
     PLACE_NONE,
     PLACE_QUEUED,     /* on `queued`, not tried yet */
-    PLACE_WATCH,      /* on a list of its descriptor's watch, op->waiter.data */
+    PLACE_WATCH,      /* on a list of its descriptor's watch, op->waiter.queue */
     PLACE_REGISTERED, /* the same, and that has been registered since it came */
     PLACE_LATER,      /* on `later` */
-    PLACE_THREAD,     /* a thread has it or will; op->waiter.data is its job */
+    PLACE_THREAD,     /* a thread has it or will; op->waiter.queue is its job */
     PLACE_ENDED,      /* on `ended`: cancelled, its completion is due */
 };
 

@@ -95,7 +95,7 @@ static int start_job(struct epoll *e, struct io_op *op)
     if (e->jobs)
         e->jobs->prev = job;
     e->jobs = job;
-    op->waiter.data = job;
+    op->waiter.queue = job;
     op->slot = PLACE_THREAD;
     int err = workers_add(e->workers, &job->work);
     if (err)
@@ -129,7 +129,7 @@ void epoll_take_jobs(struct epoll *e)
 
 bool epoll_withdraw_job(struct epoll *e, struct io_op *op)
 {
-    struct job *job = op->waiter.data;
+    struct job *job = op->waiter.queue;
 
     if (!workers_withdraw(e->workers, &job->work))
         return false;

@@ -106,7 +106,7 @@ void epoll_watch_start(struct epoll *e, struct io_op *op)
     enum watch_list list = watch_list_of(op);
     bool first = !watch->first[list];
     op->slot = PLACE_WATCH;
-    op->waiter.data = watch;
+    op->waiter.queue = watch;
     watch_append(watch, op);
     e->waiting++;
     if (list == WATCH_POLLERS && op->cancelling) {
@@ -160,7 +160,7 @@ void epoll_watch_close(struct epoll *e, int fd)
 
 void epoll_watch_withdraw(struct epoll *e, struct io_op *op)
 {
-    struct watch *watch = op->waiter.data;
+    struct watch *watch = op->waiter.queue;
 
     leave_watch(e, watch, op);
     if (watch->lasting)

@@ -548,23 +548,32 @@ static int read_one(void *arg)
     return (int)whorl_read(*(int *)arg, &byte, 1);
 }
 
-TEST_IO(reports_name_the_call_and_the_descriptor)
+static void check_dump_says(const char *expected)
 {
-    int fds[2];
-    char text[512] = "", expected[64];
+    char text[512] = "";
+    FILE *to = fmemopen(text, sizeof text, "w");
 
-    CHECK_EQ(pipe(fds), 0);
-    {
-        WHORL_AUTO(group) group = {0};
-        CHECK_OK(whorl_spawn(&group, read_one, &fds[0]));
-        CHECK_OK(whorl_yield());
-        FILE *to = fmemopen(text, sizeof text, "w");
-        whorl_dump_tasks(to);
-        fclose(to);
-    }
-    snprintf(expected, sizeof expected, "waits for read fd %d\n", fds[0]);
+    whorl_dump_tasks(to);
+    fclose(to);
     if (!strstr(text, expected))
         test_fail(__FILE__, __LINE__, "'%s' is not in: %s", expected, text);
+}
+
+TEST_IO(reports_name_the_call_and_the_descriptor)
+{
+    WHORL_AUTO(group) group = {0};
+    char expected[64];
+    int fds[2];
+
+    CHECK_EQ(pipe(fds), 0);
+    snprintf(expected, sizeof expected, "waits for read fd %d\n", fds[0]);
+    CHECK_OK(whorl_spawn(&group, read_one, &fds[0]));
+    CHECK_OK(whorl_yield());
+    check_dump_says(expected); /* before the driver has seen it */
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    check_dump_says(expected); /* and while it waits */
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     close(fds[0]);
     close(fds[1]);
 }
