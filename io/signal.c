@@ -4,7 +4,6 @@
  * select would have taken it. */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -16,6 +15,7 @@
 #include <whorl/task.h>
 
 #include "io/poll_case.h"
+#include "io/sigmask.h"
 #include "runtime/base/check.h"
 
 struct whorl_signals {
@@ -23,12 +23,6 @@ struct whorl_signals {
     sigset_t set;
     size_t waiters;
 };
-
-/* How many have a signal open in this thread, and whether it was blocked before the first did. */
-static _Thread_local struct {
-    unsigned count;
-    bool was_blocked;
-} opened[_NSIG];
 
 /* A fault of the thread's own ends the process when it is blocked, whatever waits for it. */
 static bool can_be_taken(int number)
@@ -44,33 +38,6 @@ static bool can_be_taken(int number)
     default:
         return number > 0 && number < _NSIG;
     }
-}
-
-static void block(const sigset_t *set)
-{
-    sigset_t before;
-
-    int err = pthread_sigmask(SIG_BLOCK, set, &before);
-    whorl_check(err == 0);
-    for (int i = 1; i < _NSIG; i++)
-        if (sigismember(set, i) == 1 && opened[i].count++ == 0)
-            opened[i].was_blocked = sigismember(&before, i) == 1;
-}
-
-static void unblock(const sigset_t *set)
-{
-    sigset_t again;
-
-    sigemptyset(&again);
-    for (int i = 1; i < _NSIG; i++) {
-        if (sigismember(set, i) != 1)
-            continue;
-        whorl_check_text(opened[i].count > 0, "signals closed by another thread");
-        if (--opened[i].count == 0 && !opened[i].was_blocked)
-            sigaddset(&again, i);
-    }
-    int err = pthread_sigmask(SIG_UNBLOCK, &again, NULL);
-    whorl_check(err == 0);
 }
 
 int whorl_signals_open(const int *numbers, struct whorl_signals **ret)
@@ -94,7 +61,7 @@ int whorl_signals_open(const int *numbers, struct whorl_signals **ret)
         free(signals);
         return err;
     }
-    block(&set);
+    sigmask_block(&set);
     *ret = signals;
     return 0;
 }
@@ -141,7 +108,7 @@ void whorl_signals_close(struct whorl_signals *signals)
         return;
     whorl_check_text(signals->waiters == 0, "signals were closed while a task waits for them");
     close(signals->fd);
-    unblock(&signals->set);
+    sigmask_unblock(&signals->set);
     free(signals);
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals blocked in this thread by several who do not know each other, such as two sets of
+ * signals.h: each stays blocked until the last of them lets go of it. */
+#ifndef IO_SIGMASK_H
+#define IO_SIGMASK_H
+
+#include <signal.h>
+
+/* Blocks the signals of `set` in the calling thread. */
+void sigmask_block(const sigset_t *set);
+
+/* Ends that. Those that were not blocked before the first one blocked them are unblocked after the
+ * last one has let go. */
+void sigmask_unblock(const sigset_t *set);
+
+#endif
