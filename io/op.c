@@ -11,6 +11,7 @@
 #include <whorl/error.h>
 #include <whorl/task.h>
 
+#include "io/sigmask.h"
 #include "runtime/base/check.h"
 
 static _Thread_local struct io_driver *current;
@@ -23,9 +24,11 @@ struct io_driver *io_driver_current(void)
 /* In the child of a fork: its memory is a copy of the parent's, but the ring is the parent's own. */
 static void leave_to_parent(void)
 {
-    if (current)
-        current->forked = true;
+    if (!current)
+        return;
+    current->forked = true;
     current = NULL;
+    sigmask_unblock_sigpipe(); /* what it executes would have it blocked too */
 }
 
 static void watch_forks(void)
@@ -38,6 +41,10 @@ void io_driver_set(struct io_driver *driver)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, watch_forks);
+    if (driver && !current)
+        sigmask_block_sigpipe();
+    else if (!driver && current)
+        sigmask_unblock_sigpipe();
     current = driver;
 }
 

@@ -103,7 +103,8 @@ struct io_driver_ops {
  * A child that wants to do I/O execs, or ends the task and starts a run of its own. */
 struct io_driver *io_driver_current(void);
 
-/* For io_run.c: makes `driver` this thread's, or none with NULL. */
+/* For those who run: makes `driver` this thread's, or none with NULL. While there is one the thread has
+ * SIGPIPE blocked. */
 void io_driver_set(struct io_driver *driver);
 
 /* For io_run.c, once the last task has ended: cancels what is still in flight, waits until the

@@ -13,4 +13,10 @@ void sigmask_block(const sigset_t *set);
  * last one has let go. */
 void sigmask_unblock(const sigset_t *set);
 
+/* The same for SIGPIPE, while a run has the thread: a write to a pipe or socket that nobody reads fails
+ * with -EPIPE, and whether the program wants to die of it is not ours to decide. Nor is the action of
+ * the signal, which the whole process shares. What was raised meanwhile is forgotten. */
+void sigmask_block_sigpipe(void);
+void sigmask_unblock_sigpipe(void);
+
 #endif

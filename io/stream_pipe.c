@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <whorl/error.h>
@@ -15,6 +12,7 @@
 #include <whorl/task.h>
 
 #include "io/iov.h"
+#include "io/op.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -40,25 +38,6 @@ static ssize_t pipe_read(struct whorl_stream *stream, void *buf, size_t len)
     return n;
 }
 
-/* writev(2) without the SIGPIPE that a pipe without a reader raises, and that no flag turns off before
- * Linux 6.18: it is blocked, and taken back unless one was pending before. */
-static ssize_t write_quietly(int fd, const struct iovec *iov, int iov_count)
-{
-    sigset_t sigpipe, before, pending;
-
-    sigemptyset(&sigpipe);
-    sigaddset(&sigpipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
-    sigpending(&pending);
-    ssize_t n = writev(fd, iov, iov_count);
-    int err = n < 0 ? errno : 0;
-    if (err == EPIPE && !sigismember(&pending, SIGPIPE))
-        while (sigtimedwait(&sigpipe, NULL, &(struct timespec){0}) < 0 && errno == EINTR)
-            ;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return err ? -err : n;
-}
-
 /* Writes all of at most PARTS_MAX parts, which it changes. */
 WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 {
@@ -69,7 +48,9 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
         int err = whorl_cancelled();
         if (err)
             return err;
-        ssize_t n = write_quietly(fd, iov + first, iov_count - first);
+        ssize_t n = writev(fd, iov + first, iov_count - first);
+        if (n < 0)
+            n = -errno;
         if (n > 0) {
             iov_advance(iov, iov_count, &first, (size_t)n);
             err = first < iov_count ? 0 : whorl_yield(); /* a quick reader keeps nobody waiting */
@@ -91,6 +72,8 @@ static int pipe_writev(struct whorl_stream *stream, const struct iovec *iov, int
     struct pipe_stream *self = (struct pipe_stream *)stream;
     int err = whorl_task_self() ? whorl_cancelled() : WHORL_ENOTASK;
 
+    if (err == 0 && !io_driver_current()) /* nor is there anybody who keeps SIGPIPE away */
+        err = WHORL_ENOIO;
     if (err)
         return err;
     if (self->write_fd < 0)

@@ -569,22 +569,6 @@ TEST_IO(writing_to_a_pipe_nobody_reads_raises_no_signal)
     CHECK_OK(whorl_yield());
 }
 
-TEST_IO(a_pending_sigpipe_of_others_is_left_pending)
-{
-    sigset_t set, pending;
-    int p[2];
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    raise(SIGPIPE);
-    CHECK_OK(pipe2(p, O_CLOEXEC));
-    WHORL_AUTO(stream) *stream = whorl_stream_from_pipe(-1, p[1]);
-    close(p[0]);
-    CHECK_ERR(whorl_stream_write(stream, "x", 1), -EPIPE);
-    sigpending(&pending);
-    CHECK(sigismember(&pending, SIGPIPE));
-}
-
 static int drain(void *arg)
 {
     char buf[1000];

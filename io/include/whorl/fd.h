@@ -30,7 +30,8 @@ extern "C" {
 /** read(2) at the descriptor's position. 0 is the end. Short counts are normal. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
 
-/** write(2) at the descriptor's position. Short counts are possible; see whorl_write_all(). */
+/** write(2) at the descriptor's position. Short counts are possible; see whorl_write_all(). -EPIPE where
+ *  nobody reads any more, without a SIGPIPE. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len);
 
 /** readv(2). `iov` is borrowed until the call returns. At most 1024 parts. */

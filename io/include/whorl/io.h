@@ -13,6 +13,11 @@
  *         return whorl_io_run(root, NULL) ? 1 : 0;
  *     }
  *
+ * SIGPIPE is blocked in the run's thread while the run lasts, and forgotten at its end: a write to a
+ * pipe or socket nobody reads any more returns -EPIPE and ends no program. The signal's action is left
+ * alone. Processes started by whorl_process_spawn(), or by fork(2) and exec, do not have it blocked;
+ * system(3) and popen(3) pass the mask on.
+ *
  * fork(2): the ring belongs to the process that made it. In a child forked while a run is under way
  * every request is refused with WHORL_ENOIO; process.h says what is safe there.
  */
