@@ -69,6 +69,8 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
     task->site = site;
     add(group, task);
     sched_ready(s, task);
+    if (__builtin_expect(s->trace != NULL, 0))
+        trace_spawned(s, task);
     return 0;
 }
 

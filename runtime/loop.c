@@ -98,6 +98,8 @@ static void turn(struct sched *s, bool may_wait)
         if (now >= s->stacks.trim_at_ns)
             stack_pool_trim(&s->stacks, now, WHORL_SECOND);
     }
+    if (s->trace)
+        trace_loop_waits(s);
     poll(s, may_wait ? next_deadline(s, deadline) : 0);
     s->turn_began_ns = ops->now(s->poller); /* what is slept counts for nobody */
     runner_drain(s);
@@ -118,9 +120,13 @@ static bool has_ended(struct sched *s)
     return false;
 }
 
-static int result_of(const struct sched *s)
+static int end_run(struct sched *s)
 {
-    return s->deadlocked ? -EDEADLK : s->root_result;
+    int result = s->deadlocked ? -EDEADLK : s->root_result;
+
+    if (s->trace)
+        trace_run_ends(s, result);
+    return result;
 }
 
 int loop_run(struct sched *s)
@@ -128,7 +134,7 @@ int loop_run(struct sched *s)
     for (;;) {
         sched_run_ready(s);
         if (has_ended(s))
-            return result_of(s);
+            return end_run(s);
         turn(s, true);
     }
 }
@@ -139,7 +145,7 @@ bool loop_step(struct sched *s, unsigned turns, int *ret_result)
     for (unsigned i = 0; i < turns; i++) {
         sched_run_ready(s);
         if (has_ended(s)) {
-            *ret_result = result_of(s);
+            *ret_result = end_run(s);
             return true;
         }
         turn(s, false);

@@ -80,30 +80,57 @@ CONTEXT_SWITCHES static void enter_task(struct sched *s, struct whorl_task *task
     context_switch(&s->loop_context, &task->context, 0);
 }
 
-void sched_run_ready(struct sched *s)
+/* Puts any of the ready tasks first, the same for a seed: xorshift64 (Marsaglia, 2003). */
+static void draw(struct sched *s)
 {
-    if (s->ready_count == 0)
-        return;
-    if (s->random) {
-        /* Xorshift64 (Marsaglia, 2003): any of the ready tasks may be next, the same for a seed. */
-        s->random ^= s->random << 13;
-        s->random ^= s->random >> 7;
-        s->random ^= s->random << 17;
-        uint32_t pick = (uint32_t)(s->random % sched_ready_count(s));
-        struct whorl_task **first = &s->ready[s->ready_head & s->ready_mask];
-        struct whorl_task **other = &s->ready[(s->ready_head + pick) & s->ready_mask];
-        struct whorl_task *task = *other;
-        *other = *first;
-        *first = task;
-    }
+    s->random ^= s->random << 13;
+    s->random ^= s->random >> 7;
+    s->random ^= s->random << 17;
+    uint32_t pick = (uint32_t)(s->random % sched_ready_count(s));
+    struct whorl_task **first = &s->ready[s->ready_head & s->ready_mask];
+    struct whorl_task **other = &s->ready[(s->ready_head + pick) & s->ready_mask];
+    struct whorl_task *task = *other;
+    *other = *first;
+    *first = task;
+}
+
+/* Enters the first of the ready tasks and comes back after so many switches, or when none is ready. */
+static void run_turn(struct sched *s, uint32_t turn)
+{
     s->turn_start = s->ready_head;
-    s->turn_end = s->ready_head + s->turn;
+    s->turn_end = s->ready_head + turn;
     struct whorl_task *task = s->ready[s->ready_head++ & s->ready_mask];
     s->ready_count--;
     s->current = task;
     enter_task(s, task);
     s->switches += (uint32_t)(s->ready_head - s->turn_start);
     s->turn_start = s->ready_head;
+}
+
+/* The same turn by single steps, so that the loop sees each: what observers pay, and nobody else. */
+static __attribute__((noinline)) void run_traced(struct sched *s)
+{
+    for (uint32_t left = s->turn; left > 0 && s->ready_count > 0 && s->trace; left--) {
+        trace_runs(s, s->ready[s->ready_head & s->ready_mask]);
+        run_turn(s, 1);
+        if (s->trace)
+            trace_stopped(s);
+    }
+}
+
+void sched_run_ready(struct sched *s)
+{
+    if (s->ready_count == 0)
+        return;
+    if (s->random)
+        draw(s);
+    if (__builtin_expect(s->trace != NULL, 0)) {
+        run_traced(s);
+        return;
+    }
+    run_turn(s, s->turn);
+    if (__builtin_expect(s->trace != NULL, 0)) /* it was the last task's doing */
+        trace_stopped(s);
 }
 
 /* Yields when nobody else is ready or the budget is used up, out of the way of the common case. */

@@ -13,6 +13,7 @@
 
 #include <whorl/error.h>
 #include <whorl/poller.h>
+#include <whorl/trace.h>
 
 #include "runtime/park_hook.h"
 #include "runtime/stack.h"
@@ -52,6 +53,7 @@ struct sched {
     uint64_t random;               /* state of the generator that orders ready tasks; 0: FIFO */
     uint64_t next_id, spawned, switches, polls, turns;
     size_t alive;
+    struct trace *trace; /* NULL: nobody observes */
 };
 
 /* The run on this thread. A task never leaves its thread, so the address may be cached. */
@@ -166,6 +168,16 @@ int64_t loop_deadline(
 /* Reports (dump.c): writes every task, its name and what it waits for. */
 #define DUMP_TASKS_MAX 1000
 void dump_tasks(struct sched *s, FILE *to, const char *title);
+
+/* Observers (trace.c), told of what tasks do while s->trace is not NULL. The loop tells of all but
+ * spawning and ending, see sched_run_ready(). */
+void trace_spawned(struct sched *s, struct whorl_task *task);
+void trace_runs(struct sched *s, struct whorl_task *task);
+void trace_stopped(struct sched *s); /* the task that ran, unless it has ended */
+void trace_ends(struct sched *s, struct whorl_task *task, int result);
+void trace_loop_waits(struct sched *s);
+void trace_run_ends(struct sched *s, int result); /* and frees all of them */
+int trace_start(struct sched *s, whorl_trace_fn fn, void *arg);
 
 /* The watchdog (watchdog.c): a thread that looks at the run now and then. NULL: none. */
 struct watchdog;

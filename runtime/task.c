@@ -31,6 +31,8 @@ static void end(struct sched *s, struct whorl_task *task, int result)
     whorl_check_text(task->scope == (task->group ? &task->group->scope : &s->root_scope),
                      "a task ended inside a scope it had entered");
     whorl_check_text(task->groups_open == 0, "a task ended without waiting for a group");
+    if (__builtin_expect(s->trace != NULL, 0))
+        trace_ends(s, task, result);
     task->in_use = false;
     s->alive--;
     if (task->group) {

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Observers of a run, and what they are told. Tasks switch to each other without a word; while somebody
+ * observes, the loop runs them one by one (sched.c) and says what each did in between. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <whorl/error.h>
+#include <whorl/trace.h>
+
+#include "runtime/sched.h"
+
+struct observer {
+    struct observer *next;
+    whorl_trace_fn fn;
+    void *arg;
+};
+
+struct trace {
+    struct observer *observers; /* at least one */
+    struct whorl_task *running; /* NULL in the loop, and when the task that ran has ended */
+    bool loop_waits;
+};
+
+static void tell_one(struct sched *s, const struct observer *observer,
+                     struct whorl_trace_event event)
+{
+    event.at_ns = s->poller->ops->now(s->poller);
+    observer->fn(observer->arg, &event);
+}
+
+static void tell(struct sched *s, struct whorl_trace_event event)
+{
+    for (const struct observer *observer = s->trace->observers; observer; observer = observer->next)
+        tell_one(s, observer, event);
+}
+
+void trace_spawned(struct sched *s, struct whorl_task *task)
+{
+    tell(s,
+         (struct whorl_trace_event){.kind = WHORL_TRACE_SPAWNED, .task = task, .by = s->current});
+}
+
+void trace_runs(struct sched *s, struct whorl_task *task)
+{
+    if (s->trace->loop_waits) {
+        s->trace->loop_waits = false;
+        tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_LOOP_WAKES});
+    }
+    s->trace->running = task;
+    tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_RUNS, .task = task});
+}
+
+static struct whorl_trace_event stop_of(const struct whorl_task *task)
+{
+    return (struct whorl_trace_event){.kind = task->waiter ? WHORL_TRACE_WAITS : WHORL_TRACE_YIELDS,
+                                      .task = task,
+                                      .what = task->waiter ? task->what : NULL};
+}
+
+void trace_stopped(struct sched *s)
+{
+    struct whorl_task *task = s->trace->running;
+
+    s->trace->running = NULL;
+    if (task)
+        tell(s, stop_of(task));
+}
+
+void trace_ends(struct sched *s, struct whorl_task *task, int result)
+{
+    s->trace->running = NULL;
+    tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_ENDS, .task = task, .result = result});
+}
+
+void trace_loop_waits(struct sched *s)
+{
+    if (s->trace->loop_waits) /* and was woken for nobody */
+        return;
+    s->trace->loop_waits = true;
+    tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_LOOP_WAITS});
+}
+
+void trace_run_ends(struct sched *s, int result)
+{
+    struct observer *observer = s->trace->observers, *next;
+
+    tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_RUN_ENDS, .result = result});
+    for (; observer; observer = next) {
+        next = observer->next;
+        free(observer);
+    }
+    free(s->trace);
+    s->trace = NULL;
+}
+
+struct announcing {
+    struct sched *s;
+    const struct observer *to;
+};
+
+/* Tells a new observer of a task that has been there before it. */
+static void announce(struct whorl_task *task, void *ctx)
+{
+    const struct announcing *a = ctx;
+
+    tell_one(a->s, a->to, (struct whorl_trace_event){.kind = WHORL_TRACE_SPAWNED, .task = task});
+    if (task == a->s->current)
+        tell_one(a->s, a->to, (struct whorl_trace_event){.kind = WHORL_TRACE_RUNS, .task = task});
+    else if (task->waiter)
+        tell_one(a->s, a->to, stop_of(task));
+}
+
+int trace_start(struct sched *s, whorl_trace_fn fn, void *arg)
+{
+    struct observer *observer = malloc(sizeof *observer), **at;
+
+    if (!observer)
+        return -ENOMEM;
+    *observer = (struct observer){.fn = fn, .arg = arg};
+    if (!s->trace) {
+        s->trace = calloc(1, sizeof *s->trace);
+        if (!s->trace) {
+            free(observer);
+            return -ENOMEM;
+        }
+        s->trace->running = s->current;
+        s->turn_end = s->ready_head; /* the running task's next switch is to the loop */
+    }
+    for (at = &s->trace->observers; *at;)
+        at = &(*at)->next;
+    *at = observer;
+    stack_for_each_task(&s->stacks, announce, &(struct announcing){s, observer});
+    return 0;
+}
+
+int whorl_trace_start(whorl_trace_fn fn, void *arg)
+{
+    struct sched *s = sched_self();
+    return s ? trace_start(s, fn, arg) : WHORL_ENOTASK;
+}
+
+void whorl_trace_stop(whorl_trace_fn fn, void *arg)
+{
+    struct sched *s = sched_self();
+    struct observer **at = s && s->trace ? &s->trace->observers : NULL, *found;
+
+    while (at && *at && ((*at)->fn != fn || (*at)->arg != arg))
+        at = &(*at)->next;
+    if (!at || !*at)
+        return;
+    found = *at;
+    *at = found->next;
+    free(found);
+    if (!s->trace->observers) {
+        free(s->trace);
+        s->trace = NULL;
+    }
+}
