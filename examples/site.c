@@ -126,7 +126,7 @@ static int respond(struct conn *conn, struct request *request)
         free(text);
         return err;
     }
-    const struct page *page = site_find(&site, host, request->path);
+    const struct site_page *page = site_find(&site, host, request->path);
     if (!page)
         return refuse(conn, request, "404 Not Found");
     int err = whorl_sleep(options.latency_ns);

@@ -26,7 +26,7 @@ static uint32_t draw(uint64_t *state)
     return (uint32_t)(*state >> 33);
 }
 
-static int write_page(struct page *page, int number)
+static int write_page(struct site_page *page, int number)
 {
     uint64_t state = (uint64_t)number * 0x9e3779b97f4a7c15u;
     FILE *out = open_memstream(&page->text, &page->len);
@@ -50,7 +50,7 @@ int site_create(struct site *ret, int count)
     if (!ret->pages)
         return -ENOMEM;
     for (int i = 0; i < count; i++) {
-        struct page *page = &ret->pages[ret->count++];
+        struct site_page *page = &ret->pages[ret->count++];
         page->host = site_hosts[i % 3];
         snprintf(page->name, sizeof page->name, "page-%03d.html", i + 1);
         if (write_page(page, i + 1) != 0) {
@@ -77,14 +77,14 @@ const char *site_host(const char *host)
     return NULL;
 }
 
-const struct page *site_find(const struct site *site, const char *host, const char *path)
+const struct site_page *site_find(const struct site *site, const char *host, const char *path)
 {
     int number, end = 0;
 
     if (sscanf(path, "/page-%d.html%n", &number, &end) != 1 || end == 0 || path[end] != '\0' ||
         number < 1 || number > site->count)
         return NULL;
-    const struct page *page = &site->pages[number - 1];
+    const struct site_page *page = &site->pages[number - 1];
     return strcmp(path + 1, page->name) == 0 && site_host(host) == page->host ? page : NULL;
 }
 

@@ -8,7 +8,7 @@
 
 enum { PAGES_MAX = 100000 };
 
-struct page {
+struct site_page {
     const char *host; /* one of site_hosts */
     char name[24];    /* "page-001.html", unique among all hosts */
     char *text;
@@ -16,7 +16,7 @@ struct page {
 };
 
 struct site {
-    struct page *pages;
+    struct site_page *pages;
     int count;
 };
 
@@ -29,7 +29,7 @@ int site_create(struct site *ret, int count);
 void site_finish(struct site *site);
 
 /* The page that `path` ("/page-001.html") means on `host` (without a port, any case), or NULL. */
-const struct page *site_find(const struct site *site, const char *host, const char *path);
+const struct site_page *site_find(const struct site *site, const char *host, const char *path);
 
 /* The page's links to all pages of `host`, as HTML. free() it; NULL when there is no memory. */
 char *site_index(const struct site *site, const char *host, size_t *ret_len);

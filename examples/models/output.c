@@ -71,13 +71,46 @@ static int write_beside(const char *path, output_fn write, const void *arg)
     return err;
 }
 
-int output_write(const char *path, output_fn write, const void *arg)
+/* What is no file is written in place. */
+static bool is_special(const char *path)
 {
     struct stat is;
-    bool special = stat(path, &is) == 0 && !S_ISREG(is.st_mode);
-    int err = (special ? write_in_place : write_beside)(path, write, arg);
 
+    return stat(path, &is) == 0 && !S_ISREG(is.st_mode);
+}
+
+static int tell(const char *path, int err)
+{
     if (err)
         fprintf(stderr, "models: cannot write %s: %s\n", path, strerror(-err));
     return err;
+}
+
+int output_write(const char *path, output_fn write, const void *arg)
+{
+    return tell(path, is_special(path) ? write_in_place(path, write, arg)
+                                       : write_beside(path, write, arg));
+}
+
+/* By making a file as write_beside() would, and leaving none. */
+static int try_beside(const char *path)
+{
+    char *name = NULL;
+
+    if (asprintf(&name, "%s.XXXXXX", path) < 0)
+        return -ENOMEM;
+    int fd = open_beside(name);
+    if (fd >= 0) {
+        close(fd);
+        unlink(name);
+    }
+    free(name);
+    return fd < 0 ? fd : 0;
+}
+
+int output_check(const char *path)
+{
+    if (!is_special(path))
+        return tell(path, try_beside(path));
+    return tell(path, access(path, W_OK) < 0 ? -errno : 0);
 }

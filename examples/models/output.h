@@ -12,4 +12,8 @@ typedef int (*output_fn)(const void *arg, FILE *to);
  * is told on standard error with the file's name, and nothing is left behind. 0 or -errno. */
 int output_write(const char *path, output_fn write, const void *arg);
 
+/* Whether a file could be written there now, for programs that take long before they do; says so if
+ * not. 0 or -errno. */
+int output_check(const char *path);
+
 #endif

@@ -1,189 +1,165 @@
 /* SPDX-License-Identifier: MIT */
-/* The four concurrency models side by side on one small downloader: starts the demonstration site,
- * fetches the same pages with each, checks every page, and shows who waited when. */
-#include "io.h"
-
+/* `models io`: the same pages downloaded one after the other, by a pool of threads, by tasks and by a
+ * pool of processes; every page is checked, and times stand beside what waiting alone would take. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../site_pages.h"
 #include "../commands.h"
 #include "../options.h"
+#include "compare.h"
 
-enum { PAGES = 24, WORKERS = 8, COLUMNS = 64, LATENCY_MS = 50 };
-
-static const struct model {
-    const char *name;
-    model_fn run;
-    int workers;
-} models[] = {
-    {"sequential", run_sequential, 1},
-    {"threads", run_threads, WORKERS},
-    {"tasks", run_tasks, WORKERS},
-    {"processes", run_processes, WORKERS},
+const struct model models[MODELS] = {
+    {"sequential", "sequential.c", run_sequential},
+    {"threads", "threads.c", run_threads},
+    {"tasks", "tasks.c", run_tasks},
+    {"processes", "processes.c", run_processes},
 };
 
-struct outcome {
-    int64_t began_ns, took_ns;
-    long rss_kib; /* peak, of all processes together */
-    int right;
-};
+static const char about[] =
+    "Downloads the same pages one after the other, with a pool of threads, with tasks and\n"
+    "with a pool of processes, checks every page, and compares the times.\n"
+    "Without URLs the pages are those of a site that it serves itself on loopback.";
 
-/* Starts the program beside this one. Returns the port, or -1. */
-static int start_site(pid_t *ret_pid)
+static bool read_options(int argc, char **argv, struct settings *ret, int *ret_status)
 {
-    char path[4096], latency[16], pages[16];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 32);
-    int out[2], port = -1;
+    const struct option_row rows[] = {
+        {"sites", "N", "sites to download from", .number = &ret->sites, 1, 3},
+        {"pages", "N", "pages of each site", .number = &ret->pages, 1, 10000},
+        {"latency", "MS", "time the site takes for a page", .number = &ret->latency_ms, 0, 60000},
+        {"times", "N", "how often a given URL is downloaded", .number = &ret->times, 1, 10000},
+        {"per-site", "N", "connections a session may have to a site", .number = &ret->per_site, 1,
+         1000},
+        {"threads", "N", "threads in the pool", .number = &ret->threads, 1, THREADS_MAX},
+        {"processes", "N", "processes in the pool", .number = &ret->processes, 1, PROCESSES_MAX},
+        {"timeout", "S", "seconds to wait for a page", .number = &ret->timeout_s, 1, 3600},
+        {"runs", "N", "runs, whose median time counts", .number = &ret->runs, 1, RUNS_MAX},
+        {0}};
+    const struct option_table table = {"io", "[URL]...", about, rows};
 
-    if (n < 0 || pipe(out) < 0)
-        return -1;
-    path[n] = '\0';
-    if (strrchr(path, '/'))
-        *strrchr(path, '/') = '\0';
-    strcat(path, "/site");
-    snprintf(latency, sizeof latency, "%d", LATENCY_MS);
-    snprintf(pages, sizeof pages, "%d", PAGES);
-    *ret_pid = fork();
-    if (*ret_pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        dup2(out[1], STDOUT_FILENO);
-        close(out[0]);
-        close(out[1]);
-        execl(path, "site", "--latency", latency, "--pages", pages, (char *)NULL);
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        _exit(127);
-    }
-    close(out[1]);
-    FILE *said = fdopen(out[0], "r");
-    if (said) {
-        if (fscanf(said, "listening on port %d", &port) != 1)
-            port = -1;
-        fclose(said);
-    }
-    return port;
+    if (!options_read(&table, argc, argv, ret_status))
+        return false;
+    ret->urls = argv + optind;
+    return true;
 }
 
-/* Runs a model in a process of its own, so that its memory can be told from the others'. `batch` is
- * shared with it. */
-static int run(const struct model *model, struct batch *batch, struct outcome *ret)
-{
-    struct rusage usage;
-    int status;
+/* --- the table -------------------------------------------------------------------------------- */
 
+static double seconds(int64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static void print_head(const struct comparison *c)
+{
+    const struct settings *settings = c->settings;
+
+    printf("%d pages of %d site%s", c->source->batch->count, c->source->sites,
+           c->source->sites == 1 ? "" : "s");
+    if (c->source->server)
+        printf(", each answered after %d ms", settings->latency_ms);
+    printf("; at most %d connections to a site.\n", settings->per_site);
+    printf("%d processors (%s), %s; %s of %d run%s.\n\n", c->machine.processors, c->machine.cpu,
+           c->machine.kernel, settings->runs == 1 ? "time" : "medians", settings->runs,
+           settings->runs == 1 ? "" : "s");
+    printf("%-12s%8s%12s%10s%10s%7s%9s%10s%12s\n", "", "at once", "opened", "expected", "measured",
+           "", "times as", "memory", "right");
+    printf("%-12s%8s%12s%10s%10s%7s%9s%10s%12s\n", "", "", "connections", "s", "s", "more", "fast",
+           "KiB", "pages");
     fflush(stdout);
-    ret->began_ns = now_ns();
-    pid_t pid = fork();
-    if (pid == 0) {
-        int err = model->run(batch);
-        struct rusage workers;
-        getrusage(RUSAGE_CHILDREN, &workers);
-        /* What the largest worker had stands for each of them. */
-        ret->rss_kib = workers.ru_maxrss * model->workers;
-        _exit(err ? 1 : 0);
-    }
-    if (pid < 0 || wait4(pid, &status, 0, &usage) < 0)
-        return -errno;
-    ret->took_ns = now_ns() - ret->began_ns;
-    ret->rss_kib += usage.ru_maxrss;
-    return status ? -ECHILD : 0;
 }
 
-/* Draws a line a worker: '.' while it waits for an answer, '#' while it works on one. */
-static void draw(const struct batch *batch, const struct outcome *outcome)
+static void print_row(const struct comparison *c, const struct outcome *outcome)
 {
-    for (int worker = 0; worker < batch->workers; worker++) {
-        char line[COLUMNS + 1];
-        memset(line, ' ', COLUMNS);
-        line[COLUMNS] = '\0';
-        for (int i = 0; i < batch->count; i++) {
-            const struct job *job = &batch->jobs[i];
-            if (job->worker != worker || job->err)
-                continue;
-            int64_t unit_ns = outcome->took_ns / COLUMNS + 1;
-            for (int64_t at = (job->asked_ns - outcome->began_ns) / unit_ns;
-                 at <= (job->done_ns - outcome->began_ns) / unit_ns && at < COLUMNS; at++)
-                if (at >= (job->came_ns - outcome->began_ns) / unit_ns)
-                    line[at] = '#';
-                else if (line[at] == ' ')
-                    line[at] = '.';
+    char expected[16] = "-", more[16] = "-";
+    int64_t first_ns = c->outcomes[0].took_ns;
+
+    if (outcome->expected_ns) {
+        snprintf(expected, sizeof expected, "%.2f", seconds(outcome->expected_ns));
+        snprintf(more, sizeof more, "%.0f %%",
+                 100.0 * (double)(outcome->took_ns - outcome->expected_ns) /
+                     (double)outcome->expected_ns);
+    }
+    printf("%-12s%8d%12d%10s%10.2f%7s%9.1f%10ld%8d/%d\n", outcome->model->name, outcome->at_once,
+           outcome->connections, expected, seconds(outcome->took_ns), more,
+           outcome->took_ns ? (double)first_ns / (double)outcome->took_ns : 0.0, outcome->peak_kib,
+           outcome->right, c->source->batch->count);
+    fflush(stdout);
+}
+
+static void print_tail(const struct comparison *c)
+{
+    const struct outcome *tasks = &c->outcomes[2];
+    int64_t over_ns = tasks->took_ns - tasks->expected_ns;
+
+    if (tasks->expected_ns == 0)
+        return;
+    printf(
+        "\nExpected is what waiting alone takes: pages / at once, rounded up, times the latency.\n"
+        "Tasks: ceil(%d / %d) x %d ms = %.3f s; measured %.3f s, %s.\n",
+        c->source->batch->count, tasks->at_once, c->settings->latency_ms,
+        seconds(tasks->expected_ns), seconds(tasks->took_ns),
+        over_ns * 10 <= tasks->expected_ns ? "within 10 %" : "over 10 % more");
+}
+
+/* --- the comparison --------------------------------------------------------------------------- */
+
+static int at_once(const struct comparison *c, const struct model *model)
+{
+    int most = model->run == run_sequential ? 1
+               : model->run == run_threads  ? c->settings->threads
+               : model->run == run_tasks    ? c->settings->per_site * c->source->sites
+                                            : c->settings->processes;
+
+    return most < c->source->batch->count ? most : c->source->batch->count;
+}
+
+/* All models. Returns 0, or 1 when some page was not right. */
+static int compare(struct comparison *c)
+{
+    struct batch *batch = c->source->batch;
+    bool all_right = true;
+
+    print_head(c);
+    for (int i = 0; i < MODELS; i++) {
+        struct outcome *outcome = &c->outcomes[i];
+        measure(&models[i], c->settings, batch, outcome);
+        outcome->at_once = at_once(c, &models[i]);
+        if (c->source->server)
+            outcome->expected_ns = (int64_t)(batch->count + outcome->at_once - 1) /
+                                   outcome->at_once * c->settings->latency_ms * WHORL_MILLISECOND;
+        print_row(c, outcome);
+        all_right = all_right && outcome->right == batch->count;
+        if (outcome->right == 0) {
+            fputs("models io: no page came, so there is nothing to compare\n", stderr);
+            return 1;
         }
-        printf("  %d |%s|\n", worker + 1, line);
     }
-}
-
-static int check(const struct batch *batch, const struct site *site)
-{
-    int right = 0;
-
-    for (int i = 0; i < batch->count; i++) {
-        const struct job *job = &batch->jobs[i];
-        right += job->err == 0 && job->len == site->pages[i].len &&
-                 job->digest == digest(site->pages[i].text, site->pages[i].len);
-    }
-    return right;
-}
-
-static int compare(const struct site *site, int port)
-{
-    enum { MODELS = sizeof models / sizeof *models };
-    size_t size = sizeof(struct job) * PAGES + sizeof(struct outcome) * MODELS;
-    struct job *jobs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int failed = 0;
-
-    if (jobs == MAP_FAILED)
-        return 1;
-    struct outcome *outcomes = (struct outcome *)(jobs + PAGES);
-    struct batch batch = {.jobs = jobs, .count = PAGES};
-    batch.addr = (struct sockaddr_in){.sin_family = AF_INET,
-                                      .sin_port = htons((uint16_t)port),
-                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    printf("%d pages, each %d ms away. '.' waits, '#' works.\n", PAGES, LATENCY_MS);
-    for (int m = 0; m < MODELS; m++) {
-        for (int i = 0; i < PAGES; i++)
-            jobs[i] = (struct job){.host = site->pages[i].host, .name = site->pages[i].name};
-        batch.workers = models[m].workers;
-        int err = run(&models[m], &batch, &outcomes[m]);
-        outcomes[m].right = check(&batch, site);
-        failed += err || outcomes[m].right != PAGES;
-        printf("\n%s, %.0f ms\n", models[m].name, (double)outcomes[m].took_ns / 1e6);
-        draw(&batch, &outcomes[m]);
-    }
-    printf("\n%-12s %8s %8s %12s %8s\n", "", "workers", "ms", "peak KiB", "right");
-    for (int m = 0; m < MODELS; m++)
-        printf("%-12s %8d %8.0f %12ld %5d/%d\n", models[m].name, models[m].workers,
-               (double)outcomes[m].took_ns / 1e6, outcomes[m].rss_kib, outcomes[m].right, PAGES);
-    munmap(jobs, size);
-    return failed ? 1 : 0;
+    print_tail(c);
+    return all_right ? 0 : 1;
 }
 
 int io_main(int argc, char **argv)
 {
-    const struct option_row rows[] = {{0}};
-    const struct option_table table = {"io", NULL, "Downloads the same pages in four models.",
-                                       rows};
-    struct site site;
-    pid_t pid;
-    int wrong;
+    struct settings settings = {.sites = 2,
+                                .pages = 80,
+                                .latency_ms = 50,
+                                .times = 1,
+                                .per_site = 10,
+                                .threads = 5,
+                                .timeout_s = 10,
+                                .runs = 3};
+    struct source source;
+    struct comparison comparison = {.settings = &settings, .source = &source};
+    int status;
 
-    if (!options_read(&table, argc, argv, &wrong))
-        return wrong;
-    if (site_create(&site, PAGES) < 0)
-        return 1;
-    int port = start_site(&pid);
-    int status = port > 0 ? compare(&site, port) : 1;
-    if (pid > 0) {
-        kill(pid, SIGTERM);
-        waitpid(pid, NULL, 0);
-    }
-    site_finish(&site);
+    machine_read(&comparison.machine);
+    settings.processes = comparison.machine.processors;
+    if (!read_options(argc, argv, &settings, &status))
+        return status;
+    status = source_open(&settings, &source);
+    if (status == 0)
+        status = compare(&comparison);
+    source_close(&source);
     return status;
 }

@@ -1,32 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* What the four models have in common: the pages to fetch and what is noted about each. */
+/* What the four downloaders have in common: the pages, what came of them, and how one is fetched, so
+ * that what differs between sequential.c, threads.c, tasks.c and processes.c is the model alone. */
 #ifndef MODELS_IO_H
 #define MODELS_IO_H
 
-#include <netinet/in.h>
-#include <stddef.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { WORKERS_MAX = 16, PAGE_MAX = 65536 };
+#include <whorl.h>
 
-/* A page, and once it has been fetched what came of it. */
-struct job {
-    const char *host, *name;
-    int worker; /* who fetched it */
-    int err;    /* 0 or -errno */
-    size_t len; /* of the body */
+enum { THREADS_MAX = 256, PROCESSES_MAX = 256 };
+
+/* What came of a page. */
+struct result {
+    int status;  /* 200, 404, ... */
+    bool reused; /* came over a connection that was there */
+    int64_t len;
     uint64_t digest;
-    int64_t asked_ns, came_ns, done_ns; /* request begun, answer there, work on it done */
+    struct whorl_error error; /* code 0: it has come, whatever its status */
 };
 
+struct page {
+    const char *url;
+    bool known; /* what is right, in the next two */
+    int64_t len;
+    uint64_t digest;
+    struct result result;
+};
+
+/* The pages to fetch, and what a model is to know. Lives in memory that forked processes share. */
 struct batch {
-    struct job *jobs;
+    int threads, processes; /* in the pools */
+    int per_site;           /* connections that a session may have to one site */
+    int timeout_s;          /* for one page */
+    atomic_int failures;    /* pages that did not come; too many, and the rest is not tried */
+    int err;                /* of the process that runs the model, as are the next two */
+    int64_t took_ns;
+    long peak_kib; /* of its workers */
     int count;
-    int workers;
-    struct sockaddr_in addr; /* of the site */
+    struct page pages[];
 };
 
-/* A model: fetches all of the batch. Returns 0 or -errno; failed pages say so themselves. */
+/* A model: fetches all of the batch. Returns 0 or a code when it could not even try; what came of the
+ * pages is in them. */
 typedef int (*model_fn)(struct batch *batch);
 
 int run_sequential(struct batch *batch);
@@ -34,16 +51,15 @@ int run_threads(struct batch *batch);
 int run_tasks(struct batch *batch);
 int run_processes(struct batch *batch);
 
-/* Fetches a page with system calls that block, as the first, second and fourth model do. */
-void get_blocking(const struct batch *batch, struct job *job);
+/* The same client for all of them. NULL when there is no memory. */
+struct whorl_http_session *page_session(const struct batch *batch);
 
-/* The request for a page; returns its length. */
-int make_request(const struct job *job, char *buf, size_t size);
+/* Fetches a page and says what came of it. */
+WHORL_SUSPENDS void page_get(struct batch *batch, struct whorl_http_session *session,
+                             const struct page *page, struct result *ret);
 
-/* Works on an answer: finds the body, and digests it again and again so that it takes some time. */
-void use_answer(struct job *job, const char *answer, size_t len);
-
-uint64_t digest(const char *data, size_t len);
-int64_t now_ns(void);
+/* FNV-1a, piece by piece, beginning with PAGE_DIGEST_EMPTY. */
+#define PAGE_DIGEST_EMPTY UINT64_C(14695981039346656037)
+uint64_t page_digest(uint64_t digest, const char *data, size_t len);
 
 #endif

@@ -1,78 +1,80 @@
 /* SPDX-License-Identifier: MIT */
-/* Processes: nothing is shared, so nothing can race, and a crash takes one worker only. What they say
- * to each other goes through pipes: numbers of pages one way, results the other. */
-#include <errno.h>
-#include <sys/wait.h>
-#include <unistd.h>
+/* A pool of processes: nothing is shared, so nothing can race, and a crash takes one worker only. An
+ * initialiser gives each its own session; numbers of pages travel one way, results the other.
+ *
+ * The workers use the same client as the other models. Handing out is done by tasks, one for each page,
+ * that wait for an idle worker and then for its answer. */
+#include <stdlib.h>
 
 #include "io.h"
 
-struct result {
-    int index;
-    struct job job;
+struct worker {
+    struct batch *batch;
+    struct whorl_http_session *session;
 };
 
-/* Small writes and reads of pipes are whole: at most PIPE_BUF bytes. */
-static void work(const struct batch *batch, int number, int from, int to)
+/* In each worker, once. Its session ends with it. */
+static int begin(void *arg, void **ret_state)
 {
-    struct result result;
+    static struct worker worker;
 
-    while (read(from, &result.index, sizeof result.index) == sizeof result.index) {
-        result.job = batch->jobs[result.index];
-        result.job.worker = number;
-        get_blocking(batch, &result.job);
-        if (write(to, &result, sizeof result) != sizeof result)
-            _exit(1);
-    }
-    _exit(0);
+    worker = (struct worker){arg, page_session(arg)};
+    *ret_state = &worker;
+    return worker.session ? 0 : -ENOMEM;
 }
 
-static int hand_out(struct batch *batch, int to)
+/* In a worker, for each request. */
+static int work(void *state, const void *request, size_t len, void **ret, size_t *ret_len)
 {
-    for (int i = 0; i < batch->count; i++)
-        if (write(to, &i, sizeof i) != sizeof i)
-            return -errno;
+    const struct worker *worker = state;
+    const int *number = request;
+    struct result *result = len == sizeof *number ? malloc(sizeof *result) : NULL;
+
+    if (!result)
+        return -ENOMEM;
+    page_get(worker->batch, worker->session, &worker->batch->pages[*number], result);
+    *ret = result;
+    *ret_len = sizeof *result;
     return 0;
 }
 
-static void collect(struct batch *batch, int from)
-{
-    struct result result;
+struct job {
+    struct batch *batch;
+    struct whorl_workers *workers;
+    int number;
+};
 
-    while (read(from, &result, sizeof result) == sizeof result)
-        batch->jobs[result.index] = result.job;
+static int hand_out(void *arg)
+{
+    const struct job *job = arg;
+    void *answer;
+    size_t len;
+
+    int err = whorl_workers_call(job->workers, &job->number, sizeof job->number, &answer, &len);
+    if (err)
+        return err;
+    job->batch->pages[job->number].result = *(struct result *)answer;
+    free(answer);
+    return 0;
+}
+
+static int root(void *arg)
+{
+    const struct job *all = arg;
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    int err = 0;
+
+    for (int i = 0; i < all->batch->count && err == 0; i++)
+        err = whorl_spawn_copy(&group, hand_out, &(struct job){all->batch, all->workers, i});
+    return err ? err : whorl_group_wait(&group);
 }
 
 int run_processes(struct batch *batch)
 {
-    int jobs[2], results[2], started = 0, err = 0;
+    struct whorl_workers_options options = {
+        .count = (unsigned)batch->processes, .init = begin, .work = work, .arg = batch};
+    WHORL_AUTO(workers) *workers = NULL;
+    int err = whorl_workers_create(&options, &workers);
 
-    for (int i = 0; i < batch->count; i++)
-        batch->jobs[i].err = -ECHILD; /* until a worker has said otherwise */
-    if (pipe(jobs) < 0)
-        return -errno;
-    if (pipe(results) < 0) {
-        err = -errno;
-        close(jobs[0]);
-        close(jobs[1]);
-        return err;
-    }
-    for (int i = 0; i < batch->workers; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            close(jobs[1]); /* or it would never see the end of the numbers */
-            close(results[0]);
-            work(batch, i, jobs[0], results[1]);
-        }
-        started += pid > 0;
-    }
-    close(jobs[0]);
-    close(results[1]);
-    err = started > 0 ? hand_out(batch, jobs[1]) : -EAGAIN;
-    close(jobs[1]);
-    collect(batch, results[0]); /* ends when the last worker has */
-    close(results[0]);
-    while (started > 0 && wait(NULL) > 0)
-        started--;
-    return err;
+    return err ? err : whorl_io_run(root, &(struct job){batch, workers, 0});
 }

@@ -3,9 +3,19 @@
  * Next: threads.c */
 #include "io.h"
 
+static int root(void *arg)
+{
+    struct batch *batch = arg;
+    WHORL_AUTO(http_session) *session = page_session(batch);
+
+    if (!session)
+        return -ENOMEM;
+    for (int i = 0; i < batch->count; i++)
+        page_get(batch, session, &batch->pages[i], &batch->pages[i].result);
+    return 0;
+}
+
 int run_sequential(struct batch *batch)
 {
-    for (int i = 0; i < batch->count; i++)
-        get_blocking(batch, &batch->jobs[i]);
-    return 0;
+    return whorl_io_run(root, batch);
 }

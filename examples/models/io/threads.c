@@ -1,59 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: each blocks on its own, the kernel switches between them. They share memory, so the queue
- * needs a lock; what is forgotten here shows now and then (race.c).
+/* A pool of threads: each waits on its own, and the kernel switches between them wherever it likes.
+ * They share memory, so taking a page needs a lock; what is forgotten here shows now and then. What
+ * must not be shared, a session, is one variable that every thread has for itself.
+ *
+ * The client is whorl's here too: each thread has a run with one task, whose calls hold up the thread
+ * as blocking calls would.
  * Next: tasks.c */
 #include <pthread.h>
 
 #include "io.h"
 
-struct queue {
-    pthread_mutex_t lock;
+struct pool {
     struct batch *batch;
+    pthread_mutex_t lock;
     int next; /* under lock */
 };
 
-struct worker {
-    pthread_t thread;
-    struct queue *queue;
-    int number;
-};
+static _Thread_local struct whorl_http_session *session;
 
-static struct job *take(struct queue *queue)
+static struct page *take(struct pool *pool)
 {
-    struct job *job = NULL;
+    struct page *page = NULL;
 
-    pthread_mutex_lock(&queue->lock);
-    if (queue->next < queue->batch->count)
-        job = &queue->batch->jobs[queue->next++];
-    pthread_mutex_unlock(&queue->lock);
-    return job;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->next < pool->batch->count)
+        page = &pool->batch->pages[pool->next++];
+    pthread_mutex_unlock(&pool->lock);
+    return page;
+}
+
+static int root(void *arg)
+{
+    struct pool *pool = arg;
+    struct page *page;
+
+    session = page_session(pool->batch);
+    if (!session)
+        return -ENOMEM;
+    while ((page = take(pool)))
+        page_get(pool->batch, session, page, &page->result);
+    whorl_http_session_destroy(session);
+    return 0;
 }
 
 static void *work(void *arg)
 {
-    struct worker *worker = arg;
-    struct job *job;
-
-    while ((job = take(worker->queue))) {
-        job->worker = worker->number;
-        get_blocking(worker->queue->batch, job);
-    }
-    return NULL;
+    return (void *)(intptr_t)whorl_io_run(root, arg);
 }
 
 int run_threads(struct batch *batch)
 {
-    struct queue queue = {PTHREAD_MUTEX_INITIALIZER, batch, 0};
-    struct worker workers[WORKERS_MAX];
-    int started, err = 0;
+    struct pool pool = {batch, PTHREAD_MUTEX_INITIALIZER, 0};
+    pthread_t threads[THREADS_MAX];
+    int started = 0, err = 0;
+    void *result;
 
-    for (started = 0; started < batch->workers; started++) {
-        workers[started] = (struct worker){.queue = &queue, .number = started};
-        err = -pthread_create(&workers[started].thread, NULL, work, &workers[started]);
-        if (err)
-            break;
+    while (started < batch->threads && err == 0) {
+        err = -pthread_create(&threads[started], NULL, work, &pool);
+        started += err == 0;
     }
-    for (int i = 0; i < started; i++)
-        pthread_join(workers[i].thread, NULL);
-    return started > 0 ? 0 : err;
+    while (started > 0) {
+        pthread_join(threads[--started], &result);
+        if (err == 0)
+            err = (int)(intptr_t)result;
+    }
+    return err;
 }

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Measuring a model: so many runs, each in a process of its own, whose memory can then be told from the
+ * others' and which finds the same world as they did. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compare.h"
+
+struct run {
+    int64_t took_ns;
+    int connections, right;
+    long peak_kib;
+};
+
+/* --- one run ---------------------------------------------------------------------------------- */
+
+/* In the child. What the largest worker had stands for each of them. */
+__attribute__((noreturn)) static void run_here(const struct model *model, struct batch *batch,
+                                               pid_t parent)
+{
+    struct rusage workers;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    int64_t began_ns = whorl_now();
+    batch->err = model->run(batch);
+    batch->took_ns = whorl_now() - began_ns;
+    getrusage(RUSAGE_CHILDREN, &workers);
+    batch->peak_kib = workers.ru_maxrss * batch->processes;
+    _exit(0);
+}
+
+static bool is_right(const struct page *page)
+{
+    const struct result *result = &page->result;
+
+    return result->error.code == 0 && result->status == 200 && result->len > 0 &&
+           (!page->known || (result->len == page->len && result->digest == page->digest));
+}
+
+static void reset(struct batch *batch)
+{
+    atomic_store(&batch->failures, 0);
+    batch->err = -ECHILD; /* until the process says otherwise */
+    batch->took_ns = batch->peak_kib = 0;
+    for (int i = 0; i < batch->count; i++) {
+        batch->pages[i].result = (struct result){0};
+        whorl_error_set(&batch->pages[i].result.error, -ECANCELED, "not tried", "the model failed");
+    }
+}
+
+static void run_once(const struct model *model, struct batch *batch, struct run *ret)
+{
+    struct rusage usage = {0};
+    int status = 0;
+    pid_t self = getpid();
+
+    reset(batch);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        run_here(model, batch, self);
+    if (pid < 0)
+        batch->err = -errno;
+    while (pid > 0 && wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
+        ;
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "%s: ended by signal %d\n", model->name, WTERMSIG(status));
+    else if (batch->err)
+        fprintf(stderr, "%s: %s\n", model->name, whorl_strerror(batch->err));
+    *ret = (struct run){.took_ns = batch->took_ns, .peak_kib = usage.ru_maxrss + batch->peak_kib};
+    for (int i = 0; i < batch->count; i++) {
+        ret->right += is_right(&batch->pages[i]);
+        ret->connections += batch->pages[i].result.status && !batch->pages[i].result.reused;
+    }
+}
+
+/* --- what did not come out as it should ------------------------------------------------------- */
+
+static void tell_failures(const struct model *model, const struct batch *batch)
+{
+    int not_tried = 0;
+
+    for (int i = 0; i < batch->count; i++) {
+        const struct page *page = &batch->pages[i];
+        const struct result *result = &page->result;
+        const struct whorl_error *error = &result->error;
+        if (is_right(page))
+            continue;
+        if (error->code == -ECANCELED)
+            not_tried++;
+        else if (error->code)
+            fprintf(stderr, "%s: %s: %s: %s\n", model->name, page->url, error->step,
+                    error->text[0] ? error->text : whorl_strerror(error->code));
+        else if (result->status != 200)
+            fprintf(stderr, "%s: %s: status %d\n", model->name, page->url, result->status);
+        else
+            fprintf(stderr, "%s: %s: %lld bytes that are not the page%s\n", model->name, page->url,
+                    (long long)result->len, page->known ? " as it should be" : "");
+    }
+    if (not_tried)
+        fprintf(stderr, "%s: %d not tried, because so many others failed\n", model->name,
+                not_tried);
+}
+
+/* What a page of an unknown site should be, is what the first model got. */
+static void adopt(struct batch *batch)
+{
+    for (int i = 0; i < batch->count; i++) {
+        struct page *page = &batch->pages[i];
+        if (page->known || !is_right(page))
+            continue;
+        page->known = true;
+        page->len = page->result.len;
+        page->digest = page->result.digest;
+    }
+}
+
+/* --- all runs --------------------------------------------------------------------------------- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct run *one = a, *two = b;
+
+    return (one->took_ns > two->took_ns) - (one->took_ns < two->took_ns);
+}
+
+void measure(const struct model *model, const struct settings *settings, struct batch *batch,
+             struct outcome *ret)
+{
+    struct run runs[RUNS_MAX];
+    int right = batch->count, count = 0;
+
+    while (count < settings->runs && right == batch->count) {
+        run_once(model, batch, &runs[count]);
+        right = runs[count++].right;
+        adopt(batch);
+    }
+    if (right < batch->count)
+        tell_failures(model, batch);
+    qsort(runs, (size_t)count, sizeof *runs, by_time);
+    const struct run *median = &runs[(count - 1) / 2];
+    ret->model = model;
+    ret->took_ns = median->took_ns;
+    ret->connections = median->connections;
+    ret->peak_kib = median->peak_kib;
+    ret->right = right;
+}

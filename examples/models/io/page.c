@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Fetching one page, the same in every model. */
+#include <errno.h>
+
+#include "io.h"
+
+/* A site that answers nobody costs this many time-outs and not one for each of its pages. */
+enum { FAILURES_MAX = 10 };
+
+struct whorl_http_session *page_session(const struct batch *batch)
+{
+    return whorl_http_session_create(&(struct whorl_http_session_options){
+        .conns_per_host_max = (size_t)batch->per_site,
+        .conns_max = (size_t)batch->count * 2,
+        .timeouts.total_ns = batch->timeout_s * WHORL_SECOND,
+    });
+}
+
+uint64_t page_digest(uint64_t digest, const char *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        digest = (digest ^ (unsigned char)data[i]) * 1099511628211U;
+    return digest;
+}
+
+WHORL_SUSPENDS static int fetch(struct whorl_http_session *session, const char *url,
+                                struct result *ret)
+{
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_request request = {.url = url, .error = &ret->error};
+    struct whorl_http_timing timing;
+    char buf[16384];
+
+    ssize_t n = whorl_http_do(session, &request, &response);
+    if (n < 0)
+        return (int)n;
+    ret->status = whorl_http_response_status(response);
+    while ((n = whorl_http_response_read(response, buf, sizeof buf)) > 0) {
+        ret->digest = page_digest(ret->digest, buf, (size_t)n);
+        ret->len += n;
+    }
+    whorl_http_response_timing(response, &timing);
+    ret->reused = timing.reused;
+    return (int)n;
+}
+
+void page_get(struct batch *batch, struct whorl_http_session *session, const struct page *page,
+              struct result *ret)
+{
+    *ret = (struct result){.digest = PAGE_DIGEST_EMPTY};
+    if (atomic_load(&batch->failures) >= FAILURES_MAX) {
+        whorl_error_set(&ret->error, -ECANCELED, "not tried", "too many have failed");
+        return;
+    }
+    int err = fetch(session, page->url, ret);
+    if (err) {
+        ret->error.code = err;
+        atomic_fetch_add(&batch->failures, 1);
+    }
+}

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`models io` as its users run it: the table, what fails, and Ctrl-C."""
+import glob
+import itertools
+import os
+import re
+import shutil
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
+from lib import (Peer, contains, equal, free_port, hang_after, main, not_found, reply, run, running, test,
+                 wait_until)
+
+MODELS = os.path.abspath(sys.argv[1])
+NAMES = ['sequential', 'threads', 'tasks', 'processes']
+# Tests may be held up for as long as they like: no page may time out for that.
+PATIENT = ['--timeout', '1000']
+
+
+def io(*argv, **kwargs):
+    return run(MODELS, 'io', *PATIENT, *argv, **kwargs)
+
+
+def rows(result):
+    """The table: what stands behind each model's name."""
+    lines = [line.split() for line in result.out.decode().splitlines()]
+    return {line[0]: line[1:] for line in lines if line and line[0] in NAMES}
+
+
+def right(result):
+    return [row[-1] for row in rows(result).values()]
+
+
+def members(session):
+    """The processes of a session: name by number. Those that have ended do not count."""
+    found = {}
+    for path in glob.glob('/proc/[0-9]*/stat'):
+        try:
+            with open(path) as f:
+                number, rest = f.read().split(' (', 1)
+        except OSError:
+            continue
+        name, rest = rest.rsplit(') ', 1)
+        state, _, _, its_session = rest.split()[:4]
+        if int(its_session) == session and state not in 'ZX':
+            found[int(number)] = name
+    return found
+
+
+# --- it runs and checks itself --------------------------------------------------------------------
+
+
+@test
+def every_model_fetches_every_page_right():
+    result = io('--sites', '3', '--pages', '5', '--latency', '2', '--threads', '4', '--processes', '3',
+                '--per-site', '2', '--runs', '3')
+    equal((result.status, result.messages), (0, ''))
+    table = rows(result)
+    equal(list(table), NAMES)
+    equal([row[0] for row in table.values()], ['1', '4', '6', '3'])  # at once
+    equal([row[2] for row in table.values()], ['0.03', '0.01', '0.01', '0.01'])  # expected
+    equal(right(result), ['15/15'] * 4)
+    equal(table['sequential'][1], '3')   # connections: one a site, kept
+    equal(table['tasks'][1], '6')
+    out = result.out.decode()
+    contains(out, '15 pages of 3 sites, each answered after 2 ms; at most 2 connections to a site.')
+    contains(out, 'medians of 3 runs.')
+    contains(out, 'ceil(15 / 6) x 2 ms = 0.006 s')
+    with open('/proc/sys/kernel/osrelease') as f:
+        contains(out, 'Linux ' + f.read().strip())
+    contains(out, '%d processor' % len(os.sched_getaffinity(0)))
+
+
+@test
+def without_options_it_is_160_pages_of_two_sites():
+    text = run(MODELS, 'io', '--help').out.decode()
+    for option, default in (('sites', 2), ('pages', 80), ('threads', 5), ('runs', 3),
+                            ('processes', len(os.sched_getaffinity(0)))):
+        equal(re.search(r'--%s N .*\((\d+)\)\n' % option, text)[1], str(default))
+
+
+@test
+def given_urls_are_fetched_by_every_model_as_often_as_asked():
+    with Peer({'/one': reply(b'first'), '/two': reply(b'second' * 10000)}) as peer:
+        result = io('--times', '3', '--runs', '2', '--processes', '2', peer.origin + '/one',
+                    peer.origin + '/two')
+        equal((result.status, result.messages), (0, ''))
+        equal(right(result), ['6/6'] * 4)
+        equal([row[2] for row in rows(result).values()], ['-'] * 4)  # nobody knows the latency
+        equal((peer.count('/one'), peer.count('/two')), (24, 24))
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+
+@test
+def wrong_arguments_are_refused_with_what_and_where():
+    for argv, complaint in (
+            (['--sites', '4'], "--sites wants a whole number from 1 to 3, not '4'"),
+            (['--sites', '0'], "--sites wants a whole number from 1 to 3, not '0'"),
+            (['--latency', 'x'], "--latency wants a whole number from 0 to 60000, not 'x'"),
+            (['--latency', '5ms'], "not '5ms'"),
+            (['--threads', '-1'], "--threads wants a whole number from 1 to 256, not '-1'"),
+            (['--processes', ''], "not ''"),
+            (['--runs', '99999999999999999999'], "not '99999999999999999999'"),
+            (['--runs'], '--runs wants a value'),
+            (['--nothing'], "there is no option '--nothing'"),
+            (['-x'], "there is no option '-x'"),
+            (['ftp://127.0.0.1/'], "'ftp://127.0.0.1/': "),
+            (['nonsense'], "'nonsense': "),
+            (['http://127.0.0.1:99999/'], "'http://127.0.0.1:99999/': ")):
+        result = run(MODELS, 'io', *argv)
+        equal((result.status, result.out), (2, b''))
+        contains(result.messages, 'models io: ')
+        contains(result.messages, complaint)
+        contains(result.messages, '\nsee models io --help\n')
+
+
+@test
+def a_refused_page_is_told_and_ends_it():
+    url = 'http://127.0.0.1:%d/page' % free_port()
+    result = io(url, url + '2')
+    equal(result.status, 1)
+    contains(result.messages, 'sequential: %s: connect: ' % url)
+    contains(result.messages, 'sequential: %s2: connect: ' % url)
+    contains(result.messages, 'refused')
+    contains(result.messages, 'no page came')
+    equal(list(rows(result)), ['sequential'])
+
+
+@test
+def one_bad_page_among_good_ones_is_told_by_every_model():
+    with Peer({'/good': reply(b'good'), '/missing': not_found,
+               '/short': reply(b'short', length=100)}) as peer:
+        result = io('--runs', '2', *(peer.origin + path for path in ('/good', '/missing', '/short')))
+        equal(result.status, 1)
+        equal(right(result), ['1/3'] * 4)
+        for name in NAMES:
+            contains(result.messages, '%s: %s/missing: status 404\n' % (name, peer.origin))
+            contains(result.messages, '%s: %s/short: body: ' % (name, peer.origin))
+        equal(result.messages.count('\n'), 8)  # each once, though there were to be two runs
+
+
+@test
+def a_page_that_changes_is_not_right():
+    number = itertools.count()
+    with Peer({'*': lambda c, r: reply(b'page %d' % next(number))(c, r)}) as peer:
+        result = io('--runs', '1', peer.origin + '/')
+        equal(result.status, 1)
+        equal(right(result), ['1/1', '0/1'])
+        contains(result.messages, 'threads: %s/: 6 bytes that are not the page' % peer.origin)
+
+
+@test
+def a_page_that_never_comes_times_out():
+    with Peer({'*': hang_after(b'')}) as peer:
+        result = run(MODELS, 'io', '--timeout', '1', peer.origin + '/')
+        equal(result.status, 1)
+        contains(result.messages, 'exchange took too long')
+
+
+@test
+def a_silent_site_costs_ten_time_outs_and_no_more():
+    with Peer({'*': hang_after(b'')}) as peer:
+        result = run(MODELS, 'io', '--timeout', '1', '--times', '60', peer.origin + '/')
+        equal(result.status, 1)
+        equal(result.messages.count('exchange took too long'), 10)
+        contains(result.messages, 'sequential: 50 not tried, because so many others failed\n')
+        equal(len(peer.requests), 10)
+
+
+def with_site(script, *argv):
+    """Runs a copy beside which stands another `site`."""
+    shutil.copy(MODELS, 'models')
+    with open('site', 'w') as f:
+        f.write('#!/bin/sh\n' + script)
+    os.chmod('site', 0o755)
+    return run(os.path.abspath('models'), 'io', *argv)
+
+
+@test
+def what_the_site_serves_is_checked_byte_by_byte():
+    with Peer({'*': reply(b'something else')}) as peer:
+        result = with_site('echo listening on port %d; exec sleep 1000' % peer.port, '--sites', '1',
+                           '--pages', '2')
+        equal(result.status, 1)
+        contains(result.messages, '/page-001.html: 14 bytes that are not the page as it should be\n')
+        equal(right(result), ['0/2'])
+
+
+@test
+def a_site_that_does_not_start_is_told():
+    for script, why in (('exit 1', ''), ('echo hello', '')):
+        result = with_site(script)
+        equal((result.status, result.out), (1, b''))
+        contains(result.messages, 'models io: the site does not start')
+    os.remove('site')
+    result = run(os.path.abspath('models'), 'io')
+    equal(result.status, 1)
+    contains(result.messages, 'site: No such file or directory')
+
+
+@test
+def a_site_that_is_killed_fails_its_pages():
+    with running(MODELS, 'io', *PATIENT, '--latency', '60000', start_new_session=True) as child:
+        def site():
+            return [pid for pid, name in members(child.pid).items() if name == 'site']
+        wait_until(lambda: site() and len(members(child.pid)) > 2, what='the site and a model')
+        os.kill(site()[0], signal.SIGKILL)
+        out, err = child.communicate(timeout=600)
+        equal(child.returncode, 1)
+        contains(err.decode(), 'sequential: http://one.localhost:')
+        contains(err.decode(), 'connection refused')
+        contains(err.decode(), ' not tried, because so many others failed')
+        equal(members(child.pid), {})
+
+
+# --- nothing stays --------------------------------------------------------------------------------
+
+
+def ends_with(child, number):
+    os.kill(child.pid, number)
+    child.wait(600)
+    equal(child.returncode, -number)
+    wait_until(lambda: not members(child.pid), seconds=60, what='the end of all processes')
+
+
+@test
+def signals_end_the_site_and_the_model_too():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with running(MODELS, 'io', *PATIENT, '--latency', '60000', start_new_session=True) as child:
+            wait_until(lambda: len(members(child.pid)) > 2, what='the site and a model')
+            ends_with(child, number)
+
+
+@test
+def signals_end_a_pool_of_processes():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        count = itertools.count()
+
+        def route(connection, request):  # those of the first three models, then no more
+            (reply(b'page') if next(count) < 6 else hang_after(b''))(connection, request)
+        with Peer({'*': route}) as peer, \
+                running(MODELS, 'io', *PATIENT, '--runs', '1', '--processes', '2', '--times', '2',
+                        peer.origin + '/', start_new_session=True) as child:
+            # Itself, the model, what forks the workers, the workers.
+            wait_until(lambda: len(members(child.pid)) == 5 and peer.count('/') == 8,
+                       what='a page asked for by each worker')
+            ends_with(child, number)
+
+
+@test
+def at_its_end_it_has_left_no_process():
+    with running(MODELS, 'io', *PATIENT, '--pages', '2', '--latency', '1', start_new_session=True) as child:
+        child.communicate(timeout=600)
+        equal((child.returncode, members(child.pid)), (0, {}))
+
+
+if __name__ == '__main__':
+    main()
