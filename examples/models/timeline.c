@@ -72,11 +72,10 @@ void timeline_rename(struct timeline *timeline, int lane, const char *name)
         copy_name(timeline->lanes[lane].name, name);
 }
 
-void timeline_mark(struct timeline *timeline, int lane, enum timeline_state state)
+void timeline_mark_at(struct timeline *timeline, int lane, enum timeline_state state, int64_t at_ns)
 {
     if (!timeline || lane < 0 || lane >= TIMELINE_LANES_MAX)
         return;
-    int64_t at_ns = now_ns();
     int64_t place = atomic_fetch_add_explicit(&timeline->marks_drawn, 1, memory_order_relaxed);
     if (place >= TIMELINE_MARKS_MAX)
         return;
@@ -84,4 +83,10 @@ void timeline_mark(struct timeline *timeline, int lane, enum timeline_state stat
     mark->at_ns = at_ns;
     mark->lane = lane;
     atomic_store_explicit(&mark->state_set, (int32_t)state + 1, memory_order_release);
+}
+
+void timeline_mark(struct timeline *timeline, int lane, enum timeline_state state)
+{
+    if (timeline)
+        timeline_mark_at(timeline, lane, state, now_ns());
 }

@@ -22,6 +22,7 @@
 #ifndef MODELS_TIMELINE_H
 #define MODELS_TIMELINE_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 /* What holds 4 million marks: 64 MiB, of which pages without marks take none. What comes later is
@@ -53,6 +54,18 @@ void timeline_rename(struct timeline *timeline, int lane, const char *name);
 
 /* From now on the lane is in this state. From any thread or forked process. */
 void timeline_mark(struct timeline *timeline, int lane, enum timeline_state state);
+
+/* The same for an instant of CLOCK_MONOTONIC that has passed, or of a virtual clock. */
+void timeline_mark_at(struct timeline *timeline, int lane, enum timeline_state state,
+                      int64_t at_ns);
+
+/* Inside a run: from now on each of its tasks has a lane of its own, in which it works while it has the
+ * thread. Named as the task is, or after its function and number. */
+void timeline_watch_tasks(struct timeline *timeline);
+
+/* Inside a run: a lane for the whole of it, which works while any task runs and waits while all wait.
+ * It ends with the run. */
+void timeline_watch_run(struct timeline *timeline, int lane);
 
 /* The pictures, of what has been marked when all who mark have ended: a self-contained SVG, and trace
  * events as JSON, which https://ui.perfetto.dev opens. 0 or -errno. */

@@ -6,19 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <whorl/group.h>
+#include <whorl/run.h>
+
 #include "examples/models/timeline.h"
 #include "examples/models/timeline_view.h"
+#include "faults.h"
 #include "subprocess.h"
 #include "test.h"
-
-/* Puts a mark at an instant of its own, as a thread would that looked at the clock then. */
-static void mark_at(struct timeline *timeline, int lane, enum timeline_state state, int64_t at_ns)
-{
-    int64_t place = timeline->marks_drawn;
-
-    timeline_mark(timeline, lane, state);
-    timeline->marks[place].at_ns = at_ns;
-}
 
 /* "c0-10 w10-15": what the lane does from when to when, counted from the section's beginning. */
 static const char *spans_of(const struct timeline_view_section *section, size_t lane)
@@ -39,14 +34,15 @@ TEST(timeline_marks_become_spans)
     int a = timeline_lane(t, "a"), b = timeline_lane(t, "b"), unmarked = timeline_lane(t, "c");
 
     CHECK_EQ(unmarked, 2);
-    mark_at(t, a, TIMELINE_WORKS, 1000);
-    mark_at(t, b, TIMELINE_WAITS, 1005);
-    mark_at(t, a, TIMELINE_WAITS, 1010);
-    mark_at(t, a, TIMELINE_WAITS, 1012); /* the same again is no other span */
-    mark_at(t, b, TIMELINE_ENDS, 1020);
-    mark_at(t, b, TIMELINE_WORKS, 1030); /* a lane may begin again */
-    mark_at(t, a, TIMELINE_WORKS, 1025); /* drew its place later than it looked at the clock */
-    mark_at(t, b, TIMELINE_ENDS, 1040);  /* a never ends: it lasts as long as the others */
+    timeline_mark_at(t, a, TIMELINE_WORKS, 1000);
+    timeline_mark_at(t, b, TIMELINE_WAITS, 1005);
+    timeline_mark_at(t, a, TIMELINE_WAITS, 1010);
+    timeline_mark_at(t, a, TIMELINE_WAITS, 1012); /* the same again is no other span */
+    timeline_mark_at(t, b, TIMELINE_ENDS, 1020);
+    timeline_mark_at(t, b, TIMELINE_WORKS, 1030); /* a lane may begin again */
+    timeline_mark_at(t, a, TIMELINE_WORKS,
+                     1025); /* drew its place later than it looked at the clock */
+    timeline_mark_at(t, b, TIMELINE_ENDS, 1040); /* a never ends: it lasts as long as the others */
     CHECK_OK(timeline_view_init(&view, t));
     CHECK_EQ(view.count, 1);
     CHECK_STR(view.sections[0].name, "");
@@ -66,13 +62,13 @@ TEST(timeline_sections_each_begin_at_zero)
 
     timeline_section(t, "threads");
     t->sections[1].began_ns = 100;
-    mark_at(t, timeline_lane(t, "one"), TIMELINE_WORKS, 110);
-    mark_at(t, 0, TIMELINE_ENDS, 150);
+    timeline_mark_at(t, timeline_lane(t, "one"), TIMELINE_WORKS, 110);
+    timeline_mark_at(t, 0, TIMELINE_ENDS, 150);
     timeline_section(t, "empty");
     timeline_section(t, "tasks");
     t->sections[3].began_ns = 200;
-    mark_at(t, timeline_lane(t, "two"), TIMELINE_WAITS, 200);
-    mark_at(t, 1, TIMELINE_ENDS, 201);
+    timeline_mark_at(t, timeline_lane(t, "two"), TIMELINE_WAITS, 200);
+    timeline_mark_at(t, 1, TIMELINE_ENDS, 201);
     CHECK_OK(timeline_view_init(&view, t));
     CHECK_EQ(view.count, 2);
     CHECK_STR(view.sections[0].name, "threads");
@@ -173,9 +169,9 @@ TEST(timeline_does_without_what_was_never_filled)
     struct timeline_view view;
 
     t->lanes_drawn++;
-    mark_at(t, timeline_lane(t, "one"), TIMELINE_WORKS, 10);
+    timeline_mark_at(t, timeline_lane(t, "one"), TIMELINE_WORKS, 10);
     t->marks_drawn++;
-    mark_at(t, 1, TIMELINE_ENDS, 20);
+    timeline_mark_at(t, 1, TIMELINE_ENDS, 20);
     CHECK_OK(timeline_view_init(&view, t));
     CHECK_EQ(view.sections[0].count, 1);
     CHECK_STR(spans_of(&view.sections[0], 0), "c0-10");
@@ -202,6 +198,93 @@ TEST(timeline_counts_what_there_is_no_room_for)
     CHECK_EQ(view.sections[0].lanes[0].count, 1);
     timeline_view_finish(&view);
     timeline_destroy(t);
+}
+
+/* --- watching a run --------------------------------------------------------------------------- */
+
+static struct timeline *watched;
+
+static int sleep_20_named(void *arg)
+{
+    CHECK_OK(whorl_sleep(10));
+    whorl_task_set_name(arg);
+    return whorl_sleep(10);
+}
+
+static int watch_tasks(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    (void)arg;
+    timeline_watch_tasks(watched);
+    CHECK_OK(whorl_sleep(5));
+    int err = whorl_spawn(&group, sleep_20_named, "late name");
+    if (err == 0)
+        err = whorl_spawn(&group, sleep_20_named, NULL);
+    return err ? err : whorl_group_wait(&group);
+}
+
+/* On a virtual clock working takes no time. */
+TEST(timeline_watches_the_tasks_of_a_run)
+{
+    struct timeline_view view;
+
+    watched = timeline_create();
+    CHECK_OK(whorl_run_virtual(&(struct whorl_virtual_options){.start_ns = 7}, watch_tasks, NULL));
+    CHECK_OK(timeline_view_init(&view, watched));
+    CHECK_EQ(view.count, 1);
+    const struct timeline_view_section *section = &view.sections[0];
+    CHECK_EQ(section->count, 3);
+    CHECK_STR(section->lanes[0].name, "root");
+    CHECK_STR(section->lanes[1].name, "late name");
+    CHECK_STR(section->lanes[2].name, "sleep_20_named 3");
+    CHECK_STR(spans_of(section, 0), "w0-0 c0-0 w0-5 c5-5 w5-25 c25-25");
+    CHECK_STR(spans_of(section, 1), "w5-5 c5-5 w5-15 c15-15 w15-25 c25-25");
+    timeline_view_finish(&view);
+    timeline_destroy(watched);
+}
+
+static int watch_run(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    (void)arg;
+    timeline_watch_run(watched, timeline_lane(watched, "run"));
+    int err = whorl_spawn(&group, sleep_20_named, "");
+    CHECK_OK(whorl_sleep(5));
+    return err ? err : whorl_group_wait(&group);
+}
+
+TEST(timeline_watches_a_run_in_one_lane)
+{
+    struct timeline_view view;
+
+    watched = timeline_create();
+    CHECK_OK(whorl_run_virtual(NULL, watch_run, NULL));
+    CHECK_OK(timeline_view_init(&view, watched));
+    CHECK_EQ(view.sections[0].count, 1);
+    CHECK_STR(spans_of(&view.sections[0], 0), "c0-0 w0-5 c5-5 w5-10 c10-10 w10-20 c20-20");
+    timeline_view_finish(&view);
+    timeline_destroy(watched);
+    timeline_watch_run(NULL, 0); /* outside a run too */
+    timeline_watch_tasks(NULL);
+}
+
+/* A lane there is no room or memory for is missing; the run goes on. */
+static int watch_with_faults(void *arg)
+{
+    (void)arg;
+    watched = timeline_create();
+    int err = watched ? whorl_run_virtual(NULL, watch_tasks, NULL) : -ENOMEM;
+    if (err == 0)
+        err = whorl_run_virtual(NULL, watch_run, NULL);
+    timeline_destroy(watched);
+    return err;
+}
+
+TEST(timeline_watches_as_far_as_memory_goes)
+{
+    CHECK(faults_sweep(watch_with_faults, NULL) > 6);
 }
 
 /* --- trace events ----------------------------------------------------------------------------- */
@@ -237,15 +320,15 @@ TEST(timeline_trace_is_json_with_a_slice_for_each_span)
     timeline_section(t, "pool \"of\" threads");
     t->sections[1].began_ns = 5000000;
     int a = timeline_lane(t, "a\\b\n\x1b\xff\xc3\xa9"), b = timeline_lane(t, "two");
-    mark_at(t, a, TIMELINE_WORKS, 5001000);
-    mark_at(t, b, TIMELINE_WAITS, 5002003);
-    mark_at(t, a, TIMELINE_WAITS, 5002500);
-    mark_at(t, a, TIMELINE_ENDS, 5009000);
-    mark_at(t, b, TIMELINE_ENDS, 5008000);
+    timeline_mark_at(t, a, TIMELINE_WORKS, 5001000);
+    timeline_mark_at(t, b, TIMELINE_WAITS, 5002003);
+    timeline_mark_at(t, a, TIMELINE_WAITS, 5002500);
+    timeline_mark_at(t, a, TIMELINE_ENDS, 5009000);
+    timeline_mark_at(t, b, TIMELINE_ENDS, 5008000);
     timeline_section(t, "tasks");
     t->sections[2].began_ns = 7000000;
-    mark_at(t, timeline_lane(t, "three"), TIMELINE_WORKS, 7000000);
-    mark_at(t, 2, TIMELINE_ENDS, 7000001);
+    timeline_mark_at(t, timeline_lane(t, "three"), TIMELINE_WORKS, 7000000);
+    timeline_mark_at(t, 2, TIMELINE_ENDS, 7000001);
     CHECK_STR(ask_python("import json, sys\n"
                          "trace = json.load(sys.stdin)\n"
                          "print(trace['otherData'])\n"
