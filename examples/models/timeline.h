@@ -40,6 +40,10 @@ struct timeline;
 struct timeline *timeline_create(void);
 void timeline_destroy(struct timeline *timeline);
 
+/* Adds the sections of another one, which nobody marks any more: each run of a program may have been
+ * recorded by itself, and those that count come into one picture. */
+void timeline_append(struct timeline *timeline, const struct timeline *from);
+
 /* Begins a section: lanes that are made from now on stand together under this name, in which time
  * begins anew. For several models in one picture, stacked under each other at the same scale. Lanes
  * without a section stand in one of their own without a name, where time begins with the first mark. */

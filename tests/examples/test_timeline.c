@@ -55,6 +55,62 @@ TEST(timeline_marks_become_spans)
     timeline_destroy(t);
 }
 
+/* A recording of one lane in one section. */
+static struct timeline *record(const char *section, const char *lane, int64_t from_ns)
+{
+    struct timeline *t = timeline_create();
+
+    timeline_section(t, section);
+    t->sections[1].began_ns = from_ns;
+    timeline_mark_at(t, timeline_lane(t, lane), TIMELINE_WORKS, from_ns + 5);
+    timeline_mark_at(t, 0, TIMELINE_ENDS, from_ns + 20);
+    return t;
+}
+
+TEST(timeline_append_adds_sections_with_their_lanes)
+{
+    struct timeline *t = timeline_create();
+    struct timeline *one = record("one", "a", 100), *two = record("two", "b", 1000);
+    struct timeline_view view;
+
+    timeline_append(t, one);
+    timeline_append(t, two);
+    timeline_append(t, NULL);
+    timeline_destroy(one);
+    timeline_destroy(two);
+    timeline_mark_at(t, timeline_lane(t, "c"), TIMELINE_WAITS, 1010); /* goes on in the last one */
+    CHECK_OK(timeline_view_init(&view, t));
+    CHECK_EQ(view.count, 2);
+    CHECK_STR(view.sections[0].name, "one");
+    CHECK_EQ(view.sections[0].count, 1);
+    CHECK_STR(view.sections[0].lanes[0].name, "a");
+    CHECK_STR(spans_of(&view.sections[0], 0), "c5-20");
+    CHECK_STR(view.sections[1].name, "two");
+    CHECK_EQ(view.sections[1].count, 2);
+    CHECK_STR(view.sections[1].lanes[0].name, "b");
+    CHECK_STR(spans_of(&view.sections[1], 0), "c5-20");
+    CHECK_STR(spans_of(&view.sections[1], 1), "w10-20");
+    timeline_view_finish(&view);
+    timeline_destroy(t);
+}
+
+TEST(timeline_append_counts_what_has_no_room)
+{
+    struct timeline *t = timeline_create(), *one = record("one", "a", 100);
+    struct timeline_view view;
+
+    t->marks_drawn = TIMELINE_MARKS_MAX - 1;
+    for (int i = 0; i < TIMELINE_SECTIONS_MAX + 1; i++)
+        timeline_append(t, one);
+    CHECK_OK(timeline_view_init(&view, t));
+    CHECK_EQ(view.lost, 2 * (TIMELINE_SECTIONS_MAX + 1) - 1);
+    CHECK_EQ(view.count, 1);
+    CHECK_STR(spans_of(&view.sections[0], 0), "c5-5");
+    timeline_view_finish(&view);
+    timeline_destroy(t);
+    timeline_destroy(one);
+}
+
 TEST(timeline_sections_each_begin_at_zero)
 {
     struct timeline *t = timeline_create();
