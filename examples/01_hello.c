@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A task is a function; a run is a scheduler with one task to begin with, and ends when that ends.
- * Next: 02_sleep.c */
+ * Next: 02_say_after.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A pipeline: tasks joined by channels, each with one thing to do. Closing a channel says that no
  * more will come; the receiver drains it, then gets -EPIPE and closes its own.
- * Next: 08_backpressure.c */
+ * Next: 08_queue.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A concurrent downloader, whole: a task per URL, eight at a time, each saved into a file.
- * Next: 17_signals.c */
+ * Next: models/, the same in other ways: threads, processes, one after the other */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -27,11 +27,19 @@ TEST(hello_greets)
     expect("examples/01_hello", "hello, world\n");
 }
 
-TEST(sleep_wakes_in_the_order_of_deadlines)
+/* On a virtual clock the times are exact. */
+TEST(say_after_takes_the_sum_or_the_longest)
 {
-    expect("examples/02_sleep", "all are started, none has run\n"
-                                "90 ms: begins\n30 ms: begins\n60 ms: begins\n"
-                                "30 ms: ends\n60 ms: ends\n90 ms: ends\ndone\n");
+    struct subprocess run;
+
+    subprocess_run(&run, (const char *[]){test_program("examples/02_say_after"), "virtual", NULL},
+                   NULL);
+    CHECK_STR(run.out, "one by one:\n  hello\n  world\n  3.0 s\n"
+                       "as tasks:\n  both are started, neither has run\n"
+                       "  hello\n  world\n  2.0 s\n"
+                       "as a group:\n  hello\n  world\n  2.0 s\n");
+    CHECK_EQ(run.exit_status, 0);
+    subprocess_finish(&run);
 }
 
 TEST(groups_fail_fast_or_collect)
@@ -66,9 +74,14 @@ TEST(channel_passes_all_values_on)
     expect("examples/07_channel", "1\n4\n9\n16\n25\n");
 }
 
+TEST(queue_serves_producers_and_consumers)
+{
+    expect("examples/08_queue", "12 made, then the queue is closed\n4 + 4 + 4 = 12 used\n");
+}
+
 TEST(backpressure_bounds_the_producer)
 {
-    expect("examples/08_backpressure",
+    expect("examples/09_backpressure",
            "used 1 while 3 were made\nused 2 while 4 were made\nused 3 while 5 were made\n"
            "used 4 while 6 were made\nused 5 while 6 were made\nused 6 while 6 were made\n"
            "never more than 2 ahead\n");
@@ -76,36 +89,111 @@ TEST(backpressure_bounds_the_producer)
 
 TEST(select_takes_what_comes_first)
 {
-    expect("examples/09_select", "received 42\nnothing for a while\ntold to stop\n");
+    expect("examples/10_select", "received 42\nnothing for a while\ntold to stop\n");
 }
 
 TEST(mutex_prevents_the_lost_update)
 {
-    expect("examples/10_mutex", "without a mutex: 10 deposits make 1\n"
+    expect("examples/11_mutex", "without a mutex: 10 deposits make 1\n"
                                 "with a mutex: 10 deposits make 10\n");
 }
 
 TEST(semaphore_lets_two_in)
 {
-    expect("examples/11_semaphore",
+    expect("examples/12_semaphore",
            "1 enters, 1 inside\n2 enters, 2 inside\n3 enters, 1 inside\n4 enters, 2 inside\n"
            "5 enters, 1 inside\n6 enters, 2 inside\nnever more than 2\n");
 }
 
+TEST(deadlock_is_reported_and_ends_the_run)
+{
+    struct subprocess run;
+
+    subprocess_run(&run, (const char *[]){test_program("examples/13_deadlock"), NULL}, NULL);
+    CHECK_STR(run.out, "crosswise: EDEADLK\nada writes\nbob writes\n"
+                       "in one order: both have written\n");
+    CHECK(strstr(run.err, "whorl: these wait for each other in a circle:\n"
+                          "  ada waits for mutex \"paper\" held by bob\n"
+                          "  bob waits for mutex \"pen\" held by ada\n"));
+    CHECK_EQ(run.exit_status, 0);
+    subprocess_finish(&run);
+}
+
+TEST(starvation_ends_with_giving_way)
+{
+    struct subprocess run;
+    int greedy, polite, end = 0;
+
+    subprocess_run(&run, (const char *[]){test_program("examples/14_starvation"), NULL}, NULL);
+    CHECK_EQ(sscanf(run.out,
+                    "never giving way: the other task ran %d times\n"
+                    "often giving way: the other task ran %d times\n%n",
+                    &greedy, &polite, &end),
+             2);
+    CHECK_EQ(greedy, 0);
+    CHECK(polite > 0);
+    CHECK_STR(run.out + end, "a lock that two grab at once: ababababab\n");
+    CHECK(strncmp(run.err, "whorl: task 1 computing has kept its thread for ", 48) == 0);
+    CHECK_EQ(run.exit_status, 0);
+    subprocess_finish(&run);
+}
+
 TEST(offload_leaves_the_thread_to_others)
 {
-    expect("examples/12_offload", "the thread found 7\nthe other task ticked meanwhile\n");
+    expect("examples/17_offload", "the thread found 7\nthe other task ticked meanwhile\n");
+}
+
+TEST(executor_takes_single_jobs_and_arrays)
+{
+    expect("examples/18_executor", "4 submitted, none is done yet\n25 primes below 100\n"
+                                   "168 primes below 1000\n1229 primes below 10000\n"
+                                   "9592 primes below 100000\nmap: 25, 168, 1229, 9592\n");
+}
+
+static void write_text(const char *name, const char *text)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/%s", test_tmpdir(), name);
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs(text, file) >= 0);
+    CHECK_EQ(fclose(file), 0);
+}
+
+TEST(map_reduce_counts_the_same_in_threads_and_in_processes)
+{
+    static const char *const programs[] = {"examples/19_map_reduce", "examples/20_map_processes"};
+    const char *out = "3 files, 10 words, 5 different\n     4 one\n     2 f\xc3\xbcnf\n"
+                      "     2 two\n";
+    struct subprocess run;
+
+    write_text("a", "One two, one; two... one!\n");
+    write_text("b", "");
+    write_text("c", "f\xc3\xbcnf three\none 4 f\xc3\xbcnf abcdefghijklmnopqrstuvwxyzabcdefghij");
+    for (int i = 0; i < 2; i++) {
+        subprocess_run(&run, (const char *[]){test_program(programs[i]), test_tmpdir(), NULL},
+                       NULL);
+        CHECK_STR(run.err, "");
+        CHECK_STR(run.out, out);
+        CHECK_EQ(run.exit_status, 0);
+        subprocess_finish(&run);
+        subprocess_run(&run, (const char *[]){test_program(programs[i]), "/nowhere", NULL}, NULL);
+        CHECK_STR(run.out, "");
+        CHECK_STR(run.err, "/nowhere: no such file or directory\n");
+        CHECK_EQ(run.exit_status, 1);
+        subprocess_finish(&run);
+    }
 }
 
 TEST(future_serves_all_who_wait)
 {
-    expect("examples/13_future", "the answer is not there yet\n"
+    expect("examples/15_future", "the answer is not there yet\n"
                                  "a reader has it: 42\na reader has it: 42\na reader has it: 42\n");
 }
 
 TEST(generator_walks_until_enough)
 {
-    expect("examples/14_generator", "2\n3\n5\n7\n");
+    expect("examples/16_generator", "2\n3\n5\n7\n");
 }
 
 static int dial(int port)
@@ -142,7 +230,7 @@ TEST(echo_serves_several_and_ends_with_its_input)
         dup2(out[1], STDOUT_FILENO);
         for (int fd = 3; fd < 64; fd++)
             close(fd);
-        execl(test_program("examples/15_echo"), "15_echo", (char *)NULL);
+        execl(test_program("examples/21_echo"), "21_echo", (char *)NULL);
         _exit(127);
     }
     close(in[0]);
@@ -175,13 +263,13 @@ TEST(http_prints_a_page_and_says_what_goes_wrong)
     subprocess_wait_output(&site, "\n", false);
     CHECK_EQ(sscanf(site.out, "listening on port %d\n", &port), 1);
     snprintf(url, sizeof url, "http://two.localhost:%d/page-002.html", port);
-    subprocess_run(&run, (const char *[]){test_program("examples/16_http"), url, NULL}, NULL);
+    subprocess_run(&run, (const char *[]){test_program("examples/23_http"), url, NULL}, NULL);
     CHECK_EQ(run.exit_status, 0);
     CHECK_STR(run.err, "status 200\n");
     CHECK(strstr(run.out, "Page 2 of two.localhost"));
     subprocess_finish(&run);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", port_refused());
-    subprocess_run(&run, (const char *[]){test_program("examples/16_http"), url, NULL}, NULL);
+    subprocess_run(&run, (const char *[]){test_program("examples/23_http"), url, NULL}, NULL);
     CHECK_EQ(run.exit_status, 1);
     CHECK(strncmp(run.err, "connect: ", 9) == 0 && strstr(run.err, "refused"));
     subprocess_finish(&run);
@@ -194,7 +282,7 @@ TEST(signals_end_it_in_order)
 {
     struct subprocess run;
 
-    subprocess_start(&run, (const char *[]){test_program("examples/17_signals"), NULL}, NULL);
+    subprocess_start(&run, (const char *[]){test_program("examples/22_signals"), NULL}, NULL);
     subprocess_wait_output(&run, "serving until SIGINT or SIGTERM\n", false);
     subprocess_signal(&run, SIGTERM);
     subprocess_wait(&run);

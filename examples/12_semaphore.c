@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A semaphore lets so many in at a time: here two of six tasks use something scarce. Those who wait
  * are served in the order of their arrival.
- * Next: 12_offload.c */
+ * Next: 13_deadlock.c */
 #include <stdio.h>
 
 #include <whorl.h>

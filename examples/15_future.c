@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A future is the end of one task, for any number of tasks to wait for, while the group goes on. The
  * data goes beside it, here in the struct that holds both.
- * Next: 14_generator.c */
+ * Next: 16_generator.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A race on one thread. Between two suspending calls nobody else runs, so `balance += 1` needs no
  * lock; what was read before such a call may be stale after it. A mutex keeps others out meanwhile.
- * Next: 11_semaphore.c */
+ * Next: 12_semaphore.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Work that would hold up every task, a call that blocks or a long computation, goes to a pool of
  * threads. The task that asks for it waits as for anything else, and the others go on.
- * Next: 13_future.c */
+ * Next: 18_executor.c */
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for several things at once: whorl_select() takes the one that comes first and leaves no
  * trace in the others. Here: a value, an instant, or the order to stop.
- * Next: 10_mutex.c */
+ * Next: 11_mutex.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A producer that is faster than its consumer: the channel's capacity bounds how far it can get
  * ahead. When two values wait, the third send suspends until one has been taken.
- * Next: 09_select.c */
+ * Next: 10_select.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A generator is a task that gives a value each time it is pulled, so a loop with state, here a walk
  * through a tree, needs no state machine and stops whenever the other side has had enough.
- * Next: 15_echo.c */
+ * Next: 17_offload.c */
 #include <stdio.h>
 
 #include <whorl.h>

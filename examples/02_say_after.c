@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* One after the other, as tasks, and as a group: a task that sleeps lets the others of its thread run,
+ * so two of them take as long as the longer. With an argument, on a virtual clock, which jumps.
+ * Next: 03_groups.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+static int seconds[] = {1, 2};
+static int say_after(void *arg)
+{
+    int err = whorl_sleep(*(int *)arg * WHORL_SECOND);
+    printf("  %s\n", arg == seconds ? "hello" : "world");
+    return err;
+}
+
+static int one_by_one(void)
+{
+    int err = say_after(&seconds[0]); /* a call like any other: no task is started */
+    return err ? err : say_after(&seconds[1]);
+}
+
+static int as_tasks(void)
+{
+    struct whorl_future ends[2] = {0}; /* the end of each, to be waited for by itself */
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn_future(&group, say_after, &seconds[0], &ends[0]);
+    err = err ? err : whorl_spawn_future(&group, say_after, &seconds[1], &ends[1]);
+    printf("  both are started, neither has run\n");
+    for (int i = 0; i < 2 && err == 0; i++)
+        err = whorl_future_wait(&ends[i]);
+    return err;
+}
+
+static int as_group(void)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn(&group, say_after, &seconds[0]);
+    err = err ? err : whorl_spawn(&group, say_after, &seconds[1]);
+    return err ? err : whorl_group_wait(&group); /* all of them */
+}
+
+static int root(void *arg)
+{
+    int err = 0, (*const ways[])(void) = {one_by_one, as_tasks, as_group};
+    for (int i = 0; i < 3 && err == 0; i++) {
+        int64_t began_ns = whorl_now();
+        printf("%s:\n", ((char **)arg)[i]);
+        err = ways[i]();
+        printf("  %.1f s\n", (double)(whorl_now() - began_ns) / WHORL_SECOND);
+    }
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    char *names[] = {"one by one", "as tasks", "as a group"};
+    return argc > 1 && *argv[1] ? whorl_run_virtual(NULL, root, names) : whorl_run(root, names);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* A deadlock: each of two tasks holds what the other one waits for. Nothing can end that, so the run
+ * reports who waits for whom, cancels all and fails with -EDEADLK. The cure is one order for all.
+ * Next: 14_starvation.c */
+#include <stdio.h>
+
+#include <whorl.h>
+
+static struct whorl_mutex pen = {.name = "pen"}, paper = {.name = "paper"};
+
+struct writer {
+    const char *name;
+    struct whorl_mutex *first, *second;
+};
+
+static int write_letter(void *arg)
+{
+    const struct writer *writer = arg;
+    int err = whorl_mutex_lock(writer->first);
+
+    if (err)
+        return err;
+    err = whorl_yield(); /* meanwhile the other one takes its first */
+    if (err == 0)
+        err = whorl_mutex_lock(writer->second);
+    if (err == 0) {
+        printf("%s writes\n", writer->name);
+        whorl_mutex_unlock(writer->second);
+    }
+    whorl_mutex_unlock(writer->first);
+    return err;
+}
+
+static int root(void *arg)
+{
+    struct writer *writers = arg;
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    for (int i = 0; i < 2 && err == 0; i++)
+        err = whorl_spawn_with(&group, write_letter, &writers[i],
+                               &(struct whorl_spawn_options){.name = writers[i].name});
+    return err ? err : whorl_group_wait(&group);
+}
+
+int main(void)
+{
+    struct writer crosswise[] = {{"ada", &pen, &paper}, {"bob", &paper, &pen}};
+    struct writer in_order[] = {{"ada", &pen, &paper}, {"bob", &pen, &paper}};
+    int crossed = whorl_run(root, crosswise);
+
+    printf("crosswise: %s\n", whorl_error_name(crossed));
+    int err = whorl_run(root, in_order);
+    printf("in one order: %s\n", err ? whorl_error_name(err) : "both have written");
+    return crossed == -EDEADLK && err == 0 ? 0 : 1;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Starvation: who never gives way takes all of the thread, and the others get nothing though they are
+ * ready; the watchdog names him. Locks starve nobody: unlocking hands over to the longest waiter.
+ * Next: 15_future.c */
+#include <stdio.h>
+#include <time.h>
+
+#include <whorl.h>
+
+static struct whorl_mutex lock;
+static char order[16]; /* of those who had the lock */
+static int ticks, had;
+
+static int tick(void *arg) /* has something to do every 5 ms */
+{
+    for ((void)arg; whorl_sleep(5 * WHORL_MILLISECOND) == 0;)
+        ticks++;
+    return whorl_cancelled();
+}
+
+static void compute(bool gives_way) /* 0.1 ms of the processor's time, 2,000 times */
+{
+    for (int i = ticks = 0; i < 2000 && (!gives_way || whorl_yield() == 0); i++)
+        for (clock_t end = clock() + CLOCKS_PER_SEC / 10000; clock() < end;)
+            ;
+    printf("%s giving way: the other task ran %d times\n", gives_way ? "often" : "never", ticks);
+}
+
+static int grab(void *arg) /* unlocks and locks again at once, with no pause in between */
+{
+    int err = 0;
+    for (int i = 0; i < 5 && err == 0 && (err = whorl_mutex_lock(&lock)) == 0; i++) {
+        order[had++] = *(char *)arg;
+        err = whorl_yield();
+        whorl_mutex_unlock(&lock);
+    }
+    return err;
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_spawn(&group, tick, arg);
+
+    whorl_task_set_name("computing");
+    compute(false);
+    compute(true);
+    if (err == 0)
+        err = whorl_map(grab, (char[]){"ab"}, 1, 2, 0, NULL); /* one task for each */
+    printf("a lock that two grab at once: %s\n", order);
+    return err;
+}
+
+int main(void)
+{
+    struct whorl_io_options options = {.run.watchdog_ns = 100 * WHORL_MILLISECOND};
+    return whorl_io_run_with(&options, root, NULL) ? 1 : 0;
+}

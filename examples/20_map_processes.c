@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The same with processes: a task a file asks a worker of the pool. They share nothing, so the path is
+ * sent to the worker and the counts are sent back; one that crashes takes nobody with it.
+ * Next: 21_echo.c */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl.h>
+
+#include "words.h"
+
+static struct whorl_workers *workers;
+static struct words all;
+
+static int map(void *state, const void *path, size_t len, void **ret, size_t *ret_len)
+{
+    struct words words = {0}; /* in a worker */
+    int err = words_count(&words, path);
+    (void)state, (void)len;
+    *ret = words.at; /* the pool sends it back and frees it */
+    *ret_len = words.count * sizeof *words.at;
+    return err;
+}
+
+static int ask(void *arg)
+{
+    const char *path = *(char **)arg;
+    void *answer = NULL;
+    size_t len = 0;
+    int err = whorl_workers_call(workers, path, strlen(path) + 1, &answer, &len);
+
+    if (err == 0) /* reduce; no lock, for nothing in it suspends */
+        err = words_merge(&all, &(struct words){answer, len / sizeof(struct word)});
+    free(answer);
+    return err;
+}
+
+static int root(void *arg)
+{
+    struct folder *folder = arg;
+    return whorl_map(ask, folder->paths, sizeof *folder->paths, folder->count, 0, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct whorl_workers_options options = {.work = map}; /* as many as there are processors */
+    struct folder folder;
+    int err = folder_open(&folder, argc > 1 ? argv[1] : NULL);
+    if (err == 0)
+        err = whorl_workers_create(&options, &workers);
+    if (err == 0 && (err = whorl_io_run(root, &folder)) == 0)
+        words_print(&all, folder.count);
+    whorl_workers_destroy(workers);
+    words_finish(&all);
+    return folder_close(&folder, err);
+}
