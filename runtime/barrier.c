@@ -1,8 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* Barriers and latches: waiting for a number of tasks. */
+#include <stdio.h>
+
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"
+
+static void describe_barrier(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_barrier *barrier = waiter->data;
+    size_t len = wait_queue_describe(text, size, "barrier", barrier->name, barrier);
+
+    snprintf(text + len, size - len, " with %zu of %zu there", barrier->arrived, barrier->parties);
+}
+
+static void describe_latch(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_latch *latch =
+        container_of(waiter->queue, const struct whorl_latch, waiters);
+    size_t len = wait_queue_describe(text, size, "latch", latch->name, latch);
+
+    snprintf(text + len, size - len, " at %zu", latch->count);
+}
+
+static const struct whorl_wait_kind barrier_kind = {describe_barrier, NULL},
+                                    latch_kind = {describe_latch, NULL};
 
 static enum whorl_abort leave(struct whorl_waiter *waiter)
 {
@@ -15,7 +37,7 @@ static enum whorl_abort leave(struct whorl_waiter *waiter)
 
 int whorl_barrier_wait(struct whorl_barrier *barrier)
 {
-    struct whorl_waiter waiter = {.data = barrier};
+    struct whorl_waiter waiter = {.data = barrier, .kind = &barrier_kind};
     struct whorl_task *self;
     struct sched *s;
 
@@ -56,5 +78,5 @@ int whorl_latch_wait(struct whorl_latch *latch)
     int err = sched_enter(&s, &self);
     if (err || latch->count == 0)
         return err;
-    return (int)whorl_wait_queue_park(&latch->waiters, "latch");
+    return (int)wait_queue_park(&latch->waiters, "latch", &latch_kind);
 }

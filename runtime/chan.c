@@ -2,7 +2,6 @@
 /* Channels. A value goes by the shortest way: from a waiting sender's memory or the ring buffer to a
  * waiting receiver's memory. Either receivers wait, and the buffer is empty; or senders wait, and it
  * is full; never both. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,20 +107,17 @@ static void describe(const struct whorl_waiter *waiter, const char *does, size_t
 {
     const struct whorl_chan *chan = (const void *)((const char *)waiter->queue - offset);
 
-    if (chan->name)
-        snprintf(text, size, "%s on channel \"%s\"", does, chan->name);
-    else
-        snprintf(text, size, "%s on channel %p", does, (const void *)chan);
+    wait_queue_describe(text, size, does, chan->name, chan);
 }
 
 static void describe_send(const struct whorl_waiter *waiter, char *text, size_t size)
 {
-    describe(waiter, "send", offsetof(struct whorl_chan, senders), text, size);
+    describe(waiter, "send on channel", offsetof(struct whorl_chan, senders), text, size);
 }
 
 static void describe_recv(const struct whorl_waiter *waiter, char *text, size_t size)
 {
-    describe(waiter, "receive", offsetof(struct whorl_chan, receivers), text, size);
+    describe(waiter, "receive on channel", offsetof(struct whorl_chan, receivers), text, size);
 }
 
 static const struct whorl_wait_kind sending = {describe_send, NULL},
@@ -212,13 +208,13 @@ static bool send_try(struct whorl_case *c)
 
 static int recv_start(struct whorl_case *c)
 {
-    wait_queue_append_case(&((struct whorl_chan *)c->object)->receivers, c);
+    wait_queue_append_case(&((struct whorl_chan *)c->object)->receivers, c, &receiving);
     return 0;
 }
 
 static int send_start(struct whorl_case *c)
 {
-    wait_queue_append_case(&((struct whorl_chan *)c->object)->senders, c);
+    wait_queue_append_case(&((struct whorl_chan *)c->object)->senders, c, &sending);
     return 0;
 }
 

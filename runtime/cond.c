@@ -4,9 +4,18 @@
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"
 
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_cond *cond = container_of(waiter->queue, const struct whorl_cond, waiters);
+
+    wait_queue_describe(text, size, "condition", cond->name, cond);
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
 int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex)
 {
-    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+    struct whorl_waiter waiter = {.kind = &kind};
     struct whorl_task *self;
     struct sched *s;
 

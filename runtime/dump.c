@@ -31,6 +31,19 @@ static void print_wait(FILE *to, const struct whorl_task *task)
     print_escaped(to, text[0] ? text : task->what);
 }
 
+/* Whether a task still lives where one was, be its stack unmapped. */
+static bool is_alive(struct sched *s, const struct whorl_task *task)
+{
+    bool in_guard;
+
+    return stack_find(&s->stacks, task, &in_guard) == task && task->in_use;
+}
+
+const char *dump_name_of(const struct whorl_task *task)
+{
+    return is_alive(sched_self(), task) ? whorl_task_name(task) : "a task that has ended";
+}
+
 struct printing {
     struct sched *s;
     FILE *to;
@@ -66,18 +79,23 @@ static void print_task(struct whorl_task *task, void *ctx)
 static struct whorl_task *holder_of(const struct whorl_task *task)
 {
     const struct whorl_waiter *waiter = task->waiter;
-    return waiter && waiter->kind && waiter->kind->holder ? waiter->kind->holder(waiter) : NULL;
+    struct whorl_task *holder =
+        waiter && waiter->kind && waiter->kind->holder ? waiter->kind->holder(waiter) : NULL;
+
+    return holder && is_alive(sched_self(), holder) ? holder : NULL;
 }
 
 /* How many tasks one comes past when following who waits for whom from `task` leads back to it; 0 when
- * it does not, or only by a long way: with as many steps as there are tasks, each task that waits for
- * somebody in a circle would go round it all that time. */
+ * it does not, or only by a long way. Who waits for somebody in a circle without being part of it would
+ * go round for ever: every so often the place is kept, and coming back to it is the end (Brent, 1980). */
 static size_t circle_length(struct whorl_task *task)
 {
-    struct whorl_task *at = holder_of(task);
+    struct whorl_task *at = holder_of(task), *kept = NULL;
     size_t n = 1;
 
-    while (at && at != task && n <= CIRCLE_MAX) {
+    while (at && at != task && at != kept && n <= CIRCLE_MAX) {
+        if ((n & (n - 1)) == 0)
+            kept = at;
         at = holder_of(at);
         n++;
     }

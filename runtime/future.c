@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Futures: a result, those who wait for it, and the task that works for it. */
+#include <stdio.h>
+
 #include <whorl/future.h>
 
 #include "runtime/base/check.h"
@@ -17,6 +19,38 @@ bool whorl_future_complete(struct whorl_future *future, int result)
     return true;
 }
 
+static void cancel_task(struct whorl_future *future)
+{
+    whorl_scope_cancel(future->worker);
+}
+
+/* The task that works for the future; NULL while there is none, or for other workers. */
+static struct whorl_task *task_behind(const struct whorl_future *future)
+{
+    return future->cancel == cancel_task ? ((struct whorl_scope *)future->worker)->owner : NULL;
+}
+
+static const struct whorl_future *future_of(const struct whorl_waiter *waiter)
+{
+    return container_of(waiter->queue, const struct whorl_future, waiters);
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_future *future = future_of(waiter);
+    size_t len = wait_queue_describe(text, size, "future", future->name, future);
+
+    if (task_behind(future))
+        snprintf(text + len, size - len, " of %s", dump_name_of(task_behind(future)));
+}
+
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    return task_behind(future_of(waiter));
+}
+
+static const struct whorl_wait_kind kind = {describe, holder};
+
 int whorl_future_wait(struct whorl_future *future)
 {
     struct whorl_task *self;
@@ -25,7 +59,7 @@ int whorl_future_wait(struct whorl_future *future)
     int err = sched_enter(&s, &self);
     if (err || future->done)
         return err;
-    return (int)whorl_wait_queue_park(&future->waiters, "future");
+    return (int)wait_queue_park(&future->waiters, "future", &kind);
 }
 
 void whorl_future_cancel(struct whorl_future *future)
@@ -35,11 +69,6 @@ void whorl_future_cancel(struct whorl_future *future)
         future->cancel(future);
     else if (!future->worker)
         whorl_future_complete(future, -ECANCELED);
-}
-
-static void cancel_task(struct whorl_future *future)
-{
-    whorl_scope_cancel(future->worker);
 }
 
 /* What the task behind a future is given, on its own stack. */
@@ -85,7 +114,7 @@ static bool future_try(struct whorl_case *c)
 
 static int future_start(struct whorl_case *c)
 {
-    wait_queue_append_case(&((struct whorl_future *)c->object)->waiters, c);
+    wait_queue_append_case(&((struct whorl_future *)c->object)->waiters, c, &kind);
     return 0;
 }
 

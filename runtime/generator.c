@@ -4,6 +4,7 @@
  *     puller: next()   wanted = true, wakes the body, parks in `puller`
  *     body:   yield()  copies the value, wakes the puller, parks in `body` until wanted
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct whorl_generator {
     whorl_generator_fn fn;
     void *arg;
     size_t value_size;
+    const char *site;
     struct whorl_group group;
     struct whorl_wait_queue body, puller; /* each holds one waiter at most */
     bool started, ended, wanted;
@@ -25,7 +27,8 @@ struct whorl_generator {
     unsigned char value[];
 };
 
-struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size)
+struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn, void *arg,
+                                                  size_t value_size, const char *site)
 {
     struct whorl_task *self = whorl_task_self();
     size_t size;
@@ -37,12 +40,30 @@ struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg,
         generator->fn = fn;
         generator->arg = arg;
         generator->value_size = value_size;
+        generator->site = site;
         generator->group.policy = WHORL_GROUP_COLLECT;
         /* Here, not with the first pull: that may stand in a scope with a deadline of its own. */
         group_open(&generator->group, self->scope);
     }
     return generator;
 }
+
+static const struct whorl_generator *generator_of(const struct whorl_waiter *waiter)
+{
+    return container_of(waiter->queue, const struct whorl_generator, puller);
+}
+
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    return generator_of(waiter)->group.tasks;
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    snprintf(text, size, "a value of generator %s", dump_name_of(holder(waiter)));
+}
+
+static const struct whorl_wait_kind pulling = {describe, holder};
 
 static int run(void *arg)
 {
@@ -77,7 +98,7 @@ int whorl_generator_next(struct whorl_generator *generator, void *ret)
     if (err)
         return err;
     if (!generator->started) {
-        err = whorl_spawn(&generator->group, run, generator);
+        err = whorl_spawn_at(&generator->group, run, generator, generator->site);
         if (err)
             return err;
         generator->started = true;
@@ -87,7 +108,7 @@ int whorl_generator_next(struct whorl_generator *generator, void *ret)
         return err;
     generator->wanted = true;
     whorl_wait_queue_wake_one(&generator->body, 0);
-    err = (int)whorl_wait_queue_park(&generator->puller, "generator");
+    err = (int)wait_queue_park(&generator->puller, "generator", &pulling);
     return err ? err : take(generator, ret);
 }
 

@@ -50,8 +50,8 @@ int64_t whorl_interval_wait(struct whorl_interval *interval)
 
 /* --- select ----------------------------------------------------------------------------------- */
 
-/* The timer lives in the case's waiter memory, which this case does not use otherwise. */
-_Static_assert(sizeof(struct whorl_timer) <= sizeof(struct whorl_waiter), "a timer fits");
+/* The timer lives in the case's waiter memory, of which this case uses nothing but `kind`. */
+_Static_assert(sizeof(struct whorl_timer) <= offsetof(struct whorl_waiter, kind), "a timer fits");
 
 static struct whorl_timer *timer_of(struct whorl_case *c)
 {

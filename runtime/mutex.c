@@ -10,18 +10,15 @@
 
 static const struct whorl_mutex *mutex_of(const struct whorl_waiter *waiter)
 {
-    return (const void *)((const char *)waiter->queue - offsetof(struct whorl_mutex, waiters));
+    return container_of(waiter->queue, const struct whorl_mutex, waiters);
 }
 
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 {
     const struct whorl_mutex *mutex = mutex_of(waiter);
+    size_t len = wait_queue_describe(text, size, "mutex", mutex->name, mutex);
 
-    if (mutex->name)
-        snprintf(text, size, "mutex \"%s\" held by %s", mutex->name, whorl_task_name(mutex->owner));
-    else
-        snprintf(text, size, "mutex %p held by %s", (const void *)mutex,
-                 whorl_task_name(mutex->owner));
+    snprintf(text + len, size - len, " held by %s", dump_name_of(mutex->owner));
 }
 
 static struct whorl_task *holder(const struct whorl_waiter *waiter)

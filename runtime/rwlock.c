@@ -8,7 +8,6 @@
  *     reader r1      W(cancelled) R   the reader at once
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
@@ -19,6 +18,12 @@ struct waiting {
     struct whorl_rwlock *lock;
     bool writes;
 };
+
+static void let_in(struct whorl_rwlock *lock, const struct whorl_task *reader)
+{
+    lock->readers++;
+    lock->readers_mixed ^= (uintptr_t)reader;
+}
 
 /* Lets in whoever stands first and may enter: one writer, or readers up to the next writer. */
 static void hand_on(struct whorl_rwlock *lock)
@@ -31,7 +36,7 @@ static void hand_on(struct whorl_rwlock *lock)
         if (first->writes)
             lock->writer = first->waiter.task;
         else
-            lock->readers++;
+            let_in(lock, first->waiter.task);
         whorl_wake(&first->waiter, 0);
     }
 }
@@ -45,23 +50,29 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
+/* The writer, or the reader when there is one alone and known. */
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    const struct whorl_rwlock *lock = container_of(waiter, const struct waiting, waiter)->lock;
+
+    return lock->writer         ? lock->writer
+           : lock->readers == 1 ? (struct whorl_task *)lock->readers_mixed
+                                : NULL;
+}
+
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 {
     const struct waiting *waiting = container_of(waiter, const struct waiting, waiter);
     const struct whorl_rwlock *lock = waiting->lock;
 
-    snprintf(text, size, "%s lock %p held by ", waiting->writes ? "write" : "read",
-             (const void *)lock);
-    size_t len = strlen(text);
-    if (lock->writer)
-        snprintf(text + len, size - len, "%s", whorl_task_name(lock->writer));
+    size_t len = wait_queue_describe(text, size, waiting->writes ? "write lock" : "read lock",
+                                     lock->name, lock);
+    struct whorl_task *task = holder(waiter);
+    if (task)
+        snprintf(text + len, size - len, " held by %s", dump_name_of(task));
     else
-        snprintf(text + len, size - len, "%zu readers", lock->readers);
-}
-
-static struct whorl_task *holder(const struct whorl_waiter *waiter)
-{
-    return container_of(waiter, const struct waiting, waiter)->lock->writer;
+        snprintf(text + len, size - len, " held by %zu reader%s", lock->readers,
+                 lock->readers == 1 ? "" : "s");
 }
 
 static const struct whorl_wait_kind kind = {describe, holder};
@@ -70,7 +81,7 @@ int whorl_rwlock_try_read(struct whorl_rwlock *lock)
 {
     if (lock->writer || lock->waiters.first)
         return -EBUSY;
-    lock->readers++;
+    let_in(lock, whorl_task_self());
     return 0;
 }
 
@@ -123,6 +134,7 @@ void whorl_rwlock_unlock(struct whorl_rwlock *lock)
     } else {
         whorl_check_text(lock->readers > 0, "a read-write lock is unlocked that nobody holds");
         lock->readers--;
+        lock->readers_mixed ^= (uintptr_t)whorl_task_self();
     }
     hand_on(lock);
 }

@@ -169,6 +169,9 @@ int64_t loop_deadline(
 #define DUMP_TASKS_MAX 1000
 void dump_tasks(struct sched *s, FILE *to, const char *title);
 
+/* For whoever describes a wait: the name of a task that may have ended without giving back what it held. */
+const char *dump_name_of(const struct whorl_task *task);
+
 /* Observers (trace.c), told of what tasks do while s->trace is not NULL. The loop tells of all but
  * spawning and ending, see sched_run_ready(). */
 void trace_spawned(struct sched *s, struct whorl_task *task);

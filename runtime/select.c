@@ -8,6 +8,9 @@
  *     ring:         completion of 2 -> whorl_case_ready(2): dropped, nothing outstanding, wake
  *     whorl_select: returns 1
  */
+#include <stdio.h>
+#include <string.h>
+
 #include <whorl/select.h>
 
 #include "runtime/base/check.h"
@@ -105,9 +108,37 @@ int whorl_try_select(struct whorl_case *cases, size_t count)
     return count == 0 ? -EAGAIN : take_ready(s, cases, count);
 }
 
+/* What each case waits for, as far as there is room. */
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_select_wait *wait =
+        container_of(waiter, const struct whorl_select_wait, waiter);
+    const char *between = "select of ";
+
+    for (size_t i = 0; i < wait->count; i++) {
+        const struct whorl_case *c = &wait->cases[i];
+        if (c->wait != wait)
+            continue;
+        int n = snprintf(text, size, "%s", between);
+        if (n < 0 || (size_t)n >= size)
+            return;
+        text += n;
+        size -= (size_t)n;
+        between = ", ";
+        if (c->waiter.kind && c->waiter.kind->describe)
+            c->waiter.kind->describe(&c->waiter, text, size);
+        else
+            snprintf(text, size, "%s", c->ops->what);
+        size -= strlen(text);
+        text += strlen(text);
+    }
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
 int whorl_select(struct whorl_case *cases, size_t count)
 {
-    struct whorl_select_wait wait = {.cases = cases, .count = count};
+    struct whorl_select_wait wait = {.cases = cases, .count = count, .waiter.kind = &kind};
     struct whorl_task *self;
     struct sched *s;
     bool any = false;
@@ -148,8 +179,8 @@ int whorl_select(struct whorl_case *cases, size_t count)
 
 /* --- deadlines ------------------------------------------------------------------------------ */
 
-/* The timer lives in the case's waiter memory, which a deadline does not use otherwise. */
-_Static_assert(sizeof(struct whorl_timer) <= sizeof(struct whorl_waiter), "a timer fits");
+/* The timer lives in the case's waiter memory, of which a deadline uses nothing but `kind`. */
+_Static_assert(sizeof(struct whorl_timer) <= offsetof(struct whorl_waiter, kind), "a timer fits");
 
 static struct whorl_timer *timer_of(struct whorl_case *c)
 {
@@ -186,25 +217,4 @@ struct whorl_case whorl_case_deadline(int64_t deadline_ns)
     static const struct whorl_case_ops ops = {"deadline", deadline_try, deadline_start,
                                               deadline_stop};
     return (struct whorl_case){.ops = &ops, .number = deadline_ns};
-}
-
-/* --- events --------------------------------------------------------------------------------- */
-
-static bool event_try(struct whorl_case *c)
-{
-    c->result = 0;
-    return ((struct whorl_event *)c->object)->is_set;
-}
-
-static int event_start(struct whorl_case *c)
-{
-    wait_queue_append_case(&((struct whorl_event *)c->object)->waiters, c);
-    return 0;
-}
-
-struct whorl_case whorl_case_event(struct whorl_event *event)
-{
-    static const struct whorl_case_ops ops = {"event", event_try, event_start,
-                                              wait_queue_stop_case};
-    return (struct whorl_case){.ops = &ops, .object = event};
 }

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Semaphores: permits, handed to the longest waiter. */
+#include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/wait_queue.h"
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_semaphore *semaphore =
+        container_of(waiter->queue, const struct whorl_semaphore, waiters);
+
+    wait_queue_describe(text, size, "semaphore", semaphore->name, semaphore);
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
 
 int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
 {
@@ -16,7 +27,7 @@ int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
         semaphore->permits--;
         return 0;
     }
-    return (int)whorl_wait_queue_park(&semaphore->waiters, "semaphore");
+    return (int)wait_queue_park(&semaphore->waiters, "semaphore", &kind);
 }
 
 int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore)

@@ -67,7 +67,7 @@ static bool stop_try(struct whorl_case *c)
 
 static int stop_start(struct whorl_case *c)
 {
-    wait_queue_append_case(stop_queue(whorl_task_self()), c);
+    wait_queue_append_case(stop_queue(whorl_task_self()), c, NULL);
     return 0;
 }
 

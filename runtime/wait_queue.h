@@ -44,9 +44,19 @@ static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue
 /* The abort function of waiters in a queue: takes them out. */
 enum whorl_abort wait_queue_withdraw(struct whorl_waiter *waiter);
 
+/* whorl_wait_queue_park() for what can say more of itself in reports. */
+WHORL_SUSPENDS int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
+                                       const struct whorl_wait_kind *kind);
+
+/* Writes what is waited for with its name, or else where it is: `event "ready"`. Returns the length,
+ * for what may follow. */
+size_t wait_queue_describe(char *text, size_t size, const char *what, const char *name,
+                           const void *object);
+
 /* Puts a select's case into a queue: waking its waiter makes the case ready. `data` is put where whoever
- * wakes it looks for it. */
-void wait_queue_append_case(struct whorl_wait_queue *queue, struct whorl_case *c);
+ * wakes it looks for it. `kind` may be NULL. */
+void wait_queue_append_case(struct whorl_wait_queue *queue, struct whorl_case *c,
+                            const struct whorl_wait_kind *kind);
 
 /* The stop of such a case. */
 enum whorl_abort wait_queue_stop_case(struct whorl_case *c);

@@ -141,7 +141,8 @@ static int root(void *arg)
     char **urls = arg;
     WHORL_AUTO(group) background = {.stack_size = 262144}; /* libcurl keeps buffers on the stack */
     WHORL_AUTO(group) fetches = {.policy = WHORL_GROUP_COLLECT, .stack_size = 262144};
-    struct client client = {curl_multi_init(), &background, WHORL_FOREVER, {{0}, false}};
+    struct client client = {
+        .multi = curl_multi_init(), .group = &background, .deadline_ns = WHORL_FOREVER};
 
     curl_multi_setopt(client.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(client.multi, CURLMOPT_SOCKETDATA, &client);

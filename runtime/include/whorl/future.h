@@ -29,6 +29,7 @@ struct whorl_future {
     void (*cancel)(struct whorl_future *future);
     void *worker;
     bool cancel_requested;
+    const char *name; /* for reports; may be set by the user, static */
 };
 
 struct whorl_generator;
@@ -98,15 +99,22 @@ typedef int (*whorl_generator_fn)(struct whorl_generator *generator, void *arg);
 
 /**
  * Makes a generator. Its body starts with the first whorl_generator_next().
+ * `struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size)`
  *
  * @value_size  bytes of a value
  *
  * Returns: the generator; destroy it with whorl_generator_destroy(), in the same task. NULL: no
  * memory, or outside a task. Never suspends.
  */
-WHORL_API WHORL_CHECKED struct whorl_generator *whorl_generator_create(whorl_generator_fn fn,
-                                                                       void *arg,
-                                                                       size_t value_size);
+#define whorl_generator_create(fn, arg, value_size)      \
+    whorl_generator_create_at((fn), (arg), (value_size), \
+                              #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
+
+/** whorl_generator_create() with a static description of the call site, for reports. */
+WHORL_API WHORL_CHECKED struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn,
+                                                                          void *arg,
+                                                                          size_t value_size,
+                                                                          const char *site);
 
 /**
  * The next value.

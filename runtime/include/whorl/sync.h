@@ -6,9 +6,10 @@
  * span suspending calls: keeping others out while one waits for a disk, telling many that something
  * has happened, or allowing only so many at a time. All are FIFO-fair, and a waiter that is
  * cancelled leaves no trace and loses nobody's wake-up. Zero-initialised is valid for each; none
- * needs a destructor. For another thread's tasks, see chan.h and the `_remote` calls.
+ * needs a destructor. Each may be given a `name`, static text for reports: a task then waits for
+ * `mutex "log" held by worker-3`. For another thread's tasks, see chan.h and the `_remote` calls.
  *
- *     static struct whorl_mutex log_lock;
+ *     static struct whorl_mutex log_lock = {.name = "log"};
  *
  *     int err = whorl_mutex_lock(&log_lock);
  *     if (err)
@@ -31,19 +32,21 @@ struct whorl_wait_queue {
 struct whorl_event {
     struct whorl_wait_queue waiters;
     bool is_set;
+    const char *name;
 };
 
 /* One owner at a time. Unlocking hands it to the longest waiter; nobody can slip in between. */
 struct whorl_mutex {
     struct whorl_wait_queue waiters;
     struct whorl_task *owner;
-    const char *name; /* for reports; may be set by the user, static */
+    const char *name;
 };
 
 /* A number of permits; `permits` is the initial number: `{.permits = 4}`. */
 struct whorl_semaphore {
     size_t permits;
     struct whorl_wait_queue waiters;
+    const char *name;
 };
 
 /* Many readers or one writer. First come, first served: a reader behind a waiting writer waits too,
@@ -52,11 +55,14 @@ struct whorl_rwlock {
     struct whorl_wait_queue waiters;
     size_t readers;
     struct whorl_task *writer;
+    uintptr_t readers_mixed; /* exclusive or of their tasks: the reader, if it is one */
+    const char *name;
 };
 
 /* Where tasks wait for a change that others make under the same mutex. */
 struct whorl_cond {
     struct whorl_wait_queue waiters;
+    const char *name;
 };
 
 /* A place where `parties` tasks wait for each other, again and again: `{.parties = 4}`. */
@@ -64,18 +70,22 @@ struct whorl_barrier {
     size_t parties;
     size_t arrived;
     struct whorl_wait_queue waiters;
+    const char *name;
 };
 
 /* Counts down to zero, or up and down: `{.count = 3}`. What others call a wait group. */
 struct whorl_latch {
     size_t count;
     struct whorl_wait_queue waiters;
+    const char *name;
 };
 
 /* Something done by whoever comes first, once, while the others wait. */
 struct whorl_once {
     struct whorl_wait_queue waiters;
     enum whorl_once_state { WHORL_ONCE_NEW, WHORL_ONCE_RUNNING, WHORL_ONCE_DONE } state;
+    struct whorl_task *runner; /* while RUNNING */
+    const char *name;
 };
 
 #ifdef __cplusplus
