@@ -41,12 +41,20 @@ static inline void context_make(struct context *c, void *low, void *high, void (
     shadow_make(&c->shadow, low, high);
 }
 
+/* Out of the way of switches that change nothing. */
+static inline __attribute__((cold)) void context_change_fp(struct context *from,
+                                                           const struct context *to)
+{
+    from->fp_words = fp_words_now(from->fp_words);
+    if (from->fp_words != to->fp_words)
+        fp_words_load(to->fp_words);
+}
+
 static inline __attribute__((always_inline)) void context_switch(struct context *from,
                                                                  struct context *to, int dying)
 {
-    from->fp_words = fp_words_now(from->fp_words);
-    if (__builtin_expect(from->fp_words != to->fp_words, 0))
-        fp_words_load(to->fp_words);
+    if (__builtin_expect(!fp_words_are(from->fp_words) || from->fp_words != to->fp_words, 0))
+        context_change_fp(from, to);
     shadow_before(&from->shadow, &to->shadow, dying);
     struct context *self = from;
     __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"

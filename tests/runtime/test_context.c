@@ -246,6 +246,8 @@ TEST_SEEDS(mxcsr_set_by_intrinsics_belongs_to_the_task)
         0x40 /* denormals are zero */,
         0,
         0x8040 /* and flush to zero */,
+        0,
+        0x8000 /* that alone */,
     };
 
     for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
