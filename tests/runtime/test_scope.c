@@ -280,9 +280,22 @@ static int enter_after_computing(void *arg)
 
     (void)arg;
     CHECK_OK(whorl_sleep(1));
-    running_now += 10 * WHORL_SECOND; /* computing */
-    whorl_scope_enter(&scope, whorl_now() - WHORL_SECOND);
+    running_now += 110 * MS; /* computing */
+    whorl_scope_enter(&scope, whorl_now() - 10 * MS);
     CHECK(whorl_scope_is_cancelled(&scope));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ETIMEDOUT);
+    return 0;
+}
+
+static int enter_after_computing_for_long(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    CHECK_OK(whorl_sleep(1));
+    running_now += 10 * WHORL_SECOND;
+    whorl_scope_enter(&scope, whorl_now() - WHORL_SECOND);
+    CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ETIMEDOUT);
     return 0;
 }
@@ -292,6 +305,13 @@ TEST(a_deadline_that_passed_while_the_task_computed_cancels_at_once)
     struct whorl_poller poller = {.ops = &running_ops};
 
     CHECK_OK(whorl_run_on(&poller, NULL, enter_after_computing, NULL));
+}
+
+TEST(a_deadline_that_passed_during_a_long_computation_cancels_at_the_next_wait)
+{
+    struct whorl_poller poller = {.ops = &running_ops};
+
+    CHECK_OK(whorl_run_on(&poller, NULL, enter_after_computing_for_long, NULL));
 }
 
 TEST_VIRTUAL(a_deadline_can_be_moved)

@@ -52,7 +52,8 @@ extern "C" {
  *
  * @scope        memory that stays valid until the scope is left; needs no initialisation
  * @deadline_ns  an instant (see whorl_after()), or WHORL_FOREVER for none. One in the past cancels
- *               the scope at once.
+ *               the scope at once; if it passed while the task kept the thread for 100 ms or more,
+ *               it may do so only when the loop has its next turn.
  *
  * Never suspends, never fails. Must be called in a task.
  */
@@ -81,7 +82,7 @@ WHORL_API void whorl_scope_cancel(struct whorl_scope *scope);
 /** Whether calls inside `scope` currently return -ECANCELED, for whichever reason. */
 WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
 
-/** Moves the deadline of an entered scope; one in the past cancels it at once. Never suspends. */
+/** Moves the deadline of an entered scope; one in the past acts as on entering. Never suspends. */
 WHORL_API void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns);
 
 /** The earliest deadline that applies to the running task, shields considered; or WHORL_FOREVER. */
