@@ -12,24 +12,30 @@
 #include "runtime/wait_queue.h"
 
 struct whorl_chan {
+    /* Counted on for ever, so that a send changes one of them and a receive the other. */
+    size_t sent, received;
     size_t value_size, capacity;
-    size_t head, len; /* of the ring, in values */
-    bool closed;
+    size_t mask; /* of the ring: its size, a power of two and not below `capacity`, less one */
     struct whorl_wait_queue receivers, senders; /* waiter->data: where the value goes or is */
+    bool closed;
     const char *name;
     unsigned char values[];
 };
 
 struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity)
 {
-    size_t bytes;
+    size_t places = 1, bytes;
 
-    if (__builtin_mul_overflow(value_size, capacity, &bytes) ||
+    while (places < capacity)
+        if (__builtin_add_overflow(places, places, &places))
+            return NULL;
+    if (__builtin_mul_overflow(value_size, capacity ? places : 0, &bytes) ||
         __builtin_add_overflow(bytes, sizeof(struct whorl_chan), &bytes))
         return NULL;
     struct whorl_chan *chan = malloc(bytes);
     if (chan)
-        *chan = (struct whorl_chan){.value_size = value_size, .capacity = capacity};
+        *chan =
+            (struct whorl_chan){.value_size = value_size, .capacity = capacity, .mask = places - 1};
     return chan;
 }
 
@@ -51,44 +57,38 @@ static inline void copy(void *to, const void *from, size_t size)
         memcpy(to, from, size);
 }
 
-static inline unsigned char *place(struct whorl_chan *chan, size_t offset)
+/* The place of the n-th value that goes through the buffer. */
+static inline unsigned char *place(struct whorl_chan *chan, size_t n)
 {
-    size_t index = chan->head + offset;
-    if (index >= chan->capacity)
-        index -= chan->capacity;
-    return chan->values + index * chan->value_size;
+    return chan->values + (n & chan->mask) * chan->value_size;
 }
 
 /* 0, -EPIPE, or -EAGAIN when it would have to wait. */
 static inline int send_now(struct sched *s, struct whorl_chan *chan, const void *value)
 {
-    if (chan->closed)
-        return -EPIPE;
     if (chan->receivers.first) {
         struct whorl_waiter *receiver = wait_queue_pop(&chan->receivers);
         copy(receiver->data, value, chan->value_size);
         sched_wake(s, receiver, 0);
         return 0;
     }
-    if (chan->len < chan->capacity) {
-        copy(place(chan, chan->len), value, chan->value_size);
-        chan->len++;
+    if (chan->sent - chan->received < chan->capacity) {
+        copy(place(chan, chan->sent), value, chan->value_size);
+        chan->sent++;
         return 0;
     }
-    return -EAGAIN;
+    return chan->closed ? -EPIPE : -EAGAIN;
 }
 
 static inline int recv_now(struct sched *s, struct whorl_chan *chan, void *ret)
 {
-    if (chan->len > 0) {
-        copy(ret, place(chan, 0), chan->value_size);
-        if (++chan->head == chan->capacity)
-            chan->head = 0;
-        chan->len--;
+    if (chan->sent != chan->received) {
+        copy(ret, place(chan, chan->received), chan->value_size);
+        chan->received++;
         if (chan->senders.first) {
             struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
-            copy(place(chan, chan->len), sender->data, chan->value_size);
-            chan->len++;
+            copy(place(chan, chan->sent), sender->data, chan->value_size);
+            chan->sent++;
             sched_wake(s, sender, 0);
         }
         return 0;
@@ -123,8 +123,10 @@ static void describe_recv(const struct whorl_waiter *waiter, char *text, size_t 
 static const struct whorl_wait_kind sending = {describe_send, NULL},
                                     receiving = {describe_recv, NULL};
 
-static inline int wait_in(struct sched *s, struct whorl_task *self, struct whorl_wait_queue *queue,
-                          void *data, const struct whorl_wait_kind *kind)
+/* Not inline, so that a call which need not wait saves no registers for it. */
+static __attribute__((noinline)) int wait_in(struct sched *s, struct whorl_task *self,
+                                             struct whorl_wait_queue *queue, void *data,
+                                             const struct whorl_wait_kind *kind)
 {
     struct whorl_waiter waiter;
 
@@ -146,9 +148,8 @@ int whorl_chan_send(struct whorl_chan *chan, const void *value)
     if (err)
         return err;
     err = send_now(s, chan, value);
-    if (err == -EAGAIN)
-        err = wait_in(s, self, &chan->senders, (void *)(uintptr_t)value, &sending);
-    return err;
+    return err == -EAGAIN ? wait_in(s, self, &chan->senders, (void *)(uintptr_t)value, &sending)
+                          : err;
 }
 
 int whorl_chan_recv(struct whorl_chan *chan, void *ret)
@@ -160,9 +161,7 @@ int whorl_chan_recv(struct whorl_chan *chan, void *ret)
     if (err)
         return err;
     err = recv_now(s, chan, ret);
-    if (err == -EAGAIN)
-        err = wait_in(s, self, &chan->receivers, ret, &receiving);
-    return err;
+    return err == -EAGAIN ? wait_in(s, self, &chan->receivers, ret, &receiving) : err;
 }
 
 int whorl_chan_try_send(struct whorl_chan *chan, const void *value)
@@ -178,6 +177,7 @@ int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
 void whorl_chan_close(struct whorl_chan *chan)
 {
     chan->closed = true;
+    chan->capacity = 0; /* so that a send need not ask for both */
     while (whorl_wait_queue_wake_one(&chan->receivers, -EPIPE))
         ;
     while (whorl_wait_queue_wake_one(&chan->senders, -EPIPE))
@@ -186,7 +186,7 @@ void whorl_chan_close(struct whorl_chan *chan)
 
 size_t whorl_chan_len(const struct whorl_chan *chan)
 {
-    return chan->len;
+    return chan->sent - chan->received;
 }
 
 void whorl_chan_set_name(struct whorl_chan *chan, const char *name)
