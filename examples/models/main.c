@@ -12,6 +12,7 @@ static const struct command {
     int (*main)(int argc, char **argv);
 } commands[] = {
     {"io", "the same pages downloaded in four models: waiting is what there is to save", io_main},
+    {"cpu", "big sums in four models: only more processors help", cpu_main},
     {"race", "many workers add to one counter: who loses what, and why", race_main},
 };
 

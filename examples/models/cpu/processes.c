@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes: they run at once as threads do, and share nothing. Which number is next, and what came of
+ * it, goes through pipes; so small a message is read and written whole. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../timeline.h"
+#include "cpu.h"
+
+struct message {
+    int index;
+    struct cpu_sum sum;
+};
+
+static void work(struct cpu_batch *batch, int number, int from, int to)
+{
+    struct message message;
+    char name[32];
+
+    snprintf(name, sizeof name, "process %d", number);
+    int lane = timeline_lane(batch->timeline, name);
+    timeline_mark(batch->timeline, lane, TIMELINE_WORKS);
+    while (read(from, &message, sizeof message) == sizeof message) {
+        cpu_add_squares(&message.sum);
+        if (write(to, &message, sizeof message) != sizeof message)
+            _exit(1);
+    }
+    timeline_mark(batch->timeline, lane, TIMELINE_ENDS);
+    _exit(0);
+}
+
+/* The numbers first, then the sums: a pipe holds 64 KiB, more than either takes. */
+static int hand_out(const struct cpu_batch *batch, int to)
+{
+    for (int i = 0; i < batch->count; i++)
+        if (write(to, &(struct message){i, batch->sums[i]}, sizeof(struct message)) < 0)
+            return -errno;
+    return 0;
+}
+
+static int collect(struct cpu_batch *batch, int from)
+{
+    struct message message;
+    int come = 0;
+
+    for (; read(from, &message, sizeof message) == sizeof message; come++)
+        batch->sums[message.index] = message.sum;
+    return come == batch->count ? 0 : -ECHILD;
+}
+
+int cpu_processes(struct cpu_batch *batch)
+{
+    int numbers[2], sums[2], started = 0;
+
+    if (pipe(numbers) < 0)
+        return -errno;
+    if (pipe(sums) < 0) {
+        int err = -errno;
+        close(numbers[0]);
+        close(numbers[1]);
+        return err;
+    }
+    for (int i = 0; i < batch->workers; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(numbers[1]); /* or it would never see the end of the numbers */
+            close(sums[0]);
+            work(batch, i + 1, numbers[0], sums[1]);
+        }
+        started += pid > 0;
+    }
+    close(numbers[0]);
+    close(sums[1]);
+    int err = hand_out(batch, numbers[1]);
+    close(numbers[1]); /* nothing more comes, and the workers end */
+    if (err == 0)
+        err = collect(batch, sums[0]);
+    close(sums[0]);
+    while (started > 0 && wait(NULL) > 0)
+        started--;
+    return err;
+}

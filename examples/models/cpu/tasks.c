@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks: a task per number, and no gain. They take turns on one thread, and a turn ends where a task
+ * waits; these have nothing to wait for. */
+#include <whorl.h>
+
+#include "../timeline.h"
+#include "cpu.h"
+
+static int work(void *arg)
+{
+    cpu_add_squares(arg);
+    return 0;
+}
+
+static int root(void *arg)
+{
+    struct cpu_batch *batch = arg;
+    WHORL_AUTO(group) group = {0};
+    int err = 0;
+
+    timeline_watch_tasks(batch->timeline);
+    for (int i = 0; i < batch->count && err == 0; i++)
+        err = whorl_spawn(&group, work, &batch->sums[i]);
+    return err ? err : whorl_group_wait(&group);
+}
+
+int cpu_tasks(struct cpu_batch *batch)
+{
+    return whorl_run(root, batch);
+}

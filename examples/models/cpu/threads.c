@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: the system runs as many at once as there are processors. They share the memory, so the one
+ * thing that all of them change, whose turn is next, is atomic. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../timeline.h"
+#include "cpu.h"
+
+struct pool {
+    struct cpu_batch *batch;
+    atomic_int next, started;
+};
+
+static void *work(void *arg)
+{
+    struct pool *pool = arg;
+    struct cpu_batch *batch = pool->batch;
+    char name[32];
+    int i;
+
+    snprintf(name, sizeof name, "thread %d", atomic_fetch_add(&pool->started, 1) + 1);
+    int lane = timeline_lane(batch->timeline, name);
+    timeline_mark(batch->timeline, lane, TIMELINE_WORKS);
+    while ((i = atomic_fetch_add(&pool->next, 1)) < batch->count)
+        cpu_add_squares(&batch->sums[i]);
+    timeline_mark(batch->timeline, lane, TIMELINE_ENDS);
+    return NULL;
+}
+
+int cpu_threads(struct cpu_batch *batch)
+{
+    struct pool pool = {.batch = batch};
+    pthread_t *threads = calloc((size_t)batch->workers, sizeof *threads);
+    int n = 0, err = threads ? 0 : ENOMEM;
+
+    while (err == 0 && n < batch->workers) {
+        err = pthread_create(&threads[n], NULL, work, &pool);
+        n += err == 0;
+    }
+    if (n > 0)
+        err = 0; /* fewer than wanted do it all the same */
+    while (n > 0)
+        pthread_join(threads[--n], NULL);
+    free(threads);
+    return -err;
+}

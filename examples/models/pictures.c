@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing the pictures, see pictures.h. */
+#include "pictures.h"
+
+#include <errno.h>
+
+#include "output.h"
+
+struct picture {
+    const struct timeline *timeline;
+    const char *title;
+};
+
+static int write_trace(const void *arg, FILE *to)
+{
+    const struct picture *picture = arg;
+    return timeline_write_trace(picture->timeline, picture->title, to);
+}
+
+struct timeline *pictures_timeline(struct pictures *pictures)
+{
+    if (pictures->trace)
+        pictures->timeline = timeline_create();
+    return pictures->timeline;
+}
+
+int pictures_write(struct pictures *pictures, const char *title)
+{
+    struct picture picture = {pictures->timeline, title};
+    int err = 0;
+
+    if (!pictures->trace)
+        return 0;
+    if (!pictures->timeline) {
+        fputs("models: no memory to record a timeline in\n", stderr);
+        return -ENOMEM;
+    }
+    err = output_write(pictures->trace, write_trace, &picture);
+    timeline_destroy(pictures->timeline);
+    pictures->timeline = NULL;
+    return err;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The pictures of a comparison, asked for with --trace. */
+#ifndef MODELS_PICTURES_H
+#define MODELS_PICTURES_H
+
+#include "timeline.h"
+
+struct pictures {
+    const char *trace;         /* where to; NULL: not wanted */
+    struct timeline *timeline; /* NULL while nothing is recorded */
+};
+
+/* The rows of an option table that ask for them. */
+#define PICTURES_ROWS(pictures)                                                               \
+    {                                                                                         \
+        "trace", "FILE.json", "who computes when and who waits, for https://ui.perfetto.dev", \
+            .text = &(pictures).trace                                                         \
+    }
+
+/* A timeline to record in if a picture is wanted, else NULL. */
+struct timeline *pictures_timeline(struct pictures *pictures);
+
+/* Writes those that are wanted, and ends the recording. 0 or -errno, which has been reported. */
+int pictures_write(struct pictures *pictures, const char *title);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* `models cpu`: right sums in every model, by as many workers as asked for. Times are shown, and tested
+ * only where no machine is too slow for it. */
+#include <stdlib.h>
+
+#include "subprocess.h"
+#include "test.h"
+
+struct row {
+    int workers;
+    double seconds, faster, busy;
+};
+
+static struct row row(const char *out, const char *name)
+{
+    char start[32];
+    struct row row;
+
+    snprintf(start, sizeof start, "\n%-12s ", name);
+    const char *at = strstr(out, start);
+    CHECK(at);
+    CHECK_EQ(sscanf(at + strlen(start), "%d %lf %lf %lf", &row.workers, &row.seconds, &row.faster,
+                    &row.busy),
+             4);
+    return row;
+}
+
+TEST(cpu_sums_are_right_in_every_model)
+{
+    struct subprocess run;
+
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
+                                    "--count", "7", "--threads", "3", "--processes", "2", "--runs",
+                                    "3", NULL},
+                   NULL);
+    CHECK_STR(run.err, "");
+    CHECK_EQ(run.exit_status, 0);
+    CHECK(strstr(run.out, "\n84 of 84 sums agree with the formula"));
+    CHECK_EQ(row(run.out, "sequential").workers, 1);
+    CHECK_EQ(row(run.out, "threads").workers, 3);
+    CHECK_EQ(row(run.out, "tasks").workers, 7);
+    CHECK_EQ(row(run.out, "processes").workers, 2);
+    subprocess_finish(&run);
+}
+
+TEST(cpu_takes_numbers_whose_sums_are_beyond_64_bits)
+{
+    struct subprocess run;
+
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cpu", "--below", "6000000",
+                                    "--count", "6", "--runs", "1", NULL},
+                   NULL);
+    CHECK_EQ(run.exit_status, 0);
+    CHECK(strstr(run.out, "\n24 of 24 sums agree with the formula"));
+    subprocess_finish(&run);
+}
+
+TEST(cpu_says_that_tasks_use_one_processor)
+{
+    struct subprocess run;
+
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cpu", "--below", "2000000",
+                                    "--runs", "1", NULL},
+                   NULL);
+    CHECK(strstr(run.out, "Tasks do not help: they take turns on one thread"));
+    CHECK(row(run.out, "sequential").busy <= 1.1);
+    CHECK(row(run.out, "tasks").busy <= 1.1);
+    CHECK(row(run.out, "threads").busy > 0);
+    CHECK(row(run.out, "processes").busy > 0);
+    subprocess_finish(&run);
+}
+
+TEST(cpu_records_a_lane_for_each_worker)
+{
+    static const char *const lanes[] = {"\"main\"",      "\"thread 2\"",  "\"work 3\"",
+                                        "\"process 1\"", "\"process 2\"", "\"sequential\""};
+    struct subprocess run;
+    char path[300], json[16384];
+
+    snprintf(path, sizeof path, "%s/trace.json", test_tmpdir());
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
+                                    "--count", "2", "--threads", "2", "--processes", "2", "--trace",
+                                    path, NULL},
+                   NULL);
+    CHECK_STR(run.err, "");
+    CHECK_EQ(run.exit_status, 0);
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    size_t n = fread(json, 1, sizeof json - 1, file);
+    json[n] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
+        if (!strstr(json, lanes[i]))
+            test_fail(__FILE__, __LINE__, "no lane %s in %s", lanes[i], json);
+    CHECK(!strstr(json, "\"thread 3\"") && !strstr(json, "\"process 3\""));
+    subprocess_finish(&run);
+}
+
+TEST(cpu_says_when_a_picture_cannot_be_written)
+{
+    struct subprocess run;
+
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
+                                    "--runs", "1", "--trace", "/nowhere/trace.json", NULL},
+                   NULL);
+    CHECK(strstr(run.err, "/nowhere/trace.json"));
+    CHECK_EQ(run.exit_status, 1);
+    subprocess_finish(&run);
+}
+
+TEST_MAIN()
