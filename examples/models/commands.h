@@ -7,5 +7,6 @@
 int cpu_main(int argc, char **argv);
 int io_main(int argc, char **argv);
 int race_main(int argc, char **argv);
+int spinner_main(int argc, char **argv);
 
 #endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* `models spinner`: a spinner turns while something slow runs, or it does not. */
+#include "spinner.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+
+#include "../commands.h"
+#include "../options.h"
+#include "../pictures.h"
+
+static const struct way {
+    const char *name, *remark;
+    spinner_fn run;
+} ways[] = {
+    {"thread", "a thread turns it, and the system shares the time out", spinner_thread},
+    {"process", "a process does", spinner_process},
+    {"task", "a task does, whenever the slow one waits", spinner_task},
+    {"blocked", "the slow one blocks the thread: it stops", spinner_blocked},
+    {"offload", "the call that blocks is made on another thread", spinner_offloaded},
+};
+
+enum { WAYS = sizeof ways / sizeof *ways };
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void note_still(struct spinner *spinner)
+{
+    int64_t now = now_ns(), still_ns = now - spinner->last_ns;
+
+    spinner->last_ns = now;
+    if (still_ns > spinner->still_ns)
+        spinner->still_ns = still_ns;
+}
+
+void spinner_begin(struct spinner *spinner)
+{
+    spinner->last_ns = now_ns();
+}
+
+void spinner_turn(struct spinner *spinner)
+{
+    note_still(spinner);
+    if (spinner->animate) {
+        /* Back at the start of the line, so that a report covers it. */
+        char text[] = "  thinking\r";
+        text[0] = "|/-\\"[spinner->frames % 4];
+        if (write(STDOUT_FILENO, text, sizeof text - 1) < 0)
+            spinner->animate = false;
+    }
+    spinner->frames++;
+}
+
+void spinner_turn_until_hangup(struct spinner *spinner, int fd)
+{
+    struct pollfd waited = {.fd = fd, .events = POLLIN};
+    int lane = timeline_lane(spinner->timeline, "spinner");
+
+    do {
+        timeline_mark(spinner->timeline, lane, TIMELINE_WORKS);
+        spinner_turn(spinner);
+        timeline_mark(spinner->timeline, lane, TIMELINE_WAITS);
+    } while (poll(&waited, 1, SPINNER_FRAME_MS) == 0);
+    timeline_mark(spinner->timeline, lane, TIMELINE_ENDS);
+}
+
+void spinner_end(struct spinner *spinner)
+{
+    note_still(spinner);
+}
+
+int spinner_find_answer(int slow_ms)
+{
+    struct timespec left = {slow_ms / 1000, slow_ms % 1000 * 1000000L};
+
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+    return SPINNER_ANSWER;
+}
+
+static bool chosen(const struct way *way, char **names)
+{
+    for (char **name = names; *name; name++)
+        if (strcmp(*name, way->name) == 0)
+            return true;
+    return !*names;
+}
+
+/* Whether it found the answer. */
+static bool run(const struct way *way, int slow_ms, struct timeline *timeline)
+{
+    struct spinner spinner = {.animate = isatty(STDOUT_FILENO), .timeline = timeline};
+
+    fflush(stdout);
+    timeline_section(timeline, way->name);
+    spinner_begin(&spinner);
+    int64_t began_ns = spinner.last_ns;
+    int answer = way->run(&spinner, slow_ms);
+    spinner_end(&spinner);
+    if (answer < 0) {
+        fprintf(stderr, "models spinner: %s: %s\n", way->name, whorl_strerror(answer));
+        return false;
+    }
+    printf("%-9s %6d %8.2f %8.2f   %s\n", way->name, spinner.frames,
+           (double)(spinner.last_ns - began_ns) / 1e9, (double)spinner.still_ns / 1e9, way->remark);
+    return answer == SPINNER_ANSWER;
+}
+
+int spinner_main(int argc, char **argv)
+{
+    int slow_ms = 1000, failed = 0, status;
+    struct pictures pictures = {0};
+    const struct option_row rows[] = {
+        {"ms", "N", "how long the slow thing takes", .number = &slow_ms, .min = 2, .max = 600000},
+        PICTURES_ROWS(pictures),
+        {0}};
+    const struct option_table table = {
+        "spinner", "[thread|process|task|blocked|offload]...",
+        "A spinner turns while something slow runs; all the ways of it, or the named ones.", rows};
+
+    if (!options_read(&table, argc, argv, &status))
+        return status;
+    for (char **name = argv + optind; *name; name++) {
+        bool known = false;
+        for (int i = 0; i < WAYS; i++)
+            known |= strcmp(*name, ways[i].name) == 0;
+        if (!known)
+            return options_complain("spinner", "there is no '%s'", *name);
+    }
+    struct timeline *timeline = pictures_timeline(&pictures);
+    printf("%-9s %6s %8s %8s\n", "", "frames", "seconds", "still");
+    for (int i = 0; i < WAYS; i++)
+        if (chosen(&ways[i], argv + optind))
+            failed += !run(&ways[i], slow_ms, timeline);
+    int err = pictures_write(&pictures, "A spinner turns while something slow runs");
+    return failed || err ? 1 : 0;
+}
