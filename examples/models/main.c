@@ -14,6 +14,7 @@ static const struct command {
     {"io", "the same pages downloaded in four models: waiting is what there is to save", io_main},
     {"cpu", "big sums in four models: only more processors help", cpu_main},
     {"race", "many workers add to one counter: who loses what, and why", race_main},
+    {"spinner", "what turns while something slow runs, and what stops it", spinner_main},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
