@@ -188,6 +188,12 @@ uint64_t test_seed(void)
     return seed;
 }
 
+uint64_t test_draw(uint64_t *state, uint64_t n)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (*state >> 33) % n;
+}
+
 static int run_as_root(void *arg)
 {
     ((struct test_case *)arg)->body();

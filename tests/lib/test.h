@@ -126,4 +126,8 @@ int test_timeout_scale(void);
 /* The seed this round of a TEST_SEEDS test runs with; 0 is FIFO order. */
 uint64_t test_seed(void);
 
+/* A number below `n`, the next of a sequence that `*state` alone decides: what a task of a TEST_SEEDS
+ * test does next. Tasks have states of their own, or the sequence depends on the schedule. */
+uint64_t test_draw(uint64_t *state, uint64_t n);
+
 #endif

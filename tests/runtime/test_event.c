@@ -115,6 +115,66 @@ TEST_VIRTUAL(a_waiter_woken_and_cancelled_in_one_turn_returns_0)
     CHECK_STR(test_logged(), "a b!");
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+static struct {
+    struct whorl_event event;
+    int64_t set_at[64];
+    int settings;
+} history;
+
+static void set_now(void)
+{
+    if (!whorl_event_is_set(&history.event))
+        history.set_at[history.settings++] = whorl_now();
+    whorl_event_set(&history.event);
+}
+
+/* Only a setting in the instant of the deadline or later may be missed. */
+static int wait_now_and_then(void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < 20; i++) {
+        struct whorl_scope scope;
+        int64_t deadline = whorl_after((int64_t)test_draw(random, 8));
+        bool was_set = whorl_event_is_set(&history.event);
+        int before = history.settings;
+        whorl_scope_enter(&scope, deadline);
+        int err = whorl_event_wait(&history.event);
+        (void)whorl_scope_leave(&scope, err);
+        if (err == 0) {
+            CHECK(was_set || history.settings > before);
+        } else {
+            CHECK_ERR(err, -ECANCELED);
+            CHECK(whorl_now() >= deadline);
+            CHECK(history.settings == before || history.set_at[before] >= deadline);
+        }
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
+    }
+    return whorl_event_wait(&history.event); /* set for good in the end */
+}
+
+TEST_SEEDS(event_is_missed_by_nobody_who_waits_for_it)
+{
+    WHORL_AUTO(group) group = {0};
+    uint64_t random = test_seed();
+
+    memset(&history, 0, sizeof history);
+    for (uint64_t i = 1; i <= 8; i++)
+        CHECK_OK(whorl_spawn_copy(&group, wait_now_and_then, &(uint64_t){random + i}));
+    for (int i = 0; i < 40; i++) {
+        CHECK_OK(whorl_sleep((int64_t)test_draw(&random, 4)));
+        set_now();
+        if (test_draw(&random, 2))
+            CHECK_OK(whorl_yield());
+        whorl_event_reset(&history.event);
+    }
+    set_now();
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(!history.event.waiters.first && !history.event.waiters.last);
+}
+
 TEST(waiting_outside_a_task_says_so)
 {
     struct whorl_event event = {0};

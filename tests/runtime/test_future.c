@@ -231,4 +231,82 @@ TEST(future_survives_every_failed_allocation)
     CHECK(faults_sweep(run_spawn_one, NULL) > 2);
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+/* A task that works for a future, what it was asked and what it will say. */
+struct labour {
+    struct whorl_future future;
+    uint64_t random;
+    int64_t asked_at; /* to stop, for the first time */
+    int64_t done_at;
+    int result; /* what the task has returned, and when */
+};
+
+static int labour_on(void *arg)
+{
+    struct labour *labour = arg;
+    int64_t started = whorl_now(), takes = (int64_t)test_draw(&labour->random, 8);
+
+    int err = whorl_sleep(takes);
+    if (err == 0)
+        CHECK_EQ(whorl_now(), started + takes);
+    else
+        CHECK(err == -ECANCELED && labour->asked_at <= whorl_now());
+    labour->result = err ? err : 1 + (int)test_draw(&labour->random, 100);
+    labour->done_at = whorl_now();
+    return labour->result;
+}
+
+static struct labour labours[4];
+
+/* Waits for any of them, or asks it to stop. */
+static int follow(void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < 10; i++) {
+        struct labour *labour = &labours[test_draw(random, 4)];
+        struct whorl_scope scope;
+        int64_t deadline = whorl_after((int64_t)test_draw(random, 6));
+        if (test_draw(random, 8) == 0) {
+            if (labour->asked_at > whorl_now())
+                labour->asked_at = whorl_now();
+            whorl_future_cancel(&labour->future);
+        }
+        bool was_done = labour->future.done;
+        whorl_scope_enter(&scope, deadline);
+        int err = whorl_future_wait(&labour->future);
+        (void)whorl_scope_leave(&scope, err);
+        if (err == 0) {
+            CHECK(labour->future.done);
+            CHECK_EQ(labour->future.result, labour->result);
+            CHECK(labour->done_at <= whorl_now());
+        } else {
+            CHECK(err == -ECANCELED && whorl_now() >= deadline);
+            CHECK(was_done || labour->done_at >= deadline);
+        }
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 3)));
+    }
+    return 0;
+}
+
+TEST_SEEDS(future_tells_everybody_what_its_task_returned)
+{
+    struct whorl_group works = {.policy = WHORL_GROUP_COLLECT}, others = {0};
+
+    for (uint64_t i = 0; i < 4; i++) {
+        labours[i] = (struct labour){
+            .random = test_seed() + i, .asked_at = WHORL_FOREVER, .done_at = WHORL_FOREVER};
+        CHECK_OK(whorl_spawn_future(&works, labour_on, &labours[i], &labours[i].future));
+    }
+    for (uint64_t i = 4; i < 12; i++)
+        CHECK_OK(whorl_spawn_copy(&others, follow, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&others));
+    (void)whorl_group_wait(&works);
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ(labours[i].future.result, labours[i].result);
+        CHECK(!labours[i].future.waiters.first && !labours[i].future.worker);
+    }
+}
+
 TEST_MAIN()

@@ -236,6 +236,58 @@ TEST(generator_survives_every_failed_allocation)
     CHECK(faults_sweep(run_pull_all, NULL) > 3);
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+enum { VALUES = 20 };
+
+/* Gives 0, 1, 2 ..., some of them only after a while. */
+static int dawdle(struct whorl_generator *generator, void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < VALUES; i++) {
+        int err = whorl_sleep((int64_t)test_draw(random, 4));
+        if (err == 0)
+            err = whorl_generator_yield(generator, &i);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int pull_impatiently(void *arg)
+{
+    uint64_t *random = arg;
+    uint64_t bodys = *random + 100;
+    WHORL_AUTO(generator) *generator = whorl_generator_create(dawdle, &bodys, sizeof(int));
+    int expected = 0, value, got;
+
+    CHECK(generator != NULL);
+    do {
+        int64_t timeout = (int64_t)test_draw(random, 4);
+        value = -1;
+        got = next_within(generator, timeout, &value);
+        if (got == 1)
+            CHECK_EQ(value, expected++);
+        else
+            CHECK((got == 0 || got == -ETIMEDOUT) && value == -1);
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 3)));
+    } while (got != 0);
+    CHECK_EQ(expected, VALUES);
+    return 0;
+}
+
+TEST_SEEDS(generator_loses_and_doubles_no_value_whenever_its_puller_gives_up)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (uint64_t i = 0; i < 4; i++)
+        CHECK_OK(whorl_spawn_copy(&group, pull_impatiently, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+/* --- the puller's end ---------------------------------------------------------------------------- */
+
 static int abandon(void *arg)
 {
     int value;

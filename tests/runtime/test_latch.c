@@ -72,6 +72,88 @@ TEST_VIRTUAL(latch_waiter_that_is_cancelled_leaves_the_count_alone)
     CHECK_OK(whorl_latch_wait(&latch));
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+/* Beside the latch, what it should count, and when that came down to zero. */
+static struct {
+    struct whorl_latch latch;
+    size_t count;
+    int64_t zero_at[512];
+    int zeros;
+} history;
+
+static void count_up(size_t n)
+{
+    whorl_latch_add(&history.latch, n);
+    history.count += n;
+    CHECK_EQ(history.latch.count, history.count);
+}
+
+static void count_down(void)
+{
+    if (--history.count == 0)
+        history.zero_at[history.zeros++] = whorl_now();
+    whorl_latch_done(&history.latch);
+    CHECK_EQ(history.latch.count, history.count);
+}
+
+static int count_now_and_then(void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < 20; i++) {
+        size_t n = 1 + test_draw(random, 3);
+        count_up(n);
+        for (size_t k = 0; k < n; k++) {
+            CHECK_OK(whorl_sleep((int64_t)test_draw(random, 3)));
+            count_down();
+        }
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 8)));
+    }
+    return 0;
+}
+
+/* Only a zero in the instant of the deadline or later may be missed. */
+static int wait_now_and_then(void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < 20; i++) {
+        struct whorl_scope scope;
+        int64_t deadline = whorl_after((int64_t)test_draw(random, 8));
+        bool was_zero = history.count == 0;
+        int before = history.zeros;
+        whorl_scope_enter(&scope, deadline);
+        int err = whorl_latch_wait(&history.latch);
+        (void)whorl_scope_leave(&scope, err);
+        if (err == 0) {
+            CHECK(was_zero || history.zeros > before);
+        } else {
+            CHECK_ERR(err, -ECANCELED);
+            CHECK(whorl_now() >= deadline);
+            CHECK(history.zeros == before || history.zero_at[before] >= deadline);
+        }
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
+    }
+    return whorl_latch_wait(&history.latch); /* zero for good in the end */
+}
+
+TEST_SEEDS(latch_that_reaches_zero_is_missed_by_nobody_who_waits)
+{
+    WHORL_AUTO(group) group = {0};
+
+    memset(&history, 0, sizeof history);
+    for (uint64_t i = 0; i < 3; i++)
+        CHECK_OK(whorl_spawn_copy(&group, count_now_and_then, &(uint64_t){test_seed() + i}));
+    for (uint64_t i = 3; i < 9; i++)
+        CHECK_OK(whorl_spawn_copy(&group, wait_now_and_then, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(history.latch.count, 0);
+    CHECK(history.zeros > 0 && !history.latch.waiters.first);
+}
+
+/* --- what is not allowed --------------------------------------------------------------------- */
+
 static void done_once_too_often(void *arg)
 {
     (void)arg;

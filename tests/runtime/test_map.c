@@ -109,6 +109,42 @@ TEST_VIRTUAL(map_in_a_cancelled_scope_runs_nothing)
     CHECK_ERR(results[1], -ECANCELED);
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+TEST_SEEDS(map_runs_each_item_once_and_never_more_than_the_limit)
+{
+    uint64_t random = test_seed();
+
+    for (int round = 0; round < 10; round++) {
+        struct item items[12] = {0};
+        int results[12], first = 0;
+        int64_t deadline = whorl_after((int64_t)test_draw(&random, 40));
+        struct whorl_scope scope;
+        size_t limit = 1 + test_draw(&random, 5);
+
+        started = running_max = 0;
+        for (int i = 0; i < 12; i++) {
+            items[i].takes = (int64_t)test_draw(&random, 8);
+            items[i].result = test_draw(&random, 4) ? i + 1 : -i - 1;
+        }
+        whorl_scope_enter(&scope, deadline);
+        int err = whorl_map(handle, items, sizeof *items, 12, limit, results);
+        (void)whorl_scope_leave(&scope, err);
+        CHECK_EQ(running, 0);
+        CHECK(running_max <= (int)limit);
+        for (int i = 0; i < 12; i++) {
+            CHECK(items[i].ran || results[i] == -ECANCELED);
+            CHECK(results[i] == items[i].result ||
+                  (results[i] == -ECANCELED && whorl_now() >= deadline));
+            if (first == 0 && results[i] < 0)
+                first = results[i];
+        }
+        CHECK(err == first || (err == -ECANCELED && whorl_now() >= deadline));
+    }
+}
+
+/* --- without memory ------------------------------------------------------------------------------ */
+
 static int map_three(void *arg)
 {
     struct item items[3] = {{1, 1, 0}, {1, 1, 0}, {1, 1, 0}};

@@ -121,6 +121,65 @@ TEST_VIRTUAL(once_is_passed_on_by_a_waiter_cancelled_as_its_turn_comes)
     CHECK_STR(test_logged(), "a-5@10 b-125@10 c0@20");
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+static struct {
+    struct whorl_once once;
+    int running, calls, succeeded;
+} work;
+
+/* Fails, is cancelled or succeeds; whoever calls it is told which. */
+static int try_it(void *arg)
+{
+    uint64_t *random = arg;
+
+    work.calls++;
+    CHECK_EQ(++work.running, 1);
+    CHECK_EQ(work.succeeded, 0);
+    int err = whorl_sleep((int64_t)test_draw(random, 4));
+    if (err == 0 && test_draw(random, 4))
+        err = -EIO;
+    work.running--;
+    work.succeeded += err == 0;
+    return err;
+}
+
+static int come_by(void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < 5; i++) {
+        struct whorl_scope scope;
+        int64_t deadline =
+            test_draw(random, 2) ? WHORL_FOREVER : whorl_after((int64_t)test_draw(random, 4));
+        int tries = work.calls;
+        whorl_scope_enter(&scope, deadline);
+        int err = whorl_once(&work.once, try_it, random);
+        (void)whorl_scope_leave(&scope, err);
+        if (err == 0)
+            CHECK_EQ(work.succeeded, 1);
+        else if (err == -ECANCELED)
+            CHECK(whorl_now() >= deadline);
+        else
+            CHECK(err == -EIO && work.calls > tries); /* one's own try */
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
+    }
+    return 0;
+}
+
+TEST_SEEDS(once_succeeds_once_and_keeps_nobody_waiting)
+{
+    WHORL_AUTO(group) group = {0};
+
+    memset(&work, 0, sizeof work);
+    for (uint64_t i = 0; i < 6; i++)
+        CHECK_OK(whorl_spawn_copy(&group, come_by, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&group)); /* a turn that nobody takes would be a deadlock */
+    CHECK_EQ(work.running, 0);
+    CHECK_EQ(work.once.state == WHORL_ONCE_DONE, work.succeeded == 1);
+    CHECK(!work.once.waiters.first);
+}
+
 TEST(once_outside_a_task_is_refused)
 {
     CHECK_ERR(whorl_once(&once, open_it, NULL), WHORL_ENOTASK);

@@ -87,4 +87,31 @@ TEST_VIRTUAL(race_whose_owner_is_cancelled_is_lost)
     CHECK_STR(test_logged(), "a-125@10 b-125@10 a0@40 b-125@40");
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+/* The model: who ends when, if nobody is cancelled. The first success wins, in its own instant; of those
+ * that would have ended later nobody does. */
+TEST_SEEDS(race_goes_to_the_earliest_success_in_any_order)
+{
+    uint64_t random = test_seed();
+
+    for (int round = 0; round < 10; round++) {
+        WHORL_AUTO(group) group = {.policy = WHORL_GROUP_RACE};
+        struct runner runners[6];
+        int64_t started = whorl_now(), won = WHORL_FOREVER, last = 0;
+        for (int i = 0; i < 6; i++) {
+            runners[i] = (struct runner){"", (int64_t)test_draw(&random, 8), 0};
+            runners[i].result = test_draw(&random, 3) ? -EIO : 0;
+            if (runners[i].result == 0 && runners[i].takes < won)
+                won = runners[i].takes;
+            if (runners[i].takes > last)
+                last = runners[i].takes;
+        }
+        int err = run_race(&group, runners, 6);
+        CHECK_ERR(err, won < WHORL_FOREVER ? 0 : -EIO);
+        CHECK_EQ(whorl_now() - started, won < WHORL_FOREVER ? won : last);
+        CHECK_OK(whorl_cancelled());
+    }
+}
+
 TEST_MAIN()

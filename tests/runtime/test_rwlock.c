@@ -127,6 +127,94 @@ TEST_VIRTUAL(rwlock_handed_over_and_cancelled_at_once_is_held)
     CHECK_STR(test_logged(), "W1@1");
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+/* Tickets are drawn at arrival: nobody may come in before a writer who arrived earlier and still wants
+ * in, and no writer before anybody who did. Whoever waited comes in when a writer left or gave up, or, a
+ * writer, when the last reader left: no later. */
+static struct {
+    int tickets, readers_in, writers_in;
+    int last, last_writer;                           /* the highest tickets that have been in */
+    bool readers_chance[1024], writers_chance[1024]; /* by instant */
+    struct entry {
+        bool writes;
+        int64_t arrived_at, entered_at;
+    } entries[160];
+    int entered;
+} doorman;
+
+static void go_in(int ticket, bool writes, int64_t arrived_at)
+{
+    CHECK(ticket > (writes ? doorman.last : doorman.last_writer));
+    if (doorman.last < ticket)
+        doorman.last = ticket;
+    if (writes)
+        doorman.last_writer = ticket;
+    *(writes ? &doorman.writers_in : &doorman.readers_in) += 1;
+    CHECK(doorman.writers_in == 0 || doorman.writers_in + doorman.readers_in == 1);
+    doorman.entries[doorman.entered++] = (struct entry){writes, arrived_at, whorl_now()};
+}
+
+static void go_out(bool writes)
+{
+    *(writes ? &doorman.writers_in : &doorman.readers_in) -= 1;
+    doorman.writers_chance[whorl_now()] = true;
+    doorman.readers_chance[whorl_now()] |= writes;
+}
+
+static void check_entries(void)
+{
+    for (int i = 0; i < doorman.entered; i++) {
+        struct entry *e = &doorman.entries[i];
+        CHECK(e->entered_at == e->arrived_at ||
+              (e->writes ? doorman.writers_chance : doorman.readers_chance)[e->entered_at]);
+    }
+}
+
+static int come_and_go(void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < 20; i++) {
+        struct whorl_scope scope, shield;
+        bool writes = test_draw(random, 3) == 0;
+        int64_t arrived_at = whorl_now(), deadline = arrived_at + (int64_t)test_draw(random, 16);
+        int ticket = ++doorman.tickets;
+        whorl_scope_enter(&scope, test_draw(random, 2) ? deadline : WHORL_FOREVER);
+        int err = writes ? whorl_rwlock_write(&lock) : whorl_rwlock_read(&lock);
+        if (err == 0) {
+            whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+            go_in(ticket, writes, arrived_at);
+            CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
+            go_out(writes);
+            CHECK_OK(whorl_scope_leave(&shield, 0));
+            whorl_rwlock_unlock(&lock);
+        } else {
+            CHECK_ERR(err, -ECANCELED);
+            CHECK(whorl_now() >= deadline);
+            doorman.readers_chance[whorl_now()] |= writes;
+        }
+        (void)whorl_scope_leave(&scope, err);
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 3)));
+    }
+    return 0;
+}
+
+TEST_SEEDS(rwlock_excludes_and_keeps_the_order_of_arrival_whatever_is_cancelled)
+{
+    WHORL_AUTO(group) group = {0};
+
+    memset(&doorman, 0, sizeof doorman);
+    for (uint64_t i = 0; i < 8; i++)
+        CHECK_OK(whorl_spawn_copy(&group, come_and_go, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&group)); /* a lost wake-up would be a deadlock */
+    CHECK(doorman.entered > 40 && doorman.entered < 160);
+    check_entries();
+    CHECK(!lock.writer && lock.readers == 0 && !lock.waiters.first);
+}
+
+/* --- what is not allowed, and trying ------------------------------------------------------------- */
+
 TEST_VIRTUAL(rwlock_held_for_writing_is_refused_to_its_holder)
 {
     CHECK_OK(whorl_rwlock_write(&lock));
