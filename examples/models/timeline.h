@@ -73,6 +73,7 @@ void timeline_watch_run(struct timeline *timeline, int lane);
 
 /* The pictures, of what has been marked when all who mark have ended: a self-contained SVG, and trace
  * events as JSON, which https://ui.perfetto.dev opens. 0 or -errno. */
+int timeline_write_svg(const struct timeline *timeline, const char *title, FILE *to);
 int timeline_write_trace(const struct timeline *timeline, const char *title, FILE *to);
 
 #endif

@@ -73,6 +73,7 @@ int timeline_write_trace(const struct timeline *timeline, const char *title, FIL
     int err = timeline_view_init(&view, timeline);
     if (err)
         return err;
+    errno = 0; /* what comes after the write that fails says the same, or nothing */
     fputs("{\"displayTimeUnit\":\"ms\",\"otherData\":{\"title\":", to);
     put_string(title, to);
     fprintf(to, ",\"lost\":%zu},\n\"traceEvents\":[\n", view.lost);
@@ -82,6 +83,7 @@ int timeline_write_trace(const struct timeline *timeline, const char *title, FIL
     }
     fputs("\n]}\n", to);
     timeline_view_finish(&view);
-    errno = 0;
-    return fflush(to) != 0 || ferror(to) ? errno ? -errno : -EIO : 0;
+    if (fflush(to) != 0 || ferror(to))
+        err = errno ? -errno : -EIO;
+    return err;
 }

@@ -262,9 +262,9 @@ static struct timeline *watched;
 
 static int sleep_20_named(void *arg)
 {
-    CHECK_OK(whorl_sleep(10));
+    int err = whorl_sleep(10);
     whorl_task_set_name(arg);
-    return whorl_sleep(10);
+    return err ? err : whorl_sleep(10);
 }
 
 static int watch_tasks(void *arg)
@@ -415,6 +415,243 @@ TEST(timeline_trace_of_nothing_is_json)
                          timeline_write_trace, t, ""),
               "[]\n");
     timeline_destroy(t);
+}
+
+/* --- pictures --------------------------------------------------------------------------------- */
+
+/* A picture read back: its texts, and each lane's strokes in hundredths of the width, "c3:0-25". Those of
+ * one column, where spans meet, are left out. */
+static const char read_svg[] =
+    "import re, sys\n"
+    "import xml.etree.ElementTree as tree\n"
+    "ns = '{http://www.w3.org/2000/svg}'\n"
+    "text = sys.stdin.buffer.read().decode()\n"
+    "svg = tree.fromstring(text)\n"
+    "assert 'http' not in text.replace(ns[1:-1], '')\n" /* self-contained */
+    "assert {e.tag.replace(ns, '') for e in svg.iter()} <= {\n"
+    "    'svg', 'title', 'style', 'rect', 'text', 'tspan', 'path', 'g'}\n"
+    "def plain(element):\n"
+    "    return ascii(''.join(element.itertext()))[1:-1]\n"
+    "def ends(path):\n"
+    "    x = 0\n"
+    "    for move, at, length in re.findall(r'([Mm])(-?\\d+) [\\d.]+h(\\d+)', path.get('d')):\n"
+    "        x = int(at) if move == 'M' else x + int(at)\n"
+    "        yield x, x + int(length)\n"
+    "        x += int(length)\n"
+    "def of(kind, what):\n"
+    "    return svg.findall('.//%s%s[@class=\"%s\"]' % (ns, kind, what))\n"
+    "lanes = of('g', 'lane')\n"
+    "width = max((to for l in lanes for p in l[1:] for _, to in ends(p)), default=0)\n"
+    "def strokes(lane):\n"
+    "    return ' '.join(p.get('class') + ':' + ','.join(\n"
+    "        '%d-%d' % (round(100 * a / width), round(100 * b / width))\n"
+    "        for a, b in ends(p) if b - a > 1)\n"
+    "        for p in lane[1:] if any(b - a > 1 for a, b in ends(p)))\n"
+    "texts = [plain(t) for t in svg.iter(ns + 'text')]\n";
+
+/* What such a program prints that goes on with `then`. */
+static const char *read_picture(const struct timeline *t, const char *title, const char *then)
+{
+    char program[4096];
+
+    snprintf(program, sizeof program, "%s%s", read_svg, then);
+    return ask_python(program, timeline_write_svg, t, title);
+}
+
+static int64_t ms(int64_t n)
+{
+    return n * 1000000;
+}
+
+TEST(timeline_svg_has_a_stroke_for_each_span)
+{
+    struct timeline *t = timeline_create();
+    int a = timeline_lane(t, "one"), b = timeline_lane(t, "two");
+
+    timeline_mark_at(t, a, TIMELINE_WORKS, ms(1));
+    timeline_mark_at(t, a, TIMELINE_WAITS, ms(2));
+    timeline_mark_at(t, b, TIMELINE_WAITS, ms(2));
+    timeline_mark_at(t, b, TIMELINE_ENDS, ms(3));
+    timeline_mark_at(t, a, TIMELINE_WORKS, ms(4));
+    timeline_mark_at(t, b, TIMELINE_WORKS, ms(4));
+    timeline_mark_at(t, a, TIMELINE_ENDS, ms(5));
+    CHECK_STR(read_picture(t, "pages",
+                           "print(texts)\n"
+                           "for lane in lanes:\n"
+                           "    print(plain(lane[0]), '|', strokes(lane))\n"),
+              "['pages: 4.00 ms', 'computes', 'waits', '2 lanes', '0 ms', '0.5 ms', '1.0 ms', "
+              "'1.5 ms', '2.0 ms', '2.5 ms', '3.0 ms', '3.5 ms', '4.0 ms', 'one', 'two']\n"
+              "one: computes 2.00 ms, waits 2.00 ms | w:25-75 c3:0-25,75-100\n"
+              "two: computes 1.00 ms, waits 1.00 ms | w:25-50 c3:75-100\n");
+    timeline_destroy(t);
+}
+
+TEST(timeline_svg_stacks_sections_at_one_scale)
+{
+    struct timeline *t = timeline_create();
+
+    for (int i = 1; i <= 2; i++) {
+        timeline_section(t, i == 1 ? "threads" : "tasks");
+        t->sections[i].began_ns = ms(1000 * i);
+        int lane = timeline_lane(t, "worker");
+        timeline_mark_at(t, lane, TIMELINE_WAITS, ms(1000 * i + 100 * i));
+        timeline_mark_at(t, lane, TIMELINE_ENDS, ms(1000 * i + 600 / i));
+    }
+    CHECK_STR(read_picture(t, "both",
+                           "print(texts)\n"
+                           "print([strokes(lane) for lane in lanes], len(of('g', 'section')))\n"),
+              "['both', 'computes', 'waits', 'threads: 600 ms 1 lane', '0 ms', '100 ms', '200 ms', "
+              "'300 ms', '400 ms', '500 ms', '600 ms', 'worker', 'tasks: 300 ms 1 lane', '0 ms', "
+              "'100 ms', '200 ms', '300 ms', '400 ms', '500 ms', '600 ms', 'worker']\n"
+              "['w:17-100', 'w:33-50'] 2\n");
+    timeline_destroy(t);
+}
+
+/* A hundred thousand short steps are a mixture in a small file, and a single one is still seen. */
+TEST(timeline_svg_merges_what_is_narrower_than_a_pixel)
+{
+    struct timeline *t = timeline_create();
+    int even = timeline_lane(t, "even"), seldom = timeline_lane(t, "seldom");
+
+    for (int i = 0; i < 100000; i++)
+        timeline_mark_at(t, even, i % 2 ? TIMELINE_WAITS : TIMELINE_WORKS, i * 1000);
+    timeline_mark_at(t, seldom, TIMELINE_WAITS, 0);
+    timeline_mark_at(t, seldom, TIMELINE_WORKS, ms(50));
+    timeline_mark_at(t, seldom, TIMELINE_WAITS, ms(50) + 1000);
+    CHECK_STR(read_picture(t, "",
+                           "print(strokes(lanes[0]), '|', strokes(lanes[1]))\n"
+                           "print([to - at for at, to in ends(lanes[1][2])])\n"
+                           "print(len(text) < 5000 or len(text))\n"),
+              "w:0-100 c2:0-100 | w:0-100\n[1]\nTrue\n");
+    timeline_destroy(t);
+}
+
+static void mark_lanes(struct timeline *t, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "task %d", i + 1);
+        int lane = timeline_lane(t, name);
+        timeline_mark_at(t, lane, TIMELINE_WORKS, i);
+        timeline_mark_at(t, lane, TIMELINE_ENDS, i + 1000);
+    }
+}
+
+static const char *const count_lanes =
+    "names = of('text', 'name')\n"
+    "ys = [float(name.get('y')) for name in names]\n"
+    "far = min((b - a for a, b in zip(ys, ys[1:])), default=99)\n"
+    "print(len(lanes), len(names), far >= 12, plain(names[-1]), texts[3],\n"
+    "      float(svg.get('viewBox').split()[3]) < 1300)\n";
+
+TEST(timeline_svg_of_many_lanes_can_be_read)
+{
+    static const struct {
+        int lanes;
+        const char *expected;
+    } rows[] = {
+        {1, "1 1 True task 1 1 lane True\n"},
+        {40, "40 40 True task 40 40 lanes True\n"},
+        {200, "200 40 True task 196 200 lanes True\n"},
+        {400, "400 80 True task 396 400 lanes True\n"},
+        {401, "201 41 True task 401 401 lanes, of which 1 in 2 is shown True\n"},
+        {5000, "385 77 True task 4941 5000 lanes, of which 1 in 13 is shown True\n"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct timeline *t = timeline_create();
+        mark_lanes(t, rows[i].lanes);
+        CHECK_STR(read_picture(t, "", count_lanes), rows[i].expected);
+        timeline_destroy(t);
+    }
+}
+
+TEST(timeline_svg_shows_any_name_as_what_it_is)
+{
+    static const char *const names[] = {
+        "</text><script>alert(1)</script>",
+        "a & b \"c\" 'd' ]]> &lt;",
+        "\x1b[31m tab\there\nline \x01\x7f",
+        "\xff\xc3 \xed\xa0\x80 \xef\xbf\xbe \xc0\x80",
+        "M\xc3\xbcller \xe4\xb8\x8b\xe8\xbd\xbd",
+        "",
+        "0123456789012345678901234567890123456789012345678901234567890123456789",
+        "\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4"
+        "\xb8"
+        "\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b\xe4\xb8\x8b",
+    };
+    struct timeline *t = timeline_create();
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        timeline_mark_at(t, timeline_lane(t, names[i]), TIMELINE_WAITS, ms((int64_t)i));
+    CHECK_STR(read_picture(t, "<title> & \xff",
+                           "print(texts[0])\n"
+                           "print('\\n'.join(map(plain, of('text', 'name'))))\n"
+                           "print(plain(lanes[0][0])[:32], plain(lanes[6][0])[:64][60:])\n"),
+              "<title> & \\ufffd: 7.00 ms\n"
+              "</text><script>alert(1)\\u2026\n"
+              "a & b \"c\" \\'d\\' ]]> &lt;\n"
+              "\\ufffd[31m tab here line \\ufffd\\ufffd\n"
+              "\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\n"
+              "M\\xfcller \\u4e0b\\u8f7d\n"
+              "\n"
+              "01234567890123456789012\\u2026\n"
+              "\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b\\u4e0b"
+              "\\u4e0b\\u2026\n"
+              "</text><script>alert(1)</script> 012:\n");
+    timeline_destroy(t);
+}
+
+TEST(timeline_svg_says_when_something_or_all_is_missing)
+{
+    struct timeline *t = timeline_create();
+
+    CHECK_STR(read_picture(t, "empty", "print(texts)\n"),
+              "['empty', 'computes', 'waits', 'Nothing was recorded.']\n");
+    timeline_mark(t, timeline_lane(t, "one"), TIMELINE_WAITS);
+    t->marks_drawn = TIMELINE_MARKS_MAX + 7;
+    CHECK_STR(read_picture(t, "full", "print(texts[-1], texts[0])\n"),
+              "7 changes are missing: there was no room for more. full: 0 ns\n");
+    timeline_destroy(t);
+}
+
+TEST(timeline_pictures_tell_of_a_full_disk)
+{
+    static int (*const writers[])(const struct timeline *, const char *,
+                                  FILE *) = {timeline_write_svg, timeline_write_trace};
+    struct timeline *t = timeline_create();
+    char disk[4096];
+
+    mark_lanes(t, 200);
+    for (int i = 0; i < 2; i++) {
+        FILE *to = fmemopen(disk, sizeof disk, "w");
+        CHECK(to);
+        CHECK_ERR(writers[i](t, "", to), -ENOSPC);
+        fclose(to);
+    }
+    timeline_destroy(t);
+}
+
+static int write_both(void *arg)
+{
+    FILE *to = arg;
+
+    rewind(to);
+    int err = timeline_write_svg(watched, "", to);
+    return err ? err : timeline_write_trace(watched, "", to);
+}
+
+TEST(timeline_pictures_tell_of_missing_memory)
+{
+    static char disk[1 << 16];
+    FILE *to = fmemopen(disk, sizeof disk, "w");
+
+    CHECK(to);
+    watched = timeline_create();
+    mark_lanes(watched, 3);
+    CHECK(faults_sweep(write_both, to) >= 5 + 3 + 5);
+    timeline_destroy(watched);
+    fclose(to);
 }
 
 TEST_MAIN()
