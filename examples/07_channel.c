@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A pipeline: tasks joined by channels, each with one thing to do. Closing a channel says that no
- * more will come; the receiver drains it, then gets -EPIPE and closes its own.
+ * more will come; the receiver's loop ends when it has drained it, and it closes its own.
  * Next: 08_queue.c */
 #include <stdio.h>
 
@@ -24,13 +24,13 @@ static int count(void *arg)
 static int square(void *arg)
 {
     struct stage *stage = arg;
-    int n, err;
+    int err;
 
-    while ((err = whorl_chan_recv(stage->in, &n)) == 0)
+    whorl_chan_for_each(int, n, stage->in, &err)
         if ((err = whorl_chan_send(stage->out, &(int){n * n})) != 0)
             break;
     whorl_chan_close(stage->out);
-    return err == -EPIPE ? 0 : err;
+    return err;
 }
 
 static int root(void *arg)
@@ -39,16 +39,17 @@ static int root(void *arg)
     WHORL_AUTO(chan) *squares = whorl_chan_create(sizeof(int), 0);
     struct stage counting = {.out = numbers}, squaring = {numbers, squares};
     WHORL_AUTO(group) group = {0};
-    int n, err = numbers && squares ? 0 : -ENOMEM;
+    int err = numbers && squares ? 0 : -ENOMEM;
 
     (void)arg;
     if (err == 0)
         err = whorl_spawn(&group, count, &counting);
     if (err == 0)
         err = whorl_spawn(&group, square, &squaring);
-    while (err == 0 && (err = whorl_chan_recv(squares, &n)) == 0)
-        printf("%d\n", n);
-    return err == -EPIPE ? whorl_group_wait(&group) : err;
+    if (err == 0)
+        whorl_chan_for_each(int, n, squares, &err)
+            printf("%d\n", n);
+    return err ? err : whorl_group_wait(&group);
 }
 
 int main(void)

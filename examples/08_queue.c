@@ -22,14 +22,14 @@ static int produce(void *arg)
 
 static int consume(void *arg)
 {
-    int *mine = arg, number, err;
+    int *mine = arg, err;
 
-    while ((err = whorl_chan_recv(queue, &number)) == 0) { /* waits while it is empty */
+    whorl_chan_for_each(int, number, queue, &err) { /* waits while it is empty */
         ++*mine;
         if ((err = whorl_sleep(5 * WHORL_MILLISECOND)) != 0) /* works on it */
-            return err;
+            break;
     }
-    return err == -EPIPE ? 0 : err; /* closed and empty */
+    return err; /* 0: closed and empty */
 }
 
 static int root(void *arg)

@@ -27,19 +27,22 @@ static int root(void *arg)
 {
     WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), CAPACITY);
     WHORL_AUTO(group) group = {0};
-    int n, used = 0, ahead_max = 0;
+    int used = 0, ahead_max = 0;
 
     (void)arg;
     int err = chan ? whorl_spawn(&group, produce, chan) : -ENOMEM;
-    while (err == 0 && (err = whorl_chan_recv(chan, &n)) == 0) {
+    if (err)
+        return err;
+    whorl_chan_for_each(int, n, chan, &err) {
         used++;
-        err = whorl_sleep(2 * WHORL_MILLISECOND); /* slow work */
+        if ((err = whorl_sleep(2 * WHORL_MILLISECOND)) != 0) /* slow work */
+            break;
         if (made - used > ahead_max)
             ahead_max = made - used;
         printf("used %d while %d were made\n", n, made);
     }
     printf("never more than %d ahead\n", ahead_max);
-    return err == -EPIPE ? whorl_group_wait(&group) : err;
+    return err ? err : whorl_group_wait(&group);
 }
 
 int main(void)

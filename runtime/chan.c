@@ -164,6 +164,15 @@ int whorl_chan_recv(struct whorl_chan *chan, void *ret)
     return err == -EAGAIN ? wait_in(s, self, &chan->receivers, ret, &receiving) : err;
 }
 
+bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, size_t ret_size, int *ret_err)
+{
+    whorl_check_text(ret_size == chan->value_size,
+                     "the item of whorl_chan_for_each() is of the type of the channel's values");
+    int err = whorl_chan_recv(chan, ret);
+    *ret_err = err == -EPIPE ? 0 : err;
+    return err == 0;
+}
+
 int whorl_chan_try_send(struct whorl_chan *chan, const void *value)
 {
     return send_now(sched_self(), chan, value);

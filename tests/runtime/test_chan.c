@@ -503,6 +503,100 @@ TEST_SEEDS(timeouts_at_any_instant_lose_and_double_no_value)
     }
 }
 
+/* --- for each -------------------------------------------------------------------------------- */
+
+static int for_each_and_log(void *arg)
+{
+    int err = -EIO;
+
+    whorl_chan_for_each(int, n, arg, &err) {
+        CHECK_OK(err);
+        test_log("%d", n);
+    }
+    test_log("err %s", whorl_error_name(err));
+    return err;
+}
+
+TEST_VIRTUAL(for_each_ends_when_the_channel_is_closed_and_drained)
+{
+    WHORL_AUTO(chan) *chan = ints(3);
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 1; i <= 3; i++)
+        CHECK_OK(whorl_chan_send(chan, &i));
+    CHECK_OK(whorl_spawn(&group, for_each_and_log, chan));
+    CHECK_OK(whorl_spawn_copy(&group, send_and_log, PARTY(chan, "s", 1, 4)));
+    CHECK_OK(whorl_sleep(1));
+    CHECK_STR(test_logged(), "1 2 3 s4 4"); /* and waits for more */
+    whorl_chan_close(chan);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "1 2 3 s4 4 err OK");
+    CHECK_OK(for_each_and_log(chan)); /* closed before: no round at all */
+    CHECK_STR(test_logged(), "1 2 3 s4 4 err OK err OK");
+}
+
+TEST_VIRTUAL(for_each_ends_on_cancellation_and_takes_nothing_more)
+{
+    WHORL_AUTO(chan) *chan = ints(3);
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn(&group, for_each_and_log, chan));
+    CHECK_OK(whorl_chan_send(chan, &(int){1}));
+    CHECK_OK(whorl_sleep(1));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_chan_send(chan, &(int){2}));
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "1 err ECANCELED");
+    CHECK_EQ(whorl_chan_len(chan), 1);
+}
+
+TEST_VIRTUAL(for_each_left_by_break_keeps_what_the_body_says)
+{
+    WHORL_AUTO(chan) *chan = ints(3);
+    int err;
+
+    for (int i = 1; i <= 3; i++)
+        CHECK_OK(whorl_chan_send(chan, &i));
+    whorl_chan_for_each(int, n, chan, &err)
+        if (n == 2 && (err = -EBADMSG) != 0)
+            break;
+    CHECK_ERR(err, -EBADMSG);
+    whorl_chan_for_each(int, n, chan, &err)
+        break;
+    CHECK_OK(err);
+    CHECK_EQ(whorl_chan_len(chan), 0);
+}
+
+TEST(for_each_outside_a_task_says_so)
+{
+    WHORL_AUTO(chan) *chan = ints(1);
+    int err;
+
+    CHECK_OK(whorl_chan_try_send(chan, &(int){1}));
+    whorl_chan_for_each(int, n, chan, &err)
+        test_fail(__FILE__, __LINE__, "got %d", n);
+    CHECK_ERR(err, WHORL_ENOTASK);
+}
+
+static void for_each_long(void *arg)
+{
+    struct whorl_chan *chan = ints(1);
+    int err;
+
+    (void)arg;
+    whorl_chan_for_each(long, n, chan, &err)
+        test_fail(__FILE__, __LINE__, "got %ld", n);
+}
+
+TEST(for_each_with_an_item_of_another_size_aborts_with_a_word_why)
+{
+    static struct child child;
+
+    child_run(&child, for_each_long, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "of the type of the channel's values"));
+}
+
 /* --- destroying ------------------------------------------------------------------------------ */
 
 static int destroy_too_early(void *arg)

@@ -340,12 +340,11 @@ static int mix_task(void *arg)
 static int mix_collect(void *arg)
 {
     struct mix *mix = arg;
-    uint64_t value;
     int err;
 
-    while ((err = whorl_chan_recv(mix->chan, &value)) == 0)
+    whorl_chan_for_each(uint64_t, value, mix->chan, &err)
         mix->run->sum += value;
-    return err == -EPIPE ? 0 : err;
+    return err;
 }
 
 static int mix_root(void *arg)

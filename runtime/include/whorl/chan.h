@@ -7,10 +7,10 @@
  *
  *     WHORL_AUTO(chan) *numbers = whorl_chan_create(sizeof(int), 16);
  *     ...
- *     int n;
- *     while ((err = whorl_chan_recv(numbers, &n)) == 0)
+ *     int err;
+ *     whorl_chan_for_each(int, n, numbers, &err)
  *         printf("%d\n", n);
- *     return err == -EPIPE ? 0 : err;
+ *     return err;
  */
 #ifndef WHORL_CHAN_H
 #define WHORL_CHAN_H
@@ -54,6 +54,26 @@ WHORL_API WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void
  * Cancel:   -ECANCELED; no value was taken. Already handed over: 0.
  */
 WHORL_API WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret);
+
+/**
+ * Receives value after value until the channel is closed and empty, and runs the statement that follows
+ * for each. `whorl_chan_for_each(T, item, struct whorl_chan *chan, int *ret_err)`
+ *
+ * The loop has ended well when `*ret_err` is 0 behind it, and by cancellation when it is -ECANCELED. It
+ * is 0 in the body, too; what the body puts there counts if it leaves the loop by `break`.
+ *
+ * @T     the type of the channel's values; one of another size ends the program
+ * @item  the name of the value in the body
+ *
+ * Suspends: while there is no value.
+ * Cancel:   -ECANCELED; no value was taken.
+ */
+#define whorl_chan_for_each(T, item, chan, ret_err) \
+    for (T item; whorl_chan_recv_next((chan), &item, sizeof item, (ret_err));)
+
+/** What whorl_chan_for_each() does before each round: whether there is one. */
+WHORL_API WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret,
+                                                   size_t ret_size, int *ret_err);
 
 /** Sends without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
 WHORL_API int whorl_chan_try_send(struct whorl_chan *chan, const void *value);
