@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -232,6 +233,120 @@ TEST_VIRTUAL(close_closes_also_in_a_run_without_io)
     CHECK_OK(whorl_close(fd));
     CHECK_EQ(fcntl(fd, F_GETFD), -1);
 }
+
+/* --- standard input, whatever it was inherited as ----------------------------------------------- */
+
+/* Makes `fd`, which it closes, standard input; O_NONBLOCK is in `flags` or not. */
+static void inherit(int fd, int flags)
+{
+    CHECK(fd >= 0);
+    CHECK_OK(fcntl(fd, F_SETFL, flags));
+    CHECK_EQ(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+}
+
+static int say_later(void *arg)
+{
+    const int *fd = arg;
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    CHECK_EQ(write(*fd, "word\n", 5), 5);
+    return 0;
+}
+
+/* Reads what `say_fd` says to standard input once a read waits for it (-1: it is there already). */
+static void check_stdin_says_word(int say_fd, int flags)
+{
+    WHORL_AUTO(group) group = {0};
+    char buf[8] = "";
+
+    if (say_fd >= 0)
+        CHECK_OK(whorl_spawn(&group, say_later, &say_fd));
+    CHECK_ERR(whorl_read(STDIN_FILENO, buf, sizeof buf), 5);
+    CHECK_STR(buf, "word\n");
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
+}
+
+/* And a read that is given up changes nothing either. */
+static void check_stdin_is_silent(int flags)
+{
+    struct whorl_scope scope;
+    char byte;
+
+    whorl_scope_enter(&scope, whorl_after(WHORL_MILLISECOND));
+    CHECK_ERR(whorl_scope_leave(&scope, (int)whorl_read(STDIN_FILENO, &byte, 1)), -ETIMEDOUT);
+    CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
+}
+
+static void check_stdin_ends(int flags)
+{
+    char byte;
+
+    CHECK_ERR(whorl_read(STDIN_FILENO, &byte, 1), 0);
+    CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
+}
+
+TEST_IO(stdin_may_be_a_pipe)
+{
+    for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
+        int p[2];
+        CHECK_OK(pipe(p));
+        inherit(p[0], flags);
+        check_stdin_is_silent(flags);
+        check_stdin_says_word(p[1], flags);
+        close(p[1]);
+        check_stdin_ends(flags);
+    }
+}
+
+TEST_IO(stdin_may_be_a_socket)
+{
+    for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
+        int p[2];
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+        inherit(p[0], flags);
+        check_stdin_is_silent(flags);
+        check_stdin_says_word(p[1], flags);
+        close(p[1]);
+        check_stdin_ends(flags);
+    }
+}
+
+TEST_IO(stdin_may_be_a_file)
+{
+    for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
+        inherit(temporary_file("word\n"), flags);
+        check_stdin_says_word(-1, flags);
+        check_stdin_ends(flags);
+    }
+}
+
+TEST_IO(stdin_may_be_the_null_device)
+{
+    for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
+        inherit(open("/dev/null", O_RDONLY | O_CLOEXEC), flags);
+        check_stdin_ends(flags);
+        check_stdin_ends(flags);
+    }
+}
+
+TEST_IO(stdin_may_be_a_terminal)
+{
+    for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
+        int ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        CHECK(ours >= 0 && grantpt(ours) == 0 && unlockpt(ours) == 0);
+        inherit(open(ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC), O_RDWR | flags);
+        check_stdin_is_silent(flags);
+        check_stdin_says_word(ours, flags);
+        CHECK_EQ(write(ours, "\4", 1), 1); /* the end, as typed */
+        check_stdin_ends(flags);
+        CHECK_OK(whorl_write_all(STDIN_FILENO, "answer", 6));
+        CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
+        close(ours);
+    }
+}
+
+/* --- faults ------------------------------------------------------------------------------------- */
 
 static int copy(void *arg)
 {
