@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The far side of worker processes: the server that forks them, and what each of them does. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <whorl/error.h>
+#include <whorl/fd.h>
 #include <whorl/io.h>
 #include <whorl/stream.h>
 
@@ -42,7 +44,12 @@ WHORL_SUSPENDS static int serve_one(struct whorl_stream *stream, whorl_worker_fn
     void *response = NULL;
     size_t response_len = 0;
 
-    int err = whorl_stream_read_all(stream, &frame, sizeof frame);
+    /* A read in flight could swallow a request while this process is being killed; whoever sent it is
+     * to find it unread. */
+    int err = whorl_poll_fd(whorl_stream_fd(stream), POLLIN);
+    if (err < 0)
+        return err;
+    err = whorl_stream_read_all(stream, &frame, sizeof frame);
     if (err)
         return err;
     char *request = malloc(frame.len + 1);

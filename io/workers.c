@@ -8,6 +8,7 @@
  *     call: frame, request ------------------------------->  work
  *           <----------------------------------------------  frame, response
  *     (it dies: the socket ends: WHORL_EWORKER; the place is empty until the next call: START 2)
+ *     (it dies with the request unread: the socket is reset; START 2, and the request once more)
  */
 #include "io/workers.h"
 
@@ -195,15 +196,21 @@ void whorl_workers_destroy(struct whorl_workers *workers)
 
 /* --- calling ---------------------------------------------------------------------------------- */
 
-/* Receives exactly `len` bytes: 0, WHORL_EWORKER when the worker's end is gone, or an error. */
+/* The worker went without having read all of the request: the work was never begun. */
+enum { UNREAD = 1 };
+
+/* Receives exactly `len` bytes: 0, WHORL_EWORKER when the worker's end is gone, UNREAD, or an error. The
+ * kernel tells the two apart: it resets a Unix socket whose far end closes with bytes left in it. */
 WHORL_SUSPENDS static int recv_all(int fd, void *buf, size_t len)
 {
     char *at = buf;
 
     while (len > 0) {
         ssize_t n = whorl_recv(fd, at, len, 0);
-        if (n == 0 || n == -ECONNRESET)
+        if (n == 0)
             return WHORL_EWORKER;
+        if (n == -ECONNRESET)
+            return UNREAD;
         if (n < 0)
             return (int)n;
         at += n;
@@ -219,7 +226,7 @@ WHORL_SUSPENDS static int send_request(int fd, const void *request, size_t len)
     int err = whorl_send_all(fd, &frame, sizeof frame, len ? MSG_MORE : 0);
     if (err == 0 && len > 0)
         err = whorl_send_all(fd, request, len, 0);
-    return err == -EPIPE || err == -ECONNRESET ? WHORL_EWORKER : err;
+    return err == -EPIPE || err == -ECONNRESET ? UNREAD : err;
 }
 
 /* Whether a worker died while nobody called it. */
@@ -231,6 +238,40 @@ static bool is_dead(int fd)
     return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
+/* What a worker says first: what `init` returned. */
+WHORL_SUSPENDS static int greet(struct place *place)
+{
+    struct worker_frame frame;
+    int err = recv_all(place->fd, &frame, sizeof frame);
+
+    if (err)
+        return err < 0 ? err : WHORL_EWORKER;
+    if (frame.status < 0)
+        return (int)frame.status;
+    place->fresh = false;
+    return 0;
+}
+
+/* Sends the request to the worker of this place, or to a new one, and receives the head of the response.
+ * Returns 0, UNREAD or an error. */
+WHORL_SUSPENDS static int ask(struct whorl_workers *workers, struct place *place,
+                              const void *request, size_t len, struct worker_frame *ret)
+{
+    int err = 0;
+
+    if (place->fd >= 0 && !place->fresh && is_dead(place->fd))
+        drop_worker(workers, place);
+    if (place->fd < 0)
+        err = start_worker(workers, place);
+    if (err == 0 && place->fresh)
+        err = greet(place);
+    if (err == 0)
+        err = send_request(place->fd, request, len);
+    if (err == 0)
+        err = recv_all(place->fd, ret, sizeof *ret);
+    return err;
+}
+
 /* One request and its response. Any error leaves the worker in a state not known, but for what `work`
  * returned, which is in `ret_status`. */
 WHORL_SUSPENDS static int converse(struct whorl_workers *workers, struct place *place,
@@ -238,24 +279,14 @@ WHORL_SUSPENDS static int converse(struct whorl_workers *workers, struct place *
                                    size_t *ret_len)
 {
     struct worker_frame frame;
-    int err = 0;
 
-    if (place->fd >= 0 && !place->fresh && is_dead(place->fd))
+    int err = ask(workers, place, request, len, &frame);
+    if (err == UNREAD) { /* it died idle: no concern of the caller's */
         drop_worker(workers, place);
-    if (place->fd < 0)
-        err = start_worker(workers, place);
-    if (err == 0 && place->fresh) {
-        err = recv_all(place->fd, &frame, sizeof frame);
-        if (err || frame.status < 0)
-            return err ? err : (int)frame.status;
-        place->fresh = false;
+        err = ask(workers, place, request, len, &frame);
     }
-    if (err == 0)
-        err = send_request(place->fd, request, len);
-    if (err == 0)
-        err = recv_all(place->fd, &frame, sizeof frame);
     if (err)
-        return err;
+        return err < 0 ? err : WHORL_EWORKER;
     *ret_status = (int)frame.status;
     if (frame.status < 0)
         return 0;
@@ -267,7 +298,7 @@ WHORL_SUSPENDS static int converse(struct whorl_workers *workers, struct place *
     err = recv_all(place->fd, response, frame.len);
     if (err) {
         free(response);
-        return err;
+        return err < 0 ? err : WHORL_EWORKER;
     }
     response[frame.len] = '\0';
     *ret = response;

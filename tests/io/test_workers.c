@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Worker processes: work shared out, crashes, cancellation, and that none is left. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <whorl.h>
 
+#include "faults.h"
+#include "io_faults.h"
 #include "test.h"
 
 static int init(void *arg, void **ret_state)
@@ -18,10 +22,10 @@ static int init(void *arg, void **ret_state)
         return -EPERM;
     int err = whorl_sleep(WHORL_MICROSECOND); /* it has a run */
     *ret_state = strdup("state");
-    return err;
+    return err || *ret_state ? err : -ENOMEM;
 }
 
-/* "crash", "hang", "error", "pid", "fds", "big"; anything else comes back behind the state. */
+/* "crash", "hang", "count PATH", "error", "pid", "fds"; anything else comes back behind the state. */
 static int work(void *state, const void *request, size_t len, void **ret, size_t *ret_len)
 {
     if (strcmp(request, "crash") == 0)
@@ -29,6 +33,11 @@ static int work(void *state, const void *request, size_t len, void **ret, size_t
     if (strcmp(request, "hang") == 0)
         for (;;)
             pause();
+    if (strncmp(request, "count ", 6) == 0) { /* leaves a byte, and dies */
+        int fd = open((const char *)request + 6, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (write(fd, ".", 1) == 1)
+            raise(SIGKILL);
+    }
     if (strcmp(request, "error") == 0)
         return -ENOTSUP;
     if (strcmp(request, "nothing") == 0)
@@ -36,6 +45,8 @@ static int work(void *state, const void *request, size_t len, void **ret, size_t
     if (strcmp(request, "sleep") == 0)
         return whorl_sleep(20 * WHORL_MILLISECOND);
     char *text = malloc(len + 100);
+    if (!text)
+        return -ENOMEM;
     if (strcmp(request, "pid") == 0)
         *ret_len = (size_t)sprintf(text, "%d", (int)getpid());
     else if (strcmp(request, "fds") == 0)
@@ -165,10 +176,6 @@ static int crash_root(void *arg)
     int next = pid_of_worker();
     CHECK(next != pid);
     check_call("a", "state:a");
-    /* While idle: a call does not notice, once the kernel has taken the worker's ring down. */
-    kill(next, SIGKILL);
-    CHECK_OK(whorl_sleep(500 * WHORL_MILLISECOND));
-    check_call("b", "state:b");
     return 0;
 }
 
@@ -176,6 +183,48 @@ TEST(a_crash_is_told_to_its_caller_and_the_worker_replaced)
 {
     create(1);
     CHECK_OK(whorl_io_run(crash_root, NULL));
+    destroy();
+}
+
+static int kill_idle_root(void *arg)
+{
+    static const char *const requests[] = {"", "b", "word"}, *const responses[] = {
+                                                                 "state:", "state:b", "state:word"};
+    (void)arg;
+    for (int i = 0; i < 60; i++) {
+        kill(pid_of_worker(), SIGKILL);
+        if (i % 4 == 3) /* dead for a while, or dying */
+            CHECK_OK(whorl_sleep(i * WHORL_MILLISECOND / 4));
+        check_call(requests[i % 3], responses[i % 3]);
+    }
+    return 0;
+}
+
+TEST(a_worker_killed_while_idle_is_replaced_and_no_call_notices)
+{
+    create(1);
+    CHECK_OK(whorl_io_run(kill_idle_root, NULL));
+    destroy();
+}
+
+static int twice_root(void *arg)
+{
+    char request[600], path[512];
+    struct stat st;
+    (void)arg;
+    snprintf(path, sizeof path, "%s/count", test_tmpdir());
+    snprintf(request, sizeof request, "count %s", path);
+    check_call("a", "state:a");
+    CHECK_ERR(call_error(request), WHORL_EWORKER);
+    CHECK_EQ(stat(path, &st), 0);
+    CHECK_EQ(st.st_size, 1);
+    return 0;
+}
+
+TEST(work_that_was_begun_is_not_begun_again)
+{
+    create(1);
+    CHECK_OK(whorl_io_run(twice_root, NULL));
     destroy();
 }
 
@@ -189,7 +238,8 @@ static int cancel_root(void *arg)
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     check_call("a", "state:a");
     CHECK(pid_of_worker() != pid);
-    CHECK_EQ(kill(pid, 0), -1);
+    CHECK_EQ(kill(pid, 0), -1); /* nor is it a zombie: the server has waited for it */
+    CHECK_EQ(errno, ESRCH);
     return 0;
 }
 
@@ -234,6 +284,76 @@ TEST(outside_a_task_calls_are_refused)
     CHECK_ERR(call_error("x"), WHORL_ENOTASK);
     CHECK_OK(whorl_io_run(idle_root, NULL));
     destroy();
+}
+
+/* --- faults ------------------------------------------------------------------------------------- */
+
+/* In the server and the workers: `nth` of their allocations fails, none with 0. */
+static uint64_t child_nth;
+
+static void arm_child(void)
+{
+    io_faults_disarm();
+    faults_disarm();
+    if (child_nth)
+        faults_arm(child_nth);
+}
+
+static int call_twice(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        void *response = NULL;
+        size_t len;
+        int err = whorl_workers_call(workers, "x", 1, &response, &len);
+        if (err)
+            return err;
+        CHECK_STR(response, "state:x");
+        free(response);
+    }
+    return 0;
+}
+
+/* A pool's whole life. Whatever fails, nothing is left of it. */
+static int use_pool(void *arg)
+{
+    struct whorl_workers_options options = {.count = 2, .init = init, .work = work};
+    (void)arg;
+    int err = whorl_workers_create(&options, &workers);
+    if (err == 0) {
+        err = whorl_io_run(call_twice, NULL);
+        whorl_workers_destroy(workers);
+    }
+    CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
+    return err;
+}
+
+TEST(every_failed_allocation_is_reported_and_leaves_no_process)
+{
+    pthread_atfork(NULL, NULL, arm_child);
+    CHECK(faults_sweep(use_pool, NULL) >= 5);
+}
+
+TEST(every_failed_request_is_reported_and_leaves_no_process)
+{
+    pthread_atfork(NULL, NULL, arm_child);
+    CHECK(io_faults_sweep(use_pool, NULL, -EIO) >= 12);
+}
+
+TEST(a_worker_without_memory_is_an_error_and_holds_up_nobody)
+{
+    pthread_atfork(NULL, NULL, arm_child);
+    int failed = 0;
+    for (child_nth = 1; child_nth <= 40; child_nth++) {
+        int err = use_pool(NULL);
+        failed += err != 0;
+        if (err != 0 && err != -ENOMEM && err != WHORL_EWORKER)
+            test_fail(__FILE__, __LINE__, "allocation %d of a worker: %s", (int)child_nth,
+                      whorl_strerror(err));
+    }
+    CHECK(failed >= 3);
+    child_nth = 0;
+    CHECK_OK(use_pool(NULL));
 }
 
 TEST_MAIN()

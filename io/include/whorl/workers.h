@@ -63,11 +63,11 @@ WHORL_API int whorl_workers_create(const struct whorl_workers_options *options,
 
 /**
  * Has an idle worker do one piece of work. Any number of tasks of one run may call; they are served
- * in turn.
+ * in turn. A worker that died idle is replaced, and the call does not notice.
  *
  * @ret  the response, to be freed with free(), terminated by a NUL that is not counted
  *
- * Returns:  0; what `work` returned; WHORL_EWORKER when the worker died meanwhile (the next call has a
+ * Returns:  0; what `work` returned; WHORL_EWORKER when the worker died at it (the next call has a
  *           new one); -EMSGSIZE; what `init` returned in a replacement; WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until a worker is idle and has answered.
  * Cancel:   -ECANCELED; a worker that had begun is killed and will be replaced.
