@@ -35,6 +35,8 @@ int whorl_once(struct whorl_once *once, int (*fn)(void *arg), void *arg)
     if (err || once->state == WHORL_ONCE_DONE)
         return err;
     if (once->state == WHORL_ONCE_RUNNING) {
+        if (once->runner == self)
+            return -EDEADLK;
         int turn = (int)wait_queue_park(&once->waiters, "once", &kind);
         if (turn <= 0)
             return turn;

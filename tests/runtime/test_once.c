@@ -64,6 +64,44 @@ TEST_VIRTUAL(once_that_failed_with_nobody_waiting_is_tried_by_the_next)
     CHECK_EQ(calls, 2);
 }
 
+static int succeed_with_7(void *arg)
+{
+    (void)arg;
+    calls++;
+    int err = whorl_sleep(10);
+    return err ? err : 7;
+}
+
+static int use_7(void *arg)
+{
+    test_log("%s%d", (const char *)arg, whorl_once(&once, succeed_with_7, NULL));
+    return 0;
+}
+
+TEST_VIRTUAL(once_takes_a_positive_result_for_success_and_says_0_to_all)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, use_7, "a"));
+    CHECK_OK(whorl_spawn(&group, use_7, "b"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(use_7("c"));
+    CHECK_STR(test_logged(), "a0 b0 c0");
+    CHECK_EQ(calls, 1);
+}
+
+static int open_again(void *arg)
+{
+    return whorl_once(&once, arg ? open_again : open_it, NULL);
+}
+
+TEST_VIRTUAL(once_inside_itself_is_refused)
+{
+    CHECK_ERR(whorl_once(&once, open_again, "again"), -EDEADLK);
+    CHECK_EQ(once.state, WHORL_ONCE_NEW); /* it has failed */
+    CHECK_OK(whorl_once(&once, open_it, NULL));
+}
+
 static int use_briefly(void *arg)
 {
     struct whorl_scope scope;

@@ -257,4 +257,60 @@ TEST_VIRTUAL(stop_under_a_deadline_ends_the_grace_and_joins)
     CHECK_STR(test_logged(), "a-125@50");
 }
 
+/* Ends only some time after it was cancelled. */
+static int end_late(void *arg)
+{
+    struct whorl_scope shield;
+
+    (void)arg;
+    int err = whorl_sleep(WHORL_HOUR);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(20));
+    test_log("late%d@%d", err, (int)whorl_now());
+    return whorl_scope_leave(&shield, err);
+}
+
+static int cancel_at_50(void *arg)
+{
+    CHECK_OK(whorl_sleep(50));
+    whorl_scope_cancel(arg);
+    return 0;
+}
+
+TEST_VIRTUAL(stop_cancelled_from_an_inner_scope_joins_those_who_end_late)
+{
+    WHORL_AUTO(group) other = {0};
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct worker a = {"a", 900, 0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, end_late, NULL));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn(&other, cancel_at_50, &scope));
+    CHECK_ERR(whorl_group_stop(&group, WHORL_SECOND), -ECANCELED);
+    CHECK(!group.opened);
+    CHECK_EQ(whorl_now(), 70);
+    CHECK_STR(test_logged(), "a-125@50 late-125@70");
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED);
+    CHECK_OK(whorl_group_wait(&other));
+}
+
+TEST_VIRTUAL(stop_in_a_scope_that_is_cancelled_already_joins_too)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct worker a = {"a", 900, 0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, end_late, NULL));
+    CHECK_OK(whorl_sleep(1));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    whorl_scope_cancel(&scope);
+    CHECK_ERR(whorl_group_stop(&group, WHORL_SECOND), -ECANCELED);
+    CHECK(!group.opened);
+    CHECK_STR(test_logged(), "a-125@1 late-125@21");
+    (void)whorl_scope_leave(&scope, 0);
+}
+
 TEST_MAIN()

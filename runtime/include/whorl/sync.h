@@ -213,9 +213,11 @@ WHORL_API WHORL_SUSPENDS int whorl_latch_wait(struct whorl_latch *latch);
  * Runs `fn(arg)` if nobody has yet, or waits for who does. A failure leaves it undone: the next one,
  * one who waited if any, tries again.
  *
- * @fn  may suspend
+ * @fn  may suspend. Done is when it returns 0 or, which nobody is told, a positive number: those who
+ *      waited cannot know it, and the one who ran it is to learn nothing else
  *
- * Returns:  0 once it is done; what `fn` returned to the one who ran it; WHORL_ENOTASK.
+ * Returns:  0 once it is done; what `fn` failed with to the one who ran it; -EDEADLK inside `fn`;
+ *           WHORL_ENOTASK.
  * Suspends: while another task runs it, and as `fn` does.
  * Cancel:   -ECANCELED.
  */
