@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A hierarchical wheel (Varghese and Lauck, 1987). Level 0 has a slot for each tick of the current 64,
- * level 1 for each 64 ticks of the current 4096, and so on: a timer stands on the level of the highest
- * group of bits in which its tick differs from the wheel's position. So all timers of a level come
- * before those of the next, and a slot is moved down a level when the position reaches it.
+/* A hierarchical wheel (Varghese and Lauck, 1987). Level 0 has a slot for each tick of the current
+ * 1,024, level 1 for each 1,024 ticks of the current million, and so on: a timer stands on the level of
+ * the highest group of bits in which its tick differs from the wheel's position. So all timers of a
+ * level come before those of the next, and a slot is moved down a level when the position reaches it.
  *
  * A million timers in a heap would cost twenty cache misses for each; here arming touches the slot
- * and one neighbour, and each level passed on the way costs one visit.
+ * and one neighbour, and each level passed on the way costs one visit. That is why the levels are
+ * wide: all that is due within 17 s is visited once before its tick comes.
  */
 #include "runtime/timer.h"
-
-#include <string.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
@@ -18,7 +17,6 @@
 
 void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ns)
 {
-    memset(wheel, 0, sizeof *wheel);
     wheel->position = (uint64_t)(now_ns < 0 ? 0 : now_ns) >> TIMER_TICK_BITS;
 }
 
@@ -52,6 +50,18 @@ static void ring_remove(struct timer_slot *slot, struct whorl_timer *timer)
     timer->next = timer->prev = NULL;
 }
 
+static void occupy(struct timer_level *level, unsigned index)
+{
+    level->occupied[index / 64] |= UINT64_C(1) << index % 64;
+    level->words |= UINT64_C(1) << index / 64;
+}
+
+static void vacate(struct timer_level *level, unsigned index)
+{
+    if (!(level->occupied[index / 64] &= ~(UINT64_C(1) << index % 64)))
+        level->words &= ~(UINT64_C(1) << index / 64);
+}
+
 static void place(struct timer_wheel *wheel, struct whorl_timer *timer)
 {
     uint64_t tick = timer->deadline_ns < 0 ? 0 : (uint64_t)timer->deadline_ns >> TIMER_TICK_BITS;
@@ -62,8 +72,8 @@ static void place(struct timer_wheel *wheel, struct whorl_timer *timer)
     unsigned index = (tick >> (level * TIMER_SLOT_BITS)) & (TIMER_SLOTS - 1);
 
     timer->slot = level * TIMER_SLOTS + index;
-    ring_append(&wheel->slots[level][index], timer);
-    wheel->occupied[level] |= UINT64_C(1) << index;
+    ring_append(&wheel->levels[level].slots[index], timer);
+    occupy(&wheel->levels[level], index);
 }
 
 void timer_wheel_add(struct timer_wheel *wheel, struct whorl_timer *timer)
@@ -79,20 +89,22 @@ void timer_wheel_remove(struct timer_wheel *wheel, struct whorl_timer *timer)
         ring_remove(&wheel->due, timer);
         return;
     }
-    unsigned level = timer->slot / TIMER_SLOTS, index = timer->slot % TIMER_SLOTS;
-    struct timer_slot *slot = &wheel->slots[level][index];
-    ring_remove(slot, timer);
-    if (!slot->first)
-        wheel->occupied[level] &= ~(UINT64_C(1) << index);
+    struct timer_level *level = &wheel->levels[timer->slot / TIMER_SLOTS];
+    unsigned index = timer->slot % TIMER_SLOTS;
+    ring_remove(&level->slots[index], timer);
+    if (!level->slots[index].first)
+        vacate(level, index);
 }
 
 /* The first occupied slot in the order of time: the lowest level that has one. */
 static bool first_slot(const struct timer_wheel *wheel, unsigned *ret_level, unsigned *ret_index)
 {
-    for (unsigned level = 0; level < TIMER_LEVELS; level++) {
-        if (wheel->occupied[level]) {
-            *ret_level = level;
-            *ret_index = (unsigned)__builtin_ctzll(wheel->occupied[level]);
+    for (unsigned i = 0; i < TIMER_LEVELS; i++) {
+        const struct timer_level *level = &wheel->levels[i];
+        if (level->words) {
+            unsigned word = (unsigned)__builtin_ctzll(level->words);
+            *ret_level = i;
+            *ret_index = word * 64 + (unsigned)__builtin_ctzll(level->occupied[word]);
             return true;
         }
     }
@@ -103,8 +115,8 @@ int64_t timer_wheel_next(const struct timer_wheel *wheel)
 {
     unsigned level, index;
 
-    int64_t next =
-        first_slot(wheel, &level, &index) ? wheel->slots[level][index].min_ns : WHORL_FOREVER;
+    int64_t next = first_slot(wheel, &level, &index) ? wheel->levels[level].slots[index].min_ns
+                                                     : WHORL_FOREVER;
     const struct whorl_timer *due = wheel->due.first;
     return due && due->deadline_ns < next ? due->deadline_ns : next;
 }
@@ -177,13 +189,13 @@ static void merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
  * would take as long each time. */
 static void collect(struct timer_wheel *wheel, unsigned index)
 {
-    struct timer_slot *slot = &wheel->slots[0][index];
+    struct timer_slot *slot = &wheel->levels[0].slots[index];
     struct whorl_timer *list = slot->first;
     bool sorted = true;
 
     list->prev->next = NULL;
     slot->first = NULL;
-    wheel->occupied[0] &= ~(UINT64_C(1) << index);
+    vacate(&wheel->levels[0], index);
     for (struct whorl_timer *timer = list; timer->next; timer = timer->next) {
         __builtin_prefetch(timer->next->next);
         sorted = sorted && timer->deadline_ns <= timer->next->deadline_ns;
@@ -194,11 +206,11 @@ static void collect(struct timer_wheel *wheel, unsigned index)
 /* Moves the timers of a slot that has come to lower levels. */
 static void cascade(struct timer_wheel *wheel, unsigned level, unsigned index)
 {
-    struct timer_slot *slot = &wheel->slots[level][index];
+    struct timer_slot *slot = &wheel->levels[level].slots[index];
     struct whorl_timer *timer = slot->first, *last = timer->prev, *following;
 
     slot->first = NULL;
-    wheel->occupied[level] &= ~(UINT64_C(1) << index);
+    vacate(&wheel->levels[level], index);
     for (bool more = true; more; timer = following) {
         following = timer->next;
         more = timer != last;
@@ -230,11 +242,11 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
             continue;
         }
         wheel->position = start;
-        if (wheel->slots[0][index].min_ns <= now_ns)
+        if (wheel->levels[0].slots[index].min_ns <= now_ns)
             collect(wheel, index);
         if (start == now_tick)
             break;
-        whorl_check(!(wheel->occupied[0] >> index & 1));
+        whorl_check(!(wheel->levels[0].slots[index].first));
     }
     if (now_tick > wheel->position)
         wheel->position = now_tick;
