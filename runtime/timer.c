@@ -160,13 +160,19 @@ static struct whorl_timer *sort(struct whorl_timer *list)
     return result;
 }
 
+/* Of a wave of timers so many are fired in a turn, give or take a slot: what has been touched here is
+ * still in the cache when the tasks that it wakes run. */
+#define WAVE_MAX 256
+
 /* Puts a sorted list among what is due; of equal ones, those that were there before come first. */
-static void merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
+static unsigned merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
 {
     struct timer_slot *due = &wheel->due;
     struct whorl_timer *later = due->first, *following;
+    unsigned n = 0;
 
     for (; timer; timer = following) {
+        n++;
         following = timer->next;
         timer->slot = SLOT_DUE;
         if (!due->first || due->first->prev->deadline_ns <= timer->deadline_ns) {
@@ -182,12 +188,13 @@ static void merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
         if (due->first == later)
             due->first = timer;
     }
+    return n;
 }
 
 /* Brings all timers of a level-0 slot whose tick has come into order, those that are due at a later
  * nanosecond too: a virtual clock may stop at each, and to look for what is due in a slot of a million
  * would take as long each time. */
-static void collect(struct timer_wheel *wheel, unsigned index)
+static unsigned collect(struct timer_wheel *wheel, unsigned index)
 {
     struct timer_slot *slot = &wheel->levels[0].slots[index];
     struct whorl_timer *list = slot->first;
@@ -200,7 +207,7 @@ static void collect(struct timer_wheel *wheel, unsigned index)
         __builtin_prefetch(timer->next->next);
         sorted = sorted && timer->deadline_ns <= timer->next->deadline_ns;
     }
-    merge_due(wheel, sorted ? list : sort(list));
+    return merge_due(wheel, sorted ? list : sort(list));
 }
 
 /* Moves the timers of a slot that has come to lower levels. */
@@ -222,7 +229,7 @@ static void cascade(struct timer_wheel *wheel, unsigned level, unsigned index)
 void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
 {
     uint64_t now_tick = (uint64_t)(now_ns < 0 ? 0 : now_ns) >> TIMER_TICK_BITS;
-    unsigned level, index;
+    unsigned level, index, collected = 0;
 
     while (first_slot(wheel, &level, &index)) {
         unsigned shift = level * TIMER_SLOT_BITS;
@@ -243,9 +250,13 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
         }
         wheel->position = start;
         if (wheel->levels[0].slots[index].min_ns <= now_ns)
-            collect(wheel, index);
+            collected += collect(wheel, index);
         if (start == now_tick)
             break;
+        if (collected >= WAVE_MAX) {
+            now_tick = start;
+            break;
+        }
         whorl_check(!(wheel->levels[0].slots[index].first));
     }
     if (now_tick > wheel->position)

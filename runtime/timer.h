@@ -46,7 +46,8 @@ static inline bool timer_is_armed(const struct whorl_timer *timer)
 /* An instant not later than the next deadline, and mostly that deadline; WHORL_FOREVER for none. */
 int64_t timer_wheel_next(const struct timer_wheel *wheel);
 
-/* Fires every timer due at `now_ns` in the order of deadlines, equal ones in the order of arming. */
+/* Fires the timers due at `now_ns` in the order of deadlines, equal ones in the order of arming. Of a
+ * large wave the first part only: then timer_wheel_next() says that more are due. */
 void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns);
 
 #endif
