@@ -4,6 +4,7 @@
 #ifndef MODELS_COMMANDS_H
 #define MODELS_COMMANDS_H
 
+int cost_main(int argc, char **argv);
 int cpu_main(int argc, char **argv);
 int io_main(int argc, char **argv);
 int race_main(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command {
     {"cpu", "big sums in four models: only more processors help", cpu_main},
     {"race", "many workers add to one counter: who loses what, and why", race_main},
     {"spinner", "what turns while something slow runs, and what stops it", spinner_main},
+    {"cost", "what a task, a thread and a process cost that do nothing", cost_main},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What a task costs. */
+#include <whorl.h>
+
+#include "cost.h"
+
+struct measuring {
+    int count;
+    struct cost *cost;
+    struct whorl_event end;
+};
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int wait_for_end(void *arg)
+{
+    return whorl_event_wait(arg);
+}
+
+static int start_each(const struct measuring *m)
+{
+    WHORL_AUTO(group) group = {0};
+    int64_t began_ns = cost_now_ns();
+    int err = 0;
+
+    for (int i = 0; i < m->count && err == 0; i++) {
+        err = whorl_spawn(&group, nothing, NULL);
+        if (err == 0)
+            err = whorl_group_wait(&group);
+    }
+    m->cost->start_ns = (double)(cost_now_ns() - began_ns) / m->count;
+    return err;
+}
+
+static int keep_all(struct measuring *m)
+{
+    WHORL_AUTO(group) group = {0};
+    double before = cost_resident_bytes();
+    int err = 0;
+
+    for (int i = 0; i < m->count && err == 0; i++)
+        err = whorl_spawn(&group, wait_for_end, &m->end);
+    if (err == 0)
+        err = whorl_yield(); /* now all wait */
+    m->cost->idle_bytes = (cost_resident_bytes() - before) / m->count;
+    whorl_event_set(&m->end);
+    return err ? err : whorl_group_wait(&group);
+}
+
+static int root(void *arg)
+{
+    int err = start_each(arg);
+
+    return err ? err : keep_all(arg);
+}
+
+int cost_task(int count, struct cost *ret)
+{
+    struct measuring measuring = {.count = count, .cost = ret};
+
+    return whorl_run(root, &measuring);
+}

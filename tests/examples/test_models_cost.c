@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* `models cost`: plausible figures, in an order that no slow machine turns round. */
+#include <stdlib.h>
+
+#include "subprocess.h"
+#include "test.h"
+
+TEST(cost_is_least_for_tasks)
+{
+    static const char *const kinds[] = {"task", "thread", "process"};
+    static const int counts[] = {20000, 50, 10};
+    struct subprocess run;
+    double us[3], kib[3];
+    int count;
+
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cost", "--tasks", "20000",
+                                    "--threads", "50", "--processes", "10", NULL},
+                   NULL);
+    CHECK_STR(run.err, "");
+    CHECK_EQ(run.exit_status, 0);
+    for (int i = 0; i < 3; i++) {
+        char start[32];
+        snprintf(start, sizeof start, "\n%s ", kinds[i]);
+        const char *at = strstr(run.out, start);
+        CHECK(at);
+        CHECK_EQ(sscanf(at + strlen(start), "%d %lf %lf", &count, &us[i], &kib[i]), 3);
+        CHECK_EQ(count, counts[i]);
+    }
+    CHECK(us[0] < us[1] && us[0] < us[2]);
+    CHECK(kib[0] >= 4); /* a page at least: its stack */
+    CHECK(kib[1] >= 4);
+    CHECK(kib[2] > 8); /* the pages that it has written to */
+    subprocess_finish(&run);
+}
+
+TEST(cost_says_when_there_is_no_room)
+{
+    struct subprocess run;
+
+    /* Fewer descriptors than the pipes between the processes take. */
+    subprocess_run(&run,
+                   (const char *[]){"prlimit", "--nofile=4", test_program("examples/models"),
+                                    "cost", "--tasks", "10", "--threads", "2", "--processes", "2",
+                                    NULL},
+                   NULL);
+    CHECK_EQ(run.exit_status, 1);
+    CHECK(strstr(run.err, "models cost: process: too many open files"));
+    subprocess_finish(&run);
+}
+
+TEST_MAIN()
