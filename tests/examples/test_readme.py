@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""examples/README.md and the programs it shows: each prints what stands there.
+
+usage: test_readme.py BUILD [TEST]...
+       test_readme.py BUILD --update      puts what they print now into examples/README.md
+
+A block of the text is a few commands with their output:
+
+    <!-- varies: REGEX; in tests: OPTIONS; any order -->
+    ```console
+    $ build/examples/models cpu
+    ...
+    ```
+
+What REGEX finds is taken out of both before they are compared, OPTIONS are added to the last command,
+and with `any order` lines are sorted. A command that ends in & is a server, whose port stands for 18080.
+"""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'tools'))
+from lib import SCALE, Skip, contains, equal, main, test  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv[1])
+EXAMPLES = os.path.join(ROOT, 'examples')
+README = os.path.join(EXAMPLES, 'README.md')
+TEXT = open(README, encoding='utf-8').read()
+BLOCK = re.compile(r'(?:<!-- (?P<notes>.*?) -->\n)?```console\n(?P<body>.*?)```\n', re.S)
+LINES_MAX = 59
+PORT = '18080'
+
+
+class Block:
+    def __init__(self, match):
+        notes = dict((part.strip().split(': ', 1) + [''])[:2]
+                     for part in (match['notes'] or '').split(';'))
+        self.varies = notes.get('varies')
+        self.options = notes.get('in tests', '')
+        self.any_order = 'any order' in notes
+        self.commands, self.output = [], []
+        for line in match['body'].splitlines():
+            if line.startswith('$ '):
+                self.commands.append(line[2:])
+            else:
+                self.output.append(line)
+        self.name = re.sub(r'\W+', '_', self.commands[-1].split(' http')[0]).strip('_')
+
+    def programs(self):
+        return re.findall(r'\bbuild/([\w/-]+)', ' '.join(self.commands))
+
+    def run(self, options):
+        """What the commands print, a text for each."""
+        texts, servers, port = [], [], PORT
+        with tempfile.TemporaryDirectory(prefix='whorl-test-') as folder:
+            os.symlink(BUILD, os.path.join(folder, 'build'))
+            try:
+                for i, command in enumerate(self.commands):
+                    if i + 1 == len(self.commands):
+                        command += ' ' + options
+                    if command.endswith(' &'):
+                        argv = command[:-2].replace('--port ' + PORT, '--port 0').split()
+                        server = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True)
+                        servers.append(server)
+                        line = server.stdout.readline()
+                        port = re.search(r'\d+$', line.strip())[0]
+                        texts.append(line.replace(port, PORT))
+                        continue
+                    done = subprocess.run(['bash', '-c', command.replace(PORT, port)], cwd=folder,
+                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                          stderr=subprocess.STDOUT, text=True, timeout=60 * SCALE)
+                    expected = 124 if command.startswith('timeout ') else 0
+                    if done.returncode != expected:
+                        raise AssertionError('%s: status %d: %s' % (command, done.returncode, done.stdout))
+                    texts.append(done.stdout.replace(port, PORT))
+            finally:
+                for server in servers:
+                    server.terminate()
+                    server.communicate()
+        return texts
+
+    def comparable(self, lines):
+        """Without what varies: how much of it, how wide its column is, and how often it is said."""
+        result = []
+        for line in lines:
+            if self.varies:
+                line = re.sub(self.varies, '#', line)
+            line = re.sub(r'\s+', ' ', line).rstrip()
+            if '#' not in line or result[-1:] != [line]:
+                result.append(line)
+        return sorted(result) if self.any_order else result
+
+
+BLOCKS = [Block(match) for match in BLOCK.finditer(TEXT)]
+CHAPTERS = re.findall(r'^\[(\d\d_\w+)\.c\]', TEXT, re.M)
+
+
+@test
+def every_chapter_is_one_program_of_less_than_60_lines():
+    equal(CHAPTERS, sorted(name[:-2] for name in os.listdir(EXAMPLES) if re.match(r'\d\d_.*\.c$', name)))
+    for name in CHAPTERS:
+        with open(os.path.join(EXAMPLES, name + '.c'), encoding='utf-8') as file:
+            count = len(file.readlines())
+        if count > LINES_MAX:
+            raise AssertionError('%s.c has %d lines' % (name, count))
+
+
+@test
+def every_chapter_names_the_next():
+    for name, following in zip(CHAPTERS, CHAPTERS[1:] + ['fetch']):
+        with open(os.path.join(EXAMPLES, name + '.c'), encoding='utf-8') as file:
+            contains(file.read(), ' * Next: %s.c' % following)
+
+
+@test
+def every_chapter_is_shown_at_work():
+    shown = [program for block in BLOCKS for program in block.programs()]
+    equal([name for name in CHAPTERS if 'examples/' + name not in shown], [])
+
+
+@test
+def everything_named_is_there():
+    for path in re.findall(r'\]\(([^)#]+)\)', TEXT):
+        if '://' not in path and not os.path.exists(os.path.join(EXAMPLES, path)):
+            raise AssertionError('no ' + path)
+    for program in set(re.findall(r'\bbuild/(examples/[\w/-]+)', TEXT)):
+        if not os.access(os.path.join(BUILD, program), os.X_OK):
+            raise AssertionError('no build/' + program)
+
+
+@test
+def the_table_has_the_figures_that_were_measured():
+    equal(TEXT, with_figures(TEXT))
+
+
+def with_figures(text):
+    """Puts what the blocks say into the table's last rows: `whorl-stress` on tasks, `models cost` on the
+    others."""
+    stress = re.search(r'^spawn +\d+ +\S+ \S+ +(\S+ \S+).* (\d+) +\S+ \S+$', text, re.M)
+    thread, process = (re.search(r'^%s +\d+ +(\S+) +(\S+)$' % kind, text, re.M)
+                       for kind in ('thread', 'process'))
+    rows = {'start and end of one, here': '| | %s us | %s | %s us |' % (thread[1], stress[1], process[1]),
+            'memory of one, here': "| | %s KiB and the kernel's | %s bytes | %s KiB and the kernel's |"
+                                   % (thread[2], stress[2], process[2])}
+    for name, cells in rows.items():
+        text = re.sub(r'^\| %s \|.*$' % name, lambda _: '| %s %s' % (name, cells), text, flags=re.M)
+    return text
+
+
+def add_test(block, running):
+    def prints_what_stands_there():
+        missing = [p for p in block.programs() if not os.access(os.path.join(BUILD, p), os.X_OK)]
+        if missing and missing[0].startswith('tools/'):
+            raise Skip('build/%s is not built' % missing[0])
+        if 'models race' in block.commands[-1] and len(os.sched_getaffinity(0)) < 2:
+            raise Skip('on one processor threads lose so rarely that it may take hours')
+        texts = running.result()
+        equal(block.comparable(''.join(texts).splitlines()), block.comparable(block.output))
+    prints_what_stands_there.__name__ = 'shown_output_of_' + block.name
+    test(prints_what_stands_there)
+
+
+def update():
+    def rerun(match):
+        block = Block(match)
+        texts = block.run('')
+        body = ''.join('$ %s\n%s' % pair for pair in zip(block.commands, texts))
+        return match[0][:match.start('body') - match.start()] + body + '```\n'
+    text = with_figures(BLOCK.sub(rerun, TEXT))
+    with open(README, 'w', encoding='utf-8') as file:
+        file.write(text)
+
+
+if __name__ == '__main__':
+    if sys.argv[2:] == ['--update']:
+        update()
+        sys.exit(0)
+    # Most of them wait most of the time, so several are run at once.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for block in BLOCKS:
+            add_test(block, pool.submit(block.run, block.options))
+        main()
