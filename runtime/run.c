@@ -166,6 +166,7 @@ int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn
 struct whorl_stepped {
     struct sched *sched;
     struct overflow_guard overflow;
+    struct watchdog *watchdog; /* between steps no task runs, and it sees so */
     bool ended;
 };
 
@@ -182,6 +183,7 @@ int whorl_stepped_create(struct whorl_poller *poller, const struct whorl_run_opt
         return err;
     }
     overflow_guard_enter(&run->overflow);
+    run->watchdog = start_watchdog(run->sched);
     *ret = run;
     return 0;
 }
@@ -209,6 +211,7 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
         whorl_scope_cancel(&s->root_scope);
         loop_run(s);
     }
+    watchdog_stop(run->watchdog);
     whorl_offload_destroy(s->offload);
     runner_shut(s);
     sched_of_thread = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs inside a loop that is not theirs: a plain poll(2). */
+#include <dirent.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,6 +9,7 @@
 #include <whorl.h>
 #include <whorl/poller.h>
 
+#include "child.h"
 #include "test.h"
 
 /* The host's loop: returns what the run came to; counts how often it was woken. */
@@ -272,6 +274,120 @@ TEST(embed_finds_deadlocks)
 
     create(&options, deadlock, NULL, &embed);
     CHECK_ERR(drive(embed, NULL), -EDEADLK);
+}
+
+/* --- the watchdog -------------------------------------------------------------------------------- */
+
+static void compute(int64_t duration_ns)
+{
+    int64_t until = whorl_now() + duration_ns;
+
+    while (whorl_now() < until)
+        ;
+}
+
+static int hog(void *arg)
+{
+    (void)arg;
+    whorl_task_set_name("piggy");
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    compute(250 * WHORL_MILLISECOND);
+    return 0;
+}
+
+static int yield_ten_times(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 10; i++)
+        CHECK_OK(whorl_sleep(WHORL_MICROSECOND));
+    return 0;
+}
+
+static int threads(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    int n = 0;
+
+    CHECK(dir != NULL);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+struct watched {
+    whorl_task_fn fn;
+    int64_t watchdog_ns;
+    const char *debug;  /* of the environment; NULL: not set */
+    int64_t host_ns;    /* what the host does with the thread between two calls */
+    bool destroy_early; /* before it has ended: what runs then is watched too */
+};
+
+static void run_watched(void *arg)
+{
+    const struct watched *w = arg;
+    struct whorl_io_options options = {.run.watchdog_ns = w->watchdog_ns};
+    struct whorl_embed *embed;
+    int result;
+
+    if (w->debug)
+        setenv("WHORL_DEBUG", w->debug, 1);
+    else
+        unsetenv("WHORL_DEBUG");
+    int before = threads();
+    create(&options, w->fn, NULL, &embed);
+    CHECK_EQ(threads() - before, w->watchdog_ns || w->debug ? 1 : 0);
+    while (!w->destroy_early && !whorl_embed_run_ready(embed, &result)) {
+        struct pollfd poll_fd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
+        CHECK(poll(&poll_fd, 1, whorl_embed_timeout_ms(embed)) >= 0);
+        compute(w->host_ns);
+    }
+    whorl_embed_destroy(embed);
+    for (int tries = 0; threads() > before && tries < 5000; tries++)
+        poll(NULL, 0, 1); /* one that was joined may be listed a moment longer */
+    CHECK_EQ(threads(), before);
+}
+
+static const char *report_of(struct watched w)
+{
+    static struct child child;
+
+    child_run(&child, run_watched, &w);
+    CHECK_EQ(child.exit_status, 0);
+    return child.err;
+}
+
+TEST(embed_has_a_watchdog)
+{
+    struct watched by_option = {.fn = hog, .watchdog_ns = 20 * WHORL_MILLISECOND};
+    struct watched by_environment = {.fn = hog, .debug = "watchdog=20"};
+    const char *text = report_of(by_option);
+
+    CHECK(strstr(text, "task 1 piggy has kept its thread for "));
+    CHECK(strstr(report_of(by_environment), "task 1 piggy has kept its thread for "));
+    CHECK_STR(report_of((struct watched){.fn = hog}), ""); /* nobody has asked for it */
+}
+
+static int hog_when_cancelled(void *arg)
+{
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    compute(250 * WHORL_MILLISECOND);
+    return arg ? 1 : 0;
+}
+
+TEST(embed_is_watched_while_it_is_destroyed)
+{
+    const char *text = report_of((struct watched){
+        .fn = hog_when_cancelled, .watchdog_ns = 20 * WHORL_MILLISECOND, .destroy_early = true});
+    CHECK(strstr(text, "task 1 root has kept its thread for "));
+}
+
+TEST(embed_watchdog_is_silent_about_the_host)
+{
+    CHECK_STR(report_of((struct watched){.fn = yield_ten_times,
+                                         .watchdog_ns = 20 * WHORL_MILLISECOND,
+                                         .host_ns = 80 * WHORL_MILLISECOND}),
+              "");
 }
 
 TEST(embed_says_which_driver_it_needs)

@@ -14,7 +14,8 @@
  *
  * Tasks run inside whorl_embed_run_ready() only, and the run is this thread's only meanwhile: between
  * two calls there may be other runs. All calls are made by the thread that made it, outside tasks.
- * A task that computes for long holds the host's loop up; there is no watchdog.
+ * A task that computes for long holds the host's loop up; the watchdog tells (see trace.h), and says
+ * nothing of the time the host takes between two calls.
  */
 #ifndef WHORL_EMBED_H
 #define WHORL_EMBED_H

@@ -19,7 +19,7 @@ extern "C" {
 /**
  * Makes a run whose root task is `fn(arg)`. Nothing runs yet.
  *
- * @options  as for whorl_run_on(), but there is no watchdog
+ * @options  as for whorl_run_on()
  *
  * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run.
  */
