@@ -108,6 +108,7 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
     s->root->group = NULL;
     s->root->site = "root";
     sched_ready(s, s->root);
+    trace_file_start(s);
     *ret = s;
     return 0;
 }

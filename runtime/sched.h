@@ -182,6 +182,9 @@ void trace_loop_waits(struct sched *s);
 void trace_run_ends(struct sched *s, int result); /* and frees all of them */
 int trace_start(struct sched *s, whorl_trace_fn fn, void *arg);
 
+/* WHORL_DEBUG=trace=FILE (trace_file.c): observes the run if that is asked for. */
+void trace_file_start(struct sched *s);
+
 /* The watchdog (watchdog.c): a thread that looks at the run now and then. NULL: none. */
 struct watchdog;
 struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns);

@@ -2,10 +2,13 @@
 /* Reading WHORL_DEBUG. */
 #include "runtime/base/debug.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool debug_has(const char *word, long *ret_value)
+/* What is behind the "=" of `word`, with its length; of length 0 where it has none. NULL when the word is
+ * not there. */
+static const char *find(const char *word, size_t *ret_len)
 {
     const char *at = getenv("WHORL_DEBUG");
     size_t len = strlen(word);
@@ -13,11 +16,30 @@ bool debug_has(const char *word, long *ret_value)
     while (at && *at) {
         size_t part = strcspn(at, ",");
         if (part >= len && memcmp(at, word, len) == 0 && (part == len || at[len] == '=')) {
-            if (ret_value)
-                *ret_value = part > len ? strtol(at + len + 1, NULL, 10) : -1;
-            return true;
+            *ret_len = part > len ? part - len - 1 : 0;
+            return at + len + (part > len);
         }
         at += part + (at[part] == ',');
     }
-    return false;
+    return NULL;
+}
+
+bool debug_has(const char *word, long *ret_value)
+{
+    size_t len;
+    const char *value = find(word, &len);
+
+    if (value && ret_value)
+        *ret_value = value[-1] == '=' ? strtol(value, NULL, 10) : -1;
+    return value;
+}
+
+bool debug_text(const char *word, char *buf, size_t size)
+{
+    size_t len;
+    const char *value = find(word, &len);
+
+    if (value)
+        snprintf(buf, size, "%.*s", (int)len, value);
+    return value;
 }

@@ -7,8 +7,15 @@
  *     WHORL_DEBUG=watchdog           report tasks that keep the thread for more than 100 ms
  *     WHORL_DEBUG=watchdog=20        the same for 20 ms
  *     WHORL_DEBUG=io                 say which I/O driver runs, and why
+ *     WHORL_DEBUG=trace=FILE.json    write what every task did when, for https://ui.perfetto.dev
  *
  * Several are separated by commas. Reports go to standard error.
+ *
+ * The trace holds all runs of the process: a run is a process of the picture, a task a thread, on which it
+ * runs, is ready or waits for something. It is written as the program goes, and is JSON that ends as it
+ * should whenever a run has ended, well or not, and at most a tenth of a second before that. A "%p" in
+ * the name stands for the process's number, for programs that start others; a child that was forked and
+ * has runs of its own gets its number in front of the name's ending.
  *
  * What tasks do can be observed event by event, for pictures and measurements of one's own:
  *

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* WHORL_DEBUG=trace=FILE: what tasks do, as trace events in JSON for Perfetto and chrome://tracing.
+ *
+ * A run is a process of the format, a task a thread. What a task does is one slice after the other: each
+ * change ends a slice and begins the next, so nothing needs to be known of the slices before, and memory
+ * is one buffer however many tasks there are. All runs of the process share the file. Whatever is written
+ * ends with the "]" that closes the list, and the next write begins in front of it, so the file is whole at
+ * any time; and since it is written now and then, a crash costs the last moments only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/debug.h"
+#include "runtime/sched.h"
+
+#define FLUSH_NS (100 * WHORL_MILLISECOND)
+#define CLOSING  "\n]\n"
+
+/* Of the process; all under `lock`. The file is opened for each write: a descriptor that stayed open would
+ * be in the way of programs that count or close theirs. */
+static struct {
+    pthread_mutex_t lock;
+    pid_t pid;   /* whose file it is; 0: nobody's yet */
+    bool failed; /* nothing more is written */
+    unsigned runs;
+    int64_t began_ns;   /* what the time of all runs is counted from */
+    int64_t flushed_ns; /* when it was last written to */
+    off_t end;          /* of the events that are in the file */
+    size_t used;        /* of `buf` */
+    char buf[1 << 16];  /* events that are not, and room for the closing */
+    char path[PATH_MAX];
+} file = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Of a run. */
+struct traced_run {
+    unsigned number;
+    int64_t began_ns;
+    struct sched *sched;
+};
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+/* 0 or -errno. */
+static int write_at(int fd, const char *text, size_t len, off_t at)
+{
+    while (len > 0) {
+        ssize_t n = pwrite(fd, text, len, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -ENOSPC;
+        text += n;
+        len -= (size_t)n;
+        at += n;
+    }
+    return 0;
+}
+
+/* Writes what is in the buffer. What cannot be written ends the trace; the file is left whole as it was,
+ * for that much of it is on the disk. */
+static void flush(int flags)
+{
+    size_t closing = strlen(CLOSING);
+
+    if (file.failed) {
+        file.used = 0;
+        return;
+    }
+    int fd = open(file.path, O_WRONLY | O_CLOEXEC | flags, 0666), err = fd < 0 ? -errno : 0;
+    if (fd >= 0) {
+        memcpy(file.buf + file.used, CLOSING, closing);
+        err = write_at(fd, file.buf, file.used + closing, file.end);
+        if (err && ftruncate(fd, file.end + (off_t)closing) == 0)
+            (void)write_at(fd, CLOSING, closing, file.end);
+        close(fd);
+    }
+    file.failed = err;
+    if (err)
+        fprintf(stderr, "whorl: trace %s: %s\n", file.path, strerror(-err));
+    file.end += (off_t)file.used;
+    file.used = 0;
+    file.flushed_ns = clock_monotonic_ns();
+}
+
+/* What is told of one event takes less; see reserve(). */
+#define EVENT_MAX 2048
+
+/* Makes room for an event, so that what is written ends between two. */
+static void reserve(void)
+{
+    if (sizeof file.buf - file.used < EVENT_MAX)
+        flush(0);
+}
+
+__attribute__((format(printf, 1, 2))) static void put(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(file.buf + file.used, sizeof file.buf - file.used, format, args);
+    va_end(args);
+    if (n > 0)
+        file.used += (size_t)n;
+    whorl_check(file.used + strlen(CLOSING) <= sizeof file.buf);
+}
+
+/* With the process's number for "%p"; without one, a forked child's number goes in front of the ending.
+ * Absolute, for a program may change its folder. */
+static void make_path(const char *pattern, bool forked)
+{
+    const char *slash = strrchr(pattern, '/'), *dot = strrchr(slash ? slash : pattern, '.');
+    const char *at = strstr(pattern, "%p"), *rest = at ? at + 2 : dot ? dot : strchr(pattern, 0);
+    char folder[PATH_MAX] = "", number[16] = "";
+
+    if (at || forked)
+        snprintf(number, sizeof number, "%s%d", at ? "" : "-", (int)getpid());
+    if (!at)
+        at = rest;
+    if (pattern[0] == '/' || !getcwd(folder, sizeof folder - 1))
+        folder[0] = '\0';
+    else
+        strcat(folder, "/");
+    int n = snprintf(file.path, sizeof file.path, "%s%.*s%s%s", folder, (int)(at - pattern),
+                     pattern, number, rest);
+    file.failed = n < 0 || (size_t)n >= sizeof file.path;
+}
+
+/* Begins the file at the first run of the process, also of a forked child. False: there is none. */
+static bool begin_file(const char *pattern)
+{
+    if (file.pid == getpid())
+        return !file.failed;
+    make_path(pattern, file.pid != 0);
+    file.pid = getpid();
+    file.runs = 0;
+    file.end = 0;
+    file.used = 0;
+    file.began_ns = clock_monotonic_ns();
+    put("[");
+    flush(O_CREAT | O_TRUNC);
+    return !file.failed;
+}
+
+/* A program may end inside a run. */
+__attribute__((destructor)) static void flush_at_exit(void)
+{
+    if (file.pid == getpid() && pthread_mutex_trylock(&file.lock) == 0) {
+        flush(0);
+        pthread_mutex_unlock(&file.lock);
+    }
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* How many bytes the character of UTF-8 at `p` takes (RFC 3629); 0 when there is none. */
+static size_t char_len(const unsigned char *p)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t len = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf8 ? 4 : 0;
+    uint32_t c = len > 1 ? *p & (0x7fu >> len) : *p;
+
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) /* also the end of the text */
+            return 0;
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
+}
+
+/* What a JSON string can hold of `text` (RFC 8259 §7), cut to the buffer. What is no UTF-8, as the end of
+ * a name that was cut, becomes U+FFFD. */
+static const char *escape(char *buf, size_t size, const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = 0, len;
+
+    for (; *p && n + 8 < size; p += len ? len : 1) {
+        len = char_len(p);
+        if (len == 0 || *p < 0x20 || *p == 0x7f)
+            n += (size_t)sprintf(buf + n, "\\u%04x", len == 0 ? 0xfffd : *p);
+        else if (*p == '"' || *p == '\\')
+            n += (size_t)sprintf(buf + n, "\\%c", *p);
+        else
+            n += (size_t)sprintf(buf + n, "%.*s", (int)len, (const char *)p);
+    }
+    buf[n] = '\0';
+    return buf;
+}
+
+/* Microseconds as the format has them: three places behind the point are nanoseconds. */
+#define TS "\"ts\":%" PRId64 ".%03d"
+#define TS_OF(run, event) \
+    ((event)->at_ns - (run)->began_ns) / 1000, (int)(((event)->at_ns - (run)->began_ns) % 1000)
+
+static void put_name(const struct traced_run *run, const struct whorl_task *task)
+{
+    char name[256];
+
+    put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%u,\"tid\":%" PRIu64
+        ",\"args\":{\"name\":\"%s\"}}",
+        run->number, task->id, escape(name, sizeof name, whorl_task_name(task)));
+}
+
+/* Ends the slice the task is in. */
+static void put_end(const struct traced_run *run, const struct whorl_trace_event *e)
+{
+    put(",\n{\"ph\":\"E\",\"pid\":%u,\"tid\":%" PRIu64 "," TS, run->number, e->task->id,
+        TS_OF(run, e));
+    if (e->kind == WHORL_TRACE_ENDS && e->result < 0)
+        put(",\"args\":{\"result\":\"%s\"}", whorl_error_name(e->result));
+    put("}");
+}
+
+/* Begins a slice; `detail` may be "". */
+static void put_begin(const struct traced_run *run, const struct whorl_trace_event *e,
+                      const char *name, const char *detail)
+{
+    char text[256];
+
+    put(",\n{\"ph\":\"B\",\"pid\":%u,\"tid\":%" PRIu64 "," TS ",\"name\":\"%s%s\"", run->number,
+        e->task->id, TS_OF(run, e), name, e->what ? escape(text, sizeof text, e->what) : "");
+    if (detail[0])
+        put(",\"args\":{\"for\":\"%s\"}", escape(text, sizeof text, detail));
+    put("}");
+}
+
+static void put_wait(const struct traced_run *run, const struct whorl_trace_event *e)
+{
+    const struct whorl_waiter *waiter = e->task->waiter;
+    char detail[192] = "";
+
+    if (waiter && waiter->kind && waiter->kind->describe)
+        waiter->kind->describe(waiter, detail, sizeof detail);
+    put_begin(run, e, "waits: ", detail);
+}
+
+/* What goes on beside the tasks: a slice of its own above them. */
+static void put_loop(const struct traced_run *run, const struct whorl_trace_event *e)
+{
+    put(",\n{\"ph\":\"%s\",\"cat\":\"loop\",\"id\":%u,\"pid\":%u,\"tid\":1,\"name\":\"all "
+        "wait\"," TS "}",
+        e->kind == WHORL_TRACE_LOOP_WAITS ? "b" : "e", run->number, run->number, TS_OF(run, e));
+}
+
+static void put_event(const struct traced_run *run, const struct whorl_trace_event *e)
+{
+    switch (e->kind) {
+    case WHORL_TRACE_SPAWNED:
+        put_name(run, e->task);
+        put_begin(run, e, "ready", "");
+        break;
+    case WHORL_TRACE_RUNS:
+        put_end(run, e);
+        put_begin(run, e, "runs", "");
+        break;
+    case WHORL_TRACE_YIELDS:
+        put_end(run, e);
+        put_begin(run, e, "ready", "");
+        break;
+    case WHORL_TRACE_WAITS:
+        put_end(run, e);
+        put_wait(run, e);
+        break;
+    case WHORL_TRACE_ENDS:
+        put_end(run, e);
+        if (e->task->name[0]) /* which it may have given itself */
+            put_name(run, e->task);
+        break;
+    case WHORL_TRACE_LOOP_WAITS:
+    case WHORL_TRACE_LOOP_WAKES:
+        put_loop(run, e);
+        break;
+    case WHORL_TRACE_RUN_ENDS:
+        flush(0);
+        break;
+    }
+}
+
+static void note(void *arg, const struct whorl_trace_event *event)
+{
+    struct traced_run *run = arg;
+
+    pthread_mutex_lock(&file.lock);
+    reserve();
+    put_event(run, event);
+    /* Before the thread goes to sleep is when it costs least. */
+    if (event->kind == WHORL_TRACE_LOOP_WAITS && clock_monotonic_ns() - file.flushed_ns > FLUSH_NS)
+        flush(0);
+    pthread_mutex_unlock(&file.lock);
+    if (event->kind == WHORL_TRACE_RUN_ENDS)
+        free(run);
+}
+
+void trace_file_start(struct sched *s)
+{
+    char pattern[PATH_MAX];
+
+    if (!debug_text("trace", pattern, sizeof pattern))
+        return;
+    if (!pattern[0]) {
+        fputs("whorl: WHORL_DEBUG=trace needs a file: trace=FILE.json\n", stderr);
+        return;
+    }
+    struct traced_run *run = malloc(sizeof *run);
+    pthread_mutex_lock(&file.lock);
+    bool opened = run && begin_file(pattern);
+    if (opened) {
+        reserve();
+        run->number = ++file.runs;
+        run->began_ns =
+            s->poller->ops->virtual_time ? s->poller->ops->now(s->poller) : file.began_ns;
+        put("%s{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":%u,\"args\":{\"name\":"
+            "\"run %u (%s)\"}}",
+            run->number > 1 ? ",\n" : "\n", run->number, run->number, s->poller->ops->name);
+    }
+    pthread_mutex_unlock(&file.lock);
+    if (!opened || trace_start(s, note, run) < 0)
+        free(run);
+}
