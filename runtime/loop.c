@@ -95,8 +95,11 @@ static void turn(struct sched *s, bool may_wait)
     }
     if (s->stacks.trim_at_ns != WHORL_FOREVER && !ops->virtual_time) {
         int64_t now = ops->now(s->poller);
-        if (now >= s->stacks.trim_at_ns)
+        if (now >= s->stacks.trim_at_ns) {
             stack_pool_trim(&s->stacks, now, WHORL_SECOND);
+            if (s->stacks.trim_at_ns == WHORL_FOREVER)
+                sched_trim(s);
+        }
     }
     if (s->trace)
         trace_loop_waits(s);

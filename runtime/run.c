@@ -245,6 +245,8 @@ void whorl_run_trim(void)
 {
     struct sched *s = sched_self();
 
-    if (s)
+    if (s) {
         stack_pool_trim(&s->stacks, whorl_now(), 0);
+        sched_trim(s);
+    }
 }

@@ -14,22 +14,37 @@ _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-ex
  * after next, and the frame of the next, whose record was fetched a switch ago. */
 #define PREFETCH_FROM 4
 
+static int resize_ready(struct sched *s, uint32_t size)
+{
+    struct whorl_task **ready = malloc(size * sizeof(struct whorl_task *));
+
+    if (!ready)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < s->ready_count; i++)
+        ready[(s->ready_head + i) & (size - 1)] = s->ready[(s->ready_head + i) & s->ready_mask];
+    free(s->ready);
+    s->ready = ready;
+    s->ready_mask = size - 1;
+    return 0;
+}
+
 int sched_reserve(struct sched *s)
 {
     uint32_t size = s->ready_mask + 1;
 
     if (s->alive + 2 < size && s->ready)
         return 0;
-    uint32_t grown = s->ready ? size * 2 : 64;
-    struct whorl_task **ready = malloc(grown * sizeof(struct whorl_task *));
-    if (!ready)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < s->ready_count; i++)
-        ready[(s->ready_head + i) & (grown - 1)] = s->ready[(s->ready_head + i) & s->ready_mask];
-    free(s->ready);
-    s->ready = ready;
-    s->ready_mask = grown - 1;
-    return 0;
+    return resize_ready(s, s->ready ? size * 2 : 64);
+}
+
+void sched_trim(struct sched *s)
+{
+    uint32_t size = 64;
+
+    while (size < (s->alive + 2) * 2)
+        size *= 2;
+    if (size < s->ready_mask)
+        (void)resize_ready(s, size); /* without memory for the smaller one, the larger one stays */
 }
 
 static inline __attribute__((always_inline)) void prefetch(struct sched *s, uint32_t head,

@@ -72,6 +72,9 @@ static inline size_t sched_ready_count(const struct sched *s)
 /* Makes room in the ready ring for one task more than are alive. 0 or -ENOMEM. */
 int sched_reserve(struct sched *s);
 
+/* Gives back what the ring took for a spike of tasks. */
+void sched_trim(struct sched *s);
+
 /* Puts a task at the end of the ready ring. */
 static inline void sched_ready(struct sched *s, struct whorl_task *task)
 {
