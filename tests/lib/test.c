@@ -190,8 +190,11 @@ uint64_t test_seed(void)
 
 uint64_t test_draw(uint64_t *state, uint64_t n)
 {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (*state >> 33) % n;
+    /* splitmix64: neighbouring states have nothing in common but this. */
+    uint64_t x = *state += 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return (x ^ x >> 31) % n;
 }
 
 static int run_as_root(void *arg)

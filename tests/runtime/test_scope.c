@@ -552,6 +552,81 @@ TEST_VIRTUAL(cancelling_reaches_down_a_deep_tree_of_groups)
     CHECK_EQ(stats.timers_armed, 0);
 }
 
+/* --- in any order -------------------------------------------------------------------------------- */
+
+/* What a nest of scopes comes to: the earliest deadline of this one and those around it, up to the next
+ * shield. */
+struct nest {
+    uint64_t *random;
+    int64_t deadline;
+    int depth;
+};
+
+/* A sleep ends at its end or at the deadline, whichever is first; in one instant either may win. */
+static int sleep_within(const struct nest *nest)
+{
+    int64_t end = whorl_after((int64_t)test_draw(nest->random, 12));
+    int64_t begun = whorl_now();
+
+    int err = whorl_sleep_until(end);
+    if (err == 0) {
+        CHECK_EQ(whorl_now(), end);
+        CHECK(end <= nest->deadline);
+    } else {
+        CHECK_ERR(err, -ECANCELED);
+        CHECK_EQ(whorl_now(), begun < nest->deadline ? nest->deadline : begun);
+        CHECK(nest->deadline <= end);
+    }
+    return err;
+}
+
+static int nest_scopes(const struct nest *outer)
+{
+    struct nest nest = {outer->random, WHORL_FOREVER, outer->depth + 1};
+    int64_t deadline = test_draw(nest.random, 3) ? whorl_after((int64_t)test_draw(nest.random, 24))
+                                                 : WHORL_FOREVER;
+    bool shielded = test_draw(nest.random, 4) == 0;
+    struct whorl_scope scope;
+    int err = 0;
+
+    nest.deadline = shielded || deadline < outer->deadline ? deadline : outer->deadline;
+    if (shielded)
+        whorl_scope_enter_shield(&scope, deadline);
+    else
+        whorl_scope_enter(&scope, deadline);
+    for (uint64_t n = test_draw(nest.random, 3); n > 0 && err == 0; n--)
+        err =
+            nest.depth < 5 && test_draw(nest.random, 2) ? nest_scopes(&nest) : sleep_within(&nest);
+    bool outer_passed = !shielded && outer->deadline <= whorl_now();
+    int left = whorl_scope_leave(&scope, err);
+    if (err == -ECANCELED)
+        CHECK_ERR(left, outer_passed ? -ECANCELED : -ETIMEDOUT);
+    else
+        CHECK_ERR(left, err);
+    return left == -ETIMEDOUT ? 0 : left; /* its own business */
+}
+
+static int nest_again_and_again(void *arg)
+{
+    struct nest nest = {arg, WHORL_FOREVER, 0};
+
+    for (int i = 0; i < 20; i++)
+        CHECK_OK(nest_scopes(&nest));
+    return 0;
+}
+
+TEST_SEEDS(scopes_in_scopes_end_at_the_earliest_deadline_and_say_whose_it_was)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_run_stats stats;
+
+    for (uint64_t i = 0; i < 6; i++)
+        CHECK_OK(whorl_spawn_copy(&group, nest_again_and_again, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_EQ(stats.timers_armed, 0);
+}
+
 /* --- what is not allowed --------------------------------------------------------------------- */
 
 static int leave_in_wrong_order(void *arg)
