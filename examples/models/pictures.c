@@ -11,6 +11,12 @@ struct picture {
     const char *title;
 };
 
+static int write_svg(const void *arg, FILE *to)
+{
+    const struct picture *picture = arg;
+    return timeline_write_svg(picture->timeline, picture->title, to);
+}
+
 static int write_trace(const void *arg, FILE *to)
 {
     const struct picture *picture = arg;
@@ -19,7 +25,7 @@ static int write_trace(const void *arg, FILE *to)
 
 struct timeline *pictures_timeline(struct pictures *pictures)
 {
-    if (pictures->trace)
+    if (pictures->svg || pictures->trace)
         pictures->timeline = timeline_create();
     return pictures->timeline;
 }
@@ -29,13 +35,18 @@ int pictures_write(struct pictures *pictures, const char *title)
     struct picture picture = {pictures->timeline, title};
     int err = 0;
 
-    if (!pictures->trace)
+    if (!pictures->svg && !pictures->trace)
         return 0;
     if (!pictures->timeline) {
         fputs("models: no memory to record a timeline in\n", stderr);
         return -ENOMEM;
     }
-    err = output_write(pictures->trace, write_trace, &picture);
+    if (pictures->svg)
+        err = output_write(pictures->svg, write_svg, &picture);
+    if (pictures->trace) {
+        int failed = output_write(pictures->trace, write_trace, &picture);
+        err = err ? err : failed;
+    }
     timeline_destroy(pictures->timeline);
     pictures->timeline = NULL;
     return err;

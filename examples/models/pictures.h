@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The pictures of a comparison, asked for with --trace. */
+/* The pictures of a comparison, asked for with --timeline and --trace. */
 #ifndef MODELS_PICTURES_H
 #define MODELS_PICTURES_H
 
 #include "timeline.h"
 
 struct pictures {
-    const char *trace;         /* where to; NULL: not wanted */
+    const char *svg, *trace;   /* where to; NULL: not wanted */
     struct timeline *timeline; /* NULL while nothing is recorded */
 };
 
 /* The rows of an option table that ask for them. */
-#define PICTURES_ROWS(pictures)                                                               \
-    {                                                                                         \
-        "trace", "FILE.json", "who computes when and who waits, for https://ui.perfetto.dev", \
-            .text = &(pictures).trace                                                         \
+#define PICTURES_ROWS(pictures)                                                                 \
+    {"timeline", "FILE.svg", "draw who computes when and who waits", .text = &(pictures).svg},  \
+    {                                                                                           \
+        "trace", "FILE.json", "the same for https://ui.perfetto.dev", .text = &(pictures).trace \
     }
 
 /* A timeline to record in if a picture is wanted, else NULL. */

@@ -100,6 +100,32 @@ TEST(cpu_records_a_lane_for_each_worker)
     subprocess_finish(&run);
 }
 
+TEST(cpu_draws_the_models_under_each_other)
+{
+    static const char *const texts[] = {"<svg ",
+                                        ">sequential: ", ">threads: ", ">tasks: ", ">processes: "};
+    struct subprocess run;
+    char path[300], svg[65536];
+
+    snprintf(path, sizeof path, "%s/timeline.svg", test_tmpdir());
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
+                                    "--count", "2", "--threads", "2", "--processes", "2",
+                                    "--timeline", path, NULL},
+                   NULL);
+    CHECK_STR(run.err, "");
+    CHECK_EQ(run.exit_status, 0);
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    size_t n = fread(svg, 1, sizeof svg - 1, file);
+    svg[n] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!strstr(svg, texts[i]))
+            test_fail(__FILE__, __LINE__, "no %s in %s", texts[i], svg);
+    subprocess_finish(&run);
+}
+
 TEST(cpu_says_when_a_picture_cannot_be_written)
 {
     struct subprocess run;
