@@ -44,5 +44,8 @@ static int download_all(void *arg)
 int main(int argc, char **argv)
 {
     (void)argc;
-    return whorl_io_run(download_all, argv + 1) ? 1 : 0;
+    int err = whorl_io_run(download_all, argv + 1);
+    if (err)
+        fprintf(stderr, "fetch: %s\n", whorl_strerror(err));
+    return err ? 1 : 0;
 }

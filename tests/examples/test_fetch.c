@@ -33,7 +33,7 @@ TEST(fetch_saves_each_page_and_says_what_went_wrong)
     CHECK(strstr(fetch.out, expected));
     snprintf(expected, sizeof expected, "%s: 0 connection refused\n", refused);
     CHECK(strstr(fetch.out, expected));
-    CHECK_STR(fetch.err, "");
+    CHECK_STR(fetch.err, "fetch: connection refused\n");
     snprintf(path, sizeof path, "%s/page-1", test_tmpdir());
     FILE *file = fopen(path, "r");
     char line[32] = "";
@@ -45,6 +45,17 @@ TEST(fetch_saves_each_page_and_says_what_went_wrong)
     subprocess_signal(&site, SIGTERM);
     subprocess_wait(&site);
     subprocess_finish(&site);
+    subprocess_finish(&fetch);
+}
+
+TEST(fetch_says_why_it_cannot_start)
+{
+    struct subprocess fetch;
+    struct subprocess_options options = {.env = (const char *[]){"WHORL_DRIVER=steam", NULL}};
+
+    subprocess_run(&fetch, (const char *[]){test_program("examples/fetch"), NULL}, &options);
+    CHECK_EQ(fetch.exit_status, 1);
+    CHECK_STR(fetch.err, "fetch: invalid argument\n");
     subprocess_finish(&fetch);
 }
 
