@@ -265,6 +265,18 @@ def folder_or_link_of_that_name_is_left_alone():
 
 
 @test
+def output_takes_the_place_of_a_link_and_leaves_what_it_points_to():
+    write('target', b'mine')
+    os.symlink('target', 'a')
+    os.symlink('nowhere', 'b')
+    with Peer({'*': reply(b'theirs')}) as peer:
+        for name in ('a', 'b'):
+            equal(get('-o', name, peer.origin + '/x').status, 0)
+            equal((os.path.islink(name), read(name)), (False, b'theirs'))
+    equal((files(), read('target')), (['a', 'b', 'target'], b'mine'))
+
+
+@test
 def longest_names_work():
     with Peer({'*': reply(b'x')}) as peer:
         equal(get('-d', '.', *[peer.origin + '/' + 'n' * 3000 + '.txt'] * 2).status, 0)
@@ -415,9 +427,16 @@ def unknown_host_is_a_failure_without_retry():
 
 @test
 def password_in_a_url_is_never_shown():
-    r = get('--retries', '0', '-v', dead_origin()[0].replace('//', '//me:secret@') + '/')
-    equal((r.status, 'secret' in r.messages), (3, False))
+    dead = dead_origin()[0].replace('//', '//me:hunter2@') + '/'
+    r = get('--retries', '0', '-v', dead)
+    equal((r.status, 'hunter2' in r.messages), (3, False))
     contains(r.messages, '//***@127.0.0.1')
+    r = get('--retries', '1', '-v', '--json', dead, 'http://me:hun/ter2@h/', 'me:hunter2@h/')
+    equal((r.status, 'ter2' in r.messages, b'ter2' in r.out), (3, False, False))
+    contains(r.out.decode(), '"url":"' + dead.replace('me:hunter2', '***') + '"')
+    with Peer({'*': reply(b'x')}) as peer, \
+            Terminal(GET, '-v', peer.origin.replace('//', '//me:hunter2@') + '/a') as terminal:
+        equal((terminal.finish(), b'hunter2' in terminal.output), (0, False))
 
 
 @test

@@ -60,6 +60,17 @@ TEST(passwords_are_not_shown)
     CHECK_STR(url("http://h?a@b"), "http://h?a@b");
     CHECK_STR(url("not a url@all"), "not a url@all");
     CHECK_STR(url("http://u\x1b:p@h/\n"), "http://***@h/\\x0a");
+    CHECK_STR(url("http://[::1]:80/x@y"), "http://[::1]:80/x@y");
+    CHECK_STR(url("http://[::1]/x@y"), "http://[::1]/x@y");
+    CHECK_STR(url("http://h:80/x@y"), "http://h:80/x@y");
+    CHECK_STR(url("http://h:/x@y"), "http://h:/x@y");
+    /* Not the URLs that were meant, but what was typed is what is shown. */
+    CHECK_STR(url("http://user:se/cr?et@h/"), "http://***@h/");
+    CHECK_STR(url("http://user:se/cr@et@h/"), "http://***@h/");
+    CHECK_STR(url("user:secret@h/x"), "***@h/x");
+    CHECK_STR(url("http:/user:secret@h/x"), "http:/***@h/x");
+    CHECK_STR(url("//user:secret@h/x"), "//***@h/x");
+    CHECK_STR(url("user:secret@h/?u=http://i"), "***@h/?u=http://i");
 }
 
 TEST(fit_shortens_in_the_middle)
@@ -97,6 +108,21 @@ TEST(json_strings_are_valid)
     CHECK_STR(json("é\xff", 256), "\"é\\ufffd\"");
     CHECK_STR(json("abcdef", 6), "\"abc\"");
     CHECK_STR(json("ab\n", 6), "\"ab\"");
+}
+
+TEST(json_strings_hold_no_password)
+{
+    char ret[64];
+
+    text_json_url(ret, sizeof ret, "http://user:secret@h/\"");
+    CHECK_STR(ret, "\"http://***@h/\\\"\"");
+    text_json_url(ret, sizeof ret, "http://h/x@y");
+    CHECK_STR(ret, "\"http://h/x@y\"");
+    for (size_t size = 3; size < 30; size++) {
+        size_t n = text_json_url(ret, size, "http://user:secret@h/");
+        CHECK(n < size && n == strlen(ret) && !strstr(ret, "se"));
+        CHECK(ret[0] == '"' && ret[n - 1] == '"');
+    }
 }
 
 TEST(sizes_read_well)

@@ -49,6 +49,12 @@ static void add_json(struct line *line, const char *name, const char *text)
         add(line, "null");
 }
 
+static void add_json_url(struct line *line, const char *name, const char *url)
+{
+    add(line, ",\"%s\":", name);
+    line->len += text_json_url(line->buf + line->len, line->size / 6, url);
+}
+
 /* One stage of the way to the response, for --verbose. */
 static void add_stage(struct line *line, const char *name, int64_t duration_ns)
 {
@@ -147,7 +153,7 @@ size_t report_format_object(char *ret, size_t size, const struct outcome *o)
     struct line line = {ret, size, 0};
 
     add(&line, "{\"ok\":%s", o->ok ? "true" : "false");
-    add_json(&line, "url", o->url);
+    add_json_url(&line, "url", o->url);
     add_json(&line, "final_url", o->final_url);
     add_json(&line, "dir", o->file ? o->dir : NULL);
     add_json(&line, "file", o->file);

@@ -78,9 +78,9 @@ int text_columns(uint32_t c)
     return n < 0 ? 2 : n;
 }
 
-size_t text_escape(char *ret, size_t size, const char *text, bool ascii)
+static size_t escape(char *ret, size_t size, const char *text, size_t len, bool ascii)
 {
-    size_t len = strlen(text), out = 0;
+    size_t out = 0;
 
     for (size_t at = 0; at < len;) {
         uint32_t c;
@@ -102,27 +102,56 @@ size_t text_escape(char *ret, size_t size, const char *text, bool ascii)
     return out;
 }
 
+size_t text_escape(char *ret, size_t size, const char *text, bool ascii)
+{
+    return escape(ret, size, text, strlen(text), ascii);
+}
+
+/* Whether a port follows the host in an authority, or none: then it is one. */
+static bool is_authority(const char *at, size_t len)
+{
+    const char *colon = memrchr(at, ':', len);
+
+    if (!colon || memchr(colon, ']', len - (size_t)(colon - at)))
+        return true;
+    size_t digits = strspn(colon + 1, "0123456789");
+    return colon + 1 + digits == at + len;
+}
+
+/* Where name and password stand in what was given as a URL, and may be none: up to the last '@' of the
+ * authority. A password with a slash in it ends the authority early, which then ends in no port; nor is
+ * it to be seen where the scheme was forgotten. False when there is none. */
+static bool find_userinfo(const char *url, size_t *ret_start, size_t *ret_end)
+{
+    size_t scheme = strcspn(url, ":/?#@"), start = 0;
+    bool has_scheme = url[scheme] == ':' && url[scheme + 1] == '/';
+
+    if (has_scheme)
+        start = scheme + 1;
+    start += strspn(url + start, "/");
+    size_t len = strcspn(url + start, "/?#\\");
+    const char *at = memrchr(url + start, '@', len);
+    if (!at && !is_authority(url + start, len))
+        at = strrchr(url + start, '@');
+    if (!at || (!has_scheme && !memchr(url + start, ':', (size_t)(at - url) - start)))
+        return false;
+    *ret_start = start;
+    *ret_end = (size_t)(at - url);
+    return true;
+}
+
 size_t text_escape_url(char *ret, size_t size, const char *url)
 {
-    const char *authority = strstr(url, "://"), *at = NULL;
+    size_t start, end, out;
 
-    if (authority) {
-        authority += 3;
-        for (const char *p = authority; *p && !strchr("/?#\\", *p); p++)
-            if (*p == '@')
-                at = p;
-    }
-    if (!at)
+    if (!find_userinfo(url, &start, &end))
         return text_escape(ret, size, url, false);
-
-    char start[64];
-    snprintf(start, sizeof start, "%.*s", (int)(authority - url), url);
-    size_t out = text_escape(ret, size, start, false);
+    out = escape(ret, size, url, start, false);
     if (out + 3 < size) {
         memcpy(ret + out, "***", 3);
         out += 3;
     }
-    return out + text_escape(ret + out, size - out, at, false);
+    return out + text_escape(ret + out, size - out, url + end, false);
 }
 
 /* Bytes from `text` that take at most `columns`; what they take goes into `taken`. */
@@ -182,13 +211,11 @@ int text_fit(char *ret, size_t size, const char *text, int columns)
     return taken + 2 + tail_taken;
 }
 
-size_t text_json(char *ret, size_t size, const char *text)
+/* Writes text as the inside of a JSON string, keeping room for a quote. */
+static size_t put_json(char *ret, size_t size, const char *text, size_t len)
 {
-    size_t len = strlen(text), out = 0;
+    size_t out = 0;
 
-    if (size < 3)
-        return 0;
-    ret[out++] = '"';
     for (size_t at = 0; at < len;) {
         char part[8];
         uint32_t c;
@@ -209,6 +236,32 @@ size_t text_json(char *ret, size_t size, const char *text)
         out += part_len;
         at += n ? n : 1;
     }
+    return out;
+}
+
+size_t text_json(char *ret, size_t size, const char *text)
+{
+    size_t out = 0;
+
+    if (size < 3)
+        return 0;
+    ret[out++] = '"';
+    out += put_json(ret + out, size - out, text, strlen(text));
+    ret[out++] = '"';
+    ret[out] = '\0';
+    return out;
+}
+
+size_t text_json_url(char *ret, size_t size, const char *url)
+{
+    size_t start, end, out = 0;
+
+    if (size < 3 || !find_userinfo(url, &start, &end))
+        return text_json(ret, size, url);
+    ret[out++] = '"';
+    out += put_json(ret + out, size - out, url, start);
+    out += put_json(ret + out, size - out, "***", 3);
+    out += put_json(ret + out, size - out, url + end, strlen(url + end));
     ret[out++] = '"';
     ret[out] = '\0';
     return out;

@@ -40,6 +40,9 @@ int text_fit(char *ret, size_t size, const char *text, int columns);
  * `size`, always closed. Returns the length. */
 size_t text_json(char *ret, size_t size, const char *text);
 
+/* text_json() for a URL as the user gave it. */
+size_t text_json_url(char *ret, size_t size, const char *url);
+
 /* "17 B", "1.5 kB", "12 MB": SI units, as disks and networks have them. Returns `ret`. */
 const char *text_size(char ret[TEXT_NUMBER_SIZE], int64_t bytes);
 
