@@ -12,7 +12,7 @@
  * column says how much of its time the lane computed: not at all, a bit, about half, or all of it, in
  * four shades. Neighbours of one shade are one stroke, and a lane's strokes of one shade are one path:
  * some ten bytes for each time the shade changes. So a thousand short steps in a row look like what
- * they are, a mixture, and one of them in a long wait is still a visible tick. Lanes get thinner the more
+ * they are, a mixture; one of them alone in a long wait is a tick that can be seen. Lanes get thinner the more
  * there are; of more than LANES_MAX each nth is shown, and the picture says so.
  */
 #include <errno.h>
@@ -198,6 +198,24 @@ static void add_span(struct picture *p, const struct timeline_span *span, int64_
     }
 }
 
+static bool is_mixed(const struct picture *p, int column)
+{
+    return column < p->columns && (p->shade[column] == SOME || p->shade[column] == HALF);
+}
+
+/* A short step between two waits covers part of a column or two, which would be too pale for the eye. */
+static void show_ticks(struct picture *p)
+{
+    for (int i = 1, from; i < p->columns; i++) {
+        for (from = i; is_mixed(p, i);)
+            i++;
+        if (i == from || i > from + 2 || p->shade[from - 1] != WAITS || i == p->columns)
+            continue;
+        if (p->shade[i] == WAITS)
+            memset(p->shade + from, COMPUTES, 2);
+    }
+}
+
 static void shade_lane(struct picture *p, const struct timeline_view_lane *lane, int64_t began_ns)
 {
     memset(p->works, 0, (size_t)p->columns * sizeof *p->works);
@@ -212,6 +230,7 @@ static void shade_lane(struct picture *p, const struct timeline_view_lane *lane,
                       : share < 0.7   ? HALF
                                       : COMPUTES;
     }
+    show_ticks(p);
 }
 
 /* One path: a stroke for each stretch of columns that have the shade; waiting goes on behind shades

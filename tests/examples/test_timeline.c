@@ -520,9 +520,9 @@ TEST(timeline_svg_merges_what_is_narrower_than_a_pixel)
     timeline_mark_at(t, seldom, TIMELINE_WAITS, ms(50) + 1000);
     CHECK_STR(read_picture(t, "",
                            "print(strokes(lanes[0]), '|', strokes(lanes[1]))\n"
-                           "print([to - at for at, to in ends(lanes[1][2])])\n"
+                           "print([to - at for at, to in ends(lanes[1][-1])])\n"
                            "print(len(text) < 5000 or len(text))\n"),
-              "w:0-100 c2:0-100 | w:0-100\n[1]\nTrue\n");
+              "w:0-100 c2:0-100 | w:0-50,50-100 c3:50-50\n[2]\nTrue\n");
     timeline_destroy(t);
 }
 
