@@ -16,6 +16,7 @@
 struct waiting {
     struct whorl_waiter waiter;
     struct whorl_rwlock *lock;
+    struct whorl_task *task; /* waiter.task is set only once it is parked */
     bool writes;
 };
 
@@ -34,9 +35,9 @@ static void hand_on(struct whorl_rwlock *lock)
             return;
         wait_queue_pop(&lock->waiters);
         if (first->writes)
-            lock->writer = first->waiter.task;
+            lock->writer = first->task;
         else
-            let_in(lock, first->waiter.task);
+            let_in(lock, first->task);
         whorl_wake(&first->waiter, 0);
     }
 }
@@ -99,7 +100,6 @@ int whorl_rwlock_try_write(struct whorl_rwlock *lock)
 
 static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
 {
-    struct waiting waiting = {.waiter.kind = &kind, .lock = lock, .writes = writes};
     struct whorl_task *self;
     struct sched *s;
 
@@ -111,6 +111,7 @@ static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
     err = writes ? whorl_rwlock_try_write(lock) : whorl_rwlock_try_read(lock);
     if (err != -EBUSY)
         return err;
+    struct waiting waiting = {.waiter.kind = &kind, .lock = lock, .task = self, .writes = writes};
     wait_queue_append(&lock->waiters, &waiting.waiter);
     return (int)whorl_park(&waiting.waiter, withdraw, writes ? "write lock" : "read lock");
 }
