@@ -73,30 +73,41 @@ TEST(cpu_says_that_tasks_use_one_processor)
     subprocess_finish(&run);
 }
 
-TEST(cpu_records_a_lane_for_each_worker)
+static void expect_in_file(const char *path, const char *const texts[], const char *format)
 {
-    static const char *const lanes[] = {"\"main\"",      "\"thread 2\"",  "\"work 3\"",
-                                        "\"process 1\"", "\"process 2\"", "\"sequential\""};
-    struct subprocess run;
-    char path[300], json[16384];
+    char content[32768], text[64];
+    FILE *file = fopen(path, "r");
 
-    snprintf(path, sizeof path, "%s/trace.json", test_tmpdir());
+    CHECK(file);
+    size_t n = fread(content, 1, sizeof content - 1, file);
+    content[n] = '\0';
+    fclose(file);
+    for (int i = 0; texts[i]; i++) {
+        snprintf(text, sizeof text, format, texts[i]);
+        if (!strstr(content, text))
+            test_fail(__FILE__, __LINE__, "no %s in %s", text, content);
+    }
+    CHECK(!strstr(content, "thread 3") && !strstr(content, "process 3"));
+}
+
+TEST(cpu_draws_a_lane_for_each_worker)
+{
+    static const char *const lanes[] = {"main",   "thread 1",  "thread 2",  "task 1",
+                                        "task 2", "process 1", "process 2", NULL};
+    struct subprocess run;
+    char svg[300], json[300];
+
+    snprintf(svg, sizeof svg, "%s/cpu.svg", test_tmpdir());
+    snprintf(json, sizeof json, "%s/cpu.json", test_tmpdir());
     subprocess_run(&run,
                    (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
-                                    "--count", "2", "--threads", "2", "--processes", "2", "--trace",
-                                    path, NULL},
+                                    "--count", "2", "--threads", "2", "--processes", "2",
+                                    "--timeline", svg, "--trace", json, NULL},
                    NULL);
     CHECK_STR(run.err, "");
     CHECK_EQ(run.exit_status, 0);
-    FILE *file = fopen(path, "r");
-    CHECK(file);
-    size_t n = fread(json, 1, sizeof json - 1, file);
-    json[n] = '\0';
-    fclose(file);
-    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++)
-        if (!strstr(json, lanes[i]))
-            test_fail(__FILE__, __LINE__, "no lane %s in %s", lanes[i], json);
-    CHECK(!strstr(json, "\"thread 3\"") && !strstr(json, "\"process 3\""));
+    expect_in_file(svg, lanes, ">%s<");
+    expect_in_file(json, lanes, "\"%s\"");
     subprocess_finish(&run);
 }
 

@@ -86,4 +86,29 @@ TEST(race_that_loses_nothing_is_a_failure)
     subprocess_finish(&run);
 }
 
+TEST(race_draws_few_workers_only)
+{
+    struct subprocess run;
+    char path[300], svg[65536];
+
+    snprintf(path, sizeof path, "%s/race.svg", test_tmpdir());
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "race", "--workers", "3",
+                                    "--tries", "1", "--timeline", path, NULL},
+                   NULL);
+    CHECK_STR(run.err, "");
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    svg[fread(svg, 1, sizeof svg - 1, file)] = '\0';
+    fclose(file);
+    CHECK(strstr(svg, ">thread 3<") && strstr(svg, ">task 3<") && !strstr(svg, " 4<"));
+    subprocess_finish(&run);
+    subprocess_run(
+        &run, (const char *[]){test_program("examples/models"), "race", "--timeline", path, NULL},
+        NULL);
+    CHECK_EQ(run.exit_status, 2);
+    CHECK(strstr(run.err, "models race: a picture has room for --workers 50\n"));
+    subprocess_finish(&run);
+}
+
 TEST_MAIN()

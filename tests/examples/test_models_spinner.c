@@ -79,6 +79,28 @@ TEST(spinner_draws_each_frame_on_a_terminal)
     }
 }
 
+TEST(spinner_draws_who_holds_up_whom)
+{
+    struct subprocess run;
+    char path[300], svg[32768];
+
+    snprintf(path, sizeof path, "%s/spinner.svg", test_tmpdir());
+    subprocess_run(&run,
+                   (const char *[]){test_program("examples/models"), "spinner", "--ms", "20",
+                                    "--timeline", path, "process", "blocked", NULL},
+                   NULL);
+    CHECK_EQ(run.exit_status, 0);
+    FILE *file = fopen(path, "r");
+    CHECK(file);
+    svg[fread(svg, 1, sizeof svg - 1, file)] = '\0';
+    fclose(file);
+    const char *process = strstr(svg, ">process"), *blocked = strstr(svg, ">blocked");
+    CHECK(process && blocked);
+    CHECK(strstr(process, ">spinner<") < blocked && strstr(process, ">slow<") < blocked);
+    CHECK(strstr(blocked, ">spinner<") && strstr(blocked, ">slow<"));
+    subprocess_finish(&run);
+}
+
 TEST(spinner_knows_its_ways)
 {
     struct subprocess run;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks: a task per number, and no gain. They take turns on one thread, and a turn ends where a task
  * waits; these have nothing to wait for. */
+#include <stdio.h>
+
 #include <whorl.h>
 
 #include "../timeline.h"
@@ -19,8 +21,12 @@ static int root(void *arg)
     int err = 0;
 
     timeline_watch_tasks(batch->timeline);
-    for (int i = 0; i < batch->count && err == 0; i++)
-        err = whorl_spawn(&group, work, &batch->sums[i]);
+    for (int i = 0; i < batch->count && err == 0; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "task %d", i + 1);
+        err = whorl_spawn_with(&group, work, &batch->sums[i],
+                               &(struct whorl_spawn_options){.name = name});
+    }
     return err ? err : whorl_group_wait(&group);
 }
 

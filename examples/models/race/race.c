@@ -10,6 +10,9 @@
 
 #include "../commands.h"
 #include "../options.h"
+#include "../pictures.h"
+
+enum { DRAWN_MAX = 50 }; /* more lanes than can be looked at */
 
 static const struct way {
     const char *name, *remark;
@@ -30,23 +33,25 @@ static const struct way {
 
 /* Runs until something is lost, if that is the point. Returns how many runs it took; a negative code
  * when one failed. */
-static int run(const struct way *way, int workers, int tries, long *ret)
+static int run(const struct way *way, int workers, int tries, struct timeline *timeline, long *ret)
 {
     long right = (long)workers * RACE_ADDS;
     int tried = 0, err;
 
     do {
-        err = way->run(workers, ret);
+        err = way->run(workers, tried ? NULL : timeline, ret);
         tried++;
     } while (err == 0 && way->by_chance && *ret == right && tried < tries);
     return err ? err : tried;
 }
 
 /* Whether it came out as it should. */
-static bool show(const struct way *way, int workers, int tries)
+static bool show(const struct way *way, int workers, int tries, struct timeline *timeline)
 {
     long right = (long)workers * RACE_ADDS, counted = 0;
-    int tried = run(way, workers, tries, &counted);
+
+    timeline_section(timeline, way->name);
+    int tried = run(way, workers, tries, timeline, &counted);
 
     if (tried < 0) {
         fprintf(stderr, "models race: %s: %s\n", way->name, whorl_strerror(tried));
@@ -62,10 +67,12 @@ static bool show(const struct way *way, int workers, int tries)
 int race_main(int argc, char **argv)
 {
     int workers = 5000, tries = 100, failed = 0, status;
+    struct pictures pictures = {0};
     const struct option_row rows[] = {
         {"workers", "N", "threads or tasks", .number = &workers, .min = 2, .max = 100000},
         {"tries", "N", "run the race until it loses, so often at most", .number = &tries, .min = 1,
          .max = 1000000},
+        PICTURES_ROWS(pictures),
         {0}};
     const struct option_table table = {
         "race", NULL, "Many workers add 100 each to one counter, and some of it may get lost.",
@@ -73,9 +80,13 @@ int race_main(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &status))
         return status;
+    if ((pictures.svg || pictures.trace) && workers > DRAWN_MAX)
+        return options_complain("race", "a picture has room for --workers %d", DRAWN_MAX);
+    struct timeline *timeline = pictures_timeline(&pictures);
     printf("%d workers add %d each: %ld is right.\n\n%-20s %9s %9s\n", workers, RACE_ADDS,
            (long)workers * RACE_ADDS, "", "counted", "lost");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        failed += !show(&ways[i], workers, tries);
-    return failed ? 1 : 0;
+        failed += !show(&ways[i], workers, tries, timeline);
+    int err = pictures_write(&pictures, "Workers that add to one counter");
+    return failed || err ? 1 : 0;
 }

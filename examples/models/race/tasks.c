@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The same with tasks: on one thread, and nobody else runs between two suspending calls. So a plain
  * variable and a plain addition are right, until a call that suspends stands in the middle. */
+#include <stdio.h>
+
 #include <whorl.h>
 
+#include "../timeline.h"
 #include "race.h"
 
 static long counter;
@@ -57,6 +60,7 @@ static int add_locked(void *arg)
 struct race {
     whorl_task_fn fn;
     int workers;
+    struct timeline *timeline;
 };
 
 static int root(void *arg)
@@ -65,31 +69,35 @@ static int root(void *arg)
     WHORL_AUTO(group) group = {0};
     int err = 0;
 
-    for (int i = 0; i < race->workers && err == 0; i++)
-        err = whorl_spawn(&group, race->fn, NULL);
+    timeline_watch_tasks(race->timeline);
+    for (int i = 0; i < race->workers && err == 0; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "task %d", i + 1);
+        err = whorl_spawn_with(&group, race->fn, NULL, &(struct whorl_spawn_options){.name = name});
+    }
     return err ? err : whorl_group_wait(&group);
 }
 
-static int run(whorl_task_fn fn, int workers, long *ret)
+static int run(whorl_task_fn fn, int workers, struct timeline *timeline, long *ret)
 {
     counter = 0;
-    int err = whorl_run(root, &(struct race){fn, workers});
+    int err = whorl_run(root, &(struct race){fn, workers, timeline});
     if (err == 0)
         *ret = counter;
     return err;
 }
 
-int race_tasks(int workers, long *ret)
+int race_tasks(int workers, struct timeline *timeline, long *ret)
 {
-    return run(add, workers, ret);
+    return run(add, workers, timeline, ret);
 }
 
-int race_tasks_suspending(int workers, long *ret)
+int race_tasks_suspending(int workers, struct timeline *timeline, long *ret)
 {
-    return run(add_suspending, workers, ret);
+    return run(add_suspending, workers, timeline, ret);
 }
 
-int race_tasks_locked(int workers, long *ret)
+int race_tasks_locked(int workers, struct timeline *timeline, long *ret)
 {
-    return run(add_locked, workers, ret);
+    return run(add_locked, workers, timeline, ret);
 }

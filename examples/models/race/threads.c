@@ -3,7 +3,9 @@
  * my read and my write is lost, and the system may let it in at any instant. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
+#include "../timeline.h"
 #include "race.h"
 
 enum { AT_ONCE = 100 }; /* threads; the workers come in so many waves as that takes */
@@ -21,48 +23,59 @@ static void add_one(void)
     atomic_store_explicit(&counter, seen + 1, memory_order_relaxed);
 }
 
-/* Starting a thread takes longer than all it has to do, so without this each would be alone. */
-static void wait_for_the_others(void)
+static void add(void)
 {
-    pthread_rwlock_rdlock(&gate); /* many at once may have it, once it is not held for writing */
-    pthread_rwlock_unlock(&gate);
-}
-
-static void *add(void *arg)
-{
-    wait_for_the_others();
     for (int i = 0; i < RACE_ADDS; i++)
         add_one();
-    return arg;
 }
 
-static void *add_locked(void *arg)
+static void add_locked(void)
 {
-    wait_for_the_others();
     for (int i = 0; i < RACE_ADDS; i++) {
         pthread_mutex_lock(&lock);
         add_one();
         pthread_mutex_unlock(&lock);
     }
-    return arg;
 }
 
-static void *add_atomic(void *arg)
+static void add_atomic(void)
 {
-    wait_for_the_others();
     for (int i = 0; i < RACE_ADDS; i++)
         atomic_fetch_add_explicit(&counter, 1, memory_order_relaxed);
-    return arg;
 }
 
-static int run_wave(void *(*fn)(void *), int n)
+struct wave {
+    void (*add)(void);
+    struct timeline *timeline;
+    atomic_int started;
+};
+
+static void *work(void *arg)
+{
+    struct wave *wave = arg;
+    char name[32];
+
+    snprintf(name, sizeof name, "thread %d", atomic_fetch_add(&wave->started, 1) + 1);
+    int lane = timeline_lane(wave->timeline, name);
+    timeline_mark(wave->timeline, lane, TIMELINE_WAITS);
+    /* Starting a thread takes longer than all it has to do, so without a gate each would be alone. Many
+     * at once may hold it for reading, once it is not held for writing. */
+    pthread_rwlock_rdlock(&gate);
+    pthread_rwlock_unlock(&gate);
+    timeline_mark(wave->timeline, lane, TIMELINE_WORKS);
+    wave->add();
+    timeline_mark(wave->timeline, lane, TIMELINE_ENDS);
+    return NULL;
+}
+
+static int run_wave(struct wave *wave, int n)
 {
     pthread_t threads[AT_ONCE];
     int started = 0, err = 0;
 
     pthread_rwlock_wrlock(&gate);
     while (err == 0 && started < n) {
-        err = pthread_create(&threads[started], NULL, fn, NULL);
+        err = pthread_create(&threads[started], NULL, work, wave);
         started += err == 0;
     }
     pthread_rwlock_unlock(&gate);
@@ -71,29 +84,30 @@ static int run_wave(void *(*fn)(void *), int n)
     return -err;
 }
 
-static int run(void *(*fn)(void *), int workers, long *ret)
+static int run(void (*add_fn)(void), int workers, struct timeline *timeline, long *ret)
 {
+    struct wave wave = {.add = add_fn, .timeline = timeline};
     int err = 0;
 
     counter = 0;
     for (int left = workers; left > 0 && err == 0; left -= AT_ONCE)
-        err = run_wave(fn, left < AT_ONCE ? left : AT_ONCE);
+        err = run_wave(&wave, left < AT_ONCE ? left : AT_ONCE);
     if (err == 0)
         *ret = counter;
     return err;
 }
 
-int race_threads(int workers, long *ret)
+int race_threads(int workers, struct timeline *timeline, long *ret)
 {
-    return run(add, workers, ret);
+    return run(add, workers, timeline, ret);
 }
 
-int race_threads_locked(int workers, long *ret)
+int race_threads_locked(int workers, struct timeline *timeline, long *ret)
 {
-    return run(add_locked, workers, ret);
+    return run(add_locked, workers, timeline, ret);
 }
 
-int race_threads_atomic(int workers, long *ret)
+int race_threads_atomic(int workers, struct timeline *timeline, long *ret)
 {
-    return run(add_atomic, workers, ret);
+    return run(add_atomic, workers, timeline, ret);
 }
