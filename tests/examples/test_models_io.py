@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`models io` as its users run it: the table, what fails, and Ctrl-C."""
+"""`models io` as its users run it: the table, the pictures, the report in a browser, what fails, and Ctrl-C."""
 import glob
+import http.client
 import itertools
+import json
 import os
 import re
 import shutil
 import signal
 import sys
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
+from browser import Browser
 from lib import (Peer, contains, equal, free_port, hang_after, main, not_found, reply, run, running, test,
                  wait_until)
 
@@ -92,6 +96,109 @@ def given_urls_are_fetched_by_every_model_as_often_as_asked():
         equal((peer.count('/one'), peer.count('/two')), (24, 24))
 
 
+# --- pictures and the report ----------------------------------------------------------------------
+
+SMALL = ['--pages', '6', '--latency', '5', '--threads', '3', '--processes', '2', '--per-site', '2',
+         '--runs', '3']
+
+# Whatever reaches beyond the window and does not lie in something that scrolls.
+BEYOND = """[...document.body.querySelectorAll('*')].filter(e =>
+    e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('figure > div > *')
+).map(e => e.outerHTML.slice(0, 200))"""
+
+# Of what stands below the bars: is it there, is it seen, and what does it say?
+DIAGRAMS = """[...document.querySelectorAll('section figure svg')].map(e => {
+    const box = e.getBoundingClientRect();
+    return [box.width, box.height, e.textContent, e.closest('section').querySelector('h2').textContent];
+})"""
+
+
+def colours(page):
+    style = 'getComputedStyle(document.body)'
+    return [[int(n) for n in re.findall(r'\d+', page.evaluate('%s.%s' % (style, name)))[:3]]
+            for name in ('backgroundColor', 'color')]
+
+
+@test
+def the_report_is_a_page_that_shows_four_diagrams_at_any_width():
+    result = io(*SMALL, '--report', 'report.html')
+    equal((result.status, result.messages), (0, ''))
+    contains(result.out.decode(), '\nReport: report.html\n')
+    with Browser() as browser:
+        for width in (360, 1200):
+            for dark in (False, True):
+                page = browser.open('report.html', width, 800, dark)
+                equal(page.complaints, [])
+                equal(page.requests, ['file://' + os.path.abspath('report.html')])
+                equal(page.evaluate('document.compatMode'), 'CSS1Compat')
+                equal(page.evaluate('innerWidth'), width)
+                equal(page.evaluate('document.scrollingElement.scrollWidth <= innerWidth'), True)
+                equal(page.evaluate(BEYOND), [])
+                diagrams = page.evaluate(DIAGRAMS)
+                equal(len(diagrams), 4)
+                for (name, row), (shown, high, text, heading) in zip(rows(result).items(), diagrams):
+                    equal(shown > 300 and high > 60, True)
+                    contains(text, name)
+                    equal(heading, '%s: %s s' % (name, row[3]))  # the time that the table has
+                background, text = colours(page)
+                equal((max(background) < 80, min(text) > 150) if dark else
+                      (min(background) > 200, max(text) < 100), (True, True))
+
+
+@test
+def the_report_says_what_was_measured_and_where():
+    equal(io(*SMALL, '--report', 'report.html').status, 0)
+    with open('report.html') as f:
+        text = re.sub(r'\s+', ' ', re.sub(r'<[^>]+>', ' ', f.read().split('<body>')[1]))
+    with open('/proc/sys/kernel/osrelease') as f:
+        contains(text, 'Linux ' + f.read().strip())
+    for part in ('The same 12 pages', 'From 2 sites, which let 5 ms pass', 'median of 3 runs',
+                 'at most 2 connections to a site', '%d processor' % len(os.sched_getaffinity(0)),
+                 'A pool of 3 threads', 'A task for each of the 12 pages', 'A pool of 2 processes',
+                 '12 of 12 pages right', '14.3', '3.7', '2.6', '5.7'):
+        contains(text, part)
+
+
+@test
+def the_timeline_shows_the_models_under_each_other():
+    equal(io(*SMALL, '--timeline', 'all.svg').status, 0)
+    root = xml.etree.ElementTree.parse('all.svg').getroot()
+    text = ' '.join(t.strip() for t in root.itertext())
+    for name in NAMES + ['12 pages of 2 sites', 'thread 3', 'process 2']:
+        contains(text, name)
+
+
+@test
+def the_trace_has_a_lane_for_each_thread_task_and_process():
+    equal(io(*SMALL, '--trace', 'trace.json').status, 0)
+    with open('trace.json') as f:
+        events = json.load(f)['traceEvents']
+    names = {e['pid']: e['args']['name'] for e in events if e['name'] == 'process_name'}
+    lanes = [names[e['pid']] for e in events if e['name'] == 'thread_name']
+    equal([lanes.count(name) for name in NAMES], [1, 3, 1 + 12, 2])
+    for number, name in names.items():  # each computes and waits, and waits for longer
+        spent = {'computes': 0, 'waits': 0}
+        for e in events:
+            if e['ph'] == 'X' and e['pid'] == number:
+                spent[e['name']] += e['dur']
+        equal((name, spent['waits'] > spent['computes'] > 0), (name, True))
+
+
+@test
+def a_file_that_cannot_be_written_is_said_before_anything_is_downloaded():
+    for option in ('--report', '--timeline', '--trace'):
+        result = io(option, 'no-such-folder/file')
+        equal((result.status, result.out), (1, b''))
+        equal(result.messages, 'models: cannot write no-such-folder/file: No such file or directory\n')
+
+
+@test
+def a_run_that_fails_leaves_no_files():
+    url = 'http://127.0.0.1:%d/' % free_port()
+    equal(io('--report', 'r.html', '--timeline', 't.svg', '--trace', 't.json', url).status, 1)
+    equal(os.listdir('.'), [])
+
+
 # --- what goes wrong ------------------------------------------------------------------------------
 
 
@@ -140,7 +247,7 @@ def one_bad_page_among_good_ones_is_told_by_every_model():
         for name in NAMES:
             contains(result.messages, '%s: %s/missing: status 404\n' % (name, peer.origin))
             contains(result.messages, '%s: %s/short: body: ' % (name, peer.origin))
-        equal(result.messages.count('\n'), 8)  # each once, though there were to be two runs
+        equal((result.messages.count('\n'), peer.count('/good')), (8, 4))  # no second run
 
 
 @test
@@ -158,7 +265,7 @@ def a_page_that_never_comes_times_out():
     with Peer({'*': hang_after(b'')}) as peer:
         result = run(MODELS, 'io', '--timeout', '1', peer.origin + '/')
         equal(result.status, 1)
-        contains(result.messages, 'exchange took too long')
+        contains(result.messages, ' took too long')
 
 
 @test
@@ -166,7 +273,7 @@ def a_silent_site_costs_ten_time_outs_and_no_more():
     with Peer({'*': hang_after(b'')}) as peer:
         result = run(MODELS, 'io', '--timeout', '1', '--times', '60', peer.origin + '/')
         equal(result.status, 1)
-        equal(result.messages.count('exchange took too long'), 10)
+        equal(result.messages.count(' took too long'), 10)
         contains(result.messages, 'sequential: 50 not tried, because so many others failed\n')
         equal(len(peer.requests), 10)
 
@@ -182,12 +289,20 @@ def with_site(script, *argv):
 
 @test
 def what_the_site_serves_is_checked_byte_by_byte():
-    with Peer({'*': reply(b'something else')}) as peer:
-        result = with_site('echo listening on port %d; exec sleep 1000' % peer.port, '--sites', '1',
-                           '--pages', '2')
-        equal(result.status, 1)
-        contains(result.messages, '/page-001.html: 14 bytes that are not the page as it should be\n')
-        equal(right(result), ['0/2'])
+    with running(os.path.join(os.path.dirname(MODELS), 'site'), '--latency', '0') as site:
+        port = int(re.search(rb'listening on port (\d+)', site.stdout.readline())[1])
+        connection = http.client.HTTPConnection('127.0.0.1', port)
+        connection.request('GET', '/page-001.html', headers={'Host': 'one.localhost'})
+        page = connection.getresponse().read()
+        connection.close()
+    other = page[:-2] + bytes([page[-2] ^ 1]) + page[-1:]
+    for body, status, counts in ((page, 0, ['1/1'] * 4), (other, 1, ['0/1'])):
+        with Peer({'/page-001.html': reply(body)}) as peer:
+            result = with_site('echo listening on port %d; exec sleep 1000' % peer.port, '--sites', '1',
+                               '--pages', '1')
+        equal((result.status, right(result)), (status, counts))
+        contains(result.messages, '' if body is page else
+                 '/page-001.html: %d bytes that are not the page as it should be\n' % len(page))
 
 
 @test
@@ -224,7 +339,7 @@ def ends_with(child, number):
     os.kill(child.pid, number)
     child.wait(600)
     equal(child.returncode, -number)
-    wait_until(lambda: not members(child.pid), seconds=60, what='the end of all processes')
+    wait_until(lambda: not members(child.pid), seconds=30, what='the end of all processes')
 
 
 @test
@@ -241,7 +356,7 @@ def signals_end_a_pool_of_processes():
         count = itertools.count()
 
         def route(connection, request):  # those of the first three models, then no more
-            (reply(b'page') if next(count) < 6 else hang_after(b''))(connection, request)
+            (reply(b'page') if next(count) < 6 else hang_after(b'', 1000))(connection, request)
         with Peer({'*': route}) as peer, \
                 running(MODELS, 'io', *PATIENT, '--runs', '1', '--processes', '2', '--times', '2',
                         peer.origin + '/', start_new_session=True) as child:

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "../machine.h"
+#include "../pictures.h"
 #include "io.h"
 
 enum { MODELS = 4, RUNS_MAX = 99 };
@@ -17,6 +18,8 @@ struct settings {
     int times;                    /* each of them is fetched */
     int per_site, threads, processes, timeout_s;
     int runs;
+    struct pictures pictures;
+    const char *report; /* file to write, or NULL */
 };
 
 /* --- where the pages come from ---------------------------------------------------------------- */
@@ -52,6 +55,7 @@ struct outcome {
     int connections;     /* opened */
     long peak_kib;       /* of all its processes together */
     int right;           /* pages */
+    struct timeline *timeline;
 };
 
 /* Has the model fetch all pages `runs` times, each in a process of its own; pages that failed are told
@@ -60,13 +64,18 @@ struct outcome {
 void measure(const struct model *model, const struct settings *settings, struct batch *batch,
              struct outcome *ret);
 
+void outcome_finish(struct outcome *outcome);
+
 /* --- showing ---------------------------------------------------------------------------------- */
 
 struct comparison {
-    const struct settings *settings;
+    struct settings *settings;
     const struct source *source;
     struct machine machine;
     struct outcome outcomes[MODELS];
 };
+
+/* Writes the page to settings->report. 0 or -errno; a failure has been told. */
+int report_write(const struct comparison *comparison);
 
 #endif

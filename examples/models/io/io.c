@@ -7,6 +7,7 @@
 
 #include "../commands.h"
 #include "../options.h"
+#include "../output.h"
 #include "compare.h"
 
 const struct model models[MODELS] = {
@@ -34,6 +35,8 @@ static bool read_options(int argc, char **argv, struct settings *ret, int *ret_s
         {"processes", "N", "processes in the pool", .number = &ret->processes, 1, PROCESSES_MAX},
         {"timeout", "S", "seconds to wait for a page", .number = &ret->timeout_s, 1, 3600},
         {"runs", "N", "runs, whose median time counts", .number = &ret->runs, 1, RUNS_MAX},
+        PICTURES_ROWS(ret->pictures),
+        {"report", "FILE.html", "a page with the diagrams and the times", .text = &ret->report},
         {0}};
     const struct option_table table = {"io", "[URL]...", about, rows};
 
@@ -80,7 +83,7 @@ static void print_row(const struct comparison *c, const struct outcome *outcome)
                  100.0 * (double)(outcome->took_ns - outcome->expected_ns) /
                      (double)outcome->expected_ns);
     }
-    printf("%-12s%8d%12d%10s%10.2f%7s%9.1f%10ld%8d/%d\n", outcome->model->name, outcome->at_once,
+    printf("%-12s%8d%12d%10s%10.3f%7s%9.1f%10ld%8d/%d\n", outcome->model->name, outcome->at_once,
            outcome->connections, expected, seconds(outcome->took_ns), more,
            outcome->took_ns ? (double)first_ns / (double)outcome->took_ns : 0.0, outcome->peak_kib,
            outcome->right, c->source->batch->count);
@@ -139,6 +142,38 @@ static int compare(struct comparison *c)
     return all_right ? 0 : 1;
 }
 
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* Said before the work is done and not after. */
+static bool can_write(const struct settings *settings)
+{
+    const char *const paths[] = {settings->pictures.svg, settings->pictures.trace,
+                                 settings->report};
+
+    for (int i = 0; i < 3; i++)
+        if (paths[i] && output_check(paths[i]) < 0)
+            return false;
+    return true;
+}
+
+static int write_files(struct comparison *c)
+{
+    struct settings *settings = c->settings;
+    struct timeline *all = pictures_timeline(&settings->pictures);
+    char title[64];
+
+    for (int i = 0; i < MODELS; i++)
+        timeline_append(all, c->outcomes[i].timeline);
+    snprintf(title, sizeof title, "%d pages of %d site%s", c->source->batch->count,
+             c->source->sites, c->source->sites == 1 ? "" : "s");
+    int err = pictures_write(&settings->pictures, title);
+    if (settings->report && report_write(c) < 0)
+        err = -EIO;
+    else if (settings->report)
+        printf("Report: %s\n", settings->report);
+    return err ? 1 : 0;
+}
+
 int io_main(int argc, char **argv)
 {
     struct settings settings = {.sites = 2,
@@ -157,9 +192,15 @@ int io_main(int argc, char **argv)
     settings.processes = comparison.machine.processors;
     if (!read_options(argc, argv, &settings, &status))
         return status;
+    if (!can_write(&settings))
+        return 1;
     status = source_open(&settings, &source);
     if (status == 0)
         status = compare(&comparison);
+    if (status == 0)
+        status = write_files(&comparison);
+    for (int i = 0; i < MODELS; i++)
+        outcome_finish(&comparison.outcomes[i]);
     source_close(&source);
     return status;
 }

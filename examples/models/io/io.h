@@ -10,6 +10,8 @@
 
 #include <whorl.h>
 
+#include "../timeline.h"
+
 enum { THREADS_MAX = 256, PROCESSES_MAX = 256 };
 
 /* What came of a page. */
@@ -31,11 +33,13 @@ struct page {
 
 /* The pages to fetch, and what a model is to know. Lives in memory that forked processes share. */
 struct batch {
-    int threads, processes; /* in the pools */
-    int per_site;           /* connections that a session may have to one site */
-    int timeout_s;          /* for one page */
-    atomic_int failures;    /* pages that did not come; too many, and the rest is not tried */
-    int err;                /* of the process that runs the model, as are the next two */
+    int threads, processes;    /* in the pools */
+    int per_site;              /* connections that a session may have to one site */
+    int timeout_s;             /* for one page */
+    struct timeline *timeline; /* NULL: nobody wants a picture */
+    atomic_int lanes;          /* named so far */
+    atomic_int failures;       /* pages that did not come; too many, and the rest is not tried */
+    int err;                   /* of the process that runs the model, as are the next two */
     int64_t took_ns;
     long peak_kib; /* of its workers */
     int count;
@@ -57,6 +61,9 @@ struct whorl_http_session *page_session(const struct batch *batch);
 /* Fetches a page and says what came of it. */
 WHORL_SUSPENDS void page_get(struct batch *batch, struct whorl_http_session *session,
                              const struct page *page, struct result *ret);
+
+/* A further lane of the picture, with a number behind its name. */
+int page_lane(struct batch *batch, const char *kind);
 
 /* FNV-1a, piece by piece, beginning with PAGE_DIGEST_EMPTY. */
 #define PAGE_DIGEST_EMPTY UINT64_C(14695981039346656037)

@@ -17,6 +17,7 @@ struct run {
     int64_t took_ns;
     int connections, right;
     long peak_kib;
+    struct timeline *timeline;
 };
 
 /* --- one run ---------------------------------------------------------------------------------- */
@@ -30,6 +31,7 @@ __attribute__((noreturn)) static void run_here(const struct model *model, struct
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
+    timeline_section(batch->timeline, model->name);
     int64_t began_ns = whorl_now();
     batch->err = model->run(batch);
     batch->took_ns = whorl_now() - began_ns;
@@ -48,6 +50,7 @@ static bool is_right(const struct page *page)
 
 static void reset(struct batch *batch)
 {
+    atomic_store(&batch->lanes, 0);
     atomic_store(&batch->failures, 0);
     batch->err = -ECHILD; /* until the process says otherwise */
     batch->took_ns = batch->peak_kib = 0;
@@ -76,7 +79,9 @@ static void run_once(const struct model *model, struct batch *batch, struct run 
         fprintf(stderr, "%s: ended by signal %d\n", model->name, WTERMSIG(status));
     else if (batch->err)
         fprintf(stderr, "%s: %s\n", model->name, whorl_strerror(batch->err));
-    *ret = (struct run){.took_ns = batch->took_ns, .peak_kib = usage.ru_maxrss + batch->peak_kib};
+    *ret = (struct run){.took_ns = batch->took_ns,
+                        .peak_kib = usage.ru_maxrss + batch->peak_kib,
+                        .timeline = batch->timeline};
     for (int i = 0; i < batch->count; i++) {
         ret->right += is_right(&batch->pages[i]);
         ret->connections += batch->pages[i].result.status && !batch->pages[i].result.reused;
@@ -136,10 +141,12 @@ static int by_time(const void *a, const void *b)
 void measure(const struct model *model, const struct settings *settings, struct batch *batch,
              struct outcome *ret)
 {
+    bool drawn = settings->pictures.svg || settings->pictures.trace || settings->report;
     struct run runs[RUNS_MAX];
     int right = batch->count, count = 0;
 
     while (count < settings->runs && right == batch->count) {
+        batch->timeline = drawn ? timeline_create() : NULL;
         run_once(model, batch, &runs[count]);
         right = runs[count++].right;
         adopt(batch);
@@ -152,5 +159,16 @@ void measure(const struct model *model, const struct settings *settings, struct 
     ret->took_ns = median->took_ns;
     ret->connections = median->connections;
     ret->peak_kib = median->peak_kib;
+    ret->timeline = median->timeline;
     ret->right = right;
+    for (int i = 0; i < count; i++)
+        if (&runs[i] != median)
+            timeline_destroy(runs[i].timeline);
+    batch->timeline = NULL;
+}
+
+void outcome_finish(struct outcome *outcome)
+{
+    timeline_destroy(outcome->timeline);
+    outcome->timeline = NULL;
 }

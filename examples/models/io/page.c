@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fetching one page, the same in every model. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "io.h"
 
@@ -9,10 +10,16 @@ enum { FAILURES_MAX = 10 };
 
 struct whorl_http_session *page_session(const struct batch *batch)
 {
+    int64_t limit_ns = batch->timeout_s * WHORL_SECOND;
+
     return whorl_http_session_create(&(struct whorl_http_session_options){
         .conns_per_host_max = (size_t)batch->per_site,
         .conns_max = (size_t)batch->count * 2,
-        .timeouts.total_ns = batch->timeout_s * WHORL_SECOND,
+        .timeouts = {.connect_ns = limit_ns,
+                     .tls_ns = limit_ns,
+                     .first_byte_ns = limit_ns,
+                     .stall_ns = limit_ns,
+                     .total_ns = limit_ns},
     });
 }
 
@@ -57,4 +64,12 @@ void page_get(struct batch *batch, struct whorl_http_session *session, const str
         ret->error.code = err;
         atomic_fetch_add(&batch->failures, 1);
     }
+}
+
+int page_lane(struct batch *batch, const char *kind)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "%s %d", kind, atomic_fetch_add(&batch->lanes, 1) + 1);
+    return timeline_lane(batch->timeline, name);
 }

@@ -20,6 +20,7 @@ static int begin(void *arg, void **ret_state)
 
     worker = (struct worker){arg, page_session(arg)};
     *ret_state = &worker;
+    timeline_watch_run(worker.batch->timeline, page_lane(worker.batch, "process"));
     return worker.session ? 0 : -ENOMEM;
 }
 

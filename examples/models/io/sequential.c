@@ -10,6 +10,7 @@ static int root(void *arg)
 
     if (!session)
         return -ENOMEM;
+    timeline_watch_run(batch->timeline, timeline_lane(batch->timeline, "program"));
     for (int i = 0; i < batch->count; i++)
         page_get(batch, session, &batch->pages[i], &batch->pages[i].result);
     return 0;

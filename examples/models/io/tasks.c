@@ -26,6 +26,7 @@ static int root(void *arg)
     WHORL_AUTO(group) group = {0};
     int err = session ? 0 : -ENOMEM;
 
+    timeline_watch_tasks(batch->timeline);
     for (int i = 0; i < batch->count && err == 0; i++)
         err = whorl_spawn_copy(&group, work, &(struct job){batch, session, &batch->pages[i]});
     return err ? err : whorl_group_wait(&group);

@@ -37,6 +37,7 @@ static int root(void *arg)
     session = page_session(pool->batch);
     if (!session)
         return -ENOMEM;
+    timeline_watch_run(pool->batch->timeline, page_lane(pool->batch, "thread"));
     while ((page = take(pool)))
         page_get(pool->batch, session, page, &page->result);
     whorl_http_session_destroy(session);
