@@ -49,6 +49,16 @@ struct traced_run {
 
 /* --- the file --------------------------------------------------------------------------------- */
 
+/* By way of the buffer, whose events are lost anyway: a stream without a buffer would take 8 KiB of what may
+ * be a task's stack. */
+static void complain(const char *why)
+{
+    int n = snprintf(file.buf, sizeof file.buf, "whorl: trace %s: %s\n", file.path, why);
+
+    if (write(STDERR_FILENO, file.buf, (size_t)n) < 0)
+        return; /* and nobody to tell */
+}
+
 /* 0 or -errno. */
 static int write_at(int fd, const char *text, size_t len, off_t at)
 {
@@ -85,7 +95,7 @@ static void flush(int flags)
     }
     file.failed = err;
     if (err)
-        fprintf(stderr, "whorl: trace %s: %s\n", file.path, strerror(-err));
+        complain(strerror(-err));
     file.end += (off_t)file.used;
     file.used = 0;
     file.flushed_ns = clock_monotonic_ns();
@@ -210,6 +220,14 @@ static void put_name(const struct traced_run *run, const struct whorl_task *task
         run->number, task->id, escape(name, sizeof name, whorl_task_name(task)));
 }
 
+/* Tasks stand in the order in which they were spawned. */
+static void put_place(const struct traced_run *run, const struct whorl_task *task)
+{
+    put(",\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":%u,\"tid\":%" PRIu64
+        ",\"args\":{\"sort_index\":%" PRIu64 "}}",
+        run->number, task->id, task->id);
+}
+
 /* Ends the slice the task is in. */
 static void put_end(const struct traced_run *run, const struct whorl_trace_event *e)
 {
@@ -256,6 +274,7 @@ static void put_event(const struct traced_run *run, const struct whorl_trace_eve
     switch (e->kind) {
     case WHORL_TRACE_SPAWNED:
         put_name(run, e->task);
+        put_place(run, e->task);
         put_begin(run, e, "ready", "");
         break;
     case WHORL_TRACE_RUNS:

@@ -45,7 +45,7 @@ static void put_name(const char *what, size_t pid, size_t tid, const char *name,
 static void put_section(const struct timeline_view_section *section, size_t pid, const char *title,
                         FILE *to)
 {
-    put_name("process_name", pid, 0, section->name[0] ? section->name : title, to);
+    put_name("process_name", pid, 1, section->name[0] ? section->name : title, to);
     for (size_t i = 0; i < section->count; i++) {
         const struct timeline_view_lane *lane = &section->lanes[i];
         fputs(",\n", to);

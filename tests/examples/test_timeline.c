@@ -395,13 +395,13 @@ TEST(timeline_trace_is_json_with_a_slice_for_each_span)
                          "        print(e['name'], e['pid'], e['tid'], e['ts'], e['dur'])\n",
                          timeline_write_trace, t, "160 <pages>"),
               "{'title': '160 <pages>', 'lost': 0}\n"
-              "process_name 1 0 'pool \"of\" threads'\n"
+              "process_name 1 1 'pool \"of\" threads'\n"
               "thread_name 1 1 'a\\\\b\\n\\x1b\\ufffd\\xe9'\n"
               "computes 1 1 1.0 1.5\n"
               "waits 1 1 2.5 6.5\n"
               "thread_name 1 2 'two'\n"
               "waits 1 2 2.003 5.997\n"
-              "process_name 2 0 'tasks'\n"
+              "process_name 2 1 'tasks'\n"
               "thread_name 2 1 'three'\n"
               "computes 2 1 0.0 0.001\n");
     timeline_destroy(t);
