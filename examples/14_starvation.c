@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starvation: who never gives way takes all of the thread, and the others get nothing though they are
- * ready; the watchdog names him. Locks starve nobody: unlocking hands over to the longest waiter.
+/* Starvation: a task that never gives way takes all of the thread, and the others get nothing though
+ * they are ready; the watchdog names it. Locks starve nobody: unlocking hands over to the longest waiter.
  * Next: 15_future.c */
 #include <stdio.h>
 #include <time.h>

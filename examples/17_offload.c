@@ -26,7 +26,8 @@ static int tick(void *arg)
 
 static int block(void *arg) /* on a thread: nothing that suspends may be called here */
 {
-    usleep(100 * 1000);
+    for (int i = 0; i < 20; i++)
+        usleep(5000);
     *(int *)arg = 7;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same with processes: a task a file asks a worker of the pool. They share nothing, so the path is
- * sent to the worker and the counts are sent back; one that crashes takes nobody with it.
- * Next: 21_echo.c */
+ * sent to the worker and the counts are sent back.
+ * Next: 21_crash.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -196,6 +196,11 @@ TEST(generator_walks_until_enough)
     expect("examples/16_generator", "2\n3\n5\n7\n");
 }
 
+TEST(crash_of_a_worker_is_an_error_of_its_call)
+{
+    expect("examples/21_crash", "42 / 6: 7\n42 / 0: the worker process died\n42 / 2: 21\n");
+}
+
 static int dial(int port)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET,
@@ -230,7 +235,7 @@ TEST(echo_serves_several_and_ends_with_its_input)
         dup2(out[1], STDOUT_FILENO);
         for (int fd = 3; fd < 64; fd++)
             close(fd);
-        execl(test_program("examples/21_echo"), "21_echo", (char *)NULL);
+        execl(test_program("examples/22_echo"), "22_echo", (char *)NULL);
         _exit(127);
     }
     close(in[0]);
@@ -263,13 +268,13 @@ TEST(http_prints_a_page_and_says_what_goes_wrong)
     subprocess_wait_output(&site, "\n", false);
     CHECK_EQ(sscanf(site.out, "listening on port %d\n", &port), 1);
     snprintf(url, sizeof url, "http://two.localhost:%d/page-002.html", port);
-    subprocess_run(&run, (const char *[]){test_program("examples/23_http"), url, NULL}, NULL);
+    subprocess_run(&run, (const char *[]){test_program("examples/24_http"), url, NULL}, NULL);
     CHECK_EQ(run.exit_status, 0);
     CHECK_STR(run.err, "status 200\n");
     CHECK(strstr(run.out, "Page 2 of two.localhost"));
     subprocess_finish(&run);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", port_refused());
-    subprocess_run(&run, (const char *[]){test_program("examples/23_http"), url, NULL}, NULL);
+    subprocess_run(&run, (const char *[]){test_program("examples/24_http"), url, NULL}, NULL);
     CHECK_EQ(run.exit_status, 1);
     CHECK(strncmp(run.err, "connect: ", 9) == 0 && strstr(run.err, "refused"));
     subprocess_finish(&run);
@@ -282,7 +287,7 @@ TEST(signals_end_it_in_order)
 {
     struct subprocess run;
 
-    subprocess_start(&run, (const char *[]){test_program("examples/22_signals"), NULL}, NULL);
+    subprocess_start(&run, (const char *[]){test_program("examples/23_signals"), NULL}, NULL);
     subprocess_wait_output(&run, "serving until SIGINT or SIGTERM\n", false);
     subprocess_signal(&run, SIGTERM);
     subprocess_wait(&run);

@@ -15,7 +15,7 @@
 #include "../options.h"
 #include "../pictures.h"
 
-enum { ROUNDS_MAX = 99, COUNT_MAX = 1000 };
+enum { ROUNDS_MAX = 99 };
 
 static const struct model {
     const char *name;
@@ -162,7 +162,7 @@ int cpu_main(int argc, char **argv)
     static struct cpu_run runs[MODELS][ROUNDS_MAX];
     const struct option_row rows[] = {
         {"below", "N", "the smallest of the numbers", .number = &below, .min = 1, .max = 1 << 30},
-        {"count", "N", "how many numbers", .number = &count, .min = 1, .max = COUNT_MAX},
+        {"count", "N", "how many numbers", .number = &count, .min = 1, .max = CPU_COUNT_MAX},
         {"threads", "N", "threads; the processors", .number = &threads, .min = 1, .max = 256},
         {"processes", "N", "the same of processes", .number = &processes, .min = 1, .max = 256},
         {"runs", "N", "the median of so many", .number = &rounds, .min = 1, .max = ROUNDS_MAX},

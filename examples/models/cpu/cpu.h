@@ -7,6 +7,8 @@
 
 struct timeline;
 
+enum { CPU_COUNT_MAX = 170 };
+
 struct cpu_sum {
     uint64_t below; /* the number */
     uint64_t sum;   /* of the squares of all smaller ones, modulo 2^64 */

@@ -31,7 +31,9 @@ static void work(struct cpu_batch *batch, int number, int from, int to)
     _exit(0);
 }
 
-/* The numbers first, then the sums: a pipe holds 64 KiB, more than either takes. */
+_Static_assert(CPU_COUNT_MAX * sizeof(struct message) <= 4096, "what a pipe holds at least");
+
+/* The numbers first, then the sums: a pipe holds all of either, so nobody waits for the other one. */
 static int hand_out(const struct cpu_batch *batch, int to)
 {
     for (int i = 0; i < batch->count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An echo server: a task per connection, written as if it were the only one. whorl_io_run() gives
  * the run an I/O driver; the calls are the system calls' names. Ends when its input does.
- * Next: 22_signals.c */
+ * Next: 23_signals.c */
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An orderly end: a signal is one more thing to wait for. The servers' group is asked to stop and given
  * time to finish what they are at; who takes longer is cancelled.
- * Next: 23_http.c */
+ * Next: 24_http.c */
 #include <signal.h>
 #include <stdio.h>
 

@@ -38,7 +38,7 @@ static int root(void *arg)
 int main(int argc, char **argv)
 {
     if (argc != 2) {
-        fprintf(stderr, "usage: 23_http URL\n");
+        fprintf(stderr, "usage: 24_http URL\n");
         return 2;
     }
     return whorl_io_run(root, argv[1]) ? 1 : 0;
