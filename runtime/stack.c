@@ -4,8 +4,9 @@
  * of two apart and the records are shifted by a multiple of 64 bytes, since equal offsets in every
  * stack would compete for the same few cache sets.
  *
- * A slab whose stacks are all free is unmapped a second after it became so: what a spike took goes
- * back, what is in steady use stays hot.
+ * A slab whose stacks are all free is unmapped a second after it became so, and one of which few are in
+ * use gives the memory of the free ones back: what a spike took is returned, what is in steady use
+ * stays hot.
  */
 #include "runtime/stack.h"
 
@@ -35,11 +36,13 @@
 #define SIZE_MIN 16384
 #endif
 #define SLAB_STACKS 512
+#define HEADER      PAGE
 #define BATCH       64 /* stacks carved at a time: guards set and top pages made by one call each */
 #define GUARDED_MAX 8192 /* with mprotect; two mappings each stay far below the limit of 65,530 */
 #define COLOURS     16
 #define TRIM_AGE_NS WHORL_SECOND
 
+/* Stands in the first page of the mapping, so that it goes with it. */
 struct stack_slab {
     struct stack_slab *next, *prev;                 /* all of the class */
     struct stack_slab *partial_next, *partial_prev; /* those with room */
@@ -48,11 +51,15 @@ struct stack_slab {
     size_t stride;
     uint32_t count, carved, prepared; /* stacks: in all, handed out once, guarded and touched */
     uint32_t live;                    /* in use */
-    struct whorl_task *free;          /* released, last in first out */
-    int64_t emptied_ns;
+    uint32_t few;                     /* so many in use make it quiet; 0: only none at all */
+    uint32_t bare_count;
+    uint64_t bare[SLAB_STACKS / 64]; /* free and without memory, hence without a record: bits */
+    struct whorl_task *free;         /* released, last in first out */
+    int64_t quiet_ns;                /* when it fell to `few` or 0; -1: since the last trim */
     bool in_partial;
-    unsigned valgrind_ids[];
+    unsigned valgrind_ids[SLAB_STACKS];
 };
+_Static_assert(sizeof(struct stack_slab) <= HEADER, "the record of a slab is larger than its page");
 
 void stack_pool_init(struct stack_pool *pool)
 {
@@ -100,21 +107,19 @@ static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *
 {
     uint32_t count = class->next_count;
     size_t stride = class->size + PAGE;
-    struct stack_slab *slab = calloc(1, sizeof *slab + count * sizeof slab->valgrind_ids[0]);
+    size_t size = HEADER + count * stride;
+    struct stack_slab *slab = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
-    if (!slab)
+    if (slab == MAP_FAILED)
         return NULL;
-    slab->base = mmap(NULL, count * stride, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (slab->base == MAP_FAILED) {
-        free(slab);
-        return NULL;
-    }
     /* Fails where the kernel has no huge pages, which is as good. */
-    (void)madvise(slab->base, count * stride, MADV_NOHUGEPAGE);
+    (void)madvise(slab, size, MADV_NOHUGEPAGE);
+    slab->base = (char *)slab + HEADER;
     slab->class = class;
     slab->stride = stride;
     slab->count = count;
+    slab->few = count < 64 ? 0 : count / 4;
     slab->next = class->slabs;
     if (class->slabs)
         class->slabs->prev = slab;
@@ -133,7 +138,7 @@ static void slab_unmap(struct stack_pool *pool, struct stack_slab *slab)
     struct stack_class *class = slab->class;
 
     whorl_check(slab->live == 0);
-#if defined(CONTEXT_TSAN) || defined(CONTEXT_VALGRIND)
+#ifdef CONTEXT_TSAN
     for (struct whorl_task *task = slab->free; task; task = task->next)
         shadow_destroy(&task->context.shadow);
 #endif
@@ -153,8 +158,7 @@ static void slab_unmap(struct stack_pool *pool, struct stack_slab *slab)
     pool->free -= slab->count;
     if (pool->guard == STACK_GUARD_MPROTECT)
         pool->guarded -= slab->prepared < pool->guarded ? slab->prepared : pool->guarded;
-    munmap(slab->base, slab->count * slab->stride);
-    free(slab);
+    munmap(slab, HEADER + slab->count * slab->stride);
 }
 
 void stack_pool_finish(struct stack_pool *pool)
@@ -231,12 +235,8 @@ static void prepare(struct stack_pool *pool, struct stack_slab *slab)
     slab->prepared += n;
 }
 
-static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab,
-                                void (*entry)(void))
+static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index, void (*entry)(void))
 {
-    if (slab->carved == slab->prepared)
-        prepare(pool, slab);
-    uint32_t index = slab->carved++;
     struct whorl_task *task = record_of(slab, index);
     shadow_clear(guard_of(slab, index) + PAGE, slab->class->size);
     memset(task, 0, sizeof *task);
@@ -245,6 +245,54 @@ static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab
     task->magic = TASK_MAGIC;
     context_make(&task->context, task->stack_low, task, entry);
     return task;
+}
+
+static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab,
+                                void (*entry)(void))
+{
+    if (slab->carved == slab->prepared)
+        prepare(pool, slab);
+    return make_record(slab, slab->carved++, entry);
+}
+
+static bool is_bare(const struct stack_slab *slab, uint32_t index)
+{
+    return slab->bare[index / 64] >> index % 64 & 1;
+}
+
+/* Gives the memory of the free stacks back. They are still reserved and guarded. */
+static void strip(struct stack_pool *pool, struct stack_slab *slab)
+{
+    struct iovec ranges[BATCH];
+    unsigned n = 0;
+
+    for (struct whorl_task *task = slab->free, *next; task; task = next) {
+        uint32_t index = (uint32_t)((size_t)((char *)task - slab->base) / slab->stride);
+        next = task->next;
+        slab->bare[index / 64] |= UINT64_C(1) << index % 64;
+        slab->bare_count++;
+#ifdef CONTEXT_TSAN
+        shadow_destroy(&task->context.shadow);
+#endif
+        ranges[n++] = (struct iovec){task->stack_low, slab->class->size};
+        if (n == BATCH || !next) {
+            (void)advise(pool, ranges, n, MADV_DONTNEED); /* what stays does no harm */
+            n = 0;
+        }
+    }
+    slab->free = NULL;
+}
+
+static struct whorl_task *clothe(struct stack_slab *slab, void (*entry)(void))
+{
+    uint32_t word = 0;
+
+    while (!slab->bare[word])
+        word++;
+    uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(slab->bare[word]);
+    slab->bare[word] &= slab->bare[word] - 1;
+    slab->bare_count--;
+    return make_record(slab, index, entry);
 }
 
 struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*entry)(void))
@@ -263,8 +311,8 @@ struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*en
     if ((task = slab->free))
         slab->free = task->next;
     else
-        task = carve(pool, slab, entry);
-    if (!slab->free && slab->carved == slab->count)
+        task = slab->bare_count ? clothe(slab, entry) : carve(pool, slab, entry);
+    if (!slab->free && slab->carved == slab->count && slab->bare_count == 0)
         partial_remove(slab);
     return task;
 }
@@ -278,11 +326,19 @@ void stack_release(struct stack_pool *pool, struct whorl_task *task)
     pool->free++;
     if (!slab->in_partial)
         partial_push(slab);
-    if (--slab->live == 0) {
-        pool->empty_slabs++;
-        slab->emptied_ns = -1; /* stamped by the next trim, which saves a clock read here */
+    if (--slab->live == 0 || slab->live == slab->few) {
+        pool->empty_slabs += slab->live == 0;
+        slab->quiet_ns = -1; /* stamped by the next trim, which saves a clock read here */
         pool->trim_at_ns = 0;
     }
+}
+
+/* The oldest, smallest slab of a class stays: it is what a quiet program uses. */
+static bool may_trim(const struct stack_slab *slab)
+{
+    if (slab->live == 0)
+        return slab->carved > 0 && slab->next;
+    return slab->live <= slab->few && slab->free;
 }
 
 void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns)
@@ -293,18 +349,18 @@ void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns
         struct stack_slab *slab = pool->classes[i].slabs, *following;
         for (; slab; slab = following) {
             following = slab->next;
-            if (slab->live > 0 || slab->carved == 0)
+            if (!may_trim(slab))
                 continue;
-            if (slab->emptied_ns < 0)
-                slab->emptied_ns = now_ns;
-            /* The oldest, smallest slab of a class stays: it is what a quiet program uses. */
-            if (!slab->next)
-                continue;
-            if (now_ns - slab->emptied_ns >= min_age_ns) {
+            if (slab->quiet_ns < 0)
+                slab->quiet_ns = now_ns;
+            if (now_ns - slab->quiet_ns < min_age_ns) {
+                if (slab->quiet_ns + TRIM_AGE_NS < next)
+                    next = slab->quiet_ns + TRIM_AGE_NS;
+            } else if (slab->live > 0) {
+                strip(pool, slab);
+            } else {
                 pool->empty_slabs--;
                 slab_unmap(pool, slab);
-            } else if (slab->emptied_ns + TRIM_AGE_NS < next) {
-                next = slab->emptied_ns + TRIM_AGE_NS;
             }
         }
     }
@@ -320,7 +376,7 @@ struct whorl_task *stack_find(struct stack_pool *pool, const void *address, bool
             if (p < slab->base || p >= slab->base + slab->count * slab->stride)
                 continue;
             uint32_t index = (uint32_t)((size_t)(p - slab->base) / slab->stride);
-            if (index >= slab->carved)
+            if (index >= slab->carved || is_bare(slab, index))
                 return NULL;
             *ret_in_guard = p < guard_of(slab, index) + PAGE;
             return record_of(slab, index);
@@ -335,7 +391,7 @@ void stack_for_each_task(struct stack_pool *pool, void (*visit)(struct whorl_tas
     for (int i = 0; i < STACK_CLASSES; i++)
         for (struct stack_slab *slab = pool->classes[i].slabs; slab; slab = slab->next)
             for (uint32_t k = 0; k < slab->carved; k++)
-                if (record_of(slab, k)->in_use)
+                if (!is_bare(slab, k) && record_of(slab, k)->in_use)
                     visit(record_of(slab, k), ctx);
 }
 

@@ -31,7 +31,7 @@ struct stack_pool {
     size_t mapped, free; /* stacks */
     size_t guarded;      /* by mprotect */
     size_t empty_slabs;  /* without a stack in use */
-    int64_t trim_at_ns;  /* when empty slabs may go; WHORL_FOREVER when there are none */
+    int64_t trim_at_ns;  /* when there may be something to give back; WHORL_FOREVER: nothing */
     int pidfd;           /* of this process, for guarding in batches; -1 */
 };
 
@@ -47,7 +47,8 @@ struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*en
 /* Puts a stack back. It may still be running on it until the next acquire. */
 void stack_release(struct stack_pool *pool, struct whorl_task *task);
 
-/* Unmaps slabs that have been empty since `emptied_before_ns` and sets trim_at_ns for the rest. */
+/* Gives back what has not been used for `min_age_ns`: slabs without a stack in use, and the memory of
+ * free stacks in those with few. Sets trim_at_ns for the rest. */
 void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns);
 
 /* The record of the stack whose guard or usable part holds `address`; NULL when none does. For

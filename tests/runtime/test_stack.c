@@ -252,6 +252,53 @@ TEST(a_slab_used_again_is_not_old)
     stack_pool_finish(&pool);
 }
 
+/* One task of 64 outlives a spike. */
+TEST(a_slab_with_few_stacks_in_use_gives_the_memory_of_the_others_back)
+{
+    enum { N = 4096, SURVIVORS = N / 64 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < N; i++) {
+        tasks[i] = acquire(&pool, 65536);
+        memset((char *)tasks[i] - 16384, i, 12288);
+    }
+    size_t mapped = pool.mapped, peak = resident();
+    for (int i = 0; i < N; i++)
+        if (i % 64)
+            stack_release(&pool, tasks[i]);
+    CHECK_EQ(pool.trim_at_ns, 0);
+    stack_pool_trim(&pool, WHORL_SECOND, WHORL_SECOND);
+    CHECK_EQ(pool.trim_at_ns, 2 * WHORL_SECOND);
+    CHECK(SANITIZED || resident() > peak - (1 << 20));
+    stack_pool_trim(&pool, 2 * WHORL_SECOND, WHORL_SECOND);
+    CHECK_EQ(pool.trim_at_ns, WHORL_FOREVER);
+    size_t after = resident();
+    printf("resident: %zu at the peak, %zu after\n", peak, after);
+    CHECK(SANITIZED || after < peak - (size_t)(N - 2 * SURVIVORS) * 16384);
+    CHECK_EQ(pool.free, pool.mapped - SURVIVORS);
+
+    bool in_guard;
+    CHECK(stack_find(&pool, (char *)tasks[N - 1] - 100, &in_guard) == NULL);
+    CHECK(stack_find(&pool, (char *)tasks[64] - 100, &in_guard) == tasks[64]);
+    for (int i = 0; i < N; i += 64)
+        for (char *p = (char *)tasks[i] - 16384; p < (char *)tasks[i] - 4096; p++)
+            CHECK_EQ(*p, (char)i);
+    /* They are used before another slab is mapped, as good as new. */
+    for (int i = 0; i < N; i++)
+        if (i % 64) {
+            tasks[i] = acquire(&pool, 65536);
+            CHECK(stack_find(&pool, tasks[i]->stack_low, &in_guard) == tasks[i] && !in_guard);
+            CHECK(stack_find(&pool, (char *)tasks[i]->stack_low - 1, &in_guard) && in_guard);
+            memset(tasks[i]->stack_low, 1, 4096);
+        }
+    CHECK(pool.mapped <= mapped);
+    for (int i = 0; i < N; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
 TEST(addresses_are_found_in_their_stacks_and_guards)
 {
     struct whorl_task *tasks[200];
