@@ -3,6 +3,7 @@
  * trace events say of them. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,15 +41,15 @@ TEST(timeline_marks_become_spans)
     timeline_mark_at(t, a, TIMELINE_WAITS, 1012); /* the same again is no other span */
     timeline_mark_at(t, b, TIMELINE_ENDS, 1020);
     timeline_mark_at(t, b, TIMELINE_WORKS, 1030); /* a lane may begin again */
-    timeline_mark_at(t, a, TIMELINE_WORKS,
-                     1025); /* drew its place later than it looked at the clock */
-    timeline_mark_at(t, b, TIMELINE_ENDS, 1040); /* a never ends: it lasts as long as the others */
+    timeline_mark_at(t, a, TIMELINE_WAITS, 1028);
+    timeline_mark_at(t, a, TIMELINE_WORKS, 1025); /* drew its place too late */
+    timeline_mark_at(t, b, TIMELINE_ENDS, 1040);  /* a never ends: it lasts as long as the others */
     CHECK_OK(timeline_view_init(&view, t));
     CHECK_EQ(view.count, 1);
     CHECK_STR(view.sections[0].name, "");
     CHECK_EQ(view.sections[0].count, 2);
     CHECK_STR(view.sections[0].lanes[1].name, "b");
-    CHECK_STR(spans_of(&view.sections[0], 0), "c0-10 w10-25 c25-40");
+    CHECK_STR(spans_of(&view.sections[0], 0), "c0-10 w10-25 c25-28 w28-40");
     CHECK_STR(spans_of(&view.sections[0], 1), "w5-20 c30-40");
     CHECK_EQ(view.lost, 0);
     timeline_view_finish(&view);
@@ -158,11 +159,28 @@ TEST(timeline_cuts_long_names_between_characters)
     timeline_destroy(t);
 }
 
-enum { MARKERS = 4, MARKS = 2000 };
+enum { MARKERS = 4, MARKS = 100000 };
+
+/* In shared memory, so that threads and processes begin at once. */
+static pthread_barrier_t *all_there;
+
+static void make_barrier(void)
+{
+    pthread_barrierattr_t attr;
+
+    all_there =
+        mmap(NULL, sizeof *all_there, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(all_there != MAP_FAILED);
+    pthread_barrierattr_init(&attr);
+    pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    CHECK_EQ(pthread_barrier_init(all_there, &attr, MARKERS), 0);
+    pthread_barrierattr_destroy(&attr);
+}
 
 static void *mark_often(void *arg)
 {
     struct timeline *t = arg;
+    pthread_barrier_wait(all_there);
     int lane = timeline_lane(t, "thread");
 
     for (int i = 0; i < MARKS; i++)
@@ -195,6 +213,7 @@ TEST(timeline_threads_mark_at_once)
     struct timeline *t = timeline_create();
     pthread_t threads[MARKERS];
 
+    make_barrier();
     for (int i = 0; i < MARKERS; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, mark_often, t), 0);
     for (int i = 0; i < MARKERS; i++)
@@ -207,6 +226,7 @@ TEST(timeline_forked_children_mark_at_once)
 {
     struct timeline *t = timeline_create();
 
+    make_barrier();
     for (int i = 0; i < MARKERS; i++)
         if (fork() == 0) {
             mark_often(t);
@@ -320,6 +340,7 @@ TEST(timeline_watches_a_run_in_one_lane)
     CHECK_OK(timeline_view_init(&view, watched));
     CHECK_EQ(view.sections[0].count, 1);
     CHECK_STR(spans_of(&view.sections[0], 0), "c0-0 w0-5 c5-5 w5-10 c10-10 w10-20 c20-20");
+    CHECK_EQ(watched->marks_drawn, 8); /* one for each change, whatever the tasks do meanwhile */
     timeline_view_finish(&view);
     timeline_destroy(watched);
     timeline_watch_run(NULL, 0); /* outside a run too */

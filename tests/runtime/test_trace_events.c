@@ -127,6 +127,26 @@ static int observe_twice(void *arg)
     return 0;
 }
 
+static int stop_among_ready_ones(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    (void)arg;
+    CHECK_OK(whorl_trace_start(note, ""));
+    CHECK_OK(whorl_yield()); /* what follows is in a turn of single steps */
+    CHECK_OK(whorl_spawn(&group, sleep_10, NULL));
+    CHECK_OK(whorl_spawn(&group, sleep_10, NULL));
+    whorl_trace_stop(note, "");
+    return whorl_group_wait(&group);
+}
+
+TEST(trace_ends_in_the_middle_of_a_turn)
+{
+    CHECK_OK(observe(stop_among_ready_ones, NULL));
+    CHECK_STR(test_logged(), "0 r1 spawned, 0 r1 runs, 0 r1 yields, 0 r1 runs, "
+                             "0 t2 spawned:by1, 0 t3 spawned:by1,");
+}
+
 TEST(trace_may_have_several_observers)
 {
     CHECK_OK(observe(observe_twice, NULL));
