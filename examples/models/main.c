@@ -20,6 +20,15 @@ static const struct command {
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+/* What could not be printed is a failure, too. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fputs("models: cannot write the output\n", stderr);
+    return status ? status : 1;
+}
+
 static int usage(FILE *to)
 {
     fputs("usage: models COMMAND [OPTION]...\n"
@@ -44,7 +53,7 @@ int main(int argc, char **argv)
         return usage(stdout);
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].main(argc - 1, argv + 1);
+            return finish(commands[i].main(argc - 1, argv + 1));
     fprintf(stderr, "models: there is no command '%s'\n", argv[1]);
     return usage(stderr);
 }

@@ -9,7 +9,9 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import threading
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
@@ -185,6 +187,17 @@ def the_trace_has_a_lane_for_each_thread_task_and_process():
 
 
 @test
+def a_report_says_how_many_pages_were_right():
+    with Peer({'/good': reply(b'good'), '/missing': not_found}) as peer:
+        result = io('--report', 'r.html', peer.origin + '/good', peer.origin + '/missing')
+        equal(result.status, 1)
+        with open('r.html') as f:
+            text = f.read()
+        equal(text.count('1 of 2 pages right'), 4)
+        contains(text, 'what the first model got')
+
+
+@test
 def a_file_that_cannot_be_written_is_said_before_anything_is_downloaded():
     for option in ('--report', '--timeline', '--trace'):
         result = io(option, 'no-such-folder/file')
@@ -274,7 +287,7 @@ def a_silent_site_costs_ten_time_outs_and_no_more():
         result = run(MODELS, 'io', '--timeout', '1', '--times', '60', peer.origin + '/')
         equal(result.status, 1)
         equal(result.messages.count(' took too long'), 10)
-        contains(result.messages, 'sequential: 50 not tried, because so many others failed\n')
+        contains(result.messages, 'sequential: 50 not tried: too many others failed\n')
         equal(len(peer.requests), 10)
 
 
@@ -328,8 +341,44 @@ def a_site_that_is_killed_fails_its_pages():
         equal(child.returncode, 1)
         contains(err.decode(), 'sequential: http://one.localhost:')
         contains(err.decode(), 'connection refused')
-        contains(err.decode(), ' not tried, because so many others failed')
+        contains(err.decode(), ' not tried: too many others failed')
         equal(members(child.pid), {})
+
+
+def children(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+        return [int(child) for child in f.read().split()]
+
+
+@test
+def a_worker_that_is_killed_costs_its_page_only():
+    count, released = itertools.count(), threading.Event()
+
+    def route(connection, request):  # the last model's first two pages wait until one worker is dead
+        if next(count) >= 12:
+            released.wait(600)
+        reply(b'page')(connection, request)
+    with Peer({'*': route}) as peer, \
+            running(MODELS, 'io', *PATIENT, '--runs', '1', '--processes', '2', '--times', '4',
+                    peer.origin + '/', start_new_session=True) as child:
+        wait_until(lambda: peer.count('/') == 14, seconds=60, what='a page asked for by each worker')
+        server = children(children(child.pid)[0])[0]
+        os.kill(children(server)[0], signal.SIGKILL)
+        released.set()
+        out, err = child.communicate(timeout=600)
+        equal((child.returncode, err.decode().count('\n')), (1, 2))
+        contains(err.decode(), 'processes: %s/: worker: the worker process died\n' % peer.origin)
+        equal(out.decode().splitlines()[-1].split()[-1], '3/4')
+
+
+@test
+def output_that_nobody_takes_is_a_failure():
+    reads, writes = os.pipe()
+    os.close(reads)
+    child = subprocess.run([MODELS, 'io', *PATIENT, '--pages', '1', '--latency', '0', '--runs', '1'],
+                           stdout=writes, stderr=subprocess.PIPE, timeout=600)
+    os.close(writes)
+    equal((child.returncode, child.stderr), (1, b'models: cannot write the output\n'))
 
 
 # --- nothing stays --------------------------------------------------------------------------------

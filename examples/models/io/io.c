@@ -62,8 +62,9 @@ static void print_head(const struct comparison *c)
     if (c->source->server)
         printf(", each answered after %d ms", settings->latency_ms);
     printf("; at most %d connections to a site.\n", settings->per_site);
-    printf("%d processors (%s), %s; %s of %d run%s.\n\n", c->machine.processors, c->machine.cpu,
-           c->machine.kernel, settings->runs == 1 ? "time" : "medians", settings->runs,
+    printf("%d processor%s (%s), %s; %s of %d run%s.\n\n", c->machine.processors,
+           c->machine.processors == 1 ? "" : "s", c->machine.cpu, c->machine.kernel,
+           settings->runs == 1 ? "time" : "medians", settings->runs,
            settings->runs == 1 ? "" : "s");
     printf("%-12s%8s%12s%10s%10s%7s%9s%10s%12s\n", "", "at once", "opened", "expected", "measured",
            "", "times as", "memory", "right");
@@ -197,8 +198,8 @@ int io_main(int argc, char **argv)
     status = source_open(&settings, &source);
     if (status == 0)
         status = compare(&comparison);
-    if (status == 0)
-        status = write_files(&comparison);
+    if (comparison.outcomes[MODELS - 1].model && write_files(&comparison) != 0)
+        status = 1;
     for (int i = 0; i < MODELS; i++)
         outcome_finish(&comparison.outcomes[i]);
     source_close(&source);

@@ -56,7 +56,8 @@ static void reset(struct batch *batch)
     batch->took_ns = batch->peak_kib = 0;
     for (int i = 0; i < batch->count; i++) {
         batch->pages[i].result = (struct result){0};
-        whorl_error_set(&batch->pages[i].result.error, -ECANCELED, "not tried", "the model failed");
+        whorl_error_set(&batch->pages[i].result.error, -ECANCELED, "not tried",
+                        "the model ended early");
     }
 }
 
@@ -92,6 +93,7 @@ static void run_once(const struct model *model, struct batch *batch, struct run 
 
 static void tell_failures(const struct model *model, const struct batch *batch)
 {
+    const char *why = NULL;
     int not_tried = 0;
 
     for (int i = 0; i < batch->count; i++) {
@@ -100,20 +102,21 @@ static void tell_failures(const struct model *model, const struct batch *batch)
         const struct whorl_error *error = &result->error;
         if (is_right(page))
             continue;
-        if (error->code == -ECANCELED)
+        if (error->code == -ECANCELED) {
             not_tried++;
-        else if (error->code)
+            why = error->text;
+        } else if (error->code) {
             fprintf(stderr, "%s: %s: %s: %s\n", model->name, page->url, error->step,
                     error->text[0] ? error->text : whorl_strerror(error->code));
-        else if (result->status != 200)
+        } else if (result->status != 200) {
             fprintf(stderr, "%s: %s: status %d\n", model->name, page->url, result->status);
-        else
+        } else {
             fprintf(stderr, "%s: %s: %lld bytes that are not the page%s\n", model->name, page->url,
                     (long long)result->len, page->known ? " as it should be" : "");
+        }
     }
     if (not_tried)
-        fprintf(stderr, "%s: %d not tried, because so many others failed\n", model->name,
-                not_tried);
+        fprintf(stderr, "%s: %d not tried: %s\n", model->name, not_tried, why);
 }
 
 /* What a page of an unknown site should be, is what the first model got. */

@@ -56,7 +56,7 @@ void page_get(struct batch *batch, struct whorl_http_session *session, const str
 {
     *ret = (struct result){.digest = PAGE_DIGEST_EMPTY};
     if (atomic_load(&batch->failures) >= FAILURES_MAX) {
-        whorl_error_set(&ret->error, -ECANCELED, "not tried", "too many have failed");
+        whorl_error_set(&ret->error, -ECANCELED, "not tried", "too many others failed");
         return;
     }
     int err = fetch(session, page->url, ret);

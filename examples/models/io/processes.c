@@ -48,13 +48,14 @@ struct job {
 static int hand_out(void *arg)
 {
     const struct job *job = arg;
+    struct result *result = &job->batch->pages[job->number].result;
     void *answer;
     size_t len;
 
     int err = whorl_workers_call(job->workers, &job->number, sizeof job->number, &answer, &len);
     if (err)
-        return err;
-    job->batch->pages[job->number].result = *(struct result *)answer;
+        return whorl_error_set(&result->error, err, "worker", "%s", whorl_strerror(err));
+    *result = *(struct result *)answer;
     free(answer);
     return 0;
 }
