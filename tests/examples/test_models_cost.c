@@ -8,14 +8,14 @@
 TEST(cost_is_least_for_tasks)
 {
     static const char *const kinds[] = {"task", "thread", "process"};
-    static const int counts[] = {20000, 50, 10};
+    static const int counts[] = {500, 20, 5};
     struct subprocess run;
     double us[3], kib[3];
     int count;
 
     subprocess_run(&run,
-                   (const char *[]){test_program("examples/models"), "cost", "--tasks", "20000",
-                                    "--threads", "50", "--processes", "10", NULL},
+                   (const char *[]){test_program("examples/models"), "cost", "--tasks", "500",
+                                    "--threads", "20", "--processes", "5", NULL},
                    NULL);
     CHECK_STR(run.err, "");
     CHECK_EQ(run.exit_status, 0);
