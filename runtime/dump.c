@@ -41,6 +41,8 @@ static bool is_alive(struct sched *s, const struct whorl_task *task)
 
 const char *dump_name_of(const struct whorl_task *task)
 {
+    if (!task)
+        return "nobody";
     return is_alive(sched_self(), task) ? whorl_task_name(task) : "a task that has ended";
 }
 

@@ -4,6 +4,7 @@
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/sync.h>
+#include <whorl/trace.h>
 
 #include "test.h"
 
@@ -53,6 +54,32 @@ TEST_VIRTUAL(once_that_fails_is_tried_by_the_longest_waiter)
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a-5@10 b-5@20 c0@30 d0@30");
     CHECK_EQ(calls, 3);
+}
+
+static int fail_and_look(void *arg)
+{
+    char text[4096] = "";
+
+    (void)arg;
+    CHECK_ERR(whorl_once(&once, open_it, NULL), -EIO);
+    FILE *to = fmemopen(text, sizeof text, "w");
+    whorl_dump_tasks(to);
+    fclose(to);
+    CHECK(strstr(text, " run by nobody"));
+    return 0;
+}
+
+/* The first has failed, the second is to try but has not run yet, and the third waits. */
+TEST_VIRTUAL(once_is_run_by_nobody_between_two_tries)
+{
+    WHORL_AUTO(group) group = {0};
+
+    failures = 1;
+    CHECK_OK(whorl_spawn(&group, fail_and_look, NULL));
+    CHECK_OK(whorl_spawn(&group, use, "b"));
+    CHECK_OK(whorl_spawn(&group, use, "c"));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "b0@20 c0@20");
 }
 
 TEST_VIRTUAL(once_that_failed_with_nobody_waiting_is_tried_by_the_next)
