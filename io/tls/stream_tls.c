@@ -148,11 +148,32 @@ static WHORL_SUSPENDS ssize_t receive(struct tls_stream *tls)
     return n;
 }
 
+static void fail(struct tls_stream *tls, int err)
+{
+    tls->read_err = err;
+    if (!tls->write_err)
+        tls->write_err = err;
+}
+
+/* `out` is full of a writer's data and the engine has an alert to get rid of first: waits until the
+ * writer has got on. Or the engine is stuck: BearSSL 0.6 does not come back to what stands behind a
+ * HelloRequest in the same record, which no server should send. */
+static WHORL_SUSPENDS int make_room(struct tls_stream *tls)
+{
+    int err = whorl_mutex_lock(&tls->output);
+
+    if (err)
+        return err;
+    if (collect(tls) == 0 && !tls->engine->ops->wants_input(tls->engine))
+        fail(tls, WHORL_ETLS_PROTOCOL);
+    whorl_mutex_unlock(&tls->output);
+    return 0;
+}
+
 static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, size_t len)
 {
     struct tls_stream *tls = tls_of(stream);
     const struct tls_engine_ops *ops = tls->engine->ops;
-    bool waited = false;
 
     if (whorl_cancelled())
         return -ECANCELED;
@@ -167,9 +188,7 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
         if (tls->read_err)
             return tls->read_err;
         if (ops->state(tls->engine) == TLS_FAILED) {
-            tls->read_err = ops->failure(tls->engine, NULL);
-            if (!tls->write_err)
-                tls->write_err = tls->read_err;
+            fail(tls, ops->failure(tls->engine, NULL));
             continue;
         }
         tls->ended = ops->state(tls->engine) == TLS_CLOSED;
@@ -177,12 +196,9 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
         if (tls->ended)
             continue;
         if (!ops->wants_input(tls->engine)) {
-            /* `out` is full of a writer's data and the engine has an alert to get rid of first. */
-            int err = waited ? WHORL_ETLS_PROTOCOL : whorl_mutex_lock(&tls->output);
+            int err = make_room(tls);
             if (err)
                 return err;
-            whorl_mutex_unlock(&tls->output);
-            waited = true;
             continue;
         }
         ssize_t got = receive(tls);

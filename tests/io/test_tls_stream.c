@@ -456,6 +456,50 @@ TEST_VIRTUAL(renegotiation_is_refused_by_the_reader)
     pair_finish(&pair);
 }
 
+TEST_VIRTUAL(any_number_of_renegotiations_is_refused)
+{
+    static const int counts[] = {2, 15, 16, 17, 33, 2000};
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct pair pair;
+        char buf[10];
+        pair_open(&pair);
+        for (int k = 0; k < counts[i]; k++)
+            CHECK_OK(tls_server_send_record(pair.server, RECORD_HANDSHAKE, "\0\0\0\0", 4));
+        CHECK_OK(tls_server_write(pair.server, "data", 4));
+        CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
+        CHECK_OK(whorl_stream_write(pair.tls, "more", 4)); /* behind the answers */
+        CHECK_ERR(tls_server_read(pair.server, buf, sizeof buf), -EPROTO);
+        CHECK_EQ(tls_server_error(pair.server), RECEIVED_ALERT + 100);
+        pair_finish(&pair);
+    }
+}
+
+/* RFC 5246 §7.4.1.1: servers should not repeat a HelloRequest; and no other handshake is to be had. */
+TEST_VIRTUAL(handshakes_that_make_no_sense_end_the_stream)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } messages[] = {
+        {"\0\0\0\0\0\0\0\0", 8}, /* two in a record */
+        {"\0\0\0\1\0", 5},       /* a HelloRequest that holds something */
+        {"\2\0\0\0", 4},         /* ServerHello */
+        {"\24\0\0\0", 4},        /* Finished */
+    };
+    char buf[10];
+
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        struct pair pair;
+        pair_open(&pair);
+        CHECK_OK(tls_server_send_record(pair.server, RECORD_HANDSHAKE, messages[i].bytes,
+                                        messages[i].len));
+        CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_PROTOCOL);
+        CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), WHORL_ETLS_PROTOCOL);
+        pair_finish(&pair);
+    }
+}
+
 struct slow_write {
     struct whorl_stream *stream;
     const unsigned char *bytes;
@@ -546,6 +590,33 @@ TEST_VIRTUAL(reader_waits_for_a_writer_when_its_alerts_find_no_room)
     n = whorl_stream_read(pair.tls, buf, sizeof buf); /* sends the last of them */
     CHECK_ERR(whorl_scope_leave(&scope, (int)n), -ETIMEDOUT);
     CHECK(memstream_written(pair.carrier) > job.len + (size_t)(60 * (5 + 16 + 2)));
+    whorl_group_finish(&far);
+    pair_finish(&pair);
+}
+
+/* Again and again, with one writer after the other. */
+TEST_VIRTUAL(reader_waits_for_as_many_writers_as_it_takes)
+{
+    enum { HELLOS = 5000 };
+    struct pair pair;
+    struct whorl_group writers = {0}, far = {0};
+    struct slow_write job, others[10];
+    char buf[100];
+
+    start_slow_write(&pair, &writers, &job);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        others[i] = job;
+        CHECK_OK(whorl_spawn(&writers, write_slowly, &others[i]));
+    }
+    for (int i = 0; i < HELLOS; i++)
+        CHECK_OK(tls_server_send_record(pair.server, RECORD_HANDSHAKE, "\0\0\0\0", 4));
+    CHECK_OK(tls_server_write(pair.server, "data", 4));
+    CHECK_OK(whorl_spawn(&far, discard, pair.far));
+    CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
+    CHECK_OK(whorl_group_wait(&writers));
+    CHECK_OK(job.err);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        CHECK_OK(others[i].err);
     whorl_group_finish(&far);
     pair_finish(&pair);
 }
