@@ -94,6 +94,12 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
+/* Tells tools/whorl-gdb.py which waiters are requests, and where their descriptor is. */
+__attribute__((used)) const struct {
+    const struct whorl_wait_kind *kind;
+    uint64_t fd;
+} op_layout_for_gdb = {&kind, offsetof(struct io_op, fd)};
+
 /* Submits and waits once. */
 WHORL_SUSPENDS static int run_once(struct io_op *op, whorl_abort_fn abort, const char *what)
 {

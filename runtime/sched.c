@@ -203,3 +203,20 @@ struct whorl_poller *whorl_poller_current(void)
     struct sched *s = sched_self();
     return s ? s->poller : NULL;
 }
+
+/* What tools/whorl-gdb.py must know of runs and tasks where there is no debug information; the order is
+ * the script's. */
+__attribute__((used)) const uint32_t sched_layout_for_gdb[] = {
+    offsetof(struct sched, current),
+    offsetof(struct sched, stacks.classes),
+    CONTEXT_IN_JMP_BUF,
+    offsetof(struct whorl_task, context),
+    offsetof(struct whorl_task, waiter),
+    offsetof(struct whorl_task, what),
+    offsetof(struct whorl_task, in_use),
+    offsetof(struct whorl_task, id),
+    offsetof(struct whorl_task, magic),
+    offsetof(struct whorl_task, site),
+    offsetof(struct whorl_task, name),
+    offsetof(struct whorl_waiter, kind),
+};

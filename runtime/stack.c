@@ -418,3 +418,17 @@ size_t stack_high_water(const struct whorl_task *task)
     }
     return 0;
 }
+
+/* What tools/whorl-gdb.py must know to find the records where there is no debug information; the order
+ * is the script's. */
+__attribute__((used)) const uint32_t stack_layout_for_gdb[] = {
+    STACK_CLASSES,
+    sizeof(struct stack_class),
+    offsetof(struct stack_class, slabs),
+    offsetof(struct stack_slab, next),
+    offsetof(struct stack_slab, base),
+    offsetof(struct stack_slab, stride),
+    offsetof(struct stack_slab, carved),
+    COLOURS,
+    sizeof(struct whorl_task),
+};

@@ -4,6 +4,8 @@
 #ifndef CONTEXT_AARCH64_H
 #define CONTEXT_AARCH64_H
 
+enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: what a context begins with */
+
 struct context {
     void *sp, *fp, *pc;
     uint64_t fpcr;

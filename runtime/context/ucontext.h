@@ -11,6 +11,8 @@
 #include "runtime/context/fp_x86.h"
 #endif
 
+enum { CONTEXT_IN_JMP_BUF = 1 }; /* for tools/whorl-gdb.py: what a context begins with */
+
 struct context {
     jmp_buf env; /* valid while switched away */
     void (*entry)(void);

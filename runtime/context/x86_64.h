@@ -8,6 +8,8 @@
 
 #include "runtime/context/fp_x86.h"
 
+enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: what a context begins with */
+
 struct context {
     void *sp, *fp, *pc; /* plain, so that a debugger's script can walk a parked task */
     uint64_t fp_words;  /* see fp_x86.h */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that ends in the middle of things, for test_gdb.py: tasks that wait, one that is ready, one
+ * that runs, and a second thread with a run of its own. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <whorl.h>
+
+static atomic_bool other_waits;
+static struct whorl_group *group_of_root;
+
+static int nap(int depth)
+{
+    return depth > 0 ? nap(depth - 1) : whorl_sleep(100 * WHORL_SECOND);
+}
+
+static int sleeper(void *arg)
+{
+    (void)arg;
+    whorl_task_set_name("dormouse\x1b");
+    return nap(3);
+}
+
+static int reader(void *arg)
+{
+    char byte;
+    ssize_t n = whorl_read(*(int *)arg, &byte, 1);
+    return n < 0 ? (int)n : 0;
+}
+
+static int latecomer(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int stopper(void *arg)
+{
+    (void)arg;
+    while (!other_waits)
+        whorl_sleep(WHORL_MILLISECOND);
+    whorl_spawn(group_of_root, latecomer, NULL);
+    abort();
+}
+
+static int root(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    group_of_root = &group;
+    whorl_spawn(&group, sleeper, NULL);
+    whorl_spawn(&group, reader, arg);
+    whorl_spawn(&group, stopper, NULL);
+    return whorl_group_wait(&group);
+}
+
+static int tell(void *arg)
+{
+    (void)arg;
+    other_waits = true; /* those before are parked */
+    return whorl_sleep(100 * WHORL_SECOND);
+}
+
+static int other_root(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    (void)arg;
+    whorl_task_set_name("other");
+    whorl_spawn(&group, sleeper, NULL);
+    whorl_spawn(&group, tell, NULL);
+    return whorl_group_wait(&group);
+}
+
+static void *run_other(void *arg)
+{
+    whorl_run(other_root, arg);
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t thread;
+    int fds[2];
+
+    if (whorl_pipe(fds) < 0 || pthread_create(&thread, NULL, run_other, NULL) != 0)
+        return 1;
+    return whorl_io_run(root, fds);
+}
