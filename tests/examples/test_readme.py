@@ -3,7 +3,9 @@
 """examples/README.md and the programs it shows: each prints what stands there.
 
 usage: test_readme.py BUILD [TEST]...
-       test_readme.py BUILD --update      puts what they print now into examples/README.md
+       test_readme.py BUILD --update [WORD]...
+                                puts what they print now into examples/README.md: all, or those whose
+                                command contains one of the words
 
 A block of the text is a few commands with their output:
 
@@ -165,9 +167,11 @@ def add_test(block, running):
     test(prints_what_stands_there)
 
 
-def update():
+def update(words):
     def rerun(match):
         block = Block(match)
+        if words and not any(word in block.commands[-1] for word in words):
+            return match[0]
         texts = block.run('')
         body = ''.join('$ %s\n%s' % pair for pair in zip(block.commands, texts))
         return match[0][:match.start('body') - match.start()] + body + '```\n'
@@ -177,8 +181,8 @@ def update():
 
 
 if __name__ == '__main__':
-    if sys.argv[2:] == ['--update']:
-        update()
+    if sys.argv[2:3] == ['--update']:
+        update(sys.argv[3:])
         sys.exit(0)
     # Most of them wait most of the time, so several are run at once.
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
