@@ -44,7 +44,6 @@ static struct {
 struct traced_run {
     unsigned number;
     int64_t began_ns;
-    struct sched *sched;
 };
 
 /* --- the file --------------------------------------------------------------------------------- */
@@ -142,6 +141,8 @@ static void make_path(const char *pattern, bool forked)
     int n = snprintf(file.path, sizeof file.path, "%s%.*s%s%s", folder, (int)(at - pattern),
                      pattern, number, rest);
     file.failed = n < 0 || (size_t)n >= sizeof file.path;
+    if (file.failed)
+        complain(strerror(ENAMETOOLONG));
 }
 
 /* Begins the file at the first run of the process, also of a forked child. False: there is none. */

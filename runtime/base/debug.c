@@ -10,7 +10,7 @@
  * not there. */
 static const char *find(const char *word, size_t *ret_len)
 {
-    const char *at = getenv("WHORL_DEBUG");
+    const char *at = secure_getenv("WHORL_DEBUG"); /* it can name a file to write to */
     size_t len = strlen(word);
 
     while (at && *at) {

@@ -351,6 +351,9 @@ TEST(trace_file_that_cannot_be_is_no_reason_to_stop)
     CHECK_EQ(child->exit_status, 0);
     CHECK(strstr(child->err, "whorl: trace /"));
     CHECK(strstr(child->err, "/no/where.json: No such file or directory\n"));
+    char name[40];
+    snprintf(name, sizeof name, "%%p/%s", "0123456789012345678901234567890");
+    CHECK(strstr(trace(name, run_virtual, "")->err, "/0123456789012345678901234567890: No such"));
     child = trace("", run_virtual, "");
     CHECK_EQ(child->exit_status, 0);
     CHECK_STR(child->err, "whorl: WHORL_DEBUG=trace needs a file: trace=FILE.json\n");
