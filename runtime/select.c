@@ -39,12 +39,11 @@ static void stop_one(struct whorl_select_wait *wait, struct whorl_case *c)
         wait->outstanding++;
 }
 
-/* Stops every started case but `except`. */
-static void stop_others(struct whorl_select_wait *wait, struct whorl_case *except)
+/* Stops every case that has been started and is not over. */
+static void stop_all(struct whorl_select_wait *wait)
 {
     for (size_t i = 0; i < wait->started; i++)
-        if (&wait->cases[i] != except)
-            stop_one(wait, &wait->cases[i]);
+        stop_one(wait, &wait->cases[i]);
 }
 
 void whorl_case_ready(struct whorl_case *c, int result)
@@ -57,7 +56,7 @@ void whorl_case_ready(struct whorl_case *c, int result)
     } else {
         wait->winner = c;
         c->result = result;
-        stop_others(wait, c);
+        stop_all(wait);
     }
     if (wait->outstanding == 0 && wait->parked)
         whorl_wake(&wait->waiter, 0);
@@ -70,7 +69,7 @@ static enum whorl_abort abort_select(struct whorl_waiter *waiter)
 
     if (wait->winner)
         return WHORL_ABORT_PENDING;
-    stop_others(wait, NULL);
+    stop_all(wait);
     if (wait->outstanding == 0)
         return WHORL_ABORT_DONE;
     wait->winner = &nobody;
