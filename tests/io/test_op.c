@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests: cancelling each kind at each stage, who counts as waiting, forks and modules of a run. */
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -342,6 +344,48 @@ TEST_IO(a_deadline_ends_a_read)
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK(whorl_now() - start >= 5 * WHORL_MILLISECOND);
     finish(&w);
+}
+
+static void on_signal(int signal)
+{
+    (void)signal;
+}
+
+/* A read with a deadline that began anew with each signal would never end. */
+TEST_IO(a_deadline_that_signals_interrupt_comes_in_time)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {0};
+    struct whorl_scope scope;
+    int p[2];
+    char byte;
+
+    CHECK_OK(pipe(p));
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    int64_t start = whorl_now();
+    whorl_scope_enter(&scope, start + 50 * WHORL_MILLISECOND);
+    CHECK_ERR(whorl_scope_leave(&scope, (int)whorl_read(p[0], &byte, 1)), -ETIMEDOUT);
+    CHECK(whorl_now() - start >= 50 * WHORL_MILLISECOND);
+    CHECK_OK(whorl_sleep(50 * WHORL_MILLISECOND));
+    CHECK(whorl_now() - start >= 100 * WHORL_MILLISECOND);
+    CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+    close(p[0]);
+    close(p[1]);
+}
+
+TEST_IO(a_deadline_a_fraction_of_a_millisecond_away_does_not_spin)
+{
+    struct whorl_run_stats before, after;
+
+    CHECK_OK(whorl_run_stats(&before));
+    for (int i = 0; i < 10; i++) {
+        int64_t start = whorl_now();
+        CHECK_OK(whorl_sleep(400 * WHORL_MICROSECOND));
+        CHECK(whorl_now() - start >= 400 * WHORL_MICROSECOND);
+    }
+    CHECK_OK(whorl_run_stats(&after));
+    CHECK(after.polls - before.polls <= 30);
 }
 
 TEST_IO(an_interrupted_request_is_made_again)

@@ -300,6 +300,44 @@ TEST(a_task_that_can_be_neither_woken_nor_cancelled_aborts_with_a_word_why)
     CHECK(strstr(child.err, "task 1 root: waits for a miracle"));
 }
 
+static enum whorl_abort ask(struct whorl_waiter *waiter)
+{
+    (void)waiter;
+    fputs("asked to stop\n", stderr);
+    return WHORL_ABORT_PENDING;
+}
+
+static int wait_for_a_promise(void *arg)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    if (arg)
+        whorl_scope_cancel(&scope); /* then it is asked before it parks */
+    int err = (int)whorl_park(&waiter, ask, "a promise");
+    return whorl_scope_leave(&scope, err);
+}
+
+static int wait_for_two_promises(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn(&group, wait_for_a_promise, NULL));
+    CHECK_OK(whorl_spawn(&group, wait_for_a_promise, "cancelled"));
+    return whorl_group_wait(&group);
+}
+
+TEST(who_was_asked_to_stop_is_not_asked_again_to_break_a_deadlock)
+{
+    in_child(wait_for_two_promises);
+    CHECK_EQ(child.signal, SIGABRT); /* neither keeps its promise */
+    const char *first = strstr(child.err, "asked to stop\n");
+    const char *second = first ? strstr(first + 1, "asked to stop\n") : NULL;
+    CHECK(first && second && !strstr(second + 1, "asked to stop\n"));
+}
+
 /* --- size ------------------------------------------------------------------------------------ */
 
 static int lock_one(void *arg)

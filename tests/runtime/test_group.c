@@ -657,6 +657,40 @@ TEST(no_daemon_starts_once_the_root_task_has_ended)
     CHECK_OK(whorl_run_virtual(NULL, start_spawning_daemon, NULL));
 }
 
+/* --- a wait that is cut short ----------------------------------------------------------------- */
+
+static int cancel_in_5(void *arg)
+{
+    CHECK_OK(whorl_sleep(5));
+    whorl_scope_cancel(arg);
+    return 0;
+}
+
+static int end_in_5(void *arg)
+{
+    (void)arg;
+    return whorl_sleep(5);
+}
+
+/* The last task ends after the wait was cancelled and before the owner has run: nobody waits then. */
+TEST_VIRTUAL(the_end_of_a_task_does_not_wake_an_owner_whose_wait_was_cancelled)
+{
+    WHORL_AUTO(group) other = {0};
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_spawn(&other, cancel_in_5, &scope));
+    (void)whorl_scope_leave(&scope, 0);
+    CHECK_OK(whorl_spawn(&group, end_in_5, NULL));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED);
+    CHECK_EQ(whorl_group_alive(&group), 0);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_group_wait(&other));
+}
+
 /* --- what is not allowed --------------------------------------------------------------------- */
 
 static int wait_for(void *arg)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sleeping and the clock. */
+#include <signal.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include <whorl/group.h>
@@ -216,6 +218,33 @@ static int sleep_for_real(void *arg)
 TEST(a_real_sleep_is_not_short_and_does_not_spin)
 {
     CHECK_OK(whorl_run(sleep_for_real, NULL));
+}
+
+static void on_signal(int signal)
+{
+    (void)signal;
+}
+
+static int sleep_50_ms(void *arg)
+{
+    int64_t start = whorl_now();
+
+    (void)arg;
+    CHECK_OK(whorl_sleep(50 * MS));
+    CHECK(whorl_now() - start >= 50 * MS);
+    return 0;
+}
+
+/* One that began anew with each signal would never end. */
+TEST(a_sleep_that_signals_interrupt_goes_on_with_what_is_left)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {0};
+
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    CHECK_OK(whorl_run(sleep_50_ms, NULL));
+    CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
 }
 
 static int sleep_beside_yielder(void *arg)

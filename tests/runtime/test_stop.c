@@ -201,6 +201,27 @@ TEST_VIRTUAL(stop_can_be_selected)
     CHECK_EQ(whorl_now(), 35);
 }
 
+static int select_after_being_asked(void *arg)
+{
+    struct whorl_case cases[] = {{0}, whorl_case_stop()};
+
+    (void)arg;
+    while (!whorl_stop_requested())
+        CHECK_OK(whorl_sleep(1));
+    CHECK_EQ(whorl_select(cases, 2), 1);
+    return cases[1].result;
+}
+
+TEST_VIRTUAL(stop_asked_before_the_select_is_taken_at_once)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, select_after_being_asked, NULL));
+    CHECK_OK(whorl_sleep(5));
+    CHECK_OK(whorl_group_stop(&group, 100));
+    CHECK(whorl_now() < 10);
+}
+
 TEST_VIRTUAL(stop_wait_that_is_cancelled_leaves_no_trace)
 {
     struct whorl_scope scope;
