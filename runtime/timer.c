@@ -229,6 +229,7 @@ static void cascade(struct timer_wheel *wheel, unsigned level, unsigned index)
 void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
 {
     uint64_t now_tick = (uint64_t)(now_ns < 0 ? 0 : now_ns) >> TIMER_TICK_BITS;
+    uint64_t begin = wheel->position;
     unsigned level, index, collected = 0;
 
     while (first_slot(wheel, &level, &index)) {
@@ -249,8 +250,12 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
             continue;
         }
         wheel->position = start;
-        if (wheel->levels[0].slots[index].min_ns <= now_ns)
-            collected += collect(wheel, index);
+        if (wheel->levels[0].slots[index].min_ns <= now_ns) {
+            unsigned n = collect(wheel, index);
+            /* Where the last turn ended stands what was armed for the past since. It has no share in
+             * the part, for some of it may be armed so for ever. */
+            collected += start > begin ? n : 0;
+        }
         if (start == now_tick)
             break;
         if (collected >= WAVE_MAX) {

@@ -346,6 +346,31 @@ TEST(a_wave_of_timers_fires_in_parts)
     CHECK_EQ(wheel.armed, 0);
 }
 
+static void fire_in_the_past_again(struct whorl_timer *timer)
+{
+    timer_wheel_add(&wheel, timer);
+}
+
+/* As many as make a part of their own each time: tasks that cannot keep up with their period. */
+TEST(timers_armed_for_the_past_keep_no_later_ones_from_firing)
+{
+    static struct whorl_timer past[1000], later[1000];
+
+    start_wheel(0);
+    for (int i = 0; i < 1000; i++) {
+        past[i] = (struct whorl_timer){.deadline_ns = 1, .fire = fire_in_the_past_again};
+        later[i] = (struct whorl_timer){.deadline_ns = (i + 2) * TICK, .fire = note_fire};
+        timer_wheel_add(&wheel, &past[i]);
+        timer_wheel_add(&wheel, &later[i]);
+    }
+    for (int before = 0; fires < 1000; before = fires) {
+        advance(10000 * TICK);
+        CHECK(before == 0 || fires > before);
+        CHECK(timer_wheel_next(&wheel) == 1);
+    }
+    CHECK_EQ(wheel.armed, 1000);
+}
+
 static struct whorl_timer numbered[10];
 
 static void log_number(struct whorl_timer *timer)
