@@ -15,6 +15,10 @@
 
 #define SLOT_DUE UINT32_MAX
 
+_Static_assert(TIMER_TICK_BITS + TIMER_LEVELS * TIMER_SLOT_BITS >= 63,
+               "every deadline has a level");
+_Static_assert(64 > TIMER_LEVELS * TIMER_SLOT_BITS, "no shift by a level's bits is one by all");
+
 void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ns)
 {
     wheel->position = (uint64_t)(now_ns < 0 ? 0 : now_ns) >> TIMER_TICK_BITS;
@@ -234,13 +238,9 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
 
     while (first_slot(wheel, &level, &index)) {
         unsigned shift = level * TIMER_SLOT_BITS;
-        /* The slot's first tick: the position's higher bits, the slot's index, zeros. The top level's
-         * group would shift by 64. */
-        uint64_t above = shift + TIMER_SLOT_BITS < 64
-                             ? wheel->position >> (shift + TIMER_SLOT_BITS)
-                                                      << (shift + TIMER_SLOT_BITS)
-                             : 0;
-        uint64_t start = above | (uint64_t)index << shift;
+        /* The slot's first tick: the position's higher bits, the slot's index, zeros. */
+        uint64_t below = (UINT64_C(1) << (shift + TIMER_SLOT_BITS)) - 1;
+        uint64_t start = (wheel->position & ~below) | (uint64_t)index << shift;
 
         if (start > now_tick)
             break;
