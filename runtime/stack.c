@@ -4,9 +4,9 @@
  * of two apart and the records are shifted by a multiple of 64 bytes, since equal offsets in every
  * stack would compete for the same few cache sets.
  *
- * A slab whose stacks are all free is unmapped a second after it became so, and one of which few are in
- * use gives the memory of the free ones back: what a spike took is returned, what is in steady use
- * stays hot.
+ * A slab whose stacks are all free is unmapped a second or two after it became so, and one of which few
+ * are in use gives the memory of the free ones back: what a spike took is returned, what is in steady use
+ * stays hot. Few are a quarter of those that have memory, so free ones keep it for three in use at most.
  */
 #include "runtime/stack.h"
 
@@ -39,8 +39,10 @@
 #define HEADER      PAGE
 #define BATCH       64 /* stacks carved at a time: guards set and top pages made by one call each */
 #define GUARDED_MAX 8192 /* with mprotect; two mappings each stay far below the limit of 65,530 */
+#define SLIGHT      (4 << 20) /* bytes of a slab that keeps its memory while any is in use */
 #define COLOURS     16
 #define TRIM_AGE_NS WHORL_SECOND
+#define NEVER       (WHORL_FOREVER - TRIM_AGE_NS)
 
 /* Stands in the first page of the mapping, so that it goes with it. */
 struct stack_slab {
@@ -51,11 +53,11 @@ struct stack_slab {
     size_t stride;
     uint32_t count, carved, prepared; /* stacks: in all, handed out once, guarded and touched */
     uint32_t live;                    /* in use */
-    uint32_t few;                     /* so many in use make it quiet; 0: only none at all */
+    uint32_t few; /* so many in use make it quiet, see weigh(); 0: only none at all */
     uint32_t bare_count;
     uint64_t bare[SLAB_STACKS / 64]; /* free and without memory, hence without a record: bits */
     struct whorl_task *free;         /* released, last in first out */
-    int64_t quiet_ns;                /* when it fell to `few` or 0; -1: since the last trim */
+    int64_t quiet_ns; /* when it fell to `few` or 0; -1: since the last trim; NEVER */
     bool in_partial;
     unsigned valgrind_ids[SLAB_STACKS];
 };
@@ -119,7 +121,7 @@ static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *
     slab->class = class;
     slab->stride = stride;
     slab->count = count;
-    slab->few = count < 64 ? 0 : count / 4;
+    slab->quiet_ns = NEVER;
     slab->next = class->slabs;
     if (class->slabs)
         class->slabs->prev = slab;
@@ -247,12 +249,23 @@ static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index, v
     return task;
 }
 
+/* After a change in how many stacks have memory. They are no more than were in use at one time since
+ * those without were stripped of it. */
+static void weigh(struct stack_slab *slab)
+{
+    bool slight = slab->count < 64 && slab->count * slab->class->size < SLIGHT;
+
+    slab->few = slight ? 0 : (slab->carved - slab->bare_count) / 4;
+}
+
 static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab,
                                 void (*entry)(void))
 {
     if (slab->carved == slab->prepared)
         prepare(pool, slab);
-    return make_record(slab, slab->carved++, entry);
+    uint32_t index = slab->carved++;
+    weigh(slab);
+    return make_record(slab, index, entry);
 }
 
 static bool is_bare(const struct stack_slab *slab, uint32_t index)
@@ -281,6 +294,8 @@ static void strip(struct stack_pool *pool, struct stack_slab *slab)
         }
     }
     slab->free = NULL;
+    slab->quiet_ns = NEVER; /* until it falls again */
+    weigh(slab);
 }
 
 static struct whorl_task *clothe(struct stack_slab *slab, void (*entry)(void))
@@ -292,6 +307,7 @@ static struct whorl_task *clothe(struct stack_slab *slab, void (*entry)(void))
     uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(slab->bare[word]);
     slab->bare[word] &= slab->bare[word] - 1;
     slab->bare_count--;
+    weigh(slab);
     return make_record(slab, index, entry);
 }
 
@@ -329,16 +345,20 @@ void stack_release(struct stack_pool *pool, struct whorl_task *task)
     if (--slab->live == 0 || slab->live == slab->few) {
         pool->empty_slabs += slab->live == 0;
         slab->quiet_ns = -1; /* stamped by the next trim, which saves a clock read here */
-        pool->trim_at_ns = 0;
+        if (pool->trim_at_ns == WHORL_FOREVER)
+            pool->trim_at_ns = 0;
     }
 }
 
 /* The oldest, smallest slab of a class stays: it is what a quiet program uses. */
-static bool may_trim(const struct stack_slab *slab)
+static bool may_unmap(const struct stack_slab *slab)
 {
-    if (slab->live == 0)
-        return slab->carved > 0 && slab->next;
-    return slab->live <= slab->few && slab->free;
+    return slab->live == 0 && slab->carved > 0 && slab->next;
+}
+
+static bool may_strip(const struct stack_slab *slab)
+{
+    return slab->live > 0 && slab->live <= slab->few && slab->free;
 }
 
 void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns)
@@ -349,18 +369,18 @@ void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns
         struct stack_slab *slab = pool->classes[i].slabs, *following;
         for (; slab; slab = following) {
             following = slab->next;
-            if (!may_trim(slab))
+            if (!may_unmap(slab) && !may_strip(slab) && (min_age_ns > 0 || !slab->free))
                 continue;
             if (slab->quiet_ns < 0)
                 slab->quiet_ns = now_ns;
-            if (now_ns - slab->quiet_ns < min_age_ns) {
+            if (min_age_ns > 0 && now_ns - slab->quiet_ns < min_age_ns) {
                 if (slab->quiet_ns + TRIM_AGE_NS < next)
                     next = slab->quiet_ns + TRIM_AGE_NS;
-            } else if (slab->live > 0) {
-                strip(pool, slab);
-            } else {
+            } else if (may_unmap(slab)) {
                 pool->empty_slabs--;
                 slab_unmap(pool, slab);
+            } else {
+                strip(pool, slab);
             }
         }
     }

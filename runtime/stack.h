@@ -48,7 +48,7 @@ struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*en
 void stack_release(struct stack_pool *pool, struct whorl_task *task);
 
 /* Gives back what has not been used for `min_age_ns`: slabs without a stack in use, and the memory of
- * free stacks in those with few. Sets trim_at_ns for the rest. */
+ * free stacks in those with few; when that is 0, of all free stacks. Sets trim_at_ns for the rest. */
 void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns);
 
 /* The record of the stack whose guard or usable part holds `address`; NULL when none does. For

@@ -299,6 +299,173 @@ TEST(a_slab_with_few_stacks_in_use_gives_the_memory_of_the_others_back)
     stack_pool_finish(&pool);
 }
 
+/* Whether the page is in memory. */
+static bool is_present(const void *at)
+{
+    unsigned char present;
+
+    CHECK_EQ(mincore((void *)((uintptr_t)at & ~(uintptr_t)4095), 4096, &present), 0);
+    return present & 1;
+}
+
+/* One slab has tasks that come and go, few at a time; beside it another one empties now and then. */
+TEST(a_slab_in_steady_use_stays_as_it_is_when_others_are_trimmed)
+{
+    static struct whorl_task *tasks[112];
+    struct stack_pool pool;
+    int64_t now = WHORL_HOUR;
+    char *low = NULL;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < 112; i++) /* slabs of 16, 32 and 64 */
+        tasks[i] = acquire(&pool, 65536);
+    for (int i = 56; i < 112; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_trim(&pool, now, WHORL_SECOND);
+    stack_pool_trim(&pool, now += WHORL_SECOND, WHORL_SECOND); /* the spike's memory goes */
+    CHECK(!is_present(tasks[60]));
+    for (int round = 0; round < 5; round++) {
+        struct whorl_task *task = acquire(&pool, 65536);
+        CHECK(round == 0 || task->stack_low == low);
+        low = task->stack_low;
+        *low = 1;
+        stack_release(&pool, task);
+        stack_release(&pool, acquire(&pool, 131072));
+        stack_pool_trim(&pool, now += WHORL_MILLISECOND, WHORL_SECOND);
+        CHECK(is_present(low));
+    }
+    for (int i = 0; i < 56; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+TEST(a_slab_that_is_being_filled_stays_as_it_is_when_others_are_trimmed)
+{
+    static struct whorl_task *tasks[60];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < 60; i++) /* slabs of 16, 32 and 64 */
+        tasks[i] = acquire(&pool, 65536);
+    char *low = tasks[59]->stack_low;
+    *low = 1;
+    stack_release(&pool, tasks[59]);
+    stack_release(&pool, acquire(&pool, 131072));
+    stack_pool_trim(&pool, WHORL_HOUR, WHORL_SECOND);
+    CHECK(is_present(low));
+    for (int i = 0; i < 59; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+TEST(a_trim_that_is_asked_for_leaves_no_free_stack_its_memory)
+{
+    static struct whorl_task *tasks[112];
+    char *lows[112];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int left = 111; left >= 0; left -= 37) {
+        for (int i = 0; i < 112; i++) {
+            tasks[i] = acquire(&pool, 65536);
+            lows[i] = tasks[i]->stack_low;
+            *lows[i] = 1;
+        }
+        size_t mapped = pool.mapped;
+        for (int i = 0; i < 112; i++)
+            if (i % 16 || i > left)
+                stack_release(&pool, tasks[i]);
+        stack_pool_trim(&pool, WHORL_HOUR, 0);
+        CHECK_EQ(pool.trim_at_ns, WHORL_FOREVER);
+        for (int i = 0; i < 112; i++)
+            if (i % 16 == 0 && i <= left)
+                CHECK_EQ(*lows[i], 1);
+            else if (pool.mapped == mapped || i < 16)
+                CHECK(!is_present(lows[i]));
+        for (int i = 0; i <= left; i += 16)
+            stack_release(&pool, tasks[i]);
+    }
+    stack_pool_finish(&pool);
+}
+
+/* Slabs that fill and empty all the time are looked at once a second, not whenever the loop is idle. */
+TEST(trims_follow_each_other_at_a_distance)
+{
+    struct whorl_task *tasks[16];
+    struct stack_pool pool;
+    int64_t now = WHORL_HOUR;
+    int trims = 0;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < 16; i++)
+        tasks[i] = acquire(&pool, 65536);
+    for (int i = 0; i < 10000; i++, now += WHORL_MILLISECOND) {
+        stack_release(&pool, acquire(&pool, 65536)); /* the first one's second slab */
+        if (now >= pool.trim_at_ns) {
+            stack_pool_trim(&pool, now, WHORL_SECOND);
+            trims++;
+        }
+    }
+    CHECK(trims > 5 && trims < 15);
+    for (int i = 0; i < 16; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+/* One task outlives a spike of tasks whose stacks are so large that few make a slab. */
+TEST(a_slab_of_few_large_stacks_gives_their_memory_back_too)
+{
+    enum { N = 63, SIZE = 1 << 20 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < N; i++) { /* slabs of 1, 2, 4, ..., 32 */
+        tasks[i] = acquire(&pool, SIZE);
+        memset((char *)tasks[i] - SIZE / 2, i, SIZE / 2);
+    }
+    size_t peak = resident();
+    for (int i = 0; i < N; i++)
+        if (i != 31)
+            stack_release(&pool, tasks[i]);
+    stack_pool_trim(&pool, WHORL_SECOND, WHORL_SECOND);
+    stack_pool_trim(&pool, 2 * WHORL_SECOND, WHORL_SECOND);
+    size_t after = resident();
+    printf("resident: %zu at the peak, %zu after\n", peak, after);
+    CHECK(SANITIZED || after < peak - (size_t)(N - 4) * SIZE / 2);
+    stack_release(&pool, tasks[31]);
+    stack_pool_finish(&pool);
+}
+
+/* Tasks end one by one: however many are left, free stacks take no more than three times their memory. */
+TEST(a_spike_that_goes_slowly_takes_its_memory_along)
+{
+    enum { N = 512 + 496, SURVIVORS = 3 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+    int64_t now = 0;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < N; i++) { /* slabs of 16, 32, 64, 128, 256 and 512 */
+        tasks[i] = acquire(&pool, 65536);
+        memset(tasks[i]->stack_low, 1, 4096);
+    }
+    for (int i = N - 1; i >= 496 + SURVIVORS; i--) {
+        stack_release(&pool, tasks[i]);
+        stack_pool_trim(&pool, now += WHORL_SECOND, WHORL_SECOND);
+        stack_pool_trim(&pool, now += WHORL_SECOND, WHORL_SECOND);
+        if (i % 10 == 9 || i < 510) {
+            int present = 0;
+            for (int k = i; k < N; k++)
+                present += is_present(tasks[k]);
+            CHECK(present <= 3 * (i - 496));
+        }
+    }
+    for (int i = 0; i < 496 + SURVIVORS; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
 TEST(addresses_are_found_in_their_stacks_and_guards)
 {
     struct whorl_task *tasks[200];
