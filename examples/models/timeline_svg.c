@@ -12,8 +12,8 @@
  * column says how much of its time the lane computed: not at all, a bit, about half, or all of it, in
  * four shades. Neighbours of one shade are one stroke, and a lane's strokes of one shade are one path:
  * some ten bytes for each time the shade changes. So a thousand short steps in a row look like what
- * they are, a mixture; one of them alone in a long wait is a tick that can be seen. Lanes get thinner the more
- * there are; of more than LANES_MAX each nth is shown, and the picture says so.
+ * they are, a mixture; one of them alone in a long wait is a tick that can be seen. Lanes get thinner
+ * the more there are; of more than LANES_MAX each nth is shown, and the picture says so.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@
 
 enum { WIDTH = 760, MARGIN = 14, TITLE_HEIGHT = 44, HEADING_HEIGHT = 26, AXIS_HEIGHT = 34 };
 enum { NAME_MIN = 30, NAME_MAX = 170, NAME_GAP = 8, NAME_PITCH = 12 };
-enum { LANES_MAX = 400, TICKS_MAX = 8 };
+enum { LANES_MAX = 400, TICKS_MAX = 8, TICK_APART = 6 };
 
 /* Shades of a column. The first three have the line of waiting in them. */
 enum { WAITS, SOME, HALF, COMPUTES, SHADES, ABSENT = SHADES };
@@ -198,21 +198,32 @@ static void add_span(struct picture *p, const struct timeline_span *span, int64_
     }
 }
 
-static bool is_mixed(const struct picture *p, int column)
+/* How many columns from this one on, in the direction, the lane only waits; not counted further than it
+ * takes. */
+static int count_waits(const struct picture *p, int column, int direction, int enough)
 {
-    return column < p->columns && (p->shade[column] == SOME || p->shade[column] == HALF);
+    int n = 0;
+
+    while (n < enough && column >= 0 && column < p->columns && p->shade[column] == WAITS) {
+        column += direction;
+        n++;
+    }
+    return n;
 }
 
-/* A short step between two waits covers part of a column or two, which would be too pale for the eye. */
+/* A short step in a long wait covers part of a column or two, which is too pale for the eye. It becomes
+ * a tick in full colour; but not where one comes close on the other, for that would be a lie. */
 static void show_ticks(struct picture *p)
 {
-    for (int i = 1, from; i < p->columns; i++) {
-        for (from = i; is_mixed(p, i);)
-            i++;
-        if (i == from || i > from + 2 || p->shade[from - 1] != WAITS || i == p->columns)
+    int far = (int)(TICK_APART / p->column_width), wide = p->column_width < 1 ? 2 : 1, to;
+
+    for (int i = 0; i < p->columns; i = to + 1) {
+        for (to = i; to < p->columns && (p->shade[to] == SOME || p->shade[to] == HALF);)
+            to++;
+        if (to == i || to > i + 2 || count_waits(p, i - 1, -1, far) < far ||
+            count_waits(p, to, 1, far) < far)
             continue;
-        if (p->shade[i] == WAITS)
-            memset(p->shade + from, COMPUTES, 2);
+        memset(p->shade + i, COMPUTES, (size_t)(to - i > wide ? to - i : wide));
     }
 }
 

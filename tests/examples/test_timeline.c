@@ -528,22 +528,30 @@ TEST(timeline_svg_stacks_sections_at_one_scale)
     timeline_destroy(t);
 }
 
-/* A hundred thousand short steps are a mixture in a small file, and a single one is still seen. */
+/* A hundred thousand short steps are a mixture in a small file, and a single one is still seen; but not
+ * two hundred, each as if it were a long one. */
 TEST(timeline_svg_merges_what_is_narrower_than_a_pixel)
 {
     struct timeline *t = timeline_create();
     int even = timeline_lane(t, "even"), seldom = timeline_lane(t, "seldom");
+    int often = timeline_lane(t, "often");
 
     for (int i = 0; i < 100000; i++)
         timeline_mark_at(t, even, i % 2 ? TIMELINE_WAITS : TIMELINE_WORKS, i * 1000);
     timeline_mark_at(t, seldom, TIMELINE_WAITS, 0);
     timeline_mark_at(t, seldom, TIMELINE_WORKS, ms(50));
     timeline_mark_at(t, seldom, TIMELINE_WAITS, ms(50) + 1000);
+    for (int i = 0; i < 200; i++) {
+        timeline_mark_at(t, often, TIMELINE_WAITS, ms(i) / 2);
+        timeline_mark_at(t, often, TIMELINE_WORKS, ms(i) / 2 + 30000);
+        timeline_mark_at(t, often, TIMELINE_WAITS, ms(i) / 2 + 31000);
+    }
     CHECK_STR(read_picture(t, "",
                            "print(strokes(lanes[0]), '|', strokes(lanes[1]))\n"
                            "print([to - at for at, to in ends(lanes[1][-1])])\n"
-                           "print(len(text) < 5000 or len(text))\n"),
-              "w:0-100 c2:0-100 | w:0-50,50-100 c3:50-50\n[2]\nTrue\n");
+                           "print([p.get('class') for p in lanes[2][1:]])\n"
+                           "print(len(text) < 7000 or len(text))\n"),
+              "w:0-100 c2:0-100 | w:0-50,50-100 c3:50-50\n[2]\n['w', 'c1']\nTrue\n");
     timeline_destroy(t);
 }
 
