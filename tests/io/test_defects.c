@@ -170,6 +170,33 @@ static int poll_as_victim(void *arg)
     return 0;
 }
 
+TEST_IO(what_happens_to_the_old_file_is_no_event_of_the_new_one)
+{
+    WHORL_AUTO(group) olds = {0};
+    WHORL_AUTO(group) news = {0};
+    int old_writer, new_writer;
+    int number = reuse(-1, &old_writer), other = dup(number); /* the old file stays open */
+    struct victim old = {.fd = number}, new = {.fd = number};
+
+    CHECK_OK(whorl_spawn(&olds, poll_as_victim, &old));
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    CHECK_EQ(reuse(number, &new_writer), number);
+    CHECK_OK(whorl_spawn(&news, poll_as_victim, &new));
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    CHECK_EQ(write(old_writer, "o", 1), 1);
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    CHECK_EQ(new.result, 0); /* it waits */
+    CHECK_EQ(write(new_writer, "n", 1), 1);
+    CHECK_OK(whorl_group_wait(&news));
+    CHECK_ERR(new.result, POLLIN);
+    CHECK_OK(whorl_group_wait(&olds));
+    CHECK(old.result == POLLIN || old.result == -EBADF);
+    close(number);
+    close(other);
+    close(old_writer);
+    close(new_writer);
+}
+
 TEST_IO(a_cancelled_request_leaves_nothing_behind_for_the_next_file_of_its_number)
 {
     int number = -1, writer;
