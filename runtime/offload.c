@@ -197,17 +197,23 @@ static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
     return err;
 }
 
+/* The run and the pool of a task that wants work done, once there is room for it. */
+static WHORL_SUSPENDS int enter(struct sched **ret, struct whorl_offload **pool)
+{
+    struct whorl_task *self;
+
+    int err = sched_enter(ret, &self);
+    if (err == 0)
+        err = pool_of(*ret, pool);
+    return err ? err : wait_for_space(*pool);
+}
+
 int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn, void *arg)
 {
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
-    struct whorl_task *self;
     struct sched *s;
 
-    int err = sched_enter(&s, &self);
-    if (err == 0)
-        err = pool_of(s, &pool);
-    if (err == 0)
-        err = wait_for_space(pool);
+    int err = enter(&s, &pool);
     if (err)
         return err;
     struct job job = {.fn = fn, .arg = arg, .pool = pool, .waiter = &waiter};
@@ -219,14 +225,9 @@ int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn, void *arg
 static WHORL_SUSPENDS int run_owned(struct whorl_offload *pool, struct job *job)
 {
     struct whorl_waiter waiter = {.data = job};
-    struct whorl_task *self;
     struct sched *s;
 
-    int err = sched_enter(&s, &self);
-    if (err == 0)
-        err = pool_of(s, &pool);
-    if (err == 0)
-        err = wait_for_space(pool);
+    int err = enter(&s, &pool);
     if (err)
         return err;
     job->pool = pool;
