@@ -58,6 +58,28 @@ TEST_VIRTUAL(future_wakes_all_who_wait)
     CHECK(n > 900); /* the log may be shorter than all of it */
 }
 
+static struct whorl_future news;
+
+static int wait_for_news(void *arg)
+{
+    int err = whorl_future_wait(&news);
+    test_log("%s", (const char *)arg);
+    return err;
+}
+
+TEST_VIRTUAL(future_tells_in_the_order_of_arrival)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, wait_for_news, "a"));
+    CHECK_OK(whorl_spawn(&group, wait_for_news, "b"));
+    CHECK_OK(whorl_spawn(&group, wait_for_news, "c"));
+    CHECK_OK(whorl_yield());
+    CHECK(whorl_future_complete(&news, 0));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a b c");
+}
+
 TEST_VIRTUAL(future_waiter_that_is_cancelled_leaves_the_others_and_the_work_alone)
 {
     WHORL_AUTO(group) group = {0};

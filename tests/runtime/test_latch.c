@@ -43,6 +43,28 @@ TEST_VIRTUAL(latch_lets_all_go_at_zero)
     CHECK_OK(whorl_latch_wait(&latch)); /* open from now on */
 }
 
+static struct whorl_latch start = {.count = 1};
+
+static int wait_for_start(void *arg)
+{
+    int err = whorl_latch_wait(&start);
+    test_log("%s", (const char *)arg);
+    return err;
+}
+
+TEST_VIRTUAL(latch_lets_go_in_the_order_of_arrival)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, wait_for_start, "a"));
+    CHECK_OK(whorl_spawn(&group, wait_for_start, "b"));
+    CHECK_OK(whorl_spawn(&group, wait_for_start, "c"));
+    CHECK_OK(whorl_yield());
+    whorl_latch_done(&start);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a b c");
+}
+
 TEST_VIRTUAL(latch_can_be_used_again)
 {
     struct whorl_latch latch = {0};
