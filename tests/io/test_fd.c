@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +202,37 @@ TEST_IO(write_all_goes_on_until_everything_is_written)
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(sink.got, sizeof data);
     close(p[0]);
+}
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* Each wait goes on for what was left of it: begun anew it would never end. */
+TEST_IO(signals_at_every_millisecond_neither_shorten_nor_prolong_a_wait)
+{
+    struct sigaction action = {.sa_handler = on_signal}; /* system calls are interrupted */
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    struct whorl_scope scope;
+    int p[2];
+    CHECK_OK(pipe(p));
+    CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
+    CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
+    int64_t start = whorl_now();
+    whorl_scope_enter(&scope, start + 300 * WHORL_MILLISECOND);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_poll_fd(p[0], POLLIN)), -ETIMEDOUT);
+    CHECK(whorl_now() - start >= 300 * WHORL_MILLISECOND);
+    start = whorl_now();
+    CHECK_OK(whorl_sleep(300 * WHORL_MILLISECOND));
+    CHECK(whorl_now() - start >= 300 * WHORL_MILLISECOND);
+    CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
+    CHECK(signals >= 2);
+    close(p[0]);
+    close(p[1]);
 }
 
 /* --- closing ---------------------------------------------------------------------------------- */

@@ -498,6 +498,56 @@ TEST_IO(kicks_before_the_loop_looks_cost_one_wake)
     CHECK_EQ(stats()->kicks, 2);
 }
 
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+static int read_and_log(void *arg)
+{
+    int fd = *(int *)arg;
+    char byte = 0;
+    ssize_t n = whorl_read(fd, &byte, 1);
+    test_log("%d%c", (int)n, byte);
+    return 0;
+}
+
+/* The kernel knows by the file, not by the number, what an old request reads. */
+TEST_IO(a_number_used_again_while_an_old_read_is_in_flight_mixes_nothing_up)
+{
+    WHORL_AUTO(group) group = {0};
+    int old[2], new[2];
+    CHECK_OK(pipe(old));
+    CHECK_OK(whorl_spawn(&group, read_and_log, &old[0]));
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    close(old[0]); /* behind our back */
+    CHECK_OK(pipe(new));
+    CHECK_EQ(new[0], old[0]);
+    CHECK_OK(whorl_spawn(&group, read_and_log, &new[0]));
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    CHECK_EQ(write(new[1], "n", 1), 1);
+    CHECK_OK(whorl_group_wait_below(&group, 2));
+    CHECK_STR(test_logged(), "1n");
+    CHECK_EQ(write(old[1], "o", 1), 1);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "1n 1o");
+    close(new[0]);
+    close(new[1]);
+    close(old[1]);
+}
+
+TEST_IO(a_deadline_a_fraction_of_a_millisecond_away_does_not_spin)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    uint64_t enters = stats()->enters;
+    for (int i = 0; i < 20; i++) {
+        struct whorl_scope scope;
+        int64_t start = whorl_now();
+        whorl_scope_enter(&scope, start + 400 * WHORL_MICROSECOND);
+        CHECK_ERR(whorl_scope_leave(&scope, whorl_poll_fd(fd, POLLIN)), -ETIMEDOUT);
+        CHECK(whorl_now() - start >= 400 * WHORL_MICROSECOND);
+    }
+    CHECK(stats()->enters - enters <= 100);
+    close(fd);
+}
+
 /* --- what a turn costs ------------------------------------------------------------------------ */
 
 TEST_IO(waiting_requests_cost_no_system_call_while_tasks_run)

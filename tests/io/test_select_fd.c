@@ -110,7 +110,7 @@ static int select_root(void *arg)
     struct whorl_case cases[] = {
         whorl_case_fd(p[0], POLLIN),
         whorl_case_fd(p[0], POLLHUP),
-        whorl_case_deadline(whorl_after(WHORL_MILLISECOND)),
+        whorl_case_deadline(whorl_after(50 * WHORL_MILLISECOND)),
     };
     int which = whorl_select(cases, 3);
     close(p[0]);
