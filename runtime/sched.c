@@ -122,12 +122,20 @@ static void run_turn(struct sched *s, uint32_t turn)
     s->turn_start = s->ready_head;
 }
 
-/* The same turn by single steps, so that the loop sees each: what observers pay, and nobody else. */
-static __attribute__((noinline)) void run_traced(struct sched *s)
+/* The same turn by single steps, so that the loop sees each: what observers and C++ pay, and nobody
+ * else. */
+static __attribute__((noinline)) void run_singly(struct sched *s, struct cxx_exceptions *exceptions)
 {
-    for (uint32_t left = s->turn; left > 0 && s->ready_count > 0 && s->trace; left--) {
-        trace_runs(s, s->ready[s->ready_head & s->ready_mask]);
+    for (uint32_t left = s->turn; left > 0 && s->ready_count > 0 && (s->trace || exceptions);
+         left--) {
+        struct whorl_task *task = s->ready[s->ready_head & s->ready_mask];
+        if (s->trace)
+            trace_runs(s, task);
+        if (exceptions)
+            cxx_swap(exceptions, &task->exceptions);
         run_turn(s, 1);
+        if (exceptions) /* a record outlives its task at least until the loop goes on */
+            cxx_swap(exceptions, &task->exceptions);
         if (s->trace)
             trace_stopped(s);
     }
@@ -139,8 +147,9 @@ void sched_run_ready(struct sched *s)
         return;
     if (s->random)
         draw(s);
-    if (__builtin_expect(s->trace != NULL, 0)) {
-        run_traced(s);
+    struct cxx_exceptions *exceptions = cxx_exceptions();
+    if (__builtin_expect(s->trace || exceptions, 0)) {
+        run_singly(s, exceptions);
         return;
     }
     run_turn(s, s->turn);

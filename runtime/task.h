@@ -20,6 +20,7 @@
 #include <whorl/task.h>
 
 #include "runtime/context/context.h"
+#include "runtime/cxx.h"
 
 #define TASK_MAGIC    0x77686f726c746173 /* "whorltas": for debuggers' scripts */
 #define TASK_NAME_MAX 32
@@ -48,6 +49,7 @@ struct whorl_task {
     const char *site;         /* where it was spawned; static */
     char name[TASK_NAME_MAX]; /* "" when it has none of its own */
     unsigned char small_copy[TASK_COPY_MAX] __attribute__((aligned(16))); /* what arg points to */
+    struct cxx_exceptions exceptions; /* while not running; the loop's while it runs */
 };
 
 #endif

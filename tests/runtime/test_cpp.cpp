@@ -104,6 +104,72 @@ TEST_VIRTUAL(a_group_is_cancelled_and_joined_by_an_exception_that_passes_it)
     CHECK_EQ(whorl_now(), 0);
 }
 
+static int wait_in_handlers(void *arg)
+{
+    auto *t = static_cast<struct thrower *>(arg);
+    const std::string outer = "outer of " + std::to_string(t->number) + ", too long for inside";
+    const std::string inner = "inner of " + std::to_string(t->number) + ", too long for inside";
+
+    for (int i = 0; i < 20; i++) {
+        try {
+            throw std::runtime_error(outer);
+        } catch (const std::runtime_error &e) {
+            CHECK_OK(whorl_sleep((t->number * 7 + i * 3) % 5));
+            try {
+                try {
+                    throw std::logic_error(inner);
+                } catch (...) {
+                    CHECK_OK(whorl_sleep((t->number * 5 + i) % 4));
+                    throw;
+                }
+            } catch (const std::logic_error &f) {
+                CHECK_OK(whorl_yield());
+                CHECK_STR(f.what(), inner.c_str());
+            }
+            CHECK_STR(e.what(), outer.c_str());
+            CHECK_EQ(std::uncaught_exceptions(), 0);
+            t->caught++;
+        }
+        CHECK(!std::current_exception());
+    }
+    return 0;
+}
+
+TEST_SEEDS(tasks_that_wait_in_handlers_keep_their_exceptions)
+{
+    struct thrower throwers[6] = {};
+    WHORL_AUTO(group) group = {};
+
+    for (int i = 0; i < 6; i++) {
+        throwers[i].number = i;
+        CHECK_OK(whorl_spawn(&group, wait_in_handlers, &throwers[i]));
+    }
+    CHECK_OK(whorl_group_wait(&group));
+    for (const struct thrower &t : throwers)
+        CHECK_EQ(t.caught, 20);
+}
+
+static int run_handlers(void *arg)
+{
+    CHECK(!std::current_exception()); /* the thread's is not the task's */
+    return wait_in_handlers(arg);
+}
+
+TEST(a_run_inside_a_handler_leaves_its_exception_alone)
+{
+    struct thrower t = {};
+
+    try {
+        throw std::runtime_error("around the run");
+    } catch (const std::runtime_error &e) {
+        CHECK_OK(whorl_run_virtual(nullptr, run_handlers, &t));
+        CHECK(std::current_exception());
+        CHECK_STR(e.what(), "around the run");
+    }
+    CHECK_EQ(t.caught, 20);
+    CHECK(!std::current_exception());
+}
+
 static int fail_for_another(void *arg)
 {
     try {
