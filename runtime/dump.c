@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports of all tasks: who they are, what they wait for, and who waits for whom in a circle. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <whorl/trace.h>
@@ -46,29 +47,15 @@ const char *dump_name_of(const struct whorl_task *task)
     return is_alive(sched_self(), task) ? whorl_task_name(task) : "a task that has ended";
 }
 
-struct printing {
-    struct sched *s;
-    FILE *to;
-    size_t left, omitted;
-};
-
-static void print_task(struct whorl_task *task, void *ctx)
+static void print_task(const struct sched *s, FILE *to, const struct whorl_task *task)
 {
-    struct printing *printing = ctx;
-    FILE *to = printing->to;
-
-    if (printing->left == 0) {
-        printing->omitted++;
-        return;
-    }
-    printing->left--;
     fprintf(to, "  task %llu ", (unsigned long long)task->id);
     print_escaped(to, whorl_task_name(task));
     if (task->waiter) {
         fputs(": waits for ", to);
         print_wait(to, task);
     } else {
-        fputs(task == printing->s->current ? ": running" : ": ready", to);
+        fputs(task == s->current ? ": running" : ": ready", to);
     }
     if (task->name[0] && task->site) {
         fputs("  (spawned as ", to);
@@ -105,9 +92,8 @@ static size_t circle_length(struct whorl_task *task)
 }
 
 /* Prints a circle once: at its task with the lowest number. */
-static void print_circle(struct whorl_task *task, void *ctx)
+static void print_circle(FILE *to, struct whorl_task *task)
 {
-    struct printing *printing = ctx;
     size_t n = circle_length(task);
     struct whorl_task *at = task;
 
@@ -116,27 +102,56 @@ static void print_circle(struct whorl_task *task, void *ctx)
             return;
     if (n == 0)
         return;
-    fputs("whorl: these wait for each other in a circle:\n", printing->to);
+    fputs("whorl: these wait for each other in a circle:\n", to);
     for (size_t i = 0; i < n; i++, at = holder_of(at)) {
-        fputs("  ", printing->to);
-        print_escaped(printing->to, whorl_task_name(at));
-        fputs(" waits for ", printing->to);
-        print_wait(printing->to, at);
-        putc('\n', printing->to);
+        fputs("  ", to);
+        print_escaped(to, whorl_task_name(at));
+        fputs(" waits for ", to);
+        print_wait(to, at);
+        putc('\n', to);
     }
+}
+
+struct list {
+    struct whorl_task **tasks;
+    size_t len, max;
+};
+
+static void add(struct whorl_task *task, void *ctx)
+{
+    struct list *list = ctx;
+
+    if (list->len < list->max)
+        list->tasks[list->len++] = task;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct whorl_task *x = *(struct whorl_task *const *)a,
+                            *y = *(struct whorl_task *const *)b;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
 void dump_tasks(struct sched *s, FILE *to, const char *title)
 {
-    struct printing printing = {s, to, DUMP_TASKS_MAX, 0};
+    struct list list = {malloc(s->alive * sizeof(struct whorl_task *)), 0, s->alive};
 
     flockfile(to);
     fprintf(to, "whorl: %s (%zu task%s):\n", title, s->alive, s->alive == 1 ? "" : "s");
-    stack_for_each_task(&s->stacks, print_task, &printing);
-    if (printing.omitted)
-        fprintf(to, "  and %zu more\n", printing.omitted);
-    stack_for_each_task(&s->stacks, print_circle, &printing);
+    if (list.tasks) {
+        stack_for_each_task(&s->stacks, add, &list);
+        qsort(list.tasks, list.len, sizeof *list.tasks, by_id);
+    } else if (s->alive > 0) {
+        fputs("  (no memory to list them)\n", to);
+    }
+    for (size_t i = 0; i < list.len && i < DUMP_TASKS_MAX; i++)
+        print_task(s, to, list.tasks[i]);
+    if (list.len > DUMP_TASKS_MAX)
+        fprintf(to, "  and %zu more\n", list.len - DUMP_TASKS_MAX);
+    for (size_t i = 0; i < list.len; i++)
+        print_circle(to, list.tasks[i]);
     funlockfile(to);
+    free(list.tasks);
 }
 
 void whorl_dump_tasks(FILE *to)

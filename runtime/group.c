@@ -97,11 +97,11 @@ int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn, const void 
     return spawn(group, fn, (void *)(uintptr_t)arg, arg_size, stack_size, site);
 }
 
-int whorl_spawn_with(struct whorl_group *group, whorl_task_fn fn, void *arg,
-                     const struct whorl_spawn_options *options)
+int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
+                        const struct whorl_spawn_options *options, const char *site)
 {
     bool own = options && options->stack_size;
-    int err = spawn(group, fn, arg, 0, own ? options->stack_size : stack_size_for(group), "task");
+    int err = spawn(group, fn, arg, 0, own ? options->stack_size : stack_size_for(group), site);
 
     if (err == 0 && options && options->name) {
         struct whorl_task *task = group->tasks->prev;

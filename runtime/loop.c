@@ -105,6 +105,8 @@ static void turn(struct sched *s, bool may_wait)
         trace_loop_waits(s);
     poll(s, may_wait ? next_deadline(s, deadline) : 0);
     s->turn_began_ns = ops->now(s->poller); /* what is slept counts for nobody */
+    if (s->turn > SCHED_TURN_FIRST)
+        s->turn = SCHED_TURN_FIRST;
     runner_drain(s);
     fire_timers(s);
 }

@@ -50,7 +50,7 @@ static struct sched *sched_create(struct whorl_poller *poller,
         s->options.stack_size = STACK_SIZE;
     if (!s->options.root_stack_size)
         s->options.root_stack_size = ROOT_STACK_SIZE;
-    s->turn = SCHED_TURN_MAX;
+    s->turn = SCHED_TURN_FIRST;
     if (sched_reserve(s) < 0) {
         free(s);
         return NULL;

@@ -21,8 +21,10 @@
 #include "runtime/timer.h"
 
 /* A turn of the loop that finds nothing costs some 40 ns, so 256 switches make it 0.2 ns each. The
- * loop shortens turns when tasks compute for long between switches. */
-#define SCHED_TURN_MAX 256
+ * loop shortens turns when tasks compute for long between switches; of what will come after a wait it
+ * knows nothing, and begins short. */
+#define SCHED_TURN_MAX   256
+#define SCHED_TURN_FIRST 16
 
 struct sched {
     struct whorl_task *current; /* NULL while the loop runs */

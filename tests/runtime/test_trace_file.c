@@ -86,7 +86,8 @@ static int hold_the_lock(void *arg)
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
 
     CHECK_OK(whorl_mutex_lock(&mutex));
-    CHECK_OK(whorl_spawn_with(&group, lock, arg, &(struct whorl_spawn_options){.name = "first"}));
+    CHECK_OK(whorl_spawn_with_at(&group, lock, arg, &(struct whorl_spawn_options){.name = "first"},
+                                 "task"));
     CHECK_OK(whorl_sleep(1234567));
     whorl_mutex_unlock(&mutex);
     CHECK_OK(whorl_yield());

@@ -86,6 +86,15 @@ extern "C" {
     whorl_spawn_copy_at((group), (fn), (__VA_ARGS__), sizeof *(__VA_ARGS__),     \
                         #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
+/**
+ * whorl_spawn() with a name or a stack size of its own. @options NULL for the defaults.
+ * `int whorl_spawn_with(struct whorl_group *group, whorl_task_fn fn, void *arg,
+ *                       const struct whorl_spawn_options *options)`
+ */
+#define whorl_spawn_with(group, fn, arg, ...)                \
+    whorl_spawn_with_at((group), (fn), (arg), (__VA_ARGS__), \
+                        #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
+
 /** whorl_spawn() with a static description of the call site, for reports. */
 WHORL_API int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
                              const char *site);
@@ -94,9 +103,9 @@ WHORL_API int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *
 WHORL_API int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn, const void *arg,
                                   size_t arg_size, const char *site);
 
-/** whorl_spawn() with a name or a stack size of its own. @options NULL for the defaults. */
-WHORL_API int whorl_spawn_with(struct whorl_group *group, whorl_task_fn fn, void *arg,
-                               const struct whorl_spawn_options *options);
+/** The same for whorl_spawn_with(). */
+WHORL_API int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
+                                  const struct whorl_spawn_options *options, const char *site);
 
 /**
  * Waits until all tasks of the group have ended. The group can be used again afterwards.
