@@ -29,7 +29,7 @@
  * be in the way of programs that count or close theirs. */
 static struct {
     pthread_mutex_t lock;
-    pid_t pid;   /* whose file it is; 0: nobody's yet */
+    pid_t pid;   /* whose file it is; 0: nobody's yet; FORKED: of whom we come from */
     bool failed; /* nothing more is written */
     unsigned runs;
     int64_t began_ns;   /* what the time of all runs is counted from */
@@ -40,8 +40,11 @@ static struct {
     char path[PATH_MAX];
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+#define FORKED (-1)
+
 /* Of a run. */
 struct traced_run {
+    pid_t pid; /* a child that goes on in it after a fork writes nothing of it */
     unsigned number;
     int64_t began_ns;
 };
@@ -145,12 +148,24 @@ static void make_path(const char *pattern, bool forked)
         complain(strerror(ENAMETOOLONG));
 }
 
+/* The process that was started with the wish for a trace: what it forks before its first run, as workers
+ * are, has a file of its own as well. 0: the wish came later. */
+static pid_t origin;
+
+__attribute__((constructor)) static void note_origin(void)
+{
+    char pattern[PATH_MAX];
+
+    if (debug_text("trace", pattern, sizeof pattern))
+        origin = getpid();
+}
+
 /* Begins the file at the first run of the process, also of a forked child. False: there is none. */
 static bool begin_file(const char *pattern)
 {
     if (file.pid == getpid())
         return !file.failed;
-    make_path(pattern, file.pid != 0);
+    make_path(pattern, file.pid != 0 || (origin != 0 && origin != getpid()));
     file.pid = getpid();
     file.runs = 0;
     file.end = 0;
@@ -159,6 +174,31 @@ static bool begin_file(const char *pattern)
     put("[");
     flush(O_CREAT | O_TRUNC);
     return !file.failed;
+}
+
+/* Another thread may be writing while the program forks: the child gets the lock open, and no part in the
+ * file. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&file.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&file.lock);
+}
+
+static void after_fork_in_child(void)
+{
+    if (file.pid)
+        file.pid = FORKED;
+    pthread_mutex_unlock(&file.lock);
+}
+
+static void expect_forks(void)
+{
+    /* Without memory for it forks are as they would be without a trace, most of them well. */
+    (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* A program may end inside a run. */
@@ -310,11 +350,14 @@ static void note(void *arg, const struct whorl_trace_event *event)
     struct traced_run *run = arg;
 
     pthread_mutex_lock(&file.lock);
-    reserve();
-    put_event(run, event);
-    /* Before the thread goes to sleep is when it costs least. */
-    if (event->kind == WHORL_TRACE_LOOP_WAITS && clock_monotonic_ns() - file.flushed_ns > FLUSH_NS)
-        flush(0);
+    if (run->pid == file.pid) {
+        reserve();
+        put_event(run, event);
+        /* Before the thread goes to sleep is when it costs least. */
+        if (event->kind == WHORL_TRACE_LOOP_WAITS &&
+            clock_monotonic_ns() - file.flushed_ns > FLUSH_NS)
+            flush(0);
+    }
     pthread_mutex_unlock(&file.lock);
     if (event->kind == WHORL_TRACE_RUN_ENDS)
         free(run);
@@ -322,6 +365,7 @@ static void note(void *arg, const struct whorl_trace_event *event)
 
 void trace_file_start(struct sched *s)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     char pattern[PATH_MAX];
 
     if (!debug_text("trace", pattern, sizeof pattern))
@@ -330,11 +374,13 @@ void trace_file_start(struct sched *s)
         fputs("whorl: WHORL_DEBUG=trace needs a file: trace=FILE.json\n", stderr);
         return;
     }
+    pthread_once(&once, expect_forks);
     struct traced_run *run = malloc(sizeof *run);
     pthread_mutex_lock(&file.lock);
     bool opened = run && begin_file(pattern);
     if (opened) {
         reserve();
+        run->pid = file.pid;
         run->number = ++file.runs;
         run->began_ns =
             s->poller->ops->virtual_time ? s->poller->ops->now(s->poller) : file.began_ns;

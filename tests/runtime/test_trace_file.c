@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* WHORL_DEBUG=trace=FILE: what the file says, and that it is JSON whatever becomes of the program. */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -223,6 +225,112 @@ TEST(trace_file_of_a_forked_child_has_its_number)
                               "    print(kinds(1), kinds(2))\n"),
               "['ready', '.', 'runs', '.'] ['ready', '.', 'runs', 'EIO']\n"
               "['ready', '.', 'runs', '.'] ['ready', '.', 'runs', 'EIO']\n");
+}
+
+/* Workers are forked before there is a run. The test is one of a program that was started with the wish for
+ * a trace, whose runner forks. */
+TEST(trace_file_of_a_child_forked_before_any_run_has_its_number)
+{
+    struct subprocess again;
+    char name[32];
+
+    if (getenv("WHORL_DEBUG")) {
+        CHECK_OK(whorl_run(count_down, NULL));
+        return;
+    }
+    char *self = realpath("/proc/self/exe", NULL);
+    CHECK(self);
+    CHECK_EQ(chdir(test_tmpdir()), 0);
+    subprocess_run(
+        &again,
+        (const char *[]){self, "--only",
+                         "trace_file_of_a_child_forked_before_any_run_has_its_number", NULL},
+        &(struct subprocess_options){.env = (const char *[]){"WHORL_DEBUG=trace=t.json", NULL}});
+    free(self);
+    CHECK_EQ(again.exit_status, 0);
+    subprocess_finish(&again);
+    struct subprocess list;
+    subprocess_run(&list, (const char *[]){"ls", NULL}, NULL);
+    CHECK_EQ(sscanf(list.out, "t-%31[0-9].json", name), 1);
+    CHECK(!strstr(list.out, "t.json"));
+    subprocess_finish(&list);
+}
+
+static atomic_bool tracing, forked_all;
+
+static int yield_until_forked(void *arg)
+{
+    (void)arg;
+    atomic_store(&tracing, true);
+    while (!atomic_load(&forked_all))
+        CHECK_OK(whorl_yield());
+    return 0;
+}
+
+static void *keep_tracing(void *arg)
+{
+    CHECK_OK(whorl_run(yield_until_forked, arg));
+    return NULL;
+}
+
+static void fork_beside_a_run(void *arg)
+{
+    pthread_t thread;
+    int status;
+
+    CHECK_EQ(pthread_create(&thread, NULL, keep_tracing, arg), 0);
+    while (!atomic_load(&tracing))
+        sched_yield();
+    for (int i = 0; i < 100; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(10);
+            CHECK_OK(whorl_run(count_down, NULL));
+            _exit(0);
+        }
+        CHECK_EQ(waitpid(pid, &status, 0), pid);
+        CHECK_EQ(status, 0);
+    }
+    atomic_store(&forked_all, true);
+    pthread_join(thread, NULL);
+}
+
+/* Whatever a run in another thread is just writing. */
+TEST(trace_file_of_a_child_forked_beside_a_run_is_not_waited_for)
+{
+    const struct child *child = trace("t.json", fork_beside_a_run, NULL);
+    CHECK_STR(child->err, "");
+    CHECK_EQ(child->exit_status, 0);
+    CHECK_STR(ask("t.json", "print(unfinished, {e['pid'] for e in events}, len(os.listdir()))"),
+              "0 {1} 101\n");
+}
+
+static int fork_in_a_task(void *arg)
+{
+    CHECK_OK(whorl_yield());
+    pid_t pid = fork();
+    whorl_task_set_name(pid ? "parent" : "child");
+    for (int i = 0; i < (pid ? 10 : 2000); i++) /* the child fills the buffer several times */
+        CHECK_OK(whorl_yield());
+    if (pid == 0)
+        exit(0);
+    CHECK_EQ(waitpid(pid, NULL, 0), pid);
+    (void)arg;
+    return 0;
+}
+
+static void run_fork_in_a_task(void *arg)
+{
+    CHECK_OK(whorl_run(fork_in_a_task, arg));
+}
+
+TEST(trace_file_is_not_the_childs_that_is_forked_in_a_run)
+{
+    CHECK_STR(trace("t.json", run_fork_in_a_task, NULL)->err, "");
+    CHECK_STR(ask("t.json", "print(unfinished, len(kinds(1)), len(os.listdir()),\n"
+                            "      [e['args']['name'] for e in events if 'args' in e and 'name' in "
+                            "e['args']])"),
+              "0 48 1 ['run 1 (idle)', 'root', 'parent']\n");
 }
 
 TEST(trace_file_may_be_named_after_the_process)
