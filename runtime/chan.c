@@ -15,7 +15,8 @@ struct whorl_chan {
     /* Counted on for ever, so that a send changes one of them and a receive the other. */
     size_t sent, received;
     size_t value_size, capacity;
-    size_t mask; /* of the ring: its size, a power of two and not below `capacity`, less one */
+    /* Of the ring: its size, a power of two and not below `capacity`, less one. Signals need none. */
+    size_t mask;
     struct whorl_wait_queue receivers, senders; /* waiter->data: where the value goes or is */
     bool closed;
     const char *name;
@@ -26,7 +27,7 @@ struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity)
 {
     size_t places = 1, bytes;
 
-    while (places < capacity)
+    while (value_size > 0 && places < capacity)
         if (__builtin_add_overflow(places, places, &places))
             return NULL;
     if (__builtin_mul_overflow(value_size, capacity ? places : 0, &bytes) ||

@@ -279,6 +279,13 @@ TEST_VIRTUAL(signals_carry_no_value_and_need_no_memory)
     for (int i = 0; i < 5; i++)
         CHECK_OK(whorl_chan_recv(chan, NULL));
     CHECK_ERR(whorl_chan_try_recv(chan, NULL), -EAGAIN);
+    WHORL_AUTO(chan) *endless = whorl_chan_create(0, SIZE_MAX);
+    CHECK(endless != NULL);
+    CHECK_OK(whorl_chan_try_send(endless, NULL));
+    CHECK_OK(whorl_chan_try_send(endless, NULL));
+    CHECK_EQ(whorl_chan_len(endless), 2);
+    CHECK_OK(whorl_chan_try_recv(endless, NULL));
+    CHECK_EQ(whorl_chan_len(endless), 1);
 }
 
 TEST(a_size_that_overflows_is_refused)
