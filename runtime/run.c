@@ -209,6 +209,7 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
     struct sched *s = run->sched;
     sched_of_thread = s;
     if (!run->ended) {
+        s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time counts for nobody */
         whorl_scope_cancel(&s->root_scope);
         loop_run(s);
     }

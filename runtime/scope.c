@@ -158,7 +158,12 @@ static void time_out(struct whorl_timer *timer)
  * near ones only. */
 static bool has_passed(const struct sched *s, int64_t deadline_ns)
 {
-    return deadline_ns <= s->turn_began_ns + SURELY_AHEAD_NS && deadline_ns <= whorl_now();
+    int64_t near_ns;
+
+    /* Near the end of time every deadline is. */
+    if (__builtin_add_overflow(s->turn_began_ns, SURELY_AHEAD_NS, &near_ns))
+        near_ns = INT64_MAX;
+    return deadline_ns <= near_ns && deadline_ns <= whorl_now();
 }
 
 /* Arms the timer, or cancels at once when the instant has passed. */

@@ -8,6 +8,7 @@
 #include <whorl/poller.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
+#include <whorl/step.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
@@ -248,6 +249,31 @@ TEST_VIRTUAL(a_deadline_in_the_past_cancels_at_once)
     CHECK_OK(whorl_scope_leave(&scope, 0));
 }
 
+static int pass_at_the_end_of_time(void *arg)
+{
+    static const int64_t past[] = {INT64_MAX - 2, INT64_MAX - 3, 0, INT64_MIN};
+    struct whorl_scope scope;
+
+    (void)arg;
+    for (int i = 0; i < 4; i++) {
+        whorl_scope_enter(&scope, past[i]);
+        CHECK(whorl_scope_is_cancelled(&scope));
+        CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    }
+    whorl_scope_enter(&scope, INT64_MAX - 1);
+    CHECK(!whorl_scope_is_cancelled(&scope));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_sleep(WHORL_HOUR)), -ETIMEDOUT);
+    CHECK_EQ(whorl_now(), INT64_MAX - 1);
+    return 0;
+}
+
+TEST(deadlines_pass_until_the_end_of_time)
+{
+    struct whorl_virtual_options options = {.start_ns = INT64_MAX - 2};
+
+    CHECK_OK(whorl_run_virtual(&options, pass_at_the_end_of_time, NULL));
+}
+
 /* A clock that goes on while the task computes, as it does in reality. */
 static int64_t running_now;
 
@@ -312,6 +338,30 @@ TEST(a_deadline_that_passed_during_a_long_computation_cancels_at_the_next_wait)
     struct whorl_poller poller = {.ops = &running_ops};
 
     CHECK_OK(whorl_run_on(&poller, NULL, enter_after_computing_for_long, NULL));
+}
+
+static int clean_up(void *arg)
+{
+    struct whorl_scope shield;
+
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    whorl_scope_enter_shield(&shield, whorl_now() - 1);
+    *(bool *)arg = whorl_scope_is_cancelled(&shield);
+    return whorl_scope_leave(&shield, 0);
+}
+
+TEST(a_deadline_that_passed_before_the_host_ended_the_run_cancels_at_once)
+{
+    struct whorl_poller poller = {.ops = &running_ops};
+    struct whorl_stepped *run;
+    bool cancelled = false;
+    int result;
+
+    CHECK_OK(whorl_stepped_create(&poller, NULL, clean_up, &cancelled, &run));
+    CHECK(!whorl_stepped_run(run, 4, &result));
+    running_now += WHORL_SECOND; /* the host's */
+    whorl_stepped_destroy(run);
+    CHECK(cancelled);
 }
 
 TEST_VIRTUAL(a_deadline_can_be_moved)
