@@ -7,6 +7,7 @@
 #include <whorl/error.h>
 #include <whorl/trace.h>
 
+#include "runtime/base/check.h"
 #include "runtime/sched.h"
 
 struct observer {
@@ -19,19 +20,28 @@ struct trace {
     struct observer *observers; /* at least one */
     struct whorl_task *running; /* NULL in the loop, and when the task that ran has ended */
     bool loop_waits;
+    bool telling; /* an observer is being called */
 };
 
 static void tell_one(struct sched *s, const struct observer *observer,
                      struct whorl_trace_event event)
 {
     event.at_ns = s->poller->ops->now(s->poller);
+    s->trace->telling = true;
     observer->fn(observer->arg, &event);
+    s->trace->telling = false;
 }
 
 static void tell(struct sched *s, struct whorl_trace_event event)
 {
     for (const struct observer *observer = s->trace->observers; observer; observer = observer->next)
         tell_one(s, observer, event);
+}
+
+static void check_not_telling(const struct sched *s)
+{
+    whorl_check_text(!s->trace || !s->trace->telling,
+                     "an observer must not start or stop observing");
 }
 
 void trace_spawned(struct sched *s, struct whorl_task *task)
@@ -112,8 +122,9 @@ static void announce(struct whorl_task *task, void *ctx)
 
 int trace_start(struct sched *s, whorl_trace_fn fn, void *arg)
 {
-    struct observer *observer = malloc(sizeof *observer), **at;
+    check_not_telling(s);
 
+    struct observer *observer = malloc(sizeof *observer), **at;
     if (!observer)
         return -ENOMEM;
     *observer = (struct observer){.fn = fn, .arg = arg};
@@ -142,11 +153,15 @@ int whorl_trace_start(whorl_trace_fn fn, void *arg)
 void whorl_trace_stop(whorl_trace_fn fn, void *arg)
 {
     struct sched *s = sched_self();
-    struct observer **at = s && s->trace ? &s->trace->observers : NULL, *found;
 
-    while (at && *at && ((*at)->fn != fn || (*at)->arg != arg))
+    if (!s || !s->trace)
+        return;
+    check_not_telling(s);
+
+    struct observer **at = &s->trace->observers, *found;
+    while (*at && ((*at)->fn != fn || (*at)->arg != arg))
         at = &(*at)->next;
-    if (!at || !*at)
+    if (!*at)
         return;
     found = *at;
     *at = found->next;

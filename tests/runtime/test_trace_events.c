@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What observers of a run are told, as strings: "12 boss waits:group" is 12 ns into the run. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include <whorl/chan.h>
@@ -9,6 +10,7 @@
 #include <whorl/sync.h>
 #include <whorl/trace.h>
 
+#include "child.h"
 #include "faults.h"
 #include "runtime/poller_virtual.h"
 #include "test.h"
@@ -298,6 +300,41 @@ static int run_observed(void *arg)
 TEST(trace_that_cannot_start_says_so_and_leaves_nothing)
 {
     CHECK(faults_sweep(run_observed, "") >= 3 + 3);
+}
+
+static void stop_inside(void *arg, const struct whorl_trace_event *e)
+{
+    (void)e;
+    whorl_trace_stop(stop_inside, arg);
+}
+
+static void start_inside(void *arg, const struct whorl_trace_event *e)
+{
+    (void)e;
+    CHECK_OK(whorl_trace_start(note, arg));
+}
+
+static int observe_and_yield(void *arg)
+{
+    CHECK_OK(whorl_trace_start(*(whorl_trace_fn *)arg, arg));
+    return whorl_yield();
+}
+
+static void run_observer(void *arg)
+{
+    whorl_run_virtual(NULL, observe_and_yield, arg);
+}
+
+TEST(observers_that_start_or_stop_observing_abort_with_a_word_why)
+{
+    whorl_trace_fn fns[] = {stop_inside, start_inside};
+
+    for (int i = 0; i < 2; i++) {
+        struct child child;
+        child_run(&child, run_observer, &fns[i]);
+        CHECK_EQ(child.signal, SIGABRT);
+        CHECK(strstr(child.err, "an observer must not start or stop observing"));
+    }
 }
 
 TEST(trace_outside_a_run_is_refused)
