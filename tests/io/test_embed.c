@@ -303,16 +303,33 @@ static int yield_ten_times(void *arg)
     return 0;
 }
 
-static int threads(void)
+/* Threads that call themselves a watchdog. */
+static int watchdogs(void)
 {
     DIR *dir = opendir("/proc/self/task");
+    struct dirent *entry;
     int n = 0;
 
     CHECK(dir != NULL);
-    while (readdir(dir))
-        n++;
+    while ((entry = readdir(dir))) {
+        char path[300], name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (file && fgets(name, sizeof name, file))
+            n += strcmp(name, "whorl-watchdog\n") == 0;
+        if (file)
+            fclose(file);
+    }
     closedir(dir);
     return n;
+}
+
+/* One takes a moment to name itself, and is listed a moment after it was joined. */
+static void wait_for_watchdogs(int n)
+{
+    for (int tries = 0; watchdogs() != n && tries < 5000; tries++)
+        poll(NULL, 0, 1);
+    CHECK_EQ(watchdogs(), n);
 }
 
 struct watched {
@@ -334,18 +351,15 @@ static void run_watched(void *arg)
         setenv("WHORL_DEBUG", w->debug, 1);
     else
         unsetenv("WHORL_DEBUG");
-    int before = threads();
     create(&options, w->fn, NULL, &embed);
-    CHECK_EQ(threads() - before, w->watchdog_ns || w->debug ? 1 : 0);
+    wait_for_watchdogs(w->watchdog_ns || w->debug ? 1 : 0);
     while (!w->destroy_early && !whorl_embed_run_ready(embed, &result)) {
         struct pollfd poll_fd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
         CHECK(poll(&poll_fd, 1, whorl_embed_timeout_ms(embed)) >= 0);
         compute(w->host_ns);
     }
     whorl_embed_destroy(embed);
-    for (int tries = 0; threads() > before && tries < 5000; tries++)
-        poll(NULL, 0, 1); /* one that was joined may be listed a moment longer */
-    CHECK_EQ(threads(), before);
+    wait_for_watchdogs(0);
 }
 
 static const char *report_of(struct watched w)
