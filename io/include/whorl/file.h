@@ -26,6 +26,9 @@ extern "C" {
 /**
  * openat(2) with O_CLOEXEC added.
  *
+ * Open FIFOs with O_NONBLOCK: without it io_uring does not wait for the other end either (-ENXIO for a
+ * writer), and the epoll driver does, in a thread that no cancel can interrupt.
+ *
  * Returns: the descriptor, or -errno.
  * Cancel:  -ECANCELED, and no descriptor is left open; but if the kernel was faster, the descriptor,
  *          which is the caller's to close, and the next call reports the cancel.
