@@ -57,8 +57,11 @@ int words_count(struct words *words, const char *path)
     size_t len = 0;
     int c, err = 0;
 
-    if (!file)
-        return -errno;
+    if (!file) {
+        err = -errno;
+        fprintf(stderr, "%s: %s\n", path, whorl_strerror(err));
+        return err;
+    }
     do {
         c = getc(file);
         if (isalpha(c) || c >= 0x80) { /* a letter, or part of one in UTF-8 */
@@ -70,8 +73,10 @@ int words_count(struct words *words, const char *path)
             len = 0;
         }
     } while (c != EOF && err == 0);
-    if (err == 0 && ferror(file))
+    if (err == 0 && ferror(file)) {
         err = -EIO;
+        fprintf(stderr, "%s: %s\n", path, whorl_strerror(err));
+    }
     fclose(file);
     return err;
 }
@@ -104,7 +109,8 @@ void words_print(const struct words *words, size_t files)
     for (size_t i = 0; i < words->count; i++)
         all += (sorted[i] = words->at[i]).count;
     qsort(sorted, words->count, sizeof *sorted, by_count);
-    printf("%zu files, %lu words, %zu different\n", files, all, words->count);
+    printf("%zu file%s, %lu words, %zu different\n", files, files == 1 ? "" : "s", all,
+           words->count);
     for (size_t i = 0; i < words->count && i < SHOWN; i++)
         printf("%6u %s\n", sorted[i].count, sorted[i].text);
     free(sorted);
@@ -185,7 +191,8 @@ int folder_open(struct folder *ret, const char *path)
 int folder_close(struct folder *folder, int err)
 {
     if (err)
-        fprintf(stderr, "%s: %s\n", folder->path, whorl_strerror(err));
+        fprintf(stderr, "%s: %s%s\n", folder->path, folder->count ? "not counted: " : "",
+                whorl_strerror(err));
     for (size_t i = 0; i < folder->count; i++) {
         if (*folder->made)
             unlink(folder->paths[i]);

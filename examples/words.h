@@ -18,7 +18,8 @@ struct words {
     size_t count;
 };
 
-/* Counts the words of a file. Runs anywhere: on a thread, in a process. 0 or -errno. */
+/* Counts the words of a file. Runs anywhere: on a thread, in a process. 0 or -errno; a file that cannot
+ * be read is told on standard error. */
 int words_count(struct words *words, const char *path);
 
 /* Adds the counts of `from`. 0 or -ENOMEM. */

@@ -185,6 +185,27 @@ TEST(map_reduce_counts_the_same_in_threads_and_in_processes)
     }
 }
 
+TEST(map_reduce_names_the_file_that_it_cannot_read)
+{
+    static const char *const programs[] = {"examples/19_map_reduce", "examples/20_map_processes"};
+    struct subprocess run;
+    char path[300], complaint[700];
+
+    /* A file that nobody can read, not even root: nothing is mapped at its beginning. */
+    snprintf(path, sizeof path, "%s/memory", test_tmpdir());
+    CHECK_EQ(symlink("/proc/self/mem", path), 0);
+    snprintf(complaint, sizeof complaint,
+             "%s: input/output error\n%s: not counted: input/output error\n", path, test_tmpdir());
+    for (int i = 0; i < 2; i++) {
+        subprocess_run(&run, (const char *[]){test_program(programs[i]), test_tmpdir(), NULL},
+                       NULL);
+        CHECK_STR(run.out, "");
+        CHECK_STR(run.err, complaint);
+        CHECK_EQ(run.exit_status, 1);
+        subprocess_finish(&run);
+    }
+}
+
 TEST(future_serves_all_who_wait)
 {
     expect("examples/15_future", "the answer is not there yet\n"
