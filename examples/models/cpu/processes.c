@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <whorl/error.h>
+
 #include "../timeline.h"
 #include "cpu.h"
 
@@ -49,7 +51,7 @@ static int collect(struct cpu_batch *batch, int from)
 
     for (; read(from, &message, sizeof message) == sizeof message; come++)
         batch->sums[message.index] = message.sum;
-    return come == batch->count ? 0 : -ECHILD;
+    return come == batch->count ? 0 : WHORL_EWORKER;
 }
 
 int cpu_processes(struct cpu_batch *batch)

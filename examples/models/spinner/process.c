@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <whorl/error.h>
+
 #include "../timeline.h"
 #include "spinner.h"
 
@@ -36,6 +38,8 @@ int spinner_process(struct spinner *spinner, int slow_ms)
         shutdown(ends[0], SHUT_WR);
         if (read(ends[0], &theirs, sizeof theirs) == sizeof theirs)
             *spinner = theirs;
+        else
+            answer = WHORL_EWORKER;
         waitpid(pid, NULL, 0);
     }
     close(ends[0]);
