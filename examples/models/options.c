@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROWS_MAX = 24, HELP = 'h' };
+/* What getopt_long() returns for the rows, by their order. Each has its own, or it would take what two
+ * names begin with for the first of them. */
+enum { ROWS_MAX = 24, HELP = 'h', FIRST = 256 };
 
 int options_complain(const char *command, const char *format, ...)
 {
@@ -62,15 +64,15 @@ static bool take(const struct option_table *table, const struct option_row *row,
 bool options_read(const struct option_table *table, int argc, char **argv, int *ret_status)
 {
     struct option longs[ROWS_MAX + 2] = {0};
-    int count = 0, c, index = 0;
+    int count = 0, c;
 
-    for (const struct option_row *row = table->rows; row->name && count < ROWS_MAX; row++)
-        longs[count++] =
-            (struct option){row->name, row->flag ? no_argument : required_argument, NULL, 0};
+    for (const struct option_row *row = table->rows; row->name && count < ROWS_MAX; row++, count++)
+        longs[count] = (struct option){row->name, row->flag ? no_argument : required_argument, NULL,
+                                       FIRST + count};
     longs[count] = (struct option){"help", no_argument, NULL, HELP};
     *ret_status = 2;
     optind = 0;
-    while ((c = getopt_long(argc, argv, ":h", longs, &index)) != -1) {
+    while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
         if (c == HELP) {
             print_help(table);
             *ret_status = 0;
@@ -78,9 +80,11 @@ bool options_read(const struct option_table *table, int argc, char **argv, int *
         }
         if (c == ':')
             options_complain(table->command, "%s wants a value", argv[optind - 1]);
+        else if (c == '?' && optopt > 0 && optopt < FIRST && optopt != HELP)
+            options_complain(table->command, "there is no option '-%c'", optopt);
         else if (c == '?')
             options_complain(table->command, "there is no option '%s'", argv[optind - 1]);
-        if (c != 0 || !take(table, &table->rows[index], optarg))
+        if (c < FIRST || !take(table, &table->rows[c - FIRST], optarg))
             return false;
     }
     if (!table->operands && argv[optind]) {

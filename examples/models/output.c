@@ -37,52 +37,89 @@ static int fill(int fd, output_fn write, const void *arg)
         close(fd);
         return err;
     }
+    errno = 0; /* what comes after the write that fails says the same, or nothing */
     int err = write(arg, to);
     if (err == 0 && ferror(to))
-        err = -EIO;
+        err = errno ? -errno : -EIO;
     if (fclose(to) != 0 && err == 0)
         err = -errno;
     return err;
 }
 
-/* What is no file, /dev/stdout or a pipe, must not be replaced by one. */
+/* Whether it is what standard output goes to: /dev/stdout, whatever that is, or the file by its name. */
+static bool is_stdout(const struct stat *is)
+{
+    struct stat out;
+
+    return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == is->st_dev && out.st_ino == is->st_ino;
+}
+
+/* What is no file, a pipe or a device, must not be replaced by one. To standard output it goes behind
+ * what has been printed. */
 static int write_in_place(const char *path, output_fn write, const void *arg)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    struct stat is;
+    int fd = stat(path, &is) == 0 && is_stdout(&is) && fflush(stdout) == 0
+                 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                 : open(path, O_WRONLY | O_CLOEXEC);
 
     return fd < 0 ? -errno : fill(fd, write, arg);
 }
 
+/* What is behind a link is replaced, and the link stays. */
+static int begin_beside(const char *path, char **ret_target, char **ret_name)
+{
+    char *target, *name;
+
+    if (!*path)
+        return -ENOENT;
+    target = realpath(path, NULL);
+    if (!target && !(target = strdup(path)))
+        return -ENOMEM;
+    int fd = -ENOMEM;
+    if (asprintf(&name, "%s.XXXXXX", target) < 0)
+        name = NULL;
+    else
+        fd = open_beside(name);
+    if (fd < 0) {
+        free(target);
+        free(name);
+        return fd;
+    }
+    *ret_target = target;
+    *ret_name = name;
+    return fd;
+}
+
 static int write_beside(const char *path, output_fn write, const void *arg)
 {
-    char *name = NULL;
+    char *target, *name;
+    int fd = begin_beside(path, &target, &name);
 
-    if (asprintf(&name, "%s.XXXXXX", path) < 0)
-        return -ENOMEM;
-    int fd = open_beside(name), err = fd;
-    if (fd >= 0) {
-        err = fill(fd, write, arg);
-        if (err == 0 && rename(name, path) < 0)
-            err = -errno;
-        if (err)
-            unlink(name);
-    }
+    if (fd < 0)
+        return fd;
+    int err = fill(fd, write, arg);
+    if (err == 0 && rename(name, target) < 0)
+        err = -errno;
+    if (err)
+        unlink(name);
+    free(target);
     free(name);
     return err;
 }
 
-/* What is no file is written in place. */
+/* What is no file is written in place, and so is what others have open. */
 static bool is_special(const char *path)
 {
     struct stat is;
 
-    return stat(path, &is) == 0 && !S_ISREG(is.st_mode);
+    return stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || is_stdout(&is));
 }
 
 static int tell(const char *path, int err)
 {
     if (err)
-        fprintf(stderr, "models: cannot write %s: %s\n", path, strerror(-err));
+        fprintf(stderr, "models: cannot write %s: %s\n", *path ? path : "''", strerror(-err));
     return err;
 }
 
@@ -95,22 +132,25 @@ int output_write(const char *path, output_fn write, const void *arg)
 /* By making a file as write_beside() would, and leaving none. */
 static int try_beside(const char *path)
 {
-    char *name = NULL;
+    char *target, *name;
+    int fd = begin_beside(path, &target, &name);
 
-    if (asprintf(&name, "%s.XXXXXX", path) < 0)
-        return -ENOMEM;
-    int fd = open_beside(name);
-    if (fd >= 0) {
-        close(fd);
-        unlink(name);
-    }
+    if (fd < 0)
+        return fd;
+    close(fd);
+    unlink(name);
+    free(target);
     free(name);
-    return fd < 0 ? fd : 0;
+    return 0;
 }
 
 int output_check(const char *path)
 {
+    struct stat is;
+
     if (!is_special(path))
         return tell(path, try_beside(path));
+    if (stat(path, &is) == 0 && S_ISDIR(is.st_mode))
+        return tell(path, -EISDIR);
     return tell(path, access(path, W_OK) < 0 ? -errno : 0);
 }

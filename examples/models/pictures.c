@@ -23,6 +23,13 @@ static int write_trace(const void *arg, FILE *to)
     return timeline_write_trace(picture->timeline, picture->title, to);
 }
 
+int pictures_check(const struct pictures *pictures)
+{
+    int err = pictures->svg ? output_check(pictures->svg) : 0;
+
+    return err == 0 && pictures->trace ? output_check(pictures->trace) : err;
+}
+
 struct timeline *pictures_timeline(struct pictures *pictures)
 {
     if (pictures->svg || pictures->trace)

@@ -17,6 +17,10 @@ struct pictures {
         "trace", "FILE.json", "the same for https://ui.perfetto.dev", .text = &(pictures).trace \
     }
 
+/* Whether those that are wanted can be written, for programs that take long before they do; says so if
+ * not. 0 or -errno. */
+int pictures_check(const struct pictures *pictures);
+
 /* A timeline to record in if a picture is wanted, else NULL. */
 struct timeline *pictures_timeline(struct pictures *pictures);
 

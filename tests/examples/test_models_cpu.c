@@ -145,6 +145,7 @@ TEST(cpu_says_when_a_picture_cannot_be_written)
                    (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
                                     "--runs", "1", "--trace", "/nowhere/trace.json", NULL},
                    NULL);
+    CHECK_STR(run.out, ""); /* before anything is computed */
     CHECK(strstr(run.err, "/nowhere/trace.json"));
     CHECK_EQ(run.exit_status, 1);
     subprocess_finish(&run);

@@ -206,6 +206,47 @@ def a_file_that_cannot_be_written_is_said_before_anything_is_downloaded():
 
 
 @test
+def a_folder_and_no_name_are_no_files():
+    os.mkdir('folder')
+    for path, complaint in (('folder', 'folder: Is a directory'), ('', "'': No such file or directory")):
+        result = io('--report', path)
+        equal((result.status, result.out), (1, b''))
+        equal(result.messages, 'models: cannot write %s\n' % complaint)
+    equal(os.listdir('.'), ['folder'])
+
+
+@test
+def a_picture_may_follow_the_table_on_standard_output():
+    os.symlink('/proc/self/fd/1', 'link')
+    with open('both', 'wb') as both:
+        child = subprocess.run([MODELS, 'cpu', '--below', '10', '--runs', '1', '--timeline', 'link'],
+                               stdout=both, timeout=600)
+    equal((child.returncode, os.path.islink('link')), (0, True))
+    with open('both') as f:
+        table, svg = f.read().split('<svg ')
+    contains(table, '80 of 80 sums agree')
+    contains(svg, '</svg>')
+
+
+@test
+def what_a_link_leads_to_is_replaced_and_not_the_link():
+    os.symlink('file', 'link')
+    with open('file', 'w') as f:
+        f.write('before')
+    equal(run(MODELS, 'cpu', '--below', '10', '--runs', '1', '--trace', 'link').status, 0)
+    equal(os.readlink('link'), 'file')
+    with open('file') as f:
+        contains(json.load(f)['otherData']['title'], 'squares')
+
+
+@test
+def a_report_that_the_disk_has_no_room_for_says_so():
+    result = io(*SMALL, '--report', '/dev/full')
+    equal(result.status, 1)
+    equal(result.messages, 'models: cannot write /dev/full: No space left on device\n')
+
+
+@test
 def a_run_that_fails_leaves_no_files():
     url = 'http://127.0.0.1:%d/' % free_port()
     equal(io('--report', 'r.html', '--timeline', 't.svg', '--trace', 't.json', url).status, 1)
@@ -228,6 +269,8 @@ def wrong_arguments_are_refused_with_what_and_where():
             (['--runs'], '--runs wants a value'),
             (['--nothing'], "there is no option '--nothing'"),
             (['-x'], "there is no option '-x'"),
+            (['-xyz'], "there is no option '-x'"),
+            (['--p', '3'], "there is no option '--p'"),  # pages, per-site or processes
             (['ftp://127.0.0.1/'], "'ftp://127.0.0.1/': "),
             (['nonsense'], "'nonsense': "),
             (['http://127.0.0.1:99999/'], "'http://127.0.0.1:99999/': ")):
@@ -369,6 +412,18 @@ def a_worker_that_is_killed_costs_its_page_only():
         equal((child.returncode, err.decode().count('\n')), (1, 2))
         contains(err.decode(), 'processes: %s/: worker: the worker process died\n' % peer.origin)
         equal(out.decode().splitlines()[-1].split()[-1], '3/4')
+
+
+@test
+def a_process_that_is_killed_is_told_by_the_other_commands_too():
+    for argv in (['spinner', '--ms', '2000', 'process'],
+                 ['cpu', '--below', '1000000000', '--count', '1', '--processes', '1', '--runs', '1']):
+        with running(MODELS, *argv) as child:
+            wait_until(lambda: children(child.pid), seconds=60, what='its process')
+            os.kill(children(child.pid)[0], signal.SIGKILL)
+            out, err = child.communicate(timeout=600)
+        equal((child.returncode, err.decode()), (1, 'models %s: %s: the worker process died\n' % (
+            argv[0], 'process' if argv[0] == 'spinner' else 'processes')))
 
 
 @test

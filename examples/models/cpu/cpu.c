@@ -174,6 +174,8 @@ int cpu_main(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &status))
         return status;
+    if (pictures_check(&pictures) < 0)
+        return 1;
     struct cpu_batch batch = {.count = count, .sums = calloc((size_t)count, sizeof *batch.sums)};
     if (!batch.sums)
         return 1;

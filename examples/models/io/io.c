@@ -148,13 +148,8 @@ static int compare(struct comparison *c)
 /* Said before the work is done and not after. */
 static bool can_write(const struct settings *settings)
 {
-    const char *const paths[] = {settings->pictures.svg, settings->pictures.trace,
-                                 settings->report};
-
-    for (int i = 0; i < 3; i++)
-        if (paths[i] && output_check(paths[i]) < 0)
-            return false;
-    return true;
+    return pictures_check(&settings->pictures) == 0 &&
+           (!settings->report || output_check(settings->report) == 0);
 }
 
 static int write_files(struct comparison *c)

@@ -82,6 +82,8 @@ int race_main(int argc, char **argv)
         return status;
     if ((pictures.svg || pictures.trace) && workers > DRAWN_MAX)
         return options_complain("race", "a picture has room for --workers %d", DRAWN_MAX);
+    if (pictures_check(&pictures) < 0)
+        return 1;
     struct timeline *timeline = pictures_timeline(&pictures);
     printf("%d workers add %d each: %ld is right.\n\n%-20s %9s %9s\n", workers, RACE_ADDS,
            (long)workers * RACE_ADDS, "", "counted", "lost");

@@ -139,6 +139,8 @@ int spinner_main(int argc, char **argv)
         if (!known)
             return options_complain("spinner", "there is no '%s'", *name);
     }
+    if (pictures_check(&pictures) < 0)
+        return 1;
     struct timeline *timeline = pictures_timeline(&pictures);
     printf("%-9s %6s %8s %8s\n", "", "frames", "seconds", "still");
     for (int i = 0; i < WAYS; i++)
