@@ -51,5 +51,5 @@ int main(void)
 
     if (err == 0)
         err = whorl_io_run(root, workers);
-    return err ? 1 : 0;
+    return err ? (fprintf(stderr, "21_crash: %s\n", whorl_strerror(err)), 1) : 0;
 }

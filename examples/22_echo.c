@@ -42,9 +42,7 @@ static int root(void *arg)
     int err = whorl_addr_parse(&addr, "127.0.0.1", 0);
     if (err == 0)
         err = whorl_listen(&addr, NULL, &listener);
-    if (err == 0)
-        err = whorl_spawn(&group, accept_all, listener);
-    if (err)
+    if (err || (err = whorl_spawn(&group, accept_all, listener)))
         return err;
     printf("%s\n", whorl_addr_text(whorl_listener_addr(listener), text));
     fflush(stdout);
@@ -55,5 +53,6 @@ static int root(void *arg)
 
 int main(void)
 {
-    return whorl_io_run(root, NULL) ? 1 : 0;
+    int err = whorl_io_run(root, NULL);
+    return err ? (fprintf(stderr, "22_echo: %s\n", whorl_strerror(err)), 1) : 0;
 }

@@ -53,5 +53,6 @@ static int root(void *arg)
 
 int main(void)
 {
-    return whorl_io_run(root, NULL) ? 1 : 0;
+    int err = whorl_io_run(root, NULL);
+    return err ? (fprintf(stderr, "23_signals: %s\n", whorl_strerror(err)), 1) : 0;
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -317,6 +318,22 @@ TEST(signals_end_it_in_order)
                        "stopped: not all in time\n");
     CHECK_EQ(run.exit_status, 0);
     subprocess_finish(&run);
+}
+
+TEST(chapters_that_do_io_say_why_they_cannot_start)
+{
+    static const char *const programs[] = {"examples/14_starvation", "examples/20_map_processes",
+                                           "examples/21_crash", "examples/22_echo",
+                                           "examples/23_signals"};
+    struct subprocess_options options = {.env = (const char *[]){"WHORL_DRIVER=steam", NULL}};
+
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        struct subprocess run;
+        subprocess_run(&run, (const char *[]){test_program(programs[i]), NULL}, &options);
+        CHECK_EQ(run.exit_status, 1);
+        CHECK(strstr(run.err, ": invalid argument\n"));
+        subprocess_finish(&run);
+    }
 }
 
 TEST_MAIN()
