@@ -374,6 +374,40 @@ def a_site_that_does_not_start_is_told():
 
 
 @test
+def many_failures_are_counted_and_not_all_listed():
+    with Peer({'*': not_found}) as peer:
+        result = io('--times', '30', '--runs', '1', peer.origin + '/')
+        equal((result.status, result.messages.count('status 404\n')), (1, 10))
+        contains(result.messages, '\nsequential: 20 more failed\n')
+        contains(result.messages, 'no page came right')
+
+
+@test
+def a_model_that_is_killed_has_no_time():
+    count = itertools.count()
+
+    def route(connection, request):  # the second page never comes to the model, which is killed meanwhile
+        (hang_after(b'', 1000) if next(count) == 1 else reply(b'page'))(connection, request)
+    with Peer({'*': route}) as peer, \
+            running(MODELS, 'io', *PATIENT, '--runs', '1', '--times', '3', '--report', 'r.html',
+                    peer.origin + '/') as child:
+        wait_until(lambda: peer.count('/') == 2, seconds=60, what='the second page')
+        os.kill(children(child.pid)[0], signal.SIGKILL)
+        out, err = child.communicate(timeout=600)
+        equal((child.returncode, err.decode()), (1, (
+            'sequential: ended by signal 9\n'
+            'sequential: %s/: under way when the model ended\n'
+            'sequential: 1 not tried: the model ended early\n') % peer.origin))
+        table = {line.split()[0]: line.split()[1:] for line in out.decode().splitlines() if line}
+        equal([table['sequential'][n] for n in (2, 3, 4, 5, 7)], ['-', '-', '-', '-', '1/3'])
+        equal([table['tasks'][n] for n in (5, 7)], ['-', '3/3'])  # as fast as nothing
+    with open('r.html') as f:
+        text = f.read()
+    contains(text, '<h2>sequential: it did not end</h2>')
+    equal(('inf' in text.split('<h2>How')[1], 'nan' in text.split('<h2>How')[1]), (False, False))
+
+
+@test
 def a_site_that_is_killed_fails_its_pages():
     with running(MODELS, 'io', *PATIENT, '--latency', '60000', start_new_session=True) as child:
         def site():

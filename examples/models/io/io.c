@@ -57,7 +57,8 @@ static void print_head(const struct comparison *c)
 {
     const struct settings *settings = c->settings;
 
-    printf("%d pages of %d site%s", c->source->batch->count, c->source->sites,
+    printf("%d page%s of %d site%s", c->source->batch->count,
+           c->source->batch->count == 1 ? "" : "s", c->source->sites,
            c->source->sites == 1 ? "" : "s");
     if (c->source->server)
         printf(", each answered after %d ms", settings->latency_ms);
@@ -73,20 +74,29 @@ static void print_head(const struct comparison *c)
     fflush(stdout);
 }
 
+static bool is_whole(const struct comparison *c, const struct outcome *outcome)
+{
+    return outcome->took_ns > 0 && outcome->right == c->source->batch->count;
+}
+
+/* Times are compared only of models that did the same. */
 static void print_row(const struct comparison *c, const struct outcome *outcome)
 {
-    char expected[16] = "-", more[16] = "-";
-    int64_t first_ns = c->outcomes[0].took_ns;
+    char expected[16] = "-", measured[16] = "-", more[16] = "-", faster[16] = "-";
+    const struct outcome *first = &c->outcomes[0];
 
-    if (outcome->expected_ns) {
+    if (outcome->expected_ns)
         snprintf(expected, sizeof expected, "%.2f", seconds(outcome->expected_ns));
+    if (outcome->took_ns)
+        snprintf(measured, sizeof measured, "%.3f", seconds(outcome->took_ns));
+    if (outcome->expected_ns && is_whole(c, outcome))
         snprintf(more, sizeof more, "%.0f %%",
                  100.0 * (double)(outcome->took_ns - outcome->expected_ns) /
                      (double)outcome->expected_ns);
-    }
-    printf("%-12s%8d%12d%10s%10.3f%7s%9.1f%10ld%8d/%d\n", outcome->model->name, outcome->at_once,
-           outcome->connections, expected, seconds(outcome->took_ns), more,
-           outcome->took_ns ? (double)first_ns / (double)outcome->took_ns : 0.0, outcome->peak_kib,
+    if (outcome->took_ns && first->took_ns && outcome->right == first->right)
+        snprintf(faster, sizeof faster, "%.1f", (double)first->took_ns / (double)outcome->took_ns);
+    printf("%-12s%8d%12d%10s%10s%7s%9s%10ld%8d/%d\n", outcome->model->name, outcome->at_once,
+           outcome->connections, expected, measured, more, faster, outcome->peak_kib,
            outcome->right, c->source->batch->count);
     fflush(stdout);
 }
@@ -96,7 +106,7 @@ static void print_tail(const struct comparison *c)
     const struct outcome *tasks = &c->outcomes[2];
     int64_t over_ns = tasks->took_ns - tasks->expected_ns;
 
-    if (tasks->expected_ns == 0)
+    if (tasks->expected_ns == 0 || !is_whole(c, tasks))
         return;
     printf(
         "\nExpected is what waiting alone takes: pages / at once, rounded up, times the latency.\n"
@@ -135,7 +145,7 @@ static int compare(struct comparison *c)
         print_row(c, outcome);
         all_right = all_right && outcome->right == batch->count;
         if (outcome->right == 0) {
-            fputs("models io: no page came, so there is nothing to compare\n", stderr);
+            fputs("models io: no page came right, so there is nothing to compare\n", stderr);
             return 1;
         }
     }

@@ -91,10 +91,12 @@ static void run_once(const struct model *model, struct batch *batch, struct run 
 
 /* --- what did not come out as it should ------------------------------------------------------- */
 
+enum { TOLD_MAX = 10 }; /* one by one */
+
 static void tell_failures(const struct model *model, const struct batch *batch)
 {
     const char *why = NULL;
-    int not_tried = 0;
+    int not_tried = 0, failed = 0;
 
     for (int i = 0; i < batch->count; i++) {
         const struct page *page = &batch->pages[i];
@@ -105,9 +107,13 @@ static void tell_failures(const struct model *model, const struct batch *batch)
         if (error->code == -ECANCELED) {
             not_tried++;
             why = error->text;
+        } else if (++failed > TOLD_MAX) {
+            continue;
         } else if (error->code) {
             fprintf(stderr, "%s: %s: %s: %s\n", model->name, page->url, error->step,
                     error->text[0] ? error->text : whorl_strerror(error->code));
+        } else if (result->status == 0) {
+            fprintf(stderr, "%s: %s: under way when the model ended\n", model->name, page->url);
         } else if (result->status != 200) {
             fprintf(stderr, "%s: %s: status %d\n", model->name, page->url, result->status);
         } else {
@@ -115,6 +121,8 @@ static void tell_failures(const struct model *model, const struct batch *batch)
                     (long long)result->len, page->known ? " as it should be" : "");
         }
     }
+    if (failed > TOLD_MAX)
+        fprintf(stderr, "%s: %d more failed\n", model->name, failed - TOLD_MAX);
     if (not_tried)
         fprintf(stderr, "%s: %d not tried: %s\n", model->name, not_tried, why);
 }

@@ -188,14 +188,17 @@ static int put_model(const struct comparison *c, int index, FILE *to)
 {
     const struct outcome *outcome = &c->outcomes[index];
 
-    fprintf(to, "<section>\n<h2>%s: %.3f s</h2>\n<p>", outcome->model->name,
-            seconds(outcome->took_ns));
+    if (outcome->took_ns)
+        fprintf(to, "<section>\n<h2>%s: %.3f s</h2>\n<p>", outcome->model->name,
+                seconds(outcome->took_ns));
+    else
+        fprintf(to, "<section>\n<h2>%s: it did not end</h2>\n<p>", outcome->model->name);
     tell[index](c, to);
     fputs("</p>\n<figure>\n", to);
     int err = put_diagram(c, index, to);
     fprintf(to, "<figcaption>%d at once over %d connections", outcome->at_once,
             outcome->connections);
-    if (outcome->expected_ns)
+    if (outcome->expected_ns && outcome->took_ns)
         fprintf(to,
                 "; expected %.2f s, which is &#8968;%d / %d&#8969; &times; %d ms; measured %.3f s",
                 seconds(outcome->expected_ns), c->source->batch->count, outcome->at_once,
@@ -208,9 +211,13 @@ static int put_model(const struct comparison *c, int index, FILE *to)
     return err;
 }
 
+/* A model that did not end has taken no time. */
 static void put_cell(double took_s, double first_s, int decimals, FILE *to)
 {
-    fprintf(to, "<td>%.*f s</td><td>%.1f&times;</td>", decimals, took_s, first_s / took_s);
+    if (took_s <= 0 || first_s <= 0)
+        fputs("<td>&ndash;</td><td>&ndash;</td>", to);
+    else
+        fprintf(to, "<td>%.*f s</td><td>%.1f&times;</td>", decimals, took_s, first_s / took_s);
 }
 
 static void put_classic(const struct comparison *c, FILE *to)
