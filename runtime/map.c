@@ -34,8 +34,8 @@ static int map_some(void *arg)
     return 0;
 }
 
-int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
-              int *results)
+int whorl_map_at(const char *site, whorl_task_fn fn, void *items, size_t item_size, size_t count,
+                 size_t limit, int *results)
 {
     struct map map = {fn, items, item_size, count, 0, results, 0, 0};
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -50,7 +50,7 @@ int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, siz
     if (limit == 0 || limit > count)
         limit = count;
     for (size_t i = 0; i < limit && err == 0; i++)
-        err = whorl_spawn(&group, map_some, &map);
+        err = whorl_spawn_at(&group, map_some, &map, site);
     /* With fewer tasks than wanted it only takes longer. */
     if (err && whorl_group_alive(&group) == 0)
         return err;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Map: the limit, the results, the order, the end. */
+#include <stdio.h>
+#include <string.h>
+
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -174,6 +177,23 @@ TEST(map_with_fewer_tasks_than_wanted_takes_longer)
     CHECK_OK(whorl_run_virtual(&options, map_three, NULL));
     CHECK_EQ(running_max, 1);
     CHECK_ERR(whorl_map(handle, NULL, 1, 0, 0, NULL), WHORL_ENOTASK);
+}
+
+static int say_name(void *arg)
+{
+    snprintf(arg, 100, "%s", whorl_task_name(whorl_task_self()));
+    return 0;
+}
+
+TEST_VIRTUAL(map_tasks_are_named_after_the_function_and_the_call)
+{
+    char names[2][100];
+
+    CHECK_OK(whorl_map(say_name, names, sizeof *names, 2, 0, (int[]){1, 2}));
+    for (int i = 0; i < 2; i++) {
+        CHECK(strncmp(names[i], "say_name at ", 12) == 0);
+        CHECK(strstr(names[i], "test_map.c:"));
+    }
 }
 
 TEST_MAIN()

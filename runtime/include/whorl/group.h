@@ -162,6 +162,8 @@ WHORL_API struct whorl_case whorl_case_stop(void);
 /**
  * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
  * every result.
+ * `int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
+ *                int *results)`
  *
  * @limit    0: all at once
  * @results  `count` of them, each what `fn` returned; -ECANCELED for items that never ran. May be
@@ -171,8 +173,13 @@ WHORL_API struct whorl_case whorl_case_stop(void);
  * Suspends: until all are done.
  * Cancel:   -ECANCELED once the tasks, cancelled too, have ended.
  */
-WHORL_API WHORL_SUSPENDS int whorl_map(whorl_task_fn fn, void *items, size_t item_size,
-                                       size_t count, size_t limit, int *results);
+#define whorl_map(fn, ...) /* so that literals may hold commas */ \
+    whorl_map_at(#fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (fn), __VA_ARGS__)
+
+/** whorl_map() with a static description of the call site, for reports. */
+WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
+                                          size_t item_size, size_t count, size_t limit,
+                                          int *results);
 
 /** How many tasks of the group are alive. */
 WHORL_API size_t whorl_group_alive(const struct whorl_group *group);
