@@ -35,7 +35,8 @@ TEST(race_loses_only_where_another_comes_between)
                                     "--tries", "1", NULL},
                    NULL);
     CHECK_STR(run.err, "");
-    CHECK(strstr(run.out, "500 workers add 100 each: 50000 is right.\n"));
+    CHECK(strstr(run.out, "500 workers add 100 each: 50000 is right.\n"
+                          "Threads come 100 at a time, tasks all at once.\n"));
     expect(run.out, "threads, a lock", 50000, 0);
     expect(run.out, "threads, atomic", 50000, 0);
     expect(run.out, "tasks, no lock", 50000, 0);

@@ -85,8 +85,10 @@ int race_main(int argc, char **argv)
     if (pictures_check(&pictures) < 0)
         return 1;
     struct timeline *timeline = pictures_timeline(&pictures);
-    printf("%d workers add %d each: %ld is right.\n\n%-20s %9s %9s\n", workers, RACE_ADDS,
-           (long)workers * RACE_ADDS, "", "counted", "lost");
+    printf("%d workers add %d each: %ld is right.\n"
+           "Threads come %d at a time, tasks all at once.\n\n%-20s %9s %9s\n",
+           workers, RACE_ADDS, (long)workers * RACE_ADDS,
+           workers < RACE_THREADS_AT_ONCE ? workers : RACE_THREADS_AT_ONCE, "", "counted", "lost");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         failed += !show(&ways[i], workers, tries, timeline);
     int err = pictures_write(&pictures, "Workers that add to one counter");

@@ -5,7 +5,10 @@
 
 struct timeline;
 
-enum { RACE_ADDS = 100 }; /* of one each, by every worker */
+enum {
+    RACE_ADDS = 100,           /* of one each, by every worker */
+    RACE_THREADS_AT_ONCE = 100 /* they come in so many waves as that takes */
+};
 
 /* Lets so many workers run until all have added, and puts what the counter says into `ret`. 0, or a
  * negative code when not all could be started.

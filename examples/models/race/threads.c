@@ -8,8 +8,6 @@
 #include "../timeline.h"
 #include "race.h"
 
-enum { AT_ONCE = 100 }; /* threads; the workers come in so many waves as that takes */
-
 /* On a plain `long`, two threads at once would be undefined behaviour, and the compiler could do what
  * it liked: add 100 in one go, say, and hide the race. With relaxed loads and stores the steps are
  * those that are written here, each whole, and nothing but the race is left. */
@@ -70,7 +68,7 @@ static void *work(void *arg)
 
 static int run_wave(struct wave *wave, int n)
 {
-    pthread_t threads[AT_ONCE];
+    pthread_t threads[RACE_THREADS_AT_ONCE];
     int started = 0, err = 0;
 
     pthread_rwlock_wrlock(&gate);
@@ -90,8 +88,8 @@ static int run(void (*add_fn)(void), int workers, struct timeline *timeline, lon
     int err = 0;
 
     counter = 0;
-    for (int left = workers; left > 0 && err == 0; left -= AT_ONCE)
-        err = run_wave(&wave, left < AT_ONCE ? left : AT_ONCE);
+    for (int left = workers; left > 0 && err == 0; left -= RACE_THREADS_AT_ONCE)
+        err = run_wave(&wave, left < RACE_THREADS_AT_ONCE ? left : RACE_THREADS_AT_ONCE);
     if (err == 0)
         *ret = counter;
     return err;
