@@ -402,10 +402,12 @@ static void put_picture(struct picture *p, const char *title)
         height += height_of(&p->view->sections[i]);
     if (p->view->count == 0 || p->view->lost > 0)
         height += HEADING_HEIGHT;
+    /* A high one is to be scrolled in a window of its own and not shrunk to it. */
     fprintf(p->to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"timeline\" width=\"100%%\" "
+            "height=\"%.0f\" "
             "viewBox=\"0 0 %d %.0f\" preserveAspectRatio=\"xMidYMin\">\n<title>",
-            WIDTH, height);
+            height, WIDTH, height);
     put_text(title, 1e9, p->to);
     fprintf(p->to, "</title>\n%s<rect class=\"page\" width=\"%d\" height=\"%.0f\" rx=\"6\"/>\n",
             style, WIDTH, height);

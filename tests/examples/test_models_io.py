@@ -171,6 +171,16 @@ def the_timeline_shows_the_models_under_each_other():
 
 
 @test
+def a_high_timeline_is_scrolled_and_not_shrunk():
+    equal(io(*SMALL, '--timeline', 'all.svg').status, 0)
+    high = float(xml.etree.ElementTree.parse('all.svg').getroot().get('viewBox').split()[3])
+    with Browser() as browser:
+        page = browser.open('all.svg', 1200, int(high / 2), False)
+        lane = "document.querySelector('rect.page').getBoundingClientRect()"
+        equal((round(page.evaluate(lane + '.width')), round(page.evaluate(lane + '.height'))), (760, round(high)))
+
+
+@test
 def the_trace_has_a_lane_for_each_thread_task_and_process():
     equal(io(*SMALL, '--trace', 'trace.json').status, 0)
     with open('trace.json') as f:

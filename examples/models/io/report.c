@@ -286,7 +286,8 @@ static int put_page(const void *arg, FILE *to)
     put_bars(c, to);
     fputs(
         "<p class=\"soft\">In the diagrams there is a lane for each thread, task or process: blue "
-        "where it computes, red where it waits. Each has a scale of its own.</p>\n",
+        "where it computes, red where it waits. Each has a scale of its own, and can be moved "
+        "sideways where the window is narrow.</p>\n",
         to);
     for (int i = 0; i < MODELS && err == 0; i++)
         err = put_model(c, i, to);
