@@ -474,10 +474,10 @@ def a_process_that_is_killed_is_told_by_the_other_commands_too():
 def output_that_nobody_takes_is_a_failure():
     reads, writes = os.pipe()
     os.close(reads)
-    child = subprocess.run([MODELS, 'io', *PATIENT, '--pages', '1', '--latency', '0', '--runs', '1'],
-                           stdout=writes, stderr=subprocess.PIPE, timeout=600)
+    for argv in (['io', *PATIENT, '--pages', '1', '--latency', '0', '--runs', '1'], ['--help']):
+        child = subprocess.run([MODELS, *argv], stdout=writes, stderr=subprocess.PIPE, timeout=600)
+        equal((child.returncode, child.stderr), (1, b'models: cannot write the output\n'))
     os.close(writes)
-    equal((child.returncode, child.stderr), (1, b'models: cannot write the output\n'))
 
 
 # --- nothing stays --------------------------------------------------------------------------------
