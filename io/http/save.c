@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A body into a file: under a temporary name in the same folder, renamed when it is whole.
  *
- *     look at the target -- a device, pipe or socket? -- yes --> open it, write in place
+ *     look at the target -- a device, pipe, socket, or our output? -- yes --> open it, write in place
  *          | no
  *     open .NAME.RANDOM.part (O_EXCL) --> write ... --> [fsync] --> close --> rename to NAME
  *          any failure or a cancel on the way: close, unlink
@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <whorl/fd.h>
@@ -53,6 +54,7 @@ struct save {
     bool looked;      /* the target has been looked at, or need not be */
     bool is_special;  /* found when the file was to get its name */
     bool replaces;    /* a file, whose permissions are `mode` */
+    bool appends;     /* to the file that is this process's standard output or error */
     mode_t mode;
     const char *whole; /* the whole body, when it has come already; in the receive buffer */
     size_t whole_len;
@@ -119,24 +121,39 @@ static WHORL_SUSPENDS int open_temp(struct save *save)
     return 0;
 }
 
+/* /dev/stdout is a link that may lead to a file. Whoever redirected the output there has it open, and
+ * the link is the system's. */
+static bool is_standard_stream(const struct statx *file)
+{
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        struct stat open;
+        if (fstat(fd, &open) == 0 && open.st_ino == file->stx_ino &&
+            open.st_dev == makedev(file->stx_dev_major, file->stx_dev_minor))
+            return true;
+    }
+    return false;
+}
+
 /* Whether the target is there and what: a mode, 0 when it is not, or an error. */
 static WHORL_SUSPENDS int look_at_target(struct save *save)
 {
     struct statx st;
-    int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE | STATX_MODE, &st);
+    int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE | STATX_MODE | STATX_INO, &st);
     if (err)
         return err == -ENOENT ? 0 : err;
+    save->appends = S_ISREG(st.stx_mode) && is_standard_stream(&st);
     return st.stx_mode;
 }
 
-static bool is_special(int mode)
+static bool is_special(const struct save *save, int mode)
 {
-    return mode > 0 && !S_ISREG(mode) && !S_ISDIR(mode);
+    return mode > 0 && (save->appends || (!S_ISREG(mode) && !S_ISDIR(mode)));
 }
 
 static WHORL_SUSPENDS int open_in_place(struct save *save)
 {
-    int fd = whorl_openat(save->dir_fd, save->path, O_WRONLY | O_NOCTTY, 0);
+    int flags = O_WRONLY | O_NOCTTY | (save->appends ? O_APPEND : 0);
+    int fd = whorl_openat(save->dir_fd, save->path, flags, 0);
     if (fd < 0)
         return fd;
     save->fd = fd;
@@ -149,7 +166,7 @@ static WHORL_SUSPENDS int open_target(struct save *save)
     if (mode < 0)
         return mode;
     save->looked = true;
-    if (is_special(mode))
+    if (is_special(save, mode))
         return open_in_place(save);
     if (S_ISDIR(mode))
         return -EISDIR;
@@ -173,7 +190,7 @@ static WHORL_SUSPENDS int open_file(struct save *save)
     if (!save->whole || save->options->overwrite || strncmp(save->path, "/dev/", 5) == 0)
         return open_target(save);
     int err = open_temp(save);
-    if (err && is_special(look_at_target(save)))
+    if (err && is_special(save, look_at_target(save)))
         err = open_in_place(save);
     return err;
 }
@@ -298,7 +315,7 @@ static WHORL_SUSPENDS int take_name(struct save *save)
             break;
         if (!save->looked) {
             int mode = look_at_target(save);
-            save->is_special = is_special(mode);
+            save->is_special = is_special(save, mode);
             err = mode > 0 && S_ISDIR(mode) ? -EISDIR : err;
         }
         if (!options->next_path)

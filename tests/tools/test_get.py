@@ -277,6 +277,18 @@ def output_takes_the_place_of_a_link_and_leaves_what_it_points_to():
 
 
 @test
+def output_that_is_standard_output_redirected_to_a_file_goes_to_its_end():
+    write('log', b'before ')
+    os.symlink('/proc/self/fd/1', 'stdout')  # as /dev/stdout is; never risk the real one
+    with Peer({'*': reply(b'body')}) as peer:
+        with open('log', 'ab') as log:
+            done = subprocess.run([GET, '-q', '-o', 'stdout', peer.origin + '/x'], stdout=log, timeout=60)
+        equal(done.returncode, 0)
+    equal((os.readlink('stdout'), read('log'), files()),
+          ('/proc/self/fd/1', b'before body', ['log', 'stdout']))
+
+
+@test
 def longest_names_work():
     with Peer({'*': reply(b'x')}) as peer:
         equal(get('-d', '.', *[peer.origin + '/' + 'n' * 3000 + '.txt'] * 2).status, 0)

@@ -232,7 +232,8 @@ struct whorl_http_save_options {
 /**
  * Writes the rest of the body to a file: under a temporary name in the same folder first, renamed
  * when it is whole, so that `path` never shows half a body. On failure the temporary file is gone.
- * A path that names a device, pipe or socket (/dev/null) is written to in place. A symbolic link to
+ * A path that names a device, pipe or socket (/dev/null) is written to in place, and so is the file
+ * that is the process's standard output or error (/dev/stdout), at its end. A symbolic link to
  * anything else is a name that is taken, like a file's: with `overwrite` the file takes its place, and
  * what it points to stays as it is.
  *
