@@ -69,6 +69,13 @@ void test_fail(const char *file, int line, const char *format, ...)
     _exit(1); /* not exit(): what a failed test leaks is of no interest */
 }
 
+bool test_on_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+
+    return preloaded && strstr(preloaded, "/vgpreload_");
+}
+
 void test_skip(const char *format, ...)
 {
     va_list args;

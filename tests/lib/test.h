@@ -60,6 +60,10 @@ int test_main(int argc, char **argv);
         return test_main(argc, argv); \
     }
 
+/* Whether valgrind runs the test. Threads take turns there, and a child that was forked beside threads
+ * counts what they had as lost. */
+bool test_on_valgrind(void);
+
 /* All of these end the test's process on failure, from any task, printing both sides. */
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));

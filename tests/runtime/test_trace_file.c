@@ -298,6 +298,8 @@ static void fork_beside_a_run(void *arg)
 /* Whatever a run in another thread is just writing. */
 TEST(trace_file_of_a_child_forked_beside_a_run_is_not_waited_for)
 {
+    if (test_on_valgrind())
+        test_skip("a child of a program with threads leaks what they had");
     const struct child *child = trace("t.json", fork_beside_a_run, NULL);
     CHECK_STR(child->err, "");
     CHECK_EQ(child->exit_status, 0);
