@@ -2,7 +2,7 @@
 /* The gentle end: groups asked to finish before they are cancelled. */
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
-#include "runtime/wait_queue.h"
+#include "runtime/sync/wait_queue.h"
 
 void whorl_group_ask_stop(struct whorl_group *group)
 {

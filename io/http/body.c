@@ -6,7 +6,7 @@
 
 #include <whorl/error.h>
 
-#include "io/ascii.h"
+#include "io/url/ascii.h"
 
 /* RFC 9112 §7.1, one chunk:
  *

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/ascii.h"
+#include "io/url/ascii.h"
 
 enum {
     BYTES_MIN = 1024, /* holds a usual head */

@@ -10,9 +10,9 @@
 
 #include <whorl/error.h>
 
-#include "io/ascii.h"
 #include "io/http/header.h"
 #include "io/http/redirect.h"
+#include "io/url/ascii.h"
 
 /* Counts what does not fit, so that one pass tells the length. */
 struct writer {

@@ -8,9 +8,9 @@
 #include <whorl/error.h>
 
 #include "fuzz.h"
-#include "io/dns_hosts.h"
-#include "io/dns_message.h"
-#include "io/dns_name.h"
+#include "io/dns/hosts.h"
+#include "io/dns/message.h"
+#include "io/dns/name.h"
 
 /* Returns whether it is a name, written into `ret`. */
 static bool check_name(const char *text, char ret[static DNS_NAME_SIZE])

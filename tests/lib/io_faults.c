@@ -5,9 +5,9 @@
 
 #include <liburing.h>
 
-#include "io/epoll.h"
-#include "io/op.h"
-#include "io/ring.h"
+#include "io/driver/epoll.h"
+#include "io/driver/op.h"
+#include "io/driver/ring.h"
 #include "test.h"
 
 enum mode { OFF, COMPLETE, SUBMIT };

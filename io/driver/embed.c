@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs in somebody else's loop, see embed.h: the run by steps, the driver beside it, and the two made
+ * this thread's for the length of a call. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include <whorl/embed.h>
+#include <whorl/error.h>
+#include <whorl/step.h>
+
+#include "io/driver/driver.h"
+
+/* Of 256 switches, or some 250 us when tasks compute between them. */
+#define TURNS_MAX 16
+
+struct whorl_embed {
+    struct io_driver *driver;
+    struct whorl_stepped *run;
+    int fd;
+    int result;
+    bool ended;
+};
+
+int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn, void *arg,
+                       struct whorl_embed **ret)
+{
+    static const struct whorl_io_options defaults;
+    struct whorl_embed *embed;
+
+    if (!options)
+        options = &defaults;
+    if (whorl_poller_current() || io_driver_current())
+        return whorl_error_set(options->error, WHORL_EBUSYRUN, "driver", "%s",
+                               whorl_strerror(WHORL_EBUSYRUN));
+    embed = calloc(1, sizeof *embed);
+    if (!embed)
+        return whorl_error_set(options->error, -ENOMEM, "driver", "out of memory");
+    int err = driver_create(options->ring_entries, options->error, &embed->driver, NULL);
+    if (err)
+        goto err_embed;
+    embed->fd = embed->driver->ops->event_fd(embed->driver);
+    if (embed->fd < 0) {
+        err = whorl_error_set(options->error, embed->fd, "driver", "eventfd: %s",
+                              whorl_strerror(embed->fd));
+        goto err_driver;
+    }
+    err = whorl_stepped_create(&embed->driver->poller, &options->run, fn, arg, &embed->run);
+    if (err)
+        goto err_driver;
+    *ret = embed;
+    return 0;
+
+err_driver:
+    embed->driver->ops->destroy(embed->driver);
+err_embed:
+    free(embed);
+    return err;
+}
+
+int whorl_embed_fd(const struct whorl_embed *embed)
+{
+    return embed->fd;
+}
+
+int64_t whorl_embed_deadline(const struct whorl_embed *embed)
+{
+    if (embed->ended)
+        return 0;
+    int64_t run_ns = whorl_stepped_deadline(embed->run);
+    int64_t driver_ns = embed->driver->ops->recheck_ns(embed->driver);
+    return run_ns < driver_ns ? run_ns : driver_ns;
+}
+
+int whorl_embed_timeout_ms(const struct whorl_embed *embed)
+{
+    int64_t deadline_ns = whorl_embed_deadline(embed);
+
+    if (deadline_ns == WHORL_FOREVER)
+        return -1;
+    int64_t left_ns = deadline_ns > 0 ? deadline_ns - whorl_now() : 0;
+    if (left_ns <= 0)
+        return 0;
+    int64_t ms = (left_ns - 1) / WHORL_MILLISECOND + 1;
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+/* Everything has ended: the modules of the run and its requests too. */
+static void finish(struct whorl_embed *embed)
+{
+    whorl_stepped_destroy(embed->run);
+    embed->run = NULL;
+    io_driver_stop(embed->driver);
+}
+
+bool whorl_embed_run_ready(struct whorl_embed *embed, int *ret_result)
+{
+    if (!embed->ended) {
+        io_driver_set(embed->driver);
+        embed->driver->ops->event_fd(
+            embed->driver); /* not readable any more, until there is news */
+        embed->ended = whorl_stepped_run(embed->run, TURNS_MAX, &embed->result);
+        if (embed->ended)
+            finish(embed);
+        io_driver_set(NULL);
+    }
+    if (embed->ended)
+        *ret_result = embed->result;
+    return embed->ended;
+}
+
+void whorl_embed_destroy(struct whorl_embed *embed)
+{
+    if (!embed)
+        return;
+    if (!embed->ended) {
+        io_driver_set(embed->driver);
+        finish(embed);
+        io_driver_set(NULL);
+    }
+    embed->driver->ops->destroy(embed->driver);
+    free(embed);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* The epoll driver: its turns, which try requests and sleep, and its beginning and end. */
+#include "io/driver/epoll.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "io/driver/epoll_parts.h"
+#include "io/driver/syscall.h"
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+
+enum {
+    EVENTS_MAX = 256, /* taken by one epoll_wait */
+};
+
+/* While tasks stay ready, sockets are looked at this often. */
+#define LOOK_NS (50 * WHORL_MICROSECOND)
+
+/* Events carry a descriptor and the generation of its watch above it; the kick has no such number. */
+#define DATA_KICK UINT64_MAX
+
+static struct epoll *of_poller(struct whorl_poller *poller)
+{
+    return (struct epoll *)poller;
+}
+
+static struct epoll *of_driver(struct io_driver *driver)
+{
+    return (struct epoll *)driver;
+}
+
+static int64_t driver_now(struct whorl_poller *poller)
+{
+    (void)poller;
+    return clock_monotonic_ns();
+}
+
+/* --- the turn ----------------------------------------------------------------------------------- */
+
+static void start(struct epoll *e, struct io_op *op)
+{
+    if (op->code == IO_OP_CLOSE)
+        epoll_watch_close(e, op->fd);
+    if (syscall_is_direct(op))
+        epoll_route(e, op, syscall_try(op, SYSCALL_FIRST));
+    else
+        epoll_watch_start(e, op);
+}
+
+/* Starts what stood in a queue when it was called, not what comes meanwhile. */
+static void start_all(struct epoll *e, struct whorl_waiter *queue)
+{
+    struct whorl_waiter *waiter;
+
+    queue_append(queue, &e->mark);
+    while ((waiter = queue_take(queue)) != &e->mark)
+        start(e, (struct io_op *)waiter);
+}
+
+static void on_kick(struct epoll *e)
+{
+    /* The counter is never read: each write to it is an event of its own. */
+    e->stats.kicks++;
+    atomic_exchange_explicit(&e->kicked, false, memory_order_acq_rel);
+}
+
+static void complete_ended(struct epoll *e)
+{
+    struct whorl_waiter *waiter;
+
+    while ((waiter = queue_take(&e->ended))) {
+        struct io_op *op = (struct io_op *)waiter;
+        epoll_complete(e, op, syscall_cancelled(op));
+    }
+}
+
+/* How long wait() may sleep: 0 not at all, negative for ever. */
+static int64_t time_left(const struct epoll *e, int64_t deadline_ns)
+{
+    if (deadline_ns <= 0)
+        return 0;
+    if (!queue_is_empty(&e->later) && e->later_at_ns < deadline_ns)
+        deadline_ns = e->later_at_ns;
+    if (deadline_ns == WHORL_FOREVER)
+        return -1;
+    int64_t left_ns = deadline_ns - clock_monotonic_ns();
+    return left_ns > 0 ? left_ns : 0;
+}
+
+/* epoll_wait for `left_ns`, rounded up where the kernel counts milliseconds. */
+static int look(struct epoll *e, struct epoll_event *events, int64_t left_ns)
+{
+    struct timespec ts = {.tv_sec = left_ns / WHORL_SECOND, .tv_nsec = left_ns % WHORL_SECOND};
+    int64_t ms = left_ns < 0 ? -1 : (left_ns + WHORL_MILLISECOND - 1) / WHORL_MILLISECOND;
+    int n;
+
+    e->stats.waits++;
+    if (left_ns > 0 && !e->milliseconds) {
+        n = epoll_pwait2(e->fd, events, EVENTS_MAX, &ts, NULL); /* 5.11 */
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+            return n;
+        e->milliseconds = true;
+    }
+    return epoll_wait(e->fd, events, EVENTS_MAX, ms < INT_MAX ? (int)ms : INT_MAX);
+}
+
+static int driver_wait(struct whorl_poller *poller, int64_t deadline_ns)
+{
+    struct epoll *e = of_poller(poller);
+    struct epoll_event events[EVENTS_MAX];
+    uint64_t completed = e->stats.completed;
+
+    if (e->driver.forked)
+        return WHORL_ENOIO;
+    complete_ended(e);
+    if (!queue_is_empty(&e->later) && clock_monotonic_ns() >= e->later_at_ns)
+        start_all(e, &e->later);
+    start_all(e, &e->queued);
+    epoll_watch_arm(e);
+    if (e->stats.completed != completed || !queue_is_empty(&e->queued) ||
+        !queue_is_empty(&e->ended))
+        deadline_ns = 0;
+    int64_t left_ns = time_left(e, deadline_ns);
+    if (left_ns == 0 && !e->look_due && !atomic_load_explicit(&e->kicked, memory_order_relaxed) &&
+        (e->waiting == 0 || clock_monotonic_ns() - e->looked_ns < LOOK_NS)) {
+        epoll_take_jobs(e);
+        return 0;
+    }
+    int n = look(e, events, left_ns);
+    if (n < 0 && errno != EINTR)
+        return -errno;
+    e->looked_ns = clock_monotonic_ns();
+    e->look_due = n == EVENTS_MAX;
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.u64 == DATA_KICK)
+            on_kick(e);
+        else
+            epoll_watch_event(e, events[i].data.u64, events[i].events);
+    }
+    epoll_take_jobs(e);
+    return 0;
+}
+
+static bool driver_has_work(struct whorl_poller *poller)
+{
+    struct epoll *e = of_poller(poller);
+
+    return e->driver.forked || !queue_is_empty(&e->queued) || !queue_is_empty(&e->ended) ||
+           e->dirty || e->look_due || atomic_load_explicit(&e->kicked, memory_order_relaxed) ||
+           ((e->waiting > 0 || !queue_is_empty(&e->later)) &&
+            clock_monotonic_ns() - e->looked_ns >= LOOK_NS);
+}
+
+static size_t driver_pending(struct whorl_poller *poller)
+{
+    struct epoll *e = of_poller(poller);
+    bool kicked = atomic_load_explicit(&e->kicked, memory_order_relaxed);
+
+    return e->driver.in_flight - e->driver.background + kicked;
+}
+
+/* --- requests ----------------------------------------------------------------------------------- */
+
+static int driver_submit(struct io_driver *driver, struct io_op *op)
+{
+    struct epoll *e = of_driver(driver);
+
+    if (!syscall_is_direct(op)) {
+        int err = watch_reserve(&e->watches, op->fd);
+        if (err)
+            return err;
+    }
+    op->done = 0;
+    op->slot = PLACE_QUEUED;
+    queue_append(&e->queued, &op->waiter);
+    return 0;
+}
+
+static void driver_cancel(struct io_driver *driver, struct io_op *op)
+{
+    struct epoll *e = of_driver(driver);
+
+    switch (op->slot) {
+    case PLACE_WATCH:
+    case PLACE_REGISTERED:
+        epoll_watch_withdraw(e, op);
+        break;
+    case PLACE_LATER:
+        queue_remove(&op->waiter);
+        break;
+    case PLACE_THREAD:
+        if (op->code == IO_OP_CLOSE || !epoll_withdraw_job(e, op))
+            return;
+        break;
+    default:
+        return; /* not tried yet: start() sees that it is cancelled */
+    }
+    op->slot = PLACE_ENDED;
+    queue_append(&e->ended, &op->waiter);
+}
+
+static void driver_cancel_all(struct io_driver *driver)
+{
+    struct epoll *e = of_driver(driver);
+
+    for (struct whorl_waiter *w = e->queued.next; w != &e->queued; w = w->next)
+        io_op_cancel((struct io_op *)w);
+    while (!queue_is_empty(&e->later))
+        io_op_cancel((struct io_op *)e->later.next);
+    epoll_cancel_jobs(e);
+    epoll_watch_cancel(e);
+}
+
+/* --- set-up and end ----------------------------------------------------------------------------- */
+
+static void driver_destroy(struct io_driver *driver)
+{
+    struct epoll *e = of_driver(driver);
+
+    whorl_check(driver->forked || driver->in_flight == 0);
+    epoll_finish_jobs(e);
+    watch_table_finish(&e->watches);
+    close(e->kick_fd);
+    close(e->fd);
+    free(e);
+}
+
+/* An epoll is readable while events wait in it. */
+static int driver_event_fd(struct io_driver *driver)
+{
+    struct epoll *e = of_driver(driver);
+
+    e->look_due = true;
+    return e->fd;
+}
+
+static int64_t driver_recheck_ns(const struct io_driver *driver)
+{
+    const struct epoll *e = (const struct epoll *)driver;
+
+    if (!queue_is_empty(&e->queued) || !queue_is_empty(&e->ended) || e->dirty || e->look_due)
+        return 0;
+    return queue_is_empty(&e->later) ? WHORL_FOREVER : e->later_at_ns;
+}
+
+static const struct whorl_poller_ops poller_ops = {
+    .name = "epoll",
+    .now = driver_now,
+    .wait = driver_wait,
+    .has_work = driver_has_work,
+    .kick = epoll_kick,
+    .pending = driver_pending,
+};
+
+static const struct io_driver_ops driver_ops = {
+    .name = "epoll",
+    .calls = true,
+    .submit = driver_submit,
+    .cancel = driver_cancel,
+    .cancel_all = driver_cancel_all,
+    .destroy = driver_destroy,
+    .event_fd = driver_event_fd,
+    .recheck_ns = driver_recheck_ns,
+};
+
+int epoll_driver_create(struct whorl_error *error, struct io_driver **ret)
+{
+    struct epoll *e = calloc(1, sizeof *e);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = DATA_KICK};
+    int err;
+
+    if (!e)
+        return whorl_error_set(error, -ENOMEM, "epoll", "out of memory");
+    e->fd = epoll_create1(EPOLL_CLOEXEC);
+    if (e->fd < 0) {
+        err = whorl_error_set(error, -errno, "epoll", "epoll_create: %s", whorl_strerror(errno));
+        goto err_memory;
+    }
+    e->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (e->kick_fd < 0) {
+        err = whorl_error_set(error, -errno, "epoll", "eventfd: %s", whorl_strerror(errno));
+        goto err_epoll;
+    }
+    if (epoll_ctl(e->fd, EPOLL_CTL_ADD, e->kick_fd, &event) < 0) {
+        err = whorl_error_set(error, -errno, "epoll", "epoll_ctl: %s", whorl_strerror(errno));
+        goto err_kick;
+    }
+    queue_init(&e->queued);
+    queue_init(&e->later);
+    queue_init(&e->ended);
+    e->driver.poller.ops = &poller_ops;
+    e->driver.ops = &driver_ops;
+    *ret = &e->driver;
+    return 0;
+
+err_kick:
+    close(e->kick_fd);
+err_epoll:
+    close(e->fd);
+err_memory:
+    free(e);
+    return err;
+}
+
+const struct epoll_stats *epoll_driver_stats(const struct io_driver *driver)
+{
+    return &((const struct epoll *)driver)->stats;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the epoll driver's requests go: to their completion, to a later try, or to a thread. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/driver/epoll_parts.h"
+#include "io/driver/syscall.h"
+#include "runtime/base/check.h"
+#include "runtime/base/clock.h"
+
+enum {
+    THREADS_MAX = 8, /* for files and paths */
+};
+
+/* How long a request waits that has nothing to wait for but time; doubled while it fails. */
+#define LATER_MIN_NS (WHORL_MILLISECOND / 2)
+#define LATER_MAX_NS (16 * WHORL_MILLISECOND)
+
+/* A request for a thread. */
+struct job {
+    struct work work;
+    struct job *next, *prev; /* among the driver's jobs; `next` also on its free list */
+    struct job *next_done;   /* on `done` */
+    struct epoll *driver;
+    struct io_op *op;
+    int result;
+};
+
+void epoll_complete(struct epoll *e, struct io_op *op, int res)
+{
+    op->slot = PLACE_NONE;
+    e->stats.completed++;
+    io_op_complete(op, res, false);
+}
+
+void epoll_complete_once(struct epoll *e, struct io_op *op, int res)
+{
+    e->stats.completed++;
+    io_op_complete(op, res, true);
+}
+
+/* --- threads ------------------------------------------------------------------------------------ */
+
+void epoll_kick(struct whorl_poller *poller)
+{
+    struct epoll *e = (struct epoll *)poller;
+
+    if (e->driver.forked)
+        return;
+    /* Whoever finds it set has put what it brings where the loop looks after it clears it. */
+    if (!atomic_exchange_explicit(&e->kicked, true, memory_order_acq_rel)) {
+        ssize_t n = write(e->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
+        whorl_check(n == sizeof(uint64_t));
+    }
+}
+
+/* On a thread. The job and its request are the loop's again once it is on `done`. */
+static void run_job(struct work *work)
+{
+    struct job *job = container_of(work, struct job, work);
+    struct epoll *e = job->driver;
+
+    job->result = syscall_block(job->op);
+    job->next_done = atomic_load_explicit(&e->done, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&e->done, &job->next_done, job,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+    epoll_kick(&e->driver.poller);
+}
+
+static void release_job(struct epoll *e, struct job *job)
+{
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        e->jobs = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    job->next = e->free_jobs;
+    e->free_jobs = job;
+}
+
+static int start_job(struct epoll *e, struct io_op *op)
+{
+    struct job *job = e->free_jobs;
+
+    if (!e->workers && !(e->workers = workers_create("whorl-io", THREADS_MAX)))
+        return -ENOMEM;
+    if (job)
+        e->free_jobs = job->next;
+    else if (!(job = malloc(sizeof *job)))
+        return -ENOMEM;
+    *job = (struct job){.work.run = run_job, .driver = e, .op = op, .next = e->jobs};
+    if (e->jobs)
+        e->jobs->prev = job;
+    e->jobs = job;
+    op->waiter.queue = job;
+    op->slot = PLACE_THREAD;
+    int err = workers_add(e->workers, &job->work);
+    if (err)
+        release_job(e, job);
+    return err;
+}
+
+void epoll_take_jobs(struct epoll *e)
+{
+    struct job *done, *oldest = NULL;
+
+    if (!atomic_load_explicit(&e->done, memory_order_relaxed))
+        return;
+    done = atomic_exchange_explicit(&e->done, NULL, memory_order_acquire);
+    while (done) { /* into the order in which they were done */
+        struct job *next = done->next_done;
+        done->next_done = oldest;
+        oldest = done;
+        done = next;
+    }
+    while (oldest) {
+        struct job *job = oldest;
+        struct io_op *op = job->op;
+        int res = job->result;
+        oldest = job->next_done;
+        release_job(e, job);
+        e->stats.threaded++;
+        epoll_complete(e, op, res);
+    }
+}
+
+bool epoll_withdraw_job(struct epoll *e, struct io_op *op)
+{
+    struct job *job = op->waiter.queue;
+
+    if (!workers_withdraw(e->workers, &job->work))
+        return false;
+    release_job(e, job);
+    return true;
+}
+
+void epoll_cancel_jobs(struct epoll *e)
+{
+    for (struct job *next, *job = e->jobs; job; job = next) {
+        next = job->next;
+        io_op_cancel(job->op);
+    }
+}
+
+void epoll_finish_jobs(struct epoll *e)
+{
+    struct job *job;
+
+    if (e->driver.forked)
+        workers_abandon(e->workers);
+    else
+        workers_destroy(e->workers);
+    while ((job = e->jobs))
+        release_job(e, job);
+    while ((job = e->free_jobs)) {
+        e->free_jobs = job->next;
+        free(job);
+    }
+}
+
+/* --- where it goes ------------------------------------------------------------------------------ */
+
+static void put_off(struct epoll *e, struct io_op *op)
+{
+    if (queue_is_empty(&e->later)) {
+        int64_t now = clock_monotonic_ns(), delay_ns = e->later_delay_ns * 2;
+        if (delay_ns == 0 || now - e->later_at_ns > LATER_MAX_NS)
+            delay_ns = LATER_MIN_NS; /* another story */
+        else if (delay_ns > LATER_MAX_NS)
+            delay_ns = LATER_MAX_NS;
+        e->later_delay_ns = delay_ns;
+        e->later_at_ns = now + delay_ns;
+    }
+    op->slot = PLACE_LATER;
+    queue_append(&e->later, &op->waiter);
+}
+
+void epoll_route(struct epoll *e, struct io_op *op, int res)
+{
+    if (op->cancelling && (res == SYSCALL_LATER || res == SYSCALL_THREAD) &&
+        op->code != IO_OP_CLOSE) {
+        res = syscall_cancelled(op);
+    } else if (res == SYSCALL_LATER) {
+        put_off(e, op);
+        return;
+    } else if (res == SYSCALL_THREAD) {
+        res = start_job(e, op);
+        if (res == 0)
+            return;
+        if (op->code == IO_OP_CLOSE) /* no thread to be had: better late than never */
+            res = syscall_block(op);
+    }
+    epoll_complete(e, op, res);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests: running one for a task, cancelling it, and what belongs to a run with I/O. */
+#include "io/driver/op.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <whorl/error.h>
+#include <whorl/task.h>
+
+#include "io/process/sigmask.h"
+#include "runtime/base/check.h"
+
+static _Thread_local struct io_driver *current;
+
+struct io_driver *io_driver_current(void)
+{
+    return current;
+}
+
+/* In the child of a fork: its memory is a copy of the parent's, but the ring is the parent's own. */
+static void leave_to_parent(void)
+{
+    if (!current)
+        return;
+    current->forked = true;
+    current = NULL;
+    sigmask_unblock_sigpipe(); /* what it executes would have it blocked too */
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, leave_to_parent);
+}
+
+void io_driver_set(struct io_driver *driver)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, watch_forks);
+    if (driver && !current)
+        sigmask_block_sigpipe();
+    else if (!driver && current)
+        sigmask_unblock_sigpipe();
+    current = driver;
+}
+
+static int refusal(void)
+{
+    return whorl_poller_current() ? WHORL_ENOIO : WHORL_ENOTASK;
+}
+
+/* Hands `op` to the driver. */
+static int submit(struct io_driver *driver, struct io_op *op)
+{
+    op->waiter = (struct whorl_waiter)WHORL_WAITER_INIT;
+    op->cancelling = false;
+    op->slot = 0;
+    int err = driver->ops->submit(driver, op);
+    if (err)
+        return err;
+    driver->in_flight++;
+    driver->background += op->background;
+    return 0;
+}
+
+static enum whorl_abort abort_op(struct whorl_waiter *waiter)
+{
+    io_op_cancel((struct io_op *)waiter);
+    return WHORL_ABORT_PENDING; /* its memory is the kernel's until its own completion */
+}
+
+/* For reports: "recv fd 7", or a path where there is one. waiter.data holds the call's name. */
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct io_op *op = (const struct io_op *)waiter;
+    const char *what = waiter->data;
+
+    switch (op->code) {
+    case IO_OP_OPENAT:
+    case IO_OP_STATX:
+    case IO_OP_RENAMEAT:
+    case IO_OP_UNLINKAT:
+    case IO_OP_MKDIRAT:
+        snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr);
+        break;
+    default:
+        snprintf(text, size, "%s fd %d", what, op->fd);
+    }
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
+/* Tells tools/whorl-gdb.py which waiters are requests, and where their descriptor is. */
+__attribute__((used)) const struct {
+    const struct whorl_wait_kind *kind;
+    uint64_t fd;
+} op_layout_for_gdb = {&kind, offsetof(struct io_op, fd)};
+
+/* Submits and waits once. */
+WHORL_SUSPENDS static int run_once(struct io_op *op, whorl_abort_fn abort, const char *what)
+{
+    if (!current) /* the process forked while the task waited, and this is the child */
+        return WHORL_ENOIO;
+    int err = submit(current, op);
+
+    op->waiter.kind = &kind;
+    op->waiter.data = (void *)(uintptr_t)what;
+    return err ? err : (int)whorl_park(&op->waiter, abort, what);
+}
+
+/* What to poll for when a descriptor that does not block has nothing to give; 0: not that kind. */
+static unsigned events_of(const struct io_op *op)
+{
+    switch (op->code) {
+    case IO_OP_READ:
+    case IO_OP_READV:
+        return POLLIN;
+    case IO_OP_WRITE:
+    case IO_OP_WRITEV:
+        return POLLOUT;
+    case IO_OP_RECV:
+    case IO_OP_RECVMSG:
+        return op->flags & MSG_DONTWAIT ? 0 : POLLIN;
+    case IO_OP_SEND:
+    case IO_OP_SENDMSG:
+        return op->flags & MSG_DONTWAIT ? 0 : POLLOUT;
+    default:
+        return 0;
+    }
+}
+
+WHORL_SUSPENDS static int run(struct io_op *op, whorl_abort_fn abort, const char *what)
+{
+    if (!current || !whorl_task_self())
+        return whorl_task_self() ? WHORL_ENOIO : refusal();
+    for (;;) {
+        if (abort && whorl_cancelled())
+            return -ECANCELED;
+        int res = run_once(op, abort, what);
+        if (res >= 0)
+            return res;
+        if (res == -EINTR) {
+            /* A worker of the kernel was interrupted, by our cancel or by something else. What it
+             * was to close is closed all the same, see close(2). */
+            if (op->code == IO_OP_CLOSE)
+                return 0;
+            if (op->cancelling)
+                return -ECANCELED;
+            continue;
+        }
+        if (res != -EAGAIN || events_of(op) == 0)
+            return res;
+        struct io_op poll = {.code = IO_OP_POLL, .fd = op->fd, .len = events_of(op)};
+        res = run_once(&poll, abort, what);
+        if (res < 0 && res != -EINTR)
+            return res;
+    }
+}
+
+int io_op_run(struct io_op *op, const char *what)
+{
+    return run(op, abort_op, what);
+}
+
+int io_op_run_uncancellable(struct io_op *op, const char *what)
+{
+    return run(op, NULL, what);
+}
+
+int io_op_start(struct io_op *op)
+{
+    if (!current)
+        return whorl_task_self() ? WHORL_ENOIO : refusal();
+    if (current->stopping)
+        return -ECANCELED;
+    return submit(current, op);
+}
+
+void io_op_cancel(struct io_op *op)
+{
+    if (!current || op->slot == 0 || op->cancelling)
+        return;
+    op->cancelling = true;
+    current->ops->cancel(current, op);
+}
+
+void io_op_set_background(struct io_op *op, bool background)
+{
+    if (op->background == background)
+        return;
+    op->background = background;
+    if (current && op->slot != 0) {
+        if (background)
+            current->background++;
+        else
+            current->background--;
+    }
+}
+
+void io_op_complete(struct io_op *op, int res, bool more)
+{
+    if (!more) {
+        current->in_flight--;
+        current->background -= op->background;
+    }
+    if (op->complete)
+        op->complete(op, res, more);
+    else
+        whorl_wake(&op->waiter, res);
+}
+
+struct io_local *io_local_get(const void *key)
+{
+    if (!current)
+        return NULL;
+    for (struct io_local *local = current->local; local; local = local->next)
+        if (local->key == key)
+            return local;
+    return NULL;
+}
+
+void io_local_add(struct io_local *local)
+{
+    whorl_check(current && !current->stopping);
+    local->next = current->local;
+    current->local = local;
+}
+
+void io_driver_stop(struct io_driver *driver)
+{
+    struct io_local *local;
+
+    if (!driver->forked) {
+        for (local = driver->local; local; local = local->next)
+            if (local->stop)
+                local->stop(local);
+        driver->stopping = true;
+        driver->ops->cancel_all(driver);
+        while (driver->in_flight > 0) {
+            int err = driver->poller.ops->wait(&driver->poller, WHORL_FOREVER);
+            whorl_check(err == 0);
+        }
+    }
+    while ((local = driver->local)) {
+        driver->local = local->next;
+        if (!driver->forked && local->destroy)
+            local->destroy(local);
+    }
+}

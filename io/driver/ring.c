@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: MIT */
+/* The io_uring driver: queues requests, enters the kernel once per turn, hands completions out. */
+#include "io/driver/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <liburing.h>
+
+#include "io/driver/queue.h"
+#include "io/driver/ring_setup.h"
+#include "io/driver/slots.h"
+#include "runtime/base/check.h"
+
+/* Newer than the headers of Linux 6.1. */
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT  (1U << 17) /* 6.15 */
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
+#endif
+
+/* For what reads and writes the ring's mapping. liburing unmaps it without ThreadSanitizer noticing,
+ * so that the next ring at the same address would look like a race. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define TOUCHES_RING __attribute__((no_sanitize("thread")))
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define TOUCHES_RING __attribute__((no_sanitize("thread")))
+#endif
+#ifndef TOUCHES_RING
+#define TOUCHES_RING
+#endif
+
+/* user_data is a request's name (slots.h), with CANCEL_BIT that of its cancel. */
+#define CANCEL_BIT ((uint64_t)1 << 31)
+#define DATA_KICK  ((uint64_t)1 << 32) /* number 0 */
+
+struct ring {
+    struct io_driver driver;
+    struct io_uring uring;
+    int enter_fd;         /* the ring's descriptor, or its index where it could be registered */
+    unsigned enter_flags; /* for every enter */
+    bool cqe_skip;        /* cancels that succeed are silent */
+
+    struct slots slots; /* of requests in flight */
+
+    struct whorl_waiter backlog; /* requests that found no SQE, oldest first */
+    struct whorl_waiter cancels; /* requests in flight whose cancel found no SQE */
+    /* Requests that a cancel did not end: -EALREADY when a worker of the kernel is at it, which was
+     * sent a signal but may have eaten it before it began to wait; -ENOENT when it was on its way
+     * from one place of the kernel to another. They are cancelled again from time to time. */
+    struct whorl_waiter stubborn;
+    int64_t recancel_at_ns, recancel_delay_ns;
+    unsigned backoff_ms; /* how long to wait before the kernel is asked again; 0: not at all */
+
+    int event_fd; /* told of completions, for a loop that is not ours; -1: there is none */
+    int kick_fd;
+    bool kick_multishot;
+    bool kick_armed;
+    atomic_bool kicked; /* from the write to kick_fd until its completion was seen */
+
+    struct ring_stats stats;
+};
+
+static struct ring *of_poller(struct whorl_poller *poller)
+{
+    return (struct ring *)poller;
+}
+
+static struct ring *of_driver(struct io_driver *driver)
+{
+    return (struct ring *)driver;
+}
+
+static int64_t ring_now(struct whorl_poller *poller)
+{
+    struct timespec ts;
+
+    (void)poller;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * WHORL_SECOND + ts.tv_nsec;
+}
+
+/* --- entering the kernel ---------------------------------------------------------------------- */
+
+TOUCHES_RING static unsigned unsubmitted(const struct ring *ring)
+{
+    return ring->uring.sq.sqe_tail - IO_URING_READ_ONCE(*ring->uring.sq.khead);
+}
+
+TOUCHES_RING static bool has_completions(const struct ring *ring)
+{
+    return io_uring_smp_load_acquire(ring->uring.cq.ktail) != *ring->uring.cq.khead;
+}
+
+/* The kernel has completions that it will only hand over when it is entered. */
+TOUCHES_RING static bool holds_completions(const struct ring *ring)
+{
+    return IO_URING_READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+/* Submits the first `n` SQEs and, with IORING_ENTER_GETEVENTS, waits for `min_complete` completions
+ * or `timeout_ns` (negative: for ever). Returns how many SQEs were taken or -errno. */
+TOUCHES_RING static int enter(struct ring *ring, unsigned n, unsigned min_complete, unsigned flags,
+                              int64_t timeout_ns)
+{
+    struct io_uring_sq *sq = &ring->uring.sq;
+    struct __kernel_timespec ts;
+    struct io_uring_getevents_arg arg = {0};
+    int taken;
+
+    if (min_complete > 0 && timeout_ns >= 0) {
+        ts.tv_sec = timeout_ns / WHORL_SECOND;
+        ts.tv_nsec = timeout_ns % WHORL_SECOND;
+        arg.ts = (uint64_t)(uintptr_t)&ts;
+    }
+    sq->sqe_head = sq->sqe_tail;
+    io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+    ring->stats.enters++;
+    taken = io_uring_enter2((unsigned)ring->enter_fd, n, min_complete, ring->enter_flags | flags,
+                            (void *)&arg, sizeof arg);
+    if (taken > 0) {
+        ring->stats.submitted += (unsigned)taken;
+        ring->backoff_ms = 0;
+    }
+    return taken;
+}
+
+/* Says what must not happen and ends the process: the kernel still owns memory of tasks, so there
+ * is no way to unwind. */
+__attribute__((noreturn, cold)) static void give_up(int err)
+{
+    const char *why = "";
+
+    if (err == -EBADR)
+        why = " (the kernel ran out of memory and lost completions)";
+    else if (err == -EEXIST)
+        why = " (a run may be used by the thread that started it only)";
+    fprintf(stderr, "whorl: io_uring_enter: %s%s\n", whorl_strerror(err), why);
+    abort();
+}
+
+/* Whether an error of enter() is one that goes away when completions are taken and time passes. */
+static bool is_shortage(int err)
+{
+    return err == -EAGAIN || err == -EBUSY || err == -ENOMEM;
+}
+
+/* A free SQE, or NULL when the queue is full and the kernel takes nothing just now. */
+static struct io_uring_sqe *get_sqe(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+    if (__builtin_expect(sqe != NULL, 1))
+        return sqe;
+    if (ring->backoff_ms == 0) {
+        int taken = enter(ring, unsubmitted(ring), 0, 0, -1);
+        if (taken < 0 && taken != -EINTR && !is_shortage(taken))
+            give_up(taken);
+    }
+    return io_uring_get_sqe(&ring->uring);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static const uint8_t opcodes[] = {
+    [IO_OP_NOP] = IORING_OP_NOP,
+    [IO_OP_READ] = IORING_OP_READ,
+    [IO_OP_WRITE] = IORING_OP_WRITE,
+    [IO_OP_READV] = IORING_OP_READV,
+    [IO_OP_WRITEV] = IORING_OP_WRITEV,
+    [IO_OP_OPENAT] = IORING_OP_OPENAT,
+    [IO_OP_CLOSE] = IORING_OP_CLOSE,
+    [IO_OP_FSYNC] = IORING_OP_FSYNC,
+    [IO_OP_FALLOCATE] = IORING_OP_FALLOCATE,
+    [IO_OP_STATX] = IORING_OP_STATX,
+    [IO_OP_RENAMEAT] = IORING_OP_RENAMEAT,
+    [IO_OP_UNLINKAT] = IORING_OP_UNLINKAT,
+    [IO_OP_MKDIRAT] = IORING_OP_MKDIRAT,
+    [IO_OP_CONNECT] = IORING_OP_CONNECT,
+    [IO_OP_ACCEPT] = IORING_OP_ACCEPT,
+    [IO_OP_RECV] = IORING_OP_RECV,
+    [IO_OP_SEND] = IORING_OP_SEND,
+    [IO_OP_RECVMSG] = IORING_OP_RECVMSG,
+    [IO_OP_SENDMSG] = IORING_OP_SENDMSG,
+    [IO_OP_POLL] = IORING_OP_POLL_ADD,
+    [IO_OP_SPLICE] = IORING_OP_SPLICE,
+};
+
+TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe,
+                                  const struct io_op *op)
+{
+    *sqe = (struct io_uring_sqe){
+        .opcode = opcodes[op->code],
+        .fd = op->fd,
+        .off = op->off,
+        .addr = op->addr,
+        .len = op->len,
+        .rw_flags = (int)op->flags,
+        .user_data = slots_name(&ring->slots, op),
+    };
+    switch (op->code) {
+    case IO_OP_STATX:
+    case IO_OP_RENAMEAT:
+        sqe->off = op->addr2;
+        break;
+    case IO_OP_CONNECT:
+        sqe->off = op->len;
+        sqe->len = 0;
+        break;
+    case IO_OP_ACCEPT:
+        sqe->off = op->addr2;
+        sqe->ioprio = op->multishot ? IORING_ACCEPT_MULTISHOT : 0;
+        break;
+    case IO_OP_RECVMSG:
+    case IO_OP_SENDMSG:
+        sqe->len = 1;
+        break;
+    case IO_OP_SPLICE:
+        sqe->splice_fd_in = (int)op->addr2;
+        break;
+    case IO_OP_POLL:
+        sqe->poll32_events = __io_uring_prep_poll_mask(op->len);
+        sqe->len = op->multishot ? IORING_POLL_ADD_MULTI : 0;
+        break;
+    default:
+        break;
+    }
+}
+
+/* The request has ended: gives its slot back and takes it out of the queue it may stand in. */
+static void forget(struct ring *ring, struct io_op *op)
+{
+    slots_release(&ring->slots, op);
+    if (queue_is_linked(&op->waiter))
+        queue_remove(&op->waiter);
+}
+
+static int ring_submit(struct io_driver *driver, struct io_op *op)
+{
+    struct ring *ring = of_driver(driver);
+    struct io_uring_sqe *sqe;
+
+    int err = slots_acquire(&ring->slots, op);
+    if (err)
+        return err;
+    if (queue_is_empty(&ring->backlog) && (sqe = get_sqe(ring)))
+        fill_sqe(ring, sqe, op);
+    else
+        queue_append(&ring->backlog, &op->waiter);
+    return 0;
+}
+
+TOUCHES_RING static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe,
+                                     const struct io_op *op)
+{
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_ASYNC_CANCEL,
+        .fd = -1,
+        .addr = slots_name(&ring->slots, op),
+        .user_data = slots_name(&ring->slots, op) | CANCEL_BIT,
+        .flags = ring->cqe_skip ? IOSQE_CQE_SKIP_SUCCESS : 0,
+    };
+}
+
+static void ring_cancel(struct io_driver *driver, struct io_op *op)
+{
+    struct ring *ring = of_driver(driver);
+    struct io_uring_sqe *sqe;
+
+    if (queue_is_linked(&op->waiter))
+        return; /* in the backlog: drain_backlog() sees that it is cancelled */
+    if (queue_is_empty(&ring->cancels) && (sqe = get_sqe(ring)))
+        fill_cancel(ring, sqe, op);
+    else
+        queue_append(&ring->cancels, &op->waiter);
+}
+
+static void ring_cancel_all(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+
+    for (uint32_t i = 1; i < ring->slots.len; i++)
+        if (ring->slots.table[i].taken)
+            io_op_cancel(ring->slots.table[i].op);
+}
+
+/* --- being woken from other threads ----------------------------------------------------------- */
+
+static void ring_kick(struct whorl_poller *poller)
+{
+    struct ring *ring = of_poller(poller);
+
+    if (ring->driver.forked)
+        return;
+    /* Whoever finds it set has put what it brings where the loop looks after it clears it. */
+    if (!atomic_exchange_explicit(&ring->kicked, true, memory_order_acq_rel)) {
+        ssize_t n = write(ring->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
+        whorl_check(n == sizeof(uint64_t));
+    }
+}
+
+TOUCHES_RING static void arm_kick(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = get_sqe(ring);
+
+    if (!sqe)
+        return; /* the next wait() tries again */
+    *sqe = (struct io_uring_sqe){
+        .opcode = IORING_OP_POLL_ADD,
+        .fd = ring->kick_fd,
+        .poll32_events = __io_uring_prep_poll_mask(POLLIN),
+        .len = ring->kick_multishot ? IORING_POLL_ADD_MULTI : 0, /* 5.13 */
+        .user_data = DATA_KICK,
+    };
+    ring->kick_armed = true;
+}
+
+static void on_kick(struct ring *ring, int res, bool more)
+{
+    uint64_t count;
+
+    ring->stats.kicks++;
+    if (res == -EINVAL)
+        ring->kick_multishot = false;
+    if (!more) {
+        /* The count only matters to a poll that is armed anew. */
+        if (read(ring->kick_fd, &count, sizeof count) < 0)
+            whorl_check(errno == EAGAIN || errno == EINTR);
+        ring->kick_armed = false;
+    }
+    atomic_exchange_explicit(&ring->kicked, false, memory_order_acq_rel);
+}
+
+/* --- cancelling again --------------------------------------------------------------------------- */
+
+#define RECANCEL_MIN_NS WHORL_MILLISECOND
+#define RECANCEL_MAX_NS (100 * WHORL_MILLISECOND)
+
+static void recancel_later(struct ring *ring, struct io_op *op)
+{
+    if (queue_is_linked(&op->waiter))
+        return;
+    if (queue_is_empty(&ring->stubborn)) {
+        int64_t now = ring_now(&ring->driver.poller), delay_ns = ring->recancel_delay_ns * 2;
+        if (now - ring->recancel_at_ns > RECANCEL_MAX_NS || delay_ns == 0)
+            delay_ns = RECANCEL_MIN_NS; /* another story */
+        else if (delay_ns > RECANCEL_MAX_NS)
+            delay_ns = RECANCEL_MAX_NS;
+        ring->recancel_delay_ns = delay_ns;
+        ring->recancel_at_ns = now + delay_ns;
+    }
+    queue_append(&ring->stubborn, &op->waiter);
+}
+
+static void recancel(struct ring *ring)
+{
+    struct whorl_waiter *waiter;
+
+    if (ring_now(&ring->driver.poller) >= ring->recancel_at_ns)
+        while ((waiter = queue_take(&ring->stubborn)))
+            queue_append(&ring->cancels, waiter);
+}
+
+/* --- the turn --------------------------------------------------------------------------------- */
+
+/* Takes the completions that are there. Returns how many. */
+TOUCHES_RING static unsigned reap(struct ring *ring)
+{
+    struct io_uring_cq *cq = &ring->uring.cq;
+    unsigned head = *cq->khead, tail = io_uring_smp_load_acquire(cq->ktail);
+    unsigned n = tail - head;
+
+    for (; head != tail; head++) {
+        /* Copied and given back first: what is called may enter the kernel. */
+        const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
+        uint64_t data = cqe->user_data;
+        int res = cqe->res;
+        bool more = cqe->flags & IORING_CQE_F_MORE;
+        io_uring_smp_store_release(cq->khead, head + 1);
+
+        if (data == DATA_KICK) {
+            on_kick(ring, res, more);
+            continue;
+        }
+        struct io_op *op = slots_find(&ring->slots, data & ~CANCEL_BIT);
+        if (!op)
+            continue; /* a cancel of something that has ended */
+        if (data & CANCEL_BIT) {
+            if (res < 0)
+                recancel_later(ring, op); /* unless its completion comes right behind */
+            continue;
+        }
+        if (!more)
+            forget(ring, op);
+        io_op_complete(op, res, more);
+    }
+    ring->stats.completed += n;
+    return n;
+}
+
+/* Gives SQEs to what had to wait for one. Returns whether a request was completed on the way. */
+static bool drain_backlog(struct ring *ring)
+{
+    struct io_uring_sqe *sqe;
+    bool completed = false;
+
+    if (!ring->kick_armed)
+        arm_kick(ring);
+    while (!queue_is_empty(&ring->backlog)) {
+        struct io_op *op = (struct io_op *)ring->backlog.next;
+        if (op->cancelling) { /* the kernel never heard of it */
+            forget(ring, op);
+            io_op_complete(op, -ECANCELED, false);
+            completed = true;
+            continue;
+        }
+        if (!(sqe = get_sqe(ring)))
+            return completed;
+        queue_remove(&op->waiter);
+        fill_sqe(ring, sqe, op);
+    }
+    while (!queue_is_empty(&ring->cancels)) {
+        if (!(sqe = get_sqe(ring)))
+            break;
+        fill_cancel(ring, sqe, (struct io_op *)queue_take(&ring->cancels));
+    }
+    return completed;
+}
+
+static bool has_backlog(const struct ring *ring)
+{
+    return !queue_is_empty(&ring->backlog) || !queue_is_empty(&ring->cancels) || !ring->kick_armed;
+}
+
+/* How long wait() may sleep: 0 not at all, negative for ever. */
+static int64_t time_left(struct ring *ring, int64_t deadline_ns)
+{
+    if (deadline_ns <= 0)
+        return 0;
+    if (!queue_is_empty(&ring->stubborn) && ring->recancel_at_ns < deadline_ns)
+        deadline_ns = ring->recancel_at_ns;
+    if (deadline_ns == WHORL_FOREVER)
+        return -1;
+    int64_t left_ns = deadline_ns - ring_now(&ring->driver.poller);
+    return left_ns > 0 ? left_ns : 0;
+}
+
+/* The kernel is short of memory: submits nothing for a while, but goes on taking completions. */
+static int wait_out_shortage(struct ring *ring, int64_t left_ns)
+{
+    int64_t pause_ns;
+
+    ring->backoff_ms = ring->backoff_ms == 0   ? 1
+                       : ring->backoff_ms < 64 ? ring->backoff_ms * 2
+                                               : 64;
+    if (reap(ring) > 0)
+        return 0;
+    pause_ns = ring->backoff_ms * WHORL_MILLISECOND;
+    if (left_ns >= 0 && left_ns < pause_ns)
+        pause_ns = left_ns;
+    int err = enter(ring, 0, pause_ns > 0, IORING_ENTER_GETEVENTS, pause_ns);
+    if (err < 0 && err != -ETIME && err != -EINTR && !is_shortage(err))
+        give_up(err);
+    reap(ring);
+    return 0;
+}
+
+static int ring_wait(struct whorl_poller *poller, int64_t deadline_ns)
+{
+    struct ring *ring = of_poller(poller);
+    int64_t left_ns;
+    unsigned n;
+
+    if (ring->driver.forked)
+        return WHORL_ENOIO;
+    if (__builtin_expect(!queue_is_empty(&ring->stubborn), 0))
+        recancel(ring);
+    if (__builtin_expect(has_backlog(ring), 0) && drain_backlog(ring))
+        deadline_ns = 0;
+    n = unsubmitted(ring);
+    if (has_completions(ring))
+        deadline_ns = 0;
+    left_ns = time_left(ring, deadline_ns);
+    if (left_ns == 0 && n == 0 && !holds_completions(ring)) {
+        reap(ring);
+        return 0;
+    }
+    int taken = enter(ring, n, left_ns != 0, IORING_ENTER_GETEVENTS, left_ns);
+    if (taken < 0 && is_shortage(taken))
+        return wait_out_shortage(ring, left_ns);
+    if (taken < 0 && taken != -EINTR && taken != -ETIME)
+        give_up(taken);
+    reap(ring);
+    return 0;
+}
+
+static bool ring_has_work(struct whorl_poller *poller)
+{
+    struct ring *ring = of_poller(poller);
+
+    return ring->driver.forked || unsubmitted(ring) > 0 || has_completions(ring) ||
+           holds_completions(ring) || has_backlog(ring) || !queue_is_empty(&ring->stubborn);
+}
+
+static size_t ring_pending(struct whorl_poller *poller)
+{
+    struct ring *ring = of_poller(poller);
+    bool kicked = atomic_load_explicit(&ring->kicked, memory_order_relaxed);
+
+    return ring->driver.in_flight - ring->driver.background + kicked;
+}
+
+/* --- set-up and end --------------------------------------------------------------------------- */
+
+static void ring_destroy(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+
+    whorl_check(driver->forked || driver->in_flight == 0);
+    if (driver->forked)
+        close(ring->uring.ring_fd); /* its mappings stayed with the parent */
+    else
+        io_uring_queue_exit(&ring->uring);
+    if (ring->kick_fd >= 0)
+        close(ring->kick_fd);
+    if (ring->event_fd >= 0)
+        close(ring->event_fd);
+    slots_finish(&ring->slots);
+    free(ring);
+}
+
+/* The ring's own descriptor will not do: with DEFER_TASKRUN it says nothing of completions that only
+ * entering the kernel brings. The eventfd is told of those too (6.1). */
+static int ring_event_fd(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+    uint64_t count;
+
+    if (ring->event_fd >= 0) {
+        if (read(ring->event_fd, &count, sizeof count) < 0)
+            whorl_check(errno == EAGAIN || errno == EINTR);
+        return ring->event_fd;
+    }
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int err = io_uring_register_eventfd(&ring->uring, fd);
+    if (err) {
+        close(fd);
+        return err;
+    }
+    return ring->event_fd = fd;
+}
+
+static int64_t ring_recheck_ns(const struct io_driver *driver)
+{
+    const struct ring *ring = (const struct ring *)driver;
+
+    if (has_backlog(ring) || has_completions(ring))
+        return 0;
+    return queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel_at_ns;
+}
+
+static const struct whorl_poller_ops poller_ops = {
+    .name = "io_uring",
+    .now = ring_now,
+    .wait = ring_wait,
+    .has_work = ring_has_work,
+    .kick = ring_kick,
+    .pending = ring_pending,
+};
+
+static const struct io_driver_ops driver_ops = {
+    .name = "io_uring",
+    .submit = ring_submit,
+    .cancel = ring_cancel,
+    .cancel_all = ring_cancel_all,
+    .destroy = ring_destroy,
+    .event_fd = ring_event_fd,
+    .recheck_ns = ring_recheck_ns,
+};
+
+int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)
+{
+    struct ring *ring = calloc(1, sizeof *ring);
+    unsigned features;
+    int err;
+
+    if (!ring)
+        return whorl_error_set(error, -ENOMEM, "io_uring", "out of memory");
+    err = ring_setup(&ring->uring, entries, error, &features);
+    if (err)
+        goto err_ring;
+    ring->event_fd = -1;
+    ring->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (ring->kick_fd < 0) {
+        err = whorl_error_set(error, -errno, "io_uring", "eventfd: %s", whorl_strerror(errno));
+        goto err_uring;
+    }
+    err = slots_grow(&ring->slots);
+    if (err == 0)
+        err = io_uring_ring_dontfork(&ring->uring);
+    if (err) {
+        whorl_error_set(error, err, "io_uring", "setting up the ring: %s", whorl_strerror(err));
+        goto err_kick;
+    }
+    /* The rest is optional; older kernels do without. */
+    ring->enter_flags = IORING_ENTER_EXT_ARG;
+    if (io_uring_register_ring_fd(&ring->uring) == 1) /* 5.18 */
+        ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
+    ring->enter_fd = ring->uring.enter_ring_fd;
+    if (features & IORING_FEAT_NO_IOWAIT)
+        ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+    ring->cqe_skip = features & IORING_FEAT_CQE_SKIP;
+
+    ring->kick_multishot = true;
+    queue_init(&ring->backlog);
+    queue_init(&ring->cancels);
+    queue_init(&ring->stubborn);
+    arm_kick(ring);
+    ring->driver.poller.ops = &poller_ops;
+    ring->driver.ops = &driver_ops;
+    *ret = &ring->driver;
+    return 0;
+
+err_kick:
+    slots_finish(&ring->slots);
+    close(ring->kick_fd);
+err_uring:
+    io_uring_queue_exit(&ring->uring);
+err_ring:
+    free(ring);
+    return err;
+}
+
+const struct ring_stats *ring_stats(const struct io_driver *driver)
+{
+    return &((const struct ring *)driver)->stats;
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests as system calls: trying them without blocking, and carrying them out on a thread. */
+#include "io/driver/syscall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    PARTS_MAX = 16,     /* of a vector that goes on after a short count */
+    TERMINAL_ROOM = 256 /* what a writable terminal takes at least */
+};
+
+#define LEN_MAX ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+
+static void *pointer(uint64_t value)
+{
+    return (void *)(uintptr_t)value;
+}
+
+static int result(long value)
+{
+    return value < 0 ? -errno : (int)value;
+}
+
+/* --- what is left of a request ------------------------------------------------------------------ */
+
+struct parts {
+    struct iovec *iov;
+    size_t count;
+    struct iovec left[PARTS_MAX];
+};
+
+/* The parts of the request's memory behind the op->done bytes that it has moved. */
+static void parts_left(const struct io_op *op, struct iovec *iov, size_t count, struct parts *parts)
+{
+    size_t skip = op->done, n = 0;
+
+    parts->iov = iov;
+    parts->count = count;
+    if (skip == 0)
+        return;
+    for (size_t i = 0; i < count && n < PARTS_MAX; i++) {
+        size_t len = iov[i].iov_len;
+        if (skip < len)
+            parts->left[n++] = (struct iovec){(char *)iov[i].iov_base + skip, len - skip};
+        skip -= skip < len ? skip : len;
+    }
+    parts->iov = parts->left;
+    parts->count = n;
+}
+
+static size_t sum(const struct iovec *iov, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count && len < LEN_MAX; i++)
+        len += iov[i].iov_len;
+    return len < LEN_MAX ? len : LEN_MAX;
+}
+
+/* Bytes the request asks for in all. */
+static size_t whole_len(const struct io_op *op)
+{
+    const struct msghdr *msg = pointer(op->addr);
+
+    switch (op->code) {
+    case IO_OP_READV:
+    case IO_OP_WRITEV:
+        return sum(pointer(op->addr), op->len);
+    case IO_OP_RECVMSG:
+    case IO_OP_SENDMSG:
+        return sum(msg->msg_iov, msg->msg_iovlen);
+    default:
+        return op->len;
+    }
+}
+
+static bool is_reading(const struct io_op *op)
+{
+    return op->code == IO_OP_READ || op->code == IO_OP_READV || op->code == IO_OP_RECV ||
+           op->code == IO_OP_RECVMSG;
+}
+
+/* --- reading and writing ------------------------------------------------------------------------ */
+
+/* One system call for what is left, at most `len_max` bytes when that is not 0. */
+static ssize_t transfer(const struct io_op *op, int flags, size_t len_max)
+{
+    struct iovec one = {pointer(op->addr), op->len};
+    bool vector = op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+    off_t off = op->off == UINT64_MAX ? -1 : (off_t)(op->off + op->done);
+    struct parts parts;
+
+    if (vector && op->len > IOV_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    parts_left(op, vector ? pointer(op->addr) : &one, vector ? op->len : 1, &parts);
+    if (len_max > 0 && sum(parts.iov, parts.count) > len_max) {
+        while (parts.count > 1 && parts.iov->iov_len == 0)
+            parts.iov++, parts.count--;
+        one = *parts.iov;
+        if (one.iov_len > len_max)
+            one.iov_len = len_max;
+        parts.iov = &one;
+        parts.count = 1;
+    }
+    return is_reading(op) ? preadv2(op->fd, parts.iov, (int)parts.count, off, flags)
+                          : pwritev2(op->fd, parts.iov, (int)parts.count, off, flags);
+}
+
+/* Whether a short count means that there is more to be had: on files and disks. */
+static bool goes_on(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+/* The same by the calls that only sockets have: before Linux 6.3 they do not know RWF_NOWAIT. */
+static ssize_t transfer_socket(const struct io_op *op)
+{
+    struct iovec one = {pointer(op->addr), op->len};
+    bool vector = op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+    struct msghdr msg = {
+        .msg_iov = vector ? pointer(op->addr) : &one,
+        .msg_iovlen = vector ? op->len : 1,
+    };
+
+    return is_reading(op) ? recvmsg(op->fd, &msg, MSG_DONTWAIT)
+                          : sendmsg(op->fd, &msg, MSG_DONTWAIT);
+}
+
+/* How much may be written to a descriptor that is ready without blocking; 0: as much as it takes. */
+static size_t room(const struct io_op *op)
+{
+    struct stat st;
+
+    if (is_reading(op))
+        return 0;
+    if (fstat(op->fd, &st) == 0 && S_ISFIFO(st.st_mode))
+        return PIPE_BUF;
+    return isatty(op->fd) ? TERMINAL_ROOM : 0;
+}
+
+/* For a descriptor without any call that does not block: only when poll(2) promises that it won't.
+ * Somebody else's read in between makes us wait for the next data. */
+static int transfer_ready(struct io_op *op)
+{
+    struct pollfd pollfd = {.fd = op->fd, .events = (short)syscall_events(op)};
+    int flags = fcntl(op->fd, F_GETFL);
+    ssize_t n;
+
+    if (poll(&pollfd, 1, 0) == 0)
+        return SYSCALL_WAIT;
+    do {
+        n = transfer(op, 0, flags & O_NONBLOCK ? 0 : room(op));
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return SYSCALL_WAIT;
+    return result(n);
+}
+
+/* Not known to the file, its file system or the kernel. Buffered writes say EINVAL. */
+static bool is_unsupported(const struct io_op *op, int err)
+{
+    return err == EOPNOTSUPP || err == ENOSYS || (err == EINVAL && !is_reading(op));
+}
+
+static int try_transfer(struct io_op *op, enum syscall_state state)
+{
+    ssize_t n;
+
+    for (;;) {
+        n = transfer(op, RWF_NOWAIT, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        op->done += (uint32_t)n;
+        if (n == 0 || state != SYSCALL_FIRST || op->done >= whole_len(op) || !goes_on(op->fd))
+            return (int)op->done;
+    }
+    if (errno == EAGAIN)
+        return SYSCALL_WAIT;
+    if (!is_unsupported(op, errno))
+        return op->done > 0 ? (int)op->done : -errno;
+    n = transfer_socket(op);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return SYSCALL_WAIT;
+    if (n >= 0 || errno != ENOTSOCK)
+        return result(n);
+    return state == SYSCALL_READY ? transfer_ready(op) : SYSCALL_WAIT;
+}
+
+static int block_transfer(struct io_op *op)
+{
+    ssize_t n;
+
+    do {
+        n = transfer(op, 0, 0);
+        if (n > 0)
+            op->done += (uint32_t)n;
+    } while ((n < 0 && errno == EINTR) ||
+             (n > 0 && op->done < whole_len(op) && op->done < LEN_MAX && goes_on(op->fd)));
+    return n < 0 && op->done == 0 ? -errno : (int)op->done;
+}
+
+/* --- splice -------------------------------------------------------------------------------------- */
+
+/* A socket that takes no flag for one call is given this long; whoever asked polls it first. */
+#define SPLICE_PATIENCE_US 10000
+
+static bool set_patience(int fd, const struct timeval *tv)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, tv, sizeof *tv) == 0;
+}
+
+/* On a thread. A blocking socket that is full would hold it until its peer reads on. */
+static int block_splice(const struct io_op *op)
+{
+    const struct timeval patience = {.tv_usec = SPLICE_PATIENCE_US};
+    off_t in_off = (off_t)op->addr, out_off = (off_t)op->off;
+    struct timeval before;
+    socklen_t len = sizeof before;
+    bool bounded = op->flags & SPLICE_F_NONBLOCK &&
+                   getsockopt(op->fd, SOL_SOCKET, SO_SNDTIMEO, &before, &len) == 0 &&
+                   set_patience(op->fd, &patience);
+    int res = result(splice((int)op->addr2, in_off == -1 ? NULL : &in_off, op->fd,
+                            out_off == -1 ? NULL : &out_off, op->len, op->flags));
+
+    if (bounded)
+        set_patience(op->fd, &before);
+    return res;
+}
+
+/* --- messages ----------------------------------------------------------------------------------- */
+
+static ssize_t message(const struct io_op *op)
+{
+    int flags = (int)op->flags | MSG_DONTWAIT;
+    char *at = (char *)pointer(op->addr) + op->done;
+    struct msghdr rest, *msg = pointer(op->addr);
+    struct parts parts;
+
+    if (op->code == IO_OP_RECV)
+        return recv(op->fd, at, op->len - op->done, flags);
+    if (op->code == IO_OP_SEND)
+        return send(op->fd, at, op->len - op->done, flags);
+    if (op->done > 0) { /* names and control messages went with the first bytes */
+        parts_left(op, msg->msg_iov, msg->msg_iovlen, &parts);
+        rest = (struct msghdr){.msg_iov = parts.iov, .msg_iovlen = parts.count};
+        msg = &rest;
+    }
+    return is_reading(op) ? recvmsg(op->fd, msg, flags) : sendmsg(op->fd, msg, flags);
+}
+
+static bool is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t len = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
+static int try_message(struct io_op *op)
+{
+    for (;;) {
+        ssize_t n = message(op);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN && !(op->flags & MSG_DONTWAIT))
+            return SYSCALL_WAIT;
+        if (n < 0)
+            return op->done > 0 ? (int)op->done : -errno;
+        op->done += (uint32_t)n;
+        if (n == 0 || !(op->flags & MSG_WAITALL) || (op->flags & MSG_PEEK) ||
+            op->done >= whole_len(op) || !is_stream_socket(op->fd))
+            return (int)op->done;
+    }
+}
+
+/* --- calls that know no flag for it -------------------------------------------------------------- */
+
+/* Two threads that set and put back the flag of one descriptor must not interleave. */
+static pthread_mutex_t flag_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_flag(void)
+{
+    pthread_mutex_lock(&flag_lock);
+}
+
+static void unlock_flag(void)
+{
+    pthread_mutex_unlock(&flag_lock);
+}
+
+static void keep_lock_over_forks(void)
+{
+    pthread_atfork(lock_flag, unlock_flag, unlock_flag);
+}
+
+static int without_blocking(struct io_op *op, int (*call)(const struct io_op *op))
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int flags, res;
+
+    pthread_once(&once, keep_lock_over_forks);
+    lock_flag();
+    flags = fcntl(op->fd, F_GETFL);
+    if (flags < 0) {
+        res = -errno;
+    } else if (flags & O_NONBLOCK) {
+        res = result(call(op));
+    } else {
+        fcntl(op->fd, F_SETFL, flags | O_NONBLOCK);
+        res = result(call(op));
+        fcntl(op->fd, F_SETFL, flags);
+    }
+    unlock_flag();
+    return res;
+}
+
+static int call_accept(const struct io_op *op)
+{
+    return accept4(op->fd, pointer(op->addr), pointer(op->addr2), (int)op->flags);
+}
+
+static int try_accept(struct io_op *op)
+{
+    int fd;
+
+    do {
+        fd = without_blocking(op, call_accept);
+    } while (fd == -EINTR);
+    return fd == -EAGAIN ? SYSCALL_WAIT : fd;
+}
+
+static int call_connect(const struct io_op *op)
+{
+    return connect(op->fd, pointer(op->addr), op->len);
+}
+
+/* op->done: the kernel is at it. */
+static int try_connect(struct io_op *op)
+{
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(int);
+    int err = 0;
+
+    if (!op->done) {
+        err = without_blocking(op, call_connect);
+        if (err == -EAGAIN) /* a Unix socket's peer has no room; only time will tell */
+            return SYSCALL_LATER;
+        op->done = err == -EINPROGRESS || err == -EINTR;
+        return op->done ? SYSCALL_WAIT : err;
+    }
+    if (getsockopt(op->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+        return -errno;
+    if (err)
+        return -err;
+    len = sizeof peer;
+    if (getpeername(op->fd, (struct sockaddr *)&peer, &len) == 0)
+        return 0;
+    struct pollfd pollfd = {.fd = op->fd, .events = POLLOUT};
+    /* Not connected, no error, and yet over: it was shut down meanwhile. */
+    return poll(&pollfd, 1, 0) == 1 ? -ECONNABORTED : SYSCALL_WAIT;
+}
+
+static int try_poll(const struct io_op *op)
+{
+    struct pollfd pollfd = {.fd = op->fd, .events = (short)op->len};
+
+    if (poll(&pollfd, 1, 0) <= 0)
+        return SYSCALL_WAIT;
+    return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents;
+}
+
+/* --- closing ------------------------------------------------------------------------------------- */
+
+/* Files may have to write back to a far server, devices to drain; the rest is let go at once. */
+static int try_close(const struct io_op *op)
+{
+    struct stat st;
+
+    if (fstat(op->fd, &st) < 0 && errno == EBADF)
+        return -EBADF;
+    switch (st.st_mode & S_IFMT) {
+    case S_IFSOCK:
+    case S_IFIFO:
+    case 0: /* eventfd and its like */
+        return result(close(op->fd));
+    default:
+        return SYSCALL_THREAD;
+    }
+}
+
+/* --- all of them --------------------------------------------------------------------------------- */
+
+int syscall_try(struct io_op *op, enum syscall_state state)
+{
+    switch (op->code) {
+    case IO_OP_NOP:
+        return 0;
+    case IO_OP_READ:
+    case IO_OP_WRITE:
+    case IO_OP_READV:
+    case IO_OP_WRITEV:
+        return try_transfer(op, state);
+    case IO_OP_RECV:
+    case IO_OP_SEND:
+    case IO_OP_RECVMSG:
+    case IO_OP_SENDMSG:
+        return try_message(op);
+    case IO_OP_ACCEPT:
+        return try_accept(op);
+    case IO_OP_CONNECT:
+        return try_connect(op);
+    case IO_OP_POLL:
+        return try_poll(op);
+    case IO_OP_CLOSE:
+        return try_close(op);
+    default:
+        return SYSCALL_THREAD;
+    }
+}
+
+int syscall_block(struct io_op *op)
+{
+    const char *path = pointer(op->addr);
+    int dir = op->fd;
+
+    switch (op->code) {
+    case IO_OP_READ:
+    case IO_OP_WRITE:
+    case IO_OP_READV:
+    case IO_OP_WRITEV:
+        return block_transfer(op);
+    case IO_OP_CLOSE:
+        return result(close(op->fd));
+    case IO_OP_FSYNC:
+        return result(op->flags & IORING_FSYNC_DATASYNC ? fdatasync(op->fd) : fsync(op->fd));
+    case IO_OP_FALLOCATE:
+        return result(fallocate(op->fd, (int)op->len, (off_t)op->off, (off_t)op->addr));
+    case IO_OP_SPLICE:
+        return block_splice(op);
+    case IO_OP_OPENAT:
+        return result(openat(dir, path, (int)op->flags, (mode_t)op->len));
+    case IO_OP_STATX:
+        return result(statx(dir, path, (int)op->flags, op->len, pointer(op->addr2)));
+    case IO_OP_RENAMEAT:
+        return result(renameat2(dir, path, (int)op->len, pointer(op->addr2), op->flags));
+    case IO_OP_UNLINKAT:
+        return result(unlinkat(dir, path, (int)op->flags));
+    case IO_OP_MKDIRAT:
+        return result(mkdirat(dir, path, (mode_t)op->len));
+    default:
+        return -EINVAL;
+    }
+}
+
+unsigned syscall_events(const struct io_op *op)
+{
+    switch (op->code) {
+    case IO_OP_POLL:
+        return op->len & 0xffff; /* the bits above are epoll's own */
+    case IO_OP_READ:
+    case IO_OP_READV:
+    case IO_OP_RECV:
+    case IO_OP_RECVMSG:
+    case IO_OP_ACCEPT:
+        return POLLIN;
+    default:
+        return POLLOUT;
+    }
+}
+
+bool syscall_is_direct(const struct io_op *op)
+{
+    switch (op->code) {
+    case IO_OP_READ:
+    case IO_OP_WRITE:
+    case IO_OP_READV:
+    case IO_OP_WRITEV:
+    case IO_OP_RECV:
+    case IO_OP_SEND:
+    case IO_OP_RECVMSG:
+    case IO_OP_SENDMSG:
+    case IO_OP_ACCEPT:
+    case IO_OP_CONNECT:
+    case IO_OP_POLL:
+        return false;
+    default:
+        return true;
+    }
+}
+
+int syscall_cancelled(const struct io_op *op)
+{
+    return op->code != IO_OP_CONNECT && op->done > 0 ? (int)op->done : -ECANCELED;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Select's cases that wait for a descriptor: a poll request that outlives the case's stop by the time
+ * its cancellation takes.
+ *
+ *     select        case               driver
+ *     start -------> io_op_start ----> queues the poll
+ *                    complete <------- ready
+ *                    take: ours? --- yes: whorl_case_ready
+ *                                    no: io_op_start again
+ *     stop --------> io_op_cancel      (PENDING)
+ *                    complete <------- ended: whorl_case_ready, which drops it
+ */
+#include "io/fd/poll_case.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include <whorl/fd.h>
+
+#include "io/driver/op.h"
+#include "runtime/base/check.h"
+
+/* On the heap: a request does not fit into the case. */
+struct watch {
+    struct io_op op;
+    struct whorl_case *c;
+    poll_case_take take;
+    bool stopped;
+};
+
+/* The watch is kept where the waiter's owner may keep something. */
+static void remember(struct whorl_case *c, struct watch *watch)
+{
+    c->waiter.data = watch;
+}
+
+static void on_ready(struct io_op *op, int res, bool more)
+{
+    struct watch *watch = container_of(op, struct watch, op);
+    struct whorl_case *c = watch->c;
+    int result = res;
+
+    whorl_check(!more);
+    if (!watch->stopped) {
+        bool again = res == -EINTR || !watch->take(c, res);
+        if (again && (result = io_op_start(op)) == 0)
+            return;
+        if (!again)
+            result = c->result;
+    }
+    free(watch);
+    whorl_case_ready(c, result);
+}
+
+int poll_case_start(struct whorl_case *c, int fd, unsigned events, poll_case_take take)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+
+    if (!watch)
+        return -ENOMEM;
+    watch->op = (struct io_op){.complete = on_ready, .code = IO_OP_POLL, .fd = fd, .len = events};
+    watch->c = c;
+    watch->take = take;
+    int err = io_op_start(&watch->op);
+    if (err) {
+        free(watch);
+        return err;
+    }
+    remember(c, watch);
+    return 0;
+}
+
+enum whorl_abort poll_case_stop(struct whorl_case *c)
+{
+    struct watch *watch = c->waiter.data;
+
+    watch->stopped = true;
+    io_op_cancel(&watch->op);
+    return WHORL_ABORT_PENDING;
+}
+
+/* --- descriptors ------------------------------------------------------------------------------ */
+
+static bool fd_try(struct whorl_case *c)
+{
+    struct pollfd poll_fd = {.fd = (int)c->number, .events = (short)(uintptr_t)c->data};
+
+    if (poll(&poll_fd, 1, 0) <= 0)
+        return false;
+    c->result = poll_fd.revents & POLLNVAL ? -EBADF : poll_fd.revents;
+    return true;
+}
+
+static bool fd_take(struct whorl_case *c, int res)
+{
+    c->result = res;
+    return true;
+}
+
+static int fd_start(struct whorl_case *c)
+{
+    return poll_case_start(c, (int)c->number, (unsigned)(uintptr_t)c->data, fd_take);
+}
+
+struct whorl_case whorl_case_fd(int fd, unsigned events)
+{
+    static const struct whorl_case_ops ops = {"descriptor", fd_try, fd_start, poll_case_stop};
+    return (struct whorl_case){.ops = &ops, .data = (void *)(uintptr_t)events, .number = fd};
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Moving bytes between descriptors inside the kernel, and pipes, which it does that with. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <whorl/fd.h>
+#include <whorl/task.h>
+
+#include "io/driver/op.h"
+
+#define AT_POSITION UINT64_MAX
+#define LEN_MAX     ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+
+enum {
+    CHUNK = 1 << 20, /* moved at a time; what /proc/sys/fs/pipe-max-size allows by default */
+};
+
+int whorl_pipe(int ret_fds[2])
+{
+    return pipe2(ret_fds, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+WHORL_SUSPENDS static ssize_t splice_once(int in_fd, uint64_t in_offset, int out_fd, size_t len,
+                                          unsigned flags)
+{
+    struct io_op op = {
+        .code = IO_OP_SPLICE,
+        .fd = out_fd,
+        .off = AT_POSITION,
+        .addr = in_offset,
+        .addr2 = (uint64_t)in_fd,
+        .len = (uint32_t)(len < LEN_MAX ? len : LEN_MAX),
+        .flags = flags,
+    };
+
+    return io_op_run(&op, "splice");
+}
+
+ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
+{
+    /* Waiting is the poll's business: a splice that waits would hold up a thread of the kernel. Where
+     * one end is a file, which is always ready, the other decides. */
+    for (;;) {
+        int err = whorl_poll_fd(in_fd, POLLIN);
+        if (err == -EPERM) /* a file, to the epoll driver */
+            err = 0;
+        if (err >= 0)
+            err = whorl_poll_fd(out_fd, POLLOUT);
+        if (err < 0 && err != -EPERM)
+            return err;
+        ssize_t n = splice_once(in_fd, AT_POSITION, out_fd, len, SPLICE_F_NONBLOCK);
+        if (n != -EAGAIN)
+            return n;
+    }
+}
+
+/* Sends what is in the pipe, `len` bytes. Returns how many went out, short before an error that is
+ * then in `ret_err`. */
+WHORL_SUSPENDS static size_t drain(int pipe_fd, int out_fd, size_t len, bool more, int *ret_err)
+{
+    size_t sent = 0;
+
+    while (sent < len) {
+        int events = whorl_poll_fd(out_fd, POLLOUT);
+        ssize_t n =
+            events < 0 && events != -EPERM
+                ? events
+                : splice_once(pipe_fd, AT_POSITION, out_fd, len - sent,
+                              SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0));
+        if (n == -EAGAIN)
+            continue;
+        if (n <= 0) {
+            *ret_err = n < 0 ? (int)n : -EIO;
+            break;
+        }
+        sent += (size_t)n;
+    }
+    return sent;
+}
+
+int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset, int64_t len)
+{
+    int64_t sent = 0;
+    int fds[2];
+
+    if (offset < 0 || len < 0)
+        return -EINVAL;
+    int err = whorl_cancelled();
+    if (err == 0)
+        err = whorl_pipe(fds);
+    if (err)
+        return err;
+    int room = fcntl(fds[1], F_SETPIPE_SZ, CHUNK);
+    if (room < 0)
+        room = fcntl(fds[1], F_GETPIPE_SZ);
+    while (sent < len && err == 0) {
+        size_t part = len - sent < room ? (size_t)(len - sent) : (size_t)room;
+        ssize_t n = splice_once(file_fd, (uint64_t)(offset + sent), fds[1], part, SPLICE_F_MOVE);
+        if (n <= 0) {
+            err = (int)n;
+            break;
+        }
+        sent += (int64_t)drain(fds[0], out_fd, (size_t)n, len - sent > n, &err);
+    }
+    /* What is left in the pipe goes with it: the file still has it. */
+    close(fds[0]);
+    close(fds[1]);
+    return sent > 0 ? sent : err;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* Connecting to a host by name: Happy Eyeballs, RFC 8305.
+ *
+ * The dialling task holds the whole race on its stack. Lookups, attempts and the timer run beside it
+ * without tasks of their own; each sets one event, and the task then looks at what there is:
+ *
+ *     lookup done ------+                        +--> start the next attempt (now, or at the timer)
+ *     attempt ended ----+--> ask.changed --> run_race: someone has won: stop
+ *     timer ------------+                        +--> nothing left to hope for: stop
+ *
+ * Before it returns, the attempts still under way are cancelled and waited for, because the kernel
+ * holds the addresses they were given.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <whorl/dns.h>
+#include <whorl/fd.h>
+#include <whorl/park.h>
+#include <whorl/scope.h>
+#include <whorl/sync.h>
+
+#include "io/dns/dns.h"
+#include "io/driver/op.h"
+
+/* RFC 8305 §3: how long IPv4 addresses wait for the IPv6 ones. */
+#define RESOLUTION_DELAY_NS (50 * WHORL_MILLISECOND)
+
+/* RFC 8305 §5 */
+#define ATTEMPT_DELAY_NS (250 * WHORL_MILLISECOND)
+
+struct race;
+
+struct attempt {
+    struct io_op connect; /* first: the completion gets the attempt from it */
+    struct race *race;
+    const struct dns_ip *ip; /* into the ask */
+    union {
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } addr;
+    int fd;        /* -1 once closed */
+    bool underway; /* the kernel has it */
+};
+
+struct race {
+    struct dns_ask ask; /* its event tells of everything here */
+    struct dns_order order;
+    struct whorl_timer timer;
+    const struct whorl_dial_options *options;
+    uint16_t port;
+    int64_t attempt_delay_ns;
+    int64_t hold_until_ns; /* IPv4 waits for IPv6; 0: not yet */
+    int64_t next_ns;       /* when the next attempt is due; 0: at once */
+    size_t underway;
+    struct attempt *winner;
+    const struct dns_ip *failed_ip; /* the address that failed last, and how */
+    int failed_err;
+    bool over; /* what ends now is neither victory nor failure */
+    size_t attempt_count;
+    struct attempt attempts[2 * DNS_IPS_MAX];
+};
+
+/* A socket for a connection to `family`: a descriptor, or -errno. */
+static int open_socket(int family, const struct whorl_dial_options *options)
+{
+    int fd = whorl_socket(family, SOCK_STREAM, IPPROTO_TCP);
+
+    if (fd >= 0 && !options->delay_small_writes)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return fd;
+}
+
+static int fail_connect(const struct whorl_addr *addr, int err,
+                        const struct whorl_dial_options *options)
+{
+    char text[WHORL_ADDR_TEXT_MAX];
+
+    if (options->error)
+        whorl_error_set(options->error, err, "connect", "%s: %s", whorl_addr_text(addr, text),
+                        whorl_strerror(err));
+    return err;
+}
+
+static int fail_resolve(const char *host, int err, const struct whorl_dial_options *options)
+{
+    return whorl_error_set(options->error, err, "resolve", "%s: %s", host ? host : "",
+                           whorl_strerror(err));
+}
+
+/* The only address there is: nothing to race. */
+static int connect_one(const struct whorl_addr *addr, const struct whorl_dial_options *options,
+                       struct whorl_addr *ret_peer)
+{
+    int fd = open_socket(addr->sa.sa_family, options);
+
+    if (fd < 0)
+        return fail_connect(addr, fd, options);
+    int err = whorl_connect(fd, addr);
+    if (err < 0) {
+        close(fd);
+        return fail_connect(addr, err, options);
+    }
+    if (ret_peer)
+        *ret_peer = *addr;
+    return fd;
+}
+
+/* --- attempts --- */
+
+static void end_attempt(struct attempt *attempt, int err)
+{
+    struct race *race = attempt->race;
+
+    if (err == 0 && !race->over && !race->winner) {
+        race->winner = attempt;
+        return;
+    }
+    close(attempt->fd);
+    attempt->fd = -1;
+    if (err && !race->over) {
+        race->failed_ip = attempt->ip;
+        race->failed_err = err;
+        race->next_ns = 0;
+    }
+}
+
+static void on_connected(struct io_op *op, int res, bool more)
+{
+    struct attempt *attempt = (struct attempt *)op;
+    struct race *race = attempt->race;
+
+    (void)more;
+    /* Interrupted in a worker of the kernel. Asked again, it goes on waiting. */
+    if (res == -EINTR && !race->over && (res = io_op_start(op)) == 0)
+        return;
+    attempt->underway = false;
+    race->underway--;
+    end_attempt(attempt, res == -EISCONN ? 0 : res);
+    whorl_event_set(&race->ask.changed);
+}
+
+static void start_attempt(struct race *race, const struct dns_ip *ip)
+{
+    struct attempt *attempt = &race->attempts[race->attempt_count++];
+    struct whorl_addr addr;
+
+    dns_ip_to_addr(ip, race->port, &addr);
+    attempt->race = race;
+    attempt->ip = ip;
+    attempt->fd = open_socket(ip->family, race->options);
+    attempt->underway = false;
+    if (attempt->fd < 0) {
+        race->failed_ip = ip;
+        race->failed_err = attempt->fd;
+        race->next_ns = 0;
+        return;
+    }
+    if (ip->family == AF_INET6)
+        attempt->addr.in6 = addr.in6;
+    else
+        attempt->addr.in = addr.in;
+    attempt->connect = (struct io_op){.code = IO_OP_CONNECT,
+                                      .fd = attempt->fd,
+                                      .addr = (uintptr_t)&attempt->addr,
+                                      .len = addr.len,
+                                      .complete = on_connected};
+    int err = io_op_start(&attempt->connect);
+    if (err) {
+        end_attempt(attempt, err);
+        return;
+    }
+    attempt->underway = true;
+    race->underway++;
+    race->next_ns = whorl_after(race->attempt_delay_ns);
+}
+
+/* --- the race --- */
+
+/* Takes in the addresses of lookups that are done. */
+static void take_answers(struct race *race)
+{
+    if (race->ask.v6.done && race->ask.v6.result > 0)
+        race->order.v6_count = (size_t)race->ask.v6.result;
+    if (race->ask.v4.done && race->ask.v4.result > 0)
+        race->order.v4_count = (size_t)race->ask.v4.result;
+}
+
+/* When the first attempt may start: at once when IPv6 is known, else when IPv4 has waited enough.
+ * WHORL_FOREVER while there is no address at all. */
+static int64_t first_start_ns(struct race *race)
+{
+    if (dns_order_left(&race->order) == 0)
+        return WHORL_FOREVER;
+    if (race->ask.v6.done)
+        return 0;
+    if (race->hold_until_ns == 0)
+        race->hold_until_ns = whorl_after(RESOLUTION_DELAY_NS);
+    return race->hold_until_ns;
+}
+
+/* When the next attempt is due; 0: now. */
+static int64_t next_start_ns(struct race *race)
+{
+    int64_t due_ns = race->attempt_count == 0           ? first_start_ns(race)
+                     : dns_order_left(&race->order) > 0 ? race->next_ns
+                                                        : WHORL_FOREVER;
+    return due_ns <= whorl_now() ? 0 : due_ns;
+}
+
+static void on_timer(struct whorl_timer *timer)
+{
+    struct race *race = (struct race *)((char *)timer - offsetof(struct race, timer));
+
+    whorl_event_set(&race->ask.changed);
+}
+
+/* Starts attempts until one wins (0) or there is no more hope (the error to report). */
+static WHORL_SUSPENDS int run_race(struct race *race)
+{
+    for (;;) {
+        take_answers(race);
+        if (race->winner)
+            return 0;
+        int64_t due_ns = next_start_ns(race);
+        if (due_ns == 0) {
+            start_attempt(race, dns_order_next(&race->order));
+            continue;
+        }
+        bool all_known = race->ask.v6.done && race->ask.v4.done;
+        if (all_known && race->underway == 0 && dns_order_left(&race->order) == 0)
+            return race->failed_ip ? race->failed_err : dns_ask_error(&race->ask);
+        if (due_ns != WHORL_FOREVER)
+            whorl_timer_arm(&race->timer, due_ns, on_timer);
+        else
+            whorl_timer_disarm(&race->timer);
+        whorl_event_reset(&race->ask.changed);
+        int err = whorl_event_wait(&race->ask.changed);
+        if (err && !race->winner)
+            return err;
+    }
+}
+
+/* Cancels and waits for what is still under way; closes every socket but the winner's. */
+static WHORL_SUSPENDS void end_race(struct race *race)
+{
+    struct whorl_scope shield;
+
+    race->over = true;
+    dns_ask_finish(&race->ask);
+    whorl_timer_disarm(&race->timer);
+    if (race->underway == 0)
+        return;
+    for (size_t i = 0; i < race->attempt_count; i++)
+        if (race->attempts[i].underway)
+            io_op_cancel(&race->attempts[i].connect);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    while (race->underway > 0) {
+        whorl_event_reset(&race->ask.changed);
+        whorl_event_wait(&race->ask.changed);
+    }
+    whorl_scope_leave(&shield, 0);
+}
+
+static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
+                                    const struct whorl_dial_options *options,
+                                    struct whorl_addr *ret_peer)
+{
+    struct race race;
+    struct whorl_addr addr;
+
+    int err = dns_ask_start(&race.ask, host, options->family);
+    if (err)
+        return fail_resolve(host, err, options);
+    race.order = (struct dns_order){.v6 = race.ask.v6.ips, .v4 = race.ask.v4.ips};
+    take_answers(&race);
+    if (race.ask.v6.done && race.ask.v4.done && dns_order_left(&race.order) == 1) {
+        dns_ip_to_addr(dns_order_next(&race.order), port, &addr);
+        return connect_one(&addr, options, ret_peer);
+    }
+    race.timer = (struct whorl_timer){0};
+    race.options = options;
+    race.port = port;
+    race.attempt_delay_ns =
+        options->attempt_delay_ns ? options->attempt_delay_ns : ATTEMPT_DELAY_NS;
+    race.hold_until_ns = race.next_ns = 0;
+    race.underway = race.attempt_count = 0;
+    race.winner = NULL;
+    race.failed_ip = NULL;
+    race.failed_err = 0;
+    race.over = false;
+    err = run_race(&race);
+    end_race(&race);
+    if (race.winner) {
+        if (ret_peer)
+            dns_ip_to_addr(race.winner->ip, port, ret_peer);
+        return race.winner->fd;
+    }
+    if (err == -ECANCELED)
+        return whorl_error_set(options->error, err, race.attempt_count ? "connect" : "resolve",
+                               "%s: %s", host, whorl_strerror(err));
+    if (!race.failed_ip)
+        return fail_resolve(host, err, options);
+    dns_ip_to_addr(race.failed_ip, port, &addr);
+    return fail_connect(&addr, err, options);
+}
+
+int whorl_dial_tcp(const char *host, uint16_t port, const struct whorl_dial_options *options,
+                   struct whorl_addr *ret_peer)
+{
+    static const struct whorl_dial_options defaults;
+    struct whorl_addr addr;
+
+    if (!options)
+        options = &defaults;
+    int err = dns_check_call(host, options->family);
+    if (err == 0 && options->attempt_delay_ns < 0)
+        err = -EINVAL;
+    if (err)
+        return fail_resolve(host, err, options);
+    if (whorl_addr_parse(&addr, host, port) != 0)
+        return dial_name(host, port, options, ret_peer);
+    if (options->family != AF_UNSPEC && options->family != addr.sa.sa_family)
+        return fail_resolve(host, WHORL_EDNS_NODATA, options);
+    return connect_one(&addr, options, ret_peer);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening sockets: one multishot accept stays armed, connections queue until a task takes them.
+ *
+ *     armed        a request is in flight; each completion hands a connection to the task that has
+ *                  waited longest, or keeps it. While no task waits the request is a background one.
+ *     full         READY_MAX connections are kept: the request is cancelled, and armed anew by the
+ *                  next accept that finds none. The rest stay in the kernel's backlog, where their
+ *                  number is bounded and other processes can take them.
+ *     closed       the owner has let go; the memory goes with the request's last completion.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <whorl/net.h>
+#include <whorl/task.h>
+
+#include "io/driver/op.h"
+#include "io/driver/queue.h"
+
+enum {
+    BACKLOG_DEFAULT = 4096,
+    READY_MAX = 64, /* connections kept before we stop asking for more */
+};
+
+struct whorl_listener {
+    struct io_op op; /* in flight while armed; first, so that the two convert */
+    int fd;
+    pid_t owner; /* a forked child closes its copy only */
+    struct whorl_addr addr;
+    struct whorl_waiter waiters; /* tasks in whorl_accept() */
+    int *ready;                  /* a ring of connections not handed out yet */
+    unsigned ready_first, ready_count, ready_size;
+    bool one_shot; /* the kernel has no multishot accept (before 5.19) */
+    bool nonblocking;
+    bool closed;
+};
+
+/* --- connections kept ------------------------------------------------------------------------- */
+
+static int grow_ready(struct whorl_listener *l)
+{
+    unsigned size = l->ready_size ? l->ready_size * 2 : 16;
+    int *ready = malloc(size * sizeof *ready);
+
+    if (!ready)
+        return -ENOMEM;
+    for (unsigned i = 0; i < l->ready_count; i++)
+        ready[i] = l->ready[(l->ready_first + i) % l->ready_size];
+    free(l->ready);
+    l->ready = ready;
+    l->ready_first = 0;
+    l->ready_size = size;
+    return 0;
+}
+
+static void keep(struct whorl_listener *l, int fd)
+{
+    if (l->ready_count == l->ready_size && grow_ready(l) < 0) {
+        close(fd); /* what the kernel does too when it has no memory for a connection */
+        return;
+    }
+    l->ready[(l->ready_first + l->ready_count++) % l->ready_size] = fd;
+    if (l->ready_count >= READY_MAX)
+        io_op_cancel(&l->op);
+}
+
+static int take(struct whorl_listener *l)
+{
+    int fd = l->ready[l->ready_first];
+
+    l->ready_first = (l->ready_first + 1) % l->ready_size;
+    l->ready_count--;
+    return fd;
+}
+
+/* --- the request ------------------------------------------------------------------------------ */
+
+static void release(struct whorl_listener *l)
+{
+    close(l->fd);
+    free(l->ready);
+    free(l);
+}
+
+/* Wakes the task that has waited longest; false when there is none. */
+static bool wake_one(struct whorl_listener *l, int result)
+{
+    struct whorl_waiter *waiter = queue_take(&l->waiters);
+
+    if (!waiter)
+        return false;
+    io_op_set_background(&l->op, queue_is_empty(&l->waiters));
+    whorl_wake(waiter, result);
+    return true;
+}
+
+/* Errors of one connection, or of the request, that say nothing about the next. */
+static bool is_passing(int err)
+{
+    return err == -ECONNABORTED || err == -EPROTO || err == -EINTR || err == -EAGAIN ||
+           err == -ECANCELED;
+}
+
+static void on_accept(struct io_op *op, int res, bool more);
+
+static int arm(struct whorl_listener *l)
+{
+    if (l->op.slot != 0)
+        return 0;
+    if (!l->nonblocking && io_driver_current() && io_driver_current()->ops->calls)
+        l->nonblocking = fcntl(l->fd, F_SETFL, O_NONBLOCK) == 0;
+    l->op.code = IO_OP_ACCEPT;
+    l->op.fd = l->fd;
+    l->op.flags = SOCK_CLOEXEC;
+    l->op.multishot = !l->one_shot;
+    l->op.complete = on_accept;
+    return io_op_start(&l->op);
+}
+
+static void on_accept(struct io_op *op, int res, bool more)
+{
+    struct whorl_listener *l = (struct whorl_listener *)op;
+
+    if (l->closed) {
+        if (res >= 0)
+            close(res);
+        if (!more)
+            release(l);
+        return;
+    }
+    if (res >= 0) {
+        if (!wake_one(l, res))
+            keep(l, res);
+    } else if (res == -EINVAL && l->op.multishot) {
+        l->one_shot = true; /* or it is no listening socket, which the next attempt says again */
+    } else if (!is_passing(res)) {
+        wake_one(l, res);
+    }
+    if (!more && !queue_is_empty(&l->waiters)) {
+        int err = arm(l);
+        while (err && wake_one(l, err)) {
+        }
+    }
+}
+
+/* --- public ----------------------------------------------------------------------------------- */
+
+static int open_socket(const struct whorl_addr *addr, const struct whorl_listen_options *options)
+{
+    int family = addr->sa.sa_family, err;
+    int fd = whorl_socket(family, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        return fd;
+    const int on = 1, v6_only = options->v6_only;
+    bool ip = family == AF_INET || family == AF_INET6;
+    if ((ip && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
+        (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
+        (family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only) < 0) ||
+        /* Connections inherit it, which saves a call for each. */
+        (ip && options->no_delay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) ||
+        bind(fd, &addr->sa, addr->len) < 0) {
+        err = -errno;
+        close(fd);
+        return err;
+    }
+    return fd;
+}
+
+/* Removes the socket's file, unless it is abstract or a parent's. */
+static void remove_path(const struct whorl_listener *l)
+{
+    if (l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] && l->owner == getpid())
+        unlink(l->addr.un.sun_path);
+}
+
+int whorl_listen(const struct whorl_addr *addr, const struct whorl_listen_options *options,
+                 struct whorl_listener **ret)
+{
+    static const struct whorl_listen_options defaults;
+    struct whorl_listener *l = calloc(1, sizeof *l);
+    int err;
+
+    if (!l)
+        return -ENOMEM;
+    if (!options)
+        options = &defaults;
+    l->fd = open_socket(addr, options);
+    if (l->fd < 0) {
+        err = l->fd;
+        goto err_listener;
+    }
+    l->owner = getpid();
+    l->addr = *addr;
+    if (listen(l->fd, options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT) < 0)
+        err = -errno;
+    else
+        err = whorl_addr_local(l->fd, &l->addr);
+    if (err)
+        goto err_socket;
+    queue_init(&l->waiters);
+    *ret = l;
+    return 0;
+
+err_socket:
+    remove_path(l);
+    close(l->fd);
+err_listener:
+    free(l);
+    return err;
+}
+
+static enum whorl_abort withdraw(struct whorl_waiter *waiter)
+{
+    struct whorl_listener *l = waiter->data;
+
+    queue_remove(waiter);
+    io_op_set_background(&l->op, queue_is_empty(&l->waiters));
+    return WHORL_ABORT_DONE;
+}
+
+int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret_peer)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+    int fd, err;
+
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    err = whorl_cancelled();
+    if (err)
+        return err;
+    if (l->closed)
+        return -EPIPE;
+    if (l->ready_count > 0) {
+        fd = take(l);
+    } else {
+        err = arm(l);
+        if (err)
+            return err;
+        waiter.data = l;
+        queue_append(&l->waiters, &waiter);
+        io_op_set_background(&l->op, false);
+        fd = (int)whorl_park(&waiter, withdraw, "accept");
+    }
+    /* `l` may be gone by now. */
+    if (fd >= 0 && ret_peer && whorl_addr_peer(fd, ret_peer) < 0)
+        memset(ret_peer, 0, sizeof *ret_peer); /* it has hung up; the first read will say so */
+    return fd;
+}
+
+const struct whorl_addr *whorl_listener_addr(const struct whorl_listener *l)
+{
+    return &l->addr;
+}
+
+void whorl_listener_close(struct whorl_listener *l)
+{
+    if (!l)
+        return;
+    l->closed = true;
+    while (wake_one(l, -EPIPE)) {
+    }
+    while (l->ready_count > 0)
+        close(take(l));
+    remove_path(l);
+    if (l->op.slot == 0 || !io_driver_current()) {
+        release(l);
+        return;
+    }
+    /* The request holds the socket until it ends, so closing alone would go on taking connections
+     * and hold the address. */
+    shutdown(l->fd, SHUT_RDWR);
+    io_op_cancel(&l->op);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets: the system calls of their names, on the ring where they may have to wait. */
+#include <errno.h>
+
+#include <whorl/net.h>
+#include <whorl/task.h>
+
+#include "io/driver/op.h"
+
+#define LEN_MAX ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+
+int whorl_socket(int family, int type, int protocol)
+{
+    int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int whorl_bind(int fd, const struct whorl_addr *addr)
+{
+    return bind(fd, &addr->sa, addr->len) < 0 ? -errno : 0;
+}
+
+int whorl_shutdown(int fd, int how)
+{
+    return shutdown(fd, how) < 0 ? -errno : 0;
+}
+
+int whorl_connect(int fd, const struct whorl_addr *addr)
+{
+    struct io_op op = {
+        .code = IO_OP_CONNECT,
+        .fd = fd,
+        .addr = (uint64_t)(uintptr_t)&addr->sa,
+        .len = addr->len,
+    };
+
+    return io_op_run(&op, "connect");
+}
+
+WHORL_SUSPENDS static ssize_t transfer(enum io_op_code code, int fd, const void *buf, size_t len,
+                                       int flags, const char *what)
+{
+    struct io_op op = {
+        .code = code,
+        .fd = fd,
+        .addr = (uint64_t)(uintptr_t)buf,
+        .len = (uint32_t)(len < LEN_MAX ? len : LEN_MAX),
+        .flags = (uint32_t)flags,
+    };
+
+    return io_op_run(&op, what);
+}
+
+ssize_t whorl_recv(int fd, void *buf, size_t len, int flags)
+{
+    return transfer(IO_OP_RECV, fd, buf, len, flags, "recv");
+}
+
+ssize_t whorl_send(int fd, const void *buf, size_t len, int flags)
+{
+    return transfer(IO_OP_SEND, fd, buf, len, flags | MSG_NOSIGNAL, "send");
+}
+
+int whorl_send_all(int fd, const void *buf, size_t len, int flags)
+{
+    const char *at = buf;
+
+    if (len == 0)
+        return whorl_cancelled();
+    while (len > 0) {
+        /* With MSG_WAITALL the ring itself goes on after a short count, where it can. */
+        ssize_t n = whorl_send(fd, at, len, flags | MSG_WAITALL);
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return -EIO;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    return transfer(IO_OP_RECVMSG, fd, msg, 0, flags, "recvmsg");
+}
+
+ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    return transfer(IO_OP_SENDMSG, fd, msg, 0, flags | MSG_NOSIGNAL, "sendmsg");
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* Processes: spawning, waiting through a pidfd, signals, and leaving no zombie. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+#include <whorl/fd.h>
+#include <whorl/process.h>
+#include <whorl/scope.h>
+#include <whorl/task.h>
+
+#include "io/driver/op.h"
+#include "runtime/base/check.h"
+
+enum {
+    FD_NUMBER_MAX = 1023,
+    ID_PIDFD = 3, /* P_PIDFD */
+};
+
+struct whorl_process {
+    pid_t pid, owner; /* the child; the process that spawned it */
+    int pid_fd;
+    size_t waiters; /* tasks in whorl_process_wait() or whorl_process_stop() */
+    struct whorl_process_exit exit;
+    bool reaped;    /* `exit` is valid and `pid` may be another's by now */
+    bool lost;      /* reaped, but by somebody else */
+    bool new_group; /* it leads one */
+    bool sweep;     /* what is left of its group is to be killed when it has ended */
+    struct whorl_stream *streams[3]; /* our ends, NULL where there is no pipe */
+};
+
+/* --- spawning --------------------------------------------------------------------------------- */
+
+/* What a child's descriptors are made of, while it is being spawned. Sources are duplicates above all
+ * numbers the child will use, so that no dup2 overwrites the source of a later one. */
+struct plan {
+    posix_spawn_file_actions_t actions;
+    int number_max; /* the highest the child gets */
+    int *sources;   /* to be closed once it runs */
+    size_t sources_count;
+    int ours[3]; /* our ends of pipes, -1: none */
+};
+
+/* Closes what the child was given. Ours are closed too unless they have found an owner. */
+static void plan_finish(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->sources_count; i++)
+        close(plan->sources[i]);
+    for (int i = 0; i < 3; i++)
+        if (plan->ours[i] >= 0)
+            close(plan->ours[i]);
+    posix_spawn_file_actions_destroy(&plan->actions);
+    free(plan->sources);
+}
+
+/* The child will have a duplicate of `fd` as `number`. */
+static int plan_fd(struct plan *plan, int fd, int number)
+{
+    int source = fcntl(fd, F_DUPFD_CLOEXEC, plan->number_max + 1);
+
+    if (source < 0)
+        return -errno;
+    plan->sources[plan->sources_count++] = source;
+    return -posix_spawn_file_actions_adddup2(&plan->actions, source, number);
+}
+
+static int plan_null(struct plan *plan, int number)
+{
+    int fd = open("/dev/null", (number == STDIN_FILENO ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    int err = plan_fd(plan, fd, number);
+    close(fd);
+    return err;
+}
+
+static int plan_pipe(struct plan *plan, int number)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    int theirs = number == STDIN_FILENO ? fds[0] : fds[1];
+    plan->ours[number] = number == STDIN_FILENO ? fds[1] : fds[0];
+    int err = plan_fd(plan, theirs, number);
+    close(theirs);
+    return err;
+}
+
+static int plan_standard(struct plan *plan, const struct whorl_process_io *io, int number)
+{
+    switch (io->kind) {
+    case WHORL_PROCESS_INHERIT: {
+        int err = plan_fd(plan, number, number);
+        /* We have none: neither has the child. */
+        return err == -EBADF ? -posix_spawn_file_actions_addclose(&plan->actions, number) : err;
+    }
+    case WHORL_PROCESS_NULL:
+        return plan_null(plan, number);
+    case WHORL_PROCESS_PIPE:
+        return plan_pipe(plan, number);
+    case WHORL_PROCESS_FD:
+        return plan_fd(plan, io->fd, number);
+    default:
+        return -EINVAL;
+    }
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Closes in the child whatever lies between the numbers it is given, and beyond. */
+static int plan_closing(struct plan *plan, const struct whorl_process_options *options)
+{
+    int *numbers = malloc((options->fds_count + 1) * sizeof *numbers);
+    int next = STDERR_FILENO + 1, err = 0;
+
+    if (!numbers)
+        return -ENOMEM;
+    for (size_t i = 0; i < options->fds_count; i++)
+        numbers[i] = options->fds[i].as;
+    qsort(numbers, options->fds_count, sizeof *numbers, compare_numbers);
+    for (size_t i = 0; i < options->fds_count && err == 0; i++) {
+        for (; next < numbers[i] && err == 0; next++)
+            err = -posix_spawn_file_actions_addclose(&plan->actions, next);
+        next = numbers[i] + 1;
+    }
+    free(numbers);
+    return err ? err : -posix_spawn_file_actions_addclosefrom_np(&plan->actions, next);
+}
+
+static int plan_make(struct plan *plan, const struct whorl_process_options *options)
+{
+    int err;
+
+    for (size_t i = 0; i < options->fds_count; i++)
+        if (options->fds[i].as > plan->number_max)
+            plan->number_max = options->fds[i].as;
+    plan->sources = calloc(3 + options->fds_count, sizeof *plan->sources);
+    if (!plan->sources)
+        return -ENOMEM;
+    if ((err = plan_standard(plan, &options->in, STDIN_FILENO)) ||
+        (err = plan_standard(plan, &options->out, STDOUT_FILENO)) ||
+        (err = plan_standard(plan, &options->err, STDERR_FILENO)))
+        return err;
+    for (size_t i = 0; i < options->fds_count && err == 0; i++)
+        err = plan_fd(plan, options->fds[i].fd, options->fds[i].as);
+    if (err == 0)
+        err = plan_closing(plan, options);
+    if (err == 0 && options->folder)
+        err = -posix_spawn_file_actions_addchdir_np(&plan->actions, options->folder);
+    return err;
+}
+
+static int spawn(const struct whorl_process_options *options,
+                 const posix_spawn_file_actions_t *actions, pid_t *ret)
+{
+    const char *program = options->program ? options->program : options->argv[0];
+    /* execve(2) changes neither, but is not declared so. */
+    char *const *argv = (char *const *)(uintptr_t)options->argv;
+    char *const *env = options->env ? (char *const *)(uintptr_t)options->env : environ;
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    posix_spawnattr_t attributes;
+    sigset_t signals;
+
+    int err = -posix_spawnattr_init(&attributes);
+    if (err)
+        return err;
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes, &signals);
+    sigfillset(&signals);
+    posix_spawnattr_setsigdefault(&attributes, &signals);
+    if (options->new_group)
+        flags |= POSIX_SPAWN_SETPGROUP;
+    posix_spawnattr_setflags(&attributes, flags);
+    if (options->no_path_search)
+        err = -posix_spawn(ret, program, actions, &attributes, argv, env);
+    else
+        err = -posix_spawnp(ret, program, actions, &attributes, argv, env);
+    posix_spawnattr_destroy(&attributes);
+    return err;
+}
+
+static bool is_valid(const struct whorl_process_options *options)
+{
+    if (!options->argv || !options->argv[0])
+        return false;
+    for (size_t i = 0; i < options->fds_count; i++) {
+        if (options->fds[i].as <= STDERR_FILENO || options->fds[i].as > FD_NUMBER_MAX)
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (options->fds[j].as == options->fds[i].as)
+                return false;
+    }
+    return true;
+}
+
+/* Makes streams of our ends, which makes them non-blocking; the child's ends are open files of their
+ * own. Those that have become a stream are no longer in `ours`. */
+static int open_streams(struct whorl_process *process, int ours[3])
+{
+    for (int i = 0; i < 3; i++) {
+        if (ours[i] < 0)
+            continue;
+        process->streams[i] = i == STDIN_FILENO ? whorl_stream_from_pipe(-1, ours[i])
+                                                : whorl_stream_from_pipe(ours[i], -1);
+        if (!process->streams[i])
+            return -ENOMEM;
+        ours[i] = -1;
+    }
+    return 0;
+}
+
+static void kill_now(struct whorl_process *process)
+{
+    kill(process->new_group ? -process->pid : process->pid, SIGKILL);
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+int whorl_process_spawn(const struct whorl_process_options *options, struct whorl_process **ret)
+{
+    struct plan plan = {.number_max = STDERR_FILENO, .ours = {-1, -1, -1}};
+    struct whorl_process *process;
+    int err;
+
+    if (!is_valid(options))
+        return -EINVAL;
+    process = calloc(1, sizeof *process);
+    if (!process)
+        return -ENOMEM;
+    process->owner = getpid();
+    process->pid_fd = -1;
+    process->new_group = options->new_group;
+    err = -posix_spawn_file_actions_init(&plan.actions);
+    if (err)
+        goto err_process;
+    err = plan_make(&plan, options);
+    /* The streams first: nothing but the pidfd can fail once the child runs. */
+    if (err == 0)
+        err = open_streams(process, plan.ours);
+    if (err == 0)
+        err = spawn(options, &plan.actions, &process->pid);
+    plan_finish(&plan); /* which also makes room for one descriptor more */
+    if (err)
+        goto err_process;
+    process->pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0); /* 5.3; close-on-exec */
+    if (process->pid_fd < 0) {
+        err = -errno;
+        kill_now(process);
+        goto err_process;
+    }
+    *ret = process;
+    return 0;
+
+err_process:
+    for (int i = 0; i < 3; i++)
+        whorl_stream_close(process->streams[i]);
+    free(process);
+    return err;
+}
+
+/* --- its life --------------------------------------------------------------------------------- */
+
+struct whorl_stream *whorl_process_stdin(struct whorl_process *process)
+{
+    return process->streams[STDIN_FILENO];
+}
+
+struct whorl_stream *whorl_process_stdout(struct whorl_process *process)
+{
+    return process->streams[STDOUT_FILENO];
+}
+
+struct whorl_stream *whorl_process_stderr(struct whorl_process *process)
+{
+    return process->streams[STDERR_FILENO];
+}
+
+pid_t whorl_process_id(const struct whorl_process *process)
+{
+    return process->pid;
+}
+
+static int send_signal(const struct whorl_process *process, int signal)
+{
+    long res = process->new_group
+                   ? kill(-process->pid, signal)
+                   : syscall(SYS_pidfd_send_signal, process->pid_fd, signal, NULL, 0);
+
+    return res < 0 ? -errno : 0;
+}
+
+int whorl_process_kill(struct whorl_process *process, int signal)
+{
+    if (process->reaped)
+        return -ESRCH;
+    return process->owner == getpid() ? send_signal(process, signal) : WHORL_ENOIO;
+}
+
+/* waitid(2), over interruptions. `info->si_pid` is 0 when WNOHANG found it running. */
+static int wait_id(const struct whorl_process *process, siginfo_t *info, int flags)
+{
+    int res;
+
+    info->si_pid = 0;
+    do
+        res = waitid((idtype_t)ID_PIDFD, (id_t)process->pid_fd, info, WEXITED | flags);
+    while (res < 0 && errno == EINTR);
+    return res < 0 ? -errno : 0;
+}
+
+/* Takes the status if it has ended; with flags 0 waits for it. */
+static void reap(struct whorl_process *process, int flags)
+{
+    siginfo_t info;
+
+    if (process->reaped)
+        return;
+    /* Its number, and with it the group's, is taken until the status is: look before taking. */
+    int err = wait_id(process, &info, flags | WNOWAIT);
+    if (err == 0 && info.si_pid == 0)
+        return;
+    if (err == 0 && process->sweep && process->new_group)
+        kill(-process->pid, SIGKILL);
+    if (err == 0)
+        err = wait_id(process, &info, 0);
+    process->reaped = true;
+    process->lost = err < 0;
+    if (err < 0)
+        return;
+    if (info.si_code == CLD_EXITED)
+        process->exit = (struct whorl_process_exit){.status = info.si_status};
+    else
+        process->exit = (struct whorl_process_exit){.status = -1, .signal = info.si_status};
+}
+
+static int tell(const struct whorl_process *process, struct whorl_process_exit *ret)
+{
+    if (process->lost)
+        return -ECHILD;
+    if (ret)
+        *ret = process->exit;
+    return 0;
+}
+
+int whorl_process_wait(struct whorl_process *process, struct whorl_process_exit *ret)
+{
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    if (process->owner != getpid())
+        return WHORL_ENOIO;
+    for (;;) {
+        int err = whorl_cancelled();
+        if (err)
+            return err;
+        reap(process, WNOHANG);
+        if (process->reaped)
+            return tell(process, ret);
+        process->waiters++;
+        err = whorl_poll_fd(process->pid_fd, POLLIN);
+        process->waiters--;
+        if (err < 0)
+            return err;
+    }
+}
+
+/* Kills it and waits for its end, whatever is cancelled. */
+WHORL_SUSPENDS static void end(struct whorl_process *process)
+{
+    process->sweep = true;
+    if (!process->reaped)
+        send_signal(process, SIGKILL);
+    for (;;) {
+        reap(process, WNOHANG);
+        if (process->reaped)
+            return;
+        struct io_op op = {.code = IO_OP_POLL, .fd = process->pid_fd, .len = POLLIN};
+        if (io_op_run_uncancellable(&op, "process") < 0)
+            reap(process, 0); /* no run, or no memory: the thread waits; it is dying */
+    }
+}
+
+int whorl_process_stop(struct whorl_process *process, int64_t grace_ns,
+                       struct whorl_process_exit *ret)
+{
+    struct whorl_scope scope;
+
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    if (process->owner != getpid() || !io_driver_current())
+        return WHORL_ENOIO;
+    process->sweep = true;
+    if (!process->reaped)
+        send_signal(process, SIGTERM);
+    whorl_scope_enter(&scope, whorl_after(grace_ns));
+    int err = whorl_process_wait(process, ret);
+    err = whorl_scope_leave(&scope, err);
+    if (err == 0 || err == -ECHILD)
+        return err;
+    process->waiters++;
+    end(process);
+    process->waiters--;
+    return err == -ETIMEDOUT ? tell(process, ret) : err;
+}
+
+void whorl_process_destroy(struct whorl_process *process)
+{
+    if (!process)
+        return;
+    whorl_check_text(process->waiters == 0, "a process was destroyed while a task waits for it");
+    if (process->owner == getpid()) /* else a forked child's copy */
+        end(process);
+    for (int i = 0; i < 3; i++)
+        whorl_stream_close(process->streams[i]);
+    close(process->pid_fd);
+    free(process);
+}

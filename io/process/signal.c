@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals through a signalfd. The descriptor is polled and read here rather than by the driver: a
+ * signal of the thread is only to be had by a read in that thread, and a read request that loses a
+ * select would have taken it. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+#include <whorl/fd.h>
+#include <whorl/signal.h>
+#include <whorl/task.h>
+
+#include "io/fd/poll_case.h"
+#include "io/process/sigmask.h"
+#include "runtime/base/check.h"
+
+struct whorl_signals {
+    int fd;
+    sigset_t set;
+    size_t waiters;
+};
+
+/* A fault of the thread's own ends the process when it is blocked, whatever waits for it. */
+static bool can_be_taken(int number)
+{
+    switch (number) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+        return false;
+    default:
+        return number > 0 && number < _NSIG;
+    }
+}
+
+int whorl_signals_open(const int *numbers, struct whorl_signals **ret)
+{
+    struct whorl_signals *signals;
+    sigset_t set;
+
+    if (numbers[0] == 0)
+        return -EINVAL;
+    sigemptyset(&set);
+    for (; *numbers; numbers++)
+        if (!can_be_taken(*numbers) || sigaddset(&set, *numbers) < 0)
+            return -EINVAL;
+    signals = calloc(1, sizeof *signals);
+    if (!signals)
+        return -ENOMEM;
+    signals->set = set;
+    signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals->fd < 0) {
+        int err = -errno;
+        free(signals);
+        return err;
+    }
+    sigmask_block(&set);
+    *ret = signals;
+    return 0;
+}
+
+int whorl_signals_try_wait(struct whorl_signals *signals, struct whorl_signal *ret)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signals->fd, &info, sizeof info) != sizeof info)
+        return -EAGAIN; /* nothing else can go wrong with it */
+    if (ret)
+        *ret = (struct whorl_signal){
+            .number = (int)info.ssi_signo,
+            .code = info.ssi_code,
+            .pid = (pid_t)info.ssi_pid,
+            .uid = info.ssi_uid,
+            .status = info.ssi_status,
+            .value = info.ssi_int,
+        };
+    return 0;
+}
+
+int whorl_signals_wait(struct whorl_signals *signals, struct whorl_signal *ret)
+{
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    for (;;) {
+        int err = whorl_cancelled();
+        if (err)
+            return err;
+        if (whorl_signals_try_wait(signals, ret) == 0)
+            return 0;
+        signals->waiters++;
+        err = whorl_poll_fd(signals->fd, POLLIN);
+        signals->waiters--;
+        if (err < 0)
+            return err;
+    }
+}
+
+void whorl_signals_close(struct whorl_signals *signals)
+{
+    if (!signals)
+        return;
+    whorl_check_text(signals->waiters == 0, "signals were closed while a task waits for them");
+    close(signals->fd);
+    sigmask_unblock(&signals->set);
+    free(signals);
+}
+
+/* --- select ----------------------------------------------------------------------------------- */
+
+static bool signal_try(struct whorl_case *c)
+{
+    c->result = 0;
+    return whorl_signals_try_wait(c->object, c->data) == 0;
+}
+
+static bool signal_take(struct whorl_case *c, int res)
+{
+    c->result = res;
+    return res < 0 || signal_try(c);
+}
+
+static int signal_start(struct whorl_case *c)
+{
+    return poll_case_start(c, ((struct whorl_signals *)c->object)->fd, POLLIN, signal_take);
+}
+
+struct whorl_case whorl_case_signal(struct whorl_signals *signals, struct whorl_signal *ret)
+{
+    static const struct whorl_case_ops ops = {"signal", signal_try, signal_start, poll_case_stop};
+    return (struct whorl_case){.ops = &ops, .object = signals, .data = ret};
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The far side of worker processes: the server that forks them, and what each of them does. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+#include <whorl/fd.h>
+#include <whorl/io.h>
+#include <whorl/stream.h>
+
+#include "io/process/workers.h"
+
+enum {
+    CONTROL = 3, /* the server's only descriptor besides the standard ones */
+    GRACE_MS = 200,
+};
+
+/* --- a worker --------------------------------------------------------------------------------- */
+
+struct worker {
+    int fd;
+    const struct whorl_workers_options *options;
+};
+
+WHORL_SUSPENDS static int answer(struct whorl_stream *stream, int status, void *data, size_t len)
+{
+    struct worker_frame frame = {.status = status, .len = status < 0 || !data ? 0 : len};
+    struct iovec parts[] = {{&frame, sizeof frame}, {data, frame.len}};
+
+    return whorl_stream_writev(stream, parts, frame.len ? 2 : 1);
+}
+
+WHORL_SUSPENDS static int serve_one(struct whorl_stream *stream, whorl_worker_fn work, void *state)
+{
+    struct worker_frame frame;
+    void *response = NULL;
+    size_t response_len = 0;
+
+    /* A read in flight could swallow a request while this process is being killed; whoever sent it is
+     * to find it unread. */
+    int err = whorl_poll_fd(whorl_stream_fd(stream), POLLIN);
+    if (err < 0)
+        return err;
+    err = whorl_stream_read_all(stream, &frame, sizeof frame);
+    if (err)
+        return err;
+    char *request = malloc(frame.len + 1);
+    if (!request)
+        return -ENOMEM;
+    err = whorl_stream_read_all(stream, request, frame.len);
+    if (err == 0) {
+        request[frame.len] = '\0';
+        int status = work(state, request, frame.len, &response, &response_len);
+        err = answer(stream, status < 0 ? status : 0, response, response_len);
+        free(response);
+    }
+    free(request);
+    return err;
+}
+
+static int worker_root(void *arg)
+{
+    const struct worker *worker = arg;
+    WHORL_AUTO(stream) *stream = whorl_stream_from_socket(worker->fd);
+    void *state = worker->options->arg;
+
+    if (!stream)
+        return -ENOMEM;
+    int status = worker->options->init ? worker->options->init(worker->options->arg, &state) : 0;
+    int err = answer(stream, status < 0 ? status : 0, NULL, 0);
+    if (status < 0)
+        return 0;
+    while (err == 0)
+        err = serve_one(stream, worker->options->work, state);
+    return 0; /* the pool has gone, or this worker is of no use any more */
+}
+
+/* In the forked child. */
+__attribute__((noreturn)) static void worker_main(struct worker *worker, pid_t server)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != server)
+        _exit(1);
+    close(CONTROL);
+    int err = whorl_io_run(worker_root, worker);
+    if (err) { /* there was no run to say it in */
+        struct worker_frame frame = {.status = err};
+        send(worker->fd, &frame, sizeof frame, MSG_NOSIGNAL);
+    }
+    _exit(0);
+}
+
+/* --- the server ------------------------------------------------------------------------------- */
+
+static void end_worker(pid_t *pid)
+{
+    if (*pid == 0)
+        return;
+    kill(*pid, SIGKILL); /* not reaped yet, so it is still the same one */
+    while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    *pid = 0;
+}
+
+/* The workers have seen the end of their sockets: those that compute are given a moment. */
+static void end_all(pid_t *pids, unsigned count)
+{
+    for (int ms = 0; ms < GRACE_MS; ms++) {
+        unsigned alive = 0;
+        for (unsigned i = 0; i < count; i++) {
+            if (pids[i] && waitpid(pids[i], NULL, WNOHANG) != 0)
+                pids[i] = 0;
+            alive += pids[i] != 0;
+        }
+        if (alive == 0)
+            return;
+        usleep(1000);
+    }
+    for (unsigned i = 0; i < count; i++)
+        end_worker(&pids[i]);
+}
+
+/* Reads one message and the descriptor that may come along (-1: none). False at the end. */
+static bool next_message(struct worker_message *message, int *ret_fd)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {message, sizeof *message};
+    struct msghdr msg = {.msg_iov = &part,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t n;
+
+    do
+        n = recvmsg(CONTROL, &msg, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    struct cmsghdr *cmsg = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+    *ret_fd = -1;
+    if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
+        memcpy(ret_fd, CMSG_DATA(cmsg), sizeof *ret_fd);
+    return n == sizeof *message;
+}
+
+/* The program's handlers and mask are not the workers'. */
+static void reset_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int i = 1; i < _NSIG; i++)
+        sigaction(i, &action, NULL); /* fails for those that have no other */
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGINT, &action, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void worker_server(int control, const struct whorl_workers_options *options)
+{
+    struct worker_message message;
+    int fd;
+
+    reset_signals();
+    if (control != CONTROL && dup2(control, CONTROL) < 0)
+        _exit(1);
+    /* Other pools' sockets and whatever else the program had open must not stay open here. */
+    if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0) < 0) /* 5.9 */
+        for (int i = CONTROL + 1; i < (int)sysconf(_SC_OPEN_MAX); i++)
+            close(i);
+    pid_t *pids = calloc(options->count, sizeof *pids), self = getpid();
+    if (!pids)
+        _exit(1);
+    while (next_message(&message, &fd)) {
+        end_worker(&pids[message.place]);
+        if (message.order == WORKER_START && fd >= 0) {
+            struct worker worker = {fd, options};
+            pid_t pid = fork();
+            if (pid == 0)
+                worker_main(&worker, self);
+            pids[message.place] = pid > 0 ? pid : 0; /* the pool sees the socket end */
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    end_all(pids, options->count);
+    _exit(0);
+}

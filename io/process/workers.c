@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* The near side of worker processes: handing work to idle ones, and having dead ones replaced.
+ *
+ *     program                      server                    worker 2
+ *     create: fork ------------->  waits for orders
+ *     START 2, its socket ------>  fork ------------------>  init
+ *     (all idle) <-----------------------------------------  frame: what init returned
+ *     call: frame, request ------------------------------->  work
+ *           <----------------------------------------------  frame, response
+ *     (it dies: the socket ends: WHORL_EWORKER; the place is empty until the next call: START 2)
+ *     (it dies with the request unread: the socket is reset; START 2, and the request once more)
+ */
+#include "io/process/workers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+#include <whorl/net.h>
+#include <whorl/poller.h>
+#include <whorl/sync.h>
+#include <whorl/task.h>
+
+#include "runtime/base/check.h"
+
+enum {
+    COUNT_MAX = 1024,
+    MESSAGE_MAX = 64 << 20,
+};
+
+struct place {
+    int fd;     /* our end of the worker's socket; -1: nobody is there */
+    bool fresh; /* it has not said yet what `init` returned */
+    bool busy;
+};
+
+struct whorl_workers {
+    pid_t owner, server;
+    int control; /* to the server */
+    unsigned count;
+    size_t message_max;
+    struct whorl_semaphore idle; /* a permit for each place that is not busy */
+    struct place places[];
+};
+
+/* Sends an order; `fd` goes along unless it is -1. The server is quick to take them. */
+static int tell_server(const struct whorl_workers *workers, enum worker_order order, size_t place,
+                       int fd)
+{
+    struct worker_message message = {order, (uint32_t)place};
+    struct iovec part = {&message, sizeof message};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.room = {0}};
+    ssize_t n;
+
+    if (fd >= 0) {
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof control;
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+    }
+    do
+        n = sendmsg(workers->control, &msg, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EPIPE || errno == ECONNRESET ? WHORL_EWORKER : -errno;
+    return 0;
+}
+
+static int start_worker(struct whorl_workers *workers, struct place *place)
+{
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    int err = tell_server(workers, WORKER_START, (size_t)(place - workers->places), fds[1]);
+    close(fds[1]);
+    if (err) {
+        close(fds[0]);
+        return err;
+    }
+    place->fd = fds[0];
+    place->fresh = true;
+    return 0;
+}
+
+/* Gives up a worker that died or whose state is not known. */
+static void drop_worker(struct whorl_workers *workers, struct place *place)
+{
+    if (place->fd < 0)
+        return;
+    close(place->fd);
+    place->fd = -1;
+    tell_server(workers, WORKER_KILL, (size_t)(place - workers->places), -1);
+}
+
+/* --- creating and ending ---------------------------------------------------------------------- */
+
+/* What `init` returned, with the thread held up. */
+static int await_worker(struct place *place)
+{
+    struct worker_frame frame;
+    ssize_t n;
+
+    do
+        n = recv(place->fd, &frame, sizeof frame, MSG_WAITALL);
+    while (n < 0 && errno == EINTR);
+    place->fresh = false;
+    return n == sizeof frame ? (int)frame.status : WHORL_EWORKER;
+}
+
+static int start_server(struct whorl_workers *workers, const struct whorl_workers_options *options)
+{
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    fflush(NULL); /* else workers would write again what is buffered */
+    workers->server = fork();
+    if (workers->server == 0)
+        worker_server(fds[1], options);
+    int err = workers->server < 0 ? -errno : 0;
+    close(fds[1]);
+    workers->control = fds[0];
+    return err;
+}
+
+int whorl_workers_create(const struct whorl_workers_options *options, struct whorl_workers **ret)
+{
+    struct whorl_workers_options settled = *options;
+    struct whorl_workers *workers;
+    int err;
+
+    if (settled.count == 0)
+        settled.count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    if (!settled.work || settled.count > COUNT_MAX)
+        return -EINVAL;
+    if (whorl_poller_current())
+        return WHORL_EBUSYRUN;
+    workers = calloc(1, sizeof *workers + settled.count * sizeof *workers->places);
+    if (!workers)
+        return -ENOMEM;
+    workers->owner = getpid();
+    workers->count = settled.count;
+    workers->message_max = settled.message_max ? settled.message_max : MESSAGE_MAX;
+    workers->idle.permits = settled.count;
+    workers->control = -1;
+    for (unsigned i = 0; i < workers->count; i++)
+        workers->places[i].fd = -1;
+    err = start_server(workers, &settled);
+    for (unsigned i = 0; i < workers->count && err == 0; i++)
+        err = start_worker(workers, &workers->places[i]);
+    for (unsigned i = 0; i < workers->count && err == 0; i++)
+        err = await_worker(&workers->places[i]);
+    if (err) {
+        whorl_workers_destroy(workers);
+        return err;
+    }
+    *ret = workers;
+    return 0;
+}
+
+void whorl_workers_destroy(struct whorl_workers *workers)
+{
+    if (!workers)
+        return;
+    bool ours = workers->owner == getpid(); /* else a forked child's copy */
+    for (unsigned i = 0; i < workers->count; i++) {
+        struct place *place = &workers->places[i];
+        whorl_check_text(!place->busy || !ours, "workers were destroyed while a task calls one");
+        if (place->fd >= 0 && ours)
+            shutdown(place->fd, SHUT_RDWR); /* whoever else has a copy of it */
+        if (place->fd >= 0)
+            close(place->fd);
+    }
+    if (workers->control >= 0 && ours)
+        shutdown(workers->control, SHUT_RDWR);
+    if (workers->control >= 0)
+        close(workers->control);
+    if (workers->server > 0 && ours)
+        while (waitpid(workers->server, NULL, 0) < 0 && errno == EINTR)
+            ;
+    free(workers);
+}
+
+/* --- calling ---------------------------------------------------------------------------------- */
+
+/* The worker went without having read all of the request: the work was never begun. */
+enum { UNREAD = 1 };
+
+/* Receives exactly `len` bytes: 0, WHORL_EWORKER when the worker's end is gone, UNREAD, or an error. The
+ * kernel tells the two apart: it resets a Unix socket whose far end closes with bytes left in it. */
+WHORL_SUSPENDS static int recv_all(int fd, void *buf, size_t len)
+{
+    char *at = buf;
+
+    while (len > 0) {
+        ssize_t n = whorl_recv(fd, at, len, 0);
+        if (n == 0)
+            return WHORL_EWORKER;
+        if (n == -ECONNRESET)
+            return UNREAD;
+        if (n < 0)
+            return (int)n;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+WHORL_SUSPENDS static int send_request(int fd, const void *request, size_t len)
+{
+    struct worker_frame frame = {.len = len};
+
+    int err = whorl_send_all(fd, &frame, sizeof frame, len ? MSG_MORE : 0);
+    if (err == 0 && len > 0)
+        err = whorl_send_all(fd, request, len, 0);
+    return err == -EPIPE || err == -ECONNRESET ? UNREAD : err;
+}
+
+/* Whether a worker died while nobody called it. */
+static bool is_dead(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+/* What a worker says first: what `init` returned. */
+WHORL_SUSPENDS static int greet(struct place *place)
+{
+    struct worker_frame frame;
+    int err = recv_all(place->fd, &frame, sizeof frame);
+
+    if (err)
+        return err < 0 ? err : WHORL_EWORKER;
+    if (frame.status < 0)
+        return (int)frame.status;
+    place->fresh = false;
+    return 0;
+}
+
+/* Sends the request to the worker of this place, or to a new one, and receives the head of the response.
+ * Returns 0, UNREAD or an error. */
+WHORL_SUSPENDS static int ask(struct whorl_workers *workers, struct place *place,
+                              const void *request, size_t len, struct worker_frame *ret)
+{
+    int err = 0;
+
+    if (place->fd >= 0 && !place->fresh && is_dead(place->fd))
+        drop_worker(workers, place);
+    if (place->fd < 0)
+        err = start_worker(workers, place);
+    if (err == 0 && place->fresh)
+        err = greet(place);
+    if (err == 0)
+        err = send_request(place->fd, request, len);
+    if (err == 0)
+        err = recv_all(place->fd, ret, sizeof *ret);
+    return err;
+}
+
+/* One request and its response. Any error leaves the worker in a state not known, but for what `work`
+ * returned, which is in `ret_status`. */
+WHORL_SUSPENDS static int converse(struct whorl_workers *workers, struct place *place,
+                                   const void *request, size_t len, int *ret_status, void **ret,
+                                   size_t *ret_len)
+{
+    struct worker_frame frame;
+
+    int err = ask(workers, place, request, len, &frame);
+    if (err == UNREAD) { /* it died idle: no concern of the caller's */
+        drop_worker(workers, place);
+        err = ask(workers, place, request, len, &frame);
+    }
+    if (err)
+        return err < 0 ? err : WHORL_EWORKER;
+    *ret_status = (int)frame.status;
+    if (frame.status < 0)
+        return 0;
+    if (frame.len > workers->message_max)
+        return -EMSGSIZE;
+    char *response = malloc(frame.len + 1);
+    if (!response)
+        return -ENOMEM;
+    err = recv_all(place->fd, response, frame.len);
+    if (err) {
+        free(response);
+        return err < 0 ? err : WHORL_EWORKER;
+    }
+    response[frame.len] = '\0';
+    *ret = response;
+    *ret_len = frame.len;
+    return 0;
+}
+
+int whorl_workers_call(struct whorl_workers *workers, const void *request, size_t len, void **ret,
+                       size_t *ret_len)
+{
+    struct place *place = workers->places;
+    int status = 0;
+
+    if (workers->owner != getpid())
+        return WHORL_ENOIO;
+    if (len > workers->message_max)
+        return -EMSGSIZE;
+    int err = whorl_semaphore_acquire(&workers->idle);
+    if (err)
+        return err;
+    while (place->busy)
+        place++;
+    place->busy = true;
+    err = converse(workers, place, request, len, &status, ret, ret_len);
+    if (err)
+        drop_worker(workers, place);
+    place->busy = false;
+    whorl_semaphore_release(&workers->idle);
+    return err ? err : status;
+}

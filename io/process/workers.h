@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Worker processes: what the pool and its server say to each other. */
+#ifndef IO_PROCESS_WORKERS_H
+#define IO_PROCESS_WORKERS_H
+
+#include <whorl/workers.h>
+
+/* To the server, a message each; WORKER_START brings the worker's end of its socket along. Both end
+ * the worker that had the place before. */
+enum worker_order { WORKER_START, WORKER_KILL };
+struct worker_message {
+    uint32_t order, place;
+};
+
+/* Ahead of each request and response, and, without bytes, what `init` returned. */
+struct worker_frame {
+    int64_t status;
+    uint64_t len;
+};
+
+/* The server's life: forks workers as it is told on `control` until that ends. Never returns. */
+__attribute__((noreturn)) void worker_server(int control,
+                                             const struct whorl_workers_options *options);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams over pipes, one way or, with two of them, both. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <whorl/error.h>
+#include <whorl/fd.h>
+#include <whorl/stream.h>
+#include <whorl/task.h>
+
+#include "io/driver/op.h"
+#include "io/fd/iov.h"
+#include "runtime/base/check.h"
+
+enum {
+    PARTS_MAX = 16, /* handed to the kernel at once; they are copied, so more costs stack */
+};
+
+struct pipe_stream {
+    struct whorl_stream stream;
+    int read_fd, write_fd; /* -1: none, or finished */
+    bool reading, writing; /* a task is in read() or writev() */
+};
+
+static ssize_t pipe_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+
+    if (self->read_fd < 0)
+        return -EBADF;
+    whorl_check(!self->reading);
+    self->reading = true;
+    ssize_t n = whorl_read(self->read_fd, buf, len);
+    self->reading = false;
+    return n;
+}
+
+/* Writes all of at most PARTS_MAX parts, which it changes. */
+WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
+{
+    int first = 0;
+
+    iov_advance(iov, iov_count, &first, 0);
+    while (first < iov_count) {
+        int err = whorl_cancelled();
+        if (err)
+            return err;
+        ssize_t n = writev(fd, iov + first, iov_count - first);
+        if (n < 0)
+            n = -errno;
+        if (n > 0) {
+            iov_advance(iov, iov_count, &first, (size_t)n);
+            err = first < iov_count ? 0 : whorl_yield(); /* a quick reader keeps nobody waiting */
+            if (err == WHORL_ENOTASK)
+                return err;
+        } else if (n == -EAGAIN) {
+            err = whorl_poll_fd(fd, POLLOUT);
+            if (err < 0)
+                return err;
+        } else if (n != -EINTR) {
+            return n < 0 ? (int)n : -EIO;
+        }
+    }
+    return 0;
+}
+
+static int pipe_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+    int err = whorl_task_self() ? whorl_cancelled() : WHORL_ENOTASK;
+
+    if (err == 0 && !io_driver_current()) /* nor is there anybody who keeps SIGPIPE away */
+        err = WHORL_ENOIO;
+    if (err)
+        return err;
+    if (self->write_fd < 0)
+        return -EBADF;
+    whorl_check(!self->writing);
+    self->writing = true;
+    while (err == 0 && iov_count > 0) {
+        struct iovec parts[PARTS_MAX];
+        int n = iov_count < PARTS_MAX ? iov_count : PARTS_MAX;
+        for (int i = 0; i < n; i++)
+            parts[i] = iov[i];
+        err = write_parts(self->write_fd, parts, n);
+        iov += n;
+        iov_count -= n;
+    }
+    self->writing = false;
+    return err;
+}
+
+/* Closing is the only way to say it. */
+static int pipe_finish(struct whorl_stream *stream)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+    int err = whorl_cancelled();
+
+    if (err)
+        return err;
+    whorl_check(!self->writing);
+    if (self->write_fd >= 0)
+        close(self->write_fd);
+    self->write_fd = -1;
+    return 0;
+}
+
+static bool pipe_is_idle(struct whorl_stream *stream)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+    struct pollfd ends[2] = {{.fd = self->read_fd, .events = POLLIN}, {.fd = self->write_fd}};
+
+    return poll(ends, 2, 0) == 0;
+}
+
+static int pipe_fd(struct whorl_stream *stream)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+
+    return self->read_fd >= 0 ? self->read_fd : self->write_fd;
+}
+
+static void pipe_close(struct whorl_stream *stream)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+
+    /* A request in flight would have its memory in use. */
+    whorl_check(!self->reading && !self->writing);
+    if (self->read_fd >= 0)
+        close(self->read_fd);
+    if (self->write_fd >= 0)
+        close(self->write_fd);
+    free(self);
+}
+
+static const struct whorl_stream_ops pipe_ops = {
+    .name = "pipe",
+    .read = pipe_read,
+    .writev = pipe_writev,
+    .finish = pipe_finish,
+    .is_idle = pipe_is_idle,
+    .fd = pipe_fd,
+    .close = pipe_close,
+};
+
+static int set_nonblocking(int fd)
+{
+    int flags = fd < 0 ? 0 : fcntl(fd, F_GETFL);
+
+    return fd < 0 || (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) ? 0 : -errno;
+}
+
+struct whorl_stream *whorl_stream_from_pipe(int read_fd, int write_fd)
+{
+    struct pipe_stream *self;
+
+    if (set_nonblocking(read_fd) < 0 || set_nonblocking(write_fd) < 0 ||
+        !(self = calloc(1, sizeof *self)))
+        return NULL;
+    self->stream.ops = &pipe_ops;
+    self->read_fd = read_fd;
+    self->write_fd = write_fd;
+    return &self->stream;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams over a connected stream socket, TCP or Unix. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <whorl/net.h>
+#include <whorl/stream.h>
+#include <whorl/task.h>
+
+#include "io/fd/iov.h"
+#include "runtime/base/check.h"
+
+enum {
+    PARTS_MAX = 16, /* handed to the kernel at once; they are copied, so more costs stack */
+};
+
+struct socket_stream {
+    struct whorl_stream stream;
+    int fd;
+    bool reading, writing; /* a task is in read() or writev() */
+};
+
+static ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->reading);
+    self->reading = true;
+    ssize_t n = whorl_recv(self->fd, buf, len, 0);
+    self->reading = false;
+    return n;
+}
+
+/* Writes all of at most PARTS_MAX parts, which it changes. */
+WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
+{
+    int first = 0;
+
+    iov_advance(iov, iov_count, &first, 0);
+    if (first == iov_count)
+        return whorl_cancelled();
+    while (first < iov_count) {
+        ssize_t n;
+        if (iov_count - first == 1) {
+            n = whorl_send(fd, iov[first].iov_base, iov[first].iov_len, MSG_WAITALL);
+        } else {
+            struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
+            n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
+        }
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return -EIO;
+        iov_advance(iov, iov_count, &first, (size_t)n);
+    }
+    return 0;
+}
+
+static int socket_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+    int err = 0;
+
+    whorl_check(!self->writing);
+    self->writing = true;
+    do {
+        struct iovec parts[PARTS_MAX];
+        int n = iov_count < PARTS_MAX ? iov_count : PARTS_MAX;
+        for (int i = 0; i < n; i++)
+            parts[i] = iov[i];
+        err = write_parts(self->fd, parts, n);
+        iov += n;
+        iov_count -= n;
+    } while (err == 0 && iov_count > 0);
+    self->writing = false;
+    return err;
+}
+
+static int socket_finish(struct whorl_stream *stream)
+{
+    int err = whorl_cancelled();
+
+    return err ? err : whorl_shutdown(((struct socket_stream *)stream)->fd, SHUT_WR);
+}
+
+static bool socket_is_idle(struct whorl_stream *stream)
+{
+    char byte;
+    ssize_t n = recv(((struct socket_stream *)stream)->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return n < 0 && errno == EAGAIN;
+}
+
+static int socket_fd(struct whorl_stream *stream)
+{
+    return ((struct socket_stream *)stream)->fd;
+}
+
+static void socket_close(struct whorl_stream *stream)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    /* A request in flight would keep the connection open and its memory in use. */
+    whorl_check(!self->reading && !self->writing);
+    close(self->fd);
+    free(self);
+}
+
+static const struct whorl_stream_ops socket_ops = {
+    .name = "tcp",
+    .read = socket_read,
+    .writev = socket_writev,
+    .finish = socket_finish,
+    .is_idle = socket_is_idle,
+    .fd = socket_fd,
+    .close = socket_close,
+};
+
+struct whorl_stream *whorl_stream_from_socket(int fd)
+{
+    struct socket_stream *self = calloc(1, sizeof *self);
+
+    if (!self)
+        return NULL;
+    self->stream.ops = &socket_ops;
+    self->fd = fd;
+    return &self->stream;
+}

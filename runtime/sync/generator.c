@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Generators: a task and its puller that take turns.
+ *
+ *     puller: next()   wanted = true, wakes the body, parks in `puller`
+ *     body:   yield()  copies the value, wakes the puller, parks in `body` until wanted
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/future.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+#include "runtime/sync/wait_queue.h"
+
+struct whorl_generator {
+    whorl_generator_fn fn;
+    void *arg;
+    size_t value_size;
+    const char *site;
+    struct whorl_group group;
+    struct whorl_wait_queue body, puller; /* each holds one waiter at most */
+    bool started, ended, wanted;
+    bool has_value; /* in `value`, not pulled yet */
+    int result;     /* valid once ended */
+    unsigned char value[];
+};
+
+struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn, void *arg,
+                                                  size_t value_size, const char *site)
+{
+    struct whorl_task *self = whorl_task_self();
+    size_t size;
+
+    if (!self || __builtin_add_overflow(value_size, sizeof(struct whorl_generator), &size))
+        return NULL;
+    struct whorl_generator *generator = calloc(1, size);
+    if (generator) {
+        generator->fn = fn;
+        generator->arg = arg;
+        generator->value_size = value_size;
+        generator->site = site;
+        generator->group.policy = WHORL_GROUP_COLLECT;
+        /* Here, not with the first pull: that may stand in a scope with a deadline of its own. */
+        group_open(&generator->group, self->scope);
+    }
+    return generator;
+}
+
+static const struct whorl_generator *generator_of(const struct whorl_waiter *waiter)
+{
+    return container_of(waiter->queue, const struct whorl_generator, puller);
+}
+
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    return generator_of(waiter)->group.tasks;
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    snprintf(text, size, "a value of generator %s", dump_name_of(holder(waiter)));
+}
+
+static const struct whorl_wait_kind pulling = {describe, holder};
+
+static int run(void *arg)
+{
+    struct whorl_generator *generator = arg;
+
+    generator->result = generator->fn(generator, generator->arg);
+    generator->ended = true;
+    whorl_wait_queue_wake_one(&generator->puller, 0);
+    return 0;
+}
+
+/* Takes the value that lies ready: 1; 0 or a code at the end; -EAGAIN when there is none yet. */
+static int take(struct whorl_generator *generator, void *ret)
+{
+    if (generator->has_value) {
+        if (generator->value_size > 0)
+            memcpy(ret, generator->value, generator->value_size);
+        generator->has_value = false;
+        return 1;
+    }
+    if (!generator->ended)
+        return -EAGAIN;
+    return generator->result < 0 ? generator->result : 0;
+}
+
+int whorl_generator_next(struct whorl_generator *generator, void *ret)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err)
+        return err;
+    if (!generator->started) {
+        err = whorl_spawn_at(&generator->group, run, generator, generator->site);
+        if (err)
+            return err;
+        generator->started = true;
+    }
+    err = take(generator, ret);
+    if (err != -EAGAIN)
+        return err;
+    generator->wanted = true;
+    whorl_wait_queue_wake_one(&generator->body, 0);
+    err = (int)wait_queue_park(&generator->puller, "generator", &pulling);
+    return err ? err : take(generator, ret);
+}
+
+int whorl_generator_yield(struct whorl_generator *generator, const void *value)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err)
+        return err;
+    whorl_check_text(!generator->has_value, "a generator yields from one task only");
+    if (generator->value_size > 0)
+        memcpy(generator->value, value, generator->value_size);
+    generator->has_value = true;
+    generator->wanted = false;
+    whorl_wait_queue_wake_one(&generator->puller, 0);
+    while (!generator->wanted) {
+        err = (int)whorl_wait_queue_park(&generator->body, "next value wanted");
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+void whorl_generator_destroy(struct whorl_generator *generator)
+{
+    if (!generator)
+        return;
+    whorl_group_finish(&generator->group);
+    free(generator);
+}

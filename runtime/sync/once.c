@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Once: the first does it, the others wait; after a failure the longest waiter tries. */
+#include <stdio.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+#include "runtime/sync/wait_queue.h"
+
+static const struct whorl_once *once_of(const struct whorl_waiter *waiter)
+{
+    return container_of(waiter->queue, const struct whorl_once, waiters);
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_once *once = once_of(waiter);
+    size_t len = wait_queue_describe(text, size, "once", once->name, once);
+
+    snprintf(text + len, size - len, " run by %s", dump_name_of(once->runner));
+}
+
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    return once_of(waiter)->runner;
+}
+
+static const struct whorl_wait_kind kind = {describe, holder};
+
+int whorl_once(struct whorl_once *once, int (*fn)(void *arg), void *arg)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err || once->state == WHORL_ONCE_DONE)
+        return err;
+    if (once->state == WHORL_ONCE_RUNNING) {
+        if (once->runner == self)
+            return -EDEADLK;
+        int turn = (int)wait_queue_park(&once->waiters, "once", &kind);
+        if (turn <= 0)
+            return turn;
+        /* Woken with 1: it failed, and it is this task's turn; the state is still RUNNING. */
+    }
+    once->state = WHORL_ONCE_RUNNING;
+    once->runner = self;
+    err = fn(arg);
+    once->runner = NULL; /* until the next in turn runs, if it failed */
+    if (err >= 0) {
+        once->state = WHORL_ONCE_DONE;
+        while (whorl_wait_queue_wake_one(&once->waiters, 0))
+            ;
+        return 0;
+    }
+    if (!whorl_wait_queue_wake_one(&once->waiters, 1))
+        once->state = WHORL_ONCE_NEW;
+    return err;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Read-write locks. One queue for both kinds keeps the order of arrival; the lock is handed on, never
+ * left lying, so nobody can slip in between.
+ *
+ *     held by        queue            unlock hands it to
+ *     reader r1      W R R W          (r1 was the last) the writer
+ *     writer         R R W R          both readers; the writer when they are gone
+ *     reader r1      W(cancelled) R   the reader at once
+ */
+#include <stdio.h>
+
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+#include "runtime/sync/wait_queue.h"
+
+struct waiting {
+    struct whorl_waiter waiter;
+    struct whorl_rwlock *lock;
+    struct whorl_task *task; /* waiter.task is set only once it is parked */
+    bool writes;
+};
+
+static void let_in(struct whorl_rwlock *lock, const struct whorl_task *reader)
+{
+    lock->readers++;
+    lock->readers_mixed ^= (uintptr_t)reader;
+}
+
+/* Lets in whoever stands first and may enter: one writer, or readers up to the next writer. */
+static void hand_on(struct whorl_rwlock *lock)
+{
+    while (lock->waiters.first && !lock->writer) {
+        struct waiting *first = container_of(lock->waiters.first, struct waiting, waiter);
+        if (first->writes && lock->readers > 0)
+            return;
+        wait_queue_pop(&lock->waiters);
+        if (first->writes)
+            lock->writer = first->task;
+        else
+            let_in(lock, first->task);
+        whorl_wake(&first->waiter, 0);
+    }
+}
+
+static enum whorl_abort withdraw(struct whorl_waiter *waiter)
+{
+    struct waiting *waiting = container_of(waiter, struct waiting, waiter);
+
+    wait_queue_remove(&waiting->lock->waiters, waiter);
+    hand_on(waiting->lock); /* readers may have waited only for this writer's turn */
+    return WHORL_ABORT_DONE;
+}
+
+/* The writer, or the reader when there is one alone and known. */
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    const struct whorl_rwlock *lock = container_of(waiter, const struct waiting, waiter)->lock;
+
+    return lock->writer         ? lock->writer
+           : lock->readers == 1 ? (struct whorl_task *)lock->readers_mixed
+                                : NULL;
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct waiting *waiting = container_of(waiter, const struct waiting, waiter);
+    const struct whorl_rwlock *lock = waiting->lock;
+
+    size_t len = wait_queue_describe(text, size, waiting->writes ? "write lock" : "read lock",
+                                     lock->name, lock);
+    struct whorl_task *task = holder(waiter);
+    if (task)
+        snprintf(text + len, size - len, " held by %s", dump_name_of(task));
+    else
+        snprintf(text + len, size - len, " held by %zu reader%s", lock->readers,
+                 lock->readers == 1 ? "" : "s");
+}
+
+static const struct whorl_wait_kind kind = {describe, holder};
+
+int whorl_rwlock_try_read(struct whorl_rwlock *lock)
+{
+    if (lock->writer || lock->waiters.first)
+        return -EBUSY;
+    let_in(lock, whorl_task_self());
+    return 0;
+}
+
+int whorl_rwlock_try_write(struct whorl_rwlock *lock)
+{
+    struct whorl_task *self = whorl_task_self();
+
+    if (!self)
+        return WHORL_ENOTASK;
+    if (lock->writer || lock->readers > 0 || lock->waiters.first)
+        return -EBUSY;
+    lock->writer = self;
+    return 0;
+}
+
+static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err)
+        return err;
+    if (lock->writer == self)
+        return -EDEADLK;
+    err = writes ? whorl_rwlock_try_write(lock) : whorl_rwlock_try_read(lock);
+    if (err != -EBUSY)
+        return err;
+    struct waiting waiting = {.waiter.kind = &kind, .lock = lock, .task = self, .writes = writes};
+    wait_queue_append(&lock->waiters, &waiting.waiter);
+    return (int)whorl_park(&waiting.waiter, withdraw, writes ? "write lock" : "read lock");
+}
+
+int whorl_rwlock_read(struct whorl_rwlock *lock)
+{
+    return lock_either(lock, false);
+}
+
+int whorl_rwlock_write(struct whorl_rwlock *lock)
+{
+    return lock_either(lock, true);
+}
+
+void whorl_rwlock_unlock(struct whorl_rwlock *lock)
+{
+    if (lock->writer) {
+        whorl_check_text(lock->writer == whorl_task_self(),
+                         "a write lock is given back by the task that holds it");
+        lock->writer = NULL;
+    } else {
+        whorl_check_text(lock->readers > 0, "a read-write lock is unlocked that nobody holds");
+        lock->readers--;
+        lock->readers_mixed ^= (uintptr_t)whorl_task_self();
+    }
+    hand_on(lock);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Semaphores: permits, handed to the longest waiter. */
+#include "runtime/base/check.h"
+#include "runtime/sched.h"
+#include "runtime/sync/wait_queue.h"
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_semaphore *semaphore =
+        container_of(waiter->queue, const struct whorl_semaphore, waiters);
+
+    wait_queue_describe(text, size, "semaphore", semaphore->name, semaphore);
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
+int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
+{
+    struct whorl_task *self;
+    struct sched *s;
+
+    int err = sched_enter(&s, &self);
+    if (err)
+        return err;
+    /* A released permit goes straight to a waiter, so with waiters there is never one to take. */
+    if (semaphore->permits > 0) {
+        semaphore->permits--;
+        return 0;
+    }
+    return (int)wait_queue_park(&semaphore->waiters, "semaphore", &kind);
+}
+
+int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore)
+{
+    if (semaphore->permits == 0)
+        return -EBUSY;
+    semaphore->permits--;
+    return 0;
+}
+
+void whorl_semaphore_release(struct whorl_semaphore *semaphore)
+{
+    if (!whorl_wait_queue_wake_one(&semaphore->waiters, 0))
+        semaphore->permits++;
+}
