@@ -15,7 +15,7 @@ static int tick(void *arg) /* has something to do every 5 ms */
 {
     for ((void)arg; whorl_sleep(5 * WHORL_MILLISECOND) == 0;)
         ticks++;
-    return whorl_cancelled();
+    return whorl_check_cancelled();
 }
 
 static void compute(bool gives_way) /* 0.1 ms of the processor's time, 2,000 times */

@@ -10,7 +10,7 @@
 
 #include "words.h"
 
-static struct whorl_workers *workers;
+static struct whorl_process_pool *workers;
 static struct words all;
 
 static int map(void *state, const void *path, size_t len, void **ret, size_t *ret_len)
@@ -28,7 +28,7 @@ static int ask(void *arg)
     const char *path = *(char **)arg;
     void *answer = NULL;
     size_t len = 0;
-    int err = whorl_workers_call(workers, path, strlen(path) + 1, &answer, &len);
+    int err = whorl_process_pool_call(workers, path, strlen(path) + 1, &answer, &len);
 
     if (err == 0) /* reduce; no lock, for nothing in it suspends */
         err = words_merge(&all, &(struct words){answer, len / sizeof(struct word)});
@@ -44,14 +44,14 @@ static int root(void *arg)
 
 int main(int argc, char **argv)
 {
-    struct whorl_workers_options options = {.work = map}; /* as many as there are processors */
+    struct whorl_process_pool_options options = {.work = map}; /* as many as there are processors */
     struct folder folder;
     int err = folder_open(&folder, argc > 1 ? argv[1] : NULL);
     if (err == 0)
-        err = whorl_workers_create(&options, &workers);
+        err = whorl_process_pool_create(&options, &workers);
     if (err == 0 && (err = whorl_io_run(root, &folder)) == 0)
         words_print(&all, folder.count);
-    whorl_workers_destroy(workers);
+    whorl_process_pool_destroy(workers);
     words_finish(&all);
     return folder_close(&folder, err);
 }

@@ -32,7 +32,7 @@ static int root(void *arg)
         int *quotient = NULL;
         size_t len;
         int err =
-            whorl_workers_call(arg, requests[i], sizeof requests[i], (void **)&quotient, &len);
+            whorl_process_pool_call(arg, requests[i], sizeof requests[i], (void **)&quotient, &len);
         printf("%d / %d: ", requests[i][0], requests[i][1]);
         if (err)
             printf("%s\n", whorl_strerror(err));
@@ -45,9 +45,9 @@ static int root(void *arg)
 
 int main(void)
 {
-    struct whorl_workers_options options = {.count = 1, .work = divide};
-    WHORL_AUTO(workers) *workers = NULL;
-    int err = whorl_workers_create(&options, &workers);
+    struct whorl_process_pool_options options = {.count = 1, .work = divide};
+    WHORL_AUTO(process_pool) *workers = NULL;
+    int err = whorl_process_pool_create(&options, &workers);
 
     if (err == 0)
         err = whorl_io_run(root, workers);

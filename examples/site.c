@@ -184,7 +184,7 @@ static int serve(void *arg)
         memmove(conn.head, conn.head + len, conn.len);
     } while (err == 0 && request.keep_alive);
     if (err == 0)
-        err = whorl_stream_finish(conn.stream);
+        err = whorl_stream_close_write(conn.stream);
     whorl_stream_close(conn.stream);
     return err;
 }

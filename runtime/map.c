@@ -19,7 +19,7 @@ static int map_some(void *arg)
     struct map *map = arg;
 
     while (map->next < map->count) {
-        int err = whorl_cancelled();
+        int err = whorl_check_cancelled();
         if (err)
             return err;
         size_t i = map->next++;

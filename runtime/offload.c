@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool of threads for blocking calls and computing.
  *
- *     task                      pool (base/workers.h)        a thread
+ *     task                      pool (base/thread_pool.h)        a thread
  *     whorl_offload_run() --->  queue ... job
  *     parks                                            --->  takes it: RUNNING, fn(arg)
  *     (cancelled: still QUEUED? taken out, -ECANCELED; RUNNING: goes on waiting)
@@ -19,7 +19,7 @@
 #include <whorl/offload.h>
 
 #include "runtime/base/check.h"
-#include "runtime/base/workers.h"
+#include "runtime/base/thread_pool.h"
 #include "runtime/runner.h"
 #include "runtime/sched.h"
 
@@ -44,7 +44,7 @@ struct whorl_offload {
     size_t in_flight, in_flight_max;
     unsigned threads_max;
     struct whorl_wait_queue space; /* tasks that wait to queue a job */
-    struct workers *workers;
+    struct thread_pool *workers;
     atomic_uint references; /* the pool's owner and each job whose end is not known yet */
 };
 
@@ -68,7 +68,7 @@ struct whorl_offload *whorl_offload_create(const struct whorl_offload_options *o
     pool->in_flight_max += options && options->queue_max ? options->queue_max : QUEUE_DEFAULT;
     pool->references = 1;
     pool->workers =
-        workers_create(options && options->name ? options->name : "offload", pool->threads_max);
+        thread_pool_create(options && options->name ? options->name : "offload", pool->threads_max);
     if (!pool->workers) {
         free(pool);
         return NULL;
@@ -156,7 +156,7 @@ static int queue_job(struct sched *s, struct job *job)
     runner_hold(job->runner);
     pool->in_flight++;
     atomic_fetch_add(&pool->references, 1);
-    int err = workers_add(pool->workers, &job->work);
+    int err = thread_pool_add(pool->workers, &job->work);
     if (err)
         finish(job);
     return err;
@@ -165,7 +165,7 @@ static int queue_job(struct sched *s, struct job *job)
 /* Takes a job out of the queue that no thread has begun. */
 static bool withdraw(struct job *job)
 {
-    if (!workers_withdraw(job->pool->workers, &job->work))
+    if (!thread_pool_withdraw(job->pool->workers, &job->work))
         return false;
     finish(job);
     return true;
@@ -299,7 +299,7 @@ void whorl_offload_destroy(struct whorl_offload *pool)
 {
     if (!pool)
         return;
-    workers_destroy(pool->workers);
+    thread_pool_destroy(pool->workers);
     drop_reference(pool);
 }
 
@@ -320,7 +320,7 @@ static int map_some(void *arg)
 
     while (map->next < map->count) {
         size_t i = map->next++;
-        int err = whorl_cancelled();
+        int err = whorl_check_cancelled();
         if (err)
             return err;
         err = whorl_offload_run(map->pool, map->fn, map->items + i * map->item_size);

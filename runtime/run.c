@@ -222,7 +222,7 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
     free(run);
 }
 
-int whorl_run_stats(struct whorl_run_stats *ret)
+int whorl_run_get_stats(struct whorl_run_stats *ret)
 {
     struct sched *s = sched_self();
 

@@ -151,7 +151,7 @@ void task_abort(struct sched *s, struct whorl_task *task);
 /* Scopes (scope.c). */
 void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner);
 void scope_close(struct whorl_scope *scope);
-void scope_ask_stop(struct sched *s, struct whorl_scope *scope);
+void scope_request_stop(struct sched *s, struct whorl_scope *scope);
 
 /* Groups (group.c): a task of the group has ended with `result`. */
 void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_task *task,

@@ -135,7 +135,7 @@ static void stop_one(struct sched *s, struct whorl_scope *scope)
     }
 }
 
-void scope_ask_stop(struct sched *s, struct whorl_scope *scope)
+void scope_request_stop(struct sched *s, struct whorl_scope *scope)
 {
     if (!scope->stopping)
         walk(s, scope, may_stop, stop_one);

@@ -4,14 +4,14 @@
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 
-void whorl_group_ask_stop(struct whorl_group *group)
+void whorl_group_request_stop(struct whorl_group *group)
 {
     struct sched *s = sched_self();
 
-    whorl_check_text(s, "whorl_group_ask_stop() called outside a run");
+    whorl_check_text(s, "whorl_group_request_stop() called outside a run");
     if (!group->opened)
         group_open(group, s->current ? s->current->scope : NULL);
-    scope_ask_stop(s, &group->scope);
+    scope_request_stop(s, &group->scope);
 }
 
 int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
@@ -21,8 +21,8 @@ int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
     if (!whorl_task_self())
         return WHORL_ENOTASK;
     if (!group->opened)
-        return whorl_cancelled();
-    whorl_group_ask_stop(group);
+        return whorl_check_cancelled();
+    whorl_group_request_stop(group);
     whorl_scope_enter(&grace, whorl_after(grace_ns));
     /* The grace ends for this wait alone: the group was opened outside its scope. So does a scope that
      * was entered since. */

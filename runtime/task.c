@@ -123,7 +123,7 @@ void whorl_task_set_name(const char *name)
         snprintf(self->name, sizeof self->name, "%s", name ? name : "");
 }
 
-int whorl_cancelled(void)
+int whorl_check_cancelled(void)
 {
     struct whorl_task *self = whorl_task_self();
     return self && sched_is_cancelled(self) ? -ECANCELED : 0;

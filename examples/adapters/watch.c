@@ -31,7 +31,7 @@ static int run(void *arg)
         if (got > 0 && !watch->ended)
             watch->ready(watch, (unsigned)got);
         /* What comes after the end says nothing: the library may have closed the descriptor. */
-        err = got < 0 && got != -ECANCELED && !watch->ended ? got : whorl_cancelled();
+        err = got < 0 && got != -ECANCELED && !watch->ended ? got : whorl_check_cancelled();
     }
     if (watch->ended)
         free(watch);

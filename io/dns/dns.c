@@ -433,7 +433,7 @@ int dns_check_call(const char *host, int family)
         return WHORL_ENOTASK;
     if (!host || (family != AF_UNSPEC && family != AF_INET && family != AF_INET6))
         return -EINVAL;
-    return whorl_cancelled();
+    return whorl_check_cancelled();
 }
 
 int whorl_resolve(const char *host, uint16_t port, int family, size_t max, struct whorl_addr *ret)

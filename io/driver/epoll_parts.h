@@ -15,7 +15,7 @@
 #include "io/driver/epoll.h"
 #include "io/driver/queue.h"
 #include "io/driver/watch.h"
-#include "runtime/base/workers.h"
+#include "runtime/base/thread_pool.h"
 
 /* Where a request is; in op->slot. */
 enum place {
@@ -45,7 +45,7 @@ struct epoll {
     bool look_due; /* events may wait: a loop that is not ours saw one, or there were too many */
     bool milliseconds; /* epoll_pwait2 is not to be had (before 5.11) */
 
-    struct workers *workers; /* NULL until a request needs one */
+    struct thread_pool *workers; /* NULL until a request needs one */
     struct job *jobs, *free_jobs;
     _Atomic(struct job *) done; /* by threads, last first */
 

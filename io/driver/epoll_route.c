@@ -85,7 +85,7 @@ static int start_job(struct epoll *e, struct io_op *op)
 {
     struct job *job = e->free_jobs;
 
-    if (!e->workers && !(e->workers = workers_create("whorl-io", THREADS_MAX)))
+    if (!e->workers && !(e->workers = thread_pool_create("whorl-io", THREADS_MAX)))
         return -ENOMEM;
     if (job)
         e->free_jobs = job->next;
@@ -97,7 +97,7 @@ static int start_job(struct epoll *e, struct io_op *op)
     e->jobs = job;
     op->waiter.queue = job;
     op->slot = PLACE_THREAD;
-    int err = workers_add(e->workers, &job->work);
+    int err = thread_pool_add(e->workers, &job->work);
     if (err)
         release_job(e, job);
     return err;
@@ -131,7 +131,7 @@ bool epoll_withdraw_job(struct epoll *e, struct io_op *op)
 {
     struct job *job = op->waiter.queue;
 
-    if (!workers_withdraw(e->workers, &job->work))
+    if (!thread_pool_withdraw(e->workers, &job->work))
         return false;
     release_job(e, job);
     return true;
@@ -150,9 +150,9 @@ void epoll_finish_jobs(struct epoll *e)
     struct job *job;
 
     if (e->driver.forked)
-        workers_abandon(e->workers);
+        thread_pool_abandon(e->workers);
     else
-        workers_destroy(e->workers);
+        thread_pool_destroy(e->workers);
     while ((job = e->jobs))
         release_job(e, job);
     while ((job = e->free_jobs)) {

@@ -138,7 +138,7 @@ WHORL_SUSPENDS static int run(struct io_op *op, whorl_abort_fn abort, const char
     if (!current || !whorl_task_self())
         return whorl_task_self() ? WHORL_ENOIO : refusal();
     for (;;) {
-        if (abort && whorl_cancelled())
+        if (abort && whorl_check_cancelled())
             return -ECANCELED;
         int res = run_once(op, abort, what);
         if (res >= 0)

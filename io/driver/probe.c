@@ -8,7 +8,7 @@
 #include "io/driver/driver.h"
 #include "io/driver/ring_setup.h"
 
-int whorl_io_probe(struct whorl_io_probe *ret)
+int whorl_io_probe_run(struct whorl_io_probe *ret)
 {
     struct io_driver *driver = NULL;
     struct io_uring uring;

@@ -69,7 +69,7 @@ int whorl_write_all(int fd, const void *buf, size_t len)
     const char *at = buf;
 
     if (len == 0)
-        return whorl_cancelled();
+        return whorl_check_cancelled();
     while (len > 0) {
         ssize_t n = whorl_write(fd, at, len);
         if (n < 0)
@@ -87,7 +87,7 @@ int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset)
     const char *at = buf;
 
     if (len == 0)
-        return whorl_cancelled();
+        return whorl_check_cancelled();
     while (len > 0) {
         ssize_t n = whorl_pwrite(fd, at, len, offset);
         if (n < 0)

@@ -22,7 +22,7 @@
 #include "runtime/base/check.h"
 
 /* On the heap: a request does not fit into the case. */
-struct watch {
+struct poll_watch {
     struct io_op op;
     struct whorl_case *c;
     poll_case_take take;
@@ -30,14 +30,14 @@ struct watch {
 };
 
 /* The watch is kept where the waiter's owner may keep something. */
-static void remember(struct whorl_case *c, struct watch *watch)
+static void remember(struct whorl_case *c, struct poll_watch *watch)
 {
     c->waiter.data = watch;
 }
 
 static void on_ready(struct io_op *op, int res, bool more)
 {
-    struct watch *watch = container_of(op, struct watch, op);
+    struct poll_watch *watch = container_of(op, struct poll_watch, op);
     struct whorl_case *c = watch->c;
     int result = res;
 
@@ -55,7 +55,7 @@ static void on_ready(struct io_op *op, int res, bool more)
 
 int poll_case_start(struct whorl_case *c, int fd, unsigned events, poll_case_take take)
 {
-    struct watch *watch = calloc(1, sizeof *watch);
+    struct poll_watch *watch = calloc(1, sizeof *watch);
 
     if (!watch)
         return -ENOMEM;
@@ -73,7 +73,7 @@ int poll_case_start(struct whorl_case *c, int fd, unsigned events, poll_case_tak
 
 enum whorl_abort poll_case_stop(struct whorl_case *c)
 {
-    struct watch *watch = c->waiter.data;
+    struct poll_watch *watch = c->waiter.data;
 
     watch->stopped = true;
     io_op_cancel(&watch->op);

@@ -87,7 +87,7 @@ int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset, int64_t len)
 
     if (offset < 0 || len < 0)
         return -EINVAL;
-    int err = whorl_cancelled();
+    int err = whorl_check_cancelled();
     if (err == 0)
         err = whorl_pipe(fds);
     if (err)

@@ -113,7 +113,7 @@ WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *resp
                                                 size_t len)
 {
     const char *part = NULL;
-    int err = whorl_cancelled();
+    int err = whorl_check_cancelled();
     if (err || len == 0)
         return err;
     if (response->decodes)

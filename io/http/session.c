@@ -186,8 +186,8 @@ void whorl_http_session_close_idle(struct whorl_http_session *session)
     http_pool_close_idle(&session->pool);
 }
 
-void whorl_http_session_stats(const struct whorl_http_session *session,
-                              struct whorl_http_session_stats *ret)
+void whorl_http_session_get_stats(const struct whorl_http_session *session,
+                                  struct whorl_http_session_stats *ret)
 {
     *ret = (struct whorl_http_session_stats){
         .requests = session->requests,
@@ -398,7 +398,7 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         .method = request->method ? request->method : "GET",
         .has_body = request->body.data || request->body.read,
     };
-    int err = whorl_cancelled();
+    int err = whorl_check_cancelled();
     if (err)
         return whorl_error_set(request->error, err, "queue", "%s", whorl_strerror(err));
     if (!whorl_task_self())

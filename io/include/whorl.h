@@ -18,6 +18,7 @@
 #include <whorl/net.h>
 #include <whorl/offload.h>
 #include <whorl/process.h>
+#include <whorl/process_pool.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
@@ -29,6 +30,5 @@
 #include <whorl/tls.h>
 #include <whorl/trace.h>
 #include <whorl/url.h>
-#include <whorl/workers.h>
 
 #endif

@@ -231,7 +231,7 @@ int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret_peer)
 
     if (!whorl_task_self())
         return WHORL_ENOTASK;
-    err = whorl_cancelled();
+    err = whorl_check_cancelled();
     if (err)
         return err;
     if (l->closed)

@@ -67,7 +67,7 @@ int whorl_send_all(int fd, const void *buf, size_t len, int flags)
     const char *at = buf;
 
     if (len == 0)
-        return whorl_cancelled();
+        return whorl_check_cancelled();
     while (len > 0) {
         /* With MSG_WAITALL the ring itself goes on after a short count, where it can. */
         ssize_t n = whorl_send(fd, at, len, flags | MSG_WAITALL);

@@ -159,8 +159,8 @@ static int plan_make(struct plan *plan, const struct whorl_process_options *opti
         err = plan_fd(plan, options->fds[i].fd, options->fds[i].as);
     if (err == 0)
         err = plan_closing(plan, options);
-    if (err == 0 && options->folder)
-        err = -posix_spawn_file_actions_addchdir_np(&plan->actions, options->folder);
+    if (err == 0 && options->dir)
+        err = -posix_spawn_file_actions_addchdir_np(&plan->actions, options->dir);
     return err;
 }
 
@@ -363,7 +363,7 @@ int whorl_process_wait(struct whorl_process *process, struct whorl_process_exit 
     if (process->owner != getpid())
         return WHORL_ENOIO;
     for (;;) {
-        int err = whorl_cancelled();
+        int err = whorl_check_cancelled();
         if (err)
             return err;
         reap(process, WNOHANG);

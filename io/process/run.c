@@ -32,7 +32,7 @@ static int feed(void *arg)
     int err = input->len ? whorl_stream_write(input->stream, input->data, input->len) : 0;
     if (err == -EPIPE)
         err = 0; /* it has read as much as it wanted */
-    return err ? err : whorl_stream_finish(input->stream);
+    return err ? err : whorl_stream_close_write(input->stream);
 }
 
 static int make_room(struct output *output)
@@ -98,7 +98,7 @@ int whorl_process_run(const struct whorl_process_options *options, const void *i
 
     if (!whorl_task_self())
         return WHORL_ENOTASK;
-    int err = whorl_cancelled();
+    int err = whorl_check_cancelled();
     if (err)
         return err;
     if (input)

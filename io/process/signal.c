@@ -89,7 +89,7 @@ int whorl_signals_wait(struct whorl_signals *signals, struct whorl_signal *ret)
     if (!whorl_task_self())
         return WHORL_ENOTASK;
     for (;;) {
-        int err = whorl_cancelled();
+        int err = whorl_check_cancelled();
         if (err)
             return err;
         if (whorl_signals_try_wait(signals, ret) == 0)

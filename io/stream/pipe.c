@@ -45,7 +45,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 
     iov_advance(iov, iov_count, &first, 0);
     while (first < iov_count) {
-        int err = whorl_cancelled();
+        int err = whorl_check_cancelled();
         if (err)
             return err;
         ssize_t n = writev(fd, iov + first, iov_count - first);
@@ -70,7 +70,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 static int pipe_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
 {
     struct pipe_stream *self = (struct pipe_stream *)stream;
-    int err = whorl_task_self() ? whorl_cancelled() : WHORL_ENOTASK;
+    int err = whorl_task_self() ? whorl_check_cancelled() : WHORL_ENOTASK;
 
     if (err == 0 && !io_driver_current()) /* nor is there anybody who keeps SIGPIPE away */
         err = WHORL_ENOIO;
@@ -94,10 +94,10 @@ static int pipe_writev(struct whorl_stream *stream, const struct iovec *iov, int
 }
 
 /* Closing is the only way to say it. */
-static int pipe_finish(struct whorl_stream *stream)
+static int pipe_close_write(struct whorl_stream *stream)
 {
     struct pipe_stream *self = (struct pipe_stream *)stream;
-    int err = whorl_cancelled();
+    int err = whorl_check_cancelled();
 
     if (err)
         return err;
@@ -140,7 +140,7 @@ static const struct whorl_stream_ops pipe_ops = {
     .name = "pipe",
     .read = pipe_read,
     .writev = pipe_writev,
-    .finish = pipe_finish,
+    .close_write = pipe_close_write,
     .is_idle = pipe_is_idle,
     .fd = pipe_fd,
     .close = pipe_close,

@@ -40,7 +40,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 
     iov_advance(iov, iov_count, &first, 0);
     if (first == iov_count)
-        return whorl_cancelled();
+        return whorl_check_cancelled();
     while (first < iov_count) {
         ssize_t n;
         if (iov_count - first == 1) {
@@ -78,9 +78,9 @@ static int socket_writev(struct whorl_stream *stream, const struct iovec *iov, i
     return err;
 }
 
-static int socket_finish(struct whorl_stream *stream)
+static int socket_close_write(struct whorl_stream *stream)
 {
-    int err = whorl_cancelled();
+    int err = whorl_check_cancelled();
 
     return err ? err : whorl_shutdown(((struct socket_stream *)stream)->fd, SHUT_WR);
 }
@@ -112,7 +112,7 @@ static const struct whorl_stream_ops socket_ops = {
     .name = "tcp",
     .read = socket_read,
     .writev = socket_writev,
-    .finish = socket_finish,
+    .close_write = socket_close_write,
     .is_idle = socket_is_idle,
     .fd = socket_fd,
     .close = socket_close,

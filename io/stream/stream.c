@@ -10,12 +10,12 @@ ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf, size_t len)
     return stream->ops->read(stream, buf, len);
 }
 
-int whorl_stream_read_all(struct whorl_stream *stream, void *buf, size_t len)
+int whorl_stream_read_exact(struct whorl_stream *stream, void *buf, size_t len)
 {
     char *at = buf;
 
     if (len == 0)
-        return whorl_cancelled();
+        return whorl_check_cancelled();
     while (len > 0) {
         ssize_t n = stream->ops->read(stream, at, len);
         if (n < 0)
@@ -40,9 +40,9 @@ int whorl_stream_writev(struct whorl_stream *stream, const struct iovec *iov, in
     return stream->ops->writev(stream, iov, iov_count);
 }
 
-int whorl_stream_finish(struct whorl_stream *stream)
+int whorl_stream_close_write(struct whorl_stream *stream)
 {
-    return stream->ops->finish(stream);
+    return stream->ops->close_write(stream);
 }
 
 bool whorl_stream_is_idle(struct whorl_stream *stream)

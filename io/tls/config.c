@@ -65,8 +65,8 @@ int whorl_tls_config_create(const struct whorl_tls_options *options, struct whor
             goto err_free;
         }
     }
-    if (options->ca_file || options->ca_folder)
-        err = tls_trust_load(options->ca_file, options->ca_folder, error, &config->trust);
+    if (options->ca_file || options->ca_dir)
+        err = tls_trust_load(options->ca_file, options->ca_dir, error, &config->trust);
     else if (!options->insecure)
         err = tls_trust_system(error, &config->trust);
     if (err)

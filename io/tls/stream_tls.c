@@ -175,7 +175,7 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
     struct tls_stream *tls = tls_of(stream);
     const struct tls_engine_ops *ops = tls->engine->ops;
 
-    if (whorl_cancelled())
+    if (whorl_check_cancelled())
         return -ECANCELED;
     while (len > 0) {
         if (tls->finished)
@@ -264,7 +264,7 @@ static WHORL_SUSPENDS int tls_writev(struct whorl_stream *stream, const struct i
 }
 
 /* RFC 5246 §7.2.1: close_notify ends both directions; what the peer still sends is discarded. */
-static WHORL_SUSPENDS int tls_finish(struct whorl_stream *stream)
+static WHORL_SUSPENDS int tls_close_write(struct whorl_stream *stream)
 {
     struct tls_stream *tls = tls_of(stream);
     int err = whorl_mutex_lock(&tls->output);
@@ -278,7 +278,7 @@ static WHORL_SUSPENDS int tls_finish(struct whorl_stream *stream)
         err = send_output(tls);
     }
     whorl_mutex_unlock(&tls->output);
-    return err ? err : whorl_stream_finish(tls->carrier);
+    return err ? err : whorl_stream_close_write(tls->carrier);
 }
 
 /* Nothing decrypted, nothing on the way into or out of the engine, nothing at the carrier: an alert
@@ -318,7 +318,7 @@ static const struct whorl_stream_ops tls_ops = {
     .name = "tls",
     .read = tls_read,
     .writev = tls_writev,
-    .finish = tls_finish,
+    .close_write = tls_close_write,
     .is_idle = tls_is_idle,
     .fd = tls_fd,
     .close = tls_close,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Barriers and latches: waiting for a number of tasks. */
+/* Barriers and wait groups: waiting for a number of tasks. */
 #include <stdio.h>
 
 #include "runtime/base/check.h"
@@ -14,17 +14,17 @@ static void describe_barrier(const struct whorl_waiter *waiter, char *text, size
     snprintf(text + len, size - len, " with %zu of %zu there", barrier->arrived, barrier->parties);
 }
 
-static void describe_latch(const struct whorl_waiter *waiter, char *text, size_t size)
+static void describe_wait_group(const struct whorl_waiter *waiter, char *text, size_t size)
 {
-    const struct whorl_latch *latch =
-        container_of(waiter->queue, const struct whorl_latch, waiters);
-    size_t len = wait_queue_describe(text, size, "latch", latch->name, latch);
+    const struct whorl_wait_group *wait_group =
+        container_of(waiter->queue, const struct whorl_wait_group, waiters);
+    size_t len = wait_queue_describe(text, size, "wait group", wait_group->name, wait_group);
 
-    snprintf(text + len, size - len, " at %zu", latch->count);
+    snprintf(text + len, size - len, " at %zu", wait_group->count);
 }
 
 static const struct whorl_wait_kind barrier_kind = {describe_barrier, NULL},
-                                    latch_kind = {describe_latch, NULL};
+                                    wait_group_kind = {describe_wait_group, NULL};
 
 static enum whorl_abort leave(struct whorl_waiter *waiter)
 {
@@ -56,27 +56,27 @@ int whorl_barrier_wait(struct whorl_barrier *barrier)
     return (int)whorl_park(&waiter, leave, "barrier");
 }
 
-void whorl_latch_add(struct whorl_latch *latch, size_t n)
+void whorl_wait_group_add(struct whorl_wait_group *wait_group, size_t n)
 {
-    whorl_check_text(latch->count + n >= n, "a latch counts too high");
-    latch->count += n;
+    whorl_check_text(wait_group->count + n >= n, "a wait group counts too high");
+    wait_group->count += n;
 }
 
-void whorl_latch_done(struct whorl_latch *latch)
+void whorl_wait_group_done(struct whorl_wait_group *wait_group)
 {
-    whorl_check_text(latch->count > 0, "a latch is counted below zero");
-    if (--latch->count == 0)
-        while (whorl_wait_queue_wake_one(&latch->waiters, 0))
+    whorl_check_text(wait_group->count > 0, "a wait group is counted below zero");
+    if (--wait_group->count == 0)
+        while (whorl_wait_queue_wake_one(&wait_group->waiters, 0))
             ;
 }
 
-int whorl_latch_wait(struct whorl_latch *latch)
+int whorl_wait_group_wait(struct whorl_wait_group *wait_group)
 {
     struct whorl_task *self;
     struct sched *s;
 
     int err = sched_enter(&s, &self);
-    if (err || latch->count == 0)
+    if (err || wait_group->count == 0)
         return err;
-    return (int)wait_queue_park(&latch->waiters, "latch", &latch_kind);
+    return (int)wait_queue_park(&wait_group->waiters, "wait group", &wait_group_kind);
 }

@@ -64,7 +64,7 @@ int whorl_mutex_try_lock(struct whorl_mutex *mutex)
     if (!self)
         return WHORL_ENOTASK;
     if (mutex->owner)
-        return -EBUSY;
+        return -EAGAIN;
     mutex->owner = self;
     return 0;
 }

@@ -78,22 +78,22 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, holder};
 
-int whorl_rwlock_try_read(struct whorl_rwlock *lock)
+int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock)
 {
     if (lock->writer || lock->waiters.first)
-        return -EBUSY;
+        return -EAGAIN;
     let_in(lock, whorl_task_self());
     return 0;
 }
 
-int whorl_rwlock_try_write(struct whorl_rwlock *lock)
+int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock)
 {
     struct whorl_task *self = whorl_task_self();
 
     if (!self)
         return WHORL_ENOTASK;
     if (lock->writer || lock->readers > 0 || lock->waiters.first)
-        return -EBUSY;
+        return -EAGAIN;
     lock->writer = self;
     return 0;
 }
@@ -108,20 +108,20 @@ static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
         return err;
     if (lock->writer == self)
         return -EDEADLK;
-    err = writes ? whorl_rwlock_try_write(lock) : whorl_rwlock_try_read(lock);
-    if (err != -EBUSY)
+    err = writes ? whorl_rwlock_try_write_lock(lock) : whorl_rwlock_try_read_lock(lock);
+    if (err != -EAGAIN)
         return err;
     struct waiting waiting = {.waiter.kind = &kind, .lock = lock, .task = self, .writes = writes};
     wait_queue_append(&lock->waiters, &waiting.waiter);
     return (int)whorl_park(&waiting.waiter, withdraw, writes ? "write lock" : "read lock");
 }
 
-int whorl_rwlock_read(struct whorl_rwlock *lock)
+int whorl_rwlock_read_lock(struct whorl_rwlock *lock)
 {
     return lock_either(lock, false);
 }
 
-int whorl_rwlock_write(struct whorl_rwlock *lock)
+int whorl_rwlock_write_lock(struct whorl_rwlock *lock)
 {
     return lock_either(lock, true);
 }

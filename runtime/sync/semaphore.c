@@ -33,7 +33,7 @@ int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
 int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore)
 {
     if (semaphore->permits == 0)
-        return -EBUSY;
+        return -EAGAIN;
     semaphore->permits--;
     return 0;
 }

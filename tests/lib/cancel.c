@@ -59,7 +59,7 @@ static void run_once(void)
     while (n < point.plan->companions)
         CHECK_OK(whorl_spawn(&group, point.plan->companion, (void *)(intptr_t)++n));
     CHECK_OK(whorl_group_wait(&group));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, 1);
     CHECK_EQ(stats.timers_armed, 0);
 }

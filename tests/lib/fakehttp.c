@@ -23,7 +23,7 @@ struct fake_server {
 /* false: the client has gone, which ends the script */
 static bool read_exactly(struct fake_server *server, char *buf, size_t len)
 {
-    return whorl_stream_read_all(server->stream, buf, len) == 0;
+    return whorl_stream_read_exact(server->stream, buf, len) == 0;
 }
 
 static bool expect(struct fake_server *server, const char *text)
@@ -97,7 +97,7 @@ static bool play(struct fake_server *server, const struct fake_step *step)
     case FAKE_SLEEP:
         return whorl_sleep(step->n) == 0;
     case FAKE_FINISH:
-        return whorl_stream_finish(server->stream) == 0;
+        return whorl_stream_close_write(server->stream) == 0;
     case FAKE_CLOSE:
         return false;
     case FAKE_RESET:

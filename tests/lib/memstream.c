@@ -65,7 +65,7 @@ static WHORL_SUSPENDS int enter(struct end *end)
 {
     if (end->hook)
         end->hook(end->hook_ctx);
-    if (whorl_cancelled())
+    if (whorl_check_cancelled())
         return -ECANCELED;
     return end->yield ? whorl_yield() : 0;
 }
@@ -174,7 +174,7 @@ static WHORL_SUSPENDS int mem_writev(struct whorl_stream *stream, const struct i
     return err;
 }
 
-static WHORL_SUSPENDS int mem_finish(struct whorl_stream *stream)
+static WHORL_SUSPENDS int mem_close_write(struct whorl_stream *stream)
 {
     struct end *end = end_of(stream);
     int err = enter(end);
@@ -220,7 +220,7 @@ static const struct whorl_stream_ops mem_ops = {
     .name = "memory",
     .read = mem_read,
     .writev = mem_writev,
-    .finish = mem_finish,
+    .close_write = mem_close_write,
     .is_idle = mem_is_idle,
     .fd = mem_fd,
     .close = mem_close,

@@ -140,7 +140,7 @@ struct held {
     struct whorl_rwlock rwlock;
     struct whorl_cond cond;
     struct whorl_barrier barrier;
-    struct whorl_latch latch;
+    struct whorl_wait_group wait_group;
     struct whorl_once once;
     struct whorl_future future;
     struct whorl_event let_go;
@@ -156,8 +156,8 @@ static int hold_for_long(void *arg)
     struct held *held = arg;
 
     CHECK_OK(whorl_mutex_lock(&held->mutex));
-    CHECK_OK(whorl_rwlock_write(&held->rwlock));
-    CHECK_OK(whorl_once(&held->once, wait_to_let_go, &held->let_go));
+    CHECK_OK(whorl_rwlock_write_lock(&held->rwlock));
+    CHECK_OK(whorl_once_run(&held->once, wait_to_let_go, &held->let_go));
     whorl_rwlock_unlock(&held->rwlock);
     whorl_mutex_unlock(&held->mutex);
     return 0;
@@ -194,17 +194,17 @@ static int wait_in_vain(struct held *held, int way)
     case 0:
         return whorl_mutex_lock(&held->mutex);
     case 1:
-        return whorl_rwlock_read(&held->rwlock);
+        return whorl_rwlock_read_lock(&held->rwlock);
     case 2:
-        return whorl_rwlock_write(&held->rwlock);
+        return whorl_rwlock_write_lock(&held->rwlock);
     case 3:
         return wait_for_signal(&held->cond);
     case 4:
         return whorl_barrier_wait(&held->barrier);
     case 5:
-        return whorl_latch_wait(&held->latch);
+        return whorl_wait_group_wait(&held->wait_group);
     case 6:
-        return whorl_once(&held->once, NULL, NULL);
+        return whorl_once_run(&held->once, NULL, NULL);
     case 7:
         return whorl_future_wait(&held->future);
     case 8:
@@ -223,7 +223,7 @@ static int wait_in_every_way(void *arg)
     struct whorl_semaphore semaphore = {.permits = 1};
     struct whorl_mutex mutex = {0};
     struct whorl_event event = {0};
-    struct held held = {.barrier.parties = 2, .latch.count = 1};
+    struct held held = {.barrier.parties = 2, .wait_group.count = 1};
     struct whorl_scope scope;
     WHORL_AUTO(group) group = {0};
     int value = 1;

@@ -462,7 +462,7 @@ TEST_VIRTUAL(a_wait_begun_when_cancelled_joins_too)
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
     CHECK_OK(cancel_and_wait(&scope));
-    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_check_cancelled()), -ECANCELED);
     CHECK_STR(test_logged(), "a@5");
 }
 
@@ -476,7 +476,7 @@ TEST_VIRTUAL(a_wait_finds_what_ended_before_it)
     CHECK_OK(whorl_sleep(MS));
     whorl_scope_cancel(&scope);
     CHECK_OK(whorl_group_wait(&group)); /* completion wins */
-    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_check_cancelled()), -ECANCELED);
 }
 
 TEST_VIRTUAL(wait_below_keeps_so_many_at_a_time)

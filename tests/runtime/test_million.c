@@ -61,13 +61,13 @@ TEST_SLOW(a_million_tasks_sleep_at_once, TEST_ROOT_VIRTUAL, 120)
     for (int i = 0; i < TASKS; i++)
         CHECK_OK(whorl_spawn(&group, sleep_a_while, NULL));
     CHECK_OK(whorl_yield());
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, TASKS + 1);
     CHECK_EQ(stats.timers_armed, TASKS);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(slept, TASKS);
     whorl_run_trim();
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK(stats.stacks_mapped < 100);
 }
 
@@ -112,19 +112,19 @@ static void cancel_all(bool begun)
     if (begun)
         CHECK_OK(whorl_yield());
     CHECK_EQ(never.begun, begun ? TASKS : 0);
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, TASKS + 1);
     whorl_group_cancel(&group);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     CHECK_EQ(never.cancelled, TASKS);
     CHECK_EQ(whorl_now(), 0);
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, 1);
     CHECK_EQ(stats.timers_armed, 0);
     CHECK(!never.event.waiters.first && !never.mutex.waiters.first);
     CHECK(!never.semaphore.waiters.first && never.semaphore.permits == 0);
     whorl_run_trim();
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK(stats.stacks_mapped < 100);
 }
 
@@ -197,7 +197,7 @@ TEST_SLOW(a_million_timers_fire_at_their_nanosecond_through_a_day, TEST_ROOT_VIR
         arm(i, 1 + (int64_t)test_draw(&random_state, 24 * WHORL_HOUR - 1));
     for (int64_t hour = 1; hour <= 24; hour++) {
         CHECK_OK(whorl_sleep_until(hour * WHORL_HOUR));
-        CHECK_OK(whorl_run_stats(&stats));
+        CHECK_OK(whorl_run_get_stats(&stats));
         CHECK_EQ(stats.timers_armed, armed_count);
     }
     CHECK_EQ(armed_count, 0);

@@ -69,9 +69,9 @@ TEST_VIRTUAL(a_waiter_woken_before_it_parks_does_not_wait)
     struct whorl_run_stats before, after;
 
     whorl_wake(&wait.waiter, 7);
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     CHECK_EQ(whorl_park(&wait.waiter, on_abort, "test"), 7);
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     CHECK_EQ(after.switches, before.switches);
 }
 

@@ -104,7 +104,7 @@ static void use_lock(struct program *p)
 static void use_rwlock(struct program *p)
 {
     bool writes = draw(p, 3) == 0;
-    int err = writes ? whorl_rwlock_write(&p->rwlock) : whorl_rwlock_read(&p->rwlock);
+    int err = writes ? whorl_rwlock_write_lock(&p->rwlock) : whorl_rwlock_read_lock(&p->rwlock);
 
     if (err)
         return;
@@ -142,7 +142,7 @@ static int run_steps(void *arg)
         use_lock,    use_rwlock,  use_event,  linger,     use_semaphore};
     struct program *p = arg;
 
-    for (int i = 0; i < STEPS && !whorl_cancelled(); i++) {
+    for (int i = 0; i < STEPS && !whorl_check_cancelled(); i++) {
         struct whorl_scope scope;
         int64_t began_ns = whorl_now(), limit_ns = draw(p, 8);
         whorl_scope_enter(&scope, whorl_after(limit_ns));
@@ -169,7 +169,7 @@ static int root(void *arg)
         for (int i = 0; i < TASKS; i++)
             CHECK_OK(whorl_spawn(&group, run_steps, p));
         CHECK_OK(whorl_group_wait(&group));
-        CHECK_OK(whorl_run_stats(&stats));
+        CHECK_OK(whorl_run_get_stats(&stats));
         CHECK_EQ(stats.tasks_alive, 1);
         CHECK_EQ(stats.timers_armed, 0);
         CHECK(!p->mutex.owner && !p->mutex.waiters.first);

@@ -35,7 +35,7 @@ TEST_VIRTUAL(race_is_won_by_the_first_success_and_cancels_the_rest)
 
     CHECK_OK(run_race(&group, runners, 3));
     CHECK_STR(test_logged(), "b-5@5 c0@10 a-125@10");
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
 }
 
 TEST_VIRTUAL(race_that_all_lose_has_the_first_failure)
@@ -110,7 +110,7 @@ TEST_SEEDS(race_goes_to_the_earliest_success_in_any_order)
         int err = run_race(&group, runners, 6);
         CHECK_ERR(err, won < WHORL_FOREVER ? 0 : -EIO);
         CHECK_EQ(whorl_now() - started, won < WHORL_FOREVER ? won : last);
-        CHECK_OK(whorl_cancelled());
+        CHECK_OK(whorl_check_cancelled());
     }
 }
 

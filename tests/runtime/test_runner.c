@@ -45,7 +45,7 @@ TEST(runner_outside_a_run_is_refused)
 
 struct poster {
     struct whorl_runner *runner;
-    struct whorl_latch *latch;
+    struct whorl_wait_group *wait_group;
     int posted, seen;
     struct number {
         struct poster *poster;
@@ -59,7 +59,7 @@ static void see(void *arg)
 
     CHECK_EQ(n->poster->seen, n->number); /* in the order of posting */
     if (++n->poster->seen == POSTS)
-        whorl_latch_done(n->poster->latch);
+        whorl_wait_group_done(n->poster->wait_group);
 }
 
 static void *post_all(void *arg)
@@ -77,16 +77,16 @@ static void *post_all(void *arg)
 TEST_REAL(runner_calls_what_many_threads_post_in_each_ones_order)
 {
     struct poster *posters = calloc(THREADS, sizeof *posters);
-    struct whorl_latch latch = {.count = THREADS};
+    struct whorl_wait_group wait_group = {.count = THREADS};
     pthread_t threads[THREADS];
 
     CHECK(posters != NULL);
     for (int i = 0; i < THREADS; i++) {
         posters[i].runner = whorl_runner_acquire();
-        posters[i].latch = &latch;
+        posters[i].wait_group = &wait_group;
         threads[i] = start(post_all, &posters[i]);
     }
-    CHECK_OK(whorl_latch_wait(&latch));
+    CHECK_OK(whorl_wait_group_wait(&wait_group));
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     free(posters);

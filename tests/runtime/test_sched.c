@@ -406,7 +406,7 @@ static int look_at_stats(void *arg)
     struct whorl_run_stats stats;
 
     (void)arg;
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.spawned, 6);
     CHECK_EQ(stats.tasks_alive, 6);
     return whorl_sleep(5);
@@ -417,7 +417,7 @@ TEST_VIRTUAL(stats_count_what_happens)
     WHORL_AUTO(group) group = {0};
     struct whorl_run_stats stats;
 
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.spawned, 1);
     CHECK_EQ(stats.tasks_alive, 1);
     CHECK_EQ(stats.tasks_ready, 0);
@@ -426,17 +426,17 @@ TEST_VIRTUAL(stats_count_what_happens)
     uint64_t switches = stats.switches;
     for (int i = 0; i < 5; i++)
         CHECK_OK(whorl_spawn(&group, look_at_stats, NULL));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_ready, 5);
     CHECK_EQ(stats.switches, switches);
     CHECK_OK(whorl_yield());
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_ready, 0);
     CHECK_EQ(stats.timers_armed, 5);
     CHECK_EQ(stats.switches, switches + 6);
     CHECK_EQ(stats.stacks_mapped - stats.stacks_free, 6);
     CHECK_OK(whorl_group_wait(&group));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, 1);
     CHECK_EQ(stats.spawned, 6);
     CHECK_EQ(stats.polls, 1);
@@ -450,7 +450,7 @@ static void note_switches(struct whorl_timer *timer)
     struct whorl_run_stats stats;
 
     (void)timer;
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     switches_in_timer = stats.switches;
 }
 
@@ -460,9 +460,9 @@ TEST_VIRTUAL(stats_are_the_same_on_the_loops_side)
     struct whorl_timer timer = {0};
 
     whorl_timer_arm(&timer, 5, note_switches);
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     CHECK_OK(whorl_sleep(10));
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     CHECK_EQ(switches_in_timer, before.switches);
     CHECK_EQ(after.switches, before.switches + 1);
 }
@@ -471,7 +471,7 @@ TEST(outside_a_run_there_are_no_stats)
 {
     struct whorl_run_stats stats;
 
-    CHECK_ERR(whorl_run_stats(&stats), WHORL_ENOTASK);
+    CHECK_ERR(whorl_run_get_stats(&stats), WHORL_ENOTASK);
     whorl_run_trim();
 }
 

@@ -29,13 +29,13 @@ TEST_VIRTUAL(every_call_in_a_cancelled_scope_says_so_until_it_is_left)
     int value = 1;
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
     CHECK(!whorl_scope_is_cancelled(&scope));
     whorl_scope_cancel(&scope);
     whorl_scope_cancel(&scope);
     CHECK(whorl_scope_is_cancelled(&scope));
     for (int i = 0; i < 3; i++) {
-        CHECK_ERR(whorl_cancelled(), -ECANCELED);
+        CHECK_ERR(whorl_check_cancelled(), -ECANCELED);
         CHECK_ERR(whorl_yield(), -ECANCELED);
         CHECK_ERR(whorl_sleep(1), -ECANCELED);
         CHECK_ERR(whorl_sleep(0), -ECANCELED);
@@ -47,7 +47,7 @@ TEST_VIRTUAL(every_call_in_a_cancelled_scope_says_so_until_it_is_left)
         CHECK_ERR(whorl_semaphore_acquire(&semaphore), -ECANCELED);
     }
     CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED);
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
     CHECK_OK(whorl_yield());
     CHECK_OK(whorl_chan_send(chan, &value));
     CHECK_OK(whorl_mutex_lock(&mutex));
@@ -178,7 +178,7 @@ TEST_VIRTUAL(a_deadline_changes_no_other_result)
     whorl_scope_enter(&scope, whorl_after(MS));
     CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED); /* somebody else's */
     struct whorl_run_stats stats;
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 0);
 }
 
@@ -309,7 +309,7 @@ static int enter_after_computing(void *arg)
     running_now += 110 * MS; /* computing */
     whorl_scope_enter(&scope, whorl_now() - 10 * MS);
     CHECK(whorl_scope_is_cancelled(&scope));
-    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ETIMEDOUT);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_check_cancelled()), -ETIMEDOUT);
     return 0;
 }
 
@@ -322,7 +322,7 @@ static int enter_after_computing_for_long(void *arg)
     running_now += 10 * WHORL_SECOND;
     whorl_scope_enter(&scope, whorl_now() - WHORL_SECOND);
     CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
-    CHECK_ERR(whorl_scope_leave(&scope, whorl_cancelled()), -ETIMEDOUT);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_check_cancelled()), -ETIMEDOUT);
     return 0;
 }
 
@@ -416,7 +416,7 @@ TEST_VIRTUAL(a_shield_keeps_outer_cancellation_out)
     CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
     CHECK_OK(whorl_sleep(10 * MS));
     CHECK(whorl_scope_is_cancelled(&outer));
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
     CHECK_OK(whorl_sleep(10 * MS));
     CHECK_OK(whorl_scope_leave(&inner, 0));
     CHECK_OK(whorl_scope_leave(&shield, 0));
@@ -424,7 +424,7 @@ TEST_VIRTUAL(a_shield_keeps_outer_cancellation_out)
     whorl_scope_enter_shield(&shield, WHORL_FOREVER); /* also one entered afterwards */
     CHECK_OK(whorl_sleep(MS));
     CHECK_OK(whorl_scope_leave(&shield, 0));
-    CHECK_ERR(whorl_scope_leave(&outer, whorl_cancelled()), -ETIMEDOUT);
+    CHECK_ERR(whorl_scope_leave(&outer, whorl_check_cancelled()), -ETIMEDOUT);
 }
 
 TEST_VIRTUAL(a_shield_has_deadlines_and_cancellation_of_its_own)
@@ -592,12 +592,12 @@ TEST_VIRTUAL(cancelling_reaches_down_a_deep_tree_of_groups)
 
     CHECK_OK(whorl_spawn(&group, descend, &depth));
     CHECK_OK(whorl_sleep(MS));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, 2001);
     whorl_group_cancel(&group);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     CHECK_EQ(whorl_now(), MS);
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.tasks_alive, 1);
     CHECK_EQ(stats.timers_armed, 0);
 }
@@ -673,7 +673,7 @@ TEST_SEEDS(scopes_in_scopes_end_at_the_earliest_deadline_and_say_whose_it_was)
     for (uint64_t i = 0; i < 6; i++)
         CHECK_OK(whorl_spawn_copy(&group, nest_again_and_again, &(uint64_t){test_seed() + i}));
     CHECK_OK(whorl_group_wait(&group));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 0);
 }
 

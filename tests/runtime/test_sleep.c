@@ -134,10 +134,10 @@ TEST_VIRTUAL(a_cancelled_sleep_leaves_no_timer)
     for (int i = 1; i <= 50; i++)
         CHECK_OK(whorl_spawn_copy(&group, sleep_and_log, &i));
     CHECK_OK(whorl_yield());
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 50);
     whorl_group_cancel(&group);
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 0);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     CHECK_EQ(whorl_now(), 0);
@@ -202,9 +202,9 @@ static int sleep_for_real(void *arg)
     int64_t start = whorl_now();
 
     (void)arg;
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     CHECK_OK(whorl_sleep(400 * WHORL_MICROSECOND));
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     CHECK(whorl_now() - start >= 400 * WHORL_MICROSECOND);
     CHECK(after.polls - before.polls <= 3); /* it does not spin below a millisecond */
     for (int i = 0; i < 20; i++) {

@@ -654,7 +654,7 @@ TEST_VIRTUAL(trimming_gives_the_memory_of_a_spike_back)
     size_t after = resident();
     printf("resident: %zu before, %zu at the peak, %zu after\n", before, peak, after);
     CHECK(SANITIZED || after < before + (peak - before) / 100);
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK(stats.stacks_mapped < 100);
     CHECK(sched_self()->ready_mask < 256);
 }
@@ -669,10 +669,10 @@ static int spike_and_wait(void *arg)
     size_t peak = resident();
     whorl_group_finish(&group);
     CHECK_OK(whorl_sleep(WHORL_SECOND / 4));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK(stats.stacks_mapped >= SPIKE / 10); /* not at once: the next spike may be near */
     CHECK_OK(whorl_sleep(WHORL_SECOND * 5 / 4));
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK(stats.stacks_mapped < 100);
     CHECK(sched_self()->ready_mask < 256);
     CHECK(SANITIZED || resident() < peak / 2);

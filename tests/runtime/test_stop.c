@@ -149,7 +149,7 @@ TEST_VIRTUAL(stop_asked_before_the_first_task_is_heard_by_it)
     WHORL_AUTO(group) group = {0};
     struct worker a = {"a", 5, 0};
 
-    whorl_group_ask_stop(&group);
+    whorl_group_request_stop(&group);
     CHECK_OK(whorl_spawn(&group, work, &a));
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a0@5");

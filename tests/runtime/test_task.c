@@ -34,7 +34,7 @@ TEST(outside_a_run_there_is_no_task)
     CHECK(!whorl_task_self());
     CHECK_EQ(whorl_task_id(NULL), 0);
     CHECK_STR(whorl_task_name(NULL), "");
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
     CHECK_EQ(whorl_stack_left(), 0);
     CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
     whorl_task_set_name("nobody");
@@ -108,9 +108,9 @@ static int compute(void *arg)
 {
     struct whorl_scope *scope = arg;
 
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
     whorl_scope_cancel(scope);
-    CHECK_ERR(whorl_cancelled(), -ECANCELED);
+    CHECK_ERR(whorl_check_cancelled(), -ECANCELED);
     return 0;
 }
 
@@ -121,7 +121,7 @@ TEST_VIRTUAL(a_task_that_computes_can_ask_whether_it_is_cancelled)
     whorl_scope_enter(&scope, WHORL_FOREVER);
     CHECK_OK(compute(&scope));
     CHECK_OK(whorl_scope_leave(&scope, 0));
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
 }
 
 static int return_its_argument(void *arg)

@@ -537,7 +537,7 @@ TEST_VIRTUAL(arming_an_armed_timer_moves_it)
     whorl_timer_arm(&numbered[0], 300, log_whorl);
     whorl_timer_arm(&numbered[2], 150, log_whorl);
     whorl_timer_arm(&numbered[2], WHORL_FOREVER, log_whorl); /* never: disarmed */
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 2);
     whorl_timer_disarm(&numbered[2]);
     CHECK_OK(whorl_sleep_until(1000));

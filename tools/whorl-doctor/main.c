@@ -260,7 +260,7 @@ int main(int argc, char **argv)
         say(&report, "kernel", false, "", "%s %s %s", kernel.sysname, kernel.release,
             kernel.machine);
     struct whorl_io_probe probe;
-    (void)whorl_io_probe(&probe); /* what it says stands in the probe */
+    (void)whorl_io_probe_run(&probe); /* what it says stands in the probe */
     check_driver(&report, &probe);
     check_ring(&report, &probe);
     check_seccomp(&report);

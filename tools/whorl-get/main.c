@@ -125,7 +125,7 @@ static int load_tls(struct program *program)
         return err;
     }
     if (options->cacert && S_ISDIR(st.st_mode))
-        tls.ca_folder = options->cacert;
+        tls.ca_dir = options->cacert;
     else
         tls.ca_file = options->cacert;
     int err = whorl_tls_config_create(&tls, &error, &program->tls);

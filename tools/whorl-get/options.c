@@ -38,7 +38,7 @@ const char options_help[] =
     "      --connect-timeout TIME  to connect, and again for TLS (30s)\n"
     "      --max-size SIZE     refuse more than 500, 20k, 1.5M, 3G bytes (no limit)\n"
     "      --compressed        ask for gzip or deflate and decode it\n"
-    "      --cacert PATH       trust the authorities in this file or folder only\n"
+    "      --cacert PATH       trust the authorities in this file or directory only\n"
     "      --insecure          accept any certificate\n"
     "  -H, --header 'N: V'     send this header too; may be repeated\n"
     "  -A, --user-agent TEXT   instead of whorl-get/VERSION; '' sends none\n"

@@ -41,7 +41,7 @@ static int work(void *state, const void *request, size_t len, void **ret, size_t
 
 struct job {
     struct batch *batch;
-    struct whorl_workers *workers;
+    struct whorl_process_pool *workers;
     int number;
 };
 
@@ -52,7 +52,8 @@ static int hand_out(void *arg)
     void *answer;
     size_t len;
 
-    int err = whorl_workers_call(job->workers, &job->number, sizeof job->number, &answer, &len);
+    int err =
+        whorl_process_pool_call(job->workers, &job->number, sizeof job->number, &answer, &len);
     if (err)
         return whorl_error_set(&result->error, err, "worker", "%s", whorl_strerror(err));
     *result = *(struct result *)answer;
@@ -73,10 +74,10 @@ static int root(void *arg)
 
 int run_processes(struct batch *batch)
 {
-    struct whorl_workers_options options = {
+    struct whorl_process_pool_options options = {
         .count = (unsigned)batch->processes, .init = begin, .work = work, .arg = batch};
-    WHORL_AUTO(workers) *workers = NULL;
-    int err = whorl_workers_create(&options, &workers);
+    WHORL_AUTO(process_pool) *workers = NULL;
+    int err = whorl_process_pool_create(&options, &workers);
 
     return err ? err : whorl_io_run(root, &(struct job){batch, workers, 0});
 }

@@ -131,8 +131,8 @@ struct whorl_http_session_stats {
 };
 
 /** Fills `ret`. Never suspends. */
-WHORL_API void whorl_http_session_stats(const struct whorl_http_session *session,
-                                        struct whorl_http_session_stats *ret);
+WHORL_API void whorl_http_session_get_stats(const struct whorl_http_session *session,
+                                            struct whorl_http_session_stats *ret);
 
 /**
  * Fetches `url` and returns once the response headers have arrived.

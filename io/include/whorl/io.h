@@ -76,7 +76,7 @@ struct whorl_io_probe {
  * Returns: 0; the code whorl_io_run() would fail with. `*ret` is filled in either way. Never suspends;
  * not for use inside a run.
  */
-WHORL_API int whorl_io_probe(struct whorl_io_probe *ret);
+WHORL_API int whorl_io_probe_run(struct whorl_io_probe *ret);
 
 /** "io_uring" or "epoll" for the run on this thread; NULL when it has no I/O. */
 WHORL_API const char *whorl_io_driver(void);

@@ -61,9 +61,9 @@ struct whorl_process_fd {
 /* Zero-initialised is valid but for `argv`. Everything is borrowed for the call. */
 struct whorl_process_options {
     const char *const *argv; /* NULL-terminated; argv[0] is the program unless `program` says */
-    const char *program;     /* what is executed; NULL: argv[0]. Relative to `folder` */
+    const char *program;     /* what is executed; NULL: argv[0]. Relative to `dir` */
     const char *const *env;  /* "NAME=value", NULL-terminated; NULL: ours */
-    const char *folder;      /* where it runs; NULL: where we are */
+    const char *dir;         /* where it runs; NULL: where we are */
     struct whorl_process_io in, out, err;
     const struct whorl_process_fd *fds; /* what else it gets */
     size_t fds_count;

@@ -24,7 +24,7 @@ struct whorl_stream_ops {
                                  int iov_count);
 
     /* Says politely that no more will be written: FIN, or close_notify. Best effort. */
-    WHORL_SUSPENDS int (*finish)(struct whorl_stream *stream);
+    WHORL_SUSPENDS int (*close_write)(struct whorl_stream *stream);
 
     /* Whether a quiet connection is still good for another exchange: false when the peer closed it
      * or sent something unasked. Never suspends. */
@@ -73,8 +73,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, 
                                                    size_t len);
 
 /** Reads exactly `len` bytes: 0; -ENODATA when the stream ends first; or an error. */
-WHORL_API WHORL_SUSPENDS int whorl_stream_read_all(struct whorl_stream *stream, void *buf,
-                                                   size_t len);
+WHORL_API WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream, void *buf,
+                                                     size_t len);
 
 /**
  * Writes all of `buf`.
@@ -91,7 +91,7 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_writev(struct whorl_stream *stream,
                                                  const struct iovec *iov, int iov_count);
 
 /** Says that no more will be written. 0 or an error. */
-WHORL_API WHORL_SUSPENDS int whorl_stream_finish(struct whorl_stream *stream);
+WHORL_API WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *stream);
 
 /** Whether a quiet connection can be used again. Never suspends. */
 WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);

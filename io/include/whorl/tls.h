@@ -17,7 +17,7 @@
  * The stream's rules are those of stream.h, and these:
  * - An end without close_notify is WHORL_ETLS_TRUNCATED: what came before may have been cut by
  *   anyone on the way. A body whose length was known and has come is whole all the same.
- * - whorl_stream_finish() sends close_notify, which in TLS 1.2 ends both directions (RFC 5246
+ * - whorl_stream_close_write() sends close_notify, which in TLS 1.2 ends both directions (RFC 5246
  *   §7.2.1): reading afterwards is -ESHUTDOWN. A close says nothing.
  * - Whoever reads also answers what the peer's TLS asks of ours; a read that is cancelled meanwhile
  *   may take up to a second more for that.
@@ -40,7 +40,7 @@ struct whorl_tls_config;
 /* Zero-initialised is valid. Everything is borrowed for the call. */
 struct whorl_tls_options {
     const char *ca_file;     /* PEM or DER file of trust anchors instead of the system's */
-    const char *ca_folder;   /* folder whose *.pem, *.crt and hashed *.N files are anchors */
+    const char *ca_dir;      /* folder whose *.pem, *.crt and hashed *.N files are anchors */
     const char *const *alpn; /* protocols to offer, best first, NULL-terminated; NULL: none.
                                 Names of 1 to 255 bytes, 500 in all */
     bool insecure;           /* accept any certificate; for experiments */

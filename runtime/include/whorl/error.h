@@ -18,60 +18,60 @@
 
 /* One line a code: name, number, text. The bands: -5000 runtime, -5100 names, -5200 TLS,
  * -5300 HTTP and URLs. Numbers never change meaning once released. */
-#define WHORL_ERRORS(X)                                                                        \
-    X(WHORL_ENOTASK, -5000, "called outside a task")                                           \
-    X(WHORL_ENOIO, -5001, "this run has no I/O driver (use whorl_io_run)")                     \
-    X(WHORL_EBUSYRUN, -5002, "a run is already active on this thread")                         \
-    X(WHORL_EWORKER, -5003, "the worker process died")                                         \
-    X(WHORL_EDNS_NOTFOUND, -5100, "host name not found")                                       \
-    X(WHORL_EDNS_NODATA, -5101, "host name has no address")                                    \
-    X(WHORL_EDNS_SERVFAIL, -5102, "name server failed to answer")                              \
-    X(WHORL_EDNS_TIMEOUT, -5103, "name server did not answer in time")                         \
-    X(WHORL_EDNS_REFUSED, -5104, "name server refused the query")                              \
-    X(WHORL_EDNS_BADNAME, -5105, "not a valid host name")                                      \
-    X(WHORL_EDNS_BADRESPONSE, -5106, "name server sent an unusable answer")                    \
-    X(WHORL_EDNS_UNREACHABLE, -5107, "no name server could be reached")                        \
-    X(WHORL_EDNS, -5108, "name lookup failed")                                                 \
-    X(WHORL_ETLS_TRUST, -5200, "certificate is not issued by a trusted authority")             \
-    X(WHORL_ETLS_NAME, -5201, "certificate is for another host name")                          \
-    X(WHORL_ETLS_EXPIRED, -5202, "certificate has expired or is not yet valid")                \
-    X(WHORL_ETLS_CERTIFICATE, -5203, "certificate is not acceptable")                          \
-    X(WHORL_ETLS_VERSION, -5204, "server does not speak TLS 1.2")                              \
-    X(WHORL_ETLS_HANDSHAKE, -5205, "TLS handshake failed")                                     \
-    X(WHORL_ETLS_ALERT, -5206, "server refused the TLS connection")                            \
-    X(WHORL_ETLS_PROTOCOL, -5207, "TLS protocol error")                                        \
-    X(WHORL_ETLS_TRUNCATED, -5208, "TLS connection closed without close_notify")               \
-    X(WHORL_ETLS_CAFILE, -5209, "no usable certificate authority in the given file or folder") \
-    X(WHORL_ETLS_NOTTLS, -5210, "server does not answer in TLS")                               \
-    X(WHORL_EHTTP_URL, -5300, "not a valid http or https URL")                                 \
-    X(WHORL_EHTTP_SCHEME, -5301, "URL scheme is not http or https")                            \
-    X(WHORL_EHTTP_STATUS_LINE, -5302, "malformed status line")                                 \
-    X(WHORL_EHTTP_VERSION, -5303, "unsupported HTTP version in response")                      \
-    X(WHORL_EHTTP_HEADER, -5304, "malformed response header")                                  \
-    X(WHORL_EHTTP_HEAD_TOO_LARGE, -5305, "response head is too large")                         \
-    X(WHORL_EHTTP_HEADERS_TOO_MANY, -5306, "response has too many headers")                    \
-    X(WHORL_EHTTP_LENGTH, -5307, "conflicting or malformed Content-Length")                    \
-    X(WHORL_EHTTP_TRANSFER_ENCODING, -5308, "unsupported or conflicting Transfer-Encoding")    \
-    X(WHORL_EHTTP_CHUNK, -5309, "malformed chunked body")                                      \
-    X(WHORL_EHTTP_TRUNCATED, -5310, "connection closed before the response was complete")      \
-    X(WHORL_EHTTP_NO_RESPONSE, -5311, "connection closed before a response began")             \
-    X(WHORL_EHTTP_INFORMATIONAL, -5312, "too many 1xx responses")                              \
-    X(WHORL_EHTTP_BODY_TOO_LARGE, -5313, "response body is larger than allowed")               \
-    X(WHORL_EHTTP_REDIRECTS, -5314, "too many redirects")                                      \
-    X(WHORL_EHTTP_REDIRECT_LOCATION, -5315, "redirect without a usable Location")              \
-    X(WHORL_EHTTP_REDIRECT_BODY, -5316, "redirect needs the request body again")               \
-    X(WHORL_EHTTP_ENCODING, -5317, "response body does not decode")                            \
-    X(WHORL_EHTTP_ENCODING_UNKNOWN, -5318, "response has an unsupported Content-Encoding")     \
-    X(WHORL_EHTTP_METHOD, -5319, "not a valid HTTP method")                                    \
-    X(WHORL_EHTTP_REQUEST_HEADER, -5320, "not a valid request header")                         \
-    X(WHORL_EHTTP_REQUEST_BODY, -5321, "request body ended early or ran over its length")      \
-    X(WHORL_EHTTP_QUEUE_TIMEOUT, -5322, "no connection became free in time")                   \
-    X(WHORL_EHTTP_CONNECT_TIMEOUT, -5323, "connecting took too long")                          \
-    X(WHORL_EHTTP_TLS_TIMEOUT, -5324, "TLS handshake took too long")                           \
-    X(WHORL_EHTTP_FIRST_BYTE_TIMEOUT, -5325, "server took too long to begin its response")     \
-    X(WHORL_EHTTP_STALL_TIMEOUT, -5326, "transfer stalled")                                    \
-    X(WHORL_EHTTP_TOTAL_TIMEOUT, -5327, "exchange took too long")                              \
-    X(WHORL_EHTTP_UPGRADE, -5328, "server switched protocols without being asked")             \
+#define WHORL_ERRORS(X)                                                                           \
+    X(WHORL_ENOTASK, -5000, "called outside a task")                                              \
+    X(WHORL_ENOIO, -5001, "this run has no I/O driver (use whorl_io_run)")                        \
+    X(WHORL_EBUSYRUN, -5002, "a run is already active on this thread")                            \
+    X(WHORL_EWORKER, -5003, "the worker process died")                                            \
+    X(WHORL_EDNS_NOTFOUND, -5100, "host name not found")                                          \
+    X(WHORL_EDNS_NODATA, -5101, "host name has no address")                                       \
+    X(WHORL_EDNS_SERVFAIL, -5102, "name server failed to answer")                                 \
+    X(WHORL_EDNS_TIMEOUT, -5103, "name server did not answer in time")                            \
+    X(WHORL_EDNS_REFUSED, -5104, "name server refused the query")                                 \
+    X(WHORL_EDNS_BADNAME, -5105, "not a valid host name")                                         \
+    X(WHORL_EDNS_BADRESPONSE, -5106, "name server sent an unusable answer")                       \
+    X(WHORL_EDNS_UNREACHABLE, -5107, "no name server could be reached")                           \
+    X(WHORL_EDNS, -5108, "name lookup failed")                                                    \
+    X(WHORL_ETLS_TRUST, -5200, "certificate is not issued by a trusted authority")                \
+    X(WHORL_ETLS_NAME, -5201, "certificate is for another host name")                             \
+    X(WHORL_ETLS_EXPIRED, -5202, "certificate has expired or is not yet valid")                   \
+    X(WHORL_ETLS_CERTIFICATE, -5203, "certificate is not acceptable")                             \
+    X(WHORL_ETLS_VERSION, -5204, "server does not speak TLS 1.2")                                 \
+    X(WHORL_ETLS_HANDSHAKE, -5205, "TLS handshake failed")                                        \
+    X(WHORL_ETLS_ALERT, -5206, "server refused the TLS connection")                               \
+    X(WHORL_ETLS_PROTOCOL, -5207, "TLS protocol error")                                           \
+    X(WHORL_ETLS_TRUNCATED, -5208, "TLS connection closed without close_notify")                  \
+    X(WHORL_ETLS_CAFILE, -5209, "no usable certificate authority in the given file or directory") \
+    X(WHORL_ETLS_NOTTLS, -5210, "server does not answer in TLS")                                  \
+    X(WHORL_EHTTP_URL, -5300, "not a valid http or https URL")                                    \
+    X(WHORL_EHTTP_SCHEME, -5301, "URL scheme is not http or https")                               \
+    X(WHORL_EHTTP_STATUS_LINE, -5302, "malformed status line")                                    \
+    X(WHORL_EHTTP_VERSION, -5303, "unsupported HTTP version in response")                         \
+    X(WHORL_EHTTP_HEADER, -5304, "malformed response header")                                     \
+    X(WHORL_EHTTP_HEAD_TOO_LARGE, -5305, "response head is too large")                            \
+    X(WHORL_EHTTP_HEADERS_TOO_MANY, -5306, "response has too many headers")                       \
+    X(WHORL_EHTTP_LENGTH, -5307, "conflicting or malformed Content-Length")                       \
+    X(WHORL_EHTTP_TRANSFER_ENCODING, -5308, "unsupported or conflicting Transfer-Encoding")       \
+    X(WHORL_EHTTP_CHUNK, -5309, "malformed chunked body")                                         \
+    X(WHORL_EHTTP_TRUNCATED, -5310, "connection closed before the response was complete")         \
+    X(WHORL_EHTTP_NO_RESPONSE, -5311, "connection closed before a response began")                \
+    X(WHORL_EHTTP_INFORMATIONAL, -5312, "too many 1xx responses")                                 \
+    X(WHORL_EHTTP_BODY_TOO_LARGE, -5313, "response body is larger than allowed")                  \
+    X(WHORL_EHTTP_REDIRECTS, -5314, "too many redirects")                                         \
+    X(WHORL_EHTTP_REDIRECT_LOCATION, -5315, "redirect without a usable Location")                 \
+    X(WHORL_EHTTP_REDIRECT_BODY, -5316, "redirect needs the request body again")                  \
+    X(WHORL_EHTTP_ENCODING, -5317, "response body does not decode")                               \
+    X(WHORL_EHTTP_ENCODING_UNKNOWN, -5318, "response has an unsupported Content-Encoding")        \
+    X(WHORL_EHTTP_METHOD, -5319, "not a valid HTTP method")                                       \
+    X(WHORL_EHTTP_REQUEST_HEADER, -5320, "not a valid request header")                            \
+    X(WHORL_EHTTP_REQUEST_BODY, -5321, "request body ended early or ran over its length")         \
+    X(WHORL_EHTTP_QUEUE_TIMEOUT, -5322, "no connection became free in time")                      \
+    X(WHORL_EHTTP_CONNECT_TIMEOUT, -5323, "connecting took too long")                             \
+    X(WHORL_EHTTP_TLS_TIMEOUT, -5324, "TLS handshake took too long")                              \
+    X(WHORL_EHTTP_FIRST_BYTE_TIMEOUT, -5325, "server took too long to begin its response")        \
+    X(WHORL_EHTTP_STALL_TIMEOUT, -5326, "transfer stalled")                                       \
+    X(WHORL_EHTTP_TOTAL_TIMEOUT, -5327, "exchange took too long")                                 \
+    X(WHORL_EHTTP_UPGRADE, -5328, "server switched protocols without being asked")                \
     X(WHORL_EHTTP_NOT_REDIRECTABLE, -5329, "redirect to another scheme than http or https")
 
 enum whorl_error_code {

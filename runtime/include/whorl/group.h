@@ -142,7 +142,7 @@ WHORL_API void whorl_group_cancel(struct whorl_group *group);
 WHORL_API WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns);
 
 /** Asks, as whorl_group_stop() does, without waiting or cancelling. Never suspends. */
-WHORL_API void whorl_group_ask_stop(struct whorl_group *group);
+WHORL_API void whorl_group_request_stop(struct whorl_group *group);
 
 /** Whether the running task, or a group around it, has been asked to finish. Never suspends. */
 WHORL_API bool whorl_stop_requested(void);

@@ -68,7 +68,7 @@ struct whorl_run_stats {
 };
 
 /** Fills `ret` for the run on this thread. Returns 0, or WHORL_ENOTASK when there is none. */
-WHORL_API int whorl_run_stats(struct whorl_run_stats *ret);
+WHORL_API int whorl_run_get_stats(struct whorl_run_stats *ret);
 
 /** Gives the memory of stacks that no task uses back to the system now; most of it also goes by itself
  *  a second or two after a spike. Never suspends. */

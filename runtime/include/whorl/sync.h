@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events, mutexes, semaphores, read-write locks, condition variables, barriers, latches and once,
+/* Events, mutexes, semaphores, read-write locks, condition variables, barriers, wait groups and once,
  * between tasks of one run.
  *
  * Tasks switch only at suspending calls, so plain data needs none of these. They are for orders that
@@ -74,7 +74,7 @@ struct whorl_barrier {
 };
 
 /* Counts down to zero, or up and down: `{.count = 3}`. What others call a wait group. */
-struct whorl_latch {
+struct whorl_wait_group {
     size_t count;
     struct whorl_wait_queue waiters;
     const char *name;
@@ -119,7 +119,7 @@ WHORL_API bool whorl_event_is_set(const struct whorl_event *event);
  */
 WHORL_API WHORL_SUSPENDS int whorl_mutex_lock(struct whorl_mutex *mutex);
 
-/** Locks if free: 0, or -EBUSY. Never suspends, no cancel point. */
+/** Locks if free: 0, or -EAGAIN. Never suspends, no cancel point. */
 WHORL_API int whorl_mutex_try_lock(struct whorl_mutex *mutex);
 
 /** Unlocks; the caller must own it. Never suspends. */
@@ -134,7 +134,7 @@ WHORL_API void whorl_mutex_unlock(struct whorl_mutex *mutex);
  */
 WHORL_API WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *semaphore);
 
-/** Takes a permit if there is one and nobody waits: 0, or -EBUSY. Never suspends. */
+/** Takes a permit if there is one and nobody waits: 0, or -EAGAIN. Never suspends. */
 WHORL_API int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore);
 
 /** Gives one permit back or adds one; goes to the longest waiter if any. Never suspends. */
@@ -147,7 +147,7 @@ WHORL_API void whorl_semaphore_release(struct whorl_semaphore *semaphore);
  * Suspends: while a writer holds it or waits.
  * Cancel:   -ECANCELED; the lock is not held.
  */
-WHORL_API WHORL_SUSPENDS int whorl_rwlock_read(struct whorl_rwlock *lock);
+WHORL_API WHORL_SUSPENDS int whorl_rwlock_read_lock(struct whorl_rwlock *lock);
 
 /**
  * Locks for writing, alone.
@@ -156,13 +156,13 @@ WHORL_API WHORL_SUSPENDS int whorl_rwlock_read(struct whorl_rwlock *lock);
  * Suspends: while anybody holds it.
  * Cancel:   -ECANCELED; the lock is not held, and readers that waited behind go on.
  */
-WHORL_API WHORL_SUSPENDS int whorl_rwlock_write(struct whorl_rwlock *lock);
+WHORL_API WHORL_SUSPENDS int whorl_rwlock_write_lock(struct whorl_rwlock *lock);
 
-/** Locks for reading if that takes no waiting: 0, or -EBUSY. Never suspends. */
-WHORL_API int whorl_rwlock_try_read(struct whorl_rwlock *lock);
+/** Locks for reading if that takes no waiting: 0, or -EAGAIN. Never suspends. */
+WHORL_API int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock);
 
-/** Locks for writing if that takes no waiting: 0, or -EBUSY. Never suspends. */
-WHORL_API int whorl_rwlock_try_write(struct whorl_rwlock *lock);
+/** Locks for writing if that takes no waiting: 0, or -EAGAIN. Never suspends. */
+WHORL_API int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock);
 
 /** Gives back what the caller holds, whichever it is. Never suspends. */
 WHORL_API void whorl_rwlock_unlock(struct whorl_rwlock *lock);
@@ -195,10 +195,10 @@ WHORL_API void whorl_cond_broadcast(struct whorl_cond *cond);
 WHORL_API WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier);
 
 /** Adds `n` to the count. Never suspends. */
-WHORL_API void whorl_latch_add(struct whorl_latch *latch, size_t n);
+WHORL_API void whorl_wait_group_add(struct whorl_wait_group *wait_group, size_t n);
 
 /** Takes one off the count, which must not be zero; at zero all waiters go on. Never suspends. */
-WHORL_API void whorl_latch_done(struct whorl_latch *latch);
+WHORL_API void whorl_wait_group_done(struct whorl_wait_group *wait_group);
 
 /**
  * Waits until the count is zero.
@@ -207,7 +207,7 @@ WHORL_API void whorl_latch_done(struct whorl_latch *latch);
  * Suspends: while it is not.
  * Cancel:   -ECANCELED.
  */
-WHORL_API WHORL_SUSPENDS int whorl_latch_wait(struct whorl_latch *latch);
+WHORL_API WHORL_SUSPENDS int whorl_wait_group_wait(struct whorl_wait_group *wait_group);
 
 /**
  * Runs `fn(arg)` if nobody has yet, or waits for who does. A failure leaves it undone: the next one,
@@ -221,7 +221,8 @@ WHORL_API WHORL_SUSPENDS int whorl_latch_wait(struct whorl_latch *latch);
  * Suspends: while another task runs it, and as `fn` does.
  * Cancel:   -ECANCELED.
  */
-WHORL_API WHORL_SUSPENDS int whorl_once(struct whorl_once *once, int (*fn)(void *arg), void *arg);
+WHORL_API WHORL_SUSPENDS int whorl_once_run(struct whorl_once *once, int (*fn)(void *arg),
+                                            void *arg);
 
 /* For implementers: FIFO queues of waiters. Both are constant-time and never suspend. */
 

@@ -219,7 +219,7 @@ TEST_IO(a_cancelled_request_leaves_nothing_behind_for_the_next_file_of_its_numbe
 static uint64_t polls(void)
 {
     struct whorl_run_stats stats;
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     return stats.polls;
 }
 

@@ -474,9 +474,9 @@ TEST_IO(a_kick_from_a_thread_ends_the_wait)
     struct whorl_run_stats before, after;
     pthread_t thread;
     CHECK_OK(pthread_create(&thread, NULL, kick_later, &k));
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     CHECK_EQ(whorl_poll_fd(k.fd, POLLIN), POLLIN);
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     CHECK(after.polls - before.polls >= 2);
     CHECK(stats()->kicks >= 1);
     CHECK(stats()->kicks <= 1000);
@@ -609,9 +609,9 @@ TEST_IO(a_turn_enters_the_kernel_once)
         CHECK_OK(whorl_spawn(&group, talk, &pairs[i]));
     }
     uint64_t enters = stats()->enters, submitted = stats()->submitted;
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     CHECK_OK(whorl_group_wait(&group));
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     enters = stats()->enters - enters;
     submitted = stats()->submitted - submitted;
     CHECK(submitted >= PAIRS * ROUNDS * 4);
@@ -670,12 +670,12 @@ TEST_IO(turns_get_shorter_when_tasks_work_between_yields)
         work_for(200 * WHORL_MICROSECOND);
         CHECK_OK(whorl_yield());
     }
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     for (int i = 0; i < 100; i++) {
         work_for(200 * WHORL_MICROSECOND);
         CHECK_OK(whorl_sleep(0));
     }
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     /* 100 steps of 200 us are 80 turns of 250 us; a turn of 256 switches would be 50 ms. */
     if (after.turns - before.turns < 40)
         test_fail(__FILE__, __LINE__, "only %llu turns",

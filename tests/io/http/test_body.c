@@ -26,7 +26,7 @@ static struct whorl_http_session *session_of(struct fake *fake)
 static size_t open_of(struct whorl_http_session *session)
 {
     struct whorl_http_session_stats stats;
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.open, stats.idle);
     return stats.open;
 }

@@ -93,7 +93,7 @@ static int attempt(const struct exchange *x, int k)
     scope_to_cancel = NULL;
     whorl_scope_leave(&scope, 0);
     CHECK_OK(whorl_group_wait(&group));
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.queued, 0);
     CHECK_EQ(stats.open, stats.idle);
     whorl_http_session_destroy(session);

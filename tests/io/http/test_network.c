@@ -106,7 +106,7 @@ TEST_IO(nginx_over_http_and_https)
         check_download("https", session, nginx_tls_port(nginx), "small");
         check_download("https", session, nginx_tls_port(nginx), "large");
     }
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.requests, 12);
     CHECK_EQ(stats.connections, 2);
     CHECK_EQ(stats.idle, 2);
@@ -138,7 +138,7 @@ TEST_IO(a_certificate_of_another_authority_is_refused)
               WHORL_ETLS_TRUST);
     CHECK_STR(error.step, "TLS");
     CHECK_EQ(error.code, WHORL_ETLS_TRUST);
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.open, 0);
 }
 
@@ -314,7 +314,7 @@ static void check_cancel_everywhere(const char *url, const char *original, bool 
             whole++;
         }
         CHECK_EQ(entries_in(folder), 0);
-        whorl_http_session_stats(session, &stats);
+        whorl_http_session_get_stats(session, &stats);
         CHECK_EQ(stats.open, stats.idle);
         CHECK_EQ(stats.queued, 0);
         whorl_http_session_destroy(session);

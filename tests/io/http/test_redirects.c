@@ -78,7 +78,7 @@ static const struct fake_step loops[] = {
 static uint64_t requests_of(struct whorl_http_session *session)
 {
     struct whorl_http_session_stats stats;
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.open, stats.idle);
     return stats.requests;
 }

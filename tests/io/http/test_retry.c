@@ -67,7 +67,7 @@ static int after_death(const struct fake_step *death, const struct whorl_http_re
         if (request->error)
             CHECK_EQ(request->error->code, 0);
     }
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.open, err ? 0 : 1);
     *ret_dialled = fake.dialled;
     return err;

@@ -164,7 +164,7 @@ TEST_IO(bodies_of_all_lengths_arrive_whole)
             CHECK_OK(save(session, in_tmpdir(path), NULL, false));
             check_pattern_file(in_tmpdir(path), lens[i]);
             struct whorl_http_session_stats stats;
-            whorl_http_session_stats(session, &stats);
+            whorl_http_session_get_stats(session, &stats);
             CHECK_EQ(stats.idle, 1);
         }
     }
@@ -424,7 +424,7 @@ TEST_IO(a_save_cancelled_at_any_point_leaves_the_whole_file_or_nothing)
         if (k == 0)
             fds = test_open_fds(); /* the run's own have been opened by now */
         CHECK_EQ(test_open_fds(), fds);
-        whorl_http_session_stats(session, &stats);
+        whorl_http_session_get_stats(session, &stats);
         CHECK_EQ(stats.open, stats.idle);
         whorl_http_session_destroy(session);
         CHECK_OK(whorl_yield());

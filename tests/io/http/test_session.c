@@ -24,7 +24,7 @@ static struct whorl_http_session *session_of(struct fake *fake)
 static struct whorl_http_session_stats stats_of(struct whorl_http_session *session)
 {
     struct whorl_http_session_stats stats;
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     return stats;
 }
 

@@ -44,9 +44,9 @@ static void check_fails(struct fake *fake, struct whorl_http_timeouts timeouts, 
     CHECK_EQ(whorl_now() - start, after);
     CHECK_EQ(error.code, code);
     CHECK_STR(error.step, step);
-    whorl_http_session_stats(session, &stats);
+    whorl_http_session_get_stats(session, &stats);
     CHECK_EQ(stats.open, 0);
-    CHECK_OK(whorl_cancelled());
+    CHECK_OK(whorl_check_cancelled());
     fake_finish(fake);
 }
 

@@ -121,7 +121,7 @@ TEST_IO(what_cannot_be_executed_is_reported_by_spawn)
     CHECK_OK(fchmod(fd, 0700));
     close(fd);
     CHECK_ERR(spawn_error((struct whorl_process_options){.argv = ARGV(path)}), -ENOEXEC);
-    CHECK_ERR(spawn_error((struct whorl_process_options){.argv = ARGV("true"), .folder = "/no"}),
+    CHECK_ERR(spawn_error((struct whorl_process_options){.argv = ARGV("true"), .dir = "/no"}),
               -ENOENT);
     CHECK_ERR(
         spawn_error((struct whorl_process_options){.argv = ARGV("true"), .no_path_search = true}),
@@ -160,7 +160,7 @@ TEST_IO(environment_folder_and_program_are_the_options)
     check_output(
         &(struct whorl_process_options){.argv = ARGV("env"), .env = ARGV("ONE=1", "TWO=two words")},
         NULL, "ONE=1\nTWO=two words\n");
-    check_output(&(struct whorl_process_options){.argv = ARGV("pwd", "-P"), .folder = "/usr/bin"},
+    check_output(&(struct whorl_process_options){.argv = ARGV("pwd", "-P"), .dir = "/usr/bin"},
                  NULL, "/usr/bin\n");
     check_output(
         &(struct whorl_process_options){.program = "sh", .argv = ARGV("-name", "-c", "echo $0")},
@@ -354,7 +354,7 @@ static struct whorl_process *start_ready(const char *script, bool new_group)
     struct whorl_process *process = NULL;
     char buf[6];
     CHECK_OK(whorl_process_spawn(&options, &process));
-    CHECK_OK(whorl_stream_read_all(whorl_process_stdout(process), buf, sizeof buf));
+    CHECK_OK(whorl_stream_read_exact(whorl_process_stdout(process), buf, sizeof buf));
     return process;
 }
 
@@ -564,7 +564,7 @@ TEST_IO(writing_to_a_pipe_nobody_reads_raises_no_signal)
     close(p[0]);
     CHECK(!whorl_stream_is_idle(stream));
     CHECK_ERR(whorl_stream_write(stream, "x", 1), -EPIPE);
-    CHECK_OK(whorl_stream_finish(stream));
+    CHECK_OK(whorl_stream_close_write(stream));
     CHECK_ERR(whorl_stream_write(stream, "x", 1), -EBADF);
     CHECK_OK(whorl_yield());
 }
@@ -601,7 +601,7 @@ TEST_IO(pipe_streams_write_all_of_many_parts)
     CHECK_EQ(whorl_stream_fd(reader), p[0]);
     CHECK_OK(whorl_spawn(&group, drain, reader));
     CHECK_OK(whorl_stream_writev(writer, parts, 41));
-    CHECK_OK(whorl_stream_finish(writer));
+    CHECK_OK(whorl_stream_close_write(writer));
     CHECK_OK(whorl_group_wait(&group));
 }
 

@@ -40,7 +40,7 @@ TEST_IO(bytes_come_out_as_they_went_in)
     CHECK_STR(buf, "hello");
     CHECK_OK(whorl_stream_write(s.b, "", 0));
     CHECK_OK(whorl_stream_write(s.b, "back", 4));
-    CHECK_OK(whorl_stream_read_all(s.a, buf, 4));
+    CHECK_OK(whorl_stream_read_exact(s.a, buf, 4));
     CHECK(whorl_stream_fd(s.a) >= 0);
     close_pair(&s);
     whorl_stream_close(NULL);
@@ -52,13 +52,13 @@ TEST_IO(the_end_is_0_and_ends_read_all_early)
     char buf[16];
     open_pair(&s);
     CHECK_OK(whorl_stream_write(s.a, "abc", 3));
-    CHECK_OK(whorl_stream_finish(s.a));
+    CHECK_OK(whorl_stream_close_write(s.a));
     CHECK_ERR(whorl_stream_write(s.a, "d", 1), -EPIPE);
-    CHECK_ERR(whorl_stream_read_all(s.b, buf, 4), -ENODATA);
+    CHECK_ERR(whorl_stream_read_exact(s.b, buf, 4), -ENODATA);
     CHECK_ERR(whorl_stream_read(s.b, buf, 4), 0);
-    CHECK_OK(whorl_stream_read_all(s.b, buf, 0));
+    CHECK_OK(whorl_stream_read_exact(s.b, buf, 0));
     CHECK_OK(whorl_stream_write(s.b, "still", 5)); /* the other way is open */
-    CHECK_OK(whorl_stream_read_all(s.a, buf, 5));
+    CHECK_OK(whorl_stream_read_exact(s.a, buf, 5));
     close_pair(&s);
 }
 
@@ -138,9 +138,9 @@ TEST_IO(a_quiet_stream_is_idle_and_no_other)
     CHECK(whorl_stream_is_idle(s.a));
     CHECK_OK(whorl_stream_write(s.b, "x", 1));
     CHECK(!whorl_stream_is_idle(s.a)); /* said something unasked */
-    CHECK_OK(whorl_stream_read_all(s.a, &byte, 1));
+    CHECK_OK(whorl_stream_read_exact(s.a, &byte, 1));
     CHECK(whorl_stream_is_idle(s.a));
-    CHECK_OK(whorl_stream_finish(s.b));
+    CHECK_OK(whorl_stream_close_write(s.b));
     CHECK(!whorl_stream_is_idle(s.a)); /* hung up */
     close_pair(&s);
 }
@@ -155,7 +155,7 @@ TEST_IO(a_cancelled_read_loses_no_byte)
     ssize_t n = whorl_stream_read(s.a, buf, sizeof buf);
     CHECK_ERR(whorl_scope_leave(&scope, (int)n), -ETIMEDOUT);
     CHECK_OK(whorl_stream_write(s.b, "abc", 3));
-    CHECK_OK(whorl_stream_read_all(s.a, buf, 3));
+    CHECK_OK(whorl_stream_read_exact(s.a, buf, 3));
     CHECK_EQ(memcmp(buf, "abc", 3), 0);
     close_pair(&s);
 }
@@ -170,11 +170,11 @@ TEST_IO(every_call_is_a_cancel_point)
     whorl_scope_enter(&scope, WHORL_FOREVER);
     whorl_scope_cancel(&scope);
     CHECK_ERR(whorl_stream_read(s.a, &byte, 1), -ECANCELED);
-    CHECK_ERR(whorl_stream_read_all(s.a, &byte, 0), -ECANCELED);
+    CHECK_ERR(whorl_stream_read_exact(s.a, &byte, 0), -ECANCELED);
     CHECK_ERR(whorl_stream_write(s.a, "x", 1), -ECANCELED);
     CHECK_ERR(whorl_stream_write(s.a, "x", 0), -ECANCELED);
     CHECK_ERR(whorl_stream_writev(s.a, NULL, 0), -ECANCELED);
-    CHECK_ERR(whorl_stream_finish(s.a), -ECANCELED);
+    CHECK_ERR(whorl_stream_close_write(s.a), -ECANCELED);
     whorl_scope_leave(&scope, 0);
     close_pair(&s);
 }
@@ -230,7 +230,7 @@ static int exchange(void *arg)
     if (err == 0)
         err = whorl_stream_write(s.a, "ef", 2);
     if (err == 0)
-        err = whorl_stream_read_all(s.b, buf, 6);
+        err = whorl_stream_read_exact(s.b, buf, 6);
     close_pair(&s);
     return err;
 }

@@ -118,7 +118,7 @@ static void check_reversed(struct whorl_stream *stream, const char *word)
         expected[i] = word[len - 1 - i];
     expected[len] = '\n';
     CHECK_OK(whorl_stream_write(stream, line, len + 1));
-    CHECK_OK(whorl_stream_read_all(stream, got, len + 1));
+    CHECK_OK(whorl_stream_read_exact(stream, got, len + 1));
     CHECK(memcmp(got, expected, len + 1) == 0);
 }
 
@@ -143,7 +143,7 @@ TEST_IO(server_that_also_speaks_a_newer_version_is_fine)
     struct whorl_stream *stream = connect_to(start_server("good-ec", ARGUMENTS("-rev")), "::1");
 
     check_reversed(stream, "hello");
-    CHECK_OK(whorl_stream_finish(stream));
+    CHECK_OK(whorl_stream_close_write(stream));
     whorl_stream_close(stream);
 }
 
@@ -286,7 +286,7 @@ TEST_IO(reader_and_writer_share_a_connection)
     CHECK_OK(whorl_spawn(&group, write_lines, stream));
     for (int i = 0; i < LINES; i++) {
         size_t len = make_line(expected, i, true);
-        CHECK_OK(whorl_stream_read_all(stream, got, len));
+        CHECK_OK(whorl_stream_read_exact(stream, got, len));
         CHECK(memcmp(got, expected, len) == 0);
     }
     CHECK_OK(whorl_group_wait(&group));

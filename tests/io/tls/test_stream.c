@@ -111,7 +111,7 @@ static void check_echo(struct whorl_stream *tls, size_t len)
     CHECK(sent && got);
     fill(sent, len, (unsigned)len);
     CHECK_OK(whorl_stream_write(tls, sent, len));
-    CHECK_OK(whorl_stream_read_all(tls, got, len));
+    CHECK_OK(whorl_stream_read_exact(tls, got, len));
     CHECK(memcmp(sent, got, len) == 0);
     free(sent);
     free(got);
@@ -195,7 +195,7 @@ static int receive_all(void *arg)
 {
     struct transfer *transfer = arg;
 
-    CHECK_OK(whorl_stream_read_all(transfer->tls, transfer->bytes, transfer->len));
+    CHECK_OK(whorl_stream_read_exact(transfer->tls, transfer->bytes, transfer->len));
     return 0;
 }
 
@@ -256,7 +256,7 @@ TEST_VIRTUAL(end_without_close_notify_is_truncation)
 
     pair_open(&pair);
     CHECK_OK(tls_server_write(pair.server, "bye", 3));
-    CHECK_OK(whorl_stream_finish(pair.far));
+    CHECK_OK(whorl_stream_close_write(pair.far));
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 2), 2);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 2), 1);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, 2), WHORL_ETLS_TRUNCATED);
@@ -276,7 +276,7 @@ TEST_VIRTUAL(end_inside_a_record_is_truncation)
         size_t len = tls_server_make_record(pair.server, 23, "hello", 5, record, sizeof record);
         bool whole = cut == len;
         CHECK_OK(whorl_stream_write(pair.far, record, cut));
-        CHECK_OK(whorl_stream_finish(pair.far));
+        CHECK_OK(whorl_stream_close_write(pair.far));
         if (whole)
             CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 5);
         CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_TRUNCATED);
@@ -295,11 +295,11 @@ TEST_VIRTUAL(finish_says_goodbye_and_ends_both_directions)
     CHECK_OK(tls_server_write(pair.server, "unread", 6));
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 1), 1); /* the rest stays in the engine */
     CHECK_OK(tls_server_write(pair.server, "unread too", 10));
-    CHECK_OK(whorl_stream_finish(pair.tls));
+    CHECK_OK(whorl_stream_close_write(pair.tls));
     CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 0);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), -ESHUTDOWN);
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -EPIPE);
-    CHECK_OK(whorl_stream_finish(pair.tls));
+    CHECK_OK(whorl_stream_close_write(pair.tls));
     pair_finish(&pair);
 }
 
@@ -351,12 +351,12 @@ TEST_VIRTUAL(idle_means_nothing_came_and_nothing_waits)
     pair_finish(&pair);
 
     pair_open(&pair);
-    CHECK_OK(whorl_stream_finish(pair.far));
+    CHECK_OK(whorl_stream_close_write(pair.far));
     CHECK(!whorl_stream_is_idle(pair.tls));
     pair_finish(&pair);
 
     pair_open(&pair);
-    CHECK_OK(whorl_stream_finish(pair.tls));
+    CHECK_OK(whorl_stream_close_write(pair.tls));
     CHECK(!whorl_stream_is_idle(pair.tls));
     pair_finish(&pair);
 }
@@ -372,7 +372,7 @@ TEST_VIRTUAL(reset_is_reported_as_such)
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -ECONNRESET);
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -ECONNRESET);
     CHECK(!whorl_stream_is_idle(pair.tls));
-    CHECK_ERR(whorl_stream_finish(pair.tls), -ECONNRESET);
+    CHECK_ERR(whorl_stream_close_write(pair.tls), -ECONNRESET);
     pair_finish(&pair);
 }
 
@@ -405,7 +405,7 @@ TEST_VIRTUAL(junk_instead_of_a_record_ends_the_stream)
         struct pair pair;
         pair_open(&pair);
         CHECK_OK(whorl_stream_write(pair.far, junk[i], i == 3 ? 6 : 5));
-        CHECK_OK(whorl_stream_finish(pair.far));
+        CHECK_OK(whorl_stream_close_write(pair.far));
         CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_PROTOCOL);
         pair_finish(&pair);
     }
@@ -727,7 +727,7 @@ TEST_VIRTUAL(read_and_write_are_cancel_points_also_when_ready)
     whorl_scope_cancel(&scope);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), -ECANCELED);
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -ECANCELED);
-    CHECK_ERR(whorl_stream_finish(pair.tls), -ECANCELED);
+    CHECK_ERR(whorl_stream_close_write(pair.tls), -ECANCELED);
     whorl_scope_leave(&scope, 0);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
     pair_finish(&pair);
@@ -746,7 +746,7 @@ TEST_VIRTUAL(cancelled_write_leaves_a_stream_that_only_reads_and_closes)
     int err = whorl_stream_write(pair.tls, bytes, sizeof bytes);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -EPIPE);
-    CHECK_ERR(whorl_stream_finish(pair.tls), -EPIPE);
+    CHECK_ERR(whorl_stream_close_write(pair.tls), -EPIPE);
     CHECK(!whorl_stream_is_idle(pair.tls));
     CHECK_OK(tls_server_write(pair.server, "data", 4));
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
@@ -819,7 +819,7 @@ TEST_VIRTUAL(server_with_an_older_version_is_refused)
         struct whorl_error error;
         CHECK_OK(memstream_pair(&client, &server));
         CHECK_OK(whorl_stream_write(server, cases[i].bytes, cases[i].len));
-        CHECK_OK(whorl_stream_finish(server));
+        CHECK_OK(whorl_stream_close_write(server));
         CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream),
                   WHORL_ETLS_VERSION);
         CHECK_STR(error.text, cases[i].text);
@@ -887,7 +887,7 @@ TEST_VIRTUAL(connection_lost_in_the_handshake_is_reported)
     struct whorl_error error;
 
     CHECK_OK(memstream_pair(&client, &server));
-    CHECK_OK(whorl_stream_finish(server));
+    CHECK_OK(whorl_stream_close_write(server));
     CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream),
               WHORL_ETLS_HANDSHAKE);
     CHECK_STR(error.text, "localhost: server closed the connection during the handshake");
@@ -958,7 +958,7 @@ TEST_VIRTUAL(handshake_cut_at_any_byte_fails_clearly)
         long live = faults_live();
         CHECK_OK(memstream_pair(&client, &server));
         CHECK_OK(whorl_stream_write(server, flight, cut));
-        CHECK_OK(whorl_stream_finish(server));
+        CHECK_OK(whorl_stream_close_write(server));
         int err = whorl_tls_connect(config, client, "localhost", &error, &stream);
         /* Towards the end it is the signature that does not fit. */
         CHECK_ERR(err, WHORL_ETLS_HANDSHAKE);
@@ -989,7 +989,7 @@ TEST_VIRTUAL(handshake_damaged_at_any_byte_fails)
         CHECK_OK(memstream_pair(&client, &server));
         flight[at] ^= 0x41;
         CHECK_OK(whorl_stream_write(server, flight, len));
-        CHECK_OK(whorl_stream_finish(server));
+        CHECK_OK(whorl_stream_close_write(server));
         flight[at] ^= 0x41;
         CHECK(whorl_tls_connect(config, client, "localhost", NULL, &stream) < 0);
         whorl_stream_close(client);
@@ -1068,10 +1068,10 @@ static int converse(struct pair *pair)
     if (err == 0)
         err = whorl_stream_write(pair->tls, sent, LEN);
     if (err == 0)
-        err = whorl_stream_read_all(pair->tls, got, LEN);
+        err = whorl_stream_read_exact(pair->tls, got, LEN);
     if (err == 0) {
         CHECK(memcmp(sent, got, LEN) == 0);
-        err = whorl_stream_finish(pair->tls);
+        err = whorl_stream_close_write(pair->tls);
     }
     return err;
 }

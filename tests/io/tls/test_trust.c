@@ -325,7 +325,7 @@ TEST(every_failing_allocation_is_reported_and_leaks_nothing)
     const char *folder = path_of("anchors");
     const char *alpn[] = {"http/1.1", NULL};
     struct whorl_tls_options options = {
-        .ca_file = cert_path("both-cas.pem"), .ca_folder = folder, .alpn = alpn};
+        .ca_file = cert_path("both-cas.pem"), .ca_dir = folder, .alpn = alpn};
     char *pem = get(cert_path("foreign-ca.pem"));
     uint64_t n = 0;
     bool hit;

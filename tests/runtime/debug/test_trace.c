@@ -24,7 +24,7 @@ static struct whorl_event event = {.name = "ready"}, event2;
 static struct whorl_rwlock rwlock = {.name = "table"}, rwlock2;
 static struct whorl_cond cond = {.name = "filled"};
 static struct whorl_barrier barrier = {.parties = 3, .name = "start"};
-static struct whorl_latch latch = {.count = 2, .name = "end"};
+static struct whorl_wait_group wait_group = {.count = 2, .name = "end"};
 static struct whorl_once once = {.name = "init"};
 static struct whorl_future future = {.name = "page"}, future2;
 static struct whorl_chan *chan, *other;
@@ -71,19 +71,19 @@ static int wait_for(void *arg)
     if (!strcmp(what, "t-event2"))
         return whorl_event_wait(&event2);
     if (!strcmp(what, "t-read"))
-        return whorl_rwlock_read(&rwlock);
+        return whorl_rwlock_read_lock(&rwlock);
     if (!strcmp(what, "t-read2"))
-        return whorl_rwlock_read(&rwlock2);
+        return whorl_rwlock_read_lock(&rwlock2);
     if (!strcmp(what, "t-write"))
-        return whorl_rwlock_write(&rwlock);
+        return whorl_rwlock_write_lock(&rwlock);
     if (!strcmp(what, "t-barrier"))
         return whorl_barrier_wait(&barrier);
-    if (!strcmp(what, "t-latch"))
-        return whorl_latch_wait(&latch);
+    if (!strcmp(what, "t-wait-group"))
+        return whorl_wait_group_wait(&wait_group);
     if (!strcmp(what, "t-once"))
-        return whorl_once(&once, stay, NULL);
+        return whorl_once_run(&once, stay, NULL);
     if (!strcmp(what, "t-once2"))
-        return whorl_once(&once, NULL, NULL);
+        return whorl_once_run(&once, NULL, NULL);
     if (!strcmp(what, "t-future"))
         return whorl_future_wait(&future);
     if (!strcmp(what, "t-future2"))
@@ -116,9 +116,9 @@ static int wait_for(void *arg)
 TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
 {
     static char *const names[] = {
-        "t-named",  "t-mutex", "t-semaphore", "t-semaphore2", "t-event", "t-event2",
-        "t-read",   "t-read2", "t-write",     "t-barrier",    "t-latch", "t-once",
-        "t-once2",  "t-send",  "t-recv",      "t-future",     "t-sleep", "t-future2",
+        "t-named",  "t-mutex", "t-semaphore", "t-semaphore2", "t-event",      "t-event2",
+        "t-read",   "t-read2", "t-write",     "t-barrier",    "t-wait-group", "t-once",
+        "t-once2",  "t-send",  "t-recv",      "t-future",     "t-sleep",      "t-future2",
         "t-select", "t-stop",  "t-cond",      "t-generator",  "t-many",
     };
     enum { N = sizeof names / sizeof *names };
@@ -130,8 +130,8 @@ TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
     whorl_task_set_name("boss");
     CHECK_OK(whorl_mutex_lock(&named));
     CHECK_OK(whorl_mutex_lock(&nameless));
-    CHECK_OK(whorl_rwlock_write(&rwlock));
-    CHECK_OK(whorl_rwlock_write(&rwlock2));
+    CHECK_OK(whorl_rwlock_write_lock(&rwlock));
+    CHECK_OK(whorl_rwlock_write_lock(&rwlock2));
     CHECK_OK(whorl_spawn_future(&group, stay, NULL, &future2));
     for (size_t i = 0; i < N; i++)
         CHECK_OK(whorl_spawn(&group, wait_for, names[i]));
@@ -150,7 +150,7 @@ TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
     CHECK_DUMP("t-write: waits for write lock \"table\" held by boss  (");
     CHECK_EQ(dump_count(dumped, " held by boss"), 5);
     CHECK_DUMP("t-barrier: waits for barrier \"start\" with 1 of 3 there  (");
-    CHECK_DUMP("t-latch: waits for latch \"end\" at 2  (");
+    CHECK_DUMP("t-wait-group: waits for wait group \"end\" at 2  (");
     CHECK_DUMP("t-once: waits for sleep");
     CHECK_DUMP("t-once2: waits for once \"init\" run by t-once  (");
     CHECK_DUMP("t-future: waits for future \"page\"  (");

@@ -55,7 +55,8 @@ static int use_rwlock(void *arg)
 {
     for (int i = 0; i < ROUNDS; i++) {
         bool writes = (cancel_number(arg) + i) % 3 == 0;
-        int err = writes ? whorl_rwlock_write(&table.lock) : whorl_rwlock_read(&table.lock);
+        int err =
+            writes ? whorl_rwlock_write_lock(&table.lock) : whorl_rwlock_read_lock(&table.lock);
         if (err)
             return err;
         int *inside = writes ? &table.writers : &table.readers;
@@ -249,10 +250,10 @@ TEST_SEEDS(barrier_with_a_party_cancelled_at_any_point)
                                                   begin_barrier, end_barrier}) > 0);
 }
 
-/* --- latch and event ------------------------------------------------------------------------------ */
+/* --- wait group and event ------------------------------------------------------------------------------ */
 
 static struct {
-    struct whorl_latch latch;
+    struct whorl_wait_group wait_group;
     struct whorl_event event;
     int through;
 } gate;
@@ -260,17 +261,17 @@ static struct {
 static void begin_gate(void)
 {
     gate.through = 0;
-    gate.latch.count = ROUNDS;
+    gate.wait_group.count = ROUNDS;
     whorl_event_reset(&gate.event);
 }
 
 static int pass_gate(void *arg)
 {
     (void)arg;
-    int err = whorl_latch_wait(&gate.latch);
+    int err = whorl_wait_group_wait(&gate.wait_group);
     if (err)
         return err;
-    CHECK_EQ(gate.latch.count, 0);
+    CHECK_EQ(gate.wait_group.count, 0);
     err = whorl_event_wait(&gate.event);
     if (err)
         return err;
@@ -285,7 +286,7 @@ static int pass_or_open(void *arg)
         return pass_gate(arg);
     for (int i = 0; i < ROUNDS; i++) {
         CHECK_OK(whorl_sleep(1));
-        whorl_latch_done(&gate.latch);
+        whorl_wait_group_done(&gate.wait_group);
     }
     CHECK_OK(whorl_sleep(1));
     whorl_event_set(&gate.event);
@@ -295,11 +296,11 @@ static int pass_or_open(void *arg)
 static void end_gate(void)
 {
     CHECK(gate.through >= 3);
-    CHECK(!gate.latch.waiters.first && !gate.latch.waiters.last);
+    CHECK(!gate.wait_group.waiters.first && !gate.wait_group.waiters.last);
     CHECK(!gate.event.waiters.first && !gate.event.waiters.last);
 }
 
-TEST_SEEDS(latch_and_event_with_a_waiter_cancelled_at_any_point)
+TEST_SEEDS(wait_group_and_event_with_a_waiter_cancelled_at_any_point)
 {
     CHECK(cancel_everywhere(
               &(struct cancel_plan){pass_gate, pass_or_open, 4, begin_gate, end_gate}) > 0);
@@ -339,7 +340,7 @@ static int use_once(void *arg)
     int err;
 
     do
-        err = whorl_once(&setup.once, set_up, arg);
+        err = whorl_once_run(&setup.once, set_up, arg);
     while (err == -EIO);
     CHECK(err || setup.succeeded == 1);
     return err;

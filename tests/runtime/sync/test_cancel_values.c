@@ -15,7 +15,7 @@
 /* What goes in comes out, once: companion 1 sends, 2 receives, 3 closes when no more will be sent. */
 static struct {
     struct whorl_chan *chan;
-    struct whorl_latch senders;
+    struct whorl_wait_group senders;
     int sent, received, next;
     long sent_sum, received_sum;
 } pipe_;
@@ -62,7 +62,7 @@ static int send_four(void *arg)
         int value = 1 << pipe_.next++; /* so that no two mistakes make up for each other */
         err = note_sent(whorl_chan_send(pipe_.chan, &value), value);
     }
-    whorl_latch_done(&pipe_.senders);
+    whorl_wait_group_done(&pipe_.senders);
     return err;
 }
 
@@ -85,7 +85,7 @@ static int send_receive_or_close(void *arg)
         return send_four(arg);
     if (cancel_number(arg) == 2)
         return receive_all(arg);
-    CHECK_OK(whorl_latch_wait(&pipe_.senders));
+    CHECK_OK(whorl_wait_group_wait(&pipe_.senders));
     whorl_chan_close(pipe_.chan);
     return 0;
 }
@@ -135,7 +135,7 @@ static int select_four(void *arg)
             note_received(got);
     }
     CHECK(!bell.waiters.first);
-    whorl_latch_done(&pipe_.senders);
+    whorl_wait_group_done(&pipe_.senders);
     return err;
 }
 

@@ -103,7 +103,8 @@ static struct whorl_mutex gate = {.name = "gate"};
 static int table_then_gate(void *arg)
 {
     whorl_task_set_name(arg);
-    int err = strcmp(arg, "writer") == 0 ? whorl_rwlock_write(&table) : whorl_rwlock_read(&table);
+    int err = strcmp(arg, "writer") == 0 ? whorl_rwlock_write_lock(&table)
+                                         : whorl_rwlock_read_lock(&table);
     if (err)
         return err;
     err = whorl_mutex_lock(&gate);
@@ -118,7 +119,7 @@ static int gate_then_table(void *arg)
     whorl_task_set_name("keeper");
     CHECK_OK(whorl_mutex_lock(&gate));
     CHECK_OK(whorl_sleep(1));
-    int err = arg ? whorl_rwlock_read(&table) : whorl_rwlock_write(&table);
+    int err = arg ? whorl_rwlock_read_lock(&table) : whorl_rwlock_write_lock(&table);
     if (err == 0)
         whorl_rwlock_unlock(&table);
     whorl_mutex_unlock(&gate);
@@ -139,7 +140,7 @@ TEST_VIRTUAL(report_sees_a_circle_through_the_writer_of_a_lock)
 static int read_for_a_while(void *arg)
 {
     (void)arg;
-    CHECK_OK(whorl_rwlock_read(&table));
+    CHECK_OK(whorl_rwlock_read_lock(&table));
     CHECK_OK(whorl_sleep(WHORL_SECOND));
     whorl_rwlock_unlock(&table);
     return 0;
@@ -149,14 +150,14 @@ TEST_VIRTUAL(report_sees_a_circle_through_the_one_reader_of_a_lock)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
 
-    CHECK_OK(whorl_rwlock_write(&table));
+    CHECK_OK(whorl_rwlock_write_lock(&table));
     CHECK_OK(whorl_spawn(&group, gate_then_table, NULL));
     CHECK_OK(whorl_spawn(&group, table_then_gate, "reader"));
     CHECK_OK(whorl_spawn(&group, read_for_a_while, NULL));
     CHECK_OK(whorl_yield());
     whorl_rwlock_unlock(&table); /* lets both readers in from the queue */
-    CHECK_OK(whorl_rwlock_read(&table));
-    CHECK_OK(whorl_rwlock_read(&table)); /* twice */
+    CHECK_OK(whorl_rwlock_read_lock(&table));
+    CHECK_OK(whorl_rwlock_read_lock(&table)); /* twice */
     CHECK_OK(whorl_sleep(2));
     CHECK_DUMP("keeper: waits for write lock \"table\" held by 4 readers");
     CHECK(!strstr(dumped, "in a circle"));
@@ -172,8 +173,8 @@ static int read_then_write(void *arg)
 {
     (void)arg;
     whorl_task_set_name("greedy");
-    CHECK_OK(whorl_rwlock_read(&table));
-    int err = whorl_rwlock_write(&table);
+    CHECK_OK(whorl_rwlock_read_lock(&table));
+    int err = whorl_rwlock_write_lock(&table);
     whorl_rwlock_unlock(&table);
     return err;
 }
@@ -189,7 +190,7 @@ TEST_VIRTUAL(report_sees_that_a_reader_who_wants_to_write_waits_for_itself)
 
 static int read_and_leave(void *arg)
 {
-    CHECK_OK(whorl_rwlock_read(arg));
+    CHECK_OK(whorl_rwlock_read_lock(arg));
     return 0;
 }
 
@@ -204,7 +205,7 @@ TEST_VIRTUAL(report_names_no_reader_that_it_cannot_know)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
 
-    CHECK_OK(whorl_rwlock_read(&table));
+    CHECK_OK(whorl_rwlock_read_lock(&table));
     CHECK_OK(whorl_spawn(&group, read_and_leave, &table));
     CHECK_OK(whorl_spawn(&group, unlock_for_another, &table));
     CHECK_OK(whorl_group_wait(&group));
@@ -247,7 +248,7 @@ static int start_by_result(void *arg)
 static int run_start(void *arg)
 {
     (void)arg;
-    return whorl_once(&start, start_by_result, NULL);
+    return whorl_once_run(&start, start_by_result, NULL);
 }
 
 TEST_VIRTUAL(report_sees_a_circle_through_a_future_and_a_once)

@@ -183,7 +183,7 @@ static int consume(void *arg)
         struct whorl_scope scope;
         int err = 0;
         whorl_scope_enter(&scope, draw(store, 2) ? WHORL_FOREVER : whorl_after(draw(store, 3)));
-        CHECK(whorl_mutex_lock(&store->mutex) == 0 || whorl_cancelled());
+        CHECK(whorl_mutex_lock(&store->mutex) == 0 || whorl_check_cancelled());
         if (store->mutex.owner == whorl_task_self()) {
             while (store->items == 0 && err == 0)
                 err = whorl_cond_wait(&store->filled, &store->mutex);

@@ -51,10 +51,10 @@ TEST_VIRTUAL(waiting_for_a_set_event_returns_at_once)
 
     whorl_event_set(&event);
     whorl_event_set(&event);
-    CHECK_OK(whorl_run_stats(&before));
+    CHECK_OK(whorl_run_get_stats(&before));
     CHECK_OK(whorl_event_wait(&event));
     CHECK_OK(whorl_event_wait(&event));
-    CHECK_OK(whorl_run_stats(&after));
+    CHECK_OK(whorl_run_get_stats(&after));
     CHECK_EQ(after.switches, before.switches);
 }
 

@@ -84,7 +84,7 @@ TEST_VIRTUAL(generator_ends_with_its_error_again_and_again)
     CHECK_ERR(whorl_generator_next(generator, &value), -EIO);
     CHECK_ERR(whorl_generator_next(generator, &value), -EIO);
     CHECK_EQ(value, 0);
-    CHECK_OK(whorl_cancelled()); /* it is the generator's failure, not the puller's */
+    CHECK_OK(whorl_check_cancelled()); /* it is the generator's failure, not the puller's */
 }
 
 /* A value a second. */

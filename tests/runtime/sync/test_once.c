@@ -23,7 +23,7 @@ static int open_it(void *arg)
 
 static int use(void *arg)
 {
-    int err = whorl_once(&once, open_it, NULL);
+    int err = whorl_once_run(&once, open_it, NULL);
     test_log("%s%d@%d", (const char *)arg, err, (int)whorl_now());
     return 0;
 }
@@ -37,7 +37,7 @@ TEST_VIRTUAL(once_runs_once_and_the_others_wait)
     CHECK_OK(whorl_spawn(&group, use, "c"));
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a0@10 b0@10 c0@10");
-    CHECK_OK(whorl_once(&once, open_it, NULL));
+    CHECK_OK(whorl_once_run(&once, open_it, NULL));
     CHECK_EQ(calls, 1);
     CHECK_EQ(whorl_now(), 10);
 }
@@ -61,7 +61,7 @@ static int fail_and_look(void *arg)
     char text[4096] = "";
 
     (void)arg;
-    CHECK_ERR(whorl_once(&once, open_it, NULL), -EIO);
+    CHECK_ERR(whorl_once_run(&once, open_it, NULL), -EIO);
     FILE *to = fmemopen(text, sizeof text, "w");
     whorl_dump_tasks(to);
     fclose(to);
@@ -85,9 +85,9 @@ TEST_VIRTUAL(once_is_run_by_nobody_between_two_tries)
 TEST_VIRTUAL(once_that_failed_with_nobody_waiting_is_tried_by_the_next)
 {
     failures = 1;
-    CHECK_ERR(whorl_once(&once, open_it, NULL), -EIO);
+    CHECK_ERR(whorl_once_run(&once, open_it, NULL), -EIO);
     CHECK_EQ(once.state, WHORL_ONCE_NEW);
-    CHECK_OK(whorl_once(&once, open_it, NULL));
+    CHECK_OK(whorl_once_run(&once, open_it, NULL));
     CHECK_EQ(calls, 2);
 }
 
@@ -101,7 +101,7 @@ static int succeed_with_7(void *arg)
 
 static int use_7(void *arg)
 {
-    test_log("%s%d", (const char *)arg, whorl_once(&once, succeed_with_7, NULL));
+    test_log("%s%d", (const char *)arg, whorl_once_run(&once, succeed_with_7, NULL));
     return 0;
 }
 
@@ -119,14 +119,14 @@ TEST_VIRTUAL(once_takes_a_positive_result_for_success_and_says_0_to_all)
 
 static int open_again(void *arg)
 {
-    return whorl_once(&once, arg ? open_again : open_it, NULL);
+    return whorl_once_run(&once, arg ? open_again : open_it, NULL);
 }
 
 TEST_VIRTUAL(once_inside_itself_is_refused)
 {
-    CHECK_ERR(whorl_once(&once, open_again, "again"), -EDEADLK);
+    CHECK_ERR(whorl_once_run(&once, open_again, "again"), -EDEADLK);
     CHECK_EQ(once.state, WHORL_ONCE_NEW); /* it has failed */
-    CHECK_OK(whorl_once(&once, open_it, NULL));
+    CHECK_OK(whorl_once_run(&once, open_it, NULL));
 }
 
 static int use_briefly(void *arg)
@@ -134,7 +134,7 @@ static int use_briefly(void *arg)
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, whorl_after(5));
-    int err = whorl_scope_leave(&scope, whorl_once(&once, open_it, NULL));
+    int err = whorl_scope_leave(&scope, whorl_once_run(&once, open_it, NULL));
     test_log("%s%d@%d", (const char *)arg, err, (int)whorl_now());
     return 0;
 }
@@ -219,7 +219,7 @@ static int come_by(void *arg)
             test_draw(random, 2) ? WHORL_FOREVER : whorl_after((int64_t)test_draw(random, 4));
         int tries = work.calls;
         whorl_scope_enter(&scope, deadline);
-        int err = whorl_once(&work.once, try_it, random);
+        int err = whorl_once_run(&work.once, try_it, random);
         (void)whorl_scope_leave(&scope, err);
         if (err == 0)
             CHECK_EQ(work.succeeded, 1);
@@ -247,7 +247,7 @@ TEST_SEEDS(once_succeeds_once_and_keeps_nobody_waiting)
 
 TEST(once_outside_a_task_is_refused)
 {
-    CHECK_ERR(whorl_once(&once, open_it, NULL), WHORL_ENOTASK);
+    CHECK_ERR(whorl_once_run(&once, open_it, NULL), WHORL_ENOTASK);
     CHECK_EQ(calls, 0);
 }
 

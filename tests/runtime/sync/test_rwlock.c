@@ -28,7 +28,7 @@ static int visit(void *arg)
     CHECK_OK(whorl_sleep(v->at));
     whorl_scope_enter(&scope, WHORL_FOREVER);
     v->scope = &scope;
-    int err = writes ? whorl_rwlock_write(&lock) : whorl_rwlock_read(&lock);
+    int err = writes ? whorl_rwlock_write_lock(&lock) : whorl_rwlock_read_lock(&lock);
     v->scope = NULL;
     (void)whorl_scope_leave(&scope, 0);
     if (err) {
@@ -117,7 +117,7 @@ TEST_VIRTUAL(rwlock_handed_over_and_cancelled_at_once_is_held)
     struct visit w = {"W1", 0, 10, NULL};
     WHORL_AUTO(group) group = {0};
 
-    CHECK_OK(whorl_rwlock_read(&lock));
+    CHECK_OK(whorl_rwlock_read_lock(&lock));
     CHECK_OK(whorl_spawn(&group, visit, &w));
     CHECK_OK(whorl_sleep(1));
     whorl_rwlock_unlock(&lock);
@@ -181,7 +181,7 @@ static int come_and_go(void *arg)
         int64_t arrived_at = whorl_now(), deadline = arrived_at + (int64_t)test_draw(random, 16);
         int ticket = ++doorman.tickets;
         whorl_scope_enter(&scope, test_draw(random, 2) ? deadline : WHORL_FOREVER);
-        int err = writes ? whorl_rwlock_write(&lock) : whorl_rwlock_read(&lock);
+        int err = writes ? whorl_rwlock_write_lock(&lock) : whorl_rwlock_read_lock(&lock);
         if (err == 0) {
             whorl_scope_enter_shield(&shield, WHORL_FOREVER);
             go_in(ticket, writes, arrived_at);
@@ -217,12 +217,12 @@ TEST_SEEDS(rwlock_excludes_and_keeps_the_order_of_arrival_whatever_is_cancelled)
 
 TEST_VIRTUAL(rwlock_held_for_writing_is_refused_to_its_holder)
 {
-    CHECK_OK(whorl_rwlock_write(&lock));
-    CHECK_ERR(whorl_rwlock_write(&lock), -EDEADLK);
-    CHECK_ERR(whorl_rwlock_read(&lock), -EDEADLK);
+    CHECK_OK(whorl_rwlock_write_lock(&lock));
+    CHECK_ERR(whorl_rwlock_write_lock(&lock), -EDEADLK);
+    CHECK_ERR(whorl_rwlock_read_lock(&lock), -EDEADLK);
     whorl_rwlock_unlock(&lock);
-    CHECK_OK(whorl_rwlock_read(&lock));
-    CHECK_OK(whorl_rwlock_read(&lock));
+    CHECK_OK(whorl_rwlock_read_lock(&lock));
+    CHECK_OK(whorl_rwlock_read_lock(&lock));
     whorl_rwlock_unlock(&lock);
     CHECK_EQ(lock.readers, 1);
     whorl_rwlock_unlock(&lock);
@@ -233,19 +233,20 @@ TEST_VIRTUAL(rwlock_try_takes_only_what_is_free_and_nobody_waits_for)
     struct visit w = {"W1", 0, 10, NULL};
     WHORL_AUTO(group) group = {0};
 
-    CHECK_OK(whorl_rwlock_try_read(&lock));
-    CHECK_OK(whorl_rwlock_try_read(&lock));
-    CHECK_ERR(whorl_rwlock_try_write(&lock), -EBUSY);
+    CHECK_OK(whorl_rwlock_try_read_lock(&lock));
+    CHECK_OK(whorl_rwlock_try_read_lock(&lock));
+    CHECK_ERR(whorl_rwlock_try_write_lock(&lock), -EAGAIN);
     CHECK_OK(whorl_spawn(&group, visit, &w));
     CHECK_OK(whorl_sleep(1));
-    CHECK_ERR(whorl_rwlock_try_read(&lock), -EBUSY); /* a writer waits */
+    CHECK_ERR(whorl_rwlock_try_read_lock(&lock), -EAGAIN); /* a writer waits */
     whorl_rwlock_unlock(&lock);
     whorl_rwlock_unlock(&lock);
-    CHECK_ERR(whorl_rwlock_try_write(&lock), -EBUSY); /* handed to it, though it has not run */
+    CHECK_ERR(whorl_rwlock_try_write_lock(&lock),
+              -EAGAIN); /* handed to it, though it has not run */
     CHECK_OK(whorl_group_wait(&group));
-    CHECK_OK(whorl_rwlock_try_write(&lock));
-    CHECK_ERR(whorl_rwlock_try_read(&lock), -EBUSY);
-    CHECK_ERR(whorl_rwlock_try_write(&lock), -EBUSY);
+    CHECK_OK(whorl_rwlock_try_write_lock(&lock));
+    CHECK_ERR(whorl_rwlock_try_read_lock(&lock), -EAGAIN);
+    CHECK_ERR(whorl_rwlock_try_write_lock(&lock), -EAGAIN);
     whorl_rwlock_unlock(&lock);
 }
 
@@ -255,17 +256,17 @@ TEST_VIRTUAL(rwlock_in_a_cancelled_scope_is_not_taken)
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
     whorl_scope_cancel(&scope);
-    CHECK_ERR(whorl_rwlock_read(&lock), -ECANCELED);
-    CHECK_ERR(whorl_rwlock_write(&lock), -ECANCELED);
+    CHECK_ERR(whorl_rwlock_read_lock(&lock), -ECANCELED);
+    CHECK_ERR(whorl_rwlock_write_lock(&lock), -ECANCELED);
     (void)whorl_scope_leave(&scope, 0);
     CHECK(!lock.writer && lock.readers == 0);
 }
 
 TEST(rwlock_outside_a_task_is_refused)
 {
-    CHECK_ERR(whorl_rwlock_read(&lock), WHORL_ENOTASK);
-    CHECK_ERR(whorl_rwlock_write(&lock), WHORL_ENOTASK);
-    CHECK_ERR(whorl_rwlock_try_write(&lock), WHORL_ENOTASK);
+    CHECK_ERR(whorl_rwlock_read_lock(&lock), WHORL_ENOTASK);
+    CHECK_ERR(whorl_rwlock_write_lock(&lock), WHORL_ENOTASK);
+    CHECK_ERR(whorl_rwlock_try_write_lock(&lock), WHORL_ENOTASK);
 }
 
 static void unlock_free(void *arg)
@@ -277,7 +278,7 @@ static void unlock_free(void *arg)
 static int lock_for_writing(void *arg)
 {
     (void)arg;
-    return whorl_rwlock_write(&lock);
+    return whorl_rwlock_write_lock(&lock);
 }
 
 static int unlock_others(void *arg)

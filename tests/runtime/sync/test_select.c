@@ -143,7 +143,7 @@ TEST_VIRTUAL(select_receives_what_comes_first)
     CHECK_EQ(whorl_now(), WHORL_SECOND);
     CHECK(!ctx.event.waiters.first && !ctx.future.waiters.first);
     struct whorl_run_stats stats;
-    CHECK_OK(whorl_run_stats(&stats));
+    CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 0); /* the deadline is gone too */
     CHECK_OK(whorl_group_wait(&group));
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads that take work from one queue. */
-#include "runtime/base/workers.h"
+#include "runtime/base/thread_pool.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct workers {
+struct thread_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, idle; /* there is work, or the end; a thread has ended or finished some */
     struct work *first, *last;
@@ -19,7 +19,7 @@ struct workers {
     char name[12];
 };
 
-static void drop_reference(struct workers *w)
+static void drop_reference(struct thread_pool *w)
 {
     pthread_mutex_lock(&w->lock);
     bool last = --w->references == 0;
@@ -32,9 +32,9 @@ static void drop_reference(struct workers *w)
     free(w);
 }
 
-struct workers *workers_create(const char *name, unsigned threads_max)
+struct thread_pool *thread_pool_create(const char *name, unsigned threads_max)
 {
-    struct workers *w = calloc(1, sizeof *w);
+    struct thread_pool *w = calloc(1, sizeof *w);
 
     if (!w)
         return NULL;
@@ -49,7 +49,7 @@ struct workers *workers_create(const char *name, unsigned threads_max)
 
 /* --- under the lock ------------------------------------------------------------------------------ */
 
-static void queue_append(struct workers *w, struct work *work)
+static void queue_append(struct thread_pool *w, struct work *work)
 {
     work->next = NULL;
     work->prev = w->last;
@@ -61,7 +61,7 @@ static void queue_append(struct workers *w, struct work *work)
     w->queued++;
 }
 
-static void queue_remove(struct workers *w, struct work *work)
+static void queue_remove(struct thread_pool *w, struct work *work)
 {
     if (work->prev)
         work->prev->next = work->next;
@@ -74,7 +74,7 @@ static void queue_remove(struct workers *w, struct work *work)
     w->queued--;
 }
 
-static void run_first(struct workers *w)
+static void run_first(struct thread_pool *w)
 {
     struct work *work = w->first;
     bool detached = work->detached;
@@ -91,7 +91,7 @@ static void run_first(struct workers *w)
 
 static void *thread_main(void *arg)
 {
-    struct workers *w = arg;
+    struct thread_pool *w = arg;
     char name[16];
 
     pthread_mutex_lock(&w->lock);
@@ -114,7 +114,7 @@ static void *thread_main(void *arg)
 }
 
 /* One thread more, detached, deaf to signals. 0 or a negative code. */
-static int start_thread(struct workers *w)
+static int start_thread(struct thread_pool *w)
 {
     sigset_t all, before;
     pthread_t thread;
@@ -133,7 +133,7 @@ static int start_thread(struct workers *w)
 
 /* --- the owner's side ---------------------------------------------------------------------------- */
 
-int workers_add(struct workers *w, struct work *work)
+int thread_pool_add(struct thread_pool *w, struct work *work)
 {
     int err = 0;
 
@@ -152,7 +152,7 @@ int workers_add(struct workers *w, struct work *work)
     return err;
 }
 
-bool workers_withdraw(struct workers *w, struct work *work)
+bool thread_pool_withdraw(struct thread_pool *w, struct work *work)
 {
     pthread_mutex_lock(&w->lock);
     bool queued = work->state == WORK_QUEUED;
@@ -164,7 +164,7 @@ bool workers_withdraw(struct workers *w, struct work *work)
     return queued;
 }
 
-void workers_destroy(struct workers *w)
+void thread_pool_destroy(struct thread_pool *w)
 {
     if (!w)
         return;
@@ -178,7 +178,7 @@ void workers_destroy(struct workers *w)
     drop_reference(w);
 }
 
-void workers_abandon(struct workers *w)
+void thread_pool_abandon(struct thread_pool *w)
 {
     free(w);
 }

@@ -8,7 +8,7 @@
 
 #include "faults.h"
 #include "runtime/base/check.h"
-#include "runtime/base/workers.h"
+#include "runtime/base/thread_pool.h"
 #include "test.h"
 
 struct counted {
@@ -53,7 +53,7 @@ static int threads_more(void)
 
 TEST(workers_start_as_work_queues_up_and_never_more_than_asked)
 {
-    struct workers *workers = workers_create("test", 3);
+    struct thread_pool *workers = thread_pool_create("test", 3);
     struct counted work[10];
     sem_t started, go, done;
     atomic_int running = 0, most = 0;
@@ -66,28 +66,28 @@ TEST(workers_start_as_work_queues_up_and_never_more_than_asked)
             .work.run = run_counted, .started = &started, .go = &go, .done = &done};
         work[i].running = &running;
         work[i].most = &most;
-        CHECK_OK(workers_add(workers, &work[i].work));
+        CHECK_OK(thread_pool_add(workers, &work[i].work));
     }
     for (int i = 0; i < 3; i++)
         sem_wait(&started);
     CHECK_EQ(threads_more(), 3);
-    CHECK(!workers_withdraw(workers, &work[0].work)); /* it runs */
-    CHECK(workers_withdraw(workers, &work[9].work));
-    CHECK(workers_withdraw(workers, &work[5].work));
-    CHECK(!workers_withdraw(workers, &work[5].work));
+    CHECK(!thread_pool_withdraw(workers, &work[0].work)); /* it runs */
+    CHECK(thread_pool_withdraw(workers, &work[9].work));
+    CHECK(thread_pool_withdraw(workers, &work[5].work));
+    CHECK(!thread_pool_withdraw(workers, &work[5].work));
     for (int i = 0; i < 8; i++)
         sem_post(&go);
     for (int i = 0; i < 8; i++)
         sem_wait(&done);
     CHECK_EQ(most, 3);
-    workers_destroy(workers);
+    thread_pool_destroy(workers);
     CHECK_EQ(running, 0);
-    workers_destroy(NULL);
+    thread_pool_destroy(NULL);
 }
 
 TEST(a_waiting_worker_is_counted_once_for_work_added_in_a_row)
 {
-    struct workers *workers = workers_create("test", 4);
+    struct thread_pool *workers = thread_pool_create("test", 4);
     struct counted work[3];
     sem_t started, go, done;
     atomic_int running = 0, most = 0;
@@ -97,26 +97,26 @@ TEST(a_waiting_worker_is_counted_once_for_work_added_in_a_row)
     sem_init(&done, 0, 0);
     for (int i = 0; i < 3; i++)
         work[i] = (struct counted){{.run = run_counted}, &started, &go, &done, &running, &most};
-    CHECK_OK(workers_add(workers, &work[0].work));
+    CHECK_OK(thread_pool_add(workers, &work[0].work));
     sem_post(&go);
     sem_wait(&done);
     usleep(10000); /* the one thread waits */
     CHECK_EQ(threads_more(), 1);
-    CHECK_OK(workers_add(workers, &work[1].work));
-    CHECK_OK(workers_add(workers, &work[2].work));
+    CHECK_OK(thread_pool_add(workers, &work[1].work));
+    CHECK_OK(thread_pool_add(workers, &work[2].work));
     sem_wait(&started);
     sem_wait(&started);
     sem_wait(&started); /* both run, neither behind the other */
     sem_post(&go);
     sem_post(&go);
-    workers_destroy(workers);
+    thread_pool_destroy(workers);
     CHECK_EQ(running, 0);
     CHECK_EQ(most, 2);
 }
 
 TEST(workers_end_after_what_is_queued_is_done)
 {
-    struct workers *workers = workers_create("test", 2);
+    struct thread_pool *workers = thread_pool_create("test", 2);
     struct counted work[100];
     sem_t done;
     atomic_int running = 0, most = 0;
@@ -125,9 +125,9 @@ TEST(workers_end_after_what_is_queued_is_done)
     for (int i = 0; i < 100; i++) {
         work[i] = (struct counted){
             .work.run = run_counted, .done = &done, .running = &running, .most = &most};
-        CHECK_OK(workers_add(workers, &work[i].work));
+        CHECK_OK(thread_pool_add(workers, &work[i].work));
     }
-    workers_destroy(workers);
+    thread_pool_destroy(workers);
     sem_getvalue(&done, &value);
     CHECK_EQ(value, 100);
 }
@@ -137,16 +137,16 @@ TEST(detached_work_that_runs_is_not_waited_for)
     static struct counted work;
     static sem_t started, go, done;
     static atomic_int running, most;
-    struct workers *workers = workers_create("test", 2);
+    struct thread_pool *workers = thread_pool_create("test", 2);
     CHECK_EQ(threads_more(), 0);
     sem_init(&started, 0, 0);
     sem_init(&go, 0, 0);
     sem_init(&done, 0, 0);
     work = (struct counted){
         {.run = run_counted, .detached = true}, &started, &go, &done, &running, &most};
-    CHECK_OK(workers_add(workers, &work.work));
+    CHECK_OK(thread_pool_add(workers, &work.work));
     sem_wait(&started);
-    workers_destroy(workers);
+    thread_pool_destroy(workers);
     CHECK_EQ(running, 1);
     sem_post(&go);
     sem_wait(&done);

@@ -2,17 +2,17 @@
 /* A bounded set of threads that take work from one queue, for what would block a loop.
  *
  *     owner's thread             the queue (under its lock)     a thread
- *     workers_add(work)  ------> QUEUED                    ---> RUNNING: work->run(work)
- *     workers_withdraw() ------> WITHDRAWN, if still QUEUED     (brings its result home itself)
+ *     thread_pool_add(work)  ------> QUEUED                    ---> RUNNING: work->run(work)
+ *     thread_pool_withdraw() ------> WITHDRAWN, if still QUEUED     (brings its result home itself)
  *
  * Threads are started one by one as work queues up, block all signals, and stay until the end.
  */
-#ifndef BASE_WORKERS_H
-#define BASE_WORKERS_H
+#ifndef BASE_THREAD_POOL_H
+#define BASE_THREAD_POOL_H
 
 #include <stdbool.h>
 
-struct workers;
+struct thread_pool;
 
 enum work_state { WORK_QUEUED, WORK_RUNNING, WORK_WITHDRAWN };
 
@@ -20,24 +20,24 @@ enum work_state { WORK_QUEUED, WORK_RUNNING, WORK_WITHDRAWN };
 struct work {
     struct work *next, *prev;       /* in the queue; under its lock */
     enum work_state state;          /* under the lock */
-    bool detached;                  /* workers_destroy() does not wait for it once it runs */
+    bool detached;                  /* thread_pool_destroy() does not wait for it once it runs */
     void (*run)(struct work *work); /* on a thread; `work` is not touched once it is called */
 };
 
 /* No thread is started yet; they will be called `name`-1, ... NULL: no memory. */
-struct workers *workers_create(const char *name, unsigned threads_max);
+struct thread_pool *thread_pool_create(const char *name, unsigned threads_max);
 
 /* Queues work whose `run` and `detached` are set. 0, or a negative code with nothing queued when no
  * thread can be started. */
-int workers_add(struct workers *workers, struct work *work);
+int thread_pool_add(struct thread_pool *workers, struct work *work);
 
 /* Takes work out of the queue that no thread has begun; false when one has. */
-bool workers_withdraw(struct workers *workers, struct work *work);
+bool thread_pool_withdraw(struct thread_pool *workers, struct work *work);
 
 /* Ends the threads once they have done what is queued; waits for that. Accepts NULL. */
-void workers_destroy(struct workers *workers);
+void thread_pool_destroy(struct thread_pool *workers);
 
 /* For a forked child, whose copy has no threads and perhaps a lock for ever held: frees the memory. */
-void workers_abandon(struct workers *workers);
+void thread_pool_abandon(struct thread_pool *workers);
 
 #endif

@@ -16,7 +16,7 @@
 #include <whorl/io.h>
 #include <whorl/stream.h>
 
-#include "io/process/workers.h"
+#include "io/process/pool.h"
 
 enum {
     CONTROL = 3, /* the server's only descriptor besides the standard ones */
@@ -27,7 +27,7 @@ enum {
 
 struct worker {
     int fd;
-    const struct whorl_workers_options *options;
+    const struct whorl_process_pool_options *options;
 };
 
 WHORL_SUSPENDS static int answer(struct whorl_stream *stream, int status, void *data, size_t len)
@@ -49,13 +49,13 @@ WHORL_SUSPENDS static int serve_one(struct whorl_stream *stream, whorl_worker_fn
     int err = whorl_poll_fd(whorl_stream_fd(stream), POLLIN);
     if (err < 0)
         return err;
-    err = whorl_stream_read_all(stream, &frame, sizeof frame);
+    err = whorl_stream_read_exact(stream, &frame, sizeof frame);
     if (err)
         return err;
     char *request = malloc(frame.len + 1);
     if (!request)
         return -ENOMEM;
-    err = whorl_stream_read_all(stream, request, frame.len);
+    err = whorl_stream_read_exact(stream, request, frame.len);
     if (err == 0) {
         request[frame.len] = '\0';
         int status = work(state, request, frame.len, &response, &response_len);
@@ -166,7 +166,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-void worker_server(int control, const struct whorl_workers_options *options)
+void worker_server(int control, const struct whorl_process_pool_options *options)
 {
     struct worker_message message;
     int fd;

@@ -9,9 +9,9 @@
  *
  *     int main(void)
  *     {
- *         struct whorl_workers_options options = {.count = 4, .work = measure};
- *         WHORL_AUTO(workers) *workers = NULL;
- *         int err = whorl_workers_create(&options, &workers);      // before any run
+ *         struct whorl_process_pool_options options = {.count = 4, .work = measure};
+ *         WHORL_AUTO(process_pool) *pool = NULL;
+ *         int err = whorl_process_pool_create(&options, &workers);      // before any run
  *         return err || whorl_io_run(root, workers) ? 1 : 0;       // root calls them
  *     }
  *
@@ -22,12 +22,12 @@
  * standard descriptors and no others, default signal actions but for SIGINT, which they ignore
  * (whoever gets it decides), and end with the server, which ends with the pool or the program.
  */
-#ifndef WHORL_WORKERS_H
-#define WHORL_WORKERS_H
+#ifndef WHORL_PROCESS_POOL_H
+#define WHORL_PROCESS_POOL_H
 
 #include <whorl/base.h>
 
-struct whorl_workers;
+struct whorl_process_pool;
 
 /* Runs once in each worker, in its run, before its first request. 0, or a negative code, which the
  * pool's creation or the call that needed the worker then returns. */
@@ -39,7 +39,7 @@ typedef int (*whorl_worker_fn)(void *state, const void *request, size_t len, voi
                                size_t *ret_len);
 
 /* Zero-initialised is valid but for `work`. */
-struct whorl_workers_options {
+struct whorl_process_pool_options {
     unsigned count; /* of processes; 0: as many as there are processors */
     whorl_worker_init_fn init;
     whorl_worker_fn work;
@@ -58,8 +58,8 @@ extern "C" {
  *          -EINVAL; -EAGAIN, -ENOMEM, -EMFILE.
  * Never suspends.
  */
-WHORL_API int whorl_workers_create(const struct whorl_workers_options *options,
-                                   struct whorl_workers **ret);
+WHORL_API int whorl_process_pool_create(const struct whorl_process_pool_options *options,
+                                        struct whorl_process_pool **ret);
 
 /**
  * Has an idle worker do one piece of work. Any number of tasks of one run may call; they are served
@@ -72,16 +72,17 @@ WHORL_API int whorl_workers_create(const struct whorl_workers_options *options,
  * Suspends: until a worker is idle and has answered.
  * Cancel:   -ECANCELED; a worker that had begun is killed and will be replaced.
  */
-WHORL_API WHORL_SUSPENDS int whorl_workers_call(struct whorl_workers *workers, const void *request,
-                                                size_t len, void **ret, size_t *ret_len);
+WHORL_API WHORL_SUSPENDS int whorl_process_pool_call(struct whorl_process_pool *pool,
+                                                     const void *request, size_t len, void **ret,
+                                                     size_t *ret_len);
 
 /** Ends the workers and waits for the server's end, 0.2 s at most. No call may be under way. Accepts
  *  NULL. Never suspends. */
-WHORL_API void whorl_workers_destroy(struct whorl_workers *workers);
+WHORL_API void whorl_process_pool_destroy(struct whorl_process_pool *pool);
 
-static inline void whorl_auto_workers(struct whorl_workers **workers)
+static inline void whorl_auto_process_pool(struct whorl_process_pool **pool)
 {
-    whorl_workers_destroy(*workers);
+    whorl_process_pool_destroy(*pool);
 }
 
 #ifdef __cplusplus

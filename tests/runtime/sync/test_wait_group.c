@@ -12,7 +12,7 @@
 
 static int wait_and_log(void *arg)
 {
-    int err = whorl_latch_wait(arg);
+    int err = whorl_wait_group_wait(arg);
     test_log("%d@%d", err, (int)whorl_now());
     return err;
 }
@@ -20,39 +20,39 @@ static int wait_and_log(void *arg)
 static int done_later(void *arg)
 {
     int err = whorl_sleep(5);
-    whorl_latch_done(arg);
+    whorl_wait_group_done(arg);
     return err;
 }
 
-TEST_VIRTUAL(latch_lets_all_go_at_zero)
+TEST_VIRTUAL(wait_group_lets_all_go_at_zero)
 {
-    struct whorl_latch latch = {.count = 2};
+    struct whorl_wait_group wait_group = {.count = 2};
     WHORL_AUTO(group) group = {0};
 
-    CHECK_OK(whorl_spawn(&group, wait_and_log, &latch));
-    CHECK_OK(whorl_spawn(&group, wait_and_log, &latch));
+    CHECK_OK(whorl_spawn(&group, wait_and_log, &wait_group));
+    CHECK_OK(whorl_spawn(&group, wait_and_log, &wait_group));
     CHECK_OK(whorl_sleep(1));
-    whorl_latch_done(&latch);
-    whorl_latch_add(&latch, 2);
+    whorl_wait_group_done(&wait_group);
+    whorl_wait_group_add(&wait_group, 2);
     CHECK_OK(whorl_sleep(1));
     CHECK_STR(test_logged(), "");
     for (int i = 0; i < 3; i++)
-        CHECK_OK(whorl_spawn(&group, done_later, &latch));
+        CHECK_OK(whorl_spawn(&group, done_later, &wait_group));
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "0@7 0@7");
-    CHECK_OK(whorl_latch_wait(&latch)); /* open from now on */
+    CHECK_OK(whorl_wait_group_wait(&wait_group)); /* open from now on */
 }
 
-static struct whorl_latch start = {.count = 1};
+static struct whorl_wait_group start = {.count = 1};
 
 static int wait_for_start(void *arg)
 {
-    int err = whorl_latch_wait(&start);
+    int err = whorl_wait_group_wait(&start);
     test_log("%s", (const char *)arg);
     return err;
 }
 
-TEST_VIRTUAL(latch_lets_go_in_the_order_of_arrival)
+TEST_VIRTUAL(wait_group_lets_go_in_the_order_of_arrival)
 {
     WHORL_AUTO(group) group = {0};
 
@@ -60,45 +60,45 @@ TEST_VIRTUAL(latch_lets_go_in_the_order_of_arrival)
     CHECK_OK(whorl_spawn(&group, wait_for_start, "b"));
     CHECK_OK(whorl_spawn(&group, wait_for_start, "c"));
     CHECK_OK(whorl_yield());
-    whorl_latch_done(&start);
+    whorl_wait_group_done(&start);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a b c");
 }
 
-TEST_VIRTUAL(latch_can_be_used_again)
+TEST_VIRTUAL(wait_group_can_be_used_again)
 {
-    struct whorl_latch latch = {0};
+    struct whorl_wait_group wait_group = {0};
     WHORL_AUTO(group) group = {0};
 
-    CHECK_OK(whorl_latch_wait(&latch));
-    whorl_latch_add(&latch, 1);
-    CHECK_OK(whorl_spawn(&group, wait_and_log, &latch));
+    CHECK_OK(whorl_wait_group_wait(&wait_group));
+    whorl_wait_group_add(&wait_group, 1);
+    CHECK_OK(whorl_spawn(&group, wait_and_log, &wait_group));
     CHECK_OK(whorl_sleep(1));
-    whorl_latch_done(&latch);
-    whorl_latch_add(&latch, 1); /* those who were let go do not mind */
+    whorl_wait_group_done(&wait_group);
+    whorl_wait_group_add(&wait_group, 1); /* those who were let go do not mind */
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "0@1");
-    whorl_latch_done(&latch);
+    whorl_wait_group_done(&wait_group);
 }
 
-TEST_VIRTUAL(latch_waiter_that_is_cancelled_leaves_the_count_alone)
+TEST_VIRTUAL(wait_group_waiter_that_is_cancelled_leaves_the_count_alone)
 {
-    struct whorl_latch latch = {.count = 1};
+    struct whorl_wait_group wait_group = {.count = 1};
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, whorl_after(3));
-    CHECK_ERR(whorl_scope_leave(&scope, whorl_latch_wait(&latch)), -ETIMEDOUT);
-    CHECK_EQ(latch.count, 1);
-    CHECK(!latch.waiters.first);
-    whorl_latch_done(&latch);
-    CHECK_OK(whorl_latch_wait(&latch));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_wait_group_wait(&wait_group)), -ETIMEDOUT);
+    CHECK_EQ(wait_group.count, 1);
+    CHECK(!wait_group.waiters.first);
+    whorl_wait_group_done(&wait_group);
+    CHECK_OK(whorl_wait_group_wait(&wait_group));
 }
 
 /* --- in any order -------------------------------------------------------------------------------- */
 
-/* Beside the latch, what it should count, and when that came down to zero. */
+/* Beside the wait group, what it should count, and when that came down to zero. */
 static struct {
-    struct whorl_latch latch;
+    struct whorl_wait_group wait_group;
     size_t count;
     int64_t zero_at[512];
     int zeros;
@@ -106,17 +106,17 @@ static struct {
 
 static void count_up(size_t n)
 {
-    whorl_latch_add(&history.latch, n);
+    whorl_wait_group_add(&history.wait_group, n);
     history.count += n;
-    CHECK_EQ(history.latch.count, history.count);
+    CHECK_EQ(history.wait_group.count, history.count);
 }
 
 static void count_down(void)
 {
     if (--history.count == 0)
         history.zero_at[history.zeros++] = whorl_now();
-    whorl_latch_done(&history.latch);
-    CHECK_EQ(history.latch.count, history.count);
+    whorl_wait_group_done(&history.wait_group);
+    CHECK_EQ(history.wait_group.count, history.count);
 }
 
 static int count_now_and_then(void *arg)
@@ -146,7 +146,7 @@ static int wait_now_and_then(void *arg)
         bool was_zero = history.count == 0;
         int before = history.zeros;
         whorl_scope_enter(&scope, deadline);
-        int err = whorl_latch_wait(&history.latch);
+        int err = whorl_wait_group_wait(&history.wait_group);
         (void)whorl_scope_leave(&scope, err);
         if (err == 0) {
             CHECK(was_zero || history.zeros > before);
@@ -157,10 +157,10 @@ static int wait_now_and_then(void *arg)
         }
         CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
     }
-    return whorl_latch_wait(&history.latch); /* zero for good in the end */
+    return whorl_wait_group_wait(&history.wait_group); /* zero for good in the end */
 }
 
-TEST_SEEDS(latch_that_reaches_zero_is_missed_by_nobody_who_waits)
+TEST_SEEDS(wait_group_that_reaches_zero_is_missed_by_nobody_who_waits)
 {
     WHORL_AUTO(group) group = {0};
 
@@ -170,8 +170,8 @@ TEST_SEEDS(latch_that_reaches_zero_is_missed_by_nobody_who_waits)
     for (uint64_t i = 3; i < 9; i++)
         CHECK_OK(whorl_spawn_copy(&group, wait_now_and_then, &(uint64_t){test_seed() + i}));
     CHECK_OK(whorl_group_wait(&group));
-    CHECK_EQ(history.latch.count, 0);
-    CHECK(history.zeros > 0 && !history.latch.waiters.first);
+    CHECK_EQ(history.wait_group.count, 0);
+    CHECK(history.zeros > 0 && !history.wait_group.waiters.first);
 }
 
 /* --- what is not allowed --------------------------------------------------------------------- */
@@ -179,17 +179,17 @@ TEST_SEEDS(latch_that_reaches_zero_is_missed_by_nobody_who_waits)
 static void done_once_too_often(void *arg)
 {
     (void)arg;
-    whorl_latch_done(&(struct whorl_latch){0});
+    whorl_wait_group_done(&(struct whorl_wait_group){0});
 }
 
 static void add_too_much(void *arg)
 {
-    struct whorl_latch latch = {.count = 2};
+    struct whorl_wait_group wait_group = {.count = 2};
     (void)arg;
-    whorl_latch_add(&latch, SIZE_MAX);
+    whorl_wait_group_add(&wait_group, SIZE_MAX);
 }
 
-TEST(latch_below_zero_or_above_the_top_ends_the_process)
+TEST(wait_group_below_zero_or_above_the_top_ends_the_process)
 {
     struct child child;
 
@@ -201,10 +201,10 @@ TEST(latch_below_zero_or_above_the_top_ends_the_process)
     CHECK(strstr(child.err, "too high"));
 }
 
-TEST(latch_outside_a_task_is_refused)
+TEST(wait_group_outside_a_task_is_refused)
 {
-    struct whorl_latch latch = {0};
-    CHECK_ERR(whorl_latch_wait(&latch), WHORL_ENOTASK);
+    struct whorl_wait_group wait_group = {0};
+    CHECK_ERR(whorl_wait_group_wait(&wait_group), WHORL_ENOTASK);
 }
 
 TEST_MAIN()

@@ -60,19 +60,19 @@ static int work(void *state, const void *request, size_t len, void **ret, size_t
     return 0;
 }
 
-static struct whorl_workers *workers;
+static struct whorl_process_pool *workers;
 
 static void create(unsigned count)
 {
-    struct whorl_workers_options options = {
+    struct whorl_process_pool_options options = {
         .count = count, .init = init, .work = work, .message_max = 1 << 20};
-    CHECK_OK(whorl_workers_create(&options, &workers));
+    CHECK_OK(whorl_process_pool_create(&options, &workers));
 }
 
 /* Ends them; nothing is left of the server. */
 static void destroy(void)
 {
-    whorl_workers_destroy(workers);
+    whorl_process_pool_destroy(workers);
     CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -80,7 +80,7 @@ static void check_call(const char *request, const char *expected)
 {
     void *response = NULL;
     size_t len = 0;
-    CHECK_OK(whorl_workers_call(workers, request, strlen(request), &response, &len));
+    CHECK_OK(whorl_process_pool_call(workers, request, strlen(request), &response, &len));
     CHECK_STR(response, expected);
     CHECK_EQ(len, strlen(expected));
     free(response);
@@ -90,14 +90,14 @@ static int call_error(const char *request)
 {
     void *response;
     size_t len;
-    return whorl_workers_call(workers, request, strlen(request), &response, &len);
+    return whorl_process_pool_call(workers, request, strlen(request), &response, &len);
 }
 
 static int pid_of_worker(void)
 {
     void *response = NULL;
     size_t len;
-    CHECK_OK(whorl_workers_call(workers, "pid", 3, &response, &len));
+    CHECK_OK(whorl_process_pool_call(workers, "pid", 3, &response, &len));
     int pid = atoi(response);
     free(response);
     return pid;
@@ -115,14 +115,14 @@ static int echo_root(void *arg)
     char *big = malloc(size);
     void *response;
     memset(big, 'x', size);
-    CHECK_OK(whorl_workers_call(workers, big, size, &response, &len));
+    CHECK_OK(whorl_process_pool_call(workers, big, size, &response, &len));
     CHECK_EQ(len, size + 6);
     CHECK_EQ(memcmp((char *)response + 6, big, size), 0);
     free(response);
-    CHECK_ERR(whorl_workers_call(workers, big, (1 << 20) + 1, &response, &len), -EMSGSIZE);
-    CHECK_ERR(
-        whorl_workers_create(&(struct whorl_workers_options){.count = 1, .work = work}, &workers),
-        WHORL_EBUSYRUN);
+    CHECK_ERR(whorl_process_pool_call(workers, big, (1 << 20) + 1, &response, &len), -EMSGSIZE);
+    CHECK_ERR(whorl_process_pool_create(
+                  &(struct whorl_process_pool_options){.count = 1, .work = work}, &workers),
+              WHORL_EBUSYRUN);
     free(big);
     return 0;
 }
@@ -140,7 +140,7 @@ static int sleep_in_worker(void *arg)
     (void)arg;
     void *response = NULL;
     size_t len;
-    int err = whorl_workers_call(workers, "sleep", 5, &response, &len);
+    int err = whorl_process_pool_call(workers, "sleep", 5, &response, &len);
     free(response);
     return err;
 }
@@ -252,23 +252,23 @@ TEST(a_cancelled_call_kills_its_worker)
 
 TEST(a_failing_initialiser_is_told_by_create)
 {
-    struct whorl_workers_options options = {
+    struct whorl_process_pool_options options = {
         .count = 2, .init = init, .work = work, .arg = (char[]){"refuse"}};
-    CHECK_ERR(whorl_workers_create(&options, &workers), -EPERM);
+    CHECK_ERR(whorl_process_pool_create(&options, &workers), -EPERM);
     options.arg = (char[]){"die"};
-    CHECK_ERR(whorl_workers_create(&options, &workers), WHORL_EWORKER);
+    CHECK_ERR(whorl_process_pool_create(&options, &workers), WHORL_EWORKER);
     options.work = NULL;
-    CHECK_ERR(whorl_workers_create(&options, &workers), -EINVAL);
-    whorl_workers_destroy(NULL);
+    CHECK_ERR(whorl_process_pool_create(&options, &workers), -EINVAL);
+    whorl_process_pool_destroy(NULL);
 }
 
 TEST(pools_beside_each_other_end_in_any_order)
 {
-    struct whorl_workers *first;
+    struct whorl_process_pool *first;
     create(2);
     first = workers;
     create(2);
-    whorl_workers_destroy(first);
+    whorl_process_pool_destroy(first);
     destroy();
 }
 
@@ -305,7 +305,7 @@ static int call_twice(void *arg)
     for (int i = 0; i < 2; i++) {
         void *response = NULL;
         size_t len;
-        int err = whorl_workers_call(workers, "x", 1, &response, &len);
+        int err = whorl_process_pool_call(workers, "x", 1, &response, &len);
         if (err)
             return err;
         CHECK_STR(response, "state:x");
@@ -317,12 +317,12 @@ static int call_twice(void *arg)
 /* A pool's whole life. Whatever fails, nothing is left of it. */
 static int use_pool(void *arg)
 {
-    struct whorl_workers_options options = {.count = 2, .init = init, .work = work};
+    struct whorl_process_pool_options options = {.count = 2, .init = init, .work = work};
     (void)arg;
-    int err = whorl_workers_create(&options, &workers);
+    int err = whorl_process_pool_create(&options, &workers);
     if (err == 0) {
         err = whorl_io_run(call_twice, NULL);
-        whorl_workers_destroy(workers);
+        whorl_process_pool_destroy(workers);
     }
     CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
     return err;

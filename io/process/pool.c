@@ -10,7 +10,7 @@
  *     (it dies: the socket ends: WHORL_EWORKER; the place is empty until the next call: START 2)
  *     (it dies with the request unread: the socket is reset; START 2, and the request once more)
  */
-#include "io/process/workers.h"
+#include "io/process/pool.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,7 +39,7 @@ struct place {
     bool busy;
 };
 
-struct whorl_workers {
+struct whorl_process_pool {
     pid_t owner, server;
     int control; /* to the server */
     unsigned count;
@@ -49,7 +49,7 @@ struct whorl_workers {
 };
 
 /* Sends an order; `fd` goes along unless it is -1. The server is quick to take them. */
-static int tell_server(const struct whorl_workers *workers, enum worker_order order, size_t place,
+static int tell_server(const struct whorl_process_pool *pool, enum worker_order order, size_t place,
                        int fd)
 {
     struct worker_message message = {order, (uint32_t)place};
@@ -71,20 +71,20 @@ static int tell_server(const struct whorl_workers *workers, enum worker_order or
         memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
     }
     do
-        n = sendmsg(workers->control, &msg, MSG_NOSIGNAL);
+        n = sendmsg(pool->control, &msg, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EPIPE || errno == ECONNRESET ? WHORL_EWORKER : -errno;
     return 0;
 }
 
-static int start_worker(struct whorl_workers *workers, struct place *place)
+static int start_worker(struct whorl_process_pool *pool, struct place *place)
 {
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         return -errno;
-    int err = tell_server(workers, WORKER_START, (size_t)(place - workers->places), fds[1]);
+    int err = tell_server(pool, WORKER_START, (size_t)(place - pool->places), fds[1]);
     close(fds[1]);
     if (err) {
         close(fds[0]);
@@ -96,13 +96,13 @@ static int start_worker(struct whorl_workers *workers, struct place *place)
 }
 
 /* Gives up a worker that died or whose state is not known. */
-static void drop_worker(struct whorl_workers *workers, struct place *place)
+static void drop_worker(struct whorl_process_pool *pool, struct place *place)
 {
     if (place->fd < 0)
         return;
     close(place->fd);
     place->fd = -1;
-    tell_server(workers, WORKER_KILL, (size_t)(place - workers->places), -1);
+    tell_server(pool, WORKER_KILL, (size_t)(place - pool->places), -1);
 }
 
 /* --- creating and ending ---------------------------------------------------------------------- */
@@ -120,26 +120,28 @@ static int await_worker(struct place *place)
     return n == sizeof frame ? (int)frame.status : WHORL_EWORKER;
 }
 
-static int start_server(struct whorl_workers *workers, const struct whorl_workers_options *options)
+static int start_server(struct whorl_process_pool *pool,
+                        const struct whorl_process_pool_options *options)
 {
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
         return -errno;
     fflush(NULL); /* else workers would write again what is buffered */
-    workers->server = fork();
-    if (workers->server == 0)
+    pool->server = fork();
+    if (pool->server == 0)
         worker_server(fds[1], options);
-    int err = workers->server < 0 ? -errno : 0;
+    int err = pool->server < 0 ? -errno : 0;
     close(fds[1]);
-    workers->control = fds[0];
+    pool->control = fds[0];
     return err;
 }
 
-int whorl_workers_create(const struct whorl_workers_options *options, struct whorl_workers **ret)
+int whorl_process_pool_create(const struct whorl_process_pool_options *options,
+                              struct whorl_process_pool **ret)
 {
-    struct whorl_workers_options settled = *options;
-    struct whorl_workers *workers;
+    struct whorl_process_pool_options settled = *options;
+    struct whorl_process_pool *pool;
     int err;
 
     if (settled.count == 0)
@@ -148,50 +150,50 @@ int whorl_workers_create(const struct whorl_workers_options *options, struct who
         return -EINVAL;
     if (whorl_poller_current())
         return WHORL_EBUSYRUN;
-    workers = calloc(1, sizeof *workers + settled.count * sizeof *workers->places);
-    if (!workers)
+    pool = calloc(1, sizeof *pool + settled.count * sizeof *pool->places);
+    if (!pool)
         return -ENOMEM;
-    workers->owner = getpid();
-    workers->count = settled.count;
-    workers->message_max = settled.message_max ? settled.message_max : MESSAGE_MAX;
-    workers->idle.permits = settled.count;
-    workers->control = -1;
-    for (unsigned i = 0; i < workers->count; i++)
-        workers->places[i].fd = -1;
-    err = start_server(workers, &settled);
-    for (unsigned i = 0; i < workers->count && err == 0; i++)
-        err = start_worker(workers, &workers->places[i]);
-    for (unsigned i = 0; i < workers->count && err == 0; i++)
-        err = await_worker(&workers->places[i]);
+    pool->owner = getpid();
+    pool->count = settled.count;
+    pool->message_max = settled.message_max ? settled.message_max : MESSAGE_MAX;
+    pool->idle.permits = settled.count;
+    pool->control = -1;
+    for (unsigned i = 0; i < pool->count; i++)
+        pool->places[i].fd = -1;
+    err = start_server(pool, &settled);
+    for (unsigned i = 0; i < pool->count && err == 0; i++)
+        err = start_worker(pool, &pool->places[i]);
+    for (unsigned i = 0; i < pool->count && err == 0; i++)
+        err = await_worker(&pool->places[i]);
     if (err) {
-        whorl_workers_destroy(workers);
+        whorl_process_pool_destroy(pool);
         return err;
     }
-    *ret = workers;
+    *ret = pool;
     return 0;
 }
 
-void whorl_workers_destroy(struct whorl_workers *workers)
+void whorl_process_pool_destroy(struct whorl_process_pool *pool)
 {
-    if (!workers)
+    if (!pool)
         return;
-    bool ours = workers->owner == getpid(); /* else a forked child's copy */
-    for (unsigned i = 0; i < workers->count; i++) {
-        struct place *place = &workers->places[i];
+    bool ours = pool->owner == getpid(); /* else a forked child's copy */
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct place *place = &pool->places[i];
         whorl_check_text(!place->busy || !ours, "workers were destroyed while a task calls one");
         if (place->fd >= 0 && ours)
             shutdown(place->fd, SHUT_RDWR); /* whoever else has a copy of it */
         if (place->fd >= 0)
             close(place->fd);
     }
-    if (workers->control >= 0 && ours)
-        shutdown(workers->control, SHUT_RDWR);
-    if (workers->control >= 0)
-        close(workers->control);
-    if (workers->server > 0 && ours)
-        while (waitpid(workers->server, NULL, 0) < 0 && errno == EINTR)
+    if (pool->control >= 0 && ours)
+        shutdown(pool->control, SHUT_RDWR);
+    if (pool->control >= 0)
+        close(pool->control);
+    if (pool->server > 0 && ours)
+        while (waitpid(pool->server, NULL, 0) < 0 && errno == EINTR)
             ;
-    free(workers);
+    free(pool);
 }
 
 /* --- calling ---------------------------------------------------------------------------------- */
@@ -254,15 +256,15 @@ WHORL_SUSPENDS static int greet(struct place *place)
 
 /* Sends the request to the worker of this place, or to a new one, and receives the head of the response.
  * Returns 0, UNREAD or an error. */
-WHORL_SUSPENDS static int ask(struct whorl_workers *workers, struct place *place,
+WHORL_SUSPENDS static int ask(struct whorl_process_pool *pool, struct place *place,
                               const void *request, size_t len, struct worker_frame *ret)
 {
     int err = 0;
 
     if (place->fd >= 0 && !place->fresh && is_dead(place->fd))
-        drop_worker(workers, place);
+        drop_worker(pool, place);
     if (place->fd < 0)
-        err = start_worker(workers, place);
+        err = start_worker(pool, place);
     if (err == 0 && place->fresh)
         err = greet(place);
     if (err == 0)
@@ -274,23 +276,23 @@ WHORL_SUSPENDS static int ask(struct whorl_workers *workers, struct place *place
 
 /* One request and its response. Any error leaves the worker in a state not known, but for what `work`
  * returned, which is in `ret_status`. */
-WHORL_SUSPENDS static int converse(struct whorl_workers *workers, struct place *place,
+WHORL_SUSPENDS static int converse(struct whorl_process_pool *pool, struct place *place,
                                    const void *request, size_t len, int *ret_status, void **ret,
                                    size_t *ret_len)
 {
     struct worker_frame frame;
 
-    int err = ask(workers, place, request, len, &frame);
+    int err = ask(pool, place, request, len, &frame);
     if (err == UNREAD) { /* it died idle: no concern of the caller's */
-        drop_worker(workers, place);
-        err = ask(workers, place, request, len, &frame);
+        drop_worker(pool, place);
+        err = ask(pool, place, request, len, &frame);
     }
     if (err)
         return err < 0 ? err : WHORL_EWORKER;
     *ret_status = (int)frame.status;
     if (frame.status < 0)
         return 0;
-    if (frame.len > workers->message_max)
+    if (frame.len > pool->message_max)
         return -EMSGSIZE;
     char *response = malloc(frame.len + 1);
     if (!response)
@@ -306,26 +308,26 @@ WHORL_SUSPENDS static int converse(struct whorl_workers *workers, struct place *
     return 0;
 }
 
-int whorl_workers_call(struct whorl_workers *workers, const void *request, size_t len, void **ret,
-                       size_t *ret_len)
+int whorl_process_pool_call(struct whorl_process_pool *pool, const void *request, size_t len,
+                            void **ret, size_t *ret_len)
 {
-    struct place *place = workers->places;
+    struct place *place = pool->places;
     int status = 0;
 
-    if (workers->owner != getpid())
+    if (pool->owner != getpid())
         return WHORL_ENOIO;
-    if (len > workers->message_max)
+    if (len > pool->message_max)
         return -EMSGSIZE;
-    int err = whorl_semaphore_acquire(&workers->idle);
+    int err = whorl_semaphore_acquire(&pool->idle);
     if (err)
         return err;
     while (place->busy)
         place++;
     place->busy = true;
-    err = converse(workers, place, request, len, &status, ret, ret_len);
+    err = converse(pool, place, request, len, &status, ret, ret_len);
     if (err)
-        drop_worker(workers, place);
+        drop_worker(pool, place);
     place->busy = false;
-    whorl_semaphore_release(&workers->idle);
+    whorl_semaphore_release(&pool->idle);
     return err ? err : status;
 }
