@@ -42,7 +42,8 @@ def debian_13_has_llhttp_as_a_library():
 
 @test
 def ubuntu_24_04_has_llhttp_as_sources():
-    text = advice('PRETTY_NAME="Ubuntu 24.04.1 LTS"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n')
+    text = advice('PRETTY_NAME="Ubuntu 24.04.1 LTS"\nID=ubuntu\nID_LIKE=debian\n'
+                  'VERSION_ID="24.04"\n')
     contains(text, ' node-llhttp')
     contains(text, 'universe')
     contains(text, UNTRIED)
