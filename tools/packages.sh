@@ -1,36 +1,106 @@
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The Debian packages this project needs, and how to get them; sourced by tools/demo and tools/test.
+# The packages that this project needs, and how to get them; tools/demo and tools/test source it.
+#     tools/packages.sh [OS_RELEASE]    prints what to install on this system, or on the one that
+#                                       the file OS_RELEASE describes; it installs nothing
 
-# To build the library and its programs.
-packages_build=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
-    libbearssl-dev node-llhttp zlib1g-dev libidn2-dev ca-certificates)
-# To run every test and check.
+# To run every test and check: Debian 12's names.
 packages_test=(g++ clang libclang-rt-14-dev clang-format-14 nginx-light openssl curl gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev redis-server
     postgresql chromium)
 # For tools/test --full.
 packages_full=(valgrind)
 
-# Prints those of the named packages that are not installed.
-packages_missing() {
-    local name
-    for name in "$@"; do
-        case $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) in
-        *" installed") ;;
-        *) echo "$name" ;;
+# packages_know [OS_RELEASE]: looks up this system in /etc/os-release, or in the file that is given
+# or that WHORL_OS_RELEASE names. Sets:
+#   packages_system   its name
+#   packages_tried    true where whorl has been built and tested, else false
+#   packages_build    what builds the library and its programs; empty if the system is unknown
+#   packages_install  the command that installs packages
+#   packages_notes    lines about what the packages do not cover
+packages_know() {
+    local file=${1:-${WHORL_OS_RELEASE:-/etc/os-release}} id version
+    # The file is shell assignments, so a shell of its own reads it.
+    { read -r id; read -r version; read -r packages_system; } < <(
+        unset ID VERSION_ID NAME PRETTY_NAME
+        . "$(realpath "$file")" 2>/dev/null
+        printf '%s\n' "${ID:-}" "${VERSION_ID:-}" "${PRETTY_NAME:-${NAME:-an unknown system}}")
+    packages_left=() packages_tried=false packages_build=() packages_install= packages_notes=()
+    local debian=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
+        libbearssl-dev zlib1g-dev libidn2-dev ca-certificates)
+    case $id in
+    debian | ubuntu)
+        packages_install='apt-get install'
+        # node-llhttp holds llhttp's C sources here. Later systems have the library.
+        case $id-$version in
+        debian-12) packages_tried=true packages_build=("${debian[@]}" node-llhttp) ;;
+        ubuntu-24.04) packages_build=("${debian[@]}" node-llhttp) ;;
+        debian-13) packages_build=("${debian[@]}" libllhttp-dev) ;;
+        *)
+            packages_build=("${debian[@]}" libllhttp-dev)
+            packages_notes+=("The names are those of Debian 13. Where libllhttp-dev is missing,
+                node-llhttp may hold llhttp's sources.")
+            ;;
         esac
-    done
+        [ $id = debian ] ||
+            packages_notes+=("Some of these are in Ubuntu's section universe.")
+        ;;
+    fedora)
+        packages_install='dnf install'
+        packages_build=(gcc meson ninja-build pkgconf-pkg-config liburing-devel c-ares-devel
+            llhttp-devel zlib-ng-compat-devel libidn2-devel ca-certificates)
+        packages_notes+=("BearSSL: no package was found for Fedora. Build and install it from its
+            sources, with bearssl.h and libbearssl where the compiler looks for them.")
+        ;;
+    arch)
+        packages_install='pacman -S'
+        packages_build=(gcc meson ninja pkgconf liburing c-ares bearssl llhttp zlib libidn2
+            ca-certificates)
+        ;;
+    esac
 }
 
-# Installs what is missing of the named packages. Returns 1, having said what is needed, when
-# something is still missing then; `packages_left` names it.
+# Prints what packages_know has found.
+packages_print() {
+    local note
+    echo "This is $packages_system."
+    if [ ${#packages_build[@]} = 0 ]; then
+        {
+            echo "tools/packages.sh knows Debian, Ubuntu, Fedora and Arch Linux. This system must have:"
+            echo "gcc or clang, meson 1.0, ninja, pkg-config, and, with their headers, liburing 2.3,"
+            echo "c-ares 1.18, BearSSL, llhttp 9, zlib and libidn2."
+        } | fold -s -w 96
+    else
+        echo "To build whorl, run as root:"
+        echo "  $packages_install ${packages_build[*]}" | fold -s -w 92 |
+            sed '$!s/ *$/ \\/; 2,$s/^/      /' # a command on several lines can be copied
+    fi
+    for note in "${packages_notes[@]}"; do
+        xargs <<<"${note//\'/\\\'}" | fold -s -w 96
+    done
+    $packages_tried ||
+        echo "Nothing has been tried on this system: whorl is built and tested on Debian 12 only."
+}
+
+# Prints those of the named packages that are not installed.
+packages_missing() {
+    local installed
+    [ $# -gt 0 ] || return 0
+    installed=$(dpkg-query -W -f '${Package} ${Status}\n' "$@" 2>/dev/null |
+        sed -n 's/ .* installed$//p')
+    printf '%s\n' "$@" | grep -Fxv "$installed"
+}
+
+# packages_need NAME...: installs those of the named packages that are missing. Returns 1 when some
+# are still missing then; it has printed which, and `packages_left` holds their names.
 packages_need() {
     local missing
     packages_left=()
     if ! command -v dpkg-query >/dev/null; then
-        echo "This is no Debian or Ubuntu, so nothing was checked. Needed are what these packages hold:"
-        echo "  $*" | fold -s -w 96
+        [ "$*" = "${packages_build[*]}" ] || return 0
+        packages_print
+        echo "Nothing was checked: that is done for Debian's packages only."
         return 0
     fi
     mapfile -t missing < <(packages_missing "$@")
@@ -59,16 +129,22 @@ processors() {
     nproc 2>/dev/null || echo 2
 }
 
-# build_configure FOLDER OPTION...: sets a build folder up once, and again when the options change.
+# build_configure DIRECTORY OPTION...: sets a build directory up, and again when the options change.
 build_configure() {
-    local folder=$1 wanted
+    local directory=$1 wanted
     shift
     wanted="$* CC=${CC:-}"
-    if [ ! -f "$folder/build.ninja" ]; then
-        mkdir -p "$folder"
-        meson setup "$folder" "$@" || return 1
-    elif [ "$(cat "$folder/.configured" 2>/dev/null)" != "$wanted" ]; then
-        meson setup --reconfigure "$folder" "$@" || return 1
+    if [ ! -f "$directory/build.ninja" ]; then
+        mkdir -p "$directory"
+        meson setup "$directory" "$@" || return 1
+    elif [ "$(cat "$directory/.configured" 2>/dev/null)" != "$wanted" ]; then
+        meson setup --reconfigure "$directory" "$@" || return 1
     fi
-    echo "$wanted" >"$folder/.configured"
+    echo "$wanted" >"$directory/.configured"
 }
+
+packages_know
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    packages_know "$@"
+    packages_print
+fi
