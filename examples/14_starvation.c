@@ -54,6 +54,6 @@ static int root(void *arg)
 int main(void)
 {
     struct whorl_io_options options = {.run.watchdog_ns = 100 * WHORL_MILLISECOND};
-    int err = whorl_io_run_with(&options, root, NULL);
+    int err = whorl_io_run_with(&options, NULL, root, NULL);
     return err ? (fprintf(stderr, "14_starvation: %s\n", whorl_strerror(err)), 1) : 0;
 }

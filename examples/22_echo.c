@@ -39,12 +39,12 @@ static int root(void *arg)
     ssize_t n = 0;
 
     (void)arg;
-    int err = whorl_addr_parse(&addr, "127.0.0.1", 0);
+    int err = whorl_addr_parse("127.0.0.1", 0, &addr);
     if (err == 0)
         err = whorl_listen(&addr, NULL, &listener);
     if (err || (err = whorl_spawn(&group, accept_all, listener)))
         return err;
-    printf("%s\n", whorl_addr_text(whorl_listener_addr(listener), text));
+    printf("%s\n", whorl_addr_text(whorl_listener_addr(listener), text, sizeof text));
     fflush(stdout);
     while ((n = whorl_read(STDIN_FILENO, buf, sizeof buf)) > 0)
         ;

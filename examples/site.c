@@ -204,8 +204,8 @@ static int listen_loop(void *arg)
         }
         if (fd < 0)
             return fd;
-        struct whorl_stream *stream = whorl_stream_from_socket(fd);
-        if (!stream)
+        struct whorl_stream *stream;
+        if (whorl_stream_from_socket(fd, &stream) != 0)
             close(fd);
         else if (whorl_spawn(&conns, serve, stream) != 0)
             whorl_stream_close(stream);
@@ -218,13 +218,14 @@ static int listen_both(struct whorl_listener **ret_v4, struct whorl_listener **r
     struct whorl_listen_options listen_options = {.no_delay = true, .v6_only = true};
     struct whorl_addr addr;
 
-    whorl_addr_parse(&addr, "127.0.0.1", options.port);
-    int err = whorl_listen(&addr, &listen_options, ret_v4);
+    int err = whorl_addr_parse("127.0.0.1", options.port, &addr);
+    if (err == 0)
+        err = whorl_listen(&addr, &listen_options, ret_v4);
     if (err)
         return err;
     options.port = whorl_addr_port(whorl_listener_addr(*ret_v4));
-    whorl_addr_parse(&addr, "::1", options.port);
-    if (whorl_listen(&addr, &listen_options, ret_v6) != 0)
+    if (whorl_addr_parse("::1", options.port, &addr) != 0 ||
+        whorl_listen(&addr, &listen_options, ret_v6) != 0)
         *ret_v6 = NULL;
     return 0;
 }

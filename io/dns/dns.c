@@ -436,7 +436,8 @@ int dns_check_call(const char *host, int family)
     return whorl_check_cancelled();
 }
 
-int whorl_resolve(const char *host, uint16_t port, int family, size_t max, struct whorl_addr *ret)
+int whorl_resolve(const char *host, uint16_t port, int family, struct whorl_addr *ret,
+                  size_t ret_max)
 {
     struct whorl_addr literal;
     struct dns_ask ask;
@@ -444,9 +445,9 @@ int whorl_resolve(const char *host, uint16_t port, int family, size_t max, struc
 
     if (err)
         return err;
-    if (max == 0)
+    if (ret_max == 0)
         return -EINVAL;
-    if (whorl_addr_parse(&literal, host, port) == 0) {
+    if (whorl_addr_parse(host, port, &literal) == 0) {
         if (family != AF_UNSPEC && family != literal.sa.sa_family)
             return WHORL_EDNS_NODATA;
         *ret = literal;
@@ -471,7 +472,7 @@ int whorl_resolve(const char *host, uint16_t port, int family, size_t max, struc
     };
     const struct dns_ip *ip;
     size_t n = 0;
-    while (n < max && (ip = dns_order_next(&order)) != NULL)
+    while (n < ret_max && (ip = dns_order_next(&order)) != NULL)
         dns_ip_to_addr(ip, port, &ret[n++]);
     return n > 0 ? (int)n : dns_ask_error(&ask);
 }

@@ -22,8 +22,8 @@ struct whorl_embed {
     bool ended;
 };
 
-int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn, void *arg,
-                       struct whorl_embed **ret)
+int whorl_embed_create(const struct whorl_io_options *options, struct whorl_error *error,
+                       whorl_task_fn fn, void *arg, struct whorl_embed **ret)
 {
     static const struct whorl_io_options defaults;
     struct whorl_embed *embed;
@@ -31,18 +31,17 @@ int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn,
     if (!options)
         options = &defaults;
     if (whorl_poller_current() || io_driver_current())
-        return whorl_error_set(options->error, WHORL_EBUSYRUN, "driver", "%s",
+        return whorl_error_set(error, WHORL_EBUSYRUN, "driver", "%s",
                                whorl_strerror(WHORL_EBUSYRUN));
     embed = calloc(1, sizeof *embed);
     if (!embed)
-        return whorl_error_set(options->error, -ENOMEM, "driver", "out of memory");
-    int err = driver_create(options->ring_entries, options->error, &embed->driver, NULL);
+        return whorl_error_set(error, -ENOMEM, "driver", "out of memory");
+    int err = driver_create(options->ring_entries, error, &embed->driver, NULL);
     if (err)
         goto err_embed;
     embed->fd = embed->driver->ops->event_fd(embed->driver);
     if (embed->fd < 0) {
-        err = whorl_error_set(options->error, embed->fd, "driver", "eventfd: %s",
-                              whorl_strerror(embed->fd));
+        err = whorl_error_set(error, embed->fd, "driver", "eventfd: %s", whorl_strerror(embed->fd));
         goto err_driver;
     }
     err = whorl_stepped_create(&embed->driver->poller, &options->run, fn, arg, &embed->run);

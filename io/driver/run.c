@@ -7,10 +7,11 @@
 
 int whorl_io_run(whorl_task_fn fn, void *arg)
 {
-    return whorl_io_run_with(NULL, fn, arg);
+    return whorl_io_run_with(NULL, NULL, fn, arg);
 }
 
-int whorl_io_run_with(const struct whorl_io_options *options, whorl_task_fn fn, void *arg)
+int whorl_io_run_with(const struct whorl_io_options *options, struct whorl_error *error,
+                      whorl_task_fn fn, void *arg)
 {
     static const struct whorl_io_options defaults;
     struct io_driver *driver;
@@ -18,9 +19,9 @@ int whorl_io_run_with(const struct whorl_io_options *options, whorl_task_fn fn, 
     if (!options)
         options = &defaults;
     if (whorl_poller_current() || io_driver_current())
-        return whorl_error_set(options->error, WHORL_EBUSYRUN, "driver", "%s",
+        return whorl_error_set(error, WHORL_EBUSYRUN, "driver", "%s",
                                whorl_strerror(WHORL_EBUSYRUN));
-    int err = driver_create(options->ring_entries, options->error, &driver, NULL);
+    int err = driver_create(options->ring_entries, error, &driver, NULL);
     if (err)
         return err;
     io_driver_set(driver);

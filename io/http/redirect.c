@@ -81,7 +81,7 @@ static int keep_userinfo(struct whorl_url *url, const struct whorl_url *current)
         return -ENOMEM;
     snprintf(text, len, "%s://%s@%s%s", url->scheme, current->userinfo, url->authority,
              url->target);
-    int err = whorl_url_parse(&with, text, NULL);
+    int err = whorl_url_parse(text, NULL, &with);
     free(text);
     if (err)
         return err;
@@ -108,7 +108,7 @@ int redirect_follow(struct redirect *ret, const struct whorl_url *current, const
     if (*location == '\0')
         return whorl_error_set(error, WHORL_EHTTP_REDIRECT_LOCATION, "redirect",
                                "empty Location header");
-    int err = whorl_url_resolve(&url, current, location, &detail);
+    int err = whorl_url_resolve(current, location, &detail, &url);
     if (err == 0 && current->userinfo && !url.userinfo && whorl_url_same_origin(&url, current))
         err = keep_userinfo(&url, current);
     if (err) {

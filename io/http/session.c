@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <whorl/dns.h>
+#include <whorl/dial.h>
 #include <whorl/fd.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
@@ -93,16 +93,14 @@ void http_response_release(struct whorl_http_response *response)
 static WHORL_SUSPENDS int dial_tcp(void *ctx, const char *host, uint16_t port,
                                    struct whorl_error *error, struct whorl_stream **ret)
 {
-    struct whorl_dial_options options = {.error = error};
     (void)ctx;
-    int fd = whorl_dial_tcp(host, port, &options, NULL);
+    int fd = whorl_dial_tcp(host, port, NULL, error, NULL);
     if (fd < 0)
         return fd;
-    *ret = whorl_stream_from_socket(fd);
-    if (*ret)
-        return 0;
-    whorl_close(fd);
-    return -ENOMEM;
+    int err = whorl_stream_from_socket(fd, ret);
+    if (err)
+        whorl_close(fd);
+    return err;
 }
 
 /* What holds: the request's word, else the session's, else the default. */
@@ -228,7 +226,7 @@ static int prepare(struct whorl_http_response *r, const struct whorl_http_reques
         .total_ns = limit(t->total_ns, d->total_ns),
     };
     r->total_deadline_ns = http_deadline(r->timeouts.total_ns);
-    return whorl_url_parse(&r->url, request->url, r->error);
+    return whorl_url_parse(request->url, r->error, &r->url);
 }
 
 /* Gets a connection or leave to open one, after queueing if need be. Time in the queue is the

@@ -23,7 +23,7 @@ static uint32_t zone_number(const char *zone)
     return number;
 }
 
-int whorl_addr_parse(struct whorl_addr *ret, const char *ip, uint16_t port)
+int whorl_addr_parse(const char *ip, uint16_t port, struct whorl_addr *ret)
 {
     struct whorl_addr addr = {0};
     char text[INET6_ADDRSTRLEN];
@@ -50,7 +50,7 @@ int whorl_addr_parse(struct whorl_addr *ret, const char *ip, uint16_t port)
     return 0;
 }
 
-int whorl_addr_unix(struct whorl_addr *ret, const char *path)
+int whorl_addr_unix(const char *path, struct whorl_addr *ret)
 {
     struct whorl_addr addr = {.un.sun_family = AF_UNIX};
     size_t len = strlen(path), start = offsetof(struct sockaddr_un, sun_path);
@@ -67,7 +67,7 @@ int whorl_addr_unix(struct whorl_addr *ret, const char *path)
     return 0;
 }
 
-static void unix_text(const struct whorl_addr *addr, char *text)
+static void unix_text(const struct whorl_addr *addr, char *text, size_t size)
 {
     size_t start = offsetof(struct sockaddr_un, sun_path);
     size_t len = addr->len > start ? addr->len - start : 0;
@@ -76,21 +76,21 @@ static void unix_text(const struct whorl_addr *addr, char *text)
     if (len > sizeof addr->un.sun_path)
         len = sizeof addr->un.sun_path;
     if (len == 0)
-        snprintf(text, WHORL_ADDR_TEXT_MAX, "(unnamed)");
+        snprintf(text, size, "(unnamed)");
     else if (path[0] == '\0')
-        snprintf(text, WHORL_ADDR_TEXT_MAX, "@%.*s", (int)(len - 1), path + 1);
+        snprintf(text, size, "@%.*s", (int)(len - 1), path + 1);
     else
-        snprintf(text, WHORL_ADDR_TEXT_MAX, "%.*s", (int)len, path);
+        snprintf(text, size, "%.*s", (int)len, path);
 }
 
-const char *whorl_addr_text(const struct whorl_addr *addr, char *text)
+const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size)
 {
     char ip[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
 
     switch (addr->sa.sa_family) {
     case AF_INET:
         inet_ntop(AF_INET, &addr->in.sin_addr, ip, sizeof ip);
-        snprintf(text, WHORL_ADDR_TEXT_MAX, "%s:%u", ip, whorl_addr_port(addr));
+        snprintf(text, size, "%s:%u", ip, whorl_addr_port(addr));
         break;
     case AF_INET6:
         inet_ntop(AF_INET6, &addr->in6.sin6_addr, ip, sizeof ip);
@@ -99,13 +99,13 @@ const char *whorl_addr_text(const struct whorl_addr *addr, char *text)
             if (!if_indextoname(addr->in6.sin6_scope_id, zone + 1))
                 snprintf(zone + 1, sizeof zone - 1, "%u", addr->in6.sin6_scope_id);
         }
-        snprintf(text, WHORL_ADDR_TEXT_MAX, "[%s%s]:%u", ip, zone, whorl_addr_port(addr));
+        snprintf(text, size, "[%s%s]:%u", ip, zone, whorl_addr_port(addr));
         break;
     case AF_UNIX:
-        unix_text(addr, text);
+        unix_text(addr, text, size);
         break;
     default:
-        snprintf(text, WHORL_ADDR_TEXT_MAX, "(family %d)", addr->sa.sa_family);
+        snprintf(text, size, "(family %d)", addr->sa.sa_family);
     }
     return text;
 }

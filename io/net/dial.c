@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include <whorl/dial.h>
 #include <whorl/dns.h>
 #include <whorl/fd.h>
 #include <whorl/park.h>
@@ -72,35 +73,33 @@ static int open_socket(int family, const struct whorl_dial_options *options)
     return fd;
 }
 
-static int fail_connect(const struct whorl_addr *addr, int err,
-                        const struct whorl_dial_options *options)
+static int fail_connect(const struct whorl_addr *addr, int err, struct whorl_error *error)
 {
     char text[WHORL_ADDR_TEXT_MAX];
 
-    if (options->error)
-        whorl_error_set(options->error, err, "connect", "%s: %s", whorl_addr_text(addr, text),
+    if (error)
+        whorl_error_set(error, err, "connect", "%s: %s", whorl_addr_text(addr, text, sizeof text),
                         whorl_strerror(err));
     return err;
 }
 
-static int fail_resolve(const char *host, int err, const struct whorl_dial_options *options)
+static int fail_resolve(const char *host, int err, struct whorl_error *error)
 {
-    return whorl_error_set(options->error, err, "resolve", "%s: %s", host ? host : "",
-                           whorl_strerror(err));
+    return whorl_error_set(error, err, "resolve", "%s: %s", host ? host : "", whorl_strerror(err));
 }
 
 /* The only address there is: nothing to race. */
 static int connect_one(const struct whorl_addr *addr, const struct whorl_dial_options *options,
-                       struct whorl_addr *ret_peer)
+                       struct whorl_error *error, struct whorl_addr *ret_peer)
 {
     int fd = open_socket(addr->sa.sa_family, options);
 
     if (fd < 0)
-        return fail_connect(addr, fd, options);
+        return fail_connect(addr, fd, error);
     int err = whorl_connect(fd, addr);
     if (err < 0) {
         close(fd);
-        return fail_connect(addr, err, options);
+        return fail_connect(addr, err, error);
     }
     if (ret_peer)
         *ret_peer = *addr;
@@ -265,19 +264,19 @@ static WHORL_SUSPENDS void end_race(struct race *race)
 
 static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
                                     const struct whorl_dial_options *options,
-                                    struct whorl_addr *ret_peer)
+                                    struct whorl_error *error, struct whorl_addr *ret_peer)
 {
     struct race race;
     struct whorl_addr addr;
 
     int err = dns_ask_start(&race.ask, host, options->family);
     if (err)
-        return fail_resolve(host, err, options);
+        return fail_resolve(host, err, error);
     race.order = (struct dns_order){.v6 = race.ask.v6.ips, .v4 = race.ask.v4.ips};
     take_answers(&race);
     if (race.ask.v6.done && race.ask.v4.done && dns_order_left(&race.order) == 1) {
         dns_ip_to_addr(dns_order_next(&race.order), port, &addr);
-        return connect_one(&addr, options, ret_peer);
+        return connect_one(&addr, options, error, ret_peer);
     }
     race.timer = (struct whorl_timer){0};
     race.options = options;
@@ -298,16 +297,16 @@ static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
         return race.winner->fd;
     }
     if (err == -ECANCELED)
-        return whorl_error_set(options->error, err, race.attempt_count ? "connect" : "resolve",
-                               "%s: %s", host, whorl_strerror(err));
+        return whorl_error_set(error, err, race.attempt_count ? "connect" : "resolve", "%s: %s",
+                               host, whorl_strerror(err));
     if (!race.failed_ip)
-        return fail_resolve(host, err, options);
+        return fail_resolve(host, err, error);
     dns_ip_to_addr(race.failed_ip, port, &addr);
-    return fail_connect(&addr, err, options);
+    return fail_connect(&addr, err, error);
 }
 
 int whorl_dial_tcp(const char *host, uint16_t port, const struct whorl_dial_options *options,
-                   struct whorl_addr *ret_peer)
+                   struct whorl_error *error, struct whorl_addr *ret_peer)
 {
     static const struct whorl_dial_options defaults;
     struct whorl_addr addr;
@@ -318,10 +317,10 @@ int whorl_dial_tcp(const char *host, uint16_t port, const struct whorl_dial_opti
     if (err == 0 && options->attempt_delay_ns < 0)
         err = -EINVAL;
     if (err)
-        return fail_resolve(host, err, options);
-    if (whorl_addr_parse(&addr, host, port) != 0)
-        return dial_name(host, port, options, ret_peer);
+        return fail_resolve(host, err, error);
+    if (whorl_addr_parse(host, port, &addr) != 0)
+        return dial_name(host, port, options, error, ret_peer);
     if (options->family != AF_UNSPEC && options->family != addr.sa.sa_family)
-        return fail_resolve(host, WHORL_EDNS_NODATA, options);
-    return connect_one(&addr, options, ret_peer);
+        return fail_resolve(host, WHORL_EDNS_NODATA, error);
+    return connect_one(&addr, options, error, ret_peer);
 }

@@ -69,13 +69,14 @@ WHORL_SUSPENDS static int serve_one(struct whorl_stream *stream, whorl_worker_fn
 static int worker_root(void *arg)
 {
     const struct worker *worker = arg;
-    WHORL_AUTO(stream) *stream = whorl_stream_from_socket(worker->fd);
+    WHORL_AUTO(stream) *stream = NULL;
     void *state = worker->options->arg;
+    int err = whorl_stream_from_socket(worker->fd, &stream);
 
-    if (!stream)
-        return -ENOMEM;
+    if (err)
+        return err;
     int status = worker->options->init ? worker->options->init(worker->options->arg, &state) : 0;
-    int err = answer(stream, status < 0 ? status : 0, NULL, 0);
+    err = answer(stream, status < 0 ? status : 0, NULL, 0);
     if (status < 0)
         return 0;
     while (err == 0)

@@ -214,10 +214,10 @@ static int open_streams(struct whorl_process *process, int ours[3])
     for (int i = 0; i < 3; i++) {
         if (ours[i] < 0)
             continue;
-        process->streams[i] = i == STDIN_FILENO ? whorl_stream_from_pipe(-1, ours[i])
-                                                : whorl_stream_from_pipe(ours[i], -1);
-        if (!process->streams[i])
-            return -ENOMEM;
+        int err = i == STDIN_FILENO ? whorl_stream_from_pipe(-1, ours[i], &process->streams[i])
+                                    : whorl_stream_from_pipe(ours[i], -1, &process->streams[i]);
+        if (err)
+            return err;
         ours[i] = -1;
     }
     return 0;

@@ -153,15 +153,21 @@ static int set_nonblocking(int fd)
     return fd < 0 || (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0) ? 0 : -errno;
 }
 
-struct whorl_stream *whorl_stream_from_pipe(int read_fd, int write_fd)
+int whorl_stream_from_pipe(int read_fd, int write_fd, struct whorl_stream **ret)
 {
     struct pipe_stream *self;
+    int err = set_nonblocking(read_fd);
 
-    if (set_nonblocking(read_fd) < 0 || set_nonblocking(write_fd) < 0 ||
-        !(self = calloc(1, sizeof *self)))
-        return NULL;
+    if (err == 0)
+        err = set_nonblocking(write_fd);
+    if (err)
+        return err;
+    self = calloc(1, sizeof *self);
+    if (!self)
+        return -ENOMEM;
     self->stream.ops = &pipe_ops;
     self->read_fd = read_fd;
     self->write_fd = write_fd;
-    return &self->stream;
+    *ret = &self->stream;
+    return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams over a connected stream socket, TCP or Unix. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,13 +119,17 @@ static const struct whorl_stream_ops socket_ops = {
     .close = socket_close,
 };
 
-struct whorl_stream *whorl_stream_from_socket(int fd)
+int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
 {
-    struct socket_stream *self = calloc(1, sizeof *self);
+    struct socket_stream *self;
 
+    if (fcntl(fd, F_GETFD) < 0)
+        return -errno;
+    self = calloc(1, sizeof *self);
     if (!self)
-        return NULL;
+        return -ENOMEM;
     self->stream.ops = &socket_ops;
     self->fd = fd;
-    return &self->stream;
+    *ret = &self->stream;
+    return 0;
 }

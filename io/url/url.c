@@ -379,7 +379,7 @@ static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_e
     return err;
 }
 
-int whorl_url_parse(struct whorl_url *ret, const char *text, struct whorl_error *error)
+int whorl_url_parse(const char *text, struct whorl_error *error, struct whorl_url *ret)
 {
     if (!text) /* a request whose url was not set */
         return url_refuse(error, "no URL given");
@@ -457,8 +457,8 @@ static int resolve_relative(struct whorl_url *ret, const struct whorl_url *base,
     return err;
 }
 
-int whorl_url_resolve(struct whorl_url *ret, const struct whorl_url *base, const char *reference,
-                      struct whorl_error *error)
+int whorl_url_resolve(const struct whorl_url *base, const char *reference,
+                      struct whorl_error *error, struct whorl_url *ret)
 {
     size_t len = strnlen(reference, URL_MAX + 1);
     struct parts parts;

@@ -32,7 +32,7 @@ static void check_url(const struct whorl_url *url)
     FUZZ_CHECK(strncmp(url->text + scheme_len + 3, url->authority, authority_len) == 0);
     FUZZ_CHECK(strcmp(url->text + scheme_len + 3 + authority_len, url->target) == 0);
 
-    FUZZ_CHECK(whorl_url_parse(&again, url->text, NULL) == 0);
+    FUZZ_CHECK(whorl_url_parse(url->text, NULL, &again) == 0);
     FUZZ_CHECK(strcmp(again.text, url->text) == 0);
     FUZZ_CHECK(strcmp(again.host, url->host) == 0);
     FUZZ_CHECK(again.host_is_ip == url->host_is_ip);
@@ -51,7 +51,7 @@ static void check_reference(const struct whorl_url *base, const char *reference)
 {
     struct whorl_url url = {0}, same = {0};
     struct whorl_error error = {0};
-    int err = whorl_url_resolve(&url, base, reference, &error);
+    int err = whorl_url_resolve(base, reference, &error, &url);
 
     if (err) {
         check_error(err, &error);
@@ -62,10 +62,10 @@ static void check_reference(const struct whorl_url *base, const char *reference)
             FUZZ_CHECK(whorl_url_same_origin(&url, base));
     }
     whorl_url_finish(&url);
-    FUZZ_CHECK(whorl_url_resolve(&same, base, base->text, NULL) == 0);
+    FUZZ_CHECK(whorl_url_resolve(base, base->text, NULL, &same) == 0);
     FUZZ_CHECK(strcmp(same.text, base->text) == 0);
     whorl_url_finish(&same);
-    FUZZ_CHECK(whorl_url_resolve(&same, base, "", NULL) == 0);
+    FUZZ_CHECK(whorl_url_resolve(base, "", NULL, &same) == 0);
     FUZZ_CHECK(strcmp(same.text, base->text) == 0);
     whorl_url_finish(&same);
 }
@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len > 0)
         memcpy(text, data, len);
     text[len] = text[len + 1] = '\0';
-    int err = whorl_url_parse(&url, text, &error);
+    int err = whorl_url_parse(text, &error, &url);
     if (err) {
         check_error(err, &error);
     } else {

@@ -62,7 +62,7 @@ static int echo_root(void *arg)
     WHORL_AUTO(group) group = {0};
     struct whorl_addr addr;
 
-    int err = whorl_addr_parse(&addr, "127.0.0.1", *(uint16_t *)arg);
+    int err = whorl_addr_parse("127.0.0.1", *(uint16_t *)arg, &addr);
     if (err == 0)
         err = whorl_listen(&addr, &(struct whorl_listen_options){.no_delay = true}, &listener);
     if (err == 0)
@@ -84,7 +84,7 @@ int bench_echo(uint16_t port)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL);
     struct whorl_error error = {0};
-    int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, echo_root, &port);
+    int err = whorl_io_run_with(NULL, &error, echo_root, &port);
     if (err)
         fprintf(stderr, "whorl-bench: echo: %s\n",
                 error.text[0] ? error.text : whorl_strerror(err));

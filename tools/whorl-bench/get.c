@@ -65,7 +65,7 @@ int bench_get(const char *url, long n, long conns)
     struct fetch fetch = {.url = url, .left = n, .conns = conns};
     int64_t start = whorl_now();
     struct whorl_error error = {0};
-    int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, get_root, &fetch);
+    int err = whorl_io_run_with(NULL, &error, get_root, &fetch);
 
     if (err) {
         fprintf(stderr, "whorl-bench: get: %s\n", error.text[0] ? error.text : whorl_strerror(err));

@@ -310,7 +310,7 @@ static int run(struct program *program)
         program->get.random = (uint64_t)getpid();
     program->get.random |= 1;
 
-    int err = whorl_io_run_with(&(struct whorl_io_options){.error = &error}, root, program);
+    int err = whorl_io_run_with(NULL, &error, root, program);
     if (err) {
         complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
         return program->report.done > 0 ? EXIT_SOME : EXIT_NONE;

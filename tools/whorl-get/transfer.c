@@ -229,7 +229,7 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
 static int name_it(struct transfer *t)
 {
     WHORL_AUTO(url) url = {0};
-    int err = whorl_url_parse(&url, t->url, &t->outcome.error);
+    int err = whorl_url_parse(t->url, &t->outcome.error, &url);
 
     if (err == 0)
         name_from_target(t->name, url.target);

@@ -95,7 +95,7 @@ static int client(void *arg)
 static int connect_all(struct echo *echo, const struct whorl_addr *addr, int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        fds[i] = whorl_dial_tcp("127.0.0.1", whorl_addr_port(addr), NULL, NULL);
+        fds[i] = whorl_dial_tcp("127.0.0.1", whorl_addr_port(addr), NULL, NULL, NULL);
         if (fds[i] < 0)
             return fds[i];
         int err = whorl_chan_send(echo->conns, &fds[i]);
@@ -150,7 +150,7 @@ int stress_echo(void *arg)
     memset(fds, -1, count * sizeof *fds);
     echo.trips = run->tasks < TRIPS_MIN ? TRIPS_MIN / run->tasks : 1;
     run->expected = echo.trips * run->tasks;
-    int err = whorl_addr_parse(&addr, "127.0.0.1", 0);
+    int err = whorl_addr_parse("127.0.0.1", 0, &addr);
     if (err == 0)
         err = whorl_listen(&addr, &(struct whorl_listen_options){.no_delay = true}, &listener);
     if (err == 0)

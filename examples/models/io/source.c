@@ -141,7 +141,7 @@ static int parse_urls(char **texts, int count, struct whorl_url *ret)
 {
     for (int i = 0; i < count; i++) {
         struct whorl_error error;
-        int err = whorl_url_parse(&ret[i], texts[i], &error);
+        int err = whorl_url_parse(texts[i], &error, &ret[i]);
         if (err)
             return options_complain("io", "'%s': %s", texts[i],
                                     error.text[0] ? error.text : whorl_strerror(err));

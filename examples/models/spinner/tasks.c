@@ -78,7 +78,7 @@ static int run(struct spinner *spinner, int slow_ms, whorl_task_fn find_fn)
 {
     struct whorl_io_options options = {.run.watchdog_ns = WATCHDOG_MS * WHORL_MILLISECOND};
     struct slow slow = {spinner, slow_ms, 0, find_fn};
-    int err = whorl_io_run_with(&options, root, &slow);
+    int err = whorl_io_run_with(&options, NULL, root, &slow);
 
     return err ? err : slow.answer;
 }

@@ -31,7 +31,7 @@ extern "C" {
  * and for negative numbers; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO. Copies what the options point at.
  * Never suspends.
  */
-WHORL_API int whorl_dns_configure(const struct whorl_dns_options *options);
+WHORL_API WHORL_CHECKED int whorl_dns_configure(const struct whorl_dns_options *options);
 
 /**
  * Resolves a host name or IP literal.
@@ -43,8 +43,8 @@ WHORL_API int whorl_dns_configure(const struct whorl_dns_options *options);
  * @host    a DNS name in ASCII or a literal address without brackets
  * @port    is put into each address
  * @family  AF_INET, AF_INET6, or AF_UNSPEC for both (IPv6 first, the families interleaved)
- * @max     room in `ret`
- * @ret     the addresses
+ * @ret      room for `ret_max` addresses
+ * @ret_max  at least 1
  *
  * Returns:  how many addresses were written, at least 1 and at most 16 of a family; WHORL_EDNS_*;
  *           -EINVAL; -ENOMEM; -EMFILE and the like when no socket could be made; WHORL_ENOTASK;
@@ -52,31 +52,8 @@ WHORL_API int whorl_dns_configure(const struct whorl_dns_options *options);
  * Suspends: until the answer is there; not for literals and cached names.
  * Cancel:   -ECANCELED; the query goes on for others who asked the same.
  */
-WHORL_API WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family, size_t max,
-                                           struct whorl_addr *ret);
-
-/* Zero-initialised is valid. */
-struct whorl_dial_options {
-    int family;                /* AF_INET, AF_INET6, or AF_UNSPEC */
-    int64_t attempt_delay_ns;  /* between two attempts (RFC 8305 §5); 0: 250 ms */
-    bool delay_small_writes;   /* leave Nagle's algorithm on; default is TCP_NODELAY */
-    struct whorl_error *error; /* may be NULL; step is "resolve" or "connect" */
-};
-
-/**
- * Connects to a host by name with Happy Eyeballs (RFC 8305): addresses of both families in turn, a
- * new attempt each 250 ms or as soon as one fails; the first to connect wins, the others are closed.
- *
- * @ret_peer  the address that was reached; may be NULL
- *
- * Returns:  the connected socket, blocking and close-on-exec; the socket(2) or connect(2) error of
- *           the attempt that failed last; when there was none, what whorl_resolve() returns.
- * Suspends: until connected. There is no timeout but the scope's.
- * Cancel:   -ECANCELED; no socket is left open.
- */
-WHORL_API WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
-                                            const struct whorl_dial_options *options,
-                                            struct whorl_addr *ret_peer);
+WHORL_API WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family,
+                                           struct whorl_addr *ret, size_t ret_max);
 
 #ifdef __cplusplus
 }

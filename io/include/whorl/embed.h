@@ -3,7 +3,7 @@
  * a server, takes in as one more descriptor.
  *
  *     struct whorl_embed *embed;
- *     int result, err = whorl_embed_create(NULL, root, NULL, &embed);
+ *     int result, err = whorl_embed_create(NULL, NULL, root, NULL, &embed);
  *     ...
  *     while (!whorl_embed_run_ready(embed, &result)) {
  *         struct pollfd fds[] = {{.fd = whorl_embed_fd(embed), .events = POLLIN}, yours...};
@@ -33,12 +33,14 @@ extern "C" {
  * Makes a run whose root task is `fn(arg)`. Nothing runs before whorl_embed_run_ready().
  *
  * @options  as for whorl_io_run_with(); NULL for the defaults
+ * @error    set when the driver cannot be set up; may be NULL; borrowed for the call
  *
  * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run; what setting up the driver came to, as for
  * whorl_io_run().
  */
-WHORL_API int whorl_embed_create(const struct whorl_io_options *options, whorl_task_fn fn,
-                                 void *arg, struct whorl_embed **ret);
+WHORL_API WHORL_CHECKED int whorl_embed_create(const struct whorl_io_options *options,
+                                               struct whorl_error *error, whorl_task_fn fn,
+                                               void *arg, struct whorl_embed **ret);
 
 /** The descriptor to wait for: readable when whorl_embed_run_ready() has something to do. Stays the
  *  same, and is not to be read or closed. */

@@ -76,7 +76,7 @@ WHORL_API WHORL_SUSPENDS int whorl_close(int fd);
 WHORL_API WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events);
 
 /** pipe(2), close-on-exec. Never suspends. */
-WHORL_API int whorl_pipe(int ret_fds[2]);
+WHORL_API WHORL_CHECKED int whorl_pipe(int ret_fds[2]);
 
 /**
  * splice(2): moves bytes from one descriptor to another, one of which is a pipe, at their positions and

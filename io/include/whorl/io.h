@@ -31,8 +31,7 @@
 /* Zero-initialised is valid. */
 struct whorl_io_options {
     struct whorl_run_options run;
-    unsigned ring_entries;     /* submission queue entries; 0: 1024. Rounded up to a power of two */
-    struct whorl_error *error; /* told why the driver could not be set up; may be NULL */
+    unsigned ring_entries; /* submission queue entries; 0: 1024. Rounded up to a power of two */
 };
 
 #ifdef __cplusplus
@@ -51,13 +50,20 @@ extern "C" {
  * Without it an epoll driver takes over where the kernel refuses io_uring; WHORL_DEBUG=io says so.
  *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run; -EPERM or -ENOSYS
- * when io_uring is forced and the kernel refuses it; -EINVAL. For the words see whorl_io_options.error.
+ * when io_uring is forced and the kernel refuses it; -EINVAL. whorl_io_run_with() also
+ * gives the reason as text.
  */
-WHORL_API int whorl_io_run(whorl_task_fn fn, void *arg);
+WHORL_API WHORL_CHECKED int whorl_io_run(whorl_task_fn fn, void *arg);
 
-/** whorl_io_run() with options; NULL for the defaults. */
-WHORL_API int whorl_io_run_with(const struct whorl_io_options *options, whorl_task_fn fn,
-                                void *arg);
+/**
+ * whorl_io_run() with options and error detail.
+ *
+ * @options  NULL for the defaults
+ * @error    set when the driver cannot be set up; may be NULL; borrowed for the call
+ */
+WHORL_API WHORL_CHECKED int whorl_io_run_with(const struct whorl_io_options *options,
+                                              struct whorl_error *error, whorl_task_fn fn,
+                                              void *arg);
 
 /* What a run would find on this machine. */
 struct whorl_io_probe {

@@ -16,9 +16,10 @@
  *     }
  *
  *     struct whorl_addr addr;
- *     whorl_addr_parse(&addr, "127.0.0.1", 7000);
  *     WHORL_AUTO(listener) *listener = NULL;
- *     int err = whorl_listen(&addr, NULL, &listener);
+ *     int err = whorl_addr_parse("127.0.0.1", 7000, &addr);
+ *     if (err == 0)
+ *         err = whorl_listen(&addr, NULL, &listener);
  *     while (err == 0 && (err = whorl_accept(listener, NULL)) >= 0)
  *         err = whorl_spawn_copy(&group, serve, &(int){err});
  *
@@ -56,13 +57,14 @@ extern "C" {
 #endif
 
 /** Parses a literal IPv4 or IPv6 address (no brackets). 0, or -EINVAL. Never suspends. */
-WHORL_API int whorl_addr_parse(struct whorl_addr *ret, const char *ip, uint16_t port);
+WHORL_API WHORL_CHECKED int whorl_addr_parse(const char *ip, uint16_t port, struct whorl_addr *ret);
 
 /** A Unix-domain address; a leading '@' means the abstract namespace. 0, or -ENAMETOOLONG. */
-WHORL_API int whorl_addr_unix(struct whorl_addr *ret, const char *path);
+WHORL_API WHORL_CHECKED int whorl_addr_unix(const char *path, struct whorl_addr *ret);
 
-/** Writes "1.2.3.4:80", "[::1]:80" or a path into `text` of WHORL_ADDR_TEXT_MAX; returns `text`. */
-WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *text);
+/** Writes "1.2.3.4:80", "[::1]:80" or a path into `text`, cut to `size` with its NUL; returns `text`.
+ *  WHORL_ADDR_TEXT_MAX is always enough. */
+WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size);
 
 /** The port of an IP address; 0 for others. */
 WHORL_API uint16_t whorl_addr_port(const struct whorl_addr *addr);
@@ -71,16 +73,16 @@ WHORL_API uint16_t whorl_addr_port(const struct whorl_addr *addr);
 WHORL_API void whorl_addr_set_port(struct whorl_addr *addr, uint16_t port);
 
 /** The local address of a socket. 0, or -errno. Never suspends. */
-WHORL_API int whorl_addr_local(int fd, struct whorl_addr *ret);
+WHORL_API WHORL_CHECKED int whorl_addr_local(int fd, struct whorl_addr *ret);
 
 /** The peer's address of a socket. 0, or -errno. Never suspends. */
-WHORL_API int whorl_addr_peer(int fd, struct whorl_addr *ret);
+WHORL_API WHORL_CHECKED int whorl_addr_peer(int fd, struct whorl_addr *ret);
 
 /** socket(2), close-on-exec. Never suspends. */
-WHORL_API int whorl_socket(int family, int type, int protocol);
+WHORL_API WHORL_CHECKED int whorl_socket(int family, int type, int protocol);
 
 /** bind(2). Never suspends. */
-WHORL_API int whorl_bind(int fd, const struct whorl_addr *addr);
+WHORL_API WHORL_CHECKED int whorl_bind(int fd, const struct whorl_addr *addr);
 
 /** connect(2). */
 WHORL_API WHORL_SUSPENDS int whorl_connect(int fd, const struct whorl_addr *addr);
@@ -105,7 +107,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg,
  *
  * Returns: the descriptor; a socket(2) or bind(2) error. Never suspends.
  */
-WHORL_API int whorl_socket_udp(const struct whorl_addr *addr);
+WHORL_API WHORL_CHECKED int whorl_socket_udp(const struct whorl_addr *addr);
 
 /** sendto(2) with MSG_NOSIGNAL added: one datagram, whole. @to NULL where the socket is connected */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_sendto(int fd, const void *buf, size_t len, int flags,
@@ -161,8 +163,9 @@ struct whorl_listen_options {
  *
  * Returns: 0; -EADDRINUSE and other bind(2) and listen(2) errors; -ENOMEM. Never suspends.
  */
-WHORL_API int whorl_listen(const struct whorl_addr *addr,
-                           const struct whorl_listen_options *options, struct whorl_listener **ret);
+WHORL_API WHORL_CHECKED int whorl_listen(const struct whorl_addr *addr,
+                                         const struct whorl_listen_options *options,
+                                         struct whorl_listener **ret);
 
 /**
  * The next connection. Several tasks may wait in it; they are served in turn.

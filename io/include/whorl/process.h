@@ -98,8 +98,8 @@ extern "C" {
  *          before Linux 5.3.
  * Never suspends; may be called outside a run too.
  */
-WHORL_API int whorl_process_spawn(const struct whorl_process_options *options,
-                                  struct whorl_process **ret);
+WHORL_API WHORL_CHECKED int whorl_process_spawn(const struct whorl_process_options *options,
+                                                struct whorl_process **ret);
 
 /**
  * Our ends of the pipes, or NULL where the option was not WHORL_PROCESS_PIPE. They belong to the

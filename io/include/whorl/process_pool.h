@@ -58,8 +58,8 @@ extern "C" {
  *          -EINVAL; -EAGAIN, -ENOMEM, -EMFILE.
  * Never suspends.
  */
-WHORL_API int whorl_process_pool_create(const struct whorl_process_pool_options *options,
-                                        struct whorl_process_pool **ret);
+WHORL_API WHORL_CHECKED int whorl_process_pool_create(
+    const struct whorl_process_pool_options *options, struct whorl_process_pool **ret);
 
 /**
  * Has an idle worker do one piece of work. Any number of tasks of one run may call; they are served

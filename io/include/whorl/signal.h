@@ -48,7 +48,7 @@ extern "C" {
  *          of this thread (SIGSEGV and the like); -EMFILE, -ENFILE, -ENOMEM.
  * Never suspends.
  */
-WHORL_API int whorl_signals_open(const int *numbers, struct whorl_signals **ret);
+WHORL_API WHORL_CHECKED int whorl_signals_open(const int *numbers, struct whorl_signals **ret);
 
 /**
  * The next signal. Several tasks may wait; each signal goes to one of them.
@@ -63,7 +63,8 @@ WHORL_API WHORL_SUSPENDS int whorl_signals_wait(struct whorl_signals *signals,
                                                 struct whorl_signal *ret);
 
 /** Takes a signal that is there already: 0, or -EAGAIN. Never suspends. */
-WHORL_API int whorl_signals_try_wait(struct whorl_signals *signals, struct whorl_signal *ret);
+WHORL_API WHORL_CHECKED int whorl_signals_try_wait(struct whorl_signals *signals,
+                                                   struct whorl_signal *ret);
 
 /** A signal, for whorl_select(); `ret` may be NULL. Result 0. One not taken stays for the next. */
 WHORL_API struct whorl_case whorl_case_signal(struct whorl_signals *signals,

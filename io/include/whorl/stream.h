@@ -48,19 +48,21 @@ extern "C" {
 /**
  * Makes a stream of a connected stream socket.
  *
- * Returns: the stream, or NULL when there is no memory. Owns: `fd`, on success.
+ * Returns: 0; -EBADF when `fd` is not open; -ENOMEM. Never suspends.
+ * Owns:    `fd`, on success.
  */
-WHORL_API WHORL_CHECKED struct whorl_stream *whorl_stream_from_socket(int fd);
+WHORL_API WHORL_CHECKED int whorl_stream_from_socket(int fd, struct whorl_stream **ret);
 
 /**
  * Makes a stream of the reading end of one pipe and the writing end of another; -1 for neither. They
  * are made non-blocking, so their open files must not be shared with anybody who minds. A pipe that
  * nobody reads makes writes fail with -EPIPE and raises no SIGPIPE; finishing closes the writing end.
  *
- * Returns: the stream, or NULL when there is no memory or a descriptor is not open. Owns: both, on
- * success.
+ * Returns: 0; -EBADF when a descriptor is not open; -ENOMEM. Never suspends.
+ * Owns:    both descriptors, on success.
  */
-WHORL_API WHORL_CHECKED struct whorl_stream *whorl_stream_from_pipe(int read_fd, int write_fd);
+WHORL_API WHORL_CHECKED int whorl_stream_from_pipe(int read_fd, int write_fd,
+                                                   struct whorl_stream **ret);
 
 /**
  * Reads what is there, at most `len` bytes.

@@ -62,8 +62,9 @@ extern "C" {
  * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names); -ENOMEM. Never suspends (it
  * reads files).
  */
-WHORL_API int whorl_tls_config_create(const struct whorl_tls_options *options,
-                                      struct whorl_error *error, struct whorl_tls_config **ret);
+WHORL_API WHORL_CHECKED int whorl_tls_config_create(const struct whorl_tls_options *options,
+                                                    struct whorl_error *error,
+                                                    struct whorl_tls_config **ret);
 
 /** Drops the caller's hold; freed when its last connection is. Accepts NULL. */
 WHORL_API void whorl_tls_config_destroy(struct whorl_tls_config *config);

@@ -40,11 +40,12 @@ extern "C" {
  *
  * Returns: 0; WHORL_EHTTP_SCHEME; WHORL_EHTTP_URL; -ENOMEM.
  */
-WHORL_API int whorl_url_parse(struct whorl_url *ret, const char *text, struct whorl_error *error);
+WHORL_API WHORL_CHECKED int whorl_url_parse(const char *text, struct whorl_error *error,
+                                            struct whorl_url *ret);
 
 /** Resolves a reference, as in a Location header, against `base` (RFC 3986 §5). As above. */
-WHORL_API int whorl_url_resolve(struct whorl_url *ret, const struct whorl_url *base,
-                                const char *reference, struct whorl_error *error);
+WHORL_API WHORL_CHECKED int whorl_url_resolve(const struct whorl_url *base, const char *reference,
+                                              struct whorl_error *error, struct whorl_url *ret);
 
 /** Whether two URLs have the same origin: scheme, host and port (RFC 6454 §5). */
 WHORL_API bool whorl_url_same_origin(const struct whorl_url *a, const struct whorl_url *b);

@@ -64,7 +64,7 @@ static const char *resolve(const char *host, int family)
     static char text[4096];
     struct whorl_addr addrs[64];
     size_t len = 0;
-    int n = whorl_resolve(host, 80, family, 64, addrs);
+    int n = whorl_resolve(host, 80, family, addrs, 64);
 
     if (n < 0)
         return whorl_error_name(n);
@@ -72,7 +72,7 @@ static const char *resolve(const char *host, int family)
         char one[WHORL_ADDR_TEXT_MAX];
         CHECK_EQ(whorl_addr_port(&addrs[i]), 80);
         len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? " " : "",
-                                whorl_addr_text(&addrs[i], one));
+                                whorl_addr_text(&addrs[i], one, sizeof one));
     }
     return text;
 }
@@ -118,16 +118,16 @@ TEST_VIRTUAL(resolve_without_io_knows_literals_and_localhost_only)
 TEST(resolve_outside_a_task_is_refused)
 {
     struct whorl_addr addr;
-    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNSPEC, 1, &addr), WHORL_ENOTASK);
+    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNSPEC, &addr, 1), WHORL_ENOTASK);
     CHECK_ERR(whorl_dns_configure(&(struct whorl_dns_options){0}), WHORL_ENOTASK);
 }
 
 TEST_IO(resolve_refuses_senseless_arguments)
 {
     struct whorl_addr addr;
-    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNSPEC, 0, &addr), -EINVAL);
-    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNIX, 1, &addr), -EINVAL);
-    CHECK_ERR(whorl_resolve(NULL, 1, AF_UNSPEC, 1, &addr), -EINVAL);
+    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNSPEC, &addr, 0), -EINVAL);
+    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNIX, &addr, 1), -EINVAL);
+    CHECK_ERR(whorl_resolve(NULL, 1, AF_UNSPEC, &addr, 1), -EINVAL);
 }
 
 TEST_IO(resolve_is_a_cancel_point_even_for_literals)
@@ -137,7 +137,7 @@ TEST_IO(resolve_is_a_cancel_point_even_for_literals)
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
     whorl_scope_cancel(&scope);
-    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNSPEC, 1, &addr), -ECANCELED);
+    CHECK_ERR(whorl_resolve("127.0.0.1", 1, AF_UNSPEC, &addr, 1), -ECANCELED);
     whorl_scope_leave(&scope, 0);
 }
 
@@ -152,7 +152,7 @@ TEST_IO(resolve_asks_both_families_and_interleaves_with_ipv6_first)
               "[fd00::1]:80 10.0.0.1:80 [fd00::2]:80 10.0.0.2:80 10.0.0.3:80");
     CHECK_STR(resolve("one.test", AF_INET), "10.0.0.1:80 10.0.0.2:80 10.0.0.3:80");
     CHECK_STR(resolve("ONE.test", AF_INET6), "[fd00::1]:80 [fd00::2]:80");
-    CHECK_EQ(whorl_resolve("one.test", 1, AF_UNSPEC, 3, addrs), 3);
+    CHECK_EQ(whorl_resolve("one.test", 1, AF_UNSPEC, addrs, 3), 3);
     CHECK_EQ(dns_server_count(server, "one.test", DNS_A), 1);
     CHECK_EQ(dns_server_count(server, "one.test", DNS_AAAA), 1);
 }
@@ -319,7 +319,7 @@ TEST_IO(resolve_takes_an_answer_above_512_bytes_over_udp)
     for (int i = 0; i < 40; i++)
         sprintf(answer + strlen(answer), "%s10.0.0.%d", i ? " " : "", i);
     server = START(rules);
-    CHECK_EQ(whorl_resolve("many.test", 80, AF_INET, 64, addrs), DNS_IPS_MAX);
+    CHECK_EQ(whorl_resolve("many.test", 80, AF_INET, addrs, 64), DNS_IPS_MAX);
     CHECK_EQ(dns_server_count_tcp(server), 0);
     CHECK_EQ(dns_server_count_edns(server), 1);
 }
@@ -619,7 +619,7 @@ TEST_IO(resolve_without_descriptors_left_says_so)
     CHECK_OK(getrlimit(RLIMIT_NOFILE, &limit));
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
     CHECK_OK(setrlimit(RLIMIT_NOFILE, &none));
-    int err = whorl_resolve("one.test", 80, AF_UNSPEC, 1, &(struct whorl_addr){0});
+    int err = whorl_resolve("one.test", 80, AF_UNSPEC, &(struct whorl_addr){0}, 1);
     CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
     CHECK_ERR(err, -EMFILE);
     CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
@@ -633,7 +633,7 @@ static int sweep_root(void *arg)
 
     if (err)
         return err;
-    int n = whorl_resolve("one.test", 80, AF_UNSPEC, 2, addrs);
+    int n = whorl_resolve("one.test", 80, AF_UNSPEC, addrs, 2);
     if (n == 0)
         return -EINVAL;
     return n < 0 ? n : 0;

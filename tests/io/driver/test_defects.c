@@ -26,7 +26,7 @@ struct reader {
 static int run_small(whorl_task_fn fn)
 {
     struct whorl_io_options options = {.ring_entries = 4};
-    return whorl_io_run_with(&options, fn, NULL);
+    return whorl_io_run_with(&options, NULL, fn, NULL);
 }
 
 static int read_one(void *arg)

@@ -30,7 +30,7 @@ static int drive(struct whorl_embed *embed, int *ret_wakes)
 static void create(const struct whorl_io_options *options, whorl_task_fn fn, void *arg,
                    struct whorl_embed **ret)
 {
-    CHECK_OK(whorl_embed_create(options, fn, arg, ret));
+    CHECK_OK(whorl_embed_create(options, NULL, fn, arg, ret));
 }
 
 static int drive_new(whorl_task_fn fn, void *arg, int *ret_wakes)
@@ -139,7 +139,7 @@ static int client_and_server(void *arg)
     char buf[4] = "";
 
     (void)arg;
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     CHECK_OK(whorl_listen(&addr, NULL, &listener));
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fd >= 0);
@@ -256,7 +256,7 @@ TEST_IO(embed_refuses_inside_a_run)
     struct whorl_embed *embed;
     int ran = 0;
 
-    CHECK_ERR(whorl_embed_create(NULL, nothing, &ran, &embed), WHORL_EBUSYRUN);
+    CHECK_ERR(whorl_embed_create(NULL, NULL, nothing, &ran, &embed), WHORL_EBUSYRUN);
 }
 
 static int deadlock(void *arg)
@@ -411,12 +411,11 @@ TEST(embed_watchdog_is_silent_about_the_host)
 TEST(embed_says_which_driver_it_needs)
 {
     struct whorl_error error = {0};
-    struct whorl_io_options options = {.error = &error};
     struct whorl_embed *embed;
     int ran = 0;
 
     setenv("WHORL_DRIVER", "steam", 1);
-    CHECK_ERR(whorl_embed_create(&options, nothing, &ran, &embed), -EINVAL);
+    CHECK_ERR(whorl_embed_create(NULL, &error, nothing, &ran, &embed), -EINVAL);
     CHECK_STR(error.text, "WHORL_DRIVER=steam: no such driver; there are io_uring and epoll");
 }
 

@@ -84,14 +84,13 @@ static void run_forbidden(void *arg)
 {
     const struct forbidden *f = arg;
     struct whorl_error error = {0};
-    struct whorl_io_options options = {.error = &error};
 
     unsetenv("WHORL_DRIVER");
     if (f->driver)
         setenv("WHORL_DRIVER", f->driver, 1);
     setenv("WHORL_DEBUG", "io", 1);
     forbid_io_uring(f->err);
-    int err = whorl_io_run_with(&options, name_driver, NULL);
+    int err = whorl_io_run_with(NULL, &error, name_driver, NULL);
     if (err < 0)
         fprintf(stderr, "%s: %s: %s\n", whorl_error_name(err), error.step, error.text);
     else if (err != 1)
@@ -248,7 +247,7 @@ TEST_IO(blocking_flags_are_left_as_they_were)
     CHECK_EQ(fcntl(p[0], F_GETFL), before);
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     struct whorl_addr addr;
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 1));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 1, &addr));
     before = fcntl(fd, F_GETFL);
     CHECK_ERR(whorl_connect(fd, &addr), -ECONNREFUSED);
     CHECK_EQ(fcntl(fd, F_GETFL), before);

@@ -143,7 +143,7 @@ static void fill_up(int fd)
 static void prepare_connect(struct waiting *w)
 {
     struct whorl_addr any;
-    CHECK_OK(whorl_addr_unix(&any, "@"));
+    CHECK_OK(whorl_addr_unix("@", &any));
     any.len = offsetof(struct sockaddr_un, sun_path); /* the kernel picks a name */
     keep_fd(w, whorl_socket(AF_UNIX, SOCK_STREAM, 0));
     CHECK_OK(whorl_bind(w->fds[0], &any));
@@ -172,7 +172,7 @@ static void prepare(struct waiting *w, const struct kind *kind)
         return;
     case IO_OP_ACCEPT:
         keep_fd(w, whorl_socket(AF_INET, SOCK_STREAM, 0));
-        CHECK_OK(whorl_addr_parse(&w->addr, "127.0.0.1", 0));
+        CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &w->addr));
         CHECK_OK(whorl_bind(w->fds[0], &w->addr));
         CHECK_OK(listen(w->fds[0], 5));
         w->op.fd = w->fds[0];
@@ -445,7 +445,7 @@ static int wait_for_nobody(void *arg)
 TEST(tasks_that_wait_on_each_other_beside_a_background_request_are_a_deadlock)
 {
     struct whorl_io_options options = {.run.quiet = true};
-    CHECK_ERR(whorl_io_run_with(&options, wait_for_nobody, &(bool){true}), -EDEADLK);
+    CHECK_ERR(whorl_io_run_with(&options, NULL, wait_for_nobody, &(bool){true}), -EDEADLK);
 }
 
 TEST(tasks_that_wait_beside_another_request_are_no_deadlock)
@@ -574,7 +574,7 @@ TEST(the_end_of_a_run_waits_until_the_kernel_has_let_go_of_everything)
     struct whorl_io_options options = {.ring_entries = 8};
     int p[2];
     CHECK_OK(pipe(p));
-    CHECK_OK(whorl_io_run_with(&options, leave_requests_behind, p));
+    CHECK_OK(whorl_io_run_with(&options, NULL, leave_requests_behind, p));
     const char *text = test_logged();
     int n = 0;
     while ((text = strstr(text, "ECANCELED")))

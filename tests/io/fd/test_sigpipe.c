@@ -142,7 +142,7 @@ TEST(a_loop_that_is_not_ours_has_it_as_it_was_between_turns)
     WHORL_AUTO(embed) *embed = NULL;
     int result = 1;
 
-    CHECK_OK(whorl_embed_create(NULL, write_for_nobody, NULL, &embed));
+    CHECK_OK(whorl_embed_create(NULL, NULL, write_for_nobody, NULL, &embed));
     while (!whorl_embed_run_ready(embed, &result)) {
         struct pollfd pollfd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
         CHECK(!is_blocked());

@@ -11,7 +11,7 @@ static int judge(struct redirect *ret, const char *current, const char *method, 
     WHORL_AUTO(url) url = {0};
     struct header_list headers = {0};
 
-    CHECK_OK(whorl_url_parse(&url, current, NULL));
+    CHECK_OK(whorl_url_parse(current, NULL, &url));
     CHECK_OK(header_list_append(&headers, "Server", "x"));
     for (; *locations; locations++)
         CHECK_OK(header_list_append(&headers, "location", *locations));
@@ -178,7 +178,7 @@ static int follow_one(void *arg)
     struct header_list headers = {0};
     struct redirect r = {0};
     (void)arg;
-    int err = whorl_url_parse(&url, "http://me:pw@a/b", NULL);
+    int err = whorl_url_parse("http://me:pw@a/b", NULL, &url);
     if (err == 0)
         err = header_list_append(&headers, "Location", "http://a/c");
     if (err == 0)

@@ -27,7 +27,7 @@ static ssize_t write_head(const struct want *want, char ret[4096], struct whorl_
         .drop_credentials = want->drop_credentials,
         .drop_body_headers = want->drop_body_headers,
     };
-    CHECK_OK(whorl_url_parse(&url, want->url ? want->url : "http://a/", NULL));
+    CHECK_OK(whorl_url_parse(want->url ? want->url : "http://a/", NULL, &url));
     while (head.headers_count < 6 && want->headers[head.headers_count].name)
         head.headers_count++;
     ssize_t len = request_head_write(&head, NULL, 0, error);

@@ -11,8 +11,8 @@ static void looks(const char *ip, uint16_t port, const char *text)
 {
     struct whorl_addr addr;
     char buf[WHORL_ADDR_TEXT_MAX];
-    CHECK_OK(whorl_addr_parse(&addr, ip, port));
-    CHECK_STR(whorl_addr_text(&addr, buf), text);
+    CHECK_OK(whorl_addr_parse(ip, port, &addr));
+    CHECK_STR(whorl_addr_text(&addr, buf, sizeof buf), text);
     CHECK_EQ(whorl_addr_port(&addr), port);
 }
 
@@ -64,7 +64,7 @@ TEST(what_is_no_literal_address_is_refused)
     };
     struct whorl_addr addr = {.len = 77};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        if (whorl_addr_parse(&addr, wrong[i], 80) != -EINVAL)
+        if (whorl_addr_parse(wrong[i], 80, &addr) != -EINVAL)
             test_fail(__FILE__, __LINE__, "\"%s\" was taken", wrong[i]);
     CHECK_EQ(addr.len, 77); /* written on success only */
 }
@@ -72,10 +72,10 @@ TEST(what_is_no_literal_address_is_refused)
 TEST(ports_change_on_ip_addresses_only)
 {
     struct whorl_addr addr;
-    CHECK_OK(whorl_addr_parse(&addr, "::1", 1));
+    CHECK_OK(whorl_addr_parse("::1", 1, &addr));
     whorl_addr_set_port(&addr, 4242);
     CHECK_EQ(whorl_addr_port(&addr), 4242);
-    CHECK_OK(whorl_addr_unix(&addr, "/tmp/x"));
+    CHECK_OK(whorl_addr_unix("/tmp/x", &addr));
     whorl_addr_set_port(&addr, 4242);
     CHECK_EQ(whorl_addr_port(&addr), 0);
 }
@@ -84,27 +84,27 @@ TEST(unix_addresses_hold_a_path_or_an_abstract_name)
 {
     struct whorl_addr addr;
     char text[WHORL_ADDR_TEXT_MAX], path[200];
-    CHECK_OK(whorl_addr_unix(&addr, "/run/x.sock"));
+    CHECK_OK(whorl_addr_unix("/run/x.sock", &addr));
     CHECK_EQ(addr.len, offsetof(struct sockaddr_un, sun_path) + 12);
-    CHECK_STR(whorl_addr_text(&addr, text), "/run/x.sock");
-    CHECK_OK(whorl_addr_unix(&addr, "@name"));
+    CHECK_STR(whorl_addr_text(&addr, text, sizeof text), "/run/x.sock");
+    CHECK_OK(whorl_addr_unix("@name", &addr));
     CHECK_EQ(addr.len, offsetof(struct sockaddr_un, sun_path) + 5);
     CHECK_EQ(addr.un.sun_path[0], 0);
-    CHECK_STR(whorl_addr_text(&addr, text), "@name");
+    CHECK_STR(whorl_addr_text(&addr, text, sizeof text), "@name");
 
     memset(path, 'p', sizeof path);
     path[107] = '\0';
-    CHECK_OK(whorl_addr_unix(&addr, path));
-    CHECK_STR(whorl_addr_text(&addr, text), path);
+    CHECK_OK(whorl_addr_unix(path, &addr));
+    CHECK_STR(whorl_addr_text(&addr, text, sizeof text), path);
     path[107] = 'p';
     path[108] = '\0';
-    CHECK_ERR(whorl_addr_unix(&addr, path), -ENAMETOOLONG);
+    CHECK_ERR(whorl_addr_unix(path, &addr), -ENAMETOOLONG);
     path[0] = '@'; /* which needs no zero byte at its end */
-    CHECK_OK(whorl_addr_unix(&addr, path));
-    CHECK_STR(whorl_addr_text(&addr, text), path);
+    CHECK_OK(whorl_addr_unix(path, &addr));
+    CHECK_STR(whorl_addr_text(&addr, text, sizeof text), path);
     path[108] = 'p';
     path[109] = '\0';
-    CHECK_ERR(whorl_addr_unix(&addr, path), -ENAMETOOLONG);
+    CHECK_ERR(whorl_addr_unix(path, &addr), -ENAMETOOLONG);
 }
 
 TEST(sockets_tell_their_addresses)
@@ -113,7 +113,7 @@ TEST(sockets_tell_their_addresses)
     char text[WHORL_ADDR_TEXT_MAX];
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0), pair[2];
     CHECK(fd >= 0);
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     CHECK_OK(whorl_bind(fd, &addr));
     CHECK_OK(whorl_addr_local(fd, &bound));
     CHECK(whorl_addr_port(&bound) > 0);
@@ -123,10 +123,22 @@ TEST(sockets_tell_their_addresses)
     CHECK_ERR(whorl_addr_local(fd, &bound), -EBADF);
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     CHECK_OK(whorl_addr_peer(pair[0], &addr));
-    CHECK_STR(whorl_addr_text(&addr, text), "(unnamed)");
+    CHECK_STR(whorl_addr_text(&addr, text, sizeof text), "(unnamed)");
     close(pair[0]);
     close(pair[1]);
-    CHECK_STR(whorl_addr_text(&(struct whorl_addr){0}, text), "(family 0)");
+    CHECK_STR(whorl_addr_text(&(struct whorl_addr){0}, text, sizeof text), "(family 0)");
+}
+
+TEST(addr_text_is_cut_to_its_size)
+{
+    struct whorl_addr addr;
+    char text[8] = "abcdefg";
+
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 80, &addr));
+    CHECK_STR(whorl_addr_text(&addr, text, 5), "127.");
+    CHECK_EQ(text[5], 'f');
+    CHECK_OK(whorl_addr_unix("/tmp/x", &addr));
+    CHECK_STR(whorl_addr_text(&addr, text, 4), "/tm");
 }
 
 TEST_MAIN()

@@ -9,7 +9,7 @@
 
 static int udp(const char *ip, struct whorl_addr *ret)
 {
-    CHECK_OK(whorl_addr_parse(ret, ip, 0));
+    CHECK_OK(whorl_addr_parse(ip, 0, ret));
     int fd = whorl_socket_udp(ret);
     if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT)
         test_skip("no %s here", ip);
@@ -46,7 +46,8 @@ static void check_echo(const char *ip)
         CHECK_ERR(whorl_recvfrom(b, buf, sizeof buf, 0, &from), (ssize_t)len);
         CHECK_EQ((unsigned char)buf[len - 1], (unsigned char)len);
         CHECK_EQ(buf[len], 0);
-        CHECK_STR(whorl_addr_text(&from, text[0]), whorl_addr_text(&server, text[1]));
+        CHECK_STR(whorl_addr_text(&from, text[0], sizeof text[0]),
+                  whorl_addr_text(&server, text[1], sizeof text[1]));
     }
     /* An empty datagram is one, and ends the echo. */
     CHECK_ERR(whorl_sendto(b, NULL, 0, 0, &server), 0);
@@ -104,15 +105,15 @@ TEST_IO(unix_datagrams_know_their_sender)
     char buf[8] = "";
     snprintf(path[0], sizeof path[0], "%s/a", test_tmpdir());
     snprintf(path[1], sizeof path[1], "%s/b", test_tmpdir());
-    CHECK_OK(whorl_addr_unix(&a_addr, path[0]));
-    CHECK_OK(whorl_addr_unix(&b_addr, path[1]));
+    CHECK_OK(whorl_addr_unix(path[0], &a_addr));
+    CHECK_OK(whorl_addr_unix(path[1], &b_addr));
     int a = whorl_socket_udp(&a_addr), b = whorl_socket_udp(&b_addr);
     CHECK(a >= 0 && b >= 0);
     CHECK_ERR(whorl_socket_udp(&a_addr), -EADDRINUSE);
     CHECK_ERR(whorl_sendto(a, "hi", 2, 0, &b_addr), 2);
     CHECK_ERR(whorl_recvfrom(b, buf, sizeof buf, 0, &from), 2);
     CHECK_STR(buf, "hi");
-    CHECK_STR(whorl_addr_text(&from, text), path[0]);
+    CHECK_STR(whorl_addr_text(&from, text, sizeof text), path[0]);
     close(a);
     close(b);
 }

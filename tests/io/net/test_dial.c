@@ -38,7 +38,7 @@ static int listen_at(int last, int backlog, uint16_t *port)
     struct whorl_addr addr;
 
     snprintf(ip, sizeof ip, "127.0.0.%d", last);
-    CHECK_OK(whorl_addr_parse(&addr, ip, *port));
+    CHECK_OK(whorl_addr_parse(ip, *port, &addr));
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK_OK(whorl_bind(fd, &addr));
     if (backlog >= 0)
@@ -83,12 +83,14 @@ static const char *dial(const char *host, uint16_t port, const struct whorl_dial
 {
     static char text[WHORL_ADDR_TEXT_MAX];
     struct whorl_addr peer, real;
-    int fd = whorl_dial_tcp(host, port, options, &peer);
+    int fd = whorl_dial_tcp(host, port, options, NULL, &peer);
 
     if (fd < 0)
         return whorl_error_name(fd);
     CHECK_OK(whorl_addr_peer(fd, &real));
-    CHECK_STR(whorl_addr_text(&peer, text), whorl_addr_text(&real, (char[WHORL_ADDR_TEXT_MAX]){0}));
+    CHECK_STR(whorl_addr_text(&peer, text, sizeof text),
+              whorl_addr_text(&real, (char[WHORL_ADDR_TEXT_MAX]){0},
+                              sizeof(char[WHORL_ADDR_TEXT_MAX]){0}));
     close(fd);
     return strcpy(strrchr(text, ':'), "") ? text : NULL;
 }
@@ -115,7 +117,7 @@ TEST_IO(dial_of_a_literal_connects_at_once)
     int listener = port_listen(&port), fds = test_open_fds();
     struct whorl_addr peer;
 
-    int fd = whorl_dial_tcp("127.0.0.1", port, NULL, &peer);
+    int fd = whorl_dial_tcp("127.0.0.1", port, NULL, NULL, &peer);
     CHECK(fd >= 0);
     CHECK_EQ(test_open_fds(), fds + 1);
     CHECK_EQ(peer.sa.sa_family, AF_INET);
@@ -125,7 +127,7 @@ TEST_IO(dial_of_a_literal_connects_at_once)
     CHECK_EQ(socket_option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     close(fd);
     fd = whorl_dial_tcp("127.0.0.1", port, &(struct whorl_dial_options){.delay_small_writes = true},
-                        NULL);
+                        NULL, NULL);
     CHECK(fd >= 0);
     CHECK_EQ(socket_option(fd, IPPROTO_TCP, TCP_NODELAY), 0);
     close(fd);
@@ -138,43 +140,42 @@ TEST_IO(dial_says_step_address_and_cause)
                                             {.name = "dead.test", .rcode = DNS_SERVFAIL}};
     START(rules);
     struct whorl_error error;
-    struct whorl_dial_options options = {.error = &error};
     uint16_t port = port_refused();
     char expected[64];
 
     snprintf(expected, sizeof expected, "127.0.0.1:%d: connection refused", port);
-    CHECK_ERR(whorl_dial_tcp("127.0.0.1", port, &options, NULL), -ECONNREFUSED);
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", port, NULL, &error, NULL), -ECONNREFUSED);
     CHECK_EQ(error.code, -ECONNREFUSED);
     CHECK_STR(error.step, "connect");
     CHECK_STR(error.text, expected);
     memset(&error, 0, sizeof error);
-    CHECK_ERR(whorl_dial_tcp("one.test", port, &options, NULL), -ECONNREFUSED);
+    CHECK_ERR(whorl_dial_tcp("one.test", port, NULL, &error, NULL), -ECONNREFUSED);
     CHECK_STR(error.step, "connect");
     CHECK_STR(error.text, expected);
-    CHECK_ERR(whorl_dial_tcp("no.such.host", port, &options, NULL), WHORL_EDNS_NOTFOUND);
+    CHECK_ERR(whorl_dial_tcp("no.such.host", port, NULL, &error, NULL), WHORL_EDNS_NOTFOUND);
     CHECK_EQ(error.code, WHORL_EDNS_NOTFOUND);
     CHECK_STR(error.step, "resolve");
     CHECK_STR(error.text, "no.such.host: host name not found");
-    CHECK_ERR(whorl_dial_tcp("dead.test", port, &options, NULL), WHORL_EDNS_SERVFAIL);
+    CHECK_ERR(whorl_dial_tcp("dead.test", port, NULL, &error, NULL), WHORL_EDNS_SERVFAIL);
     CHECK_STR(error.text, "dead.test: name server failed to answer");
-    CHECK_ERR(whorl_dial_tcp("a\nb", port, &options, NULL), WHORL_EDNS_BADNAME);
+    CHECK_ERR(whorl_dial_tcp("a\nb", port, NULL, &error, NULL), WHORL_EDNS_BADNAME);
     CHECK_STR(error.text, "a\\x0ab: not a valid host name");
 }
 
 TEST_IO(dial_refuses_senseless_arguments)
 {
     struct whorl_dial_options options = {.family = AF_UNIX};
-    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL), -EINVAL);
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL, NULL), -EINVAL);
     options = (struct whorl_dial_options){.attempt_delay_ns = -1};
-    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL), -EINVAL);
-    CHECK_ERR(whorl_dial_tcp(NULL, 1, NULL, NULL), -EINVAL);
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL, NULL), -EINVAL);
+    CHECK_ERR(whorl_dial_tcp(NULL, 1, NULL, NULL, NULL), -EINVAL);
     options = (struct whorl_dial_options){.family = AF_INET6};
-    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL), WHORL_EDNS_NODATA);
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL, NULL), WHORL_EDNS_NODATA);
 }
 
 TEST(dial_outside_a_task_is_refused)
 {
-    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, NULL, NULL), WHORL_ENOTASK);
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, NULL, NULL, NULL), WHORL_ENOTASK);
 }
 
 TEST_IO(dial_asks_for_the_family_it_wants_only)
@@ -349,13 +350,12 @@ TEST_IO(dial_reports_the_last_address_tried_rather_than_a_lookup)
     };
     START(rules);
     struct whorl_error error;
-    struct whorl_dial_options options = {.error = &error};
     uint16_t port = 0;
     int second = listen_at(3, -1, &port), first = listen_at(2, -1, &port);
     char expected[64];
 
     snprintf(expected, sizeof expected, "127.0.0.3:%d: connection refused", port);
-    CHECK_ERR(whorl_dial_tcp("one.test", port, &options, NULL), -ECONNREFUSED);
+    CHECK_ERR(whorl_dial_tcp("one.test", port, NULL, &error, NULL), -ECONNREFUSED);
     CHECK_STR(error.step, "connect");
     CHECK_STR(error.text, expected);
     close(first);
@@ -375,14 +375,14 @@ TEST_IO(dial_cancelled_returns_at_once_and_leaves_no_socket)
     uint16_t port = 0;
     struct blackhole first = blackhole_at(2, &port), second = blackhole_at(3, &port);
     struct whorl_error error;
-    struct whorl_dial_options options = {.attempt_delay_ns = 10 * MS, .error = &error};
+    struct whorl_dial_options options = {.attempt_delay_ns = 10 * MS};
     struct whorl_scope scope;
 
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         int fds = test_open_fds();
         int64_t started_ns = whorl_now();
         whorl_scope_enter(&scope, whorl_after(60 * MS));
-        int err = whorl_dial_tcp(hosts[i], port, &options, NULL);
+        int err = whorl_dial_tcp(hosts[i], port, &options, &error, NULL);
         CHECK_ERR(err, -ECANCELED);
         CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
         CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND);
@@ -417,7 +417,7 @@ static bool dial_cancelled_after(int turns, const char *host, uint16_t port)
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
     CHECK_OK(whorl_spawn_copy(&group, cancel_after, &(struct canceller){&scope, turns}));
-    int fd = whorl_dial_tcp(host, port, NULL, NULL);
+    int fd = whorl_dial_tcp(host, port, NULL, NULL, NULL);
     whorl_scope_leave(&scope, 0);
     whorl_group_cancel(&group);
     CHECK(fd >= 0 || fd == -ECANCELED);
@@ -457,7 +457,7 @@ struct job {
 static int connect_once(void *arg)
 {
     struct job *job = arg;
-    int fd = whorl_dial_tcp("one.test", job->port, NULL, NULL);
+    int fd = whorl_dial_tcp("one.test", job->port, NULL, NULL, NULL);
     CHECK(fd >= 0);
     ++*job->connected;
     close(fd);
@@ -511,7 +511,7 @@ static int sweep_root(void *arg)
 
     if (err)
         return err;
-    int fd = whorl_dial_tcp("one.test", job->port, NULL, NULL);
+    int fd = whorl_dial_tcp("one.test", job->port, NULL, NULL, NULL);
     if (fd < 0)
         return fd;
     close(fd);
@@ -589,7 +589,8 @@ static bool dial_cancelled_at(int nth, uint16_t port)
     scope_to_cancel = &scope;
     parks_left = nth;
     sched_park_hook = cancel_at_park;
-    int fd = whorl_dial_tcp(host, port, &(struct whorl_dial_options){.attempt_delay_ns = MS}, NULL);
+    int fd = whorl_dial_tcp(host, port, &(struct whorl_dial_options){.attempt_delay_ns = MS}, NULL,
+                            NULL);
     sched_park_hook = NULL;
     whorl_scope_leave(&scope, 0);
     CHECK(fd >= 0 || fd == -ECANCELED);

@@ -18,7 +18,7 @@ static struct whorl_listener *listen_here(void)
 {
     struct whorl_listener *listener;
     struct whorl_addr addr;
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     CHECK_OK(whorl_listen(&addr, NULL, &listener));
     return listener;
 }
@@ -274,7 +274,7 @@ static int wait_beside_an_armed_listener(void *arg)
 TEST(an_armed_listener_nobody_waits_in_does_not_hide_a_deadlock)
 {
     struct whorl_io_options options = {.run.quiet = true};
-    CHECK_ERR(whorl_io_run_with(&options, wait_beside_an_armed_listener, NULL), -EDEADLK);
+    CHECK_ERR(whorl_io_run_with(&options, NULL, wait_beside_an_armed_listener, NULL), -EDEADLK);
 }
 
 static int accept_until_deadline(void *arg)
@@ -381,7 +381,7 @@ TEST_IO(a_unix_listener_removes_its_path)
     struct whorl_addr addr, peer;
     struct whorl_listener *l, *other;
     snprintf(path, sizeof path, "%s/socket", test_tmpdir());
-    CHECK_OK(whorl_addr_unix(&addr, path));
+    CHECK_OK(whorl_addr_unix(path, &addr));
     CHECK_OK(whorl_listen(&addr, NULL, &l));
     CHECK_OK(access(path, F_OK));
     CHECK_ERR(whorl_listen(&addr, NULL, &other), -EADDRINUSE);
@@ -403,7 +403,7 @@ TEST_IO(options_reach_the_socket)
     struct whorl_addr addr;
     int value = 0;
     socklen_t len = sizeof value;
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     CHECK_OK(whorl_listen(&addr, &options, &a));
     CHECK_OK(whorl_listen(whorl_listener_addr(a), &options, &b)); /* thanks to reuse_port */
     whorl_listener_close(b);
@@ -421,21 +421,21 @@ TEST_IO(one_socket_can_serve_both_ip_versions)
 {
     struct whorl_listener *l;
     struct whorl_addr addr;
-    CHECK_OK(whorl_addr_parse(&addr, "::", 0));
+    CHECK_OK(whorl_addr_parse("::", 0, &addr));
     int err = whorl_listen(&addr, NULL, &l);
     if (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)
         test_skip("no IPv6 here");
     CHECK_OK(err);
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", whorl_addr_port(whorl_listener_addr(l))));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", whorl_addr_port(whorl_listener_addr(l)), &addr));
     int client = dial_it(&addr, 'x');
     int fd = whorl_accept(l, NULL);
     CHECK(fd >= 0);
     close(fd);
     close(client);
     whorl_listener_close(l);
-    CHECK_OK(whorl_addr_parse(&addr, "::", 0));
+    CHECK_OK(whorl_addr_parse("::", 0, &addr));
     CHECK_OK(whorl_listen(&addr, &(struct whorl_listen_options){.v6_only = true}, &l));
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", whorl_addr_port(whorl_listener_addr(l))));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", whorl_addr_port(whorl_listener_addr(l)), &addr));
     fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK_ERR(whorl_connect(fd, &addr), -ECONNREFUSED);
     close(fd);
@@ -447,7 +447,7 @@ static int serve_once(void *arg)
     struct whorl_listener *l;
     struct whorl_addr addr;
     (void)arg;
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     int err = whorl_listen(&addr, NULL, &l);
     if (err)
         return err;

@@ -12,7 +12,7 @@ static int listening_socket(struct whorl_addr *ret)
 {
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fd >= 0);
-    CHECK_OK(whorl_addr_parse(ret, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, ret));
     CHECK_OK(whorl_bind(fd, ret));
     CHECK_OK(listen(fd, 16));
     CHECK_OK(whorl_addr_local(fd, ret));
@@ -36,7 +36,8 @@ TEST_IO(connect_connects)
     int server = listening_socket(&addr), fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK_OK(whorl_connect(fd, &addr));
     CHECK_OK(whorl_addr_peer(fd, &peer));
-    CHECK_STR(whorl_addr_text(&peer, text), whorl_addr_text(&addr, expected));
+    CHECK_STR(whorl_addr_text(&peer, text, sizeof text),
+              whorl_addr_text(&addr, expected, sizeof expected));
     close(fd);
     close(server);
 }
@@ -47,7 +48,7 @@ TEST_IO(connect_says_when_nobody_listens)
     close(listening_socket(&addr));
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK_ERR(whorl_connect(fd, &addr), -ECONNREFUSED);
-    CHECK_OK(whorl_addr_unix(&addr, "/no/such/socket"));
+    CHECK_OK(whorl_addr_unix("/no/such/socket", &addr));
     close(fd);
     fd = whorl_socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK_ERR(whorl_connect(fd, &addr), -ENOENT);
@@ -108,7 +109,7 @@ TEST_IO(messages_carry_addresses_and_descriptors)
 {
     struct whorl_addr a_addr, b_addr, from = {0};
     int a = whorl_socket(AF_INET, SOCK_DGRAM, 0), b = whorl_socket(AF_INET, SOCK_DGRAM, 0);
-    CHECK_OK(whorl_addr_parse(&a_addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &a_addr));
     CHECK_OK(whorl_bind(a, &a_addr));
     CHECK_OK(whorl_bind(b, &a_addr));
     CHECK_OK(whorl_addr_local(a, &a_addr));

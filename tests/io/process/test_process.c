@@ -559,7 +559,8 @@ TEST_IO(writing_to_a_pipe_nobody_reads_raises_no_signal)
 {
     int p[2];
     CHECK_OK(pipe2(p, O_CLOEXEC));
-    WHORL_AUTO(stream) *stream = whorl_stream_from_pipe(-1, p[1]);
+    WHORL_AUTO(stream) *stream = NULL;
+    CHECK_OK(whorl_stream_from_pipe(-1, p[1], &stream));
     CHECK(whorl_stream_is_idle(stream));
     close(p[0]);
     CHECK(!whorl_stream_is_idle(stream));
@@ -592,8 +593,10 @@ TEST_IO(pipe_streams_write_all_of_many_parts)
         parts[i] = (struct iovec){data + i * 10000, 10000};
     parts[40] = (struct iovec){NULL, 0};
     CHECK_OK(pipe2(p, O_CLOEXEC));
-    WHORL_AUTO(stream) *writer = whorl_stream_from_pipe(-1, p[1]);
-    WHORL_AUTO(stream) *reader = whorl_stream_from_pipe(p[0], -1);
+    WHORL_AUTO(stream) *writer = NULL;
+    CHECK_OK(whorl_stream_from_pipe(-1, p[1], &writer));
+    WHORL_AUTO(stream) *reader = NULL;
+    CHECK_OK(whorl_stream_from_pipe(p[0], -1, &reader));
     WHORL_AUTO(group) group = {0};
     char byte;
     CHECK_ERR(whorl_stream_read(writer, &byte, 1), -EBADF);

@@ -19,9 +19,8 @@ static void open_pair(struct ends *ends)
 {
     int p[2];
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
-    ends->a = whorl_stream_from_socket(p[0]);
-    ends->b = whorl_stream_from_socket(p[1]);
-    CHECK(ends->a && ends->b);
+    CHECK_OK(whorl_stream_from_socket(p[0], &ends->a));
+    CHECK_OK(whorl_stream_from_socket(p[1], &ends->b));
 }
 
 static void close_pair(struct ends *ends)
@@ -203,8 +202,8 @@ TEST(closing_a_stream_under_a_reader_is_a_mistake_and_says_so)
     pid_t child = fork();
     if (child == 0) {
         close(STDERR_FILENO);
-        whorl_io_run(close_under_a_reader, NULL);
-        _exit(0);
+        int err = whorl_io_run(close_under_a_reader, NULL);
+        _exit(err != 0); /* not reached: the close aborts */
     }
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK(WIFSIGNALED(status));
@@ -221,9 +220,9 @@ static int exchange(void *arg)
     (void)arg;
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
     int err = -ENOMEM;
-    if (!(s.a = whorl_stream_from_socket(p[0])))
+    if (whorl_stream_from_socket(p[0], &s.a) != 0)
         close(p[0]);
-    if (!(s.b = whorl_stream_from_socket(p[1])))
+    if (whorl_stream_from_socket(p[1], &s.b) != 0)
         close(p[1]);
     if (s.a && s.b)
         err = whorl_stream_writev(s.a, iov, 2);
@@ -244,6 +243,17 @@ TEST(no_failed_request_or_allocation_leaks)
 {
     CHECK_EQ(io_faults_sweep(run_exchange, NULL, -EIO), 6);
     CHECK(faults_sweep(run_exchange, NULL) >= 4);
+}
+
+TEST(stream_from_a_closed_descriptor_is_ebadf)
+{
+    struct whorl_stream *stream = NULL;
+
+    CHECK_ERR(whorl_stream_from_socket(-1, &stream), -EBADF);
+    CHECK_ERR(whorl_stream_from_socket(1023, &stream), -EBADF);
+    CHECK_ERR(whorl_stream_from_pipe(1023, -1, &stream), -EBADF);
+    CHECK_ERR(whorl_stream_from_pipe(-1, 1023, &stream), -EBADF);
+    CHECK(!stream);
 }
 
 TEST_MAIN()

@@ -72,12 +72,12 @@ static struct whorl_stream *dial(uint16_t port)
 {
     struct whorl_addr addr;
 
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", port));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", port, &addr));
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fd >= 0);
     CHECK_OK(whorl_connect(fd, &addr));
-    struct whorl_stream *stream = whorl_stream_from_socket(fd);
-    CHECK(stream);
+    struct whorl_stream *stream;
+    CHECK_OK(whorl_stream_from_socket(fd, &stream));
     return stream;
 }
 
@@ -333,7 +333,7 @@ TEST_IO(handshake_has_the_timeout_of_its_scope)
     struct whorl_error error;
     struct whorl_scope scope;
 
-    CHECK_OK(whorl_addr_parse(&addr, "127.0.0.1", 0));
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     CHECK_OK(whorl_listen(&addr, NULL, &listener)); /* answers, says nothing */
     whorl_scope_enter(&scope, whorl_after(50 * WHORL_MILLISECOND));
     int err = connect_with(&options, whorl_addr_port(whorl_listener_addr(listener)), "localhost",

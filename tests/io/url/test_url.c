@@ -12,12 +12,12 @@ static void expect_text(int line, const char *input, const char *expected)
 {
     WHORL_AUTO(url) url = {0}, again = {0};
     struct whorl_error error = {0};
-    int err = whorl_url_parse(&url, input, &error);
+    int err = whorl_url_parse(input, &error, &url);
     if (err)
         test_fail(__FILE__, line, "\"%s\": %s", input, error.text);
     if (strcmp(url.text, expected) != 0)
         test_fail(__FILE__, line, "\"%s\" is \"%s\", expected \"%s\"", input, url.text, expected);
-    err = whorl_url_parse(&again, url.text, NULL);
+    err = whorl_url_parse(url.text, NULL, &again);
     if (err || strcmp(again.text, url.text) != 0)
         test_fail(__FILE__, line, "\"%s\" does not parse to itself", url.text);
 }
@@ -26,7 +26,7 @@ static void expect_error(int line, const char *input, int expected)
 {
     struct whorl_url url = {.port = 7};
     struct whorl_error error = {0};
-    int err = whorl_url_parse(&url, input, &error);
+    int err = whorl_url_parse(input, &error, &url);
     if (err != expected)
         test_fail(__FILE__, line, "\"%s\" gives %s, expected %s", input,
                   err ? whorl_error_name(err) : url.text, whorl_error_name(expected));
@@ -34,7 +34,7 @@ static void expect_error(int line, const char *input, int expected)
     CHECK_STR(error.step, "URL");
     CHECK(error.text[0] != '\0');
     CHECK(url.port == 7 && !url.buf); /* outputs are written on success only */
-    CHECK_ERR(whorl_url_parse(&url, input, NULL), expected);
+    CHECK_ERR(whorl_url_parse(input, NULL, &url), expected);
 }
 
 #define TEXT(input, expected) expect_text(__LINE__, input, expected)
@@ -43,7 +43,7 @@ static void expect_error(int line, const char *input, int expected)
 TEST(url_parse_splits_all_parts)
 {
     WHORL_AUTO(url) url = {0};
-    CHECK_OK(whorl_url_parse(&url, "HTTPS://us%65r:p%40ss@Example.ORG:8443/a/b?c=d&e#frag", NULL));
+    CHECK_OK(whorl_url_parse("HTTPS://us%65r:p%40ss@Example.ORG:8443/a/b?c=d&e#frag", NULL, &url));
     CHECK_STR(url.text, "https://example.org:8443/a/b?c=d&e");
     CHECK_STR(url.scheme, "https");
     CHECK_STR(url.userinfo, "us%65r:p%40ss");
@@ -60,14 +60,14 @@ TEST(url_that_was_not_set_is_refused)
     struct whorl_url url;
     struct whorl_error error = {0};
 
-    CHECK_ERR(whorl_url_parse(&url, NULL, &error), WHORL_EHTTP_URL);
+    CHECK_ERR(whorl_url_parse(NULL, &error, &url), WHORL_EHTTP_URL);
     CHECK_STR(error.text, "no URL given");
 }
 
 TEST(url_parse_fills_in_defaults)
 {
     WHORL_AUTO(url) url = {0};
-    CHECK_OK(whorl_url_parse(&url, "http://example.org", NULL));
+    CHECK_OK(whorl_url_parse("http://example.org", NULL, &url));
     CHECK_STR(url.text, "http://example.org/");
     CHECK_STR(url.target, "/");
     CHECK_STR(url.authority, "example.org");
@@ -89,7 +89,7 @@ TEST(url_default_port_is_left_out)
 TEST(url_userinfo_stays_out_of_the_text)
 {
     WHORL_AUTO(url) url = {0};
-    CHECK_OK(whorl_url_parse(&url, "http://me:secret@a/x", NULL));
+    CHECK_OK(whorl_url_parse("http://me:secret@a/x", NULL, &url));
     CHECK_STR(url.text, "http://a/x");
     CHECK_STR(url.authority, "a");
     TEXT("http://@a/", "http://a/");
@@ -105,7 +105,7 @@ TEST(url_errors_do_not_show_the_password)
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         struct whorl_url url;
         struct whorl_error error = {0};
-        CHECK_ERR(whorl_url_parse(&url, inputs[i], &error), WHORL_EHTTP_URL);
+        CHECK_ERR(whorl_url_parse(inputs[i], &error, &url), WHORL_EHTTP_URL);
         CHECK(!strstr(error.text, "secret"));
     }
 }
@@ -228,14 +228,14 @@ TEST(url_is_at_most_64_kib)
     memset(text, 'a', sizeof text);
     memcpy(text, "http://a/", 9);
     text[65535] = '\0';
-    CHECK_OK(whorl_url_parse(&url, text, NULL));
+    CHECK_OK(whorl_url_parse(text, NULL, &url));
     whorl_url_finish(&url);
     text[65535] = 'a';
     text[65537] = '\0';
-    CHECK_ERR(whorl_url_parse(&url, text, NULL), WHORL_EHTTP_URL);
+    CHECK_ERR(whorl_url_parse(text, NULL, &url), WHORL_EHTTP_URL);
     memset(text + 9, '"', 40000); /* short enough as it is, but not encoded */
     text[40009] = '\0';
-    CHECK_ERR(whorl_url_parse(&url, text, NULL), WHORL_EHTTP_URL);
+    CHECK_ERR(whorl_url_parse(text, NULL, &url), WHORL_EHTTP_URL);
 }
 
 /* --- hosts --- */
@@ -279,17 +279,17 @@ TEST(url_host_lengths_are_bounded)
     for (int i = 0; i < 63; i++)
         strcat(host, "x");
     snprintf(input, sizeof input, "http://%s/", host);
-    CHECK_OK(whorl_url_parse(&url, input, NULL));
+    CHECK_OK(whorl_url_parse(input, NULL, &url));
     whorl_url_finish(&url);
     snprintf(input, sizeof input, "http://%sx/", host);
     BAD(input);
     /* 63 + 1 + 63 + 1 + 63 + 1 + 61 = 253 */
     snprintf(input, sizeof input, "http://%s.%s.%s.%.61s/", host, host, host, host);
-    CHECK_OK(whorl_url_parse(&url, input, NULL));
+    CHECK_OK(whorl_url_parse(input, NULL, &url));
     CHECK_EQ(strlen(url.host), 253);
     whorl_url_finish(&url);
     snprintf(input, sizeof input, "http://%s.%s.%s.%.61s./", host, host, host, host);
-    CHECK_OK(whorl_url_parse(&url, input, NULL));
+    CHECK_OK(whorl_url_parse(input, NULL, &url));
     CHECK_EQ(strlen(url.host), 254);
     whorl_url_finish(&url);
     snprintf(input, sizeof input, "http://%s.%s.%s.%.62s/", host, host, host, host);
@@ -314,7 +314,7 @@ TEST(url_ipv4_is_four_decimal_numbers_or_nothing)
         snprintf(input, sizeof input, "http://%s/", bad[i]);
         BAD(input);
     }
-    CHECK_OK(whorl_url_parse(&url, "http://127.0.0.1:8080/", NULL));
+    CHECK_OK(whorl_url_parse("http://127.0.0.1:8080/", NULL, &url));
     CHECK(url.host_is_ip);
     CHECK_STR(url.host, "127.0.0.1");
     CHECK_STR(url.authority, "127.0.0.1:8080");
@@ -325,7 +325,7 @@ TEST(url_ipv4_is_four_decimal_numbers_or_nothing)
 TEST(url_ipv6_is_canonical_in_brackets)
 {
     WHORL_AUTO(url) url = {0};
-    CHECK_OK(whorl_url_parse(&url, "http://[2001:DB8:0:0:0:0:0:1]:81/", NULL));
+    CHECK_OK(whorl_url_parse("http://[2001:DB8:0:0:0:0:0:1]:81/", NULL, &url));
     CHECK(url.host_is_ip);
     CHECK_STR(url.host, "2001:db8::1");
     CHECK_STR(url.authority, "[2001:db8::1]:81");
@@ -437,7 +437,7 @@ TEST(url_errors_name_the_confusion)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct whorl_url url;
         struct whorl_error error;
-        CHECK(whorl_url_parse(&url, cases[i][0], &error) < 0);
+        CHECK(whorl_url_parse(cases[i][0], &error, &url) < 0);
         CHECK_STR(error.text, cases[i][1]);
     }
 }
@@ -449,8 +449,8 @@ static void expect_resolved(int line, const char *base_text, const char *referen
 {
     WHORL_AUTO(url) base = {0}, url = {0};
     struct whorl_error error = {0};
-    CHECK_OK(whorl_url_parse(&base, base_text, NULL));
-    int err = whorl_url_resolve(&url, &base, reference, &error);
+    CHECK_OK(whorl_url_parse(base_text, NULL, &base));
+    int err = whorl_url_resolve(&base, reference, &error, &url);
     if (err)
         test_fail(__FILE__, line, "\"%s\": %s", reference, error.text);
     if (strcmp(url.text, expected) != 0)
@@ -508,9 +508,9 @@ TEST(url_resolve_does_all_examples_of_rfc_3986)
 
     WHORL_AUTO(url) base = {0};
     struct whorl_url url = {0};
-    CHECK_OK(whorl_url_parse(&base, "http://a/b/c/d;p?q", NULL));
-    CHECK_ERR(whorl_url_resolve(&url, &base, "g:h", NULL), WHORL_EHTTP_SCHEME);
-    CHECK_ERR(whorl_url_resolve(&url, &base, "http:g", NULL), WHORL_EHTTP_URL);
+    CHECK_OK(whorl_url_parse("http://a/b/c/d;p?q", NULL, &base));
+    CHECK_ERR(whorl_url_resolve(&base, "g:h", NULL, &url), WHORL_EHTTP_SCHEME);
+    CHECK_ERR(whorl_url_resolve(&base, "http:g", NULL, &url), WHORL_EHTTP_URL);
 }
 
 TEST(url_resolve_takes_what_servers_send)
@@ -547,10 +547,10 @@ TEST(url_resolve_refuses_what_parse_refuses)
         "b%",   "//a:0/", "//1.2/",  "//a\\b",    "http:/b", "https:",
     };
     WHORL_AUTO(url) base = {0};
-    CHECK_OK(whorl_url_parse(&base, "http://a/", NULL));
+    CHECK_OK(whorl_url_parse("http://a/", NULL, &base));
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         struct whorl_url url = {0};
-        if (whorl_url_resolve(&url, &base, references[i], NULL) != WHORL_EHTTP_URL)
+        if (whorl_url_resolve(&base, references[i], NULL, &url) != WHORL_EHTTP_URL)
             test_fail(__FILE__, __LINE__, "\"%s\" is taken", references[i]);
     }
 }
@@ -558,11 +558,11 @@ TEST(url_resolve_refuses_what_parse_refuses)
 TEST(url_resolve_keeps_userinfo_within_the_authority_only)
 {
     WHORL_AUTO(url) base = {0}, same = {0}, other = {0};
-    CHECK_OK(whorl_url_parse(&base, "http://me:pw@a:81/b", NULL));
-    CHECK_OK(whorl_url_resolve(&same, &base, "c", NULL));
+    CHECK_OK(whorl_url_parse("http://me:pw@a:81/b", NULL, &base));
+    CHECK_OK(whorl_url_resolve(&base, "c", NULL, &same));
     CHECK_STR(same.userinfo, "me:pw");
     CHECK_STR(same.text, "http://a:81/c");
-    CHECK_OK(whorl_url_resolve(&other, &base, "//a:81/c", NULL));
+    CHECK_OK(whorl_url_resolve(&base, "//a:81/c", NULL, &other));
     CHECK(!other.userinfo);
 }
 
@@ -580,8 +580,8 @@ TEST(url_same_origin_compares_scheme_host_and_port)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         WHORL_AUTO(url) a = {0}, b = {0};
-        CHECK_OK(whorl_url_parse(&a, cases[i].a, NULL));
-        CHECK_OK(whorl_url_parse(&b, cases[i].b, NULL));
+        CHECK_OK(whorl_url_parse(cases[i].a, NULL, &a));
+        CHECK_OK(whorl_url_parse(cases[i].b, NULL, &b));
         CHECK_EQ(whorl_url_same_origin(&a, &b), cases[i].same);
     }
 }
@@ -597,8 +597,8 @@ static int use_all(void *arg)
     memset(text, 'x', sizeof text);
     memcpy(text, start, sizeof start - 1);
     text[sizeof text - 1] = '\0';
-    int err = whorl_url_parse(&base, text, NULL);
-    return err ? err : whorl_url_resolve(&relative, &base, "c?d", NULL);
+    int err = whorl_url_parse(text, NULL, &base);
+    return err ? err : whorl_url_resolve(&base, "c?d", NULL, &relative);
 }
 
 TEST(url_survives_every_failed_allocation)
@@ -610,7 +610,7 @@ TEST(url_finish_accepts_a_zeroed_struct)
 {
     struct whorl_url url = {0};
     whorl_url_finish(&url);
-    CHECK_OK(whorl_url_parse(&url, "http://a/", NULL));
+    CHECK_OK(whorl_url_parse("http://a/", NULL, &url));
     whorl_url_finish(&url);
     CHECK(!url.buf && !url.text);
     whorl_url_finish(&url);
