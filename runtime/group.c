@@ -4,6 +4,7 @@
 
 #include <whorl/error.h>
 #include <whorl/group.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

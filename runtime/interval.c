@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include <whorl/error.h>
+#include <whorl/interval.h>
 #include <whorl/park.h>
 #include <whorl/task.h>
 #include <whorl/timer.h>

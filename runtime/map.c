@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Map: a task for each item of an array, so many at a time, every result kept. */
 #include <whorl/group.h>
+#include <whorl/map.h>
 
 #include "runtime/sched.h"
 

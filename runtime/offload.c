@@ -17,6 +17,7 @@
 #include <whorl/error.h>
 #include <whorl/group.h>
 #include <whorl/offload.h>
+#include <whorl/runner.h>
 
 #include "runtime/base/check.h"
 #include "runtime/base/thread_pool.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting and being woken: the seam between tasks and everything that blocks. */
 #include <whorl/park.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 #include "runtime/park_hook.h"

@@ -9,6 +9,7 @@
 
 #include <whorl/chan.h>
 #include <whorl/error.h>
+#include <whorl/runner.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
@@ -164,7 +165,7 @@ static void run_posted(struct runner_call *call, bool dropped)
     free(posted);
 }
 
-int whorl_post_remote(struct whorl_runner *runner, void (*fn)(void *arg), void *arg)
+int whorl_runner_post_remote(struct whorl_runner *runner, void (*fn)(void *arg), void *arg)
 {
     struct posted *posted = malloc(sizeof *posted);
 
@@ -192,7 +193,8 @@ static void run_wake(struct runner_call *call, bool dropped)
     free(wake);
 }
 
-int whorl_wake_remote(struct whorl_runner *runner, struct whorl_waiter *waiter, int64_t result)
+int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl_waiter *waiter,
+                             int64_t result)
 {
     struct remote_wake *wake = malloc(sizeof *wake);
 

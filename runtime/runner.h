@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include <whorl/offload.h>
+#include <whorl/runner.h>
 
 struct sched;
 

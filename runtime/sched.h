@@ -13,6 +13,7 @@
 
 #include <whorl/error.h>
 #include <whorl/poller.h>
+#include <whorl/runner.h>
 #include <whorl/trace.h>
 
 #include "runtime/park_hook.h"

@@ -5,6 +5,7 @@
  * Keeping the flags right is the work of scope_open(), which inherits, and cancel(), which walks down.
  */
 #include <whorl/scope.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

@@ -2,6 +2,7 @@
 /* Sleeping: a timer that wakes its task. */
 #include <whorl/error.h>
 #include <whorl/task.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The gentle end: groups asked to finish before they are cancelled. */
+#include <whorl/stop.h>
+
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"

@@ -5,6 +5,7 @@
 
 #include <whorl/base.h>
 #include <whorl/park.h>
+#include <whorl/timer.h>
 
 #define TIMER_TICK_BITS 14 /* 16.4 us; deadlines within a tick are told apart when it comes */
 #define TIMER_SLOT_BITS 10

@@ -15,6 +15,7 @@
 #include <whorl/error.h>
 #include <whorl/park.h>
 #include <whorl/poller.h>
+#include <whorl/timer.h>
 
 #include "io/dns/message.h"
 #include "io/driver/op.h"

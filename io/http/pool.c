@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <whorl/stream.h>
+#include <whorl/timer.h>
 
 #include "io/http/conn.h"
 #include "runtime/base/check.h"

@@ -26,6 +26,7 @@
 
 #include <whorl/base.h>
 #include <whorl/park.h>
+#include <whorl/timer.h>
 
 struct http_conn;
 struct http_host;

@@ -21,6 +21,7 @@
 #include <whorl/park.h>
 #include <whorl/scope.h>
 #include <whorl/sync.h>
+#include <whorl/timer.h>
 
 #include "io/dns/dns.h"
 #include "io/driver/op.h"

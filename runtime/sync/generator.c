@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <whorl/future.h>
+#include <whorl/generator.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <whorl/select.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

@@ -2,9 +2,11 @@
 /* Groups, sleeps and threads, with a task that is cancelled at every point: all tasks and jobs are
  * joined, and the clock's promises are kept. */
 #include <whorl/group.h>
+#include <whorl/interval.h>
+#include <whorl/map.h>
 #include <whorl/offload.h>
 #include <whorl/run.h>
-#include <whorl/timer.h>
+#include <whorl/stop.h>
 
 #include "cancel.h"
 #include "test.h"

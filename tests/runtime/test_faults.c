@@ -5,12 +5,13 @@
 #include <whorl/chan.h>
 #include <whorl/future.h>
 #include <whorl/group.h>
+#include <whorl/interval.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
+#include <whorl/stop.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
-#include <whorl/timer.h>
 
 #include "faults.h"
 #include "test.h"

@@ -3,10 +3,10 @@
 #include <limits.h>
 
 #include <whorl/group.h>
+#include <whorl/interval.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/sync.h>
-#include <whorl/timer.h>
 
 #include "test.h"
 

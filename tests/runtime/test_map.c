@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <whorl/group.h>
+#include <whorl/map.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 

@@ -10,6 +10,7 @@
 #include <whorl/scope.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
+#include <whorl/timer.h>
 
 #include "faults.h"
 #include "test.h"

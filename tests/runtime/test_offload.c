@@ -11,6 +11,7 @@
 #include <whorl/group.h>
 #include <whorl/offload.h>
 #include <whorl/run.h>
+#include <whorl/runner.h>
 #include <whorl/scope.h>
 
 #include "faults.h"
@@ -325,7 +326,7 @@ TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
     CHECK_OK(whorl_spawn(&group, call, &a));
     CHECK_OK(whorl_yield());
     down(&gate.begun);
-    CHECK_OK(whorl_post_remote(runner, cancel_scope, a.scope));
+    CHECK_OK(whorl_runner_post_remote(runner, cancel_scope, a.scope));
     sem_post(&gate.go);
     usleep(20000); /* keeping the loop from turning until both have been posted */
     CHECK_OK(whorl_group_wait(&group));

@@ -10,6 +10,7 @@
 #include <whorl/group.h>
 #include <whorl/offload.h>
 #include <whorl/run.h>
+#include <whorl/runner.h>
 #include <whorl/scope.h>
 #include <whorl/sync.h>
 
@@ -68,7 +69,7 @@ static void *post_all(void *arg)
 
     for (int i = 0; i < POSTS; i++) {
         p->numbers[i] = (struct number){p, i};
-        CHECK_OK(whorl_post_remote(p->runner, see, &p->numbers[i]));
+        CHECK_OK(whorl_runner_post_remote(p->runner, see, &p->numbers[i]));
     }
     whorl_runner_release_remote(p->runner);
     return NULL;
@@ -110,7 +111,7 @@ static void spawn_and_set(void *arg)
 
 static void *post_spawn(void *arg)
 {
-    CHECK_OK(whorl_post_remote(arg, spawn_and_set, "daemon"));
+    CHECK_OK(whorl_runner_post_remote(arg, spawn_and_set, "daemon"));
     return NULL;
 }
 
@@ -143,7 +144,7 @@ static void *wake_soon(void *arg)
     struct remote *r = arg;
 
     usleep(r->delay);
-    CHECK_OK(whorl_wake_remote(r->runner, &r->waiter, 77));
+    CHECK_OK(whorl_runner_wake_remote(r->runner, &r->waiter, 77));
     return NULL;
 }
 
@@ -288,10 +289,10 @@ static void *post_until_shut(void *arg)
     struct whorl_runner *runner = arg;
     int err;
 
-    while ((err = whorl_post_remote(runner, count_call, NULL)) == 0)
+    while ((err = whorl_runner_post_remote(runner, count_call, NULL)) == 0)
         ;
     CHECK_ERR(err, -ESHUTDOWN);
-    CHECK_ERR(whorl_wake_remote(runner, NULL, 0), -ESHUTDOWN);
+    CHECK_ERR(whorl_runner_wake_remote(runner, NULL, 0), -ESHUTDOWN);
     CHECK_ERR(whorl_chan_send_remote(runner, NULL, NULL), -ESHUTDOWN);
     whorl_runner_release_remote(runner);
     return NULL;
@@ -352,7 +353,7 @@ static void set_event(void *arg)
 static void *set_late(void *arg)
 {
     usleep(30000);
-    CHECK_OK(whorl_post_remote(arg, set_event, &posted_event));
+    CHECK_OK(whorl_runner_post_remote(arg, set_event, &posted_event));
     whorl_runner_release_remote(arg);
     return NULL;
 }
@@ -411,7 +412,7 @@ static int run_hold_and_leave(void *arg)
 
     (void)arg;
     int err = whorl_run(hold_and_leave, &runner);
-    if (err == 0 && whorl_post_remote(runner, count_call, NULL) == -ENOMEM)
+    if (err == 0 && whorl_runner_post_remote(runner, count_call, NULL) == -ENOMEM)
         err = -ENOMEM;
     whorl_runner_release_remote(runner);
     return err;

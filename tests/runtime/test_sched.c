@@ -9,6 +9,7 @@
 #include <whorl/poller.h>
 #include <whorl/run.h>
 #include <whorl/task.h>
+#include <whorl/timer.h>
 
 #include "child.h"
 #include "runtime/sched.h"

@@ -4,6 +4,7 @@
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
+#include <whorl/stop.h>
 
 #include "test.h"
 

@@ -6,6 +6,7 @@
 
 #include <whorl/run.h>
 #include <whorl/task.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"

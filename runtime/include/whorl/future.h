@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Futures: one result that any number of tasks wait for, and generators: tasks that yield values to
- * the one who pulls them.
+/* Futures: one result that any number of tasks wait for.
  *
  *     struct whorl_future page = {0};
  *     int err = whorl_spawn_future(&group, fetch, &job, &page);
@@ -9,8 +8,8 @@
  *     if (err == 0)
  *         err = page.result;                       // what fetch() returned
  *
- * A future says that something has come about and how; data goes beside it, in the struct that
- * embeds it or that the task's argument points at.
+ * A future says that something has ended, and with which result. Other data is stored next to it:
+ * in the struct that embeds the future, or in the one that the task's argument points at.
  */
 #ifndef WHORL_FUTURE_H
 #define WHORL_FUTURE_H
@@ -31,8 +30,6 @@ struct whorl_future {
     bool cancel_requested;
     const char *name; /* for reports; may be set by the user, static */
 };
-
-struct whorl_generator;
 
 #ifdef __cplusplus
 extern "C" {
@@ -75,74 +72,6 @@ WHORL_API struct whorl_case whorl_case_future(struct whorl_future *future);
 /** whorl_spawn_future() with a static description of the call site. */
 WHORL_API int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
                                     struct whorl_future *future, const char *site);
-
-/* --- generators --------------------------------------------------------------------------------
- *
- *     static int squares(struct whorl_generator *generator, void *arg)
- *     {
- *         for (long i = 0; i < *(long *)arg; i++) {
- *             int err = whorl_generator_yield(generator, &(long){i * i});
- *             if (err)
- *                 return err;
- *         }
- *         return 0;
- *     }
- *
- *     WHORL_AUTO(generator) *generator = whorl_generator_create(squares, &n, sizeof(long));
- *     long value;
- *     while ((err = whorl_generator_next(generator, &value)) > 0)
- *         printf("%ld\n", value);
- */
-
-/* A generator's body: runs from one whorl_generator_yield() to the next as values are pulled. */
-typedef int (*whorl_generator_fn)(struct whorl_generator *generator, void *arg);
-
-/**
- * Makes a generator. Its body starts with the first whorl_generator_next().
- * `struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size)`
- *
- * @value_size  bytes of a value
- *
- * Returns: the generator; destroy it with whorl_generator_destroy(), in the same task. NULL: no
- * memory, or outside a task. Never suspends.
- */
-#define whorl_generator_create(fn, arg, value_size)      \
-    whorl_generator_create_at((fn), (arg), (value_size), \
-                              #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
-
-/** whorl_generator_create() with a static description of the call site, for reports. */
-WHORL_API WHORL_CHECKED struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn,
-                                                                          void *arg,
-                                                                          size_t value_size,
-                                                                          const char *site);
-
-/**
- * The next value.
- *
- * Returns:  1 with `*ret` set; 0 when the body has returned 0; what the body returned otherwise, and
- *           the same again from then on; -ENOMEM when its task could not be started.
- * Suspends: until the body yields or ends.
- * Cancel:   -ECANCELED; a value the body was about to yield comes with the next call.
- */
-WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *generator, void *ret);
-
-/**
- * In the body: gives a value to who pulls, and waits until the next one is wanted.
- *
- * Returns:  0.
- * Suspends: until the next whorl_generator_next().
- * Cancel:   -ECANCELED, also when the generator is destroyed: release what is held and return.
- */
-WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator,
-                                                   const void *value);
-
-/** Cancels the body if it has not ended, joins it and frees. Accepts NULL. */
-WHORL_API WHORL_SUSPENDS void whorl_generator_destroy(struct whorl_generator *generator);
-
-static inline void whorl_auto_generator(struct whorl_generator **generator)
-{
-    whorl_generator_destroy(*generator);
-}
 
 #ifdef __cplusplus
 }

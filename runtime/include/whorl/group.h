@@ -131,56 +131,6 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, s
 /** Cancels all tasks of the group, now and future; it does not wait. Never suspends. */
 WHORL_API void whorl_group_cancel(struct whorl_group *group);
 
-/**
- * Asks the tasks of the group to finish, gives them `grace_ns`, then cancels those still there, and
- * joins all. Asked tasks see it in whorl_stop_requested(), or wait for it.
- *
- * Returns:  as whorl_group_wait(); -ETIMEDOUT when some had to be cancelled and none failed otherwise.
- * Suspends: until the last task has ended.
- * Cancel:   the grace ends; the tasks are cancelled at once and joined.
- */
-WHORL_API WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns);
-
-/** Asks, as whorl_group_stop() does, without waiting or cancelling. Never suspends. */
-WHORL_API void whorl_group_request_stop(struct whorl_group *group);
-
-/** Whether the running task, or a group around it, has been asked to finish. Never suspends. */
-WHORL_API bool whorl_stop_requested(void);
-
-/**
- * Waits until the running task is asked to finish.
- *
- * Returns:  0; WHORL_ENOTASK.
- * Suspends: until asked.
- * Cancel:   -ECANCELED.
- */
-WHORL_API WHORL_SUSPENDS int whorl_stop_wait(void);
-
-/** Being asked to finish, for whorl_select(). Result 0. Made and used by the same task. */
-WHORL_API struct whorl_case whorl_case_stop(void);
-
-/**
- * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
- * every result.
- * `int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
- *                int *results)`
- *
- * @limit    0: all at once
- * @results  `count` of them, each what `fn` returned; -ECANCELED for items that never ran. May be
- *           NULL
- *
- * Returns:  0; the failure of the first item, in their order, that failed; -ENOMEM; WHORL_ENOTASK.
- * Suspends: until all are done.
- * Cancel:   -ECANCELED once the tasks, cancelled too, have ended.
- */
-#define whorl_map(fn, ...) /* so that literals may hold commas */ \
-    whorl_map_at(#fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (fn), __VA_ARGS__)
-
-/** whorl_map() with a static description of the call site, for reports. */
-WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
-                                          size_t item_size, size_t count, size_t limit,
-                                          int *results);
-
 /** How many tasks of the group are alive. */
 WHORL_API size_t whorl_group_alive(const struct whorl_group *group);
 

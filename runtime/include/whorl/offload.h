@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Other threads: running blocking calls and heavy computing on a pool of them, and reaching into a run
- * from outside.
+/* Offloading: blocking calls and heavy computing run on a pool of threads.
  *
  * A task that would block or compute for long hands the work to a thread and suspends; the other
  * tasks go on:
@@ -12,19 +11,14 @@
  *     }
  *
  *     int err = whorl_offload_run(NULL, resize, &picture);
- *
- * Calls that end in _remote are for threads that are not the run's own.
  */
 #ifndef WHORL_OFFLOAD_H
 #define WHORL_OFFLOAD_H
 
 #include <whorl/base.h>
 #include <whorl/future.h>
-#include <whorl/park.h>
 
-struct whorl_chan;
 struct whorl_offload;
-struct whorl_runner;
 
 /* Work for a thread: returns 0 or a negative code. */
 typedef int (*whorl_offload_fn)(void *arg);
@@ -103,45 +97,6 @@ WHORL_API int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn 
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *items, size_t item_size, size_t count);
-
-/* --- reaching into a run from another thread -------------------------------------------------- */
-
-/**
- * A handle on this run for other threads. While one is held the run is never taken for deadlocked,
- * for a call may come. Never suspends.
- *
- * Returns: the handle; NULL outside a run or without memory.
- */
-WHORL_API WHORL_CHECKED struct whorl_runner *whorl_runner_acquire(void);
-
-/** Gives a handle back. From any thread. Accepts NULL. */
-WHORL_API void whorl_runner_release_remote(struct whorl_runner *runner);
-
-/**
- * Has `fn(arg)` called by the run, on its thread, soon and in the order of posting; `fn` must not
- * suspend, but may spawn into the root group, wake, send with whorl_chan_try_send(), and so on.
- *
- * Returns: 0; -ESHUTDOWN when the run has ended; -ENOMEM.
- */
-WHORL_API int whorl_post_remote(struct whorl_runner *runner, void (*fn)(void *arg), void *arg);
-
-/**
- * whorl_wake() from another thread. The waiter must not be withdrawn by its abort function once this
- * may be called: answer WHORL_ABORT_PENDING.
- *
- * Returns: as whorl_post_remote().
- */
-WHORL_API int whorl_wake_remote(struct whorl_runner *runner, struct whorl_waiter *waiter,
-                                int64_t result);
-
-/**
- * whorl_chan_send() from another thread, which is blocked until the value is in the buffer or with a
- * receiver. The channel must outlive the call.
- *
- * Returns: 0; -EPIPE; -ESHUTDOWN when the run ends first; -ENOMEM.
- */
-WHORL_API int whorl_chan_send_remote(struct whorl_runner *runner, struct whorl_chan *chan,
-                                     const void *value);
 
 static inline void whorl_auto_offload(struct whorl_offload **pool)
 {

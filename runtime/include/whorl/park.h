@@ -61,15 +61,6 @@ struct whorl_waiter {
 #define WHORL_WAITER_INIT {0}
 /* clang-format on */
 
-/* An instant at which something is called. Fires at most once for each arming; arming and disarming
- * cost a few nanoseconds whatever the number of timers. Zero-initialised is disarmed. */
-struct whorl_timer {
-    struct whorl_timer *next, *prev; /* NULL while disarmed */
-    int64_t deadline_ns;
-    void (*fire)(struct whorl_timer *timer); /* must not suspend; the timer is disarmed already */
-    uint32_t slot;                           /* private to the wheel */
-};
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -92,13 +83,6 @@ WHORL_API WHORL_SUSPENDS int64_t whorl_park(struct whorl_waiter *waiter, whorl_a
  * from the run's own thread. Tasks run in the order in which they were woken. Never suspends.
  */
 WHORL_API void whorl_wake(struct whorl_waiter *waiter, int64_t result);
-
-/** Arms (or moves) a timer of this run. A deadline in the past fires at the next turn of the loop. */
-WHORL_API void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
-                               void (*fire)(struct whorl_timer *timer));
-
-/** Disarms; nothing happens when it is not armed. */
-WHORL_API void whorl_timer_disarm(struct whorl_timer *timer);
 
 #ifdef __cplusplus
 }

@@ -23,7 +23,7 @@
 #define WHORL_SCOPE_H
 
 #include <whorl/base.h>
-#include <whorl/park.h>
+#include <whorl/timer.h>
 
 struct whorl_task;
 

@@ -1,49 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers that repeat without drift.
+/* For implementers of things that end by themselves: timers, which call a function at an instant.
  *
- *     struct whorl_interval second;
- *     whorl_interval_init(&second, WHORL_SECOND);
- *     while ((n = whorl_interval_wait(&second)) > 0)
- *         sample(n);                                    // n > 1: some were missed
+ * Users sleep (task.h), set deadlines (scope.h) or tick (interval.h).
  *
- * The ticks lie on a grid that begins when the interval is made: however long the work between two
- * waits takes, and however late a wake-up comes, the next tick is where it would have been.
+ *     static void expire(struct whorl_timer *timer)
+ *     {
+ *         struct entry *entry = (struct entry *)((char *)timer - offsetof(struct entry, timer));
+ *         whorl_wake(entry->waiter, -ETIMEDOUT);
+ *     }
+ *
+ *     whorl_timer_arm(&entry->timer, whorl_after(WHORL_SECOND), expire);
+ *     ...
+ *     whorl_timer_disarm(&entry->timer);
  */
 #ifndef WHORL_TIMER_H
 #define WHORL_TIMER_H
 
 #include <whorl/base.h>
-#include <whorl/select.h>
 
-/* A plain value; needs no destructor. Used by one task at a time. */
-struct whorl_interval {
-    int64_t period_ns; /* at least 1 */
-    int64_t next_ns;   /* the earliest tick that was not returned yet */
+/* An instant at which something is called. Fires at most once for each arming; arming and disarming
+ * cost a few nanoseconds whatever the number of timers. Zero-initialised is disarmed. */
+struct whorl_timer {
+    struct whorl_timer *next, *prev; /* NULL while disarmed */
+    int64_t deadline_ns;
+    void (*fire)(struct whorl_timer *timer); /* must not suspend; the timer is disarmed already */
+    uint32_t slot;                           /* private to the wheel */
 };
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** The first tick is `period_ns` from now; less than a nanosecond counts as one. Never suspends. */
-WHORL_API void whorl_interval_init(struct whorl_interval *interval, int64_t period_ns);
+/** Arms (or moves) a timer of this run. A deadline in the past fires at the next turn of the loop. */
+WHORL_API void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
+                               void (*fire)(struct whorl_timer *timer));
 
-/** Puts the ticks on a grid through `first_ns`, which is the first. Never suspends. */
-WHORL_API void whorl_interval_init_at(struct whorl_interval *interval, int64_t first_ns,
-                                      int64_t period_ns);
-
-/**
- * Waits for the next tick, if it has not passed yet.
- *
- * Returns:  how many ticks have passed since the last one returned: 1, or more when some were missed;
- *           WHORL_ENOTASK.
- * Suspends: until the tick.
- * Cancel:   -ECANCELED; no tick is lost.
- */
-WHORL_API WHORL_SUSPENDS int64_t whorl_interval_wait(struct whorl_interval *interval);
-
-/** The tick, for whorl_select(). Result: how many, as whorl_interval_wait() but at most INT_MAX. */
-WHORL_API struct whorl_case whorl_case_interval(struct whorl_interval *interval);
+/** Disarms; nothing happens when it is not armed. */
+WHORL_API void whorl_timer_disarm(struct whorl_timer *timer);
 
 #ifdef __cplusplus
 }

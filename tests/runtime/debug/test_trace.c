@@ -2,10 +2,12 @@
 /* Reports of tasks: what each kind of wait says, and what a terminal never sees. */
 #include <whorl/chan.h>
 #include <whorl/future.h>
+#include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
+#include <whorl/stop.h>
 #include <whorl/sync.h>
 #include <whorl/trace.h>
 

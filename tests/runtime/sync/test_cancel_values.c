@@ -3,6 +3,7 @@
  * lost or comes twice. */
 #include <whorl/chan.h>
 #include <whorl/future.h>
+#include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/select.h>
 #include <whorl/sync.h>

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <whorl/future.h>
+#include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/sync.h>

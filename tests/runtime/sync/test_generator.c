@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Generators: values in turn, ends, cancellation of either side. */
 #include <whorl/future.h>
+#include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>

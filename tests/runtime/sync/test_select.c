@@ -9,6 +9,7 @@
 #include <whorl/scope.h>
 #include <whorl/select.h>
 #include <whorl/sync.h>
+#include <whorl/timer.h>
 
 #include "test.h"
 

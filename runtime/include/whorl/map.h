@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Map: one function applied to each item of an array, in tasks.
+ *
+ *     static int fetch(void *item)
+ *     {
+ *         struct page *page = item;
+ *         return page_fetch(page);
+ *     }
+ *
+ *     int results[100];
+ *     int err = whorl_map(fetch, pages, sizeof *pages, 100, 8, results);     // 8 at a time
+ */
+#ifndef WHORL_MAP_H
+#define WHORL_MAP_H
+
+#include <whorl/base.h>
+#include <whorl/group.h>
+#include <whorl/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
+ * every result.
+ * `int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
+ *                int *results)`
+ *
+ * @limit    0: all at once
+ * @results  `count` of them, each what `fn` returned; -ECANCELED for items that never ran. May be
+ *           NULL
+ *
+ * Returns:  0; the failure of the first item, in their order, that failed; -ENOMEM; WHORL_ENOTASK.
+ * Suspends: until all are done.
+ * Cancel:   -ECANCELED once the tasks, cancelled too, have ended.
+ */
+#define whorl_map(fn, ...) /* so that literals may hold commas */ \
+    whorl_map_at(#fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (fn), __VA_ARGS__)
+
+/** whorl_map() with a static description of the call site, for reports. */
+WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
+                                          size_t item_size, size_t count, size_t limit,
+                                          int *results);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
