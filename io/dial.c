@@ -23,6 +23,7 @@
 
 #include "io/dns.h"
 #include "io/op.h"
+#include "runtime/base/check.h"
 
 /* RFC 8305 §3: how long IPv4 addresses wait for the IPv6 ones. */
 #define RESOLUTION_DELAY_NS (50 * WHORL_MILLISECOND)
@@ -243,7 +244,7 @@ static WHORL_SUSPENDS int run_race(struct race *race)
 }
 
 /* Cancels and waits for what is still under way; closes every socket but the winner's. */
-static WHORL_SUSPENDS void end_race(struct race *race)
+static WHORL_SUSPENDS_SHIELDED void end_race(struct race *race)
 {
     struct whorl_scope shield;
 
@@ -258,7 +259,8 @@ static WHORL_SUSPENDS void end_race(struct race *race)
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
     while (race->underway > 0) {
         whorl_event_reset(&race->ask.changed);
-        whorl_event_wait(&race->ask.changed);
+        int err = whorl_event_wait(&race->ask.changed);
+        whorl_check(err == 0); /* shielded, and in a task */
     }
     whorl_scope_leave(&shield, 0);
 }

@@ -378,7 +378,7 @@ int whorl_process_wait(struct whorl_process *process, struct whorl_process_exit 
 }
 
 /* Kills it and waits for its end, whatever is cancelled. */
-WHORL_SUSPENDS static void end(struct whorl_process *process)
+static WHORL_SUSPENDS_SHIELDED void end(struct whorl_process *process)
 {
     process->sweep = true;
     if (!process->reaped)

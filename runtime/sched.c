@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) struct context *next_context(struct
     return &task->context;
 }
 
-CONTEXT_SWITCHES void sched_switch(struct sched *s, struct whorl_task *self)
+CONTEXT_SWITCHES WHORL_SUSPENDS_SHIELDED void sched_switch(struct sched *s, struct whorl_task *self)
 {
     context_switch(&self->context, next_context(s), 0);
 }

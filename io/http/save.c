@@ -290,7 +290,7 @@ static void take_whole(struct save *save)
 /* Finishing */
 
 /* Where the file system has no RENAME_NOREPLACE: a link fails when the name is taken, too. */
-static WHORL_SUSPENDS int link_and_unlink(struct save *save, const char *path)
+static int link_and_unlink(struct save *save, const char *path)
 {
     if (linkat(save->dir_fd, save->temp, save->dir_fd, path, 0))
         return -errno;

@@ -102,7 +102,7 @@ static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
 /* For a reader: sends alerts the engine has prepared, unless a writer is at work, who will. It must
  * not be cut short by a cancelled read, which leaves the stream usable; a failure shows at the next
  * write. */
-static WHORL_SUSPENDS void send_alerts(struct tls_stream *tls)
+static WHORL_SUSPENDS_SHIELDED void send_alerts(struct tls_stream *tls)
 {
     struct whorl_scope shield;
 
@@ -346,7 +346,7 @@ static const char *foreign_protocol(const unsigned char *bytes, size_t len)
 }
 
 /* The carrier takes nothing more: the server has hung up, and may have said why before. */
-static WHORL_SUSPENDS void hear_last_words(struct tls_stream *tls)
+static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
 

@@ -435,8 +435,8 @@ TEST_IO(dial_cancelled_at_any_turn_leaves_no_socket)
 
     START(rules);
     int listener = port_listen(&port);
-    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1"); /* known from now on */
-    dial_cancelled_after(0, "one.test", port);            /* and there are stacks */
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");   /* known from now on */
+    test_ignore(dial_cancelled_after(0, "one.test", port)); /* and there are stacks */
     int fds = test_open_fds();
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         int turns = 0;

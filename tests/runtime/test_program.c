@@ -39,9 +39,9 @@ static unsigned draw(struct program *p, unsigned n)
 static void linger(struct program *p)
 {
     if (draw(p, 2))
-        (void)whorl_yield();
+        test_ignore(whorl_yield());
     else
-        (void)whorl_sleep(draw(p, 3));
+        test_ignore(whorl_sleep(draw(p, 3)));
 }
 
 static void note(struct program *p, bool sent, int value, int err)
@@ -153,7 +153,7 @@ static int run_steps(void *arg)
             whorl_chan_close(p->chans[draw(p, CHANS)]);
         if (draw(p, 400) == 0)
             whorl_group_cancel(p->group);
-        (void)whorl_yield();
+        test_ignore(whorl_yield());
     }
     return 0;
 }

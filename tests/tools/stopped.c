@@ -39,8 +39,8 @@ static int latecomer(void *arg)
 static int stopper(void *arg)
 {
     (void)arg;
-    while (!other_waits)
-        whorl_sleep(WHORL_MILLISECOND);
+    while (!other_waits && whorl_sleep(WHORL_MILLISECOND) == 0)
+        ;
     whorl_spawn(group_of_root, latecomer, NULL);
     abort();
 }
