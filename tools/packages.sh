@@ -6,7 +6,7 @@
 packages_build=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
     libbearssl-dev node-llhttp zlib1g-dev libidn2-dev ca-certificates)
 # To run every test and check.
-packages_test=(g++ clang libclang-rt-14-dev clang-format-14 nginx-light openssl curl gdb python3
+packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light openssl curl gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev redis-server
     postgresql chromium)
 # For tools/test --full.
