@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One page over HTTP, with a deadline for all of it and words for what goes wrong. Name lookup,
  * connecting, TLS and the body all wait as a sleep does.
- * Next: fetch.c, the concurrent downloader */
+ * Next: 25_hidden_switch.c, the concurrent downloader */
 #include <stdio.h>
 
 #include <whorl.h>
