@@ -14,13 +14,13 @@ static int say_after(void *arg)
     return err;
 }
 
-static int one_by_one(void)
+static WHORL_SUSPENDS int one_by_one(void)
 {
     int err = say_after(&seconds[0]); /* a call like any other: no task is started */
     return err ? err : say_after(&seconds[1]);
 }
 
-static int as_tasks(void)
+static WHORL_SUSPENDS int as_tasks(void)
 {
     struct whorl_future ends[2] = {0}; /* the end of each, to be waited for by itself */
     WHORL_AUTO(group) group = {0};
@@ -32,7 +32,7 @@ static int as_tasks(void)
     return err;
 }
 
-static int as_group(void)
+static WHORL_SUSPENDS int as_group(void)
 {
     WHORL_AUTO(group) group = {0};
     int err = whorl_spawn(&group, say_after, &seconds[0]);

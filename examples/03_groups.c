@@ -20,7 +20,7 @@ static int waits(void *arg)
     return err;
 }
 
-static int run_both(enum whorl_group_policy policy, int64_t wait_ns)
+static WHORL_SUSPENDS int run_both(enum whorl_group_policy policy, int64_t wait_ns)
 {
     WHORL_AUTO(group) group = {.policy = policy}; /* leaving the block joins the tasks */
 

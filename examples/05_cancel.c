@@ -7,7 +7,7 @@
 
 #include <whorl.h>
 
-static int stubborn(void)
+static WHORL_SUSPENDS int stubborn(void)
 {
     int err = whorl_sleep(WHORL_HOUR);
     printf("  first wait:  %s\n", whorl_strerror(err));

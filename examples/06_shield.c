@@ -6,7 +6,7 @@
 
 #include <whorl.h>
 
-static int say_goodbye(const char *how)
+static WHORL_SUSPENDS int say_goodbye(const char *how)
 {
     int err = whorl_sleep(5 * WHORL_MILLISECOND); /* stands for a message and its answer */
     printf("goodbye %s a shield: %s\n", how, err ? whorl_strerror(err) : "said");

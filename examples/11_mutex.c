@@ -31,7 +31,7 @@ static int deposit_locked(void *arg)
     return err;
 }
 
-static int try(whorl_task_fn fn)
+static WHORL_SUSPENDS int try(whorl_task_fn fn)
 {
     WHORL_AUTO(group) group = {0};
     int err = 0;

@@ -18,7 +18,7 @@ static int tick(void *arg) /* has something to do every 5 ms */
     return whorl_check_cancelled();
 }
 
-static void compute(bool gives_way) /* 0.1 ms of the processor's time, 2,000 times */
+static WHORL_SUSPENDS_SHIELDED void compute(bool gives_way) /* 0.1 ms of work, 2,000 times */
 {
     for (int i = ticks = 0; i < 2000 && (!gives_way || whorl_yield() == 0); i++)
         for (clock_t end = clock() + CLOCKS_PER_SEC / 10000; clock() < end;)

@@ -11,7 +11,7 @@ struct node {
     const struct node *left, *right;
 };
 
-static int walk(struct whorl_generator *generator, const struct node *node)
+static WHORL_SUSPENDS int walk(struct whorl_generator *generator, const struct node *node)
 {
     if (!node)
         return 0;

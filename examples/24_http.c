@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* One page over HTTP, with a deadline for all of it and words for what goes wrong. Name lookup,
  * connecting, TLS and the body all wait as a sleep does.
- * Next: fetch.c, the concurrent downloader */
+ * Next: 25_hidden_switch.c, the concurrent downloader */
 #include <stdio.h>
 
 #include <whorl.h>
 
-static int get(const char *url, struct whorl_error *error)
+static WHORL_SUSPENDS int get(const char *url, struct whorl_error *error)
 {
     WHORL_AUTO(http_session) *session = whorl_http_session_create(NULL);
     WHORL_AUTO(http_response) *response = NULL;

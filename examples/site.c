@@ -47,8 +47,9 @@ struct conn {
 };
 
 /* A status line with a short text as body. `err` is what comes of the connection. */
-static int answer(struct conn *conn, const struct request *request, const char *status,
-                  const char *type, const char *body, size_t body_len)
+static WHORL_SUSPENDS int answer(struct conn *conn, const struct request *request,
+                                 const char *status, const char *type, const char *body,
+                                 size_t body_len)
 {
     char head[512];
     int n = snprintf(head, sizeof head,
@@ -61,7 +62,7 @@ static int answer(struct conn *conn, const struct request *request, const char *
     return whorl_stream_writev(conn->stream, parts, is_head ? 1 : 2);
 }
 
-static int refuse(struct conn *conn, struct request *request, const char *status)
+static WHORL_SUSPENDS int refuse(struct conn *conn, struct request *request, const char *status)
 {
     return answer(conn, request, status, "text/plain", status, strlen(status));
 }
@@ -110,7 +111,7 @@ static const char *parse(struct request *request, char *head)
 }
 
 /* Answers one request. 0, or a code that ends the connection. */
-static int respond(struct conn *conn, struct request *request)
+static WHORL_SUSPENDS int respond(struct conn *conn, struct request *request)
 {
     bool known = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     const char *host = site_host(request->host);
@@ -137,7 +138,7 @@ static int respond(struct conn *conn, struct request *request)
 
 /* Reads until a whole head is there, for at most IDLE_S. Its length with the empty line; 0 when the
  * client has left; -E2BIG; another code. */
-static ssize_t read_head(struct conn *conn)
+static WHORL_SUSPENDS ssize_t read_head(struct conn *conn)
 {
     struct whorl_scope scope;
     ssize_t n = 1;

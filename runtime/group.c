@@ -176,7 +176,7 @@ static struct whorl_task *holder(const struct whorl_waiter *waiter)
 static const struct whorl_wait_kind waiting_for_group = {describe, holder};
 
 /* Parks until fewer than `n` tasks are alive (or one failed, see above): 0 or -ECANCELED. */
-static int wait_until_below(struct whorl_group *group, size_t n, bool or_failure)
+static WHORL_SUSPENDS int wait_until_below(struct whorl_group *group, size_t n, bool or_failure)
 {
     struct whorl_waiter waiter = {.data = group, .kind = &waiting_for_group};
 
@@ -198,7 +198,7 @@ static void close_group(struct whorl_group *group)
     group->opened = false;
 }
 
-int whorl_group_wait(struct whorl_group *group)
+WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -220,7 +220,7 @@ int whorl_group_wait(struct whorl_group *group)
     return group->err;
 }
 
-int whorl_group_wait_below(struct whorl_group *group, size_t n)
+WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -257,14 +257,15 @@ size_t whorl_group_alive(const struct whorl_group *group)
     return group->opened ? group->alive : 0;
 }
 
-void whorl_group_finish(struct whorl_group *group)
+WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group)
 {
     if (!group->opened)
         return;
     whorl_scope_cancel(&group->scope);
     if (group->alive > 0) {
         whorl_check_text(whorl_task_self(), "a group with live tasks was left outside its run");
-        (void)wait_until_below(group, 1, false);
+        int err = wait_until_below(group, 1, false);
+        whorl_check(err == 0); /* the group is cancelled, so withdraw() lets the wait go on */
     }
     close_group(group);
 }

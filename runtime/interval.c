@@ -37,7 +37,7 @@ static int64_t take(struct whorl_interval *interval, int64_t now_ns)
     return count < INT64_MAX ? (int64_t)count + 1 : INT64_MAX;
 }
 
-int64_t whorl_interval_wait(struct whorl_interval *interval)
+WHORL_SUSPENDS int64_t whorl_interval_wait(struct whorl_interval *interval)
 {
     for (;;) {
         int err = whorl_sleep_until(interval->next_ns);

@@ -35,8 +35,8 @@ static int map_some(void *arg)
     return 0;
 }
 
-int whorl_map_at(const char *site, whorl_task_fn fn, void *items, size_t item_size, size_t count,
-                 size_t limit, int *results)
+WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items, size_t item_size,
+                                size_t count, size_t limit, int *results)
 {
     struct map map = {fn, items, item_size, count, 0, results, 0, 0};
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};

@@ -209,7 +209,7 @@ static WHORL_SUSPENDS int enter(struct sched **ret, struct whorl_offload **pool)
     return err ? err : wait_for_space(*pool);
 }
 
-int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn, void *arg)
+WHORL_SUSPENDS int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn, void *arg)
 {
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
     struct sched *s;
@@ -241,8 +241,8 @@ static WHORL_SUSPENDS int run_owned(struct whorl_offload *pool, struct job *job)
     return waiter.data ? err : -EINPROGRESS;
 }
 
-int whorl_offload_run_owned(struct whorl_offload *pool, whorl_offload_fn fn, void *arg,
-                            void (*release)(void *arg))
+WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool, whorl_offload_fn fn,
+                                           void *arg, void (*release)(void *arg))
 {
     struct job *job = calloc(1, sizeof *job);
     int err = -ENOMEM;
@@ -333,8 +333,8 @@ static int map_some(void *arg)
     return 0;
 }
 
-int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn, void *items,
-                      size_t item_size, size_t count)
+WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn, void *items,
+                                     size_t item_size, size_t count)
 {
     struct map map = {pool, fn, items, item_size, count, 0, 0, 0};
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};

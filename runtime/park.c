@@ -9,7 +9,8 @@
 
 void (*sched_park_hook)(const char *what);
 
-int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn abort, const char *what)
+WHORL_SUSPENDS int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn abort,
+                                  const char *what)
 {
     struct sched *s = sched_self();
     struct whorl_task *self = s ? s->current : NULL;

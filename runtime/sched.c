@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) struct context *next_context(struct
     return &task->context;
 }
 
-CONTEXT_SWITCHES void sched_switch(struct sched *s, struct whorl_task *self)
+CONTEXT_SWITCHES WHORL_SUSPENDS_SHIELDED void sched_switch(struct sched *s, struct whorl_task *self)
 {
     context_switch(&self->context, next_context(s), 0);
 }
@@ -158,7 +158,8 @@ void sched_run_ready(struct sched *s)
 }
 
 /* Yields when nobody else is ready or the budget is used up, out of the way of the common case. */
-static __attribute__((noinline)) int yield_slowly(struct sched *s, struct whorl_task *self)
+static __attribute__((noinline)) WHORL_SUSPENDS_SHIELDED int yield_slowly(struct sched *s,
+                                                                          struct whorl_task *self)
 {
     if (s->ready_count == 0 && s->turn_end != s->ready_head) {
         s->turn_end--;
@@ -169,7 +170,7 @@ static __attribute__((noinline)) int yield_slowly(struct sched *s, struct whorl_
     return 0;
 }
 
-CONTEXT_SWITCHES int whorl_yield(void)
+WHORL_SUSPENDS CONTEXT_SWITCHES int whorl_yield(void)
 {
     struct sched *s = sched_of_thread;
     struct whorl_task *self;

@@ -86,7 +86,7 @@ static inline void sched_ready(struct sched *s, struct whorl_task *task)
 
 /* The running task gives way to the next ready one or the loop; returns when it is switched to
  * again. Whoever calls it has put the task where somebody will find it. */
-void sched_switch(struct sched *s, struct whorl_task *self);
+WHORL_SUSPENDS_SHIELDED void sched_switch(struct sched *s, struct whorl_task *self);
 
 /* sched_switch() for a task that has ended: its frames are not needed again. */
 void sched_switch_dying(struct sched *s, struct whorl_task *self);
@@ -113,9 +113,9 @@ static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
 
 /* whorl_park() for a caller that has just been through sched_enter(): the scope is not cancelled, and
  * nobody can have woken the waiter yet. */
-static inline int64_t sched_park(struct sched *s, struct whorl_task *self,
-                                 struct whorl_waiter *waiter, whorl_abort_fn abort,
-                                 const char *what)
+static inline WHORL_SUSPENDS int64_t sched_park(struct sched *s, struct whorl_task *self,
+                                                struct whorl_waiter *waiter, whorl_abort_fn abort,
+                                                const char *what)
 {
     if (__builtin_expect(sched_park_hook != NULL, 0))
         return whorl_park(waiter, abort, what);
@@ -160,7 +160,7 @@ void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_t
 void group_open(struct whorl_group *group, struct whorl_scope *parent);
 
 /* Mutexes (mutex.c): locks whatever is cancelled meanwhile, for a call that must return with it. */
-WHORL_SUSPENDS void mutex_lock_always(struct whorl_mutex *mutex);
+WHORL_SUSPENDS_SHIELDED void mutex_lock_always(struct whorl_mutex *mutex);
 
 /* The loop (loop.c): until the root task and all daemons have ended. Returns the run's result. */
 int loop_run(struct sched *s);

@@ -23,7 +23,7 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
-int whorl_sleep_until(int64_t deadline_ns)
+WHORL_SUSPENDS int whorl_sleep_until(int64_t deadline_ns)
 {
     struct sleeper sleeper = {.waiter = WHORL_WAITER_INIT};
     struct whorl_task *self;
@@ -36,7 +36,7 @@ int whorl_sleep_until(int64_t deadline_ns)
     return (int)whorl_park(&sleeper.waiter, withdraw, "sleep");
 }
 
-int whorl_sleep(int64_t duration_ns)
+WHORL_SUSPENDS int whorl_sleep(int64_t duration_ns)
 {
     return duration_ns <= 0 ? whorl_yield() : whorl_sleep_until(whorl_after(duration_ns));
 }

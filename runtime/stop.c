@@ -16,7 +16,7 @@ void whorl_group_request_stop(struct whorl_group *group)
     scope_request_stop(s, &group->scope);
 }
 
-int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
+WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
 {
     struct whorl_scope grace;
 
@@ -50,7 +50,7 @@ static struct whorl_wait_queue *stop_queue(struct whorl_task *self)
     return self->group ? &self->group->stop_waiters : &sched_self()->root_stop_waiters;
 }
 
-int whorl_stop_wait(void)
+WHORL_SUSPENDS int whorl_stop_wait(void)
 {
     struct whorl_task *self;
     struct sched *s;

@@ -13,7 +13,7 @@
 
 /* Brings the spawner's copy of a large argument, which lies further down, into a frame above the
  * task's own: from then on it is as safe as any local variable. */
-static __attribute__((noinline)) int run_with_copy(struct whorl_task *task)
+static __attribute__((noinline)) WHORL_SUSPENDS int run_with_copy(struct whorl_task *task)
 {
     size_t size = task->copy_size;
     void *arg = alloca((size + 15) & ~(size_t)15);
@@ -47,7 +47,7 @@ static void end(struct sched *s, struct whorl_task *task, int result)
 
 /* First and only code of every stack: runs one task after the other. Frames of one task are gone
  * when the next begins, so this loop is all that stays of a stack in the pool. */
-static void entry(void)
+static WHORL_SUSPENDS_SHIELDED void entry(void)
 {
     struct sched *s = sched_self();
     struct whorl_task *self = s->current;

@@ -6,7 +6,8 @@
 #                                       the file OS_RELEASE describes; it installs nothing
 
 # To run every test and check: Debian 12's names.
-packages_test=(g++ clang libclang-rt-14-dev clang-format-14 nginx-light openssl curl gdb python3
+packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light openssl curl
+    gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev redis-server
     postgresql chromium)
 # For tools/test --full.

@@ -82,7 +82,7 @@ static void on_reply(redisAsyncContext *redis, void *got, void *ctx)
 }
 
 /* A command's reply. hiredis cannot take a command back, so the wait for it is not cut short. */
-static int command(redisAsyncContext *redis, struct reply *ret, const char *text)
+static WHORL_SUSPENDS int command(redisAsyncContext *redis, struct reply *ret, const char *text)
 {
     struct whorl_scope shield;
 
@@ -104,7 +104,7 @@ static int count(void *arg)
     return err;
 }
 
-static int talk(redisAsyncContext *redis)
+static WHORL_SUSPENDS int talk(redisAsyncContext *redis)
 {
     WHORL_AUTO(group) counters = {.stack_size = 131072};
     struct reply reply;

@@ -16,7 +16,7 @@ struct query {
 };
 
 /* PQconnectPoll() says after each step what to wait for; the descriptor may change between two. */
-static int connect_to(PGconn *conn)
+static WHORL_SUSPENDS int connect_to(PGconn *conn)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     int got = 1;
@@ -30,7 +30,7 @@ static int connect_to(PGconn *conn)
 }
 
 /* Sends what is queued; reads meanwhile, or both sides might wait for the other to read. */
-static int flush(PGconn *conn)
+static WHORL_SUSPENDS int flush(PGconn *conn)
 {
     int left, got = 0;
 
@@ -43,7 +43,7 @@ static int flush(PGconn *conn)
 }
 
 /* The next result, which may be NULL: the query is done. */
-static int next_result(PGconn *conn, PGresult **ret)
+static WHORL_SUSPENDS int next_result(PGconn *conn, PGresult **ret)
 {
     while (PQisBusy(conn)) {
         int got = whorl_poll_fd(PQsocket(conn), POLLIN);
@@ -56,7 +56,7 @@ static int next_result(PGconn *conn, PGresult **ret)
     return 0;
 }
 
-static int ask(PGconn *conn, struct query *query)
+static WHORL_SUSPENDS int ask(PGconn *conn, struct query *query)
 {
     char text[96];
     PGresult *result;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Waits for the events wanted now; a change of them cancels the wait and it begins anew. */
-static int wait_ready(struct watch *watch)
+static WHORL_SUSPENDS int wait_ready(struct watch *watch)
 {
     struct whorl_scope scope;
 

@@ -436,8 +436,8 @@ int dns_check_call(const char *host, int family)
     return whorl_check_cancelled();
 }
 
-int whorl_resolve(const char *host, uint16_t port, int family, struct whorl_addr *ret,
-                  size_t ret_max)
+WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family,
+                                 struct whorl_addr *ret, size_t ret_max)
 {
     struct whorl_addr literal;
     struct dns_ask ask;

@@ -161,12 +161,12 @@ WHORL_SUSPENDS static int run(struct io_op *op, whorl_abort_fn abort, const char
     }
 }
 
-int io_op_run(struct io_op *op, const char *what)
+WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what)
 {
     return run(op, abort_op, what);
 }
 
-int io_op_run_uncancellable(struct io_op *op, const char *what)
+WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what)
 {
     return run(op, NULL, what);
 }

@@ -121,7 +121,7 @@ void io_driver_stop(struct io_driver *driver);
 WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what);
 
 /* io_op_run() that is not cut short and not refused by a cancelled scope: close and the like. */
-WHORL_SUSPENDS int io_op_run_uncancellable(struct io_op *op, const char *what);
+WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what);
 
 /* For requests with `complete` set. 0, -ENOMEM, WHORL_ENOTASK, WHORL_ENOIO, or -ECANCELED when the
  * run is ending. */

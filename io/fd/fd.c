@@ -26,45 +26,45 @@ WHORL_SUSPENDS static ssize_t transfer(enum io_op_code code, int fd, const void 
     return io_op_run(&op, what);
 }
 
-ssize_t whorl_read(int fd, void *buf, size_t len)
+WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len)
 {
     return transfer(IO_OP_READ, fd, buf, clamp(len), AT_POSITION, "read");
 }
 
-ssize_t whorl_write(int fd, const void *buf, size_t len)
+WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len)
 {
     return transfer(IO_OP_WRITE, fd, buf, clamp(len), AT_POSITION, "write");
 }
 
-ssize_t whorl_readv(int fd, const struct iovec *iov, int iov_count)
+WHORL_SUSPENDS ssize_t whorl_readv(int fd, const struct iovec *iov, int iov_count)
 {
     if (iov_count < 0)
         return -EINVAL;
     return transfer(IO_OP_READV, fd, iov, (uint32_t)iov_count, AT_POSITION, "readv");
 }
 
-ssize_t whorl_writev(int fd, const struct iovec *iov, int iov_count)
+WHORL_SUSPENDS ssize_t whorl_writev(int fd, const struct iovec *iov, int iov_count)
 {
     if (iov_count < 0)
         return -EINVAL;
     return transfer(IO_OP_WRITEV, fd, iov, (uint32_t)iov_count, AT_POSITION, "writev");
 }
 
-ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset)
+WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset)
 {
     if (offset < 0) /* -1 would mean the position */
         return -EINVAL;
     return transfer(IO_OP_READ, fd, buf, clamp(len), (uint64_t)offset, "pread");
 }
 
-ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset)
+WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset)
 {
     if (offset < 0)
         return -EINVAL;
     return transfer(IO_OP_WRITE, fd, buf, clamp(len), (uint64_t)offset, "pwrite");
 }
 
-int whorl_write_all(int fd, const void *buf, size_t len)
+WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len)
 {
     const char *at = buf;
 
@@ -82,7 +82,7 @@ int whorl_write_all(int fd, const void *buf, size_t len)
     return 0;
 }
 
-int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset)
+WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset)
 {
     const char *at = buf;
 
@@ -101,7 +101,7 @@ int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset)
     return 0;
 }
 
-int whorl_close(int fd)
+WHORL_SUSPENDS_SHIELDED int whorl_close(int fd)
 {
     struct io_op op = {.code = IO_OP_CLOSE, .fd = fd};
 
@@ -114,7 +114,7 @@ int whorl_close(int fd)
     return -errno;
 }
 
-int whorl_poll_fd(int fd, unsigned events)
+WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events)
 {
     struct io_op op = {.code = IO_OP_POLL, .fd = fd, .len = events};
 

@@ -6,7 +6,7 @@
 
 #include "io/driver/op.h"
 
-int whorl_openat(int dir_fd, const char *path, int flags, mode_t mode)
+WHORL_SUSPENDS int whorl_openat(int dir_fd, const char *path, int flags, mode_t mode)
 {
     struct io_op op = {
         .code = IO_OP_OPENAT,
@@ -19,7 +19,7 @@ int whorl_openat(int dir_fd, const char *path, int flags, mode_t mode)
     return io_op_run(&op, "openat");
 }
 
-int whorl_fsync(int fd, bool data_only)
+WHORL_SUSPENDS int whorl_fsync(int fd, bool data_only)
 {
     struct io_op op = {
         .code = IO_OP_FSYNC,
@@ -30,7 +30,7 @@ int whorl_fsync(int fd, bool data_only)
     return io_op_run(&op, "fsync");
 }
 
-int whorl_fallocate(int fd, int mode, int64_t offset, int64_t len)
+WHORL_SUSPENDS int whorl_fallocate(int fd, int mode, int64_t offset, int64_t len)
 {
     struct io_op op = {
         .code = IO_OP_FALLOCATE,
@@ -43,7 +43,8 @@ int whorl_fallocate(int fd, int mode, int64_t offset, int64_t len)
     return io_op_run(&op, "fallocate");
 }
 
-int whorl_statx(int dir_fd, const char *path, int flags, unsigned mask, struct statx *ret)
+WHORL_SUSPENDS int whorl_statx(int dir_fd, const char *path, int flags, unsigned mask,
+                               struct statx *ret)
 {
     struct io_op op = {
         .code = IO_OP_STATX,
@@ -57,8 +58,8 @@ int whorl_statx(int dir_fd, const char *path, int flags, unsigned mask, struct s
     return io_op_run(&op, "statx");
 }
 
-int whorl_renameat(int old_dir_fd, const char *old_path, int new_dir_fd, const char *new_path,
-                   unsigned flags)
+WHORL_SUSPENDS int whorl_renameat(int old_dir_fd, const char *old_path, int new_dir_fd,
+                                  const char *new_path, unsigned flags)
 {
     struct io_op op = {
         .code = IO_OP_RENAMEAT,
@@ -72,7 +73,7 @@ int whorl_renameat(int old_dir_fd, const char *old_path, int new_dir_fd, const c
     return io_op_run(&op, "renameat");
 }
 
-int whorl_unlinkat(int dir_fd, const char *path, int flags)
+WHORL_SUSPENDS int whorl_unlinkat(int dir_fd, const char *path, int flags)
 {
     struct io_op op = {
         .code = IO_OP_UNLINKAT,
@@ -84,7 +85,7 @@ int whorl_unlinkat(int dir_fd, const char *path, int flags)
     return io_op_run(&op, "unlinkat");
 }
 
-int whorl_mkdirat(int dir_fd, const char *path, mode_t mode)
+WHORL_SUSPENDS int whorl_mkdirat(int dir_fd, const char *path, mode_t mode)
 {
     struct io_op op = {
         .code = IO_OP_MKDIRAT,

@@ -12,7 +12,8 @@ union control {
     char room[CMSG_SPACE(WHORL_PASSED_FDS_MAX * sizeof(int))];
 };
 
-ssize_t whorl_send_fds(int fd, const void *buf, size_t len, const int *fds, size_t fds_count)
+WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t len, const int *fds,
+                                      size_t fds_count)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
     struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
@@ -56,7 +57,8 @@ static size_t take_fds(struct msghdr *msg, int *fds, size_t max)
     return count;
 }
 
-ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds, size_t fds_max, size_t *ret_count)
+WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds, size_t fds_max,
+                                      size_t *ret_count)
 {
     struct iovec part = {.iov_base = buf, .iov_len = len};
     /* Room for all there can be, so that too many are told from a kernel that could not install them. */

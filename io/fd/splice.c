@@ -38,7 +38,7 @@ WHORL_SUSPENDS static ssize_t splice_once(int in_fd, uint64_t in_offset, int out
     return io_op_run(&op, "splice");
 }
 
-ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
+WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
 {
     /* Waiting is the poll's business: a splice that waits would hold up a thread of the kernel. Where
      * one end is a file, which is always ready, the other decides. */
@@ -80,7 +80,7 @@ WHORL_SUSPENDS static size_t drain(int pipe_fd, int out_fd, size_t len, bool mor
     return sent;
 }
 
-int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset, int64_t len)
+WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset, int64_t len)
 {
     int64_t sent = 0;
     int fds[2];

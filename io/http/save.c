@@ -273,7 +273,7 @@ static WHORL_SUSPENDS int write_body(struct save *save)
 }
 
 /* When the whole body has come with the head: takes it, which sets the connection free. */
-static void take_whole(struct save *save)
+static WHORL_SUSPENDS_SHIELDED void take_whole(struct save *save)
 {
     struct whorl_http_response *response = save->response;
     int64_t received = whorl_http_response_received(response);
@@ -290,7 +290,7 @@ static void take_whole(struct save *save)
 /* Finishing */
 
 /* Where the file system has no RENAME_NOREPLACE: a link fails when the name is taken, too. */
-static WHORL_SUSPENDS int link_and_unlink(struct save *save, const char *path)
+static int link_and_unlink(struct save *save, const char *path)
 {
     if (linkat(save->dir_fd, save->temp, save->dir_fd, path, 0))
         return -errno;
@@ -358,7 +358,7 @@ static WHORL_SUSPENDS int finish_file(struct save *save)
 }
 
 /* Removes what is left of it, also when the task is cancelled. */
-static void clean_up(struct save *save)
+static WHORL_SUSPENDS_SHIELDED void clean_up(struct save *save)
 {
     drop_buf(save);
     if (save->fd >= 0)

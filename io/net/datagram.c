@@ -17,7 +17,8 @@ int whorl_socket_udp(const struct whorl_addr *addr)
     return fd;
 }
 
-ssize_t whorl_sendto(int fd, const void *buf, size_t len, int flags, const struct whorl_addr *to)
+WHORL_SUSPENDS ssize_t whorl_sendto(int fd, const void *buf, size_t len, int flags,
+                                    const struct whorl_addr *to)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
     struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
@@ -29,7 +30,8 @@ ssize_t whorl_sendto(int fd, const void *buf, size_t len, int flags, const struc
     return whorl_sendmsg(fd, &msg, flags);
 }
 
-ssize_t whorl_recvfrom(int fd, void *buf, size_t len, int flags, struct whorl_addr *ret_from)
+WHORL_SUSPENDS ssize_t whorl_recvfrom(int fd, void *buf, size_t len, int flags,
+                                      struct whorl_addr *ret_from)
 {
     struct iovec part = {.iov_base = buf, .iov_len = len};
     struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};

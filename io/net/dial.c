@@ -25,6 +25,7 @@
 
 #include "io/dns/dns.h"
 #include "io/driver/op.h"
+#include "runtime/base/check.h"
 
 /* RFC 8305 §3: how long IPv4 addresses wait for the IPv6 ones. */
 #define RESOLUTION_DELAY_NS (50 * WHORL_MILLISECOND)
@@ -90,8 +91,9 @@ static int fail_resolve(const char *host, int err, struct whorl_error *error)
 }
 
 /* The only address there is: nothing to race. */
-static int connect_one(const struct whorl_addr *addr, const struct whorl_dial_options *options,
-                       struct whorl_error *error, struct whorl_addr *ret_peer)
+static WHORL_SUSPENDS int connect_one(const struct whorl_addr *addr,
+                                      const struct whorl_dial_options *options,
+                                      struct whorl_error *error, struct whorl_addr *ret_peer)
 {
     int fd = open_socket(addr->sa.sa_family, options);
 
@@ -243,7 +245,7 @@ static WHORL_SUSPENDS int run_race(struct race *race)
 }
 
 /* Cancels and waits for what is still under way; closes every socket but the winner's. */
-static WHORL_SUSPENDS void end_race(struct race *race)
+static WHORL_SUSPENDS_SHIELDED void end_race(struct race *race)
 {
     struct whorl_scope shield;
 
@@ -258,7 +260,8 @@ static WHORL_SUSPENDS void end_race(struct race *race)
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
     while (race->underway > 0) {
         whorl_event_reset(&race->ask.changed);
-        whorl_event_wait(&race->ask.changed);
+        int err = whorl_event_wait(&race->ask.changed);
+        whorl_check(err == 0); /* shielded, and in a task */
     }
     whorl_scope_leave(&shield, 0);
 }
@@ -306,8 +309,9 @@ static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
     return fail_connect(&addr, err, error);
 }
 
-int whorl_dial_tcp(const char *host, uint16_t port, const struct whorl_dial_options *options,
-                   struct whorl_error *error, struct whorl_addr *ret_peer)
+WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
+                                  const struct whorl_dial_options *options,
+                                  struct whorl_error *error, struct whorl_addr *ret_peer)
 {
     static const struct whorl_dial_options defaults;
     struct whorl_addr addr;

@@ -224,7 +224,7 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
-int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret_peer)
+WHORL_SUSPENDS int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret_peer)
 {
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
     int fd, err;

@@ -26,7 +26,7 @@ int whorl_shutdown(int fd, int how)
     return shutdown(fd, how) < 0 ? -errno : 0;
 }
 
-int whorl_connect(int fd, const struct whorl_addr *addr)
+WHORL_SUSPENDS int whorl_connect(int fd, const struct whorl_addr *addr)
 {
     struct io_op op = {
         .code = IO_OP_CONNECT,
@@ -52,17 +52,17 @@ WHORL_SUSPENDS static ssize_t transfer(enum io_op_code code, int fd, const void 
     return io_op_run(&op, what);
 }
 
-ssize_t whorl_recv(int fd, void *buf, size_t len, int flags)
+WHORL_SUSPENDS ssize_t whorl_recv(int fd, void *buf, size_t len, int flags)
 {
     return transfer(IO_OP_RECV, fd, buf, len, flags, "recv");
 }
 
-ssize_t whorl_send(int fd, const void *buf, size_t len, int flags)
+WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len, int flags)
 {
     return transfer(IO_OP_SEND, fd, buf, len, flags | MSG_NOSIGNAL, "send");
 }
 
-int whorl_send_all(int fd, const void *buf, size_t len, int flags)
+WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags)
 {
     const char *at = buf;
 
@@ -81,12 +81,12 @@ int whorl_send_all(int fd, const void *buf, size_t len, int flags)
     return 0;
 }
 
-ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags)
+WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags)
 {
     return transfer(IO_OP_RECVMSG, fd, msg, 0, flags, "recvmsg");
 }
 
-ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags)
+WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
     return transfer(IO_OP_SENDMSG, fd, msg, 0, flags | MSG_NOSIGNAL, "sendmsg");
 }

@@ -308,8 +308,8 @@ WHORL_SUSPENDS static int converse(struct whorl_process_pool *pool, struct place
     return 0;
 }
 
-int whorl_process_pool_call(struct whorl_process_pool *pool, const void *request, size_t len,
-                            void **ret, size_t *ret_len)
+WHORL_SUSPENDS int whorl_process_pool_call(struct whorl_process_pool *pool, const void *request,
+                                           size_t len, void **ret, size_t *ret_len)
 {
     struct place *place = pool->places;
     int status = 0;

@@ -356,7 +356,7 @@ static int tell(const struct whorl_process *process, struct whorl_process_exit *
     return 0;
 }
 
-int whorl_process_wait(struct whorl_process *process, struct whorl_process_exit *ret)
+WHORL_SUSPENDS int whorl_process_wait(struct whorl_process *process, struct whorl_process_exit *ret)
 {
     if (!whorl_task_self())
         return WHORL_ENOTASK;
@@ -378,7 +378,7 @@ int whorl_process_wait(struct whorl_process *process, struct whorl_process_exit 
 }
 
 /* Kills it and waits for its end, whatever is cancelled. */
-WHORL_SUSPENDS static void end(struct whorl_process *process)
+static WHORL_SUSPENDS_SHIELDED void end(struct whorl_process *process)
 {
     process->sweep = true;
     if (!process->reaped)
@@ -393,8 +393,8 @@ WHORL_SUSPENDS static void end(struct whorl_process *process)
     }
 }
 
-int whorl_process_stop(struct whorl_process *process, int64_t grace_ns,
-                       struct whorl_process_exit *ret)
+WHORL_SUSPENDS int whorl_process_stop(struct whorl_process *process, int64_t grace_ns,
+                                      struct whorl_process_exit *ret)
 {
     struct whorl_scope scope;
 
@@ -416,7 +416,7 @@ int whorl_process_stop(struct whorl_process *process, int64_t grace_ns,
     return err == -ETIMEDOUT ? tell(process, ret) : err;
 }
 
-void whorl_process_destroy(struct whorl_process *process)
+WHORL_SUSPENDS_SHIELDED void whorl_process_destroy(struct whorl_process *process)
 {
     if (!process)
         return;

@@ -89,8 +89,9 @@ WHORL_SUSPENDS static int converse(struct whorl_process *process, struct input *
     return err ? err : whorl_process_wait(process, ret);
 }
 
-int whorl_process_run(const struct whorl_process_options *options, const void *input,
-                      size_t input_len, size_t output_max, struct whorl_process_output *ret)
+WHORL_SUSPENDS int whorl_process_run(const struct whorl_process_options *options, const void *input,
+                                     size_t input_len, size_t output_max,
+                                     struct whorl_process_output *ret)
 {
     struct whorl_process_options piped = *options;
     WHORL_AUTO(process) *process = NULL;

@@ -84,7 +84,7 @@ int whorl_signals_try_wait(struct whorl_signals *signals, struct whorl_signal *r
     return 0;
 }
 
-int whorl_signals_wait(struct whorl_signals *signals, struct whorl_signal *ret)
+WHORL_SUSPENDS int whorl_signals_wait(struct whorl_signals *signals, struct whorl_signal *ret)
 {
     if (!whorl_task_self())
         return WHORL_ENOTASK;

@@ -25,7 +25,7 @@ struct pipe_stream {
     bool reading, writing; /* a task is in read() or writev() */
 };
 
-static ssize_t pipe_read(struct whorl_stream *stream, void *buf, size_t len)
+static WHORL_SUSPENDS ssize_t pipe_read(struct whorl_stream *stream, void *buf, size_t len)
 {
     struct pipe_stream *self = (struct pipe_stream *)stream;
 
@@ -67,7 +67,8 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
     return 0;
 }
 
-static int pipe_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
+static WHORL_SUSPENDS int pipe_writev(struct whorl_stream *stream, const struct iovec *iov,
+                                      int iov_count)
 {
     struct pipe_stream *self = (struct pipe_stream *)stream;
     int err = whorl_task_self() ? whorl_check_cancelled() : WHORL_ENOTASK;

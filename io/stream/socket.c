@@ -23,7 +23,7 @@ struct socket_stream {
     bool reading, writing; /* a task is in read() or writev() */
 };
 
-static ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
+static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
 {
     struct socket_stream *self = (struct socket_stream *)stream;
 
@@ -59,7 +59,8 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
     return 0;
 }
 
-static int socket_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
+static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struct iovec *iov,
+                                        int iov_count)
 {
     struct socket_stream *self = (struct socket_stream *)stream;
     int err = 0;

@@ -5,12 +5,12 @@
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
-ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf, size_t len)
+WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf, size_t len)
 {
     return stream->ops->read(stream, buf, len);
 }
 
-int whorl_stream_read_exact(struct whorl_stream *stream, void *buf, size_t len)
+WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream, void *buf, size_t len)
 {
     char *at = buf;
 
@@ -28,19 +28,20 @@ int whorl_stream_read_exact(struct whorl_stream *stream, void *buf, size_t len)
     return 0;
 }
 
-int whorl_stream_write(struct whorl_stream *stream, const void *buf, size_t len)
+WHORL_SUSPENDS int whorl_stream_write(struct whorl_stream *stream, const void *buf, size_t len)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
 
     return stream->ops->writev(stream, &part, 1);
 }
 
-int whorl_stream_writev(struct whorl_stream *stream, const struct iovec *iov, int iov_count)
+WHORL_SUSPENDS int whorl_stream_writev(struct whorl_stream *stream, const struct iovec *iov,
+                                       int iov_count)
 {
     return stream->ops->writev(stream, iov, iov_count);
 }
 
-int whorl_stream_close_write(struct whorl_stream *stream)
+WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *stream)
 {
     return stream->ops->close_write(stream);
 }

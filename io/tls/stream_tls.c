@@ -102,7 +102,7 @@ static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
 /* For a reader: sends alerts the engine has prepared, unless a writer is at work, who will. It must
  * not be cut short by a cancelled read, which leaves the stream usable; a failure shows at the next
  * write. */
-static WHORL_SUSPENDS void send_alerts(struct tls_stream *tls)
+static WHORL_SUSPENDS_SHIELDED void send_alerts(struct tls_stream *tls)
 {
     struct whorl_scope shield;
 
@@ -346,7 +346,7 @@ static const char *foreign_protocol(const unsigned char *bytes, size_t len)
 }
 
 /* The carrier takes nothing more: the server has hung up, and may have said why before. */
-static WHORL_SUSPENDS void hear_last_words(struct tls_stream *tls)
+static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
 
@@ -438,8 +438,9 @@ static bool parse_peer(const char *host, struct tls_peer *peer)
     return len > 0 && peer->host[len - 1] != '.';
 }
 
-int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carrier,
-                      const char *host, struct whorl_error *error, struct whorl_stream **ret)
+WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carrier,
+                                     const char *host, struct whorl_error *error,
+                                     struct whorl_stream **ret)
 {
     struct tls_peer peer;
     int err;

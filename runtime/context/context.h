@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <whorl/base.h>
+
 #include "runtime/context/sanitizer.h"
 
 /* Functions that switch must not be seen through: the compiler would learn which registers they
@@ -25,7 +27,8 @@
 #define CONTEXT_SWITCHES \
     __attribute__((noipa, optimize("omit-frame-pointer"))) /* the switch saves it */
 #else
-#define CONTEXT_SWITCHES __attribute__((noinline))
+/* For whorl-check-suspends: such a function switches by itself, without calling what may suspend. */
+#define CONTEXT_SWITCHES __attribute__((noinline)) WHORL_ANNOTATE("whorl_primitive")
 #endif
 
 #if defined(WHORL_CONTEXT_ASM) && defined(__x86_64__)

@@ -35,7 +35,7 @@ static enum whorl_abort leave(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
-int whorl_barrier_wait(struct whorl_barrier *barrier)
+WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier)
 {
     struct whorl_waiter waiter = {.data = barrier, .kind = &barrier_kind};
     struct whorl_task *self;
@@ -70,7 +70,7 @@ void whorl_wait_group_done(struct whorl_wait_group *wait_group)
             ;
 }
 
-int whorl_wait_group_wait(struct whorl_wait_group *wait_group)
+WHORL_SUSPENDS int whorl_wait_group_wait(struct whorl_wait_group *wait_group)
 {
     struct whorl_task *self;
     struct sched *s;

@@ -125,9 +125,11 @@ static const struct whorl_wait_kind sending = {describe_send, NULL},
                                     receiving = {describe_recv, NULL};
 
 /* Not inline, so that a call which need not wait saves no registers for it. */
-static __attribute__((noinline)) int wait_in(struct sched *s, struct whorl_task *self,
-                                             struct whorl_wait_queue *queue, void *data,
-                                             const struct whorl_wait_kind *kind)
+static __attribute__((noinline)) WHORL_SUSPENDS int wait_in(struct sched *s,
+                                                            struct whorl_task *self,
+                                                            struct whorl_wait_queue *queue,
+                                                            void *data,
+                                                            const struct whorl_wait_kind *kind)
 {
     struct whorl_waiter waiter;
 
@@ -140,7 +142,7 @@ static __attribute__((noinline)) int wait_in(struct sched *s, struct whorl_task 
     return (int)sched_park(s, self, &waiter, wait_queue_withdraw, "channel");
 }
 
-int whorl_chan_send(struct whorl_chan *chan, const void *value)
+WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void *value)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -153,7 +155,7 @@ int whorl_chan_send(struct whorl_chan *chan, const void *value)
                           : err;
 }
 
-int whorl_chan_recv(struct whorl_chan *chan, void *ret)
+WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -165,7 +167,8 @@ int whorl_chan_recv(struct whorl_chan *chan, void *ret)
     return err == -EAGAIN ? wait_in(s, self, &chan->receivers, ret, &receiving) : err;
 }
 
-bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, size_t ret_size, int *ret_err)
+WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, size_t ret_size,
+                                         int *ret_err)
 {
     whorl_check_text(ret_size == chan->value_size,
                      "the item of whorl_chan_for_each() is of the type of the channel's values");

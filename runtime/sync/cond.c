@@ -13,7 +13,7 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
-int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex)
+WHORL_SUSPENDS int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex)
 {
     struct whorl_waiter waiter = {.kind = &kind};
     struct whorl_task *self;

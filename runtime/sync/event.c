@@ -14,7 +14,7 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
-int whorl_event_wait(struct whorl_event *event)
+WHORL_SUSPENDS int whorl_event_wait(struct whorl_event *event)
 {
     struct whorl_task *self;
     struct sched *s;

@@ -51,7 +51,7 @@ static struct whorl_task *holder(const struct whorl_waiter *waiter)
 
 static const struct whorl_wait_kind kind = {describe, holder};
 
-int whorl_future_wait(struct whorl_future *future)
+WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future)
 {
     struct whorl_task *self;
     struct sched *s;

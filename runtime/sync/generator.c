@@ -90,7 +90,7 @@ static int take(struct whorl_generator *generator, void *ret)
     return generator->result < 0 ? generator->result : 0;
 }
 
-int whorl_generator_next(struct whorl_generator *generator, void *ret)
+WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *generator, void *ret)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -113,7 +113,7 @@ int whorl_generator_next(struct whorl_generator *generator, void *ret)
     return err ? err : take(generator, ret);
 }
 
-int whorl_generator_yield(struct whorl_generator *generator, const void *value)
+WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator, const void *value)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -135,7 +135,7 @@ int whorl_generator_yield(struct whorl_generator *generator, const void *value)
     return 0;
 }
 
-void whorl_generator_destroy(struct whorl_generator *generator)
+WHORL_SUSPENDS_SHIELDED void whorl_generator_destroy(struct whorl_generator *generator)
 {
     if (!generator)
         return;

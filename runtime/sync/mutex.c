@@ -42,7 +42,7 @@ static WHORL_SUSPENDS int lock(struct whorl_mutex *mutex, struct whorl_task *sel
     return (int)whorl_park(&waiter, abort, "mutex");
 }
 
-int whorl_mutex_lock(struct whorl_mutex *mutex)
+WHORL_SUSPENDS int whorl_mutex_lock(struct whorl_mutex *mutex)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -51,7 +51,7 @@ int whorl_mutex_lock(struct whorl_mutex *mutex)
     return err ? err : lock(mutex, self, wait_queue_withdraw);
 }
 
-void mutex_lock_always(struct whorl_mutex *mutex)
+WHORL_SUSPENDS_SHIELDED void mutex_lock_always(struct whorl_mutex *mutex)
 {
     int err = lock(mutex, whorl_task_self(), NULL);
     whorl_check(err == 0);

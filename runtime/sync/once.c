@@ -26,7 +26,7 @@ static struct whorl_task *holder(const struct whorl_waiter *waiter)
 
 static const struct whorl_wait_kind kind = {describe, holder};
 
-int whorl_once_run(struct whorl_once *once, int (*fn)(void *arg), void *arg)
+WHORL_SUSPENDS int whorl_once_run(struct whorl_once *once, whorl_task_fn fn, void *arg)
 {
     struct whorl_task *self;
     struct sched *s;

@@ -116,12 +116,12 @@ static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
     return (int)whorl_park(&waiting.waiter, withdraw, writes ? "write lock" : "read lock");
 }
 
-int whorl_rwlock_read_lock(struct whorl_rwlock *lock)
+WHORL_SUSPENDS int whorl_rwlock_read_lock(struct whorl_rwlock *lock)
 {
     return lock_either(lock, false);
 }
 
-int whorl_rwlock_write_lock(struct whorl_rwlock *lock)
+WHORL_SUSPENDS int whorl_rwlock_write_lock(struct whorl_rwlock *lock)
 {
     return lock_either(lock, true);
 }

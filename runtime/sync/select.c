@@ -136,7 +136,7 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
-int whorl_select(struct whorl_case *cases, size_t count)
+WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count)
 {
     struct whorl_select_wait wait = {.cases = cases, .count = count, .waiter.kind = &kind};
     struct whorl_task *self;

@@ -14,7 +14,7 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
-int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
+WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
 {
     struct whorl_task *self;
     struct sched *s;

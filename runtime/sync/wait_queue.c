@@ -6,8 +6,8 @@
 
 #include "runtime/base/check.h"
 
-int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
-                        const struct whorl_wait_kind *kind)
+WHORL_SUSPENDS int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
+                                       const struct whorl_wait_kind *kind)
 {
     struct whorl_waiter waiter = {.kind = kind};
 
@@ -15,7 +15,7 @@ int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
     return whorl_park(&waiter, wait_queue_withdraw, what);
 }
 
-int64_t whorl_wait_queue_park(struct whorl_wait_queue *queue, const char *what)
+WHORL_SUSPENDS int64_t whorl_wait_queue_park(struct whorl_wait_queue *queue, const char *what)
 {
     return wait_queue_park(queue, what, NULL);
 }

@@ -47,7 +47,7 @@ static int be_victim(void *arg)
     return 0;
 }
 
-static void run_once(void)
+static WHORL_SUSPENDS_SHIELDED void run_once(void)
 {
     WHORL_AUTO(group) group = {0};
     struct whorl_run_stats stats;
@@ -64,7 +64,7 @@ static void run_once(void)
     CHECK_EQ(stats.timers_armed, 0);
 }
 
-int cancel_everywhere(const struct cancel_plan *plan)
+WHORL_SUSPENDS_SHIELDED int cancel_everywhere(const struct cancel_plan *plan)
 {
     int struck = 0;
 

@@ -28,7 +28,7 @@ struct cancel_plan {
 
 /* Inside a run, in its root task. Fails the test when a round ends otherwise than it should, or leaves a
  * task or a timer. Returns how many times the victim was cancelled. */
-int cancel_everywhere(const struct cancel_plan *plan);
+WHORL_SUSPENDS_SHIELDED int cancel_everywhere(const struct cancel_plan *plan);
 
 /* For a victim that is to go on after it was cancelled: what is between the two is cancelled instead of
  * the whole of it. */

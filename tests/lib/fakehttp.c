@@ -21,12 +21,12 @@ struct fake_server {
 };
 
 /* false: the client has gone, which ends the script */
-static bool read_exactly(struct fake_server *server, char *buf, size_t len)
+static WHORL_SUSPENDS bool read_exactly(struct fake_server *server, char *buf, size_t len)
 {
     return whorl_stream_read_exact(server->stream, buf, len) == 0;
 }
 
-static bool expect(struct fake_server *server, const char *text)
+static WHORL_SUSPENDS bool expect(struct fake_server *server, const char *text)
 {
     for (const char *p = text; *p; p++) {
         char c;
@@ -39,7 +39,7 @@ static bool expect(struct fake_server *server, const char *text)
     return true;
 }
 
-static bool expect_head(struct fake_server *server, const char *text)
+static WHORL_SUSPENDS bool expect_head(struct fake_server *server, const char *text)
 {
     char head[8192];
     size_t len = 0;
@@ -55,7 +55,7 @@ static bool expect_head(struct fake_server *server, const char *text)
     return true;
 }
 
-static bool skip(struct fake_server *server, int64_t n)
+static WHORL_SUSPENDS bool skip(struct fake_server *server, int64_t n)
 {
     char c;
     while (n-- > 0)
@@ -64,7 +64,7 @@ static bool skip(struct fake_server *server, int64_t n)
     return true;
 }
 
-static bool send_pattern(struct fake_server *server, int64_t n)
+static WHORL_SUSPENDS bool send_pattern(struct fake_server *server, int64_t n)
 {
     char buf[4096];
     for (int64_t sent = 0; sent < n;) {
@@ -77,7 +77,7 @@ static bool send_pattern(struct fake_server *server, int64_t n)
     return true;
 }
 
-static bool play(struct fake_server *server, const struct fake_step *step)
+static WHORL_SUSPENDS bool play(struct fake_server *server, const struct fake_step *step)
 {
     switch (step->action) {
     case FAKE_END:
@@ -134,7 +134,7 @@ static int serve(void *arg)
     return 0;
 }
 
-void fake_finish(struct fake *fake)
+WHORL_SUSPENDS_SHIELDED void fake_finish(struct fake *fake)
 {
     struct whorl_scope shield;
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);

@@ -56,7 +56,7 @@ struct fake {
 };
 
 /* Ends the servers, which read the scripts up to then. */
-void fake_finish(struct fake *fake);
+WHORL_SUSPENDS_SHIELDED void fake_finish(struct fake *fake);
 
 #define FAKE __attribute__((cleanup(fake_finish))) struct fake
 

@@ -24,15 +24,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <whorl/base.h>
 #include <whorl/error.h>
 
 enum test_kind { TEST_PLAIN, TEST_ROOT_VIRTUAL, TEST_ROOT_SEEDS, TEST_ROOT_IO };
+
+/* A test's body. It may suspend: most are the root task of a run. */
+typedef WHORL_SUSPENDS_SHIELDED void (*test_body_fn)(void);
 
 struct test_case {
     const char *name;
     enum test_kind kind;
     int timeout_s;
-    void (*body)(void);
+    test_body_fn body;
     struct test_case *next;
 };
 
@@ -98,6 +102,12 @@ void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), nor
                       a_ < 0 ? whorl_error_name((int)a_) : "ok", #expected);           \
     } while (0)
 #define CHECK_OK(actual) CHECK_ERR(actual, 0)
+
+/* For a result that does not matter: gcc warns about a cast to void, too. */
+static inline void test_ignore(int64_t result)
+{
+    (void)result;
+}
 
 /* A log of events for asserting interleavings: test_log("a%d", i); CHECK_STR(test_logged(), "a1 b1");
  * Entries are separated by one space. */

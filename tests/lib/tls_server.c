@@ -184,12 +184,12 @@ static WHORL_SUSPENDS int pump(struct tls_server *server, unsigned wanted)
     }
 }
 
-int tls_server_handshake(struct tls_server *server)
+WHORL_SUSPENDS int tls_server_handshake(struct tls_server *server)
 {
     return pump(server, BR_SSL_SENDAPP);
 }
 
-ssize_t tls_server_read(struct tls_server *server, void *buf, size_t len)
+WHORL_SUSPENDS ssize_t tls_server_read(struct tls_server *server, void *buf, size_t len)
 {
     int err = pump(server, BR_SSL_RECVAPP);
     size_t there;
@@ -204,7 +204,7 @@ ssize_t tls_server_read(struct tls_server *server, void *buf, size_t len)
     return (ssize_t)len;
 }
 
-int tls_server_write(struct tls_server *server, const void *buf, size_t len)
+WHORL_SUSPENDS int tls_server_write(struct tls_server *server, const void *buf, size_t len)
 {
     br_ssl_engine_context *eng = &server->server.eng;
     const unsigned char *bytes = buf;
@@ -225,7 +225,7 @@ int tls_server_write(struct tls_server *server, const void *buf, size_t len)
     return pump(server, BR_SSL_SENDAPP);
 }
 
-int tls_server_close_notify(struct tls_server *server)
+WHORL_SUSPENDS int tls_server_close_notify(struct tls_server *server)
 {
     br_ssl_engine_context *eng = &server->server.eng;
     size_t len;
@@ -261,8 +261,8 @@ size_t tls_server_make_record(struct tls_server *server, unsigned type, const vo
     return len;
 }
 
-int tls_server_send_record(struct tls_server *server, unsigned type, const void *payload,
-                           size_t len)
+WHORL_SUSPENDS int tls_server_send_record(struct tls_server *server, unsigned type,
+                                          const void *payload, size_t len)
 {
     unsigned char record[1024];
     size_t n = tls_server_make_record(server, type, payload, len, record, sizeof record);

@@ -30,7 +30,7 @@ struct thrower {
     int number, destroyed, caught;
 };
 
-static void descend(struct thrower *t, int depth)
+static WHORL_SUSPENDS_SHIELDED void descend(struct thrower *t, int depth)
 {
     guard here(&t->destroyed);
 

@@ -58,7 +58,7 @@ TEST(a_run_says_enomem_and_gives_everything_back)
 }
 
 /* Enough tasks for new slabs and a larger ring of ready ones. */
-static int spawn_many(void *arg)
+static WHORL_SUSPENDS int spawn_many(void *arg)
 {
     WHORL_AUTO(group) group = {0};
     int err = 0;
@@ -79,7 +79,7 @@ TEST(a_spawn_says_enomem_and_the_others_go_on)
 }
 
 /* After a failure the very same call works: nothing was left half done. */
-static int spawn_again(void *arg)
+static WHORL_SUSPENDS int spawn_again(void *arg)
 {
     WHORL_AUTO(group) group = {0};
     int failures = 0;
@@ -103,7 +103,7 @@ TEST(a_spawn_that_failed_can_be_tried_again)
     CHECK(faults_sweep(run_virtual, &(whorl_task_fn){spawn_again}) >= 12);
 }
 
-static int spawn_sizes(void *arg)
+static WHORL_SUSPENDS int spawn_sizes(void *arg)
 {
     WHORL_AUTO(group) group = {0};
     int err = 0;
@@ -164,7 +164,7 @@ static int hold_for_long(void *arg)
     return 0;
 }
 
-static int wait_for_signal(struct whorl_cond *cond)
+static WHORL_SUSPENDS int wait_for_signal(struct whorl_cond *cond)
 {
     struct whorl_mutex own = {0};
 
@@ -174,14 +174,14 @@ static int wait_for_signal(struct whorl_cond *cond)
     return err;
 }
 
-static int select_from(struct held *held)
+static WHORL_SUSPENDS int select_from(struct held *held)
 {
     struct whorl_case cases[] = {whorl_case_event(&held->let_go), whorl_case_future(&held->future),
                                  whorl_case_stop()};
     return whorl_select(cases, 3);
 }
 
-static int wait_for_tick(void)
+static WHORL_SUSPENDS int wait_for_tick(void)
 {
     struct whorl_interval interval;
 
@@ -189,7 +189,7 @@ static int wait_for_tick(void)
     return (int)whorl_interval_wait(&interval);
 }
 
-static int wait_in_vain(struct held *held, int way)
+static WHORL_SUSPENDS int wait_in_vain(struct held *held, int way)
 {
     switch (way) {
     case 0:

@@ -445,7 +445,7 @@ TEST_VIRTUAL(a_cancelled_wait_joins_the_tasks_cancelled_with_it)
     CHECK_STR(test_logged(), "!a@1 b@5 joined@5");
 }
 
-static int cancel_and_wait(void *arg)
+static WHORL_SUSPENDS int cancel_and_wait(void *arg)
 {
     struct whorl_group group = {0};
 
@@ -698,7 +698,7 @@ static int wait_for(void *arg)
     return whorl_group_wait(arg);
 }
 
-static int wait_from_two(void *arg)
+static WHORL_SUSPENDS int wait_from_two(void *arg)
 {
     struct whorl_group group = {0}, waiters = {0};
 
@@ -718,7 +718,7 @@ static int leave_group_open(void *arg)
     return 0;
 }
 
-static int spawn_leave_group_open(void *arg)
+static WHORL_SUSPENDS int spawn_leave_group_open(void *arg)
 {
     WHORL_AUTO(group) group = {0};
 

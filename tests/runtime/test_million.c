@@ -102,7 +102,7 @@ static int wait_for_nothing(void *arg)
     return whorl_scope_leave(&scope, err);
 }
 
-static void cancel_all(bool begun)
+static WHORL_SUSPENDS_SHIELDED void cancel_all(bool begun)
 {
     struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
     struct whorl_run_stats stats;

@@ -85,7 +85,7 @@ static int call(void *arg)
 static const struct whorl_offload_options one_thread = {.threads_max = 1};
 
 /* Lets the loop turn until `*flag` is `value`, with other tasks' work in between. */
-static void wait_until(const atomic_int *flag, int value)
+static WHORL_SUSPENDS_SHIELDED void wait_until(const atomic_int *flag, int value)
 {
     for (int i = 0; *flag != value; i++) {
         CHECK(i < 20000);

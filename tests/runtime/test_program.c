@@ -36,12 +36,12 @@ static unsigned draw(struct program *p, unsigned n)
 }
 
 /* Sleeps a little or gives way; what it says does not matter. */
-static void linger(struct program *p)
+static WHORL_SUSPENDS_SHIELDED void linger(struct program *p)
 {
     if (draw(p, 2))
-        (void)whorl_yield();
+        test_ignore(whorl_yield());
     else
-        (void)whorl_sleep(draw(p, 3));
+        test_ignore(whorl_sleep(draw(p, 3)));
 }
 
 static void note(struct program *p, bool sent, int value, int err)
@@ -54,7 +54,7 @@ static void note(struct program *p, bool sent, int value, int err)
         p->received++, p->received_sum += value;
 }
 
-static void use_channel(struct program *p)
+static WHORL_SUSPENDS_SHIELDED void use_channel(struct program *p)
 {
     struct whorl_chan *chan = p->chans[draw(p, CHANS)];
     int value = (int)draw(p, 1000), got = -1;
@@ -67,7 +67,7 @@ static void use_channel(struct program *p)
     note(p, sends, sends ? value : got, err);
 }
 
-static void use_select(struct program *p)
+static WHORL_SUSPENDS_SHIELDED void use_select(struct program *p)
 {
     int values[4], got = -1;
     bool sends[4];
@@ -89,7 +89,7 @@ static void use_select(struct program *p)
         note(p, sends[k], sends[k] ? values[k] : got, 0);
 }
 
-static void use_lock(struct program *p)
+static WHORL_SUSPENDS_SHIELDED void use_lock(struct program *p)
 {
     int err = draw(p, 4) ? whorl_mutex_lock(&p->mutex) : whorl_mutex_try_lock(&p->mutex);
 
@@ -101,7 +101,7 @@ static void use_lock(struct program *p)
     whorl_mutex_unlock(&p->mutex);
 }
 
-static void use_rwlock(struct program *p)
+static WHORL_SUSPENDS_SHIELDED void use_rwlock(struct program *p)
 {
     bool writes = draw(p, 3) == 0;
     int err = writes ? whorl_rwlock_write_lock(&p->rwlock) : whorl_rwlock_read_lock(&p->rwlock);
@@ -116,7 +116,7 @@ static void use_rwlock(struct program *p)
     whorl_rwlock_unlock(&p->rwlock);
 }
 
-static void use_semaphore(struct program *p)
+static WHORL_SUSPENDS_SHIELDED void use_semaphore(struct program *p)
 {
     if (whorl_semaphore_acquire(&p->semaphore) < 0)
         return;
@@ -153,7 +153,7 @@ static int run_steps(void *arg)
             whorl_chan_close(p->chans[draw(p, CHANS)]);
         if (draw(p, 400) == 0)
             whorl_group_cancel(p->group);
-        (void)whorl_yield();
+        test_ignore(whorl_yield());
     }
     return 0;
 }

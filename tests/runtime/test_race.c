@@ -21,7 +21,7 @@ static int race(void *arg)
     return err ? err : r->result;
 }
 
-static int run_race(struct whorl_group *group, struct runner *runners, size_t count)
+static WHORL_SUSPENDS int run_race(struct whorl_group *group, struct runner *runners, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         CHECK_OK(whorl_spawn(group, race, &runners[i]));

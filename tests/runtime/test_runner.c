@@ -198,14 +198,14 @@ static void *send_many(void *arg)
 }
 
 /* The loop must turn while a thread sends, so it is not joined before it has finished. */
-static void join(pthread_t thread, const struct remote *r)
+static WHORL_SUSPENDS_SHIELDED void join(pthread_t thread, const struct remote *r)
 {
     while (!r->finished)
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     pthread_join(thread, NULL);
 }
 
-static void receive_from_four(size_t capacity)
+static WHORL_SUSPENDS_SHIELDED void receive_from_four(size_t capacity)
 {
     WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), capacity);
     struct remote senders[4];

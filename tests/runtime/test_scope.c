@@ -613,7 +613,7 @@ struct nest {
 };
 
 /* A sleep ends at its end or at the deadline, whichever is first; in one instant either may win. */
-static int sleep_within(const struct nest *nest)
+static WHORL_SUSPENDS int sleep_within(const struct nest *nest)
 {
     int64_t end = whorl_after((int64_t)test_draw(nest->random, 12));
     int64_t begun = whorl_now();
@@ -630,7 +630,7 @@ static int sleep_within(const struct nest *nest)
     return err;
 }
 
-static int nest_scopes(const struct nest *outer)
+static WHORL_SUSPENDS int nest_scopes(const struct nest *outer)
 {
     struct nest nest = {outer->random, WHORL_FOREVER, outer->depth + 1};
     int64_t deadline = test_draw(nest.random, 3) ? whorl_after((int64_t)test_draw(nest.random, 24))
@@ -698,7 +698,7 @@ static int never_leave(void *arg)
     return 0;
 }
 
-static int spawn_never_leave(void *arg)
+static WHORL_SUSPENDS int spawn_never_leave(void *arg)
 {
     WHORL_AUTO(group) group = {0};
 

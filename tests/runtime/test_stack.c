@@ -630,7 +630,7 @@ static int take_part(void *arg)
 }
 
 /* Starts `n` tasks that use a few pages each. */
-static void spike(struct whorl_group *group, int n)
+static WHORL_SUSPENDS_SHIELDED void spike(struct whorl_group *group, int n)
 {
     for (int i = 0; i < n; i++)
         CHECK_OK(whorl_spawn(group, take_part, NULL));

@@ -11,7 +11,7 @@
 static atomic_bool other_waits;
 static struct whorl_group *group_of_root;
 
-static int nap(int depth)
+static WHORL_SUSPENDS int nap(int depth)
 {
     return depth > 0 ? nap(depth - 1) : whorl_sleep(100 * WHORL_SECOND);
 }
@@ -39,8 +39,8 @@ static int latecomer(void *arg)
 static int stopper(void *arg)
 {
     (void)arg;
-    while (!other_waits)
-        whorl_sleep(WHORL_MILLISECOND);
+    while (!other_waits && whorl_sleep(WHORL_MILLISECOND) == 0)
+        ;
     whorl_spawn(group_of_root, latecomer, NULL);
     abort();
 }

@@ -41,7 +41,7 @@ static int serve(void *arg)
 }
 
 /* Waits for SIGINT or SIGTERM, which the caller has blocked. */
-static int wait_for_signal(void)
+static WHORL_SUSPENDS int wait_for_signal(void)
 {
     sigset_t set;
 

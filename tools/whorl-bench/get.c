@@ -15,7 +15,7 @@ struct fetch {
     int first_error;
 };
 
-static int fetch_one(struct fetch *fetch)
+static WHORL_SUSPENDS int fetch_one(struct fetch *fetch)
 {
     WHORL_AUTO(http_response) *response = NULL;
     char buf[16384];

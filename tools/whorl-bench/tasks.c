@@ -31,7 +31,7 @@ static int yield_many(void *arg)
     return err;
 }
 
-static int measure_yield(void)
+static WHORL_SUSPENDS int measure_yield(void)
 {
     WHORL_AUTO(group) group = {0};
     long n = YIELDS;
@@ -62,7 +62,7 @@ static int answer(void *arg)
     return err == -EPIPE ? 0 : err;
 }
 
-static int measure_pingpong(void)
+static WHORL_SUSPENDS int measure_pingpong(void)
 {
     WHORL_AUTO(chan) *there = whorl_chan_create(sizeof(long), 0);
     WHORL_AUTO(chan) *back = whorl_chan_create(sizeof(long), 0);
@@ -96,7 +96,7 @@ static int produce(void *arg)
     return err;
 }
 
-static int measure_buffered(void)
+static WHORL_SUSPENDS int measure_buffered(void)
 {
     WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(long), 128);
     WHORL_AUTO(group) group = {0};
@@ -122,7 +122,7 @@ static int nothing(void *arg)
     return 0;
 }
 
-static int measure_spawn(void)
+static WHORL_SUSPENDS int measure_spawn(void)
 {
     WHORL_AUTO(group) group = {0};
     int64_t start = whorl_now();
@@ -143,7 +143,7 @@ static int park(void *arg)
     return whorl_event_wait(arg);
 }
 
-static int measure_parked(void)
+static WHORL_SUSPENDS int measure_parked(void)
 {
     WHORL_AUTO(group) group = {0};
     struct whorl_event event = {0};

@@ -221,7 +221,7 @@ static WHORL_SUSPENDS int fetch_all(struct program *program)
 }
 
 /* Writes out what is left. A terminal held with Ctrl-S must not hold up Ctrl-C. */
-static WHORL_SUSPENDS void drain(struct program *program, struct whorl_group *writers)
+static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_group *writers)
 {
     struct whorl_scope scope;
 

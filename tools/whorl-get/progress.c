@@ -228,7 +228,7 @@ void progress_draw(struct progress *progress)
     progress->frame_ns = now;
 }
 
-int progress_run(void *arg)
+WHORL_SUSPENDS int progress_run(void *arg)
 {
     struct progress *progress = arg;
     int err;

@@ -248,7 +248,7 @@ void report_summary(struct report *report, bool interrupted)
     say(report, text, line.len);
 }
 
-int report_wait_room(struct report *report)
+WHORL_SUSPENDS int report_wait_room(struct report *report)
 {
     int err = writer_wait_room(report->messages);
 

@@ -73,7 +73,7 @@ static void handle(struct signals *signals, int number)
     let_kill();
 }
 
-int signals_run(void *arg)
+WHORL_SUSPENDS int signals_run(void *arg)
 {
     struct signals *signals = arg;
 

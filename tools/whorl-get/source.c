@@ -90,7 +90,7 @@ static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item
     }
 }
 
-int source_next(struct source *source, struct source_item *ret)
+WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret)
 {
     if (source->url_index < source->options->urls_count) {
         *ret = (struct source_item){.url = source->options->urls[source->url_index++]};

@@ -253,7 +253,7 @@ static void settle(struct transfer *t, int err)
     }
 }
 
-int transfer_run(void *arg)
+WHORL_SUSPENDS int transfer_run(void *arg)
 {
     const struct transfer_job *job = arg;
     struct get *get = job->get;

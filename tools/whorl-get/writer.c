@@ -29,7 +29,7 @@ void writer_add(struct writer *writer, const char *text, size_t len)
     whorl_event_set(&writer->more);
 }
 
-int writer_wait_room(struct writer *writer)
+WHORL_SUSPENDS int writer_wait_room(struct writer *writer)
 {
     while (!writer->err && writer->len >= WRITER_FULL) {
         whorl_event_reset(&writer->room);
@@ -51,7 +51,7 @@ void writer_close(struct writer *writer)
     whorl_event_set(&writer->more);
 }
 
-int writer_run(void *arg)
+WHORL_SUSPENDS int writer_run(void *arg)
 {
     struct writer *writer = arg;
 

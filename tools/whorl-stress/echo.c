@@ -48,7 +48,7 @@ static int serve(void *arg)
     return fd;
 }
 
-static int recv_exactly(int fd, char *buf, size_t len)
+static WHORL_SUSPENDS int recv_exactly(int fd, char *buf, size_t len)
 {
     for (size_t got = 0; got < len;) {
         ssize_t n = whorl_recv(fd, buf + got, len - got, 0);
@@ -60,7 +60,7 @@ static int recv_exactly(int fd, char *buf, size_t len)
 }
 
 /* One message there and back, compared. */
-static int trip(struct run *run, int fd, uint64_t id, uint64_t number)
+static WHORL_SUSPENDS int trip(struct run *run, int fd, uint64_t id, uint64_t number)
 {
     char message[MESSAGE] = {0}, answer[MESSAGE];
     int64_t sent = whorl_now();
@@ -92,7 +92,8 @@ static int client(void *arg)
 }
 
 /* Connects, and puts the descriptors where clients take them. */
-static int connect_all(struct echo *echo, const struct whorl_addr *addr, int *fds, size_t count)
+static WHORL_SUSPENDS int connect_all(struct echo *echo, const struct whorl_addr *addr, int *fds,
+                                      size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         fds[i] = whorl_dial_tcp("127.0.0.1", whorl_addr_port(addr), NULL, NULL, NULL);
@@ -105,7 +106,8 @@ static int connect_all(struct echo *echo, const struct whorl_addr *addr, int *fd
     return 0;
 }
 
-static int run_clients(struct echo *echo, const struct whorl_addr *addr, int *fds, size_t count)
+static WHORL_SUSPENDS int run_clients(struct echo *echo, const struct whorl_addr *addr, int *fds,
+                                      size_t count)
 {
     struct run *run = echo->run;
     WHORL_AUTO(group) clients = {0};
@@ -124,7 +126,7 @@ static int run_clients(struct echo *echo, const struct whorl_addr *addr, int *fd
     return err;
 }
 
-int stress_echo(void *arg)
+WHORL_SUSPENDS int stress_echo(void *arg)
 {
     struct run *run = arg;
     struct rlimit limit = {0};

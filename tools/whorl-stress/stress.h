@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <whorl/base.h>
+
 /* --- histogram.c ------------------------------------------------------------------------------ */
 
 /* Counts of durations in buckets a 32nd of a power of two wide: 3 % exact from 1 ns to hours. */
@@ -49,7 +51,7 @@ struct workload {
 extern const struct workload workloads[];
 extern const size_t workloads_count;
 
-int stress_echo(void *run);
+WHORL_SUSPENDS int stress_echo(void *run);
 
 /* Starts and ends the measured part. */
 void run_begin(struct run *run);

@@ -56,7 +56,7 @@ static void count_op(struct run *run)
 }
 
 /* Starts `tasks` tasks of fn(run) and lets them run until they wait; measures what they take. */
-static int start_all(struct run *run, struct whorl_group *group, whorl_task_fn fn)
+static WHORL_SUSPENDS int start_all(struct run *run, struct whorl_group *group, whorl_task_fn fn)
 {
     int64_t before = stress_rss();
     int err = 0;
@@ -92,7 +92,7 @@ static int sleep_task(void *arg)
     return 0;
 }
 
-static int sleep_root(void *arg)
+static WHORL_SUSPENDS int sleep_root(void *arg)
 {
     struct run *run = arg;
     WHORL_AUTO(group) group = {0};
@@ -154,7 +154,7 @@ static int ring_task(void *arg)
     return err;
 }
 
-static int ring_run(struct ring *ring)
+static WHORL_SUSPENDS int ring_run(struct ring *ring)
 {
     struct run *run = ring->run;
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -179,7 +179,7 @@ static int ring_run(struct ring *ring)
     return err;
 }
 
-static int ring_root(void *arg)
+static WHORL_SUSPENDS int ring_root(void *arg)
 {
     struct run *run = arg;
     struct ring ring = {.run = run};
@@ -228,7 +228,7 @@ static int mutex_task(void *arg)
     return 0;
 }
 
-static int mutex_root(void *arg)
+static WHORL_SUSPENDS int mutex_root(void *arg)
 {
     struct run *run = arg;
     struct contended contended = {.run = run};
@@ -271,7 +271,7 @@ static int storm_task(void *arg)
     return 0;
 }
 
-static int spawn_root(void *arg)
+static WHORL_SUSPENDS int spawn_root(void *arg)
 {
     struct run *run = arg;
     struct storm storm = {.run = run};
@@ -347,7 +347,7 @@ static int mix_collect(void *arg)
     return err;
 }
 
-static int mix_root(void *arg)
+static WHORL_SUSPENDS int mix_root(void *arg)
 {
     struct run *run = arg;
     WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(uint64_t), 128);

@@ -21,7 +21,7 @@ static int wait_for_end(void *arg)
     return whorl_event_wait(arg);
 }
 
-static int start_each(const struct measuring *m)
+static WHORL_SUSPENDS int start_each(const struct measuring *m)
 {
     WHORL_AUTO(group) group = {0};
     int64_t began_ns = cost_now_ns();
@@ -36,7 +36,7 @@ static int start_each(const struct measuring *m)
     return err;
 }
 
-static int keep_all(struct measuring *m)
+static WHORL_SUSPENDS int keep_all(struct measuring *m)
 {
     WHORL_AUTO(group) group = {0};
     double before = cost_resident_bytes();

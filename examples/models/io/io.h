@@ -59,8 +59,8 @@ int run_processes(struct batch *batch);
 struct whorl_http_session *page_session(const struct batch *batch);
 
 /* Fetches a page and says what came of it. */
-WHORL_SUSPENDS void page_get(struct batch *batch, struct whorl_http_session *session,
-                             const struct page *page, struct result *ret);
+WHORL_SUSPENDS_SHIELDED void page_get(struct batch *batch, struct whorl_http_session *session,
+                                      const struct page *page, struct result *ret);
 
 /* A further lane of the picture, with a number behind its name. */
 int page_lane(struct batch *batch, const char *kind);

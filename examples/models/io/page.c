@@ -51,8 +51,8 @@ WHORL_SUSPENDS static int fetch(struct whorl_http_session *session, const char *
     return (int)n;
 }
 
-void page_get(struct batch *batch, struct whorl_http_session *session, const struct page *page,
-              struct result *ret)
+WHORL_SUSPENDS_SHIELDED void page_get(struct batch *batch, struct whorl_http_session *session,
+                                      const struct page *page, struct result *ret)
 {
     *ret = (struct result){.digest = PAGE_DIGEST_EMPTY};
     if (atomic_load(&batch->failures) >= FAILURES_MAX) {

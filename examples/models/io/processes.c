@@ -25,7 +25,8 @@ static int begin(void *arg, void **ret_state)
 }
 
 /* In a worker, for each request. */
-static int work(void *state, const void *request, size_t len, void **ret, size_t *ret_len)
+static WHORL_SUSPENDS_SHIELDED int work(void *state, const void *request, size_t len, void **ret,
+                                        size_t *ret_len)
 {
     const struct worker *worker = state;
     const int *number = request;

@@ -24,7 +24,7 @@ static int add(void *arg)
 }
 
 /* What was read before a suspending call may be stale after it. */
-static int add_one_suspending(void)
+static WHORL_SUSPENDS int add_one_suspending(void)
 {
     long seen = counter;
     int err = whorl_yield(); /* asks a database, say; every other task runs here */

@@ -62,7 +62,7 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
  *
  * Cancel: not a cancel point.
  */
-WHORL_API WHORL_SUSPENDS int whorl_close(int fd);
+WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
 
 /**
  * Waits until `fd` is ready. This is how libraries that do their own system calls live on the loop.

@@ -153,7 +153,7 @@ WHORL_API WHORL_SUSPENDS int whorl_process_stop(struct whorl_process *process, i
  *
  * Suspends: until it is dead, shielded from cancellation. Outside a run the thread waits.
  */
-WHORL_API WHORL_SUSPENDS void whorl_process_destroy(struct whorl_process *process);
+WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_process_destroy(struct whorl_process *process);
 
 /**
  * Runs a program to its end with `input` as its stdin (inherited or what the option says when NULL),
@@ -174,7 +174,7 @@ WHORL_API WHORL_SUSPENDS int whorl_process_run(const struct whorl_process_option
 /** Frees what was collected. Accepts a zeroed one. */
 WHORL_API void whorl_process_output_finish(struct whorl_process_output *output);
 
-static inline void whorl_auto_process(struct whorl_process **process)
+static inline WHORL_SUSPENDS_SHIELDED void whorl_auto_process(struct whorl_process **process)
 {
     whorl_process_destroy(*process);
 }

@@ -18,18 +18,35 @@
 /* The result must be looked at. */
 #define WHORL_CHECKED __attribute__((warn_unused_result))
 
-/* Marks every function that may switch tasks. The marker means four things at once: other tasks may
- * run before it returns; it is a cancel point on every call, also when it would not have had to
- * wait; it can return -ECANCELED; its result must be looked at. Between two such calls nothing else
- * runs on this thread, so plain data needs no lock. */
-#define WHORL_SUSPENDS
+/* Notes that whorl-check-suspends reads. Only clang keeps them. */
+#if defined(__clang__) && !defined(WHORL_NO_ANNOTATE)
+#define WHORL_ANNOTATE(text) __attribute__((annotate(text)))
+#else
+#define WHORL_ANNOTATE(text)
+#endif
+
+/* Marks every function that may switch tasks, at each declaration and at the definition. The marker
+ * means four things at once: other tasks may run before it returns; it is a cancel point on every
+ * call, also when it does not have to wait; it can return -ECANCELED; its result must be looked at.
+ * Between two such calls nothing else runs on this thread, so plain data needs no lock.
+ *
+ * A field, parameter or variable that points to such a function carries the marker, too. So does a
+ * typedef of function pointers, such as whorl_task_fn: a function that is passed as one may suspend
+ * without a marker of its own. */
+#define WHORL_SUSPENDS WHORL_CHECKED WHORL_ANNOTATE("whorl_suspends")
+
+/* Marks a function that may switch tasks but never reports a cancellation, such as a close or a join
+ * that is shielded. Its result may be ignored. Functions that return void carry this one. */
+#define WHORL_SUSPENDS_SHIELDED WHORL_ANNOTATE("whorl_suspends_shielded")
 
 /* Declares a variable that is released when its block is left, on every path:
  *
  *     WHORL_AUTO(group) group = {0};
  *     WHORL_AUTO(http_response) *response = NULL;
  */
-#define WHORL_AUTO(type) __attribute__((cleanup(whorl_auto_##type))) struct whorl_##type
+#define WHORL_AUTO(type)                        \
+    __attribute__((cleanup(whorl_auto_##type))) \
+    WHORL_ANNOTATE("whorl_at_exit:whorl_auto_" #type) struct whorl_##type
 
 #define WHORL_NANOSECOND  ((int64_t)1)
 #define WHORL_MICROSECOND ((int64_t)1000)

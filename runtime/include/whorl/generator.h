@@ -29,7 +29,7 @@
 struct whorl_generator;
 
 /* A generator's body: runs from one whorl_generator_yield() to the next as values are pulled. */
-typedef int (*whorl_generator_fn)(struct whorl_generator *generator, void *arg);
+typedef WHORL_SUSPENDS int (*whorl_generator_fn)(struct whorl_generator *generator, void *arg);
 
 #ifdef __cplusplus
 extern "C" {
@@ -75,9 +75,9 @@ WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *gener
                                                    const void *value);
 
 /** Cancels the body if it has not ended, joins it and frees. Accepts NULL. */
-WHORL_API WHORL_SUSPENDS void whorl_generator_destroy(struct whorl_generator *generator);
+WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_generator_destroy(struct whorl_generator *generator);
 
-static inline void whorl_auto_generator(struct whorl_generator **generator)
+static inline WHORL_SUSPENDS_SHIELDED void whorl_auto_generator(struct whorl_generator **generator)
 {
     whorl_generator_destroy(*generator);
 }

@@ -138,7 +138,7 @@ WHORL_API size_t whorl_group_alive(const struct whorl_group *group);
  * Cancels the tasks that still run and waits for them, shielded from cancellation. What
  * WHORL_AUTO(group) calls. Accepts a zeroed group.
  */
-WHORL_API WHORL_SUSPENDS void whorl_group_finish(struct whorl_group *group);
+WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group);
 
 /**
  * The run's own group, for daemon tasks that serve all others: cancelled when the root task ends,
@@ -146,7 +146,7 @@ WHORL_API WHORL_SUSPENDS void whorl_group_finish(struct whorl_group *group);
  */
 WHORL_API struct whorl_group *whorl_root_group(void);
 
-static inline void whorl_auto_group(struct whorl_group *group)
+static inline WHORL_SUSPENDS_SHIELDED void whorl_auto_group(struct whorl_group *group)
 {
     whorl_group_finish(group);
 }

@@ -22,6 +22,7 @@
 
 #include <whorl/base.h>
 #include <whorl/park.h>
+#include <whorl/task.h>
 
 /* Waiters in the order of their arrival. */
 struct whorl_wait_queue {
@@ -221,8 +222,7 @@ WHORL_API WHORL_SUSPENDS int whorl_wait_group_wait(struct whorl_wait_group *wait
  * Suspends: while another task runs it, and as `fn` does.
  * Cancel:   -ECANCELED.
  */
-WHORL_API WHORL_SUSPENDS int whorl_once_run(struct whorl_once *once, int (*fn)(void *arg),
-                                            void *arg);
+WHORL_API WHORL_SUSPENDS int whorl_once_run(struct whorl_once *once, whorl_task_fn fn, void *arg);
 
 /* For implementers: FIFO queues of waiters. Both are constant-time and never suspend. */
 

@@ -24,7 +24,7 @@
 /* A task's body. Returns 0 or a negative code; data goes through `arg`, a channel or a future. In C++ it
  * may throw and catch as it likes, and suspend in handlers; an exception that leaves it ends the process,
  * and none may pass through a function of this library. */
-typedef int (*whorl_task_fn)(void *arg);
+typedef WHORL_SUSPENDS int (*whorl_task_fn)(void *arg);
 
 struct whorl_task;
 

@@ -59,7 +59,7 @@ static struct dns_server *start_impatient(const struct dns_rule *rules, size_t c
 #define START_IMPATIENT(rules) start_impatient(rules, sizeof(rules) / sizeof *(rules))
 
 /* The addresses of `host` as text, or the name of the error. */
-static const char *resolve(const char *host, int family)
+static WHORL_SUSPENDS const char *resolve(const char *host, int family)
 {
     static char text[4096];
     struct whorl_addr addrs[64];

@@ -177,7 +177,7 @@ static int write_page(void *arg)
     return 0;
 }
 
-static void read_page(int fd, char expected)
+static WHORL_SUSPENDS_SHIELDED void read_page(int fd, char expected)
 {
     char page[4096];
 

@@ -225,7 +225,7 @@ static int wait_for_op(void *arg)
 enum stage { QUEUED, SUBMITTED, WAITING };
 
 /* The request is cancelled before the kernel saw it, in the turn in which it sees it, or later. */
-static void cancel_at(const struct kind *kind, enum stage stage)
+static WHORL_SUSPENDS_SHIELDED void cancel_at(const struct kind *kind, enum stage stage)
 {
     static struct waiting w;
     WHORL_AUTO(group) group = {0};

@@ -287,7 +287,7 @@ static int say_later(void *arg)
 }
 
 /* Reads what `say_fd` says to standard input once a read waits for it (-1: it is there already). */
-static void check_stdin_says_word(int say_fd, int flags)
+static WHORL_SUSPENDS_SHIELDED void check_stdin_says_word(int say_fd, int flags)
 {
     WHORL_AUTO(group) group = {0};
     char buf[8] = "";
@@ -301,7 +301,7 @@ static void check_stdin_says_word(int say_fd, int flags)
 }
 
 /* And a read that is given up changes nothing either. */
-static void check_stdin_is_silent(int flags)
+static WHORL_SUSPENDS_SHIELDED void check_stdin_is_silent(int flags)
 {
     struct whorl_scope scope;
     char byte;
@@ -311,7 +311,7 @@ static void check_stdin_is_silent(int flags)
     CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
 }
 
-static void check_stdin_ends(int flags)
+static WHORL_SUSPENDS_SHIELDED void check_stdin_ends(int flags)
 {
     char byte;
 

@@ -41,7 +41,7 @@ static size_t open_of(struct whorl_http_session *session)
     }
 
 /* Reads with buffers of every interesting size; the bytes are the pattern's. */
-static void check_pattern(struct fake *fake, int64_t len)
+static WHORL_SUSPENDS_SHIELDED void check_pattern(struct fake *fake, int64_t len)
 {
     static const size_t sizes[] = {1, 7, 1000, 16383, 16384, 100000};
     static char buf[100000];
@@ -133,7 +133,8 @@ TEST_VIRTUAL(trailers_are_known_at_the_end_and_not_before)
 /* For each byte of the response: the peer goes away behind it. Never half a body as a whole one. */
 enum ending { CUT, RESET };
 
-static void check_cut(const char *text, size_t head_len, enum ending ending, bool is_chunked)
+static WHORL_SUSPENDS_SHIELDED void check_cut(const char *text, size_t head_len, enum ending ending,
+                                              bool is_chunked)
 {
     size_t len = strlen(text);
     for (size_t k = 0; k <= len; k++) {
@@ -249,8 +250,8 @@ TEST_VIRTUAL(tls_truncation_is_an_error_unless_the_body_was_whole)
 
 /* Limits */
 
-static int limited(const struct fake_step *script, int64_t body_max, size_t all_max, bool decode,
-                   int64_t decoded_max)
+static WHORL_SUSPENDS int limited(const struct fake_step *script, int64_t body_max, size_t all_max,
+                                  bool decode, int64_t decoded_max)
 {
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
@@ -420,7 +421,8 @@ static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
 
 static bool kept; /* whether the last connection was */
 
-static int send(struct fake *fake, const struct whorl_http_request *request, int *ret_status)
+static WHORL_SUSPENDS int send(struct fake *fake, const struct whorl_http_request *request,
+                               int *ret_status)
 {
     char *body;
     WHORL_AUTO(http_session) *session = session_of(fake);
@@ -554,8 +556,8 @@ TEST_VIRTUAL(an_early_refusal_followed_by_a_close_is_read)
 }
 
 /* Closed before the first write: the write fails, the response is there all the same. */
-static void refuse_at_once(struct fake *fake, struct whorl_stream *client,
-                           struct whorl_stream *server)
+static WHORL_SUSPENDS_SHIELDED void refuse_at_once(struct fake *fake, struct whorl_stream *client,
+                                                   struct whorl_stream *server)
 {
     static const char text[] = "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\nno";
     (void)fake, (void)client;

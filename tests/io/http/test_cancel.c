@@ -47,7 +47,7 @@ struct exchange {
     int hurdles; /* this many requests before it keep the only connection busy */
 };
 
-static int run_exchange(struct whorl_http_session *session, const struct exchange *x)
+static WHORL_SUSPENDS int run_exchange(struct whorl_http_session *session, const struct exchange *x)
 {
     WHORL_AUTO(http_response) *response = NULL;
     char *body = NULL;
@@ -69,7 +69,7 @@ static int hurdle(void *arg)
 }
 
 /* Runs it once with the cancel at point `k`; returns its result. */
-static int attempt(const struct exchange *x, int k)
+static WHORL_SUSPENDS int attempt(const struct exchange *x, int k)
 {
     FAKE fake = {.yield = true, .capacity = 3000, .chunk = 4000, .on_dial = hook_client};
     struct whorl_http_session_options options = {.conns_per_host_max = 1,
@@ -104,7 +104,7 @@ static int attempt(const struct exchange *x, int k)
 }
 
 /* At every point: -ECANCELED, or a complete answer when it had come already. */
-static void check_all_points(const struct exchange *x, int at_least)
+static WHORL_SUSPENDS_SHIELDED void check_all_points(const struct exchange *x, int at_least)
 {
     int k = 1, completed = 0;
 

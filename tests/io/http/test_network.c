@@ -45,8 +45,8 @@ static const char *url_of(const char *scheme, uint16_t port, const char *path)
     return url;
 }
 
-static int do_get(struct whorl_http_session *session, const char *url,
-                  struct whorl_http_response **ret)
+static WHORL_SUSPENDS int do_get(struct whorl_http_session *session, const char *url,
+                                 struct whorl_http_response **ret)
 {
     struct whorl_http_request request = {.url = url, .error = &error};
     error = (struct whorl_error){0};
@@ -78,8 +78,9 @@ static void check_same(const char *a, const char *b)
     CHECK_EQ(system(command), 0);
 }
 
-static void check_download(const char *scheme, struct whorl_http_session *session, uint16_t port,
-                           const char *name)
+static WHORL_SUSPENDS_SHIELDED void check_download(const char *scheme,
+                                                   struct whorl_http_session *session,
+                                                   uint16_t port, const char *name)
 {
     WHORL_AUTO(http_response) *response = NULL;
     char url_path[100], from[700], to[700];
@@ -271,14 +272,16 @@ static int entries_in(const char *path)
     return n - 2;
 }
 
-static int save_once(struct whorl_http_session *session, const char *url, const char *path)
+static WHORL_SUSPENDS int save_once(struct whorl_http_session *session, const char *url,
+                                    const char *path)
 {
     WHORL_AUTO(http_response) *response = NULL;
     int err = do_get(session, url, &response);
     return err ? err : whorl_http_response_save(response, path, NULL);
 }
 
-static void check_cancel_everywhere(const char *url, const char *original, bool reuse)
+static WHORL_SUSPENDS_SHIELDED void check_cancel_everywhere(const char *url, const char *original,
+                                                            bool reuse)
 {
     char folder[600], path[620];
     int reached = 1, whole = 0, fds = 0;

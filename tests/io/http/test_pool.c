@@ -300,7 +300,7 @@ static int queue_up(void *arg)
     return 0;
 }
 
-static void run_customers(const struct customer *customers, size_t n)
+static WHORL_SUSPENDS_SHIELDED void run_customers(const struct customer *customers, size_t n)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
     for (size_t i = 0; i < n; i++)

@@ -21,8 +21,8 @@ static struct whorl_http_session *session_of(struct fake *fake, int redirects_ma
     return session;
 }
 
-static int run(struct whorl_http_session *session, struct whorl_http_request request, int status,
-               const char *url, int redirects)
+static WHORL_SUSPENDS int run(struct whorl_http_session *session, struct whorl_http_request request,
+                              int status, const char *url, int redirects)
 {
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_timing timing;

@@ -28,8 +28,9 @@ static struct whorl_http_session *session_of(struct fake *fake)
     return session;
 }
 
-static int try(struct whorl_http_session *session, const struct whorl_http_request *request,
-               const char *expected, struct whorl_http_timing *ret_timing)
+static WHORL_SUSPENDS int try(struct whorl_http_session *session,
+                              const struct whorl_http_request *request, const char *expected,
+                              struct whorl_http_timing *ret_timing)
 {
     WHORL_AUTO(http_response) *response = NULL;
     char *body = NULL;
@@ -44,15 +45,15 @@ static int try(struct whorl_http_session *session, const struct whorl_http_reque
     return 0;
 }
 
-static void warm_up(struct whorl_http_session *session)
+static WHORL_SUSPENDS_SHIELDED void warm_up(struct whorl_http_session *session)
 {
     struct whorl_http_request request = {.url = "http://a.test/"};
     CHECK_OK(try(session, &request, "ab", NULL));
 }
 
 /* Sends `request` over a connection that was used before and dies as `death` says. */
-static int after_death(const struct fake_step *death, const struct whorl_http_request *request,
-                       int *ret_dialled)
+static WHORL_SUSPENDS int after_death(const struct fake_step *death,
+                                      const struct whorl_http_request *request, int *ret_dialled)
 {
     FAKE fake = {.scripts = {death, lives}};
     WHORL_AUTO(http_session) *session = session_of(&fake);

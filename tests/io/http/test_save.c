@@ -92,8 +92,8 @@ static void check_pattern_file(const char *path, int64_t len)
     CHECK_EQ(at, len);
 }
 
-static int save(struct whorl_http_session *session, const char *path,
-                const struct whorl_http_save_options *options, bool decode)
+static WHORL_SUSPENDS int save(struct whorl_http_session *session, const char *path,
+                               const struct whorl_http_save_options *options, bool decode)
 {
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_request request = {
@@ -106,8 +106,8 @@ static int save(struct whorl_http_session *session, const char *path,
     return err;
 }
 
-static int save_from(const struct fake_step *script, const char *path,
-                     const struct whorl_http_save_options *options)
+static WHORL_SUSPENDS int save_from(const struct fake_step *script, const char *path,
+                                    const struct whorl_http_save_options *options)
 {
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session = session_of(&fake);

@@ -29,7 +29,7 @@ static struct whorl_http_session_stats stats_of(struct whorl_http_session *sessi
 }
 
 /* Gets `url` and returns its body, which is the caller's to free. */
-static char *fetch(struct whorl_http_session *session, const char *url)
+static WHORL_SUSPENDS char *fetch(struct whorl_http_session *session, const char *url)
 {
     WHORL_AUTO(http_response) *response = NULL;
     char *body = NULL;
@@ -38,7 +38,8 @@ static char *fetch(struct whorl_http_session *session, const char *url)
     return body;
 }
 
-static void check_fetch(struct whorl_http_session *session, const char *url, const char *expected)
+static WHORL_SUSPENDS_SHIELDED void check_fetch(struct whorl_http_session *session, const char *url,
+                                                const char *expected)
 {
     char *body = fetch(session, url);
     CHECK_STR(body, expected);
@@ -184,7 +185,8 @@ TEST_VIRTUAL(bodiless_responses_end_with_their_head)
 }
 
 /* What makes a connection unfit for another request: each script, then a second connection. */
-static void check_not_kept(const struct fake_step *script, const char *expected)
+static WHORL_SUSPENDS_SHIELDED void check_not_kept(const struct fake_step *script,
+                                                   const char *expected)
 {
     FAKE fake = {.scripts = {script, hello}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
@@ -359,8 +361,8 @@ TEST_VIRTUAL(a_cancelled_read_can_be_taken_up_again)
 
 /* Errors: step and words */
 
-static void check_error(struct fake *fake, const char *url, int code, const char *step,
-                        const char *text)
+static WHORL_SUSPENDS_SHIELDED void check_error(struct fake *fake, const char *url, int code,
+                                                const char *step, const char *text)
 {
     WHORL_AUTO(http_session) *session = session_of(fake);
     struct whorl_error error = {0};

@@ -27,8 +27,9 @@ static struct whorl_http_session *session_of(struct fake *fake, struct whorl_htt
 
 /* Fetches and reads everything; returns the first error, having checked that it came after `after`
  * and said `step`. */
-static void check_fails(struct fake *fake, struct whorl_http_timeouts timeouts, int code,
-                        int64_t after, const char *step)
+static WHORL_SUSPENDS_SHIELDED void check_fails(struct fake *fake,
+                                                struct whorl_http_timeouts timeouts, int code,
+                                                int64_t after, const char *step)
 {
     WHORL_AUTO(http_session) *session = session_of(fake, timeouts);
     WHORL_AUTO(http_response) *response = NULL;

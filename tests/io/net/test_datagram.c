@@ -32,7 +32,7 @@ static int echo(void *arg)
     }
 }
 
-static void check_echo(const char *ip)
+static WHORL_SUSPENDS_SHIELDED void check_echo(const char *ip)
 {
     WHORL_AUTO(group) group = {0};
     struct whorl_addr server, client, from;

@@ -79,7 +79,8 @@ static void blackhole_close(struct blackhole *hole)
 }
 
 /* Dials and returns the peer as text, or the name of the error; closes the connection. */
-static const char *dial(const char *host, uint16_t port, const struct whorl_dial_options *options)
+static WHORL_SUSPENDS const char *dial(const char *host, uint16_t port,
+                                       const struct whorl_dial_options *options)
 {
     static char text[WHORL_ADDR_TEXT_MAX];
     struct whorl_addr peer, real;
@@ -410,7 +411,7 @@ static int cancel_after(void *arg)
 }
 
 /* Dials, cancelled when the scheduler has turned so often; whether it connected. */
-static bool dial_cancelled_after(int turns, const char *host, uint16_t port)
+static WHORL_SUSPENDS bool dial_cancelled_after(int turns, const char *host, uint16_t port)
 {
     struct whorl_scope scope;
     WHORL_AUTO(group) group = {0};
@@ -435,8 +436,8 @@ TEST_IO(dial_cancelled_at_any_turn_leaves_no_socket)
 
     START(rules);
     int listener = port_listen(&port);
-    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1"); /* known from now on */
-    dial_cancelled_after(0, "one.test", port);            /* and there are stacks */
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");   /* known from now on */
+    test_ignore(dial_cancelled_after(0, "one.test", port)); /* and there are stacks */
     int fds = test_open_fds();
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         int turns = 0;
@@ -579,7 +580,7 @@ static void cancel_at_park(const char *what)
 }
 
 /* Dials a name not asked before, cancelled as it waits for the nth time; whether it connected. */
-static bool dial_cancelled_at(int nth, uint16_t port)
+static WHORL_SUSPENDS bool dial_cancelled_at(int nth, uint16_t port)
 {
     struct whorl_scope scope;
     char host[32];

@@ -33,7 +33,7 @@ static int dial_it(const struct whorl_addr *addr, char byte)
     return fd;
 }
 
-static void log_byte_of(int fd)
+static WHORL_SUSPENDS_SHIELDED void log_byte_of(int fd)
 {
     char byte;
     CHECK_ERR(whorl_recv(fd, &byte, 1, 0), 1);
@@ -81,7 +81,8 @@ static int accept_one(void *arg)
     return 0;
 }
 
-static void start(struct whorl_group *group, struct whorl_listener *l, const char *names)
+static WHORL_SUSPENDS_SHIELDED void start(struct whorl_group *group, struct whorl_listener *l,
+                                          const char *names)
 {
     for (; *names; names++)
         CHECK_OK(whorl_spawn_copy(group, accept_one, (&(struct server){l, *names})));
@@ -254,7 +255,7 @@ TEST_IO(accept_in_a_cancelled_scope_takes_nothing)
 
 /* --- who keeps a run alive -------------------------------------------------------------------- */
 
-static int wait_for_ever(void *arg)
+static WHORL_SUSPENDS int wait_for_ever(void *arg)
 {
     struct whorl_event event = {0};
     (void)arg;

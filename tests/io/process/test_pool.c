@@ -14,7 +14,7 @@
 #include "io_faults.h"
 #include "test.h"
 
-static int init(void *arg, void **ret_state)
+static WHORL_SUSPENDS int init(void *arg, void **ret_state)
 {
     if (arg && strcmp(arg, "die") == 0)
         _exit(1);
@@ -26,7 +26,8 @@ static int init(void *arg, void **ret_state)
 }
 
 /* "crash", "hang", "count PATH", "error", "pid", "fds"; anything else comes back behind the state. */
-static int work(void *state, const void *request, size_t len, void **ret, size_t *ret_len)
+static WHORL_SUSPENDS int work(void *state, const void *request, size_t len, void **ret,
+                               size_t *ret_len)
 {
     if (strcmp(request, "crash") == 0)
         raise(SIGKILL);
@@ -76,7 +77,7 @@ static void destroy(void)
     CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-static void check_call(const char *request, const char *expected)
+static WHORL_SUSPENDS_SHIELDED void check_call(const char *request, const char *expected)
 {
     void *response = NULL;
     size_t len = 0;
@@ -86,14 +87,14 @@ static void check_call(const char *request, const char *expected)
     free(response);
 }
 
-static int call_error(const char *request)
+static WHORL_SUSPENDS int call_error(const char *request)
 {
     void *response;
     size_t len;
     return whorl_process_pool_call(workers, request, strlen(request), &response, &len);
 }
 
-static int pid_of_worker(void)
+static WHORL_SUSPENDS int pid_of_worker(void)
 {
     void *response = NULL;
     size_t len;

@@ -28,8 +28,8 @@ static void check_no_children(void)
 }
 
 /* Runs it and compares what it wrote. */
-static void check_output(const struct whorl_process_options *options, const char *input,
-                         const char *expected)
+static WHORL_SUSPENDS_SHIELDED void check_output(const struct whorl_process_options *options,
+                                                 const char *input, const char *expected)
 {
     WHORL_AUTO(process_output) output = {0};
     CHECK_OK(whorl_process_run(options, input, input ? strlen(input) : 0, 1 << 20, &output));
@@ -96,7 +96,7 @@ TEST_IO(run_is_content_with_a_child_that_does_not_read_its_input)
 
 /* --- spawning --------------------------------------------------------------------------------- */
 
-static int spawn_error(struct whorl_process_options options)
+static WHORL_SUSPENDS_SHIELDED int spawn_error(struct whorl_process_options options)
 {
     struct whorl_process *process = NULL;
     int err = whorl_process_spawn(&options, &process);
@@ -347,7 +347,7 @@ TEST_IO(two_hundred_children_at_once)
 /* --- ending ----------------------------------------------------------------------------------- */
 
 /* Starts a shell script and waits until it has said "ready". */
-static struct whorl_process *start_ready(const char *script, bool new_group)
+static WHORL_SUSPENDS struct whorl_process *start_ready(const char *script, bool new_group)
 {
     struct whorl_process_options options = {
         .argv = SH(script), .out.kind = WHORL_PROCESS_PIPE, .new_group = new_group};
@@ -450,7 +450,7 @@ TEST_VIRTUAL(without_io_there_is_no_waiting_but_destroying)
 
 /* --- cancelled anywhere ----------------------------------------------------------------------- */
 
-static int run_a_long_conversation(void *arg)
+static WHORL_SUSPENDS int run_a_long_conversation(void *arg)
 {
     static char input[200000];
     WHORL_AUTO(process_output) output = {0};

@@ -26,7 +26,7 @@ static int serve(void *arg)
 }
 
 /* All the engine's output to the server. */
-static void drain(struct wire *wire)
+static WHORL_SUSPENDS_SHIELDED void drain(struct wire *wire)
 {
     unsigned char buf[1000];
     size_t n;
@@ -36,7 +36,7 @@ static void drain(struct wire *wire)
 }
 
 /* The server's next bytes to the engine, `step` at a time. */
-static void feed(struct wire *wire, size_t step)
+static WHORL_SUSPENDS_SHIELDED void feed(struct wire *wire, size_t step)
 {
     unsigned char buf[8192];
     ssize_t n = whorl_stream_read(wire->near, buf, sizeof buf);
@@ -51,7 +51,7 @@ static void feed(struct wire *wire, size_t step)
     }
 }
 
-static void open_wire(struct wire *wire, size_t step)
+static WHORL_SUSPENDS_SHIELDED void open_wire(struct wire *wire, size_t step)
 {
     struct whorl_tls_options options = {.ca_file = cert_path("ca.pem")};
     struct tls_peer peer = {.host = "localhost"};

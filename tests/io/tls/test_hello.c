@@ -44,7 +44,8 @@ static int connect_task(void *arg)
 }
 
 /* Lets a client say hello for `host` and takes it apart. */
-static void listen(struct hello *hello, const char *host, const char *const *alpn)
+static WHORL_SUSPENDS_SHIELDED void listen(struct hello *hello, const char *host,
+                                           const char *const *alpn)
 {
     struct whorl_stream *client, *server;
     WHORL_AUTO(group) group = {0};

@@ -68,7 +68,7 @@ static uint16_t start_server(const char *cert, const char *const *more)
 
 #define ARGUMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static struct whorl_stream *dial(uint16_t port)
+static WHORL_SUSPENDS struct whorl_stream *dial(uint16_t port)
 {
     struct whorl_addr addr;
 
@@ -81,8 +81,9 @@ static struct whorl_stream *dial(uint16_t port)
     return stream;
 }
 
-static int connect_with(const struct whorl_tls_options *options, uint16_t port, const char *host,
-                        struct whorl_error *error, struct whorl_stream **ret)
+static WHORL_SUSPENDS int connect_with(const struct whorl_tls_options *options, uint16_t port,
+                                       const char *host, struct whorl_error *error,
+                                       struct whorl_stream **ret)
 {
     struct whorl_tls_options all = *options;
     WHORL_AUTO(tls_config) *config = NULL;
@@ -97,7 +98,7 @@ static int connect_with(const struct whorl_tls_options *options, uint16_t port, 
     return err;
 }
 
-static struct whorl_stream *connect_to(uint16_t port, const char *host)
+static WHORL_SUSPENDS struct whorl_stream *connect_to(uint16_t port, const char *host)
 {
     struct whorl_stream *stream;
     struct whorl_error error;
@@ -108,7 +109,7 @@ static struct whorl_stream *connect_to(uint16_t port, const char *host)
     return stream;
 }
 
-static void check_reversed(struct whorl_stream *stream, const char *word)
+static WHORL_SUSPENDS_SHIELDED void check_reversed(struct whorl_stream *stream, const char *word)
 {
     size_t len = strlen(word);
     char line[100], got[100], expected[100];

@@ -34,13 +34,13 @@ static int serve(void *arg)
     char byte;
 
     if (tls_server_handshake(server) == 0)
-        (void)tls_server_read(server, &byte, 1);
+        test_ignore(tls_server_read(server, &byte, 1));
     service->attempt->server_error = tls_server_error(server);
     tls_server_destroy(server);
     return 0;
 }
 
-static int run_attempt(struct attempt *attempt)
+static WHORL_SUSPENDS int run_attempt(struct attempt *attempt)
 {
     WHORL_AUTO(tls_config) *config = NULL;
     WHORL_AUTO(group) group = {0};
@@ -63,14 +63,15 @@ static int run_attempt(struct attempt *attempt)
     return err;
 }
 
-static int try_cert(const char *cert, const char *host)
+static WHORL_SUSPENDS int try_cert(const char *cert, const char *host)
 {
     struct attempt attempt = {.cert = cert, .host = host};
 
     return run_attempt(&attempt);
 }
 
-static void check_refused(struct attempt attempt, int expected, const char *text, int alert)
+static WHORL_SUSPENDS_SHIELDED void check_refused(struct attempt attempt, int expected,
+                                                  const char *text, int alert)
 {
     CHECK_ERR(run_attempt(&attempt), expected);
     CHECK_STR(attempt.error.text, text);

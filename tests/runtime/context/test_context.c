@@ -329,7 +329,7 @@ TEST_SEEDS(unmasked_exceptions_belong_to_the_task)
 
 /* --- stacks ---------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) int recurse(int depth)
+static __attribute__((noinline)) WHORL_SUSPENDS int recurse(int depth)
 {
     volatile int mine[16];
 
@@ -364,7 +364,7 @@ TEST_VIRTUAL(recursion_may_use_the_whole_stack)
         CHECK(deepest[i] > 500);
 }
 
-static int compare_yielding(const void *a, const void *b)
+static WHORL_SUSPENDS int compare_yielding(const void *a, const void *b)
 {
     CHECK_OK(whorl_yield());
     return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);

@@ -43,7 +43,7 @@ static int count_up(struct whorl_generator *generator, void *arg)
     return stay(arg);
 }
 
-static int pull(void)
+static WHORL_SUSPENDS int pull(void)
 {
     WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, NULL, sizeof(int));
     int value, n = whorl_generator_next(generator, &value);

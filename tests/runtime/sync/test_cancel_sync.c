@@ -136,7 +136,7 @@ static void begin_store(void)
     store.closed = false;
 }
 
-static int produce(void)
+static WHORL_SUSPENDS int produce(void)
 {
     CHECK_OK(whorl_mutex_lock(&store.mutex));
     for (int i = 0; i < ITEMS; i++) {

@@ -92,7 +92,7 @@ static int send_receive_or_close(void *arg)
 }
 
 /* Through channels of each kind. */
-static void cancel_in_pipes(whorl_task_fn victim, size_t all_senders)
+static WHORL_SUSPENDS_SHIELDED void cancel_in_pipes(whorl_task_fn victim, size_t all_senders)
 {
     int cancelled = 0;
 

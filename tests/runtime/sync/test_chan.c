@@ -585,7 +585,7 @@ TEST(for_each_outside_a_task_says_so)
     CHECK_ERR(err, WHORL_ENOTASK);
 }
 
-static void for_each_long(void *arg)
+static WHORL_SUSPENDS_SHIELDED void for_each_long(void *arg)
 {
     struct whorl_chan *chan = ints(1);
     int err;

@@ -31,7 +31,7 @@ static int wait_once(void *arg)
     return 0;
 }
 
-static void spawn_three(struct whorl_group *group, struct waiting *w)
+static WHORL_SUSPENDS_SHIELDED void spawn_three(struct whorl_group *group, struct waiting *w)
 {
     for (int i = 0; i < 3; i++) {
         w[i].name = (const char *[]){"a", "b", "c"}[i];

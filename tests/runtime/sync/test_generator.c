@@ -101,7 +101,8 @@ static int tick(struct whorl_generator *generator, void *arg)
     }
 }
 
-static int next_within(struct whorl_generator *generator, int64_t timeout_ns, int *value)
+static WHORL_SUSPENDS int next_within(struct whorl_generator *generator, int64_t timeout_ns,
+                                      int *value)
 {
     struct whorl_scope scope;
 

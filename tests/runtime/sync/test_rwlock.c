@@ -82,7 +82,8 @@ static int cancel_at(void *arg)
     return 0;
 }
 
-static void run_with_cancel(struct visit *visits, size_t count, size_t which, int64_t when)
+static WHORL_SUSPENDS_SHIELDED void run_with_cancel(struct visit *visits, size_t count,
+                                                    size_t which, int64_t when)
 {
     WHORL_AUTO(group) group = {0};
     struct visit canceller = {.hold = when, .scope = (void *)&visits[which]};

@@ -49,7 +49,7 @@ TEST_VIRTUAL(select_skips_cases_without_ops)
 #define ROUNDS 20000
 
 /* How often each case is taken when those in `ready` are, compared with its fair share. */
-static void check_fair(const char *ready)
+static WHORL_SUSPENDS_SHIELDED void check_fair(const char *ready)
 {
     struct whorl_event events[8] = {0};
     struct whorl_case cases[8];
