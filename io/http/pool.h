@@ -27,7 +27,8 @@
 #include <whorl/base.h>
 #include <whorl/park.h>
 
-struct http_conn;
+#include "io/http/conn.h"
+
 struct http_host;
 struct whorl_tls_config;
 
@@ -40,13 +41,6 @@ struct http_pool_key {
     const struct whorl_tls_config *tls; /* compared by identity; NULL for plain */
     const char *proxy;                  /* through which proxy; NULL: direct */
     const char *credentials;            /* bound to the connection; NULL: none */
-};
-
-/* A connection's place in the pool; embedded in struct http_conn. */
-struct http_pool_place {
-    struct http_host *host;
-    TAILQ_ENTRY(http_conn) host_idle, idle; /* valid while idle */
-    int64_t idle_since_ns;
 };
 
 TAILQ_HEAD(http_conn_list, http_conn);

@@ -29,8 +29,7 @@
 #include <whorl/scope.h>
 #include <whorl/task.h>
 
-#include "io/http/exchange.h"
-#include "io/http/session.h"
+#include "io/http/response.h"
 
 enum {
     MIDDLE_BUF = 64 << 10, /* for what is longer than MIDDLE_FROM */
@@ -67,7 +66,7 @@ struct save {
 
 static int fail(struct save *save, int err)
 {
-    return whorl_error_set(save->response->error, err, "write", "%s: %s", save->path,
+    return whorl_error_set(http_response_detail(save->response), err, "write", "%s: %s", save->path,
                            whorl_strerror(err));
 }
 
@@ -197,31 +196,27 @@ static WHORL_SUSPENDS int open_file(struct save *save)
 
 /* Writing */
 
-/* Takes a larger buffer when the transfer has become long enough for it and there is one to have. */
+/* Takes a larger buffer when the transfer is long enough for it and the cap allows it. */
 static void grow_buf(struct save *save)
 {
-    struct whorl_http_session *session = save->response->session;
+    struct http_store *store = http_response_store(save->response);
     size_t size = save->offset >= LARGE_FROM ? LARGE_BUF : MIDDLE_BUF;
 
     if (save->offset < MIDDLE_FROM || size <= save->buf_size ||
-        session->save_bytes - save->buf_size + size > BUFS_MAX)
+        store->save_bytes - save->buf_size + size > BUFS_MAX)
         return;
     char *buf = malloc(size);
     if (!buf)
         return;
-    if (!save->response->decodes) { /* the receive buffer is empty and not needed any more */
-        http_buf_release(session, save->response->in);
-        save->response->in = NULL;
-    }
     free(save->buf);
-    session->save_bytes += size - save->buf_size;
+    store->save_bytes += size - save->buf_size;
     save->buf = buf;
     save->buf_size = size;
 }
 
 static void drop_buf(struct save *save)
 {
-    save->response->session->save_bytes -= save->buf_size;
+    http_response_store(save->response)->save_bytes -= save->buf_size;
     free(save->buf);
     save->buf = NULL;
     save->buf_size = 0;
@@ -231,16 +226,16 @@ static void drop_buf(struct save *save)
 static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
 {
     struct whorl_http_response *response = save->response;
-    if (response->ahead == HTTP_AHEAD_INPUT)
+    if (http_response_must_receive(response))
         grow_buf(save);
-    if (!response->decodes)
-        return http_body_next(response, save->buf, save->buf_size, ret);
+    if (!http_response_is_decoded(response))
+        return http_response_read_part(response, save->buf, save->buf_size, ret);
     if (!save->buf) {
         save->buf = malloc(HTTP_BUF_SIZE);
         if (!save->buf)
             return fail(save, -ENOMEM);
         save->buf_size = HTTP_BUF_SIZE;
-        response->session->save_bytes += HTTP_BUF_SIZE;
+        http_response_store(response)->save_bytes += HTTP_BUF_SIZE;
     }
     *ret = save->buf;
     return whorl_http_response_read(response, save->buf, save->buf_size);
@@ -270,21 +265,6 @@ static WHORL_SUSPENDS int write_body(struct save *save)
         if (n <= 0 || err)
             return n < 0 ? (int)n : err;
     }
-}
-
-/* When the whole body has come with the head: takes it, which sets the connection free. */
-static void take_whole(struct save *save)
-{
-    struct whorl_http_response *response = save->response;
-    int64_t received = whorl_http_response_received(response);
-
-    if (response->decodes)
-        return;
-    if (response->ahead == HTTP_AHEAD_END && received == 0)
-        save->whole = "";
-    else if (response->ahead == HTTP_AHEAD_SPAN && received == (int64_t)response->span.len &&
-             received == whorl_http_response_length(response))
-        save->whole_len = (size_t)http_body_next(response, NULL, 0, &save->whole);
 }
 
 /* Finishing */
@@ -400,7 +380,7 @@ WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response
         .dir_fd = options && options->use_dir_fd ? options->dir_fd : AT_FDCWD,
         .fd = -1,
     };
-    take_whole(&save);
+    save.whole = http_response_take_whole(response, &save.whole_len);
     int err = run(&save, open_file);
     clean_up(&save);
     /* Nothing was lost by trying: the body is still there. */
