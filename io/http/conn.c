@@ -26,8 +26,8 @@ void http_conn_reset(struct http_conn *conn)
     conn->stream = NULL;
 }
 
-/* Reports a failed step. The dialer's detail is used only when it is about this failure: a dialer need
- * not give any, and when our own limit cancelled it, it describes the cancellation. */
+/* Reports a failed step. The dialer's detail is used only when it is about this failure: a dialer
+ * need not give any, and when our own limit cancelled it, it describes the cancellation. */
 static int fail(const struct http_dial *dial, int err, const char *step,
                 const struct whorl_error *detail)
 {

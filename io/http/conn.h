@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection to an origin: a stream, and the pool's notes on it. It carries one exchange at a time
- * (exchange.h) and holds no buffer of its own, so an idle connection costs little memory.
+/* One connection to an origin: a stream, and the pool's notes on it. It carries one exchange at a
+ * time (exchange.h) and holds no buffer of its own, so an idle connection costs little memory.
  */
 #ifndef IO_HTTP_CONN_H
 #define IO_HTTP_CONN_H
@@ -52,8 +52,8 @@ void http_conn_reset(struct http_conn *conn);
  *
  * @timing  connect_ns and tls_ns are set, to -1 for a step that did not finish
  *
- * 0; WHORL_EHTTP_CONNECT_TIMEOUT; WHORL_EHTTP_TLS_TIMEOUT; WHORL_EHTTP_TOTAL_TIMEOUT; what the dialer
- * and whorl_tls_connect() return. */
+ * 0; WHORL_EHTTP_CONNECT_TIMEOUT; WHORL_EHTTP_TLS_TIMEOUT; WHORL_EHTTP_TOTAL_TIMEOUT; what the
+ * dialer and whorl_tls_connect() return. */
 WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
                                   struct whorl_http_timing *timing);
 

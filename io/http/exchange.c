@@ -96,7 +96,7 @@ static WHORL_SUSPENDS int send_unsized(struct http_exchange *x, const struct who
     }
 }
 
-/* Sends the rest of the body. `*ret_callers` is set when the callback failed, not the connection. */
+/* Sends the rest of the body. Sets `*ret_callers` when the callback failed, not the connection. */
 static WHORL_SUSPENDS int send_rest(struct http_exchange *x, const struct whorl_http_body *body,
                                     size_t sent, bool *ret_callers)
 {
@@ -124,8 +124,8 @@ static int fail_sending(struct http_exchange *x, int err)
     return http_exchange_fail(x, err, "send", NULL);
 }
 
-/* Combines the results of sending the request (`sent`) and of reading the response head (`head`) into
- * the exchange's result. */
+/* Combines the results of sending the request (`sent`) and of reading the response head (`head`)
+ * into the exchange's result. */
 static int judge(struct http_exchange *x, int sent, int head)
 {
     if (peer_left(sent) && (head == WHORL_EHTTP_NO_RESPONSE || peer_left(head)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One exchange: a request out, the head of its response in, then the body part by part. This header is
- * the seam between what uses an exchange and the HTTP version that carries it out.
+/* One exchange: a request out, the head of its response in, then the body part by part. This header
+ * is the seam between what uses an exchange and the HTTP version that carries it out.
  *
  *     session.c                response.c, save.c
  *         |  creates, runs         |  reads the body, skips, ends
@@ -27,11 +27,16 @@
  *     http_exchange_end(x)    -> end           says whether the connection may be reused
  *     http_exchange_destroy(x)-> destroy       the head is valid until then
  *
- * What HTTP/2 will supply: its own create function, which opens a stream on a shared connection, and
- * the operations: send_head as HEADERS, send_body as DATA that waits for the flow-control window, read_head
- * and read_body as waits for what the connection's reader task has sorted to this stream, skip to give
- * back the window, end to reset a stream that is not finished (the connection stays usable). It fills
- * the same `head`, `received` and `ahead`, and uses clock.h for the time limits.
+ * HTTP/2 will supply a create function, which opens a stream on a shared connection, and these:
+ *
+ *     send_head   HEADERS
+ *     send_body   DATA, after waiting for room in the flow-control window
+ *     read_head   waits until the connection's reader task has received the head of this stream
+ *     read_body   waits until the reader task has received body bytes of this stream
+ *     skip        drops received bytes and gives their room in the window back
+ *     end         RST_STREAM if the stream has not ended; the connection stays usable
+ *
+ * It fills the same `head`, `received` and `ahead`, and uses clock.h for the time limits.
  *
  * An exchange knows neither session, response nor pool.
  */
@@ -132,8 +137,8 @@ struct http_exchange {
 void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops *ops,
                         struct http_store *store, const struct http_outgoing *out);
 
-/* Sends the request and reads up to the end of the final head. On success the first part of the body
- * is parsed as far as it has been received.
+/* Sends the request and reads up to the end of the final head. On success the first part of the
+ * body is parsed as far as it has been received.
  *
  * A request whose body fits into the first write is sent with that one write, and the head is read
  * after it. While a longer body is sent, a second task reads the head, because a server may answer
@@ -149,11 +154,12 @@ int http_exchange_fail(struct http_exchange *x, int err, const char *step, const
 /* The body has failed for good: fills the error, and every read returns `err` from now on. */
 void http_exchange_latch(struct http_exchange *x, int err, const char *text);
 
-/* The next part of the body as the peer sent it: bytes that have been received already, or, when there
- * are none and `len` is at least HTTP_BUF_SIZE, bytes received directly into `buf`.
+/* The next part of the body as the peer sent it: bytes that have been received already, or, when
+ * there are none and `len` is at least HTTP_BUF_SIZE, bytes received directly into `buf`.
  *
  * @buf  may be NULL: a part of any length then
- * @ret  the bytes: `buf`, or memory of the exchange that is valid until the next call or the destroy
+ * @ret  the bytes: `buf`, or memory of the exchange that is valid until the next call or the
+ *       destroy
  *
  * The count; 0 at the complete end; an error, which repeats unless it is -ECANCELED. */
 static inline WHORL_SUSPENDS ssize_t http_exchange_read(struct http_exchange *x, char *buf,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as a kind of exchange: request bytes onto a stream, response bytes through the parser. */
+/* HTTP/1.1 as a kind of exchange: request bytes to a stream, response bytes to the parser. */
 #include "io/http/exchange_http1.h"
 
 #include <stdio.h>
@@ -237,8 +237,8 @@ static int no_bytes(struct http1_exchange *h, ssize_t n)
 }
 
 /* Receives into the caller's memory and parses there. The framing between body bytes is removed by
- * moving the bytes that follow it; without framing nothing moves. The parser sees every byte, so its
- * state stays right; bytes behind the message end the connection anyway. */
+ * moving the bytes that follow it; without framing nothing moves. The parser sees every byte, so
+ * its state stays right; bytes behind the message end the connection anyway. */
 static WHORL_SUSPENDS ssize_t receive_direct(struct http1_exchange *h, char *buf, size_t len)
 {
     size_t out_len = 0, used;

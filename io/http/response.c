@@ -140,8 +140,8 @@ const struct whorl_error *whorl_http_response_error(const struct whorl_http_resp
 
 /* Reading */
 
-/* The body has failed for good: fills the detail, returns the connection, and every read returns `err`
- * from now on. `text` NULL: what `err` means. Returns `err`. */
+/* The body has failed for good: fills the detail, returns the connection, and every read returns
+ * `err` from now on. `text` NULL: what `err` means. Returns `err`. */
 static int latch(struct whorl_http_response *r, int err, const char *text)
 {
     r->err = err;
@@ -184,8 +184,8 @@ const char *http_response_take_whole(struct whorl_http_response *r, size_t *ret_
     return whole;
 }
 
-/* Decodes into `buf`. Coded bytes stay in the memory of the exchange until all of them are used, and
- * nothing more is received before that. */
+/* Decodes into `buf`. Coded bytes stay in the memory of the exchange until all of them are used,
+ * and nothing more is received before that. */
 static WHORL_SUSPENDS ssize_t read_decoded(struct whorl_http_response *r, char *buf, size_t len)
 {
     struct decode *decode = &r->decode;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A response: an exchange, the connection it holds, and what users ask of it. The session makes it and
- * runs its exchanges, one per hop; response.c reads the body of the last one. When the body has been
- * received the connection goes back to the pool at once, and the memory goes back to the store when the
- * response is closed. Neither needs the session.
+/* A response: an exchange, the connection it holds, and what users ask of it. The session makes it
+ * and runs its exchanges, one per hop; response.c reads the body of the last one. When the body has
+ * been received the connection goes back to the pool at once, and the memory goes back to the store
+ * when the response is closed. Neither needs the session.
  */
 #ifndef IO_HTTP_RESPONSE_H
 #define IO_HTTP_RESPONSE_H
@@ -49,8 +49,8 @@ void http_responses_drain(struct http_store *store);
  * goes back to the pool. */
 void http_response_settle(struct whorl_http_response *response);
 
-/* Ends the exchange and returns the connection, open if the exchange allows that. Does nothing when it
- * has been returned already. */
+/* Ends the exchange and returns the connection, open if the exchange allows that. Does nothing when
+ * it has been returned already. */
 void http_response_end(struct whorl_http_response *response);
 
 /* Ends and frees the exchange, and keeps the connection. Accepts a response without one. */

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions, and the way of a request through them.
+/* Sessions, and what whorl_http_do() does for a request. For each hop:
  *
- *     whorl_http_do    for each hop: queue, open, exchange; redirects and one retry around it
- *         pool.c         queue   which connection, or leave to open one
- *         conn.c         open    dial and TLS, as the session's dial request says
- *         exchange.c     run     the request out, the head of the response in
- *         response.c     what the caller gets: reads the body, gives back connection and memory
+ *     queue   pool.c      gets a connection, or permission to open one
+ *     open    conn.c      dials and does the TLS handshake, as the session's dial request says
+ *     run     exchange.c  sends the request and reads the head of the response
  *
- * Includes and calls point down this list only:
+ * Then it follows a redirect to the next hop, or returns the response, whose user reads the body.
+ * Includes and calls go in the direction of the arrows only:
  *
- *     session --> response --> exchange_http1 --> exchange --> clock --> stage
- *        |            |                 |             |
- *        |            v                 v             v
- *        +-------> pool --> conn      http1         store          save --> response
+ *     save ---------+
+ *                   v
+ *     session --> response --> exchange --> clock --> stage
+ *       | |         |             ^  |
+ *       | |         v             |  +----> store
+ *       | +-----> pool --> conn   |
+ *       +----> exchange_http1 ----+
+ *                   +-----> http1, request
  */
 #include <stdlib.h>
 #include <string.h>
@@ -178,7 +181,7 @@ static int fail(const struct request *q, int err, const char *step, const char *
                            text ? text : whorl_strerror(err));
 }
 
-/* Settles limits and the URL. */
+/* Fills in the limits and parses the URL. */
 static int prepare(struct request *q)
 {
     const struct whorl_http_session_options *o = &q->session->options;
@@ -214,8 +217,8 @@ static int prepare(struct request *q)
     return whorl_url_parse(&q->response->url, asked->url, q->error);
 }
 
-/* Gets a connection, or leave to open one, and queues for it if need be. The time in the queue counts
- * for the queue's limit only: the total deadline moves by it. */
+/* Gets a connection, or leave to open one, and queues for it if need be. The time in the queue
+ * counts for the queue's limit only: the total deadline moves by it. */
 static WHORL_SUSPENDS int queue(struct request *q)
 {
     struct http_pool *pool = &q->session->pool;
@@ -317,8 +320,9 @@ static bool may_retry(const struct request *q, int err)
            request_is_idempotent(q->out.method) && can_send_again(&q->out);
 }
 
-/* Opens the connection if it is new and runs the exchange; once more on a fresh connection if a kept
- * one was dead. That one takes over the place in the pool, so there is no second wait in the queue. */
+/* Opens the connection if it is new and runs the exchange; once more on a fresh connection if a
+ * kept one was dead. That one takes over the place in the pool, so there is no second wait in the
+ * queue. */
 static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
 {
     struct whorl_http_response *r = q->response;
@@ -397,7 +401,7 @@ static int follow(struct request *q)
     http_exchange_skip(r->exchange); /* reaching the end saves the connection */
     http_response_end(r);
     http_response_drop_exchange(r);
-    r->err = 0; /* of a body that nobody wants */
+    r->err = 0; /* the body of a redirect may fail: it is not used */
     r->error.code = 0;
     whorl_url_finish(&r->url);
     r->url = redirect.url;
@@ -436,11 +440,10 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
     int err = whorl_check_cancelled();
     if (err)
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
-    if (!whorl_task_self())
-        return WHORL_ENOTASK;
-    err = http_response_create(&session->store, &session->pool, &q.response);
+    err = whorl_task_self() ? http_response_create(&session->store, &session->pool, &q.response)
+                            : WHORL_ENOTASK;
     if (err)
-        return err;
+        return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
     err = prepare(&q);
     while (err == 0) {
         err = hop(&q);

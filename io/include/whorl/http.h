@@ -9,12 +9,12 @@
  *     if (err == 0)
  *         err = whorl_http_response_save(response, "page.html", NULL);
  *
- * A response that is malformed, contradicts itself, is too large or is cut short is an error; a caller
- * never gets a part of a response as if it were the whole. A connection is kept for the next request
- * when the exchange ended cleanly.
+ * A response that is malformed, contradicts itself, is too large or is cut short is an error; a
+ * caller never gets a part of a response as if it were the whole. A connection is kept for the next
+ * request when the exchange ended cleanly.
  *
- * Detail of a failure, beside the code: whorl_http_do() fills the `error` it is given. Once there is a
- * response, whorl_http_response_error() says what failed while its body was read or saved.
+ * Detail of a failure, beside the code: whorl_http_do() fills the `error` it is given. Once there
+ * is a response, whorl_http_response_error() says what failed while its body was read or saved.
  */
 #ifndef WHORL_HTTP_H
 #define WHORL_HTTP_H
@@ -28,8 +28,8 @@ struct whorl_http_response;
 struct whorl_tls_config;
 struct whorl_url;
 
-/* Time limits. Each applies to one stage; the time that a request waits for a free connection counts
- * for `queue_ns` only. 0 means the default, WHORL_FOREVER means no limit. */
+/* Time limits. Each applies to one stage; the time that a request waits for a free connection
+ * counts for `queue_ns` only. 0 means the default, WHORL_FOREVER means no limit. */
 struct whorl_http_timeouts {
     int64_t queue_ns;      /* until a connection is free or may be opened; default: none */
     int64_t connect_ns;    /* name lookup and connect; default 30 s */
@@ -47,8 +47,8 @@ struct whorl_http_dialer {
     void *ctx;
 };
 
-/* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with two
- * exceptions: the session holds `tls`, and `dialer.ctx` must outlive the session. */
+/* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
+ * two exceptions: the session holds `tls`, and `dialer.ctx` must outlive the session. */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -76,11 +76,11 @@ struct whorl_http_body {
     const void *data; /* borrowed until the response is closed */
     int64_t len; /* of `data`, or of all that `read` will return; -1: unknown, sent in chunks */
 
-    /* Writes the next bytes to `buf`. Returns the count, 0 at the end, or a negative code, which ends
-     * the exchange. */
+    /* Writes the next bytes to `buf`. Returns the count, 0 at the end, or a negative code, which
+     * ends the exchange. */
     WHORL_SUSPENDS ssize_t (*read)(void *ctx, void *buf, size_t len);
-    /* Goes back to the start, for a redirect or a retry. Returns 0 or a code. NULL when the body can
-     * be read only once. */
+    /* Goes back to the start, for a redirect or a retry. Returns 0 or a code. NULL when the body
+     * can be read only once. */
     int (*rewind)(void *ctx);
     void *ctx;
 };
@@ -146,8 +146,8 @@ WHORL_API void whorl_http_session_get_stats(const struct whorl_http_session *ses
 /**
  * Fetches `url` and returns once the response headers have arrived.
  *
- * Redirects are followed, and an idle connection is reused when there is one. A status of 400 or more
- * is a response, so the call succeeds. For detail of a failure, use whorl_http_do().
+ * Redirects are followed, and an idle connection is reused when there is one. A status of 400 or
+ * more is a response, so the call succeeds. For detail of a failure, use whorl_http_do().
  *
  * @url  absolute http:// or https:// URL
  * @ret  the response; close it with whorl_http_response_close()
@@ -164,8 +164,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  * Sends any request and returns once the response headers have arrived; else as whorl_http_get().
  *
  * @request  borrowed for the call; its body until the response is closed
- * @error    filled on failure with step and cause, else left alone; may be NULL. Borrowed for the call:
- *           later failures are whorl_http_response_error()'s
+ * @error    filled on failure with step and cause, else left alone; may be NULL. Borrowed for the
+ *           call: later failures are whorl_http_response_error()'s
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                            const struct whorl_http_request *request,
@@ -182,7 +182,8 @@ WHORL_API const char *whorl_http_response_reason(const struct whorl_http_respons
 WHORL_API const struct whorl_url *whorl_http_response_url(
     const struct whorl_http_response *response);
 
-/** The value of the first header of that name, or NULL. Case does not matter. Valid until the close. */
+/** The value of the first header of that name, or NULL. Case does not matter. Valid until the
+ *  close. */
 WHORL_API const char *whorl_http_response_header(const struct whorl_http_response *response,
                                                  const char *name);
 
@@ -190,13 +191,13 @@ WHORL_API const char *whorl_http_response_header(const struct whorl_http_respons
 WHORL_API bool whorl_http_response_header_at(const struct whorl_http_response *response,
                                              size_t index, struct whorl_http_header *ret);
 
-/** The value of the first trailer of that name, or NULL. Trailers are known once the body has been read
- *  to its end. */
+/** The value of the first trailer of that name, or NULL. Trailers are known once the body has been
+ *  read to its end. */
 WHORL_API const char *whorl_http_response_trailer(const struct whorl_http_response *response,
                                                   const char *name);
 
-/** The length of the body as announced; -1 when it is unknown: the body is sent in chunks, ends with the
- *  connection, or is decoded. */
+/** The length of the body as announced; -1 when it is unknown: the body is sent in chunks, ends
+ *  with the connection, or is decoded. */
 WHORL_API int64_t whorl_http_response_length(const struct whorl_http_response *response);
 
 /** Fills `ret` with how the response was reached. */
@@ -206,8 +207,8 @@ WHORL_API void whorl_http_response_timing(const struct whorl_http_response *resp
 /** Body bytes received so far, as sent by the server. */
 WHORL_API int64_t whorl_http_response_received(const struct whorl_http_response *response);
 
-/** What failed since the response was returned, while its body was received, decoded or saved: step and
- *  cause. The code is 0 when nothing failed. Never NULL; valid until the close. */
+/** What failed since the response was returned, while its body was received, decoded or saved: step
+ *  and cause. The code is 0 when nothing failed. Never NULL; valid until the close. */
 WHORL_API const struct whorl_error *whorl_http_response_error(
     const struct whorl_http_response *response);
 
@@ -215,7 +216,7 @@ WHORL_API const struct whorl_error *whorl_http_response_error(
  * Reads the next bytes of the body.
  *
  * Returns:  the count; 0 at the end of a complete body and never before; WHORL_EHTTP_TRUNCATED and
- *           other WHORL_EHTTP_*; WHORL_ETLS_*; -errno. After an error every call returns the same one.
+ *           other WHORL_EHTTP_*; WHORL_ETLS_*; -errno. After an error, every call returns it.
  * Suspends: until there is at least one byte.
  * Cancel:   -ECANCELED; a later call that is not cancelled reads on.
  */
@@ -243,23 +244,24 @@ struct whorl_http_save_options {
     bool use_dir_fd;
     void (*progress)(void *ctx, int64_t received); /* called after each part; must not suspend */
 
-    /* Returns another path when the file is complete and its name is taken; not used with `overwrite`.
-     * `attempt` counts from 1. The path must be in the same directory and stay valid until the next
-     * call or the end of the save; NULL makes the save fail with -EEXIST. Must not suspend. With this
-     * callback no name is checked in advance, and a body is never fetched twice because its name was
-     * taken. */
+    /* Returns another path when the file is complete and its name is taken; not used with
+     * `overwrite`. `attempt` counts from 1. The path must be in the same directory and stay valid
+     * until the next call or the end of the save; NULL makes the save fail with -EEXIST. Must not
+     * suspend. With this callback no name is checked in advance, and a body is never fetched twice
+     * because its name was taken. */
     const char *(*next_path)(void *ctx, unsigned attempt);
     void *ctx;
 };
 
 /**
- * Writes the rest of the body to a file. The file has a temporary name in the same directory first and
- * is renamed when it is complete, so `path` never names a part of a body. On failure the temporary
- * file is removed.
+ * Writes the rest of the body to a file. The file has a temporary name in the same directory first
+ * and is renamed when it is complete, so `path` never names a part of a body. On failure the
+ * temporary file is removed.
  *
- * A device, pipe or socket (/dev/null) is written to directly. The file that is the standard output or
- * error of the process (/dev/stdout) is appended to. A symbolic link to anything else counts as a file
- * that exists: `overwrite` replaces the link and leaves the file that it points to unchanged.
+ * A device, pipe or socket (/dev/null) is written to directly. The file that is the standard output
+ * or error of the process (/dev/stdout) is appended to. A symbolic link to anything else counts as
+ * a file that exists: `overwrite` replaces the link and leaves the file that it points to
+ * unchanged.
  *
  * @options  NULL for the defaults
  *
@@ -273,9 +275,9 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_save(
     const struct whorl_http_save_options *options);
 
 /**
- * Closes the response. The connection is kept for the next request when the body was read to its end,
- * or when the rest of the body has been received already; else it is closed. Accepts NULL. Never
- * suspends.
+ * Closes the response. The connection is kept for the next request when the body was read to its
+ * end, or when the rest of the body has been received already; else it is closed. Accepts NULL.
+ * Never suspends.
  */
 WHORL_API void whorl_http_response_close(struct whorl_http_response *response);
 
