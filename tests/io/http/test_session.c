@@ -378,6 +378,37 @@ static void check_error(struct fake *fake, const char *url, int code, const char
     CHECK_EQ(stats_of(session).queued, 0);
 }
 
+TEST(a_session_outside_a_task_is_refused)
+{
+    struct whorl_http_session *session = NULL;
+    CHECK_ERR(whorl_http_session_create(NULL, &session), WHORL_ENOTASK);
+    CHECK(!session);
+}
+
+TEST_VIRTUAL(a_response_has_no_error_until_its_body_fails)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", 0},
+        {.action = FAKE_CLOSE},
+        {0}};
+    FAKE fake = {.scripts = {cut}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_error error = {0};
+    struct whorl_http_request request = {.url = "http://a.test/"};
+    char *body = NULL;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_EQ(error.code, 0);
+    CHECK_EQ(whorl_http_response_error(response)->code, 0);
+    CHECK_ERR(whorl_http_response_read_to_end(response, 100, &body, NULL), WHORL_EHTTP_TRUNCATED);
+    CHECK_EQ(whorl_http_response_error(response)->code, WHORL_EHTTP_TRUNCATED);
+    CHECK_STR(whorl_http_response_error(response)->step, "body");
+    CHECK_EQ(error.code, 0);
+    CHECK_EQ(stats_of(session).open, 0);
+}
+
 TEST_VIRTUAL(errors_say_step_and_cause)
 {
     FAKE none = {0};
