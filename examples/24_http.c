@@ -8,18 +8,22 @@
 
 static WHORL_SUSPENDS int get(const char *url, struct whorl_error *error)
 {
-    WHORL_AUTO(http_session) *session = whorl_http_session_create(NULL);
+    WHORL_AUTO(http_session) *session = NULL;
     WHORL_AUTO(http_response) *response = NULL;
-    struct whorl_http_request request = {.url = url, .error = error};
+    struct whorl_http_request request = {.url = url};
     char buf[4096];
     ssize_t n;
 
-    int err = session ? whorl_http_do(session, &request, &response) : -ENOMEM;
+    int err = whorl_http_session_create(NULL, &session);
+    if (err == 0)
+        err = whorl_http_do(session, &request, error, &response);
     if (err)
         return err;
     fprintf(stderr, "status %d\n", whorl_http_response_status(response));
     while ((n = whorl_http_response_read(response, buf, sizeof buf)) > 0)
         fwrite(buf, 1, (size_t)n, stdout);
+    if (n < 0)
+        *error = *whorl_http_response_error(response);
     return (int)n;
 }
 

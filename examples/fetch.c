@@ -29,9 +29,9 @@ static int download(void *arg)
 static int download_all(void *arg)
 {
     char **urls = arg;
-    WHORL_AUTO(http_session) *session = whorl_http_session_create(NULL);
+    WHORL_AUTO(http_session) *session = NULL;
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
-    int err = session ? 0 : -ENOMEM;
+    int err = whorl_http_session_create(NULL, &session);
 
     for (int i = 0; err == 0 && urls[i]; i++) {
         err = whorl_group_wait_below(&group, 8);

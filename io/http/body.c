@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Body framing. Chunks are read here and not by llhttp, which takes space before an extension for an
- * error and has no limits on extensions or on zeros before a size.
+/* Body framing. Chunks are read here and not by llhttp: it treats a space before an extension as an
+ * error, and it limits neither extensions nor the zeros before a size.
  */
 #include "io/http/body.h"
 
@@ -21,14 +21,15 @@ enum chunk_state {
     CHUNK_DATA,
     CHUNK_DATA_CR,
     CHUNK_DATA_LF,
-    CHUNK_LAST, /* the trailer section comes next, which is the caller's */
+    CHUNK_LAST, /* the trailer section comes next; the caller reads it */
 };
 
 enum {
     SIZE_DIGITS_MAX = 16,
     CHUNK_LINE_MAX = 4096, /* spaces and extensions of one chunk */
-    EXCESS_MAX = 65536, /* what framing may cost beyond the fair share below, over the whole body */
-    FAIR_PER_CHUNK = 16, /* with twice the data: "1\r\nx\r\n" for ever is slow but no attack */
+    EXCESS_MAX = 65536,    /* framing bytes of the whole body beyond the fair share */
+    FAIR_PER_CHUNK =
+        16, /* fair share: this and twice the data. One-byte chunks are slow but no attack */
 };
 
 void body_start(struct body *body, enum body_kind kind, int64_t length, int64_t bytes_max)
@@ -47,7 +48,7 @@ static int fail(struct body *body, int err, const char *reason)
     return err;
 }
 
-/* The chunk's size line is over. */
+/* The size line of a chunk is complete. */
 static int enter_chunk(struct body *body)
 {
     int64_t line = body->size_len + (int64_t)body->line_len + 4;
@@ -58,7 +59,7 @@ static int enter_chunk(struct body *body)
     }
     if (body->left > body->bytes_max - body->received)
         return fail(body, WHORL_EHTTP_BODY_TOO_LARGE, "a chunk goes beyond the allowed body size");
-    /* A fair line costs nothing, so that only padding adds up. */
+    /* A line within the fair share adds nothing, so only padding adds up. */
     body->excess +=
         line - FAIR_PER_CHUNK - 2 * (body->left < CHUNK_LINE_MAX ? body->left : CHUNK_LINE_MAX);
     if (body->excess < 0)
@@ -69,7 +70,7 @@ static int enter_chunk(struct body *body)
     return 0;
 }
 
-/* One byte of framing. */
+/* Reads one byte of framing. */
 static int step(struct body *body, char c)
 {
     int digit;

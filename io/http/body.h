@@ -19,7 +19,7 @@ enum body_kind {
 enum body_event {
     BODY_NEED_INPUT, /* everything was used */
     BODY_DATA,       /* a span; call again */
-    BODY_TRAILERS,   /* last chunk seen: what follows is the trailer section */
+    BODY_TRAILERS,   /* the last chunk has ended; the trailer section follows */
     BODY_DONE,
 };
 
@@ -27,15 +27,15 @@ struct body {
     enum body_kind kind;
     uint8_t state;     /* enum chunk_state, in body.c */
     uint8_t size_len;  /* hexadecimal digits of the current chunk's size so far */
-    uint32_t line_len; /* bytes of the current chunk-size line behind the size */
+    uint32_t line_len; /* bytes of the current chunk-size line after the size */
     int64_t left;     /* BODY_LENGTH: of the body; BODY_CHUNKED: of the chunk, or its size so far */
     int64_t received; /* body bytes handed out */
-    int64_t bytes_max;  /* more is WHORL_EHTTP_BODY_TOO_LARGE */
-    int64_t excess;     /* chunk-size line bytes that the data does not account for */
+    int64_t bytes_max;  /* a longer body is WHORL_EHTTP_BODY_TOO_LARGE */
+    int64_t excess;     /* bytes of chunk-size lines beyond the fair share, see body.c */
     const char *reason; /* what is wrong; valid after an error */
 };
 
-/** Begins a body. `length` counts with BODY_LENGTH only. */
+/** Begins a body. `length` is used with BODY_LENGTH only. */
 void body_start(struct body *body, enum body_kind kind, int64_t length, int64_t bytes_max);
 
 /**

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection: made, opened through the session's dialer and TLS, closed. */
+/* One connection: made, opened through a dialer and TLS, closed. */
 #include "io/http/conn.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <whorl/stream.h>
 #include <whorl/tls.h>
 
-#include "io/http/session.h"
+#include "io/http/stage.h"
 
 struct http_conn *http_conn_create(void)
 {
@@ -26,69 +26,71 @@ void http_conn_reset(struct http_conn *conn)
     conn->stream = NULL;
 }
 
-/* Passes a failure on to the caller's error. A dialer need not have said anything; what it said of a
- * cancellation does not count when that was our own limit. */
-static int fail(struct whorl_http_response *response, int err, const char *step,
+/* Reports a failed step. The dialer's detail is used only when it is about this failure: a dialer
+ * need not give any, and when our own limit cancelled it, it describes the cancellation. */
+static int fail(const struct http_dial *dial, int err, const char *step,
                 const struct whorl_error *detail)
 {
     if (detail->code != err)
-        return http_response_fail(response, err, step, whorl_strerror(err));
-    if (response->error)
-        *response->error = *detail;
+        return whorl_error_set(dial->error, err, step, "%s:%u: %s", dial->host, dial->port,
+                               whorl_strerror(err));
+    if (dial->error)
+        *dial->error = *detail;
     return err;
 }
 
-static WHORL_SUSPENDS int dial(struct whorl_http_response *response, struct whorl_stream **ret)
-{
-    const struct whorl_http_dialer *dialer = &response->session->options.dialer;
-    struct whorl_error detail = {0};
-    struct http_stage stage;
-    int64_t start_ns = whorl_now();
-
-    http_stage_enter(&stage, http_deadline(response->timeouts.connect_ns),
-                     WHORL_EHTTP_CONNECT_TIMEOUT, response->total_deadline_ns);
-    int err = dialer->dial(dialer->ctx, response->url.host, response->url.port, &detail, ret);
-    err = (int)http_stage_leave(&stage, err);
-    if (err)
-        return fail(response, err, "connect", &detail);
-    response->timing.connect_ns = whorl_now() - start_ns;
-    return 0;
-}
-
-static WHORL_SUSPENDS int secure(struct whorl_http_response *response, struct whorl_stream *carrier,
-                                 struct whorl_stream **ret)
+static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
+                                         struct whorl_http_timing *timing,
+                                         struct whorl_stream **ret)
 {
     struct whorl_error detail = {0};
     struct http_stage stage;
     int64_t start_ns = whorl_now();
 
-    http_stage_enter(&stage, http_deadline(response->timeouts.tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
-                     response->total_deadline_ns);
-    int err = whorl_tls_connect(response->session->tls, carrier, response->url.host, &detail, ret);
+    http_stage_enter(&stage, http_deadline(dial->connect_ns), WHORL_EHTTP_CONNECT_TIMEOUT,
+                     dial->total_deadline_ns);
+    int err = dial->dialer->dial(dial->dialer->ctx, dial->host, dial->port, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
-        return fail(response, err, "TLS", &detail);
-    response->timing.tls_ns = whorl_now() - start_ns;
+        return fail(dial, err, "connect", &detail);
+    timing->connect_ns = whorl_now() - start_ns;
     return 0;
 }
 
-WHORL_SUSPENDS int http_conn_open(struct whorl_http_response *response)
+static WHORL_SUSPENDS int secure(const struct http_dial *dial, struct whorl_stream *carrier,
+                                 struct whorl_http_timing *timing, struct whorl_stream **ret)
+{
+    struct whorl_error detail = {0};
+    struct http_stage stage;
+    int64_t start_ns = whorl_now();
+
+    http_stage_enter(&stage, http_deadline(dial->tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
+                     dial->total_deadline_ns);
+    int err = whorl_tls_connect(dial->tls, carrier, dial->host, &detail, ret);
+    err = (int)http_stage_leave(&stage, err);
+    if (err)
+        return fail(dial, err, "TLS", &detail);
+    timing->tls_ns = whorl_now() - start_ns;
+    return 0;
+}
+
+WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
+                                  struct whorl_http_timing *timing)
 {
     struct whorl_stream *carrier, *stream;
 
-    response->timing.connect_ns = response->timing.tls_ns = -1;
-    int err = dial(response, &carrier);
+    timing->connect_ns = timing->tls_ns = -1;
+    int err = connect_stream(dial, timing, &carrier);
     if (err)
         return err;
     stream = carrier;
-    if (response->url.is_tls) {
-        err = secure(response, carrier, &stream);
+    if (dial->is_tls) {
+        err = secure(dial, carrier, timing, &stream);
         if (err) {
             whorl_stream_close(carrier);
             return err;
         }
     }
-    response->conn->stream = stream;
-    response->session->connections++;
+    conn->stream = stream;
     return 0;
 }

@@ -1,35 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection to an origin: a stream with a place in the pool. It carries one exchange at a time
- * (exchange.h) and holds no buffer of its own, so that an idle one costs next to nothing.
+/* One connection to an origin: a stream, and the pool's notes on it. It carries one exchange at a
+ * time (exchange.h) and holds no buffer of its own, so an idle connection costs little memory.
  */
 #ifndef IO_HTTP_CONN_H
 #define IO_HTTP_CONN_H
 
+#include <sys/queue.h>
+
 #include <whorl/base.h>
 #include <whorl/error.h>
+#include <whorl/http.h>
 
-#include "io/http/pool.h"
-
-struct whorl_http_response;
+struct http_host;
 struct whorl_stream;
+struct whorl_tls_config;
 
-struct http_conn {
-    struct whorl_stream *stream;  /* owned; NULL until opened */
-    struct http_pool_place place; /* the pool's */
+/* A connection's place in the pool; only the pool reads and writes it. */
+struct http_conn_place {
+    struct http_host *host;
+    TAILQ_ENTRY(http_conn) host_idle, idle; /* valid while idle */
+    int64_t idle_since_ns;
 };
 
-/* A connection that is not open yet; NULL without memory. */
+struct http_conn {
+    struct whorl_stream *stream; /* owned; NULL until opened */
+    struct http_conn_place place;
+};
+
+/* Where a connection leads and how it is opened. All pointers are borrowed for the call. */
+struct http_dial {
+    const char *host;
+    uint16_t port;
+    bool is_tls;
+    struct whorl_tls_config *tls; /* with `is_tls` */
+    int64_t connect_ns, tls_ns;   /* the limit of each step */
+    int64_t total_deadline_ns;    /* applies to both steps */
+    const struct whorl_http_dialer *dialer;
+    struct whorl_error *error; /* filled on failure; may be NULL */
+};
+
+/* Makes a connection that is not open yet; NULL when there is no memory. */
 struct http_conn *http_conn_create(void);
 
 /* Closes and frees. */
 void http_conn_destroy(struct http_conn *conn);
 
-/* Closes the stream and keeps the place: the next exchange opens it anew. */
+/* Closes the stream and keeps the place in the pool: the next exchange opens it again. */
 void http_conn_reset(struct http_conn *conn);
 
-/* Opens the response's connection: dial, then TLS, each under its own limit. Fills the response's
- * timing and error. 0; WHORL_EHTTP_CONNECT_TIMEOUT, WHORL_EHTTP_TLS_TIMEOUT; what the dialer and
- * whorl_tls_connect() return. */
-WHORL_SUSPENDS int http_conn_open(struct whorl_http_response *response);
+/* Opens the connection: dials, then does the TLS handshake, each under its own limit.
+ *
+ * @timing  connect_ns and tls_ns are set, to -1 for a step that did not finish
+ *
+ * 0; WHORL_EHTTP_CONNECT_TIMEOUT; WHORL_EHTTP_TLS_TIMEOUT; WHORL_EHTTP_TOTAL_TIMEOUT; what the
+ * dialer and whorl_tls_connect() return. */
+WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
+                                  struct whorl_http_timing *timing);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Content decoding with zlib. Each coding is a layer; a layer that is not the last writes into the
- * buffer of the next, and bytes are pulled from the last one, so that memory stays the same whatever
- * a stream expands to.
+/* Content decoding with zlib. Each coding is a layer. Bytes are pulled from the last layer, and
+ * every other layer writes into the buffer of the next, so memory does not depend on how far a
+ * stream expands.
  */
 #include "io/http/decode.h"
 
@@ -35,7 +35,7 @@ enum {
 struct decode_layer {
     enum layer_kind kind;
     enum layer_state state;
-    bool begun;    /* a byte has come */
+    bool begun;    /* a byte has arrived */
     bool is_ready; /* `zs` was initialised */
     uint8_t sniffed[2];
     uint8_t sniffed_len;
@@ -63,7 +63,7 @@ static bool is_coding(const char *text, size_t len, const char *name)
     return header_equal(copy, name);
 }
 
-/* zlib's memory, from where all other comes. */
+/* zlib allocates with the same functions as the rest of the library. */
 static void *allocate(void *opaque, uInt items, uInt size)
 {
     (void)opaque;
@@ -94,7 +94,8 @@ static int add_layer(struct decode *d, enum layer_kind kind)
         return fail(d, -ENOMEM, "out of memory");
     memset(layer, 0, offsetof(struct decode_layer, buf));
     layer->kind = kind;
-    /* Listed in the order in which they were applied (RFC 9110 §8.4): the last comes off first. */
+    /* Listed in the order in which they were applied (RFC 9110 §8.4): the last one is decoded
+     * first. */
     memmove(d->layers + 1, d->layers, (size_t)d->count * sizeof d->layers[0]);
     d->layers[0] = layer;
     d->count++;
@@ -171,8 +172,8 @@ static int inflate_layer(struct decode *d, struct decode_layer *layer, const uin
     }
 }
 
-/* RFC 9110 §8.4.1.2: "deflate" is zlib's format, but some servers send raw deflate, which is what
- * anything is whose first two bytes are no zlib header (RFC 1950 §2.2). */
+/* RFC 9110 §8.4.1.2: "deflate" is zlib's format, but some servers send raw deflate. A stream is raw
+ * when its first two bytes are no zlib header (RFC 1950 §2.2). */
 static int sniff(struct decode *d, struct decode_layer *layer, uint8_t byte)
 {
     layer->sniffed[layer->sniffed_len++] = byte;
@@ -185,11 +186,11 @@ static int sniff(struct decode *d, struct decode_layer *layer, uint8_t byte)
     size_t used = 0, made = 0;
     uint8_t none;
     layer->state = LAYER_INFLATE;
-    /* Two bytes can be a whole raw stream ("\3\0"), but give out nothing. */
+    /* Two bytes can be a whole raw stream ("\3\0"), but they decode to nothing. */
     return inflate_layer(d, layer, layer->sniffed, 2, &used, &none, 0, &made);
 }
 
-/* One step: uses some of `in` or makes some of `out` or both, unless the one is empty or the other
+/* One step: uses bytes of `in`, makes bytes of `out`, or both, unless `in` is empty or `out` is
  * full. Adds to `*used` and `*made`. */
 static int step(struct decode *d, struct decode_layer *layer, const uint8_t *in, size_t in_len,
                 size_t *used, uint8_t *out, size_t out_len, size_t *made)
@@ -217,9 +218,9 @@ static int step(struct decode *d, struct decode_layer *layer, const uint8_t *in,
     return 0;
 }
 
-/* Runs layer `i`, whose input is the network's or what the layer before gives, until `out` is full
- * or no layer can go on. What a layer still holds is given out before more is asked of the one
- * before, so that an error comes behind all bytes that precede it, however the input is cut. */
+/* Runs layer `i` until `out` is full or no layer can continue. Its input comes from the network or
+ * from the layer before. A layer returns the bytes it holds before it asks the layer before for
+ * more, so an error is reported after all bytes that precede it, however the input is cut. */
 static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_t *used,
                 uint8_t *out, size_t out_len, size_t *made)
 {
@@ -247,7 +248,7 @@ static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_
         err = pull(d, i - 1, in, in_len, used, layer->buf, LAYER_BUF, &layer->buf_len);
         if (layer->buf_len == 0 || err == -ENOMEM)
             return err;
-        d->error = 0; /* it is found again when these bytes are used up */
+        d->error = 0; /* the next call finds it again, after these bytes */
     }
 }
 
@@ -274,7 +275,8 @@ int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_u
         return d->error;
     if (d->decoded_max > 0 && (uint64_t)(d->decoded_max - d->decoded) < room)
         room = (size_t)(d->decoded_max - d->decoded);
-    /* At the limit the stream may still end: decode into nowhere, where one byte is too many. */
+    /* At the limit the stream may still end: decode into a scratch byte; if that gets used, the
+     * body is too large. */
     bool is_full = room == 0;
     if (d->count == 0)
         err = pass(in, in_len, &used, is_full ? &extra : out, is_full ? 1 : room, &made);

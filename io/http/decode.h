@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Content-Encoding undone while it streams: gzip, x-gzip, deflate (zlib-wrapped or raw), identity,
- * and stacks of up to three of them (RFC 9110 §8.4).
+/* Decodes a Content-Encoding while the body streams: gzip, x-gzip, deflate (zlib-wrapped or raw),
+ * identity, and up to three of them on top of each other (RFC 9110 §8.4).
  *
  *     struct decode d = {0};
  *     err = decode_init(&d, headers, decoded_max);    // 1: decodes, 0: nothing to decode
@@ -30,14 +30,14 @@ struct decode_layer;
 struct decode {
     struct decode_layer *layers[DECODE_LAYERS_MAX]; /* owned; [0] sees the bytes from the network */
     int count;
-    int error;           /* sticky */
+    int error;           /* returned by every later call; 0: none */
     int64_t decoded;     /* bytes handed out */
     int64_t decoded_max; /* 0: no limit */
     const char *reason;  /* what is wrong; valid after an error */
 };
 
 /**
- * Sets up what the Content-Encoding headers say.
+ * Prepares to decode what the Content-Encoding headers say.
  *
  * @decoded_max  more output is WHORL_EHTTP_BODY_TOO_LARGE; 0 or less: no limit
  *
@@ -47,17 +47,17 @@ struct decode {
 int decode_init(struct decode *d, const struct header_list *headers, int64_t decoded_max);
 
 /**
- * Decodes from `in` into `out`, as far as either lasts. With no input left and `*ret_out_len` 0 it
- * needs more input.
+ * Decodes from `in` into `out`, until one of them is used up. When no input is left and
+ * `*ret_out_len` is 0, it needs more input.
  *
- * Returns: 0; WHORL_EHTTP_ENCODING (also bytes behind the end); WHORL_EHTTP_BODY_TOO_LARGE;
+ * Returns: 0; WHORL_EHTTP_ENCODING (also for bytes after the end); WHORL_EHTTP_BODY_TOO_LARGE;
  *          -ENOMEM. The counts are valid in any case, and errors repeat.
  */
 int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_used, void *out,
                size_t out_len, size_t *ret_out_len);
 
-/** Whether the stream ended where the body did: 0, or WHORL_EHTTP_ENCODING. No byte at all is a
- *  valid empty body. Call it when decode_run() without input has given out everything. */
+/** Checks that the stream ended where the body did: 0, or WHORL_EHTTP_ENCODING. A body without a
+ *  byte is valid and empty. Call it when decode_run() without input returns no more bytes. */
 int decode_end(struct decode *d);
 
 /** What is wrong, after an error; never NULL. */

@@ -1,50 +1,194 @@
 /* SPDX-License-Identifier: MIT */
-/* One exchange on an open connection: the request out, the response head in, then the body.
+/* One exchange: a request out, the head of its response in, then the body part by part. This header
+ * is the seam between what uses an exchange and the HTTP version that carries it out.
  *
- * A request whose body fits into the first write is sent with that one write, and the head is read
- * after it. Of a longer body a second task waits for the head meanwhile, because a server may answer
- * early (413 and close): a final status of 300 or more, or the end of the connection, ends the
- * sending.
+ *     session.c                response.c, save.c
+ *         |  creates, runs         |  reads the body, skips, ends
+ *         v                        v
+ *     +---------------- exchange.h -----------------+
+ *     | http_exchange_run()        in exchange.c:   |   the same for every version: the order of
+ *     |   sends the head, asks the caller for body  |   sending and reading, the task that reads
+ *     |   bytes, reads the head, judges the result  |   the head early, error detail
+ *     | http_exchange_read(), _skip(), _end() ...   |
+ *     +--------------------+------------------------+
+ *                          |  struct http_exchange_ops
+ *              +-----------+------------+
+ *              v                        v
+ *     exchange_http1.c            HTTP/2, to come
+ *     one whole stream            one stream of a connection that other exchanges share
+ *     http1.h: bytes to events    frames and HPACK to the same events
+ *
+ * The calls, in order. A failed call is followed by end() and destroy() only.
+ *
+ *     http1_exchange_create   -> x
+ *     http_exchange_run(x)    -> send_head, send_body*, read_head     x->head is valid
+ *     http_exchange_read(x)*  -> read_body*                           until 0 or an error
+ *     http_exchange_skip(x)   -> skip                                 optional
+ *     http_exchange_end(x)    -> end           says whether the connection may be reused
+ *     http_exchange_destroy(x)-> destroy       the head is valid until then
+ *
+ * HTTP/2 will supply a create function, which opens a stream on a shared connection, and these:
+ *
+ *     send_head   HEADERS
+ *     send_body   DATA, after waiting for room in the flow-control window
+ *     read_head   waits until the connection's reader task has received the head of this stream
+ *     read_body   waits until the reader task has received body bytes of this stream
+ *     skip        drops received bytes and gives their room in the window back
+ *     end         RST_STREAM if the stream has not ended; the connection stays usable
+ *
+ * It fills the same `head`, `received` and `ahead`, and uses clock.h for the time limits.
+ *
+ * An exchange knows neither session, response nor pool.
  */
 #ifndef IO_HTTP_EXCHANGE_H
 #define IO_HTTP_EXCHANGE_H
 
 #include <whorl/base.h>
+#include <whorl/error.h>
 #include <whorl/http.h>
+#include <whorl/url.h>
 
-#include "io/http/http1.h"
+#include "io/http/clock.h"
+#include "io/http/header.h"
+#include "io/http/store.h"
 
-struct whorl_http_response;
+struct http_exchange;
 
-/* What is sent; changes from hop to hop. */
+/* What is sent. Borrowed until http_exchange_run() returns, except `url`: until the end. */
 struct http_outgoing {
     const struct whorl_http_request *request;
+    const struct whorl_url *url;
     const char *method;
+    const char *user_agent;
     bool has_body;
-    bool drop_credentials, drop_body_headers;
+    bool drop_credentials, drop_body_headers; /* set by redirects, see request.h */
 };
 
-/* Sends the request over response->conn and reads up to the end of the final head. On success the
- * first part of the body is parsed as far as it is there, see `ahead`.
- * 0; WHORL_EHTTP_*; WHORL_ETLS_*; -errno. The caller's error is filled. */
-WHORL_SUSPENDS int http_exchange(struct whorl_http_response *response,
-                                 const struct http_outgoing *out);
+/* What one version of HTTP supplies. */
+struct http_exchange_ops {
+    const char *name; /* "HTTP/1.1" */
 
-/* The next part of the body as it was sent: a span in the receive buffer, or, when that is empty and
- * `len` is no less than a receive buffer, received into `buf` directly.
+    /* Sends the head, together with the first `len` bytes of the body; `len` may be 0.
+     * 0; WHORL_EHTTP_METHOD and WHORL_EHTTP_REQUEST_HEADER, with `error` filled; -ENOMEM; an error
+     * of the stream. */
+    WHORL_SUSPENDS int (*send_head)(struct http_exchange *x, const struct http_outgoing *out,
+                                    const void *data, size_t len);
+
+    /* Sends the next bytes of the body. `len` 0 ends a body of unknown length, and is used for
+     * nothing else. */
+    WHORL_SUSPENDS int (*send_body)(struct http_exchange *x, const void *data, size_t len);
+
+    /* Reads up to the end of the final head, fills `head`, and parses the first part of the body as
+     * far as it has been received. May run in a task of its own while another one is in send_body.
+     * 0; an error, with `reason` set when the peer's bytes are the cause. */
+    WHORL_SUSPENDS int (*read_head)(struct http_exchange *x);
+
+    /* See http_exchange_read(). */
+    WHORL_SUSPENDS ssize_t (*read_body)(struct http_exchange *x, char *buf, size_t len,
+                                        const char **ret);
+
+    /* Parses the body bytes that have been received and drops them; this may reach the end of the
+     * body. */
+    void (*skip)(struct http_exchange *x);
+
+    /* Lets go of the connection. Whether it may carry another exchange. */
+    bool (*end)(struct http_exchange *x);
+
+    /* Returns the memory to the store. */
+    void (*destroy)(struct http_exchange *x);
+};
+
+/* What comes next of the body. */
+enum http_ahead {
+    HTTP_AHEAD_INPUT, /* bytes must be received first */
+    HTTP_AHEAD_SPAN,  /* `buffered` bytes have been received */
+    HTTP_AHEAD_END,   /* nothing: the body is complete */
+    HTTP_AHEAD_ERROR, /* `err` */
+};
+
+/* The response head; valid once http_exchange_run() has returned 0. Owned by the exchange. */
+struct http_head {
+    int status;
+    const char *reason;
+    const struct header_list *headers;
+    const struct header_list *trailers; /* valid with HTTP_AHEAD_END */
+    int64_t length;                     /* of the body as announced; -1 when it was not */
+    bool has_body;
+};
+
+/* The part that all versions share; each embeds it in its own struct. */
+struct http_exchange {
+    const struct http_exchange_ops *ops;
+    struct http_store *store;    /* where memory comes from and goes to */
+    const struct whorl_url *url; /* named in error texts */
+    struct http_clock clock;
+    struct http_head head;
+    enum http_ahead ahead;
+    size_t buffered;          /* valid with HTTP_AHEAD_SPAN */
+    int err;                  /* valid with HTTP_AHEAD_ERROR */
+    int64_t received;         /* body bytes so far, as sent by the peer */
+    bool has_begun;           /* a byte of the response has arrived */
+    bool unsent;              /* part of the request was never sent */
+    const char *reason;       /* what is wrong with the peer's bytes; NULL: the code says it */
+    struct whorl_error error; /* detail of the failure; its code is 0 when nothing failed */
+};
+
+/* Prepares the shared part; the create function of each version calls it. The URL is `out`'s. */
+void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops *ops,
+                        struct http_store *store, const struct http_outgoing *out);
+
+/* Sends the request and reads up to the end of the final head. On success the first part of the
+ * body is parsed as far as it has been received.
  *
- * @buf  may be NULL: a span of any length then
- * @ret  the bytes: `buf`, or inside the receive buffer and valid until the next call
+ * A request whose body fits into the first write is sent with that one write, and the head is read
+ * after it. While a longer body is sent, a second task reads the head, because a server may answer
+ * early (413 and close): a final status of 300 or more, or the end of the connection, stops the
+ * sending.
+ *
+ * 0; WHORL_EHTTP_*; WHORL_ETLS_*; -errno, with `error` filled. */
+WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_outgoing *out);
+
+/* Fills the error with "HOST:PORT: text"; `text` NULL: what `err` means. Returns `err`. */
+int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text);
+
+/* The body has failed for good: fills the error, and every read returns `err` from now on. */
+void http_exchange_latch(struct http_exchange *x, int err, const char *text);
+
+/* The next part of the body as the peer sent it: bytes that have been received already, or, when
+ * there are none and `len` is at least HTTP_BUF_SIZE, bytes received directly into `buf`.
+ *
+ * @buf  may be NULL: a part of any length then
+ * @ret  the bytes: `buf`, or memory of the exchange that is valid until the next call or the
+ *       destroy
  *
  * The count; 0 at the complete end; an error, which repeats unless it is -ECANCELED. */
-WHORL_SUSPENDS ssize_t http_body_next(struct whorl_http_response *response, char *buf, size_t len,
-                                      const char **ret);
+static inline WHORL_SUSPENDS ssize_t http_exchange_read(struct http_exchange *x, char *buf,
+                                                        size_t len, const char **ret)
+{
+    return x->ops->read_body(x, buf, len, ret);
+}
 
-/* Parses what has been received already and drops it, which may reach the end. */
-void http_body_skip(struct whorl_http_response *response);
+static inline void http_exchange_skip(struct http_exchange *x)
+{
+    x->ops->skip(x);
+}
 
-/* Ends the exchange: the connection goes back, open if everything allows it. Nothing happens when it
- * has ended already. */
-void http_exchange_end(struct whorl_http_response *response);
+/* Whether nothing more will be received: the owner ends the exchange now to free the connection. */
+static inline bool http_exchange_is_over(const struct http_exchange *x)
+{
+    return x->ahead == HTTP_AHEAD_END || x->ahead == HTTP_AHEAD_ERROR;
+}
+
+static inline bool http_exchange_end(struct http_exchange *x)
+{
+    return x->ops->end(x);
+}
+
+/* Accepts NULL. */
+static inline void http_exchange_destroy(struct http_exchange *x)
+{
+    if (x)
+        x->ops->destroy(x);
+}
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Header lists, and the questions of syntax that senders and receivers share. */
+/* Header lists, and the syntax checks that requests and responses share. */
 #include "io/http/header.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "io/url/ascii.h"
 
 enum {
-    BYTES_MIN = 1024, /* holds a usual head */
+    BYTES_MIN = 1024, /* enough for a usual head */
     FIELDS_MIN = 24,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Header lists: every field of a head in one block of bytes with an index beside it, so that a list
- * costs two allocations whatever it holds and none when it is used again.
+/* Header lists: the fields of a head in one block of bytes, with an index. A list needs two
+ * allocations, however many fields it has, and none when it is used again.
  *
  *     struct header_list list = {0};
  *     int err = header_list_append(&list, "Accept", "text/html");
@@ -8,7 +8,7 @@
  *     header_list_clear(&list);  // keeps the memory
  *     header_list_finish(&list); // frees it
  *
- * Strings handed out point into the block: they are terminated and live until the list is appended
+ * Returned strings point into the block. They are terminated and valid until the list is appended
  * to, cleared or finished. Nothing here suspends.
  */
 #ifndef IO_HTTP_HEADER_H
@@ -34,35 +34,35 @@ struct header_list {
     size_t count, fields_cap;
 };
 
-/** Adds a field, copied as it is: checking is the caller's. Returns 0 or -ENOMEM. */
+/** Adds a copy of a field without checking it. Returns 0 or -ENOMEM. */
 WHORL_CHECKED int header_list_append(struct header_list *list, const char *name, const char *value);
 
-/** The value of the first field of that name (any case), or NULL. */
+/** The value of the first field of that name, or NULL. Case does not matter. */
 const char *header_list_get(const struct header_list *list, const char *name);
 
 /**
- * The value of the next field of that name at or after `*index`, which moves behind it; NULL when
- * there is none. Start with 0.
+ * The value of the next field of that name at or after `*index`; NULL when there is none. `*index`
+ * moves past the field. Start with 0.
  */
 const char *header_list_next(const struct header_list *list, const char *name, size_t *index);
 
 /** Field number `index` in the order of arrival; false when there are fewer. */
 bool header_list_at(const struct header_list *list, size_t index, struct whorl_http_header *ret);
 
-/** Whether a comma list, over all fields of that name, holds `token` (any case). */
+/** Whether one of the fields of that name has `token` in its comma list. Case does not matter. */
 bool header_list_has_token(const struct header_list *list, const char *name, const char *token);
 
 /** Empties the list and keeps its memory. */
 void header_list_clear(struct header_list *list);
 
-/** Moves everything into `to`, which gives up what it had; `from` is empty afterwards. */
+/** Moves all fields into `to`, whose own fields are dropped; `from` is empty afterwards. */
 void header_list_move(struct header_list *to, struct header_list *from);
 
 /** Frees. Accepts a zeroed list. */
 void header_list_finish(struct header_list *list);
 
 /* Building a list from raw bytes, as a parser does: append the text in pieces of any size, then
- * mark where a field is, which overwrites the byte behind its name and behind its value. */
+ * mark where a field is. The mark overwrites the bytes after the name and after the value. */
 WHORL_CHECKED int header_list_append_raw(struct header_list *list, const char *bytes, size_t len);
 WHORL_CHECKED int header_list_mark(struct header_list *list, size_t name, size_t name_len,
                                    size_t value, size_t value_len);
@@ -75,15 +75,16 @@ bool header_is_value(const char *value, size_t len);
 
 enum { HEADER_PRINTABLE = 64 };
 
-/** Up to `len` foreign bytes as printable ASCII for an error's text, cut to fit. Returns `ret`. */
+/** Writes up to `len` of the peer's bytes as printable ASCII for an error text, cut to fit. Returns
+ *  `ret`. */
 const char *header_printable(char ret[HEADER_PRINTABLE], const char *bytes, size_t len);
 
-/** Compares names: ASCII, any case. */
+/** Whether two names are equal: ASCII, without regard to case. */
 bool header_equal(const char *a, const char *b);
 
 /**
- * Takes the next member of a comma list from `*cursor`: without the spaces around it; commas in
- * quoted strings do not separate; empty members are skipped. False at the end.
+ * Takes the next member of a comma list from `*cursor`, without the spaces around it. Commas in
+ * quoted strings do not separate, and empty members are skipped. False at the end.
  */
 bool header_next_member(const char **cursor, const char **ret, size_t *ret_len);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The HTTP/1 response parser: what a head means, where its body ends, and in which order all comes.
+/* The HTTP/1 response parser: what a head means, where its body ends, and the order of the parts.
  *
  *     HEAD -> (1xx) PASSED -> HEAD -> BODY -> TRAILERS -> DONE
  *
- * Any transfer coding but a single "chunked" is refused, and all that makes the end of the body
- * doubtful. Where it ends is decided here and not by llhttp, which waits for bodies that 204 and 304
- * responses never have.
+ * Any transfer coding except a single "chunked" is refused, and so is everything that makes the end
+ * of the body ambiguous. The end is decided here and not by llhttp, which waits for a body after a
+ * 204 or 304 response, where there is none.
  */
 #include "io/http/http1.h"
 
@@ -18,7 +18,7 @@
 
 enum state {
     STATE_HEAD,
-    STATE_PASSED, /* a 1xx head was reported; its headers go with the next call */
+    STATE_PASSED, /* a 1xx head was reported; the next call drops its headers */
     STATE_BODY,
     STATE_TRAILERS,
     STATE_DONE,
@@ -67,7 +67,8 @@ static int read_length(struct http1 *p, const char *text)
     return 0;
 }
 
-/* RFC 9112 §6.1, §7: the one coding we can undo, and did not have to ask for, is "chunked". */
+/* RFC 9112 §6.1, §7: "chunked" is the only coding that needs no request header and that we decode.
+ */
 static int read_coding(struct http1 *p, const char *text)
 {
     char shown[HEADER_PRINTABLE];
@@ -80,7 +81,7 @@ static int read_coding(struct http1 *p, const char *text)
     return 0;
 }
 
-/* Reads what frames the message. Names are told apart by their length first. */
+/* Reads the headers that frame the message. Names are compared by their length first. */
 static int read_framing(struct http1 *p)
 {
     const struct header_list *list = &p->headers;
@@ -96,7 +97,7 @@ static int read_framing(struct http1 *p)
     }
     if (err)
         return err;
-    /* RFC 9112 §6.1: such a message "ought to be handled as an error" by the careful. */
+    /* RFC 9112 §6.1: such a message "ought to be handled as an error". */
     if (p->has_coding && p->has_length)
         return fail(p, WHORL_EHTTP_TRANSFER_ENCODING, "both Transfer-Encoding and Content-Length");
     if (p->has_coding && p->version_minor == 0)
@@ -114,7 +115,7 @@ static enum body_kind judge_body(const struct http1 *p)
     return p->has_length ? BODY_LENGTH : BODY_UNTIL_CLOSE;
 }
 
-/* The head is whole. Returns an event. */
+/* The head is complete. Returns an event. */
 static int enter_body(struct http1 *p)
 {
     const char *line = p->headers.bytes;
@@ -153,7 +154,8 @@ static void enter_section(struct http1 *p, enum state state, struct header_list 
     p->state = (uint8_t)state;
 }
 
-/* Feeds the section of the state. Returns 1 when it is whole, 0 for more, or an error. */
+/* Feeds the section of the state. Returns 1 when it is complete, 0 when it needs more, or an
+ * error. */
 static int feed_section(struct http1 *p, struct header_list *list, const char *buf, size_t len,
                         size_t *ret_used)
 {

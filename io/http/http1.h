@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1 responses (RFC 9112): bytes in, one event at a time out. Heads and trailers are
- * section.c's, bodies body.c's.
+/* HTTP/1 responses (RFC 9112): bytes in, one event at a time out. section.c reads heads and
+ * trailers, body.c reads bodies.
  *
  *     struct http1 p;
  *     http1_init(&p, NULL, false);
@@ -10,13 +10,13 @@
  *             ev = http1_eof(&p);      // HTTP1_END or an error
  *         if (ev == HTTP1_HEAD) ...    // status and headers are there
  *         if (ev == HTTP1_BODY) ...    // span is a part of buf
- *         if (ev == HTTP1_END) break;  // what is left of buf does not belong to this message
+ *         if (ev == HTTP1_END) break;  // the rest of buf is not part of this message
  *         if (ev < 0) ...              // WHORL_EHTTP_*; http1_error_text() says what and where
  *     }
  *
  *     INFORMATIONAL* -> HEAD -> BODY* -> END        errors and END repeat until http1_reset()
  *
- * Outcomes do not depend on how the input is cut into pieces.
+ * The events do not depend on how the input is cut into pieces.
  */
 #ifndef IO_HTTP_HTTP1_H
 #define IO_HTTP_HTTP1_H
@@ -57,7 +57,7 @@ struct http1 {
     struct body body;
     uint8_t state;         /* enum state, in http1.c */
     bool is_head;          /* the answer to a HEAD request */
-    bool begun;            /* a byte has come */
+    bool begun;            /* a byte has arrived */
     bool has_length;       /* Content-Length was given */
     bool has_coding;       /* Transfer-Encoding was given */
     uint8_t version_minor; /* 0 or 1 */
@@ -65,11 +65,11 @@ struct http1 {
     uint32_t reason, reason_len; /* in the bytes of `headers` */
     int informationals;
     int64_t content_length; /* -1: none given */
-    int error;              /* sticky */
-    struct section section; /* its text serves all errors; last because of http1_reset() */
+    int error;              /* returned by every later call; 0: none */
+    struct section section; /* holds the text of all errors; last because of http1_reset() */
 };
 
-/** Prepares for one response in memory of the caller. `limits` may be NULL. `is_head`: the request
+/** Prepares for one response, in the caller's memory. `limits` may be NULL. `is_head`: the request
  *  was HEAD, so no body follows. */
 void http1_init(struct http1 *p, const struct http1_limits *limits, bool is_head);
 
@@ -80,10 +80,11 @@ void http1_reset(struct http1 *p, const struct http1_limits *limits, bool is_hea
 void http1_finish(struct http1 *p);
 
 /**
- * Takes bytes from the front of `buf` until there is something to tell. An empty buffer is allowed
- * and yields what is known without more input (after HTTP1_HEAD of a bodiless response: HTTP1_END).
+ * Takes bytes from the front of `buf` until there is an event. An empty buffer is allowed: the
+ * event is then one that needs no more input (HTTP1_END after the HTTP1_HEAD of a response without
+ * a body).
  *
- * @ret_used  how many bytes were taken; also set on errors: where it went wrong
+ * @ret_used  how many bytes were taken; also set on errors: the position of the error
  * @ret_span  set with HTTP1_BODY
  *
  * Returns: an event; WHORL_EHTTP_*; -ENOMEM.
@@ -92,17 +93,17 @@ int http1_feed(struct http1 *p, const char *buf, size_t len, size_t *ret_used,
                struct http1_body_span *ret_span);
 
 /**
- * To be called once the peer has closed and all input has been fed.
+ * Call it when the peer has closed and all input has been fed.
  *
- * Returns: HTTP1_END when the body ends with the connection (or the message had ended);
- *          WHORL_EHTTP_NO_RESPONSE when no byte had come; else WHORL_EHTTP_TRUNCATED, or the error
- *          that http1_feed() reported.
+ * Returns: HTTP1_END when the body ends with the connection, or the message has ended already;
+ *          WHORL_EHTTP_NO_RESPONSE when no byte has arrived; else WHORL_EHTTP_TRUNCATED, or the
+ *          error that http1_feed() reported.
  */
 int http1_eof(struct http1 *p);
 
 /* Valid from HTTP1_HEAD (and at HTTP1_INFORMATIONAL, for that head). */
 int http1_status(const struct http1 *p);
-const char *http1_reason(const struct http1 *p); /* possibly empty; foreign bytes */
+const char *http1_reason(const struct http1 *p); /* possibly empty; the server chose its bytes */
 const struct header_list *http1_headers(const struct http1 *p);
 int64_t http1_content_length(const struct http1 *p); /* as announced, also for HEAD; or -1 */
 bool http1_is_chunked(const struct http1 *p);
@@ -115,12 +116,12 @@ const struct header_list *http1_trailers(const struct http1 *p);
 /** Body bytes handed out so far, as sent. */
 int64_t http1_received(const struct http1 *p);
 
-/** Whether the connection may carry another request: the message has ended, its end was marked,
- *  and neither version nor Connection header forbid it. False before HTTP1_END. */
+/** Whether the connection may carry another request: the message has ended, its end was marked, and
+ *  neither the version nor the Connection header forbids it. False before HTTP1_END. */
 bool http1_keep_alive(const struct http1 *p);
 
-/** Whether any byte of a response has come (a request on a kept connection may be retried until
- *  then). */
+/** Whether a byte of the response has arrived. Before that, a request on a kept connection may be
+ *  retried. */
 bool http1_has_begun(const struct http1 *p);
 
 /** After an error: what is wrong and where. Printable ASCII, never NULL. */

@@ -14,22 +14,22 @@
 
 enum { BUCKETS_MIN = 16 };
 
-/* Somebody in a host's queue; on the waiting task's stack. */
+/* An entry of a host's queue; on the stack of the waiting task. */
 struct pool_waiter {
     struct whorl_waiter waiter; /* woken with 0 and `conn`, or with -ENOMEM */
     TAILQ_ENTRY(pool_waiter) link;
     struct http_pool *pool;
     struct http_host *host;
     struct http_conn *conn;
-    uint64_t arrival; /* the lower, the longer it waits */
+    uint64_t arrival; /* a lower number has waited longer */
 };
 
-/* What is known of one key. Exists while it has connections or waiters. */
+/* The connections and waiters of one key. Exists while there are any. */
 struct http_host {
     struct http_host *next; /* in the bucket */
     struct http_pool_key key;
     uint32_t hash;
-    bool is_starved; /* stands in pool->starved */
+    bool is_starved; /* is in pool->starved */
     TAILQ_ENTRY(http_host) starved;
     TAILQ_HEAD(, pool_waiter) waiters;
     struct http_conn_list idle; /* the most recently used first */
@@ -51,7 +51,7 @@ bool http_pool_key_equal(const struct http_pool_key *a, const struct http_pool_k
            strings_equal(a->credentials, b->credentials);
 }
 
-/* FNV-1a of the host and port; the rest hardly ever differs. */
+/* FNV-1a of the host and port; the other fields are nearly always equal. */
 static uint32_t key_hash(const struct http_pool_key *key)
 {
     uint32_t hash = 2166136261u ^ key->port;
@@ -75,7 +75,8 @@ static const char *copy_string(char **to, const char *s)
     return copy;
 }
 
-/* More buckets once there are more hosts than buckets. Without memory the chains get longer. */
+/* Doubles the buckets when there are as many hosts as buckets. Without memory the chains get
+ * longer. */
 static void grow_buckets(struct http_pool *pool)
 {
     size_t count = pool->buckets_count * 2;
@@ -95,7 +96,7 @@ static void grow_buckets(struct http_pool *pool)
     pool->buckets_count = count;
 }
 
-/* The host of a key, made when there is none; NULL without memory. */
+/* Finds the host of a key, or makes it; NULL when there is no memory. */
 static struct http_host *host_get(struct http_pool *pool, const struct http_pool_key *key)
 {
     uint32_t hash = key_hash(key);
@@ -125,7 +126,7 @@ static struct http_host *host_get(struct http_pool *pool, const struct http_pool
     return host;
 }
 
-/* Forgets a host without connections and waiters. */
+/* Frees a host that has neither connections nor waiters. */
 static void host_drop_unused(struct http_pool *pool, struct http_host *host)
 {
     if (host->open_count > 0 || !TAILQ_EMPTY(&host->waiters))
@@ -152,7 +153,7 @@ static struct http_conn *conn_open(struct http_pool *pool, struct http_host *hos
     return conn;
 }
 
-/* Ends a connection that is not idle. The host may be left unused. */
+/* Closes a connection that is not idle. The host may be unused afterwards. */
 static void conn_close(struct http_pool *pool, struct http_conn *conn)
 {
     conn->place.host->open_count--;
@@ -189,8 +190,9 @@ static int64_t expires_at(const struct http_pool *pool, const struct http_conn *
     return pool->idle_ns > WHORL_FOREVER - since_ns ? WHORL_FOREVER : since_ns + pool->idle_ns;
 }
 
-/* Closes those that have been idle too long. The timer is not moved each time a connection is taken
- * or returned, so it may fire early; then it is armed for what is oldest now. */
+/* Closes the connections that have been idle too long. The timer is not moved each time a
+ * connection is taken or returned, so it may fire early; then it is armed for the connection that
+ * is now oldest. */
 static void expire(struct whorl_timer *timer)
 {
     struct http_pool *pool =
@@ -211,8 +213,8 @@ static uint64_t first_arrival(const struct http_host *host)
     return TAILQ_FIRST(&host->waiters)->arrival;
 }
 
-/* Puts the host into `starved` at its place, moves it there, or takes it out, after anything about
- * its waiters or connections has changed. */
+/* Inserts the host into `starved`, moves it to its place there, or removes it. Called after its
+ * waiters or connections have changed. */
 static void update_starved(struct http_pool *pool, struct http_host *host)
 {
     if (host->is_starved)
@@ -239,14 +241,14 @@ static void serve_first(struct http_pool *pool, struct http_host *host, struct h
     whorl_wake(&waiter->waiter, conn ? 0 : -ENOMEM);
 }
 
-/* Gives free places in the total to those it held back, the longest waiter first. */
+/* Gives free places under the total cap to the hosts in `starved`, the longest waiter first. */
 static void serve_starved(struct http_pool *pool)
 {
     struct http_host *host;
     while (pool->open_count < pool->conns_max && (host = TAILQ_FIRST(&pool->starved))) {
         serve_first(pool, host, conn_open(pool, host));
         update_starved(pool, host);
-        host_drop_unused(pool, host); /* for want of memory it may have nothing left */
+        host_drop_unused(pool, host); /* without memory it may have nothing left */
     }
 }
 
@@ -260,7 +262,7 @@ static enum whorl_abort leave_queue(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
-/* The newest idle connection of the host that is still good; the others are closed. */
+/* Takes the most recently used idle connection that is still good; closes those that are not. */
 static struct http_conn *take_idle(struct http_pool *pool, struct http_host *host)
 {
     struct http_conn *conn;
@@ -336,7 +338,8 @@ WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool
     int err = (int)whorl_park(&self.waiter, leave_queue, "HTTP connection");
     if (err)
         return err;
-    /* Handed over straight from another exchange and not looked at since. The place is ours. */
+    /* The connection comes directly from another exchange, so it has not been checked. If it is
+     * dead, its place remains ours. */
     if (self.conn->stream && !whorl_stream_is_idle(self.conn->stream))
         http_conn_reset(self.conn);
     *ret = self.conn;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Redirect rules: what browsers do, where RFC 9110 leaves the choice. */
+/* Redirect rules. Where RFC 9110 leaves the choice, they do what browsers do. */
 #include "io/http/redirect.h"
 
 #include <errno.h>
@@ -38,14 +38,15 @@ bool redirect_is_about_body(const char *name)
     return is_one_of(name, names);
 }
 
-/* RFC 9110 §15.4: 300 leaves the choice to the user, 304 is about a cache, 305 and 306 are dead. */
+/* RFC 9110 §15.4: 300 leaves the choice to the user, 304 is about a cache, 305 and 306 are
+ * obsolete. */
 static bool is_redirect(int status)
 {
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* The method of the next request: 303 says GET; for 301 and 302 a POST becomes a GET, as everyone
- * does (RFC 9110 §15.4.2, note). */
+/* The method of the next request: 303 says GET; for 301 and 302 a POST becomes a GET, as in all
+ * common clients (RFC 9110 §15.4.2, note). */
 static const char *next_method(int status, const char *method)
 {
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -57,7 +58,7 @@ static const char *next_method(int status, const char *method)
     return method;
 }
 
-/* The one Location, or NULL. Sets `*ret_differ` when there are several that say different things. */
+/* The Location, or NULL. Sets `*ret_differ` when there are several with different values. */
 static const char *find_location(const struct header_list *headers, bool *ret_differ)
 {
     size_t index = 0;
@@ -69,8 +70,8 @@ static const char *find_location(const struct header_list *headers, bool *ret_di
     return first;
 }
 
-/* A Location on the same origin that names no user means the user that we are there already: the
- * credentials in a URL belong to its origin. */
+/* A Location on the same origin that names no user keeps the current user: the credentials in a URL
+ * belong to its origin. */
 static int keep_userinfo(struct whorl_url *url, const struct whorl_url *current)
 {
     struct whorl_url with = {0};

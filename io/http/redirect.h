@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What follows from a 3xx response (RFC 9110 §15.4): whether to go on, where to, with which method,
- * and which headers stay behind. Counting redirects is the caller's.
+/* What a 3xx response asks for (RFC 9110 §15.4): whether to follow it, the next URL and method, and
+ * which headers are left out. The caller counts redirects.
  */
 #ifndef IO_HTTP_REDIRECT_H
 #define IO_HTTP_REDIRECT_H
@@ -12,23 +12,23 @@
 #include "io/http/header.h"
 
 struct redirect {
-    struct whorl_url url; /* owned: whorl_url_finish(), or take it */
+    struct whorl_url url; /* owned: the caller finishes it or takes it over */
     const char *method;   /* the caller's, or "GET" */
     bool drop_body;       /* the next request has no body and none of the headers about it */
-    bool cross_origin;    /* credentials stay behind */
+    bool cross_origin;    /* the next request leaves out credentials */
     bool is_downgrade;    /* https to http */
 };
 
 /**
  * Judges a response.
  *
- * @current  the URL that was asked
+ * @current  the URL that was requested
  * @method   the method that was used; valid as long as `ret`
  * @headers  the response's
  * @error    may be NULL
  *
- * Returns: 1 to follow (`ret` is filled); 0 when the response is to be taken as it is (another
- *          status, or no Location); WHORL_EHTTP_REDIRECT_LOCATION (not a URL, or several that
+ * Returns: 1 to follow (`ret` is filled); 0 when the response is final (another status, or no
+ *          Location); WHORL_EHTTP_REDIRECT_LOCATION (not a URL, or several that
  *          differ); WHORL_EHTTP_NOT_REDIRECTABLE (another scheme); -ENOMEM.
  */
 int redirect_follow(struct redirect *ret, const struct whorl_url *current, const char *method,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Request heads. Everything is checked before it is written, so that no value of the caller's can add
- * a header, end the head or change where the body ends.
+/* Request heads. Everything is checked before it is written, so no value from the caller can add a
+ * header, end the head or change where the body ends.
  */
 #include "io/http/request.h"
 
@@ -14,7 +14,7 @@
 #include "io/http/redirect.h"
 #include "io/url/ascii.h"
 
-/* Counts what does not fit, so that one pass tells the length. */
+/* Counts also the bytes that do not fit, so one pass gives the length. */
 struct writer {
     char *buf;
     size_t cap, len;
@@ -50,7 +50,7 @@ static bool is_left_out(const struct request_head *head, const char *name)
            (head->drop_body_headers && redirect_is_about_body(name));
 }
 
-/* The caller's header of that name that counts, or NULL. */
+/* The caller's header of that name that is sent, or NULL. */
 static const struct whorl_http_header *find(const struct request_head *head, const char *name)
 {
     for (size_t i = 0; i < head->headers_count; i++)
@@ -59,7 +59,7 @@ static const struct whorl_http_header *find(const struct request_head *head, con
     return NULL;
 }
 
-/* Headers that frame the message or speak about the connection are the client's alone. */
+/* Headers that frame the message or concern the connection; only the client sets them. */
 static bool is_ours(const char *name)
 {
     static const char *const names[] = {
@@ -115,7 +115,7 @@ static int check(const struct request_head *head, const char *method, struct who
 
 /* --- Authorization from the URL --- */
 
-/* The next byte of percent-encoded text, which was checked. */
+/* The next byte of percent-encoded text that has been checked. */
 static unsigned char decode_next(const char **text)
 {
     const char *t = *text;
@@ -124,7 +124,7 @@ static unsigned char decode_next(const char **text)
                      : (unsigned char)*t;
 }
 
-/* Bytes that wait for their group of three. */
+/* Bytes of an incomplete group of three. */
 struct base64 {
     uint32_t bits;
     int count;
@@ -148,12 +148,13 @@ static void put_base64_end(struct writer *w, struct base64 *group)
 
     for (int i = 0; i < missing; i++)
         put_base64(w, group, 0);
-    for (int i = 0; i < missing; i++) /* what the zeros gave is padding */
+    for (int i = 0; i < missing; i++) /* the digits of the zeros become padding */
         if (w->len - (size_t)(i + 1) < w->cap)
             w->buf[w->len - (size_t)(i + 1)] = '=';
 }
 
-/* RFC 7617 §2: base64 of "name:password", where the name holds no colon and neither a control. */
+/* RFC 7617 §2: base64 of "name:password", where the name has no colon, and neither has a control
+ * byte. */
 static int put_basic(struct writer *w, const char *userinfo, struct whorl_error *error)
 {
     const char *colon = strchr(userinfo, ':');
@@ -177,7 +178,7 @@ static int put_basic(struct writer *w, const char *userinfo, struct whorl_error 
 
 /* --- writing --- */
 
-/* One of the client's own headers, unless the caller gives that one or `value` is NULL or "". */
+/* Writes one of the client's own headers, unless the caller sets it or `value` is NULL or "". */
 static void put_default(struct writer *w, const struct request_head *head, const char *name,
                         const char *value)
 {
@@ -185,7 +186,7 @@ static void put_default(struct writer *w, const struct request_head *head, const
         put_header(w, name, value);
 }
 
-/* A caller's header with an empty value that only takes the client's own away. */
+/* A header from the caller with an empty value, which only removes the client's own. */
 static bool is_removal(const struct whorl_http_header *header)
 {
     return *header->value == '\0' &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The head of a request as bytes: what the client sends of itself, what the caller adds or replaces,
- * and the refusal of what would break the framing.
+/* The head of a request as bytes: the client's own headers, and those that the caller adds or
+ * replaces. Headers that would break the framing are refused.
  */
 #ifndef IO_HTTP_REQUEST_H
 #define IO_HTTP_REQUEST_H
@@ -36,8 +36,8 @@ struct request_head {
  * @buf    may be NULL when `cap` is 0
  * @error  may be NULL; step is "request"
  *
- * Returns: the head's length; when that is more than `cap`, nothing useful was written and the call
- *          is to be made again with more room. WHORL_EHTTP_METHOD; WHORL_EHTTP_REQUEST_HEADER.
+ * Returns: the length of the head; when that is more than `cap`, `buf` is incomplete and the caller
+ *          calls again with more room. WHORL_EHTTP_METHOD; WHORL_EHTTP_REQUEST_HEADER.
  */
 ssize_t request_head_write(const struct request_head *head, char *buf, size_t cap,
                            struct whorl_error *error);

@@ -1,24 +1,96 @@
 /* SPDX-License-Identifier: MIT */
 /* What users ask of a response: status, headers, the body in parts or whole, and its end. */
+#include "io/http/response.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <whorl/http.h>
 #include <whorl/task.h>
 
-#include "io/http/exchange.h"
-#include "io/http/session.h"
+#include "runtime/base/check.h"
 
-enum { ALL_MIN = 4096 }; /* first size of a body of unknown length */
+enum {
+    SIZE_UNKNOWN = 4096,    /* first size of a body of unknown length */
+    SIZE_BELIEVED = 1 << 20 /* first size of a body whose announced length is larger */
+};
+
+/* Memory */
+
+int http_response_create(struct http_store *store, struct http_pool *pool,
+                         struct whorl_http_response **ret)
+{
+    struct http_spare *spare = http_spares_take(&store->responses);
+    struct whorl_http_response *response =
+        spare ? container_of(spare, struct whorl_http_response, spare) : malloc(sizeof *response);
+    if (!response) {
+        store->responses.out--;
+        return -ENOMEM;
+    }
+    *response = (struct whorl_http_response){.store = store, .pool = pool};
+    *ret = response;
+    return 0;
+}
+
+void http_response_destroy(struct whorl_http_response *response)
+{
+    whorl_check(!response->conn);
+    http_exchange_destroy(response->exchange);
+    whorl_url_finish(&response->url);
+    if (response->decodes)
+        decode_finish(&response->decode);
+    if (!http_spares_put(&response->store->responses, &response->spare, true))
+        free(response);
+}
+
+void http_responses_drain(struct http_store *store)
+{
+    struct http_spare *spare;
+    while ((spare = http_spares_drain(&store->responses)))
+        free(container_of(spare, struct whorl_http_response, spare));
+}
+
+/* The exchange and its connection */
+
+void http_response_end(struct whorl_http_response *r)
+{
+    if (!r->conn)
+        return;
+    http_pool_release(r->pool, r->conn, http_exchange_end(r->exchange));
+    r->conn = NULL;
+}
+
+void http_response_settle(struct whorl_http_response *r)
+{
+    const struct http_exchange *x = r->exchange;
+
+    if (!r->conn || !http_exchange_is_over(x))
+        return;
+    if (x->ahead == HTTP_AHEAD_ERROR) {
+        r->err = x->err;
+        r->error = x->error;
+    }
+    http_response_end(r);
+}
+
+void http_response_drop_exchange(struct whorl_http_response *r)
+{
+    if (!r->exchange)
+        return;
+    http_exchange_end(r->exchange);
+    http_exchange_destroy(r->exchange);
+    r->exchange = NULL;
+}
+
+/* Status and headers */
 
 int whorl_http_response_status(const struct whorl_http_response *response)
 {
-    return http1_status(&response->parser);
+    return response->exchange->head.status;
 }
 
 const char *whorl_http_response_reason(const struct whorl_http_response *response)
 {
-    return http1_reason(&response->parser);
+    return response->exchange->head.reason;
 }
 
 const struct whorl_url *whorl_http_response_url(const struct whorl_http_response *response)
@@ -28,26 +100,26 @@ const struct whorl_url *whorl_http_response_url(const struct whorl_http_response
 
 const char *whorl_http_response_header(const struct whorl_http_response *response, const char *name)
 {
-    return header_list_get(http1_headers(&response->parser), name);
+    return header_list_get(response->exchange->head.headers, name);
 }
 
 bool whorl_http_response_header_at(const struct whorl_http_response *response, size_t index,
                                    struct whorl_http_header *ret)
 {
-    return header_list_at(http1_headers(&response->parser), index, ret);
+    return header_list_at(response->exchange->head.headers, index, ret);
 }
 
 const char *whorl_http_response_trailer(const struct whorl_http_response *response,
                                         const char *name)
 {
-    if (response->ahead != HTTP_AHEAD_END)
+    if (response->err || response->exchange->ahead != HTTP_AHEAD_END)
         return NULL;
-    return header_list_get(http1_trailers(&response->parser), name);
+    return header_list_get(response->exchange->head.trailers, name);
 }
 
 int64_t whorl_http_response_length(const struct whorl_http_response *response)
 {
-    return response->decodes ? -1 : http1_content_length(&response->parser);
+    return response->decodes ? -1 : response->exchange->head.length;
 }
 
 void whorl_http_response_timing(const struct whorl_http_response *response,
@@ -58,36 +130,69 @@ void whorl_http_response_timing(const struct whorl_http_response *response,
 
 int64_t whorl_http_response_received(const struct whorl_http_response *response)
 {
-    return http1_received(&response->parser);
+    return response->exchange->received;
+}
+
+const struct whorl_error *whorl_http_response_error(const struct whorl_http_response *response)
+{
+    return &response->error;
 }
 
 /* Reading */
 
-int http_response_fail(struct whorl_http_response *response, int err, const char *step,
-                       const char *text)
+/* The body has failed for good: fills the detail, returns the connection, and every read returns
+ * `err` from now on. `text` NULL: what `err` means. Returns `err`. */
+static int latch(struct whorl_http_response *r, int err, const char *text)
 {
-    return whorl_error_set(response->error, err, step, "%s:%u: %s", response->url.host,
-                           response->url.port, text);
+    r->err = err;
+    r->coded_len = 0;
+    http_exchange_latch(r->exchange, err, text);
+    r->error = r->exchange->error;
+    http_response_end(r);
+    return err;
 }
 
-int http_response_latch(struct whorl_http_response *response, int err, const char *text)
+WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *r, char *buf, size_t len,
+                                               const char **ret)
 {
-    response->ahead = HTTP_AHEAD_ERROR;
-    response->err = err;
-    response->coded_len = 0;
-    http_exchange_end(response);
-    return http_response_fail(response, err, "body", text ? text : whorl_strerror(err));
+    if (r->err)
+        return r->err;
+    ssize_t n = http_exchange_read(r->exchange, buf, len, ret);
+    http_response_settle(r);
+    return n;
 }
 
-/* Decodes into `buf`. Spans of coded bytes stay in the receive buffer until they are used up, and
- * nothing is received before that. */
+bool http_response_must_receive(const struct whorl_http_response *r)
+{
+    return r->exchange->ahead == HTTP_AHEAD_INPUT;
+}
+
+WHORL_SUSPENDS const char *http_response_take_whole(struct whorl_http_response *r, size_t *ret_len)
+{
+    struct http_exchange *x = r->exchange;
+    const char *whole = NULL;
+
+    *ret_len = 0;
+    if (r->decodes)
+        return NULL;
+    if (x->ahead == HTTP_AHEAD_END && x->received == 0)
+        return "";
+    if (x->ahead != HTTP_AHEAD_SPAN || x->received != (int64_t)x->buffered ||
+        x->received != x->head.length)
+        return NULL;
+    *ret_len = (size_t)http_response_read_part(r, NULL, 0, &whole);
+    return whole;
+}
+
+/* Decodes into `buf`. Coded bytes stay in the memory of the exchange until all of them are used,
+ * and nothing more is received before that. */
 static WHORL_SUSPENDS ssize_t read_decoded(struct whorl_http_response *r, char *buf, size_t len)
 {
     struct decode *decode = &r->decode;
     ssize_t n;
     int err;
 
-    if (r->ahead == HTTP_AHEAD_ERROR)
+    if (r->err)
         return r->err;
     do {
         size_t used, got;
@@ -98,7 +203,7 @@ static WHORL_SUSPENDS ssize_t read_decoded(struct whorl_http_response *r, char *
             return (ssize_t)got;
         n = 1;
         if (err == 0 && r->coded_len == 0) {
-            n = http_body_next(r, NULL, 0, &r->coded);
+            n = http_response_read_part(r, NULL, 0, &r->coded);
             r->coded_len = n > 0 ? (size_t)n : 0;
             if (n < 0)
                 return n;
@@ -106,7 +211,7 @@ static WHORL_SUSPENDS ssize_t read_decoded(struct whorl_http_response *r, char *
     } while (err == 0 && n > 0);
     if (err == 0)
         err = decode_end(decode);
-    return err ? http_response_latch(r, err, decode_reason(decode)) : 0;
+    return err ? latch(r, err, decode_reason(decode)) : 0;
 }
 
 WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *response, void *buf,
@@ -118,40 +223,39 @@ WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *resp
         return err;
     if (response->decodes)
         return read_decoded(response, buf, len);
-    ssize_t n = http_body_next(response, buf, len, &part);
+    ssize_t n = http_response_read_part(response, buf, len, &part);
     if (n > 0 && part != buf)
         memcpy(buf, part, (size_t)n);
     return n;
 }
 
-/* The size to begin with: the announced length where it is small enough to be believed, and one
- * more byte in which the end shows. */
+/* The first size of the memory: the announced length, where it is small enough to be believed. */
 static size_t first_size(const struct whorl_http_response *response, size_t len_max)
 {
     int64_t len = whorl_http_response_length(response);
-    if (len < 0 || len > HTTP_BUF_SIZE * 64)
-        len = len < 0 ? ALL_MIN : HTTP_BUF_SIZE * 64;
+    if (len < 0 || len > SIZE_BELIEVED)
+        len = len < 0 ? SIZE_UNKNOWN : SIZE_BELIEVED;
     return (uint64_t)len < len_max ? (size_t)len : len_max;
 }
 
-WHORL_SUSPENDS int whorl_http_response_read_all(struct whorl_http_response *response,
-                                                size_t len_max, char **ret, size_t *ret_len)
+WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *response,
+                                                   size_t len_max, char **ret, size_t *ret_len)
 {
     if (len_max > SIZE_MAX / 2)
         len_max = SIZE_MAX / 2;
     if (whorl_http_response_length(response) > (int64_t)len_max)
-        return http_response_latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
+        return latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
     size_t cap = first_size(response, len_max), len = 0;
     char *buf = malloc(cap + 1);
     ssize_t n;
 
     if (!buf)
         return -ENOMEM;
-    /* One byte more than may be kept is room to notice that there is more. */
+    /* There is room for one byte more than may be kept, which shows that the body is longer. */
     while ((n = whorl_http_response_read(response, buf + len, cap + 1 - len)) > 0) {
         len += (size_t)n;
         if (len > len_max) {
-            n = http_response_latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
+            n = latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
             break;
         }
         if (len <= cap)
@@ -179,7 +283,7 @@ void whorl_http_response_close(struct whorl_http_response *response)
 {
     if (!response)
         return;
-    http_body_skip(response);
-    http_exchange_end(response);
-    http_response_release(response);
+    http_exchange_skip(response->exchange); /* reaching the end saves the connection */
+    http_response_end(response);
+    http_response_destroy(response);
 }

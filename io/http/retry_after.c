@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Retry-After, and the three forms of dates that HTTP knows. */
+/* Retry-After, and the three forms of dates in HTTP. */
 #include <string.h>
 
 #include <whorl/http.h>
@@ -8,7 +8,7 @@ struct moment {
     int year, month, day, hour, minute, second; /* month and day from 1 */
 };
 
-/* Moves `*p` over `text`, or says no. */
+/* Moves `*p` past `text`; false when it is not there. */
 static bool skip(const char **p, const char *text)
 {
     size_t len = strlen(text);
@@ -18,7 +18,7 @@ static bool skip(const char **p, const char *text)
     return true;
 }
 
-/* Exactly `digits` digits; a space may stand for the first when `padded`. */
+/* Reads exactly `digits` digits; with `padded` the first may be a space. */
 static bool number(const char **p, int digits, bool padded, int *ret)
 {
     int n = 0;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* A body into a file: under a temporary name in the same folder, renamed when it is whole.
+/* A body into a file: under a temporary name in the same directory, renamed when it is complete.
  *
- *     look at the target -- a device, pipe, socket, or our output? -- yes --> open it, write in place
+ *     look at the target -- a device, pipe, socket, or our output? -- yes --> open it, write to it
  *          | no
  *     open .NAME.RANDOM.part (O_EXCL) --> write ... --> [fsync] --> close --> rename to NAME
  *          any failure or a cancel on the way: close, unlink
  *
- * Looking first saves fetching a body that cannot have its name. When the whole body has come with
- * the head there is nothing to save, so a small file is written at once, in four requests, and the
- * target is looked at only when it is in the way.
+ * The first look avoids fetching a body whose file cannot be created. When the whole body has
+ * arrived with the head, there is nothing to avoid: a small file is written at once, in four
+ * requests, and the target is looked at only when its name is taken.
  *
- * Bytes are written from where they were received. That is the receive buffer at first; a transfer
- * that turns out long gets a larger buffer of its own, as long as all of the session's together stay
- * below a cap, so that a thousand transfers at once cost what they need and no more.
+ * Bytes are written from where they were received. At first that is the receive buffer. A long
+ * transfer gets a larger buffer of its own, while the sum of these buffers in the session stays
+ * below a cap, so a thousand transfers at once do not take a thousand large buffers.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,15 +29,14 @@
 #include <whorl/scope.h>
 #include <whorl/task.h>
 
-#include "io/http/exchange.h"
-#include "io/http/session.h"
+#include "io/http/response.h"
 
 enum {
-    MIDDLE_BUF = 64 << 10, /* for what is longer than MIDDLE_FROM */
+    MIDDLE_BUF = 64 << 10, /* for bodies longer than MIDDLE_FROM */
     MIDDLE_FROM = 128 << 10,
-    LARGE_BUF = 256 << 10, /* for what is longer than LARGE_FROM */
+    LARGE_BUF = 256 << 10, /* for bodies longer than LARGE_FROM */
     LARGE_FROM = 1 << 20,
-    BUFS_MAX = 16 << 20, /* of such buffers in a session */
+    BUFS_MAX = 16 << 20, /* bytes of these buffers in a session */
     TEMP_TRIES = 16,
     NAME_MAX_BYTES = 255,
 };
@@ -50,30 +49,30 @@ struct save {
     const char *path;
     int dir_fd;
     char *temp;       /* owned; NULL when written in place */
-    bool temp_exists; /* and must be unlinked or renamed */
-    bool looked;      /* the target has been looked at, or need not be */
-    bool is_special;  /* found when the file was to get its name */
-    bool replaces;    /* a file, whose permissions are `mode` */
-    bool appends;     /* to the file that is this process's standard output or error */
+    bool temp_exists; /* on the disk; it must be unlinked or renamed */
+    bool looked;      /* the target needs no look, or no second one */
+    bool is_special;  /* the rename found that the target is a device, pipe or socket */
+    bool replaces;    /* an existing file with the permissions `mode` */
+    bool appends;     /* the target is this process's standard output or error */
     mode_t mode;
-    const char *whole; /* the whole body, when it has come already; in the receive buffer */
+    const char *whole; /* the whole body, when it came with the head; else NULL */
     size_t whole_len;
     int fd;        /* -1: closed */
     bool seekable; /* a regular file: written at `offset` */
     int64_t offset;
-    char *buf; /* owned; NULL while the receive buffer does */
+    char *buf; /* owned; NULL: the receive buffer is used */
     size_t buf_size;
 };
 
 static int fail(struct save *save, int err)
 {
-    return whorl_error_set(save->response->error, err, "write", "%s: %s", save->path,
+    return whorl_error_set(http_response_detail(save->response), err, "write", "%s: %s", save->path,
                            whorl_strerror(err));
 }
 
 /* Names */
 
-/* Unlike for other processes and runs, and different each time; O_EXCL finds clashes. */
+/* A number that differs between processes, runs and calls. O_EXCL finds the rare clash. */
 static uint32_t random_u32(void)
 {
     static _Thread_local uint64_t state;
@@ -83,16 +82,16 @@ static uint32_t random_u32(void)
     return (uint32_t)(state >> 32);
 }
 
-/* ".NAME.RANDOM.part" beside the target; a long name is cut to fit. */
+/* Sets `temp` to ".NAME.RANDOM.part" in the directory of the target. A long name is cut. */
 static int name_temp(struct save *save)
 {
     const char *slash = strrchr(save->path, '/');
     const char *name = slash ? slash + 1 : save->path;
-    int folder_len = (int)(name - save->path),
+    int dir_len = (int)(name - save->path),
         name_max = NAME_MAX_BYTES - (int)sizeof "..01234567.part";
 
     free(save->temp);
-    if (asprintf(&save->temp, "%.*s.%.*s.%08x.part", folder_len, save->path, name_max, name,
+    if (asprintf(&save->temp, "%.*s.%.*s.%08x.part", dir_len, save->path, name_max, name,
                  random_u32()) < 0) {
         save->temp = NULL;
         return -ENOMEM;
@@ -115,14 +114,14 @@ static WHORL_SUSPENDS int open_temp(struct save *save)
     if (fd < 0)
         return fd;
     if (save->replaces)
-        (void)fchmod(fd, save->mode); /* what the umask took; not worth failing for */
+        (void)fchmod(fd, save->mode); /* the umask may have removed bits; failing is harmless */
     save->fd = fd;
     save->temp_exists = save->seekable = true;
     return 0;
 }
 
-/* /dev/stdout is a link that may lead to a file. Whoever redirected the output there has it open, and
- * the link is the system's. */
+/* /dev/stdout is a link that may lead to a file, to which this process's output was redirected.
+ * That file is open already, and the link belongs to the system, so neither may be replaced. */
 static bool is_standard_stream(const struct statx *file)
 {
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -134,7 +133,7 @@ static bool is_standard_stream(const struct statx *file)
     return false;
 }
 
-/* Whether the target is there and what: a mode, 0 when it is not, or an error. */
+/* The mode of the target, 0 when there is none, or an error. */
 static WHORL_SUSPENDS int look_at_target(struct save *save)
 {
     struct statx st;
@@ -177,13 +176,13 @@ static WHORL_SUSPENDS int open_target(struct save *save)
     return open_temp(save);
 }
 
-/* Opens what is written to. */
+/* Opens the target or a temporary file, as the picture above says. */
 static WHORL_SUSPENDS int open_file(struct save *save)
 {
     size_t len = strlen(save->path);
     if (len == 0 || save->path[len - 1] == '/')
         return len == 0 ? -ENOENT : -EISDIR;
-    /* With other names on offer, whatever has the name now keeps it: no need to look at all. */
+    /* With `next_path`, an existing file keeps its name in any case: no need to look. */
     save->looked = save->options->next_path && !save->options->overwrite;
     if (save->looked)
         return open_temp(save);
@@ -197,31 +196,27 @@ static WHORL_SUSPENDS int open_file(struct save *save)
 
 /* Writing */
 
-/* Takes a larger buffer when the transfer has become long enough for it and there is one to have. */
+/* Takes a larger buffer when the transfer is long enough for it and the cap allows it. */
 static void grow_buf(struct save *save)
 {
-    struct whorl_http_session *session = save->response->session;
+    struct http_store *store = http_response_store(save->response);
     size_t size = save->offset >= LARGE_FROM ? LARGE_BUF : MIDDLE_BUF;
 
     if (save->offset < MIDDLE_FROM || size <= save->buf_size ||
-        session->save_bytes - save->buf_size + size > BUFS_MAX)
+        store->save_bytes - save->buf_size + size > BUFS_MAX)
         return;
     char *buf = malloc(size);
     if (!buf)
         return;
-    if (!save->response->decodes) { /* the receive buffer is empty and not needed any more */
-        http_buf_release(session, save->response->in);
-        save->response->in = NULL;
-    }
     free(save->buf);
-    session->save_bytes += size - save->buf_size;
+    store->save_bytes += size - save->buf_size;
     save->buf = buf;
     save->buf_size = size;
 }
 
 static void drop_buf(struct save *save)
 {
-    save->response->session->save_bytes -= save->buf_size;
+    http_response_store(save->response)->save_bytes -= save->buf_size;
     free(save->buf);
     save->buf = NULL;
     save->buf_size = 0;
@@ -231,16 +226,16 @@ static void drop_buf(struct save *save)
 static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
 {
     struct whorl_http_response *response = save->response;
-    if (response->ahead == HTTP_AHEAD_INPUT)
+    if (http_response_must_receive(response))
         grow_buf(save);
-    if (!response->decodes)
-        return http_body_next(response, save->buf, save->buf_size, ret);
+    if (!http_response_is_decoded(response))
+        return http_response_read_part(response, save->buf, save->buf_size, ret);
     if (!save->buf) {
         save->buf = malloc(HTTP_BUF_SIZE);
         if (!save->buf)
             return fail(save, -ENOMEM);
         save->buf_size = HTTP_BUF_SIZE;
-        response->session->save_bytes += HTTP_BUF_SIZE;
+        http_response_store(response)->save_bytes += HTTP_BUF_SIZE;
     }
     *ret = save->buf;
     return whorl_http_response_read(response, save->buf, save->buf_size);
@@ -272,32 +267,18 @@ static WHORL_SUSPENDS int write_body(struct save *save)
     }
 }
 
-/* When the whole body has come with the head: takes it, which sets the connection free. */
-static WHORL_SUSPENDS_SHIELDED void take_whole(struct save *save)
-{
-    struct whorl_http_response *response = save->response;
-    int64_t received = whorl_http_response_received(response);
-
-    if (response->decodes)
-        return;
-    if (response->ahead == HTTP_AHEAD_END && received == 0)
-        save->whole = "";
-    else if (response->ahead == HTTP_AHEAD_SPAN && received == (int64_t)response->span.len &&
-             received == whorl_http_response_length(response))
-        save->whole_len = (size_t)http_body_next(response, NULL, 0, &save->whole);
-}
-
 /* Finishing */
 
-/* Where the file system has no RENAME_NOREPLACE: a link fails when the name is taken, too. */
+/* For file systems without RENAME_NOREPLACE: linkat also fails when the name is taken. */
 static int link_and_unlink(struct save *save, const char *path)
 {
     if (linkat(save->dir_fd, save->temp, save->dir_fd, path, 0))
         return -errno;
-    return 0; /* the clean-up unlinks the temporary name */
+    return 0; /* clean_up() unlinks the temporary name */
 }
 
-/* Gives the file its name, or the next one on offer; or finds that the name is a device's. */
+/* Renames the file to its path, or to the next path that is free; or finds that the path is a
+ * device. */
 static WHORL_SUSPENDS int take_name(struct save *save)
 {
     const struct whorl_http_save_options *options = save->options;
@@ -325,14 +306,14 @@ static WHORL_SUSPENDS int take_name(struct save *save)
     return err;
 }
 
-static WHORL_SUSPENDS int sync_folder(struct save *save)
+static WHORL_SUSPENDS int sync_directory(struct save *save)
 {
     const char *slash = strrchr(save->path, '/');
-    char *folder = slash ? strndup(save->path, (size_t)(slash - save->path) + 1) : strdup(".");
-    if (!folder)
+    char *dir = slash ? strndup(save->path, (size_t)(slash - save->path) + 1) : strdup(".");
+    if (!dir)
         return -ENOMEM;
-    int fd = whorl_openat(save->dir_fd, folder, O_RDONLY | O_DIRECTORY, 0);
-    free(folder);
+    int fd = whorl_openat(save->dir_fd, dir, O_RDONLY | O_DIRECTORY, 0);
+    free(dir);
     if (fd < 0)
         return fd;
     int err = whorl_fsync(fd, false);
@@ -353,11 +334,11 @@ static WHORL_SUSPENDS int finish_file(struct save *save)
         return err;
     err = take_name(save);
     if (err == 0 && save->options->sync)
-        err = sync_folder(save);
+        err = sync_directory(save);
     return err;
 }
 
-/* Removes what is left of it, also when the task is cancelled. */
+/* Closes and removes what is left over, also when the task is cancelled. */
 static WHORL_SUSPENDS_SHIELDED void clean_up(struct save *save)
 {
     drop_buf(save);
@@ -400,10 +381,10 @@ WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response
         .dir_fd = options && options->use_dir_fd ? options->dir_fd : AT_FDCWD,
         .fd = -1,
     };
-    take_whole(&save);
+    save.whole = http_response_take_whole(response, &save.whole_len);
     int err = run(&save, open_file);
     clean_up(&save);
-    /* Nothing was lost by trying: the body is still there. */
+    /* The body is complete and still in memory, so it can be written to the device now. */
     if (save.is_special) {
         save.is_special = false;
         err = run(&save, open_in_place);

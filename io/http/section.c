@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sections are gathered line by line into the header list's block, with every limit checked before a
- * byte is kept; once the empty line has come, llhttp tokenises the whole in one go, in place, so that
- * a field never arrives in pieces.
+/* The lines of a section are collected in the block of the header list; every limit is checked
+ * before a byte is kept. After the empty line llhttp tokenises the whole section in place in one
+ * call, so a field never arrives in pieces.
  *
- * llhttp 8.1 accepts more than RFC 9112 does. Refused before it: folded lines, line feeds without a
- * carriage return, control bytes, versions other than 1.0 and 1.1, status codes that are not three
- * digits from 100 to 599. Refused with it: empty names.
+ * llhttp 8.1 accepts more than RFC 9112 does. Refused before llhttp runs: folded lines, line feeds
+ * without a carriage return, control bytes, versions other than 1.0 and 1.1, status codes that are
+ * not three digits from 100 to 599. Refused in its callbacks: empty names.
  */
 #include "io/http/section.h"
 
@@ -33,7 +33,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct section *s, int err
     return err;
 }
 
-/* What its fields are called. */
+/* The word for its fields in error texts. */
 static const char *field_name(const struct section *s)
 {
     return s->is_trailers ? "trailer" : "header";
@@ -41,8 +41,8 @@ static const char *field_name(const struct section *s)
 
 /* --- lines of a section, before llhttp --- */
 
-/* RFC 9112 §4, as far as the first `len` bytes of the status line tell, in their order. A peer that
- * does not speak HTTP is found out by its first bytes, not by the limit of the head. */
+/* RFC 9112 §4: checks the first `len` bytes of the status line in their order. So the first bytes
+ * show that a peer does not speak HTTP, and not the limit of the head. */
 static int check_status_line(struct section *s, const char *line, size_t len, bool is_whole)
 {
     static const char pattern[SECTION_STATUS_LINE_MIN + 1] = "HTTP/0.0 000"; /* 0 is any digit */
@@ -72,7 +72,7 @@ static int check_status_line(struct section *s, const char *line, size_t len, bo
                 header_printable(shown, line, len));
 }
 
-/* A line with its line feed. Returns 1 when it is the empty one, else 0 or an error. */
+/* Checks a line, given with its line feed. Returns 1 when the line is empty, else 0 or an error. */
 static int check_line(struct section *s, const char *line, size_t len)
 {
     bool is_first = s->lines++ == 0 && !s->is_trailers;
@@ -96,7 +96,7 @@ static int check_line(struct section *s, const char *line, size_t len)
     return err;
 }
 
-/* The length of what has come of a line, without as much of its CR LF as has come. */
+/* The length of the received part of a line, without the received part of its CR LF. */
 static size_t without_end(const char *line, size_t len)
 {
     len -= len > 0 && line[len - 1] == '\n';
@@ -109,8 +109,8 @@ static int keep(struct section *s, struct header_list *list, const char *bytes, 
     return err ? fail(s, err, "out of memory") : 0;
 }
 
-/* Appends lines to the list's bytes up to the empty one. Returns 1 when that has come, 0 when all
- * bytes were used, or an error. */
+/* Appends lines to the list's bytes, up to the empty line. Returns 1 after the empty line, 0 when
+ * all bytes were used, or an error. */
 static int gather(struct section *s, struct header_list *list, const char *buf, size_t len,
                   size_t *ret_used)
 {
@@ -125,7 +125,7 @@ static int gather(struct section *s, struct header_list *list, const char *buf, 
         size_t line_len = end - pos;
 
         *ret_used = end;
-        if (s->line_start < gathered && pos == 0) { /* its beginning came earlier */
+        if (s->line_start < gathered && pos == 0) { /* its beginning arrived earlier */
             size_t room = s->bytes_max - gathered;
             err = keep(s, list, buf, end < room ? end : room);
             if (err)
@@ -134,7 +134,7 @@ static int gather(struct section *s, struct header_list *list, const char *buf, 
             line = list->bytes + s->line_start;
             line_len = list->bytes_len - s->line_start;
         }
-        /* Before the limit, so that neither depends on how the input is cut. */
+        /* Checked before the limit, so neither result depends on how the input is cut. */
         if (s->lines == 0 && !s->is_trailers) {
             err = check_status_line(s, line, without_end(line, line_len), false);
             if (err)
@@ -161,7 +161,7 @@ static size_t count_controls(const char *text, size_t len)
 {
     size_t total = 0;
 
-    while (len > 0) { /* blocks whose count fits a byte become vector code */
+    while (len > 0) { /* the compiler vectorises blocks whose count fits in a byte */
         size_t block = len < 128 ? len : 128;
         uint8_t n = 0;
         for (size_t i = 0; i < block; i++) {
@@ -175,8 +175,8 @@ static size_t count_controls(const char *text, size_t len)
     return total;
 }
 
-/* Each line ends in two control bytes, and no other may be in a section. llhttp looks at most values
- * but not at the reason nor at what Connection says. */
+/* Each line ends in two control bytes, and a section may have no other. llhttp checks most values,
+ * but not the reason phrase and not the value of Connection. */
 static int check_controls(struct section *s, const struct header_list *list)
 {
     size_t line = 1;
@@ -196,13 +196,13 @@ static int check_controls(struct section *s, const struct header_list *list)
                 "control byte in line %zu of the %ss", line, field_name(s));
 }
 
-/* What llhttp's callbacks gather. */
+/* What llhttp's callbacks collect. */
 struct tokens {
     struct header_list *list;
     size_t name, name_len; /* of the field being read */
     size_t value, value_len;
     bool has_value, is_complete;
-    const char *reason; /* of a callback that refuses; llhttp forgets its own */
+    const char *reason; /* why a callback refused; llhttp does not keep it */
     int err;
 };
 
@@ -225,7 +225,7 @@ static int on_value(llhttp_t *parser, const char *at, size_t len)
     struct tokens *t = parser->data;
     if (len == 0) /* `at` is then on the next line */
         return 0;
-    if (t->has_value) /* only a folded line comes in two pieces, and those are refused before */
+    if (t->has_value) /* only a folded line has two pieces, and those are refused earlier */
         return -1;
     t->value = offset(t, at);
     t->value_len = len;
@@ -257,7 +257,7 @@ static int on_headers_complete(llhttp_t *parser)
 {
     struct tokens *t = parser->data;
     t->is_complete = true;
-    return 1; /* the body is none of llhttp's business */
+    return 1; /* llhttp must not read the body */
 }
 
 static const llhttp_settings_t settings = {
@@ -288,8 +288,8 @@ static int refuse(struct section *s, const struct tokens *t, const llhttp_t *par
                 reason ? reason : "malformed");
 }
 
-/* Tokenises the section gathered in `list`. A trailer section is a head without a status line, so
- * llhttp is given one. */
+/* Tokenises the section in `list`. A trailer section is a head without a status line, so llhttp
+ * gets a made-up one first. */
 static int tokenise(struct section *s, struct header_list *list)
 {
     static const char status_line[] = "HTTP/1.1 200 OK\r\n";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A header or trailer section of a response, from the bytes of the stream into a header list (RFC 9112
- * §2, §4, §5). The tokeniser is llhttp; what it lets through and should not is refused here.
+/* Reads a header or trailer section of a response into a header list (RFC 9112 §2, §4, §5). llhttp
+ * is the tokeniser; this file refuses the invalid input that llhttp accepts.
  */
 #ifndef IO_HTTP_SECTION_H
 #define IO_HTTP_SECTION_H
@@ -19,22 +19,22 @@ struct section {
     size_t fields_max; /* at most */
     bool is_trailers;  /* no status line */
     size_t line_start; /* of the current line, in the list's bytes */
-    size_t lines;      /* whole ones so far */
+    size_t lines;      /* complete lines so far */
     char error_text[160];
 };
 
-/** Begins a section; the limits stay. The list must be empty. */
+/** Begins a section and keeps the limits. The list must be empty. */
 void section_start(struct section *s, bool is_trailers);
 
 /**
- * Takes bytes from the front of `buf`, not more than belong to the section.
+ * Takes bytes from the front of `buf`, but none after the end of the section.
  *
- * @list      gathers the raw bytes; once the section is whole, its fields. The status line stands at
- *            the front of its bytes, checked and ended by CR LF
+ * @list      receives the raw bytes and, when the section is complete, the fields. Its bytes start
+ *            with the status line, which is checked and ends with CR LF
  * @ret_used  how many bytes were taken
  *
- * Returns: 1 when the section is whole; 0 when all bytes were used; WHORL_EHTTP_*; -ENOMEM. After an
- *          error, `error_text` says what is wrong and where.
+ * Returns: 1 when the section is complete; 0 when all bytes were used; WHORL_EHTTP_*; -ENOMEM.
+ *          After an error, `error_text` says what is wrong and where.
  */
 int section_feed(struct section *s, struct header_list *list, const char *buf, size_t len,
                  size_t *ret_used);

@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions, and the way of a request: queue, open, exchange, with redirects and one retry around. */
-#include "io/http/session.h"
-
+/* Sessions, and what whorl_http_do() does for a request. For each hop:
+ *
+ *     queue   pool.c      gets a connection, or permission to open one
+ *     open    conn.c      dials and does the TLS handshake, as the session's dial request says
+ *     run     exchange.c  sends the request and reads the head of the response
+ *
+ * Then it follows a redirect to the next hop, or returns the response, whose user reads the body.
+ * Includes and calls go in the direction of the arrows only:
+ *
+ *     save ---------+
+ *                   v
+ *     session --> response --> exchange --> clock --> stage
+ *       | |         |             ^  |
+ *       | |         v             |  +----> store
+ *       | +-----> pool --> conn   |
+ *       +----> exchange_http1 ----+
+ *                   +-----> http1, request
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include <whorl/dial.h>
 #include <whorl/fd.h>
+#include <whorl/http.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
 
-#include "io/http/exchange.h"
+#include "io/http/conn.h"
+#include "io/http/exchange_http1.h"
+#include "io/http/pool.h"
 #include "io/http/redirect.h"
 #include "io/http/request.h"
+#include "io/http/response.h"
+#include "io/http/store.h"
 #include "io/tls/config.h"
 #include "runtime/base/check.h"
 
@@ -20,73 +40,16 @@ enum {
     CONNS_MAX = 256,
     CONNS_PER_HOST_MAX = 6,
     REDIRECTS_MAX = 10,
-    HEADERS_KEPT = 8192, /* bytes of header memory that a response keeps for the next one */
 };
 
-/* Memory that goes round */
-
-struct http_buf *http_buf_acquire(struct whorl_http_session *session)
-{
-    struct http_buf *buf = session->bufs;
-    if (!buf)
-        return malloc(sizeof *buf);
-    session->bufs = buf->next;
-    session->bufs_count--;
-    return buf;
-}
-
-void http_buf_release(struct whorl_http_session *session, struct http_buf *buf)
-{
-    if (!buf)
-        return;
-    if (session->bufs_count >= HTTP_BUFS_KEPT) {
-        free(buf);
-        return;
-    }
-    buf->next = session->bufs;
-    session->bufs = buf;
-    session->bufs_count++;
-}
-
-struct whorl_http_response *http_response_acquire(struct whorl_http_session *session)
-{
-    struct whorl_http_response *response = session->responses;
-    if (response) {
-        session->responses = response->next;
-        session->responses_count--;
-        struct http1 parser = response->parser;
-        *response = (struct whorl_http_response){.parser = parser};
-    } else {
-        response = calloc(1, sizeof *response);
-        if (!response)
-            return NULL;
-        http1_init(&response->parser, NULL, false);
-    }
-    response->session = session;
-    session->responses_out++;
-    return response;
-}
-
-void http_response_release(struct whorl_http_response *response)
-{
-    struct whorl_http_session *session = response->session;
-
-    http_buf_release(session, response->in);
-    whorl_url_finish(&response->url);
-    if (response->decodes)
-        decode_finish(&response->decode);
-    session->responses_out--;
-    bool is_large = response->parser.headers.bytes_cap > HEADERS_KEPT ||
-                    response->parser.trailers.bytes_cap > HEADERS_KEPT;
-    if (is_large || session->responses_count >= HTTP_RESPONSES_KEPT) {
-        http1_finish(&response->parser);
-        free(response);
-        return;
-    }
-    response->next = session->responses;
-    session->responses = response;
-    session->responses_count++;
-}
+struct whorl_http_session {
+    struct http_pool pool;
+    struct http_store store;
+    struct whorl_http_session_options options; /* defaults filled in; strings are ours */
+    char *user_agent;                          /* owned */
+    struct whorl_tls_config *tls;              /* held; NULL until needed */
+    uint64_t requests, connections, reuses;
+};
 
 /* Sessions */
 
@@ -103,7 +66,7 @@ static WHORL_SUSPENDS int dial_tcp(void *ctx, const char *host, uint16_t port,
     return err;
 }
 
-/* What holds: the request's word, else the session's, else the default. */
+/* The request's limit if it sets one, else the session's. */
 static int64_t limit(int64_t request, int64_t session)
 {
     return request > 0 ? request : session;
@@ -128,52 +91,47 @@ static void fill_defaults(struct whorl_http_session_options *o)
         o->dialer.dial = dial_tcp;
 }
 
-struct whorl_http_session *whorl_http_session_create(
-    const struct whorl_http_session_options *options)
+int whorl_http_session_create(const struct whorl_http_session_options *options,
+                              struct whorl_http_session **ret)
 {
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
     struct whorl_http_session *session = calloc(1, sizeof *session);
     if (!session)
-        return NULL;
+        return -ENOMEM;
     if (options)
         session->options = *options;
     fill_defaults(&session->options);
-    const struct whorl_http_session_options *o = &session->options;
+    struct whorl_http_session_options *o = &session->options;
     session->pool = (struct http_pool){
         .conns_max = o->conns_max,
         .conns_per_host_max = o->conns_per_host_max,
         .idle_max = o->idle_max,
         .idle_ns = o->idle_ns,
     };
-    session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
     session->user_agent = strdup(o->user_agent ? o->user_agent : "whorl/" WHORL_VERSION);
-    if (!session->user_agent || http_pool_init(&session->pool)) {
-        whorl_tls_config_destroy(session->tls);
+    int err = session->user_agent ? http_pool_init(&session->pool) : -ENOMEM;
+    if (err) {
         free(session->user_agent);
         free(session);
-        return NULL;
+        return err;
     }
-    session->options.user_agent = session->user_agent;
-    return session;
+    o->user_agent = session->user_agent;
+    session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
+    *ret = session;
+    return 0;
 }
 
 void whorl_http_session_destroy(struct whorl_http_session *session)
 {
     if (!session)
         return;
-    whorl_check_text(session->responses_out == 0,
+    whorl_check_text(session->store.responses.out == 0,
                      "whorl_http_session_destroy: close every response first");
     http_pool_finish(&session->pool);
-    while (session->bufs) {
-        struct http_buf *buf = session->bufs;
-        session->bufs = buf->next;
-        free(buf);
-    }
-    while (session->responses) {
-        struct whorl_http_response *response = session->responses;
-        session->responses = response->next;
-        http1_finish(&response->parser);
-        free(response);
-    }
+    http_responses_drain(&session->store);
+    http1_exchanges_drain(&session->store);
+    http_bufs_drain(&session->store);
     whorl_tls_config_destroy(session->tls);
     free(session->user_agent);
     free(session);
@@ -199,25 +157,53 @@ void whorl_http_session_get_stats(const struct whorl_http_session *session,
 
 /* The way of a request */
 
-/* Settles limits and the URL. */
-static int prepare(struct whorl_http_response *r, const struct whorl_http_request *request)
-{
-    const struct whorl_http_session_options *o = &r->session->options;
-    const struct whorl_http_timeouts *t = &request->timeouts, *d = &o->timeouts;
-    int64_t body_max = limit(request->body_bytes_max, o->body_bytes_max);
+/* One whorl_http_do(). */
+struct request {
+    struct whorl_http_session *session;
+    const struct whorl_http_request *asked;
+    struct whorl_http_response *response;
+    struct http_outgoing out; /* changes from hop to hop */
+    struct http1_limits limits;
+    struct whorl_http_timeouts timeouts; /* defaults filled in */
+    int64_t total_deadline_ns;
+    int64_t decoded_bytes_max;
+    int redirects_max;
+    struct whorl_error *error; /* the caller's; may be NULL */
+};
 
-    r->error = request->error;
-    r->timing = (struct whorl_http_timing){
+/* Fills the caller's error with "HOST:PORT: text"; `text` NULL: what `err` means. Returns `err`. */
+static int fail(const struct request *q, int err, const char *step, const char *text)
+{
+    const struct whorl_url *url = &q->response->url;
+    return whorl_error_set(q->error, err, step, "%s:%u: %s", url->host, url->port,
+                           text ? text : whorl_strerror(err));
+}
+
+/* Fills in the limits and parses the URL. */
+static int prepare(struct request *q)
+{
+    const struct whorl_http_session_options *o = &q->session->options;
+    const struct whorl_http_request *asked = q->asked;
+    const struct whorl_http_timeouts *t = &asked->timeouts, *d = &o->timeouts;
+
+    q->response->timing = (struct whorl_http_timing){
         .queue_ns = -1, .connect_ns = -1, .tls_ns = -1, .first_byte_ns = -1};
-    r->redirects_max = request->redirects_max ? request->redirects_max : o->redirects_max;
-    r->limits = (struct http1_limits){
+    q->out = (struct http_outgoing){
+        .request = asked,
+        .url = &q->response->url,
+        .method = asked->method ? asked->method : "GET",
+        .user_agent = o->user_agent,
+        .has_body = asked->body.data || asked->body.read,
+    };
+    q->redirects_max = asked->redirects_max ? asked->redirects_max : o->redirects_max;
+    q->limits = (struct http1_limits){
         .head_bytes_max = o->head_bytes_max,
         .headers_max = o->headers_max,
         .informational_max = o->informational_max,
-        .body_bytes_max = body_max,
+        .body_bytes_max = limit(asked->body_bytes_max, o->body_bytes_max),
     };
-    r->decoded_bytes_max = limit(request->decoded_bytes_max, o->decoded_bytes_max);
-    r->timeouts = (struct whorl_http_timeouts){
+    q->decoded_bytes_max = limit(asked->decoded_bytes_max, o->decoded_bytes_max);
+    q->timeouts = (struct whorl_http_timeouts){
         .queue_ns = limit(t->queue_ns, d->queue_ns),
         .connect_ns = limit(t->connect_ns, d->connect_ns),
         .tls_ns = limit(t->tls_ns, d->tls_ns),
@@ -225,46 +211,88 @@ static int prepare(struct whorl_http_response *r, const struct whorl_http_reques
         .stall_ns = limit(t->stall_ns, d->stall_ns),
         .total_ns = limit(t->total_ns, d->total_ns),
     };
-    r->total_deadline_ns = http_deadline(r->timeouts.total_ns);
-    return whorl_url_parse(request->url, r->error, &r->url);
+    q->total_deadline_ns = http_deadline(q->timeouts.total_ns);
+    return whorl_url_parse(asked->url, q->error, &q->response->url);
 }
 
-/* Gets a connection or leave to open one, after queueing if need be. Time in the queue is the
- * queue's only: the limit of the whole exchange moves on by it. */
-static WHORL_SUSPENDS int queue(struct whorl_http_response *r)
+/* Gets a connection, or leave to open one, and queues for it if need be. The time in the queue
+ * counts for the queue's limit only: the total deadline moves by it. */
+static WHORL_SUSPENDS int queue(struct request *q)
 {
-    struct whorl_http_session *session = r->session;
+    struct http_pool *pool = &q->session->pool;
+    struct whorl_http_response *r = q->response;
     struct http_pool_key key = {
         .is_tls = r->url.is_tls,
         .port = r->url.port,
         .host = r->url.host,
-        .tls = r->url.is_tls ? session->tls : NULL,
+        .tls = r->url.is_tls ? q->session->tls : NULL,
     };
     struct http_stage stage;
 
-    int err = http_pool_try_acquire(&session->pool, &key, &r->conn);
+    int err = http_pool_try_acquire(pool, &key, &r->conn);
     if (err == -EAGAIN) {
         int64_t start_ns = whorl_now();
-        http_stage_enter(&stage, http_deadline(r->timeouts.queue_ns), WHORL_EHTTP_QUEUE_TIMEOUT,
+        http_stage_enter(&stage, http_deadline(q->timeouts.queue_ns), WHORL_EHTTP_QUEUE_TIMEOUT,
                          WHORL_FOREVER);
-        err = http_pool_wait(&session->pool, &key, &r->conn);
+        err = http_pool_wait(pool, &key, &r->conn);
         err = (int)http_stage_leave(&stage, err);
         int64_t waited_ns = whorl_now() - start_ns;
         r->timing.queue_ns = waited_ns + (r->timing.queue_ns > 0 ? r->timing.queue_ns : 0);
-        if (r->total_deadline_ns != WHORL_FOREVER)
-            r->total_deadline_ns += waited_ns;
+        if (q->total_deadline_ns != WHORL_FOREVER)
+            q->total_deadline_ns += waited_ns;
     }
-    return err ? http_response_fail(r, err, "queue", whorl_strerror(err)) : 0;
+    return err ? fail(q, err, "queue", NULL) : 0;
 }
 
-/* System trust, when the session was given none. */
-static int ensure_tls(struct whorl_http_response *r)
+/* Uses the system's trust store when the session was given no configuration. */
+static int ensure_tls(struct request *q)
 {
     static const char *const alpn[] = {"http/1.1", NULL};
     struct whorl_tls_options options = {.alpn = alpn};
-    struct whorl_http_session *session = r->session;
+    struct whorl_http_session *session = q->session;
 
-    return session->tls ? 0 : whorl_tls_config_create(&options, r->error, &session->tls);
+    return session->tls ? 0 : whorl_tls_config_create(&options, q->error, &session->tls);
+}
+
+static WHORL_SUSPENDS int open_conn(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+    struct http_dial dial = {
+        .host = r->url.host,
+        .port = r->url.port,
+        .is_tls = r->url.is_tls,
+        .tls = q->session->tls,
+        .connect_ns = q->timeouts.connect_ns,
+        .tls_ns = q->timeouts.tls_ns,
+        .total_deadline_ns = q->total_deadline_ns,
+        .dialer = &q->session->options.dialer,
+        .error = q->error,
+    };
+    int err = http_conn_open(r->conn, &dial, &r->timing);
+    if (err == 0)
+        q->session->connections++;
+    return err;
+}
+
+/* Makes the exchange of this hop and runs it. The one place that chooses the HTTP version. */
+static WHORL_SUSPENDS int run_exchange(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+    struct http1_exchange_setup setup = {
+        .stream = r->conn->stream,
+        .out = &q->out,
+        .limits = q->limits,
+        .first_byte_limit_ns = q->timeouts.first_byte_ns,
+        .stall_limit_ns = q->timeouts.stall_ns,
+        .total_deadline_ns = q->total_deadline_ns,
+    };
+    int err = http1_exchange_create(&q->session->store, &setup, &r->exchange);
+    if (err)
+        return err;
+    q->session->requests++;
+    err = http_exchange_run(r->exchange, &q->out);
+    r->timing.first_byte_ns = r->exchange->clock.first_byte_ns;
+    return err;
 }
 
 static bool can_send_again(const struct http_outgoing *out)
@@ -278,89 +306,101 @@ static int rewind_body(const struct http_outgoing *out)
     return out->has_body && body->read ? body->rewind(body->ctx) : 0;
 }
 
-/* A kept connection that dies before the first byte of the response was most likely closed by the
- * server before the request came (RFC 9112 §9.3.1). Only what may be done twice is sent again
- * (RFC 9110 §9.2.2), because that cannot be told from outside. */
-static bool may_retry(const struct whorl_http_response *r, const struct http_outgoing *out, int err)
+/* A kept connection that fails before the first byte of the response was most likely closed by the
+ * server before the request arrived (RFC 9112 §9.3.1). The client cannot be sure of that, so only a
+ * request that may be done twice is sent again (RFC 9110 §9.2.2). */
+static bool may_retry(const struct request *q, int err)
 {
+    const struct whorl_http_response *r = q->response;
     bool died = err == WHORL_EHTTP_NO_RESPONSE || err == -EPIPE || err == -ECONNRESET ||
                 err == WHORL_ETLS_TRUNCATED || err == WHORL_ETLS_ALERT;
-    return r->reused && died && !http1_has_begun(&r->parser) &&
-           request_is_idempotent(out->method) && can_send_again(out);
+    return r->timing.reused && died && r->exchange && !r->exchange->has_begun &&
+           request_is_idempotent(q->out.method) && can_send_again(&q->out);
 }
 
-/* Says what an exchange failed of, unless that has been said closer to the cause. */
-static int explain(struct whorl_http_response *r, int err)
+/* Opens the connection if it is new and runs the exchange; once more on a fresh connection if a
+ * kept one was dead. That one takes over the place in the pool, so there is no second wait in the
+ * queue. */
+static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
 {
-    const char *text = whorl_strerror(err);
-    if (!r->step)
-        return err;
-    if (r->parser.error == err)
-        text = http1_error_text(&r->parser);
-    return http_response_fail(r, err, r->step, text);
-}
+    struct whorl_http_response *r = q->response;
 
-/* One hop: a connection, the exchange, and once more on a fresh connection if a kept one was dead.
- * The place in the pool is kept for that, so there is no queueing again. */
-static WHORL_SUSPENDS int hop(struct whorl_http_response *r, const struct http_outgoing *out)
-{
-    int err = r->url.is_tls ? ensure_tls(r) : 0;
-    if (err == 0)
-        err = queue(r);
-    if (err)
-        return err;
     for (;;) {
-        r->reused = r->conn->stream != NULL;
-        r->timing.reused = r->reused;
-        r->session->reuses += r->reused;
-        r->step = NULL;
-        err = r->reused ? 0 : http_conn_open(r);
-        if (err == 0)
-            err = http_exchange(r, out);
+        r->timing.reused = r->conn->stream != NULL;
+        q->session->reuses += r->timing.reused;
+        int err = r->timing.reused ? 0 : open_conn(q);
+        if (err)
+            return err;
+        err = run_exchange(q);
         if (err == 0)
             return 0;
-        if (!may_retry(r, out, err))
-            break;
-        err = rewind_body(out);
-        if (err) {
-            r->step = "send";
-            break;
+        if (!may_retry(q, err)) {
+            if (!r->exchange)
+                return fail(q, err, "send", NULL);
+            if (q->error)
+                *q->error = r->exchange->error;
+            return err;
         }
+        err = rewind_body(&q->out);
+        if (err)
+            return fail(q, err, "send", NULL);
+        http_response_drop_exchange(r);
         http_conn_reset(r->conn);
         r->timing.retries++;
     }
-    explain(r, err);
-    http_pool_release(&r->session->pool, r->conn, false);
+}
+
+/* One hop: from the queue to the end of the head. */
+static WHORL_SUSPENDS int hop(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+
+    int err = r->url.is_tls ? ensure_tls(q) : 0;
+    if (err == 0)
+        err = queue(q);
+    if (err)
+        return err;
+    err = exchange_with_retry(q);
+    if (err == 0) {
+        http_response_settle(r);
+        return 0;
+    }
+    http_response_drop_exchange(r);
+    http_pool_release(&q->session->pool, r->conn, false);
     r->conn = NULL;
     return err;
 }
 
 /* 1: the response was a redirect and the next hop is set up; 0: it is the answer. */
-static int follow(struct whorl_http_response *r, struct http_outgoing *out)
+static int follow(struct request *q)
 {
+    struct whorl_http_response *r = q->response;
+    struct http_outgoing *out = &q->out;
     struct redirect redirect = {0};
 
-    if (r->redirects_max < 0)
+    if (q->redirects_max < 0)
         return 0;
-    int err = redirect_follow(&redirect, &r->url, out->method, http1_status(&r->parser),
-                              http1_headers(&r->parser), r->error);
+    int err = redirect_follow(&redirect, &r->url, out->method, r->exchange->head.status,
+                              r->exchange->head.headers, q->error);
     if (err <= 0)
         return err;
     bool has_body = out->has_body && !redirect.drop_body;
-    if (r->timing.redirects >= r->redirects_max) {
-        err = http_response_fail(r, WHORL_EHTTP_REDIRECTS, "redirect", "too many redirects");
+    if (r->timing.redirects >= q->redirects_max) {
+        err = fail(q, WHORL_EHTTP_REDIRECTS, "redirect", "too many redirects");
     } else if (has_body && !can_send_again(out)) {
-        err = http_response_fail(r, WHORL_EHTTP_REDIRECT_BODY, "redirect",
-                                 whorl_strerror(WHORL_EHTTP_REDIRECT_BODY));
+        err = fail(q, WHORL_EHTTP_REDIRECT_BODY, "redirect", NULL);
     } else if (has_body && (err = rewind_body(out))) {
-        http_response_fail(r, err, "redirect", "request body cannot be sent again");
+        fail(q, err, "redirect", "request body cannot be sent again");
     }
     if (err < 0) {
         whorl_url_finish(&redirect.url);
         return err;
     }
-    http_body_skip(r);
-    http_exchange_end(r);
+    http_exchange_skip(r->exchange); /* reaching the end saves the connection */
+    http_response_end(r);
+    http_response_drop_exchange(r);
+    r->err = 0; /* the body of a redirect may fail: it is not used */
+    r->error.code = 0;
     whorl_url_finish(&r->url);
     r->url = redirect.url;
     r->timing.redirects++;
@@ -372,56 +412,54 @@ static int follow(struct whorl_http_response *r, struct http_outgoing *out)
 }
 
 /* The final response: refuses a body that is announced too large, prepares decoding. */
-static int accept_final(struct whorl_http_response *r, const struct http_outgoing *out)
+static int accept_final(struct request *q)
 {
-    int64_t length = http1_has_body(&r->parser) ? http1_content_length(&r->parser) : 0;
-    if (r->limits.body_bytes_max > 0 && length > r->limits.body_bytes_max)
-        return http_response_fail(r, WHORL_EHTTP_BODY_TOO_LARGE, "response",
-                                  whorl_strerror(WHORL_EHTTP_BODY_TOO_LARGE));
-    if (!out->request->decode || r->ahead == HTTP_AHEAD_END)
+    struct whorl_http_response *r = q->response;
+    const struct http_head *head = &r->exchange->head;
+    int64_t length = head->has_body ? head->length : 0;
+
+    if (q->limits.body_bytes_max > 0 && length > q->limits.body_bytes_max)
+        return fail(q, WHORL_EHTTP_BODY_TOO_LARGE, "response", NULL);
+    if (!q->asked->decode || r->exchange->ahead == HTTP_AHEAD_END)
         return 0;
-    int err = decode_init(&r->decode, http1_headers(&r->parser), r->decoded_bytes_max);
+    int err = decode_init(&r->decode, head->headers, q->decoded_bytes_max);
     if (err < 0)
-        return http_response_fail(r, err, "response", whorl_strerror(err));
+        return fail(q, err, "response", NULL);
     r->decodes = err > 0;
     return 0;
 }
 
 WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                  const struct whorl_http_request *request,
-                                 struct whorl_http_response **ret)
+                                 struct whorl_error *error, struct whorl_http_response **ret)
 {
-    struct http_outgoing out = {
-        .request = request,
-        .method = request->method ? request->method : "GET",
-        .has_body = request->body.data || request->body.read,
-    };
+    struct request q = {.session = session, .asked = request, .error = error};
+
     int err = whorl_check_cancelled();
     if (err)
-        return whorl_error_set(request->error, err, "queue", "%s", whorl_strerror(err));
-    if (!whorl_task_self())
-        return WHORL_ENOTASK;
-    struct whorl_http_response *response = http_response_acquire(session);
-    if (!response)
-        return -ENOMEM;
-    err = prepare(response, request);
+        return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
+    err = whorl_task_self() ? http_response_create(&session->store, &session->pool, &q.response)
+                            : WHORL_ENOTASK;
+    if (err)
+        return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
+    err = prepare(&q);
     while (err == 0) {
-        err = hop(response, &out);
+        err = hop(&q);
         if (err)
             break;
-        err = follow(response, &out);
+        err = follow(&q);
         if (err <= 0)
             break;
         err = 0;
     }
     if (err == 0)
-        err = accept_final(response, &out);
+        err = accept_final(&q);
     if (err) {
-        http_exchange_end(response);
-        http_response_release(response);
+        http_response_end(q.response);
+        http_response_destroy(q.response);
         return err;
     }
-    *ret = response;
+    *ret = q.response;
     return 0;
 }
 
@@ -429,5 +467,5 @@ WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, const char
                                   struct whorl_http_response **ret)
 {
     struct whorl_http_request request = {.url = url};
-    return whorl_http_do(session, &request, ret);
+    return whorl_http_do(session, &request, NULL, ret);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stages of an exchange: each has its own time limit and error code, and the limit of the whole
- * exchange applies in all of them. A stage is a scope, entered only when there is a limit at all.
+/* Stages of an exchange. Each has its own time limit and error code, and the total limit applies in
+ * all of them. A stage is a scope; it is entered only when there is a limit.
  *
  *     struct http_stage stage;
  *     http_stage_enter(&stage, whorl_after(tls_ns), WHORL_EHTTP_TLS_TIMEOUT, total_deadline_ns);
@@ -18,11 +18,11 @@
 
 struct http_stage {
     struct whorl_scope scope; /* valid while entered */
-    int code;                 /* what running out of time is called */
+    int code;                 /* returned when the time is over */
     bool entered;
 };
 
-/* The instant at which a limit that begins now ends. */
+/* The deadline of a limit that starts now. */
 static inline int64_t http_deadline(int64_t limit_ns)
 {
     return limit_ns == WHORL_FOREVER ? WHORL_FOREVER : whorl_after(limit_ns);
@@ -41,7 +41,7 @@ static inline void http_stage_enter(struct http_stage *stage, int64_t deadline_n
         whorl_scope_enter(&stage->scope, deadline_ns);
 }
 
-/* Moves the limit of a stage that another task may stand in. It must have been entered with one. */
+/* Moves the deadline of a stage, also while another task is in it. The stage must be entered. */
 static inline void http_stage_move(struct http_stage *stage, int64_t deadline_ns, int code,
                                    int64_t total_deadline_ns)
 {
@@ -53,7 +53,8 @@ static inline void http_stage_move(struct http_stage *stage, int64_t deadline_ns
     whorl_scope_set_deadline(&stage->scope, deadline_ns);
 }
 
-/* Leaves the stage; `err` is also a count. */
+/* Leaves the stage. `err` is a code or a count; returned as it is, or as the stage's code when the
+ * time is over. */
 static inline ssize_t http_stage_leave(struct http_stage *stage, ssize_t err)
 {
     if (!stage->entered)

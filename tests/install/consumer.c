@@ -12,9 +12,11 @@ static int child(void *arg)
 
 static int root(void *arg)
 {
-    WHORL_AUTO(http_session) *session = whorl_http_session_create(NULL);
+    WHORL_AUTO(http_session) *session = NULL;
     WHORL_AUTO(group) group = {0};
-    int err = session ? whorl_spawn(&group, child, arg) : -1;
+    int err = whorl_http_session_create(NULL, &session);
+    if (err == 0)
+        err = whorl_spawn(&group, child, arg);
     if (err == 0)
         err = whorl_group_wait(&group);
     return err ? err : whorl_sleep(WHORL_MILLISECOND);

@@ -46,14 +46,12 @@ static int fetch_many(void *arg)
 static int get_root(void *arg)
 {
     struct fetch *fetch = arg;
-    WHORL_AUTO(http_session) *session =
-        whorl_http_session_create(&(struct whorl_http_session_options){
-            .conns_max = (size_t)fetch->conns, .conns_per_host_max = (size_t)fetch->conns});
+    const struct whorl_http_session_options options = {.conns_max = (size_t)fetch->conns,
+                                                       .conns_per_host_max = (size_t)fetch->conns};
+    WHORL_AUTO(http_session) *session = NULL;
     WHORL_AUTO(group) group = {0};
-    int err = 0;
 
-    if (!session)
-        return -ENOMEM;
+    int err = whorl_http_session_create(&options, &session);
     fetch->session = session;
     for (long i = 0; i < fetch->conns && err == 0; i++)
         err = whorl_spawn(&group, fetch_many, fetch);

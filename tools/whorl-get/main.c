@@ -135,13 +135,13 @@ static int load_tls(struct program *program)
     return err;
 }
 
-static struct whorl_http_session *make_session(const struct program *program)
+static int make_session(const struct program *program, struct whorl_http_session **ret)
 {
     const struct options *options = &program->options;
     /* Without --max-size a little that decodes to very much would still fill the disk. */
     const int64_t decoded_max = (int64_t)1 << 30;
 
-    return whorl_http_session_create(&(struct whorl_http_session_options){
+    const struct whorl_http_session_options session = {
         .conns_max = (size_t)options->jobs,
         .conns_per_host_max =
             (size_t)(options->per_host < options->jobs ? options->per_host : options->jobs),
@@ -158,7 +158,8 @@ static struct whorl_http_session *make_session(const struct program *program)
             },
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
-    });
+    };
+    return whorl_http_session_create(&session, ret);
 }
 
 /* What kept a list, or a line of it, from being read. */
@@ -240,8 +241,7 @@ static int root(void *arg)
     struct whorl_scope stop;
 
     report->started_ns = whorl_now();
-    program->get.session = make_session(program);
-    int err = program->get.session ? 0 : -ENOMEM;
+    int err = make_session(program, &program->get.session);
     if (err == 0)
         err = whorl_spawn(&writers, writer_run, &program->messages);
     if (err == 0)

@@ -159,7 +159,6 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
         .headers = options->headers,
         .headers_count = options->headers_count,
         .decode = options->compressed,
-        .error = &o->error,
     };
     WHORL_AUTO(http_response) *response = NULL;
 
@@ -169,7 +168,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     o->final_url = t->final_url = NULL;
     t->asked_ns = -1;
     t->item.state = BAR_ASKING;
-    int err = whorl_http_do(t->get->session, &request, &response);
+    int err = whorl_http_do(t->get->session, &request, &o->error, &response);
     if (err) {
         explain(t, err, "request");
         return err;
@@ -184,6 +183,8 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     err = save(t, response);
     t->item.response = NULL;
     o->bytes = whorl_http_response_received(response);
+    if (err && !o->error.code) /* standard output has told its own */
+        o->error = *whorl_http_response_error(response);
     if (err)
         explain(t, err, "write");
     return err;

@@ -56,7 +56,7 @@ int run_tasks(struct batch *batch);
 int run_processes(struct batch *batch);
 
 /* The same client for all of them. NULL when there is no memory. */
-struct whorl_http_session *page_session(const struct batch *batch);
+int page_session(const struct batch *batch, struct whorl_http_session **ret);
 
 /* Fetches a page and says what came of it. */
 WHORL_SUSPENDS_SHIELDED void page_get(struct batch *batch, struct whorl_http_session *session,

@@ -8,11 +8,11 @@
 /* A site that answers nobody costs this many time-outs and not one for each of its pages. */
 enum { FAILURES_MAX = 10 };
 
-struct whorl_http_session *page_session(const struct batch *batch)
+int page_session(const struct batch *batch, struct whorl_http_session **ret)
 {
     int64_t limit_ns = batch->timeout_s * WHORL_SECOND;
 
-    return whorl_http_session_create(&(struct whorl_http_session_options){
+    const struct whorl_http_session_options options = {
         .conns_per_host_max = (size_t)batch->per_site,
         .conns_max = (size_t)batch->count * 2,
         .timeouts = {.connect_ns = limit_ns,
@@ -20,7 +20,8 @@ struct whorl_http_session *page_session(const struct batch *batch)
                      .first_byte_ns = limit_ns,
                      .stall_ns = limit_ns,
                      .total_ns = limit_ns},
-    });
+    };
+    return whorl_http_session_create(&options, ret);
 }
 
 uint64_t page_digest(uint64_t digest, const char *data, size_t len)
@@ -34,11 +35,11 @@ WHORL_SUSPENDS static int fetch(struct whorl_http_session *session, const char *
                                 struct result *ret)
 {
     WHORL_AUTO(http_response) *response = NULL;
-    struct whorl_http_request request = {.url = url, .error = &ret->error};
+    struct whorl_http_request request = {.url = url};
     struct whorl_http_timing timing;
     char buf[16384];
 
-    ssize_t n = whorl_http_do(session, &request, &response);
+    ssize_t n = whorl_http_do(session, &request, &ret->error, &response);
     if (n < 0)
         return (int)n;
     ret->status = whorl_http_response_status(response);
@@ -46,6 +47,8 @@ WHORL_SUSPENDS static int fetch(struct whorl_http_session *session, const char *
         ret->digest = page_digest(ret->digest, buf, (size_t)n);
         ret->len += n;
     }
+    if (n < 0)
+        ret->error = *whorl_http_response_error(response);
     whorl_http_response_timing(response, &timing);
     ret->reused = timing.reused;
     return (int)n;

@@ -18,10 +18,11 @@ static int begin(void *arg, void **ret_state)
 {
     static struct worker worker;
 
-    worker = (struct worker){arg, page_session(arg)};
+    worker = (struct worker){.batch = arg};
+    int err = page_session(arg, &worker.session);
     *ret_state = &worker;
     timeline_watch_run(worker.batch->timeline, page_lane(worker.batch, "process"));
-    return worker.session ? 0 : -ENOMEM;
+    return err;
 }
 
 /* In a worker, for each request. */

@@ -6,10 +6,11 @@
 static int root(void *arg)
 {
     struct batch *batch = arg;
-    WHORL_AUTO(http_session) *session = page_session(batch);
+    WHORL_AUTO(http_session) *session = NULL;
 
-    if (!session)
-        return -ENOMEM;
+    int err = page_session(batch, &session);
+    if (err)
+        return err;
     timeline_watch_run(batch->timeline, timeline_lane(batch->timeline, "program"));
     for (int i = 0; i < batch->count; i++)
         page_get(batch, session, &batch->pages[i], &batch->pages[i].result);

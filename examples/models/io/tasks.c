@@ -22,9 +22,9 @@ static int work(void *arg)
 static int root(void *arg)
 {
     struct batch *batch = arg;
-    WHORL_AUTO(http_session) *session = page_session(batch);
+    WHORL_AUTO(http_session) *session = NULL;
     WHORL_AUTO(group) group = {0};
-    int err = session ? 0 : -ENOMEM;
+    int err = page_session(batch, &session);
 
     timeline_watch_tasks(batch->timeline);
     for (int i = 0; i < batch->count && err == 0; i++)

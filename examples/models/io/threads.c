@@ -34,9 +34,9 @@ static int root(void *arg)
     struct pool *pool = arg;
     struct page *page;
 
-    session = page_session(pool->batch);
-    if (!session)
-        return -ENOMEM;
+    int err = page_session(pool->batch, &session);
+    if (err)
+        return err;
     timeline_watch_run(pool->batch->timeline, page_lane(pool->batch, "thread"));
     while ((page = take(pool)))
         page_get(pool->batch, session, page, &page->result);

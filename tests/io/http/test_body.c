@@ -18,8 +18,8 @@ static struct whorl_error error;
 static struct whorl_http_session *session_of(struct fake *fake)
 {
     struct whorl_http_session_options options = {.user_agent = "t", .dialer = fake_dialer(fake)};
-    struct whorl_http_session *session = whorl_http_session_create(&options);
-    CHECK(session);
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
 }
 
@@ -121,7 +121,7 @@ TEST_VIRTUAL(trailers_are_known_at_the_end_and_not_before)
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
     CHECK(!whorl_http_response_trailer(response, "X-Trailer"));
     CHECK_EQ(whorl_http_response_length(response), -1);
-    CHECK_OK(whorl_http_response_read_all(response, 30000, &body, &len));
+    CHECK_OK(whorl_http_response_read_to_end(response, 30000, &body, &len));
     CHECK_EQ(len, 30000);
     CHECK_STR(whorl_http_response_trailer(response, "x-trailer"), "t");
     CHECK(!whorl_http_response_header(response, "x-trailer"));
@@ -148,14 +148,16 @@ static WHORL_SUSPENDS_SHIELDED void check_cut(const char *text, size_t head_len,
             memmove(&script[1], &script[2], 2 * sizeof script[0]);
         WHORL_AUTO(http_session) *session = session_of(&fake);
         WHORL_AUTO(http_response) *response = NULL;
-        struct whorl_http_request request = {.url = "http://a.test/", .error = &error};
+        struct whorl_http_request request = {.url = "http://a.test/"};
         char *body = NULL;
 
         error = (struct whorl_error){0};
-        int err = whorl_http_do(session, &request, &response);
+        int err = whorl_http_do(session, &request, &error, &response);
         CHECK_EQ(err == 0, k >= head_len);
         if (err == 0)
-            err = whorl_http_response_read_all(response, 1000, &body, NULL);
+            err = whorl_http_response_read_to_end(response, 1000, &body, NULL);
+        if (response)
+            error = *whorl_http_response_error(response);
         if (k == len) {
             CHECK_OK(err);
             CHECK_STR(body, "hello, world");
@@ -240,7 +242,7 @@ TEST_VIRTUAL(tls_truncation_is_an_error_unless_the_body_was_whole)
         WHORL_AUTO(http_response) *response = NULL;
         char *body = NULL;
         CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
-        int err = whorl_http_response_read_all(response, 100, &body, NULL);
+        int err = whorl_http_response_read_to_end(response, 100, &body, NULL);
         CHECK_ERR(err, i == 1 ? 0 : WHORL_ETLS_TRUNCATED);
         if (err == 0)
             CHECK_STR(body, "hello");
@@ -259,15 +261,16 @@ static WHORL_SUSPENDS int limited(const struct fake_step *script, int64_t body_m
     struct whorl_http_request request = {.url = "http://a.test/",
                                          .body_bytes_max = body_max,
                                          .decode = decode,
-                                         .decoded_bytes_max = decoded_max,
-                                         .error = &error};
+                                         .decoded_bytes_max = decoded_max};
     char *body = NULL;
     size_t len;
 
     error = (struct whorl_error){0};
-    int err = whorl_http_do(session, &request, &response);
-    if (err == 0)
-        err = whorl_http_response_read_all(response, all_max, &body, &len);
+    int err = whorl_http_do(session, &request, &error, &response);
+    if (err == 0) {
+        err = whorl_http_response_read_to_end(response, all_max, &body, &len);
+        error = *whorl_http_response_error(response);
+    }
     free(body);
     CHECK_EQ(error.code, err);
     return err;
@@ -311,7 +314,7 @@ TEST_VIRTUAL(read_all_of_an_empty_body_is_an_empty_string)
     char *body;
     size_t len = 7;
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
-    CHECK_OK(whorl_http_response_read_all(response, 0, &body, &len));
+    CHECK_OK(whorl_http_response_read_to_end(response, 0, &body, &len));
     CHECK_STR(body, "");
     CHECK_EQ(len, 0);
     free(body);
@@ -359,9 +362,9 @@ TEST_VIRTUAL(a_coded_body_is_decoded_when_asked)
         struct whorl_http_request request = {.url = "http://a.test/", .decode = true};
         char *body;
         size_t len;
-        CHECK_OK(whorl_http_do(session, &request, &response));
+        CHECK_OK(whorl_http_do(session, &request, NULL, &response));
         CHECK_EQ(whorl_http_response_length(response), -1);
-        CHECK_OK(whorl_http_response_read_all(response, 50000, &body, &len));
+        CHECK_OK(whorl_http_response_read_to_end(response, 50000, &body, &len));
         CHECK_EQ(len, 50000);
         for (size_t i = 0; i < len; i++)
             CHECK(body[i] == fake_pattern((int64_t)i));
@@ -429,13 +432,12 @@ static WHORL_SUSPENDS int send(struct fake *fake, const struct whorl_http_reques
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_request copy = *request;
     copy.url = "http://a.test/";
-    copy.error = &error;
     error = (struct whorl_error){0};
-    int err = whorl_http_do(session, &copy, &response);
+    int err = whorl_http_do(session, &copy, &error, &response);
     if (err)
         return err;
     *ret_status = whorl_http_response_status(response);
-    CHECK_OK(whorl_http_response_read_all(response, 100, &body, NULL));
+    CHECK_OK(whorl_http_response_read_to_end(response, 100, &body, NULL));
     free(body);
     kept = open_of(session) == 1;
     return 0;

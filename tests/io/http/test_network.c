@@ -28,8 +28,8 @@ static struct whorl_http_session *session_of(const char *ca, struct whorl_http_t
     if (ca)
         CHECK_OK(whorl_tls_config_create(&tls, NULL, &config));
     options.tls = config; /* the session holds it from here on */
-    struct whorl_http_session *session = whorl_http_session_create(&options);
-    CHECK(session);
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
 }
 
@@ -48,9 +48,9 @@ static const char *url_of(const char *scheme, uint16_t port, const char *path)
 static WHORL_SUSPENDS int do_get(struct whorl_http_session *session, const char *url,
                                  struct whorl_http_response **ret)
 {
-    struct whorl_http_request request = {.url = url, .error = &error};
+    struct whorl_http_request request = {.url = url};
     error = (struct whorl_error){0};
-    return whorl_http_do(session, &request, ret);
+    return whorl_http_do(session, &request, &error, ret);
 }
 
 /* A docroot with `name` of `len` bytes, made of lines that say where they stand. */
@@ -200,7 +200,8 @@ TEST_IO(a_reset_in_the_body_is_an_error_and_leaves_no_file)
     snprintf(path, sizeof path, "%s/f", test_tmpdir());
     CHECK_OK(do_get(session, url_of("http", peer_port(peer), "/"), &response));
     CHECK_ERR(whorl_http_response_save(response, path, NULL), -ECONNRESET);
-    CHECK_STR(error.step, "body");
+    CHECK_STR(whorl_http_response_error(response)->step, "body");
+    CHECK_EQ(whorl_http_response_error(response)->code, -ECONNRESET);
     CHECK(access(path, F_OK) != 0);
 }
 
@@ -222,7 +223,7 @@ TEST_IO(a_kept_connection_that_the_server_closed_is_noticed_or_retried)
         struct whorl_http_timing timing;
         char *body;
         CHECK_OK(do_get(session, url_of("http", peer_port(peer), "/"), &response));
-        CHECK_OK(whorl_http_response_read_all(response, 10, &body, NULL));
+        CHECK_OK(whorl_http_response_read_to_end(response, 10, &body, NULL));
         CHECK_STR(body, "hi");
         free(body);
         whorl_http_response_timing(response, &timing);
@@ -242,9 +243,8 @@ TEST_IO(nginx_refuses_a_large_body_early_and_says_so)
         WHORL_AUTO(http_response) *response = NULL;
         struct whorl_http_request request = {.url = url_of("http", nginx_port(nginx), "/"),
                                              .method = "PUT",
-                                             .body = {.data = data, .len = sizeof data},
-                                             .error = &error};
-        CHECK_OK(whorl_http_do(session, &request, &response));
+                                             .body = {.data = data, .len = sizeof data}};
+        CHECK_OK(whorl_http_do(session, &request, NULL, &response));
         CHECK_EQ(whorl_http_response_status(response), 413);
     }
 }

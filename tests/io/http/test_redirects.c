@@ -16,8 +16,8 @@ static struct whorl_http_session *session_of(struct fake *fake, int redirects_ma
 {
     struct whorl_http_session_options options = {
         .user_agent = "t", .redirects_max = redirects_max, .dialer = fake_dialer(fake)};
-    struct whorl_http_session *session = whorl_http_session_create(&options);
-    CHECK(session);
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
 }
 
@@ -28,10 +28,9 @@ static WHORL_SUSPENDS int run(struct whorl_http_session *session, struct whorl_h
     struct whorl_http_timing timing;
 
     error = (struct whorl_error){0};
-    request.error = &error;
     if (!request.url)
         request.url = "http://a.test/";
-    int err = whorl_http_do(session, &request, &response);
+    int err = whorl_http_do(session, &request, &error, &response);
     if (err)
         return err;
     CHECK_EQ(whorl_http_response_status(response), status);

@@ -26,8 +26,8 @@ static struct whorl_error error;
 static struct whorl_http_session *session_of(struct fake *fake)
 {
     struct whorl_http_session_options options = {.dialer = fake_dialer(fake)};
-    struct whorl_http_session *session = whorl_http_session_create(&options);
-    CHECK(session);
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
 }
 
@@ -96,12 +96,13 @@ static WHORL_SUSPENDS int save(struct whorl_http_session *session, const char *p
                                const struct whorl_http_save_options *options, bool decode)
 {
     WHORL_AUTO(http_response) *response = NULL;
-    struct whorl_http_request request = {
-        .url = "http://a.test/", .decode = decode, .error = &error};
+    struct whorl_http_request request = {.url = "http://a.test/", .decode = decode};
     error = (struct whorl_error){0};
-    int err = whorl_http_do(session, &request, &response);
-    if (err == 0)
+    int err = whorl_http_do(session, &request, &error, &response);
+    if (err == 0) {
         err = whorl_http_response_save(response, path, options);
+        error = *whorl_http_response_error(response);
+    }
     CHECK_EQ(error.code, err);
     return err;
 }

@@ -16,8 +16,8 @@
 static struct whorl_http_session *session_of(struct fake *fake)
 {
     struct whorl_http_session_options options = {.user_agent = "t", .dialer = fake_dialer(fake)};
-    struct whorl_http_session *session = whorl_http_session_create(&options);
-    CHECK(session);
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
 }
 
@@ -34,7 +34,7 @@ static WHORL_SUSPENDS char *fetch(struct whorl_http_session *session, const char
     WHORL_AUTO(http_response) *response = NULL;
     char *body = NULL;
     CHECK_OK(whorl_http_get(session, url, &response));
-    CHECK_OK(whorl_http_response_read_all(response, 1 << 20, &body, NULL));
+    CHECK_OK(whorl_http_response_read_to_end(response, 1 << 20, &body, NULL));
     return body;
 }
 
@@ -174,7 +174,7 @@ TEST_VIRTUAL(bodiless_responses_end_with_their_head)
                                              .method = i == 0 ? "HEAD" : NULL};
         struct whorl_http_response *response;
         char c;
-        CHECK_OK(whorl_http_do(session, &request, &response));
+        CHECK_OK(whorl_http_do(session, &request, NULL, &response));
         CHECK_EQ(stats_of(session).idle, 1);
         CHECK_EQ(whorl_http_response_status(response), statuses[i]);
         CHECK_EQ(whorl_http_response_length(response), i == 0 || i == 2 ? 500 : i == 1 ? -1 : 0);
@@ -257,7 +257,7 @@ TEST_VIRTUAL(a_request_that_says_close_ends_its_connection)
         .url = "http://a.test/", .headers = &close_header, .headers_count = 1};
     struct whorl_http_response *response;
 
-    CHECK_OK(whorl_http_do(session, &request, &response));
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
     whorl_http_response_close(response);
     CHECK_EQ(stats_of(session).open, 0);
 }
@@ -272,7 +272,8 @@ TEST_VIRTUAL(durations_of_the_stages_are_told)
     FAKE fake = {.scripts = {slow}};
     struct whorl_http_session_options options = {.conns_per_host_max = 2,
                                                  .dialer = fake_dialer(&fake)};
-    WHORL_AUTO(http_session) *session = whorl_http_session_create(&options);
+    WHORL_AUTO(http_session) *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     WHORL_AUTO(http_response) *a = NULL, *b = NULL, *c = NULL;
     struct whorl_http_timing timing;
     (void)b;
@@ -366,10 +367,10 @@ static WHORL_SUSPENDS_SHIELDED void check_error(struct fake *fake, const char *u
 {
     WHORL_AUTO(http_session) *session = session_of(fake);
     struct whorl_error error = {0};
-    struct whorl_http_request request = {.url = url, .error = &error};
+    struct whorl_http_request request = {.url = url};
     struct whorl_http_response *response = NULL;
 
-    CHECK_ERR(whorl_http_do(session, &request, &response), code);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), code);
     CHECK(!response);
     CHECK_EQ(error.code, code);
     CHECK_STR(error.step, step);
@@ -377,6 +378,37 @@ static WHORL_SUSPENDS_SHIELDED void check_error(struct fake *fake, const char *u
         CHECK_STR(error.text, text);
     CHECK_EQ(stats_of(session).open, 0);
     CHECK_EQ(stats_of(session).queued, 0);
+}
+
+TEST(a_session_outside_a_task_is_refused)
+{
+    struct whorl_http_session *session = NULL;
+    CHECK_ERR(whorl_http_session_create(NULL, &session), WHORL_ENOTASK);
+    CHECK(!session);
+}
+
+TEST_VIRTUAL(a_response_has_no_error_until_its_body_fails)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", 0},
+        {.action = FAKE_CLOSE},
+        {0}};
+    FAKE fake = {.scripts = {cut}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_error error = {0};
+    struct whorl_http_request request = {.url = "http://a.test/"};
+    char *body = NULL;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_EQ(error.code, 0);
+    CHECK_EQ(whorl_http_response_error(response)->code, 0);
+    CHECK_ERR(whorl_http_response_read_to_end(response, 100, &body, NULL), WHORL_EHTTP_TRUNCATED);
+    CHECK_EQ(whorl_http_response_error(response)->code, WHORL_EHTTP_TRUNCATED);
+    CHECK_STR(whorl_http_response_error(response)->step, "body");
+    CHECK_EQ(error.code, 0);
+    CHECK_EQ(stats_of(session).open, 0);
 }
 
 TEST_VIRTUAL(errors_say_step_and_cause)
@@ -405,14 +437,14 @@ TEST_VIRTUAL(a_request_that_cannot_be_sent_is_refused_before_it_is)
     WHORL_AUTO(http_session) *session = session_of(&fake);
     struct whorl_error error = {0};
     struct whorl_http_request request = {
-        .url = "http://a.test/", .headers = &bad, .headers_count = 1, .error = &error};
+        .url = "http://a.test/", .headers = &bad, .headers_count = 1};
     struct whorl_http_response *response;
 
-    CHECK_ERR(whorl_http_do(session, &request, &response), WHORL_EHTTP_REQUEST_HEADER);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_REQUEST_HEADER);
     CHECK_STR(error.step, "request");
     request.headers_count = 0;
     request.method = "GET /x";
-    CHECK_ERR(whorl_http_do(session, &request, &response), WHORL_EHTTP_METHOD);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_METHOD);
     CHECK_EQ(stats_of(session).open, 0);
 }
 
@@ -421,11 +453,12 @@ TEST_VIRTUAL(the_caps_on_a_head_are_kept)
     struct whorl_error error = {0};
     FAKE many = {.scripts = {RESPONDS("HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nC: 3\r\n\r\n")}};
     struct whorl_http_session_options options = {.headers_max = 2, .dialer = fake_dialer(&many)};
-    WHORL_AUTO(http_session) *session = whorl_http_session_create(&options);
-    struct whorl_http_request request = {.url = "http://a.test/", .error = &error};
+    WHORL_AUTO(http_session) *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    struct whorl_http_request request = {.url = "http://a.test/"};
     struct whorl_http_response *response;
 
-    CHECK_ERR(whorl_http_do(session, &request, &response), WHORL_EHTTP_HEADERS_TOO_MANY);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_HEADERS_TOO_MANY);
     CHECK_STR(error.step, "response");
 }
 

@@ -20,8 +20,8 @@ static struct whorl_http_session *session_of(struct fake *fake, struct whorl_htt
 {
     struct whorl_http_session_options options = {
         .conns_per_host_max = 1, .timeouts = timeouts, .dialer = fake_dialer(fake)};
-    struct whorl_http_session *session = whorl_http_session_create(&options);
-    CHECK(session);
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
 }
 
@@ -33,14 +33,16 @@ static WHORL_SUSPENDS_SHIELDED void check_fails(struct fake *fake,
 {
     WHORL_AUTO(http_session) *session = session_of(fake, timeouts);
     WHORL_AUTO(http_response) *response = NULL;
-    struct whorl_http_request request = {.url = "http://a.test/", .error = &error};
+    struct whorl_http_request request = {.url = "http://a.test/"};
     struct whorl_http_session_stats stats;
     int64_t start = whorl_now();
     char *body = NULL;
 
-    int err = whorl_http_do(session, &request, &response);
-    if (err == 0)
-        err = whorl_http_response_read_all(response, 1 << 20, &body, NULL);
+    int err = whorl_http_do(session, &request, &error, &response);
+    if (err == 0) {
+        err = whorl_http_response_read_to_end(response, 1 << 20, &body, NULL);
+        error = *whorl_http_response_error(response);
+    }
     CHECK_ERR(err, code);
     CHECK_EQ(whorl_now() - start, after);
     CHECK_EQ(error.code, code);
@@ -183,7 +185,7 @@ static int one(void *arg)
     struct whorl_http_request request = {.url = "http://a.test/", .timeouts = job->timeouts};
     int64_t start = whorl_now();
     struct whorl_http_timing timing;
-    int err = whorl_http_do(job->session, &request, &response);
+    int err = whorl_http_do(job->session, &request, NULL, &response);
     if (err == 0)
         whorl_http_response_timing(response, &timing);
     test_log("%s@%d/%d", err ? whorl_error_name(err) : "ok", (int)((whorl_now() - start) / S),
@@ -231,14 +233,12 @@ TEST_VIRTUAL(writes_stall_too)
     FAKE fake = {.scripts = {deaf}, .capacity = 4096};
     WHORL_AUTO(http_session) *session =
         session_of(&fake, (struct whorl_http_timeouts){.stall_ns = 5 * S});
-    struct whorl_http_request request = {.url = "http://a.test/",
-                                         .method = "PUT",
-                                         .body = {.data = body, .len = sizeof body},
-                                         .error = &error};
+    struct whorl_http_request request = {
+        .url = "http://a.test/", .method = "PUT", .body = {.data = body, .len = sizeof body}};
     struct whorl_http_response *response;
     int64_t start = whorl_now();
 
-    CHECK_ERR(whorl_http_do(session, &request, &response), WHORL_EHTTP_STALL_TIMEOUT);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_STALL_TIMEOUT);
     CHECK_EQ(whorl_now() - start, 5 * S);
     CHECK_STR(error.step, "send");
 }
@@ -258,14 +258,12 @@ TEST_VIRTUAL(the_first_byte_is_waited_for_from_the_last_byte_sent)
     FAKE fake = {.scripts = {slow_reader}, .capacity = 4096};
     WHORL_AUTO(http_session) *session =
         session_of(&fake, (struct whorl_http_timeouts){.first_byte_ns = 7 * S});
-    struct whorl_http_request request = {.url = "http://a.test/",
-                                         .method = "PUT",
-                                         .body = {.data = body, .len = sizeof body},
-                                         .error = &error};
+    struct whorl_http_request request = {
+        .url = "http://a.test/", .method = "PUT", .body = {.data = body, .len = sizeof body}};
     struct whorl_http_response *response;
     int64_t start = whorl_now();
 
-    CHECK_ERR(whorl_http_do(session, &request, &response), WHORL_EHTTP_FIRST_BYTE_TIMEOUT);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_FIRST_BYTE_TIMEOUT);
     CHECK_EQ(whorl_now() - start, 107 * S);
     CHECK_STR(error.step, "response");
 }
@@ -274,12 +272,12 @@ TEST_VIRTUAL(an_outer_deadline_is_not_one_of_ours)
 {
     FAKE fake = {.scripts = {mute}};
     WHORL_AUTO(http_session) *session = session_of(&fake, (struct whorl_http_timeouts){0});
-    struct whorl_http_request request = {.url = "http://a.test/", .error = &error};
+    struct whorl_http_request request = {.url = "http://a.test/"};
     struct whorl_http_response *response;
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, whorl_after(2 * S));
-    int err = whorl_http_do(session, &request, &response);
+    int err = whorl_http_do(session, &request, &error, &response);
     CHECK_ERR(err, -ECANCELED);
     CHECK_EQ(error.code, -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
@@ -301,7 +299,7 @@ TEST_VIRTUAL(forever_means_no_limit)
     WHORL_AUTO(http_response) *response = NULL;
     char *body;
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
-    CHECK_OK(whorl_http_response_read_all(response, 10, &body, NULL));
+    CHECK_OK(whorl_http_response_read_to_end(response, 10, &body, NULL));
     CHECK_STR(body, "hi");
     free(body);
 }

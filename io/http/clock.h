@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Which time limit applies to an exchange's next read or write, and how long its stages took.
+ *
+ *     write                          the stall limit
+ *     read, request not all sent     no limit of its own; http_clock_mark_sent() then moves it
+ *     read, no byte of the head yet  the first-byte limit, counted from the last byte sent
+ *     any other read                 the stall limit
+ *
+ * The total limit applies in all of them. See stage.h for how a limit is entered and left.
+ */
+#ifndef IO_HTTP_CLOCK_H
+#define IO_HTTP_CLOCK_H
+
+#include "io/http/stage.h"
+
+struct http_clock {
+    int64_t first_byte_limit_ns, stall_limit_ns;
+    int64_t total_deadline_ns;
+    int64_t sent_ns;         /* when the last byte of the request was sent; -1: not yet */
+    int64_t first_byte_ns;   /* from there to the first byte of the response; -1: none yet */
+    bool awaits_head;        /* no byte of the next head has arrived */
+    struct http_stage *head; /* the stage of a task that reads the head while the request is still
+                                being sent; else NULL */
+};
+
+/* Starts the clock of one exchange. */
+void http_clock_start(struct http_clock *clock, int64_t first_byte_limit_ns, int64_t stall_limit_ns,
+                      int64_t total_deadline_ns);
+
+/* Around a write, and around a read; `n` is the result of the read, a count or a code. */
+void http_clock_enter_write(const struct http_clock *clock, struct http_stage *stage);
+void http_clock_enter_read(struct http_clock *clock, struct http_stage *stage);
+ssize_t http_clock_leave_read(struct http_clock *clock, struct http_stage *stage, ssize_t n);
+
+/* The request has been sent: the first-byte limit starts. */
+void http_clock_mark_sent(struct http_clock *clock);
+
+/* An informational head has arrived, so another head follows. `is_started`: part of that head has
+ * been received already. */
+void http_clock_mark_informational(struct http_clock *clock, bool is_started);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP/1.1 as a kind of exchange: request bytes to a stream, response bytes to the parser. */
+#include "io/http/exchange_http1.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/stream.h>
+
+#include "io/http/request.h"
+#include "runtime/base/check.h"
+
+enum {
+    CHUNK_FRAME = 20,    /* room for the size line of a chunk */
+    HEADERS_KEPT = 8192, /* bytes of header memory that an exchange keeps for the next one */
+};
+
+struct http1_exchange {
+    struct http_exchange base;
+    struct http_spare spare;     /* in the store's list */
+    struct whorl_stream *stream; /* borrowed; NULL once ended */
+    struct http1 parser;         /* keeps its memory from one exchange to the next */
+    struct http_buf *in;         /* NULL when there is nothing in it */
+    size_t in_start, in_end;     /* received and not yet parsed */
+    struct http1_body_span span; /* parsed and not yet handed out; points into `in` */
+    bool is_chunked;             /* the request body is */
+    bool surplus;                /* bytes arrived after the message: the connection ends here */
+    bool last;                   /* the request said "Connection: close": likewise */
+};
+
+static struct http1_exchange *http1_of(struct http_exchange *x)
+{
+    return container_of(x, struct http1_exchange, base);
+}
+
+/* Receiving */
+
+/* Reads from the stream under the limit that applies now. */
+static WHORL_SUSPENDS ssize_t receive(struct http1_exchange *h, void *buf, size_t len)
+{
+    struct http_stage stage;
+    http_clock_enter_read(&h->base.clock, &stage);
+    ssize_t n = whorl_stream_read(h->stream, buf, len);
+    return http_clock_leave_read(&h->base.clock, &stage, n);
+}
+
+static WHORL_SUSPENDS ssize_t receive_into_buffer(struct http1_exchange *h)
+{
+    if (!h->in && !(h->in = http_buf_acquire(h->base.store)))
+        return -ENOMEM;
+    ssize_t n = receive(h, h->in->data, HTTP_BUF_SIZE);
+    h->in_start = 0;
+    h->in_end = n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static int feed(struct http1_exchange *h, const char *buf, size_t len, size_t *ret_used,
+                struct http1_body_span *ret_span)
+{
+    int event = http1_feed(&h->parser, buf, len, ret_used, ret_span);
+    h->base.received = http1_received(&h->parser);
+    h->base.has_begun = http1_has_begun(&h->parser);
+    return event;
+}
+
+static int parse(struct http1_exchange *h)
+{
+    const char *in = h->in ? h->in->data : "";
+    size_t used = 0;
+    int event = feed(h, in + h->in_start, h->in_end - h->in_start, &used, &h->span);
+    h->in_start += used;
+    return event;
+}
+
+/* Notes what the parser has found last. `surplus`: there are bytes behind the message. */
+static void set_ahead(struct http1_exchange *h, int event, bool surplus)
+{
+    struct http_exchange *x = &h->base;
+
+    switch (event) {
+    case HTTP1_BODY:
+        x->ahead = HTTP_AHEAD_SPAN;
+        x->buffered = h->span.len;
+        break;
+    case HTTP1_END:
+        x->ahead = HTTP_AHEAD_END;
+        h->surplus = surplus;
+        break;
+    case HTTP1_NEED_INPUT:
+        x->ahead = HTTP_AHEAD_INPUT;
+        break;
+    default:
+        http_exchange_latch(x, event, http1_error_text(&h->parser));
+    }
+}
+
+static void look_ahead(struct http1_exchange *h)
+{
+    int event = parse(h);
+    set_ahead(h, event, h->in_start < h->in_end);
+}
+
+/* Sending */
+
+static WHORL_SUSPENDS int write_parts(struct http1_exchange *h, const struct iovec *parts,
+                                      int count)
+{
+    struct http_stage stage;
+    http_clock_enter_write(&h->base.clock, &stage);
+    int err = whorl_stream_writev(h->stream, parts, count);
+    return (int)http_stage_leave(&stage, err);
+}
+
+static int64_t framed_len(const struct http_outgoing *out)
+{
+    const struct whorl_http_body *body = &out->request->body;
+    if (!out->has_body)
+        return REQUEST_NO_BODY;
+    return body->read && body->len < 0 ? REQUEST_CHUNKED : body->len;
+}
+
+/* Writes the head into the receive buffer, which nothing else uses before it is sent. */
+static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_outgoing *out,
+                                    const void *data, size_t data_len)
+{
+    struct http1_exchange *h = http1_of(x);
+    const struct whorl_http_request *request = out->request;
+    struct request_head head = {
+        .method = out->method,
+        .url = out->url,
+        .headers = request->headers,
+        .headers_count = request->headers_count,
+        .user_agent = out->user_agent,
+        .body_len = framed_len(out),
+        .decode = request->decode,
+        .drop_credentials = out->drop_credentials,
+        .drop_body_headers = out->drop_body_headers,
+    };
+    struct iovec parts[2] = {{.iov_base = h->in->data},
+                             {.iov_base = (void *)(uintptr_t)data, .iov_len = data_len}};
+    char *large = NULL;
+
+    h->is_chunked = head.body_len == REQUEST_CHUNKED;
+    ssize_t len = request_head_write(&head, h->in->data, sizeof h->in->data, &x->error);
+    if (len > (ssize_t)sizeof h->in->data) {
+        parts[0].iov_base = large = malloc((size_t)len);
+        len = large ? request_head_write(&head, large, (size_t)len, &x->error) : -ENOMEM;
+    }
+    if (len < 0) {
+        free(large);
+        return (int)len;
+    }
+    parts[0].iov_len = (size_t)len;
+    int err = write_parts(h, parts, data_len > 0 ? 2 : 1);
+    free(large);
+    return err;
+}
+
+static WHORL_SUSPENDS int send_body(struct http_exchange *x, const void *data, size_t len)
+{
+    struct http1_exchange *h = http1_of(x);
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+
+    if (!h->is_chunked)
+        return write_parts(h, &part, 1);
+    char frame[CHUNK_FRAME];
+    int frame_len = snprintf(frame, sizeof frame, "%zx\r\n", len);
+    /* RFC 9112 §7.1: the last chunk has the size 0; no trailers are sent. */
+    struct iovec parts[3] = {
+        {.iov_base = frame, .iov_len = (size_t)frame_len},
+        part,
+        {.iov_base = "\r\n", .iov_len = 2},
+    };
+    return write_parts(h, parts, 3);
+}
+
+/* The head */
+
+static WHORL_SUSPENDS int read_final_head(struct http1_exchange *h)
+{
+    for (;;) {
+        int event = parse(h);
+        if (event < 0)
+            return event;
+        if (event == HTTP1_HEAD)
+            return 0;
+        if (event == HTTP1_INFORMATIONAL) {
+            http_clock_mark_informational(&h->base.clock, h->in_start < h->in_end);
+            continue;
+        }
+        ssize_t n = receive_into_buffer(h);
+        /* Before the first byte of a response, an unannounced end of TLS is an ordinary close. */
+        if (n == WHORL_ETLS_TRUNCATED && !http1_has_begun(&h->parser))
+            n = 0;
+        if (n == 0)
+            return http1_eof(&h->parser);
+        if (n < 0)
+            return (int)n;
+    }
+}
+
+static WHORL_SUSPENDS int read_head(struct http_exchange *x)
+{
+    struct http1_exchange *h = http1_of(x);
+    const struct http1 *parser = &h->parser;
+
+    int err = read_final_head(h);
+    if (err) {
+        x->reason = parser->error == err ? http1_error_text(parser) : NULL;
+        return err;
+    }
+    x->head = (struct http_head){
+        .status = http1_status(parser),
+        .reason = http1_reason(parser),
+        .headers = http1_headers(parser),
+        .trailers = http1_trailers(parser),
+        .length = http1_content_length(parser),
+        .has_body = http1_has_body(parser),
+    };
+    look_ahead(h);
+    return 0;
+}
+
+/* The body */
+
+/* Handles a read that returned no bytes. A negative code, or 0 to look at `ahead` again. */
+static int no_bytes(struct http1_exchange *h, ssize_t n)
+{
+    if (n == -ECANCELED) /* not for good: a later call can read on */
+        return (int)n;
+    if (n < 0)
+        http_exchange_latch(&h->base, (int)n, NULL);
+    else
+        set_ahead(h, http1_eof(&h->parser), false);
+    return 0;
+}
+
+/* Receives into the caller's memory and parses there. The framing between body bytes is removed by
+ * moving the bytes that follow it; without framing nothing moves. The parser sees every byte, so
+ * its state stays right; bytes behind the message end the connection anyway. */
+static WHORL_SUSPENDS ssize_t receive_direct(struct http1_exchange *h, char *buf, size_t len)
+{
+    size_t out_len = 0, used;
+    int event;
+
+    http_buf_release(h->base.store, h->in); /* empty, and another exchange may need one */
+    h->in = NULL;
+    h->in_start = h->in_end = 0;
+    ssize_t n = receive(h, buf, len);
+    if (n <= 0)
+        return no_bytes(h, n);
+    const char *at = buf, *end = buf + n;
+    do {
+        struct http1_body_span span;
+        event = feed(h, at, (size_t)(end - at), &used, &span);
+        at += used;
+        if (event == HTTP1_BODY) {
+            if (span.data != buf + out_len)
+                memmove(buf + out_len, span.data, span.len);
+            out_len += span.len;
+        }
+    } while (event == HTTP1_BODY);
+    set_ahead(h, event, at < end);
+    return (ssize_t)out_len;
+}
+
+/* Hands out received bytes and looks for the next ones. */
+static ssize_t take_span(struct http1_exchange *h, size_t len, const char **ret)
+{
+    size_t n = len < h->span.len ? len : h->span.len;
+
+    *ret = h->span.data;
+    h->span.data += n;
+    h->span.len -= n;
+    h->base.buffered = h->span.len;
+    if (h->span.len == 0)
+        look_ahead(h);
+    return (ssize_t)n;
+}
+
+static WHORL_SUSPENDS ssize_t read_body(struct http_exchange *x, char *buf, size_t len,
+                                        const char **ret)
+{
+    struct http1_exchange *h = http1_of(x);
+    ssize_t n;
+
+    for (;;) {
+        switch (x->ahead) {
+        case HTTP_AHEAD_END:
+            return 0;
+        case HTTP_AHEAD_ERROR:
+            return x->err;
+        case HTTP_AHEAD_SPAN:
+            return take_span(h, buf ? len : SIZE_MAX, ret);
+        case HTTP_AHEAD_INPUT:
+            if (buf && len >= HTTP_BUF_SIZE) {
+                *ret = buf;
+                n = receive_direct(h, buf, len);
+                if (n)
+                    return n;
+                break;
+            }
+            n = receive_into_buffer(h);
+            if (n > 0)
+                look_ahead(h);
+            else if ((n = no_bytes(h, n)) < 0)
+                return n;
+            break;
+        }
+    }
+}
+
+static void skip(struct http_exchange *x)
+{
+    while (x->ahead == HTTP_AHEAD_SPAN)
+        look_ahead(http1_of(x));
+}
+
+/* The end */
+
+static bool end(struct http_exchange *x)
+{
+    struct http1_exchange *h = http1_of(x);
+
+    h->stream = NULL;
+    return x->ahead == HTTP_AHEAD_END && !h->surplus && !x->unsent && !h->last &&
+           http1_keep_alive(&h->parser);
+}
+
+static void free_exchange(struct http1_exchange *h)
+{
+    http1_finish(&h->parser);
+    free(h);
+}
+
+static void destroy(struct http_exchange *x)
+{
+    struct http1_exchange *h = http1_of(x);
+    bool is_large =
+        h->parser.headers.bytes_cap > HEADERS_KEPT || h->parser.trailers.bytes_cap > HEADERS_KEPT;
+
+    http_buf_release(x->store, h->in);
+    h->in = NULL;
+    if (!http_spares_put(&x->store->http1_exchanges, &h->spare, !is_large))
+        free_exchange(h);
+}
+
+static const struct http_exchange_ops http1_exchange_ops = {
+    .name = "HTTP/1.1",
+    .send_head = send_head,
+    .send_body = send_body,
+    .read_head = read_head,
+    .read_body = read_body,
+    .skip = skip,
+    .end = end,
+    .destroy = destroy,
+};
+
+static bool says_close(const struct whorl_http_request *request)
+{
+    for (size_t i = 0; i < request->headers_count; i++)
+        if (header_equal(request->headers[i].name, "Connection") &&
+            header_equal(request->headers[i].value, "close"))
+            return true;
+    return false;
+}
+
+static struct http1_exchange *acquire(struct http_store *store)
+{
+    struct http_spare *spare = http_spares_take(&store->http1_exchanges);
+    if (spare)
+        return container_of(spare, struct http1_exchange, spare);
+    struct http1_exchange *h = calloc(1, sizeof *h);
+    if (h)
+        http1_init(&h->parser, NULL, false);
+    else
+        store->http1_exchanges.out--;
+    return h;
+}
+
+int http1_exchange_create(struct http_store *store, const struct http1_exchange_setup *setup,
+                          struct http_exchange **ret)
+{
+    struct http1_exchange *h = acquire(store);
+    if (!h)
+        return -ENOMEM;
+    struct http_exchange *x = &h->base;
+    http_exchange_init(x, &http1_exchange_ops, store, setup->out);
+    http_clock_start(&x->clock, setup->first_byte_limit_ns, setup->stall_limit_ns,
+                     setup->total_deadline_ns);
+    h->in = http_buf_acquire(store);
+    if (!h->in) {
+        destroy(x);
+        return -ENOMEM;
+    }
+    h->stream = setup->stream;
+    http1_reset(&h->parser, &setup->limits, strcmp(setup->out->method, "HEAD") == 0);
+    h->in_start = h->in_end = 0;
+    h->span.len = 0;
+    h->is_chunked = h->surplus = false;
+    h->last = says_close(setup->out->request);
+    *ret = x;
+    return 0;
+}
+
+void http1_exchanges_drain(struct http_store *store)
+{
+    struct http_spare *spare;
+    while ((spare = http_spares_drain(&store->http1_exchanges)))
+        free_exchange(container_of(spare, struct http1_exchange, spare));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP/1.1 as a kind of exchange: it has a whole stream for itself (RFC 9112). */
+#ifndef IO_HTTP_EXCHANGE_HTTP1_H
+#define IO_HTTP_EXCHANGE_HTTP1_H
+
+#include "io/http/exchange.h"
+#include "io/http/http1.h"
+
+struct whorl_stream;
+
+/* What an exchange is made with. Borrowed for the call, except `stream`: until the end. */
+struct http1_exchange_setup {
+    struct whorl_stream *stream;
+    const struct http_outgoing *out;
+    struct http1_limits limits;
+    int64_t first_byte_limit_ns, stall_limit_ns;
+    int64_t total_deadline_ns;
+};
+
+/* Makes an exchange from the store's memory; end it with http_exchange_destroy(). 0 or -ENOMEM. */
+WHORL_CHECKED int http1_exchange_create(struct http_store *store,
+                                        const struct http1_exchange_setup *setup,
+                                        struct http_exchange **ret);
+
+/* Frees the exchanges that the store keeps. */
+void http1_exchanges_drain(struct http_store *store);
+
+#endif

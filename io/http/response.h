@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* A response: an exchange, the connection it holds, and what users ask of it. The session makes it
+ * and runs its exchanges, one per hop; response.c reads the body of the last one. When the body has
+ * been received the connection goes back to the pool at once, and the memory goes back to the store
+ * when the response is closed. Neither needs the session.
+ */
+#ifndef IO_HTTP_RESPONSE_H
+#define IO_HTTP_RESPONSE_H
+
+#include <whorl/http.h>
+#include <whorl/url.h>
+
+#include "io/http/decode.h"
+#include "io/http/exchange.h"
+#include "io/http/pool.h"
+#include "io/http/store.h"
+
+struct whorl_http_response {
+    struct http_spare spare; /* in the store's list */
+    struct http_store *store;
+    struct http_pool *pool;
+    struct http_conn *conn;         /* from the pool until the exchange has ended, else NULL */
+    struct http_exchange *exchange; /* owned; of the current hop; NULL before the first one */
+    struct whorl_url url;           /* owned; of the current hop */
+    struct whorl_http_timing timing;
+
+    int err; /* the body has failed for good; every read returns it. 0: it has not */
+    struct whorl_error error; /* detail of what failed after the head; its code is 0 before that */
+
+    bool decodes;
+    struct decode decode; /* valid while `decodes` */
+    const char *coded;    /* still to be decoded; memory of the exchange */
+    size_t coded_len;
+};
+
+/* For the session */
+
+/* A response without an exchange. 0 or -ENOMEM. */
+WHORL_CHECKED int http_response_create(struct http_store *store, struct http_pool *pool,
+                                       struct whorl_http_response **ret);
+
+/* Returns the memory. The connection must have been returned. */
+void http_response_destroy(struct whorl_http_response *response);
+
+/* Frees the responses that the store keeps. */
+void http_responses_drain(struct http_store *store);
+
+/* To be called after each step of the exchange: when nothing more will be received, the connection
+ * goes back to the pool. */
+void http_response_settle(struct whorl_http_response *response);
+
+/* Ends the exchange and returns the connection, open if the exchange allows that. Does nothing when
+ * it has been returned already. */
+void http_response_end(struct whorl_http_response *response);
+
+/* Ends and frees the exchange, and keeps the connection. Accepts a response without one. */
+void http_response_drop_exchange(struct whorl_http_response *response);
+
+/* For save.c: reading without a copy */
+
+/* The next part of the body as it was sent; as http_exchange_read(). */
+WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *response, char *buf,
+                                               size_t len, const char **ret);
+
+/* Whether the next read must receive bytes first. */
+bool http_response_must_receive(const struct whorl_http_response *response);
+
+/* The whole body, when it was received together with the head and nothing of it has been read, else
+ * NULL. Taking it returns the connection. Valid until the close. */
+WHORL_SUSPENDS const char *http_response_take_whole(struct whorl_http_response *response,
+                                                    size_t *ret_len);
+
+static inline bool http_response_is_decoded(const struct whorl_http_response *response)
+{
+    return response->decodes;
+}
+
+static inline struct http_store *http_response_store(const struct whorl_http_response *response)
+{
+    return response->store;
+}
+
+/* What whorl_http_response_error() returns, to be filled. */
+static inline struct whorl_error *http_response_detail(struct whorl_http_response *response)
+{
+    return &response->error;
+}
+
+#endif
