@@ -10,7 +10,7 @@
  * Returns NULL when WHORL_DEBUG does not contain `word`. */
 static const char *find(const char *word, size_t *ret_len)
 {
-    /* secure, because it can name a file to write to */
+    /* secure_getenv(), because the variable can name a file to write to. */
     const char *at = secure_getenv("WHORL_DEBUG");
     size_t len = strlen(word);
 

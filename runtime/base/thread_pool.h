@@ -22,7 +22,7 @@ struct work {
     struct work *next, *prev; /* neighbours in the queue; under its lock */
     enum work_state state;    /* under the lock */
     bool detached;            /* thread_pool_destroy() does not wait for it while it runs */
-    /* runs on a thread; the pool does not touch `work` after the call */
+    /* Runs on a thread; the pool does not touch `work` after the call. */
     void (*run)(struct work *work);
 };
 

@@ -12,7 +12,7 @@
 enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins with sp, fp and pc */
 
 struct context {
-    /* not encoded, so that a debugger's script can walk the stack of a parked task */
+    /* Not encoded, so that a debugger's script can walk the stack of a parked task. */
     void *sp, *fp, *pc;
     uint64_t fp_words; /* see fp_x86.h */
     struct context_shadow shadow;
