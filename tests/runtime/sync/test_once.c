@@ -65,7 +65,7 @@ static int fail_and_look(void *arg)
     FILE *to = fmemopen(text, sizeof text, "w");
     whorl_dump_tasks(to);
     fclose(to);
-    CHECK(strstr(text, " run by nobody"));
+    CHECK(strstr(text, " run by no task"));
     return 0;
 }
 
@@ -186,7 +186,7 @@ TEST_VIRTUAL(once_is_passed_on_by_a_waiter_cancelled_as_its_turn_comes)
     CHECK_STR(test_logged(), "a-5@10 b-125@10 c0@20");
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
 static struct {
     struct whorl_once once;

@@ -128,7 +128,7 @@ TEST_VIRTUAL(rwlock_handed_over_and_cancelled_at_once_is_held)
     CHECK_STR(test_logged(), "W1@1");
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
 /* Tickets are drawn at arrival: nobody may come in before a writer who arrived earlier and still wants
  * in, and no writer before anybody who did. Whoever waited comes in when a writer left or gave up, or, a
@@ -214,7 +214,7 @@ TEST_SEEDS(rwlock_excludes_and_keeps_the_order_of_arrival_whatever_is_cancelled)
     CHECK(!lock.writer && lock.readers == 0 && !lock.waiters.first);
 }
 
-/* --- what is not allowed, and trying ------------------------------------------------------------- */
+/* --- what is not allowed, and trying ---------------------------------------------------------- */
 
 TEST_VIRTUAL(rwlock_held_for_writing_is_refused_to_its_holder)
 {
@@ -304,7 +304,7 @@ TEST(rwlock_unlocked_by_somebody_else_ends_the_process)
 
     child_run(&child, unlock_free, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "that nobody holds"));
+    CHECK(strstr(child.err, "that no task holds"));
     child_run(&child, run_unlock_others, NULL);
     CHECK_EQ(child.signal, SIGABRT);
     CHECK(strstr(child.err, "by the task that holds it"));
