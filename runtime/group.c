@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups: spawning tasks, joining them, and what a task's failure does to its siblings. */
+#include "runtime/group.h"
+
 #include <stdio.h>
 
 #include <whorl/error.h>
-#include <whorl/group.h>
-#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/trace.h"
+#include "runtime/park.h"
 #include "runtime/sched.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
 
 void group_open(struct whorl_group *group, struct whorl_scope *parent)
 {

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* The loop of a run. It runs on the thread's own stack. It runs ready tasks, polls the kernel,
  * fires timers, and detects a deadlock: every task waits for another task. */
+#include "runtime/loop.h"
+
 #include <stdio.h>
 
+#include <whorl/scope.h>
+
 #include "runtime/base/check.h"
+#include "runtime/debug/dump.h"
+#include "runtime/debug/trace.h"
+#include "runtime/park.h"
 #include "runtime/runner.h"
-#include "runtime/sched.h"
 
 /* Cancels a task in spite of its shields: the second measure against a deadlock. */
 static void abort_shielded(struct whorl_task *task, void *ctx)
 {
     for (struct whorl_scope *scope = task->scope; scope; scope = scope->parent)
         scope->cancelled = true;
-    task_abort(ctx, task);
+    park_abort(ctx, task);
 }
 
 /* No event can wake a task any more. Cancelling makes the tasks end and release what they hold. */

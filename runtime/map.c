@@ -3,6 +3,7 @@
  * result. */
 #include <whorl/group.h>
 #include <whorl/map.h>
+#include <whorl/task.h>
 
 #include "runtime/sched.h"
 

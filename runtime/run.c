@@ -8,10 +8,17 @@
 #include <whorl/step.h>
 
 #include "runtime/base/debug.h"
+#include "runtime/debug/overflow.h"
+#include "runtime/debug/trace_file.h"
+#include "runtime/debug/watchdog.h"
+#include "runtime/group.h"
+#include "runtime/loop.h"
 #include "runtime/poller_idle.h"
 #include "runtime/poller_virtual.h"
 #include "runtime/runner.h"
 #include "runtime/sched.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
 
 #ifdef CONTEXT_SANITIZED
 #define STACK_SCALE 4 /* instrumented frames are about four times as large */

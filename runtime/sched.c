@@ -7,6 +7,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/debug/trace.h"
 
 _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-exec")));
 

@@ -9,17 +9,15 @@
 #define RUNTIME_SCHED_H
 
 #include <errno.h>
-#include <stdio.h>
 
 #include <whorl/error.h>
+#include <whorl/group.h>
 #include <whorl/poller.h>
-#include <whorl/runner.h>
-#include <whorl/trace.h>
+#include <whorl/run.h>
 
-#include "runtime/park_hook.h"
 #include "runtime/stack.h"
-#include "runtime/task.h"
-#include "runtime/timer.h"
+#include "runtime/task_record.h"
+#include "runtime/timer_wheel.h"
 
 /* Number of switches in a turn. A turn of the loop that finds nothing costs about 40 ns, so with
  * 256 switches it adds 0.2 ns to each. The loop shortens turns when tasks compute for long between
@@ -69,6 +67,13 @@ static inline struct sched *sched_self(void)
     return sched_of_thread;
 }
 
+/* The running task; NULL in the loop and outside a run. */
+static inline struct whorl_task *sched_current(void)
+{
+    struct sched *s = sched_self();
+    return s ? s->current : NULL;
+}
+
 static inline size_t sched_ready_count(const struct sched *s)
 {
     return s->ready_count;
@@ -113,104 +118,5 @@ static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
     *ret_self = s->current;
     return __builtin_expect(s->current->scope->cancelled, 0) ? -ECANCELED : 0;
 }
-
-/* Like whorl_park(), for a caller that has just called sched_enter(): the scope is not cancelled,
- * and the waiter cannot have been woken yet. */
-static inline WHORL_SUSPENDS int64_t sched_park(struct sched *s, struct whorl_task *self,
-                                                struct whorl_waiter *waiter, whorl_abort_fn abort,
-                                                const char *what)
-{
-    if (__builtin_expect(sched_park_hook != NULL, 0))
-        return whorl_park(waiter, abort, what);
-    waiter->task = self;
-    self->waiter = waiter;
-    self->abort = abort;
-    self->what = what;
-    sched_switch(s, self);
-    return waiter->result;
-}
-
-/* Like whorl_wake(), for a caller that already has the run. */
-static inline void sched_wake(struct sched *s, struct whorl_waiter *waiter, int64_t result)
-{
-    struct whorl_task *task = waiter->task;
-
-    waiter->result = result;
-    waiter->woken = true;
-    if (task) {
-        task->waiter = NULL;
-        sched_ready(s, task);
-    } else if (waiter->notify) {
-        waiter->notify(waiter);
-    }
-}
-
-/* Tasks (task.c). Makes a task that runs fn(arg), or fn with a copy of `copy_size` bytes at `arg`.
- * The caller sets its group and scope and makes it ready. */
-struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn fn, void *arg,
-                               size_t copy_size);
-
-/* Cancellation (park.c): calls the abort function of a parked task. */
-void task_abort(struct sched *s, struct whorl_task *task);
-
-/* Scopes (scope.c). */
-void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner);
-void scope_close(struct whorl_scope *scope);
-void scope_request_stop(struct sched *s, struct whorl_scope *scope);
-
-/* Groups (group.c). group_task_ended() is called when a task of the group has ended with
- * `result`. */
-void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_task *task,
-                      int result);
-void group_open(struct whorl_group *group, struct whorl_scope *parent);
-
-/* Mutexes (mutex.c): locks even when the task is cancelled, for a call that must return with the
- * mutex locked. */
-WHORL_SUSPENDS_SHIELDED void mutex_lock_always(struct whorl_mutex *mutex);
-
-/* The loop (loop.c): runs until the root task and all daemons have ended. Returns the run's
- * result. */
-int loop_run(struct sched *s);
-
-/* Runs the loop for at most `turns` turns, without waiting, until no task is ready. Returns true
- * and the result when the run has ended; otherwise loop_deadline() says when to continue. */
-bool loop_step(struct sched *s, unsigned turns, int *ret_result);
-int64_t loop_deadline(
-    struct sched *s); /* 0: at once; WHORL_FOREVER: when the poller has an event */
-
-/* Reports (dump.c): writes every task, its name and what it waits for. */
-#define DUMP_TASKS_MAX 1000
-void dump_tasks(struct sched *s, FILE *to, const char *title);
-
-/* For functions that describe a wait: the name of a task that may have ended while it still held
- * the object. */
-const char *dump_name_of(const struct whorl_task *task);
-
-/* Observers (trace.c). They get events while s->trace is not NULL. The loop reports all events
- * except spawning and ending; see sched_run_ready(). */
-void trace_spawned(struct sched *s, struct whorl_task *task);
-void trace_runs(struct sched *s, struct whorl_task *task);
-void trace_stopped(struct sched *s); /* reports the task that ran, unless it has ended */
-void trace_ends(struct sched *s, struct whorl_task *task, int result);
-void trace_loop_waits(struct sched *s);
-void trace_run_ends(struct sched *s, int result); /* also frees all observers */
-int trace_start(struct sched *s, whorl_trace_fn fn, void *arg);
-
-/* WHORL_DEBUG=trace=FILE (trace_file.c): starts to observe the run when the variable asks for
- * it. */
-void trace_file_start(struct sched *s);
-
-/* The watchdog (watchdog.c): a thread that looks at the run regularly. NULL: no watchdog. */
-struct watchdog;
-struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns);
-void watchdog_stop(struct watchdog *watchdog);
-
-/* Stack overflow (overflow.c): a signal stack for this thread, and one handler for the process. */
-struct overflow_guard {
-    void *stack;
-    size_t size;
-};
-void overflow_guard_enter(struct overflow_guard *guard);
-void overflow_guard_leave(struct overflow_guard *guard);
 
 #endif

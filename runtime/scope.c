@@ -5,10 +5,14 @@
  * scope_open() and cancel() keep the flags correct: a new scope inherits the flag, and cancel()
  * sets it in all scopes below.
  */
-#include <whorl/scope.h>
+#include "runtime/scope.h"
+
+#include <whorl/group.h>
+#include <whorl/sync.h>
 #include <whorl/timer.h>
 
 #include "runtime/base/check.h"
+#include "runtime/park.h"
 #include "runtime/sched.h"
 
 /* Appends a scope to its parent's children. They are kept, and cancelled, in the order in which
@@ -70,14 +74,14 @@ static void abort_waits(struct sched *s, struct whorl_scope *scope)
     if (!scope->is_group) {
         struct whorl_task *owner = scope->owner;
         if (owner && owner->scope == scope)
-            task_abort(s, owner);
+            park_abort(s, owner);
         return;
     }
     struct whorl_group *group = container_of(scope, struct whorl_group, scope);
     struct whorl_task *task = group->tasks;
     for (size_t n = group->alive; n > 0; n--, task = task->next)
         if (task->scope == scope)
-            task_abort(s, task);
+            park_abort(s, task);
 }
 
 /* Calls visit() for `top` and for all scopes below it for which enter() returns true, parents

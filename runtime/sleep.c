@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sleeping: a timer that wakes its task. */
 #include <whorl/error.h>
+#include <whorl/park.h>
 #include <whorl/task.h>
 #include <whorl/timer.h>
 

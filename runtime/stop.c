@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Graceful stop: groups are asked to finish before they are cancelled. */
+#include <whorl/park.h>
 #include <whorl/stop.h>
 
 #include "runtime/base/check.h"
+#include "runtime/group.h"
 #include "runtime/sched.h"
+#include "runtime/scope.h"
 #include "runtime/sync/wait_queue.h"
 
 void whorl_group_request_stop(struct whorl_group *group)

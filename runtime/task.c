@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a task: it is created, runs, ends, and its stack goes to the next task. */
+#include "runtime/task.h"
+
 #include <alloca.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <whorl/error.h>
 #include <whorl/run.h>
+#include <whorl/task.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/trace.h"
+#include "runtime/group.h"
 #include "runtime/local.h"
 #include "runtime/sched.h"
 

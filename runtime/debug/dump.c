@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports of all tasks: their names, what each one waits for, and circles of tasks that wait for
  * each other. */
-#include <stdio.h>
+#include "runtime/debug/dump.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <whorl/trace.h>
-
-#include "runtime/sched.h"
 
 /* Longer circles are not searched for. */
 #define CIRCLE_MAX 1000

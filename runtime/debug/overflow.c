@@ -5,6 +5,8 @@
  * this thread's run, then restores the previous handler. It needs a signal stack, because the
  * task's own stack is used up.
  */
+#include "runtime/debug/overflow.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>

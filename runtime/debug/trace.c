@@ -2,14 +2,14 @@
 /* Observers of a run, and the events they get. Tasks normally switch directly to each other. While
  * a run has an observer, the loop runs tasks one at a time (sched.c) and reports what each of them
  * did. */
+#include "runtime/debug/trace.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include <whorl/error.h>
-#include <whorl/trace.h>
 
 #include "runtime/base/check.h"
-#include "runtime/sched.h"
 
 struct observer {
     struct observer *next;

@@ -9,19 +9,26 @@
  * file is always complete JSON. The file is written several times during a run, so a crash loses
  * only the last events.
  */
+#include "runtime/debug/trace_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <whorl/error.h>
+#include <whorl/task.h>
+
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/debug.h"
+#include "runtime/debug/trace.h"
 #include "runtime/sched.h"
 
 #define FLUSH_NS (100 * WHORL_MILLISECOND)

@@ -5,8 +5,11 @@
  * any time, so the watchdog copies memory as a debugger does: an address that is no longer mapped
  * gives an error, not a crash.
  */
+#include "runtime/debug/watchdog.h"
+
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>

@@ -8,6 +8,7 @@
 #include <whorl/chan.h>
 
 #include "runtime/base/check.h"
+#include "runtime/park.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 
@@ -74,7 +75,7 @@ static inline int send_now(struct sched *s, struct whorl_chan *chan, const void 
     if (chan->receivers.first) {
         struct whorl_waiter *receiver = wait_queue_pop(&chan->receivers);
         copy(receiver->data, value, chan->value_size);
-        sched_wake(s, receiver, 0);
+        park_wake(s, receiver, 0);
         return 0;
     }
     if (chan->sent - chan->received < chan->capacity) {
@@ -94,14 +95,14 @@ static inline int recv_now(struct sched *s, struct whorl_chan *chan, void *ret)
             struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
             copy(place(chan, chan->sent), sender->data, chan->value_size);
             chan->sent++;
-            sched_wake(s, sender, 0);
+            park_wake(s, sender, 0);
         }
         return 0;
     }
     if (chan->senders.first) {
         struct whorl_waiter *sender = wait_queue_pop(&chan->senders);
         copy(ret, sender->data, chan->value_size);
-        sched_wake(s, sender, 0);
+        park_wake(s, sender, 0);
         return 0;
     }
     return chan->closed ? -EPIPE : -EAGAIN;
@@ -144,7 +145,7 @@ static __attribute__((noinline)) WHORL_SUSPENDS int wait_in(struct sched *s,
     waiter.kind = kind;
     waiter.woken = false;
     wait_queue_append(queue, &waiter);
-    return (int)sched_park(s, self, &waiter, wait_queue_withdraw, "channel");
+    return (int)park_entered(s, self, &waiter, wait_queue_withdraw, "channel");
 }
 
 WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void *value)

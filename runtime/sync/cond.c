@@ -2,6 +2,7 @@
 /* Condition variables. */
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
+#include "runtime/sync/mutex.h"
 #include "runtime/sync/wait_queue.h"
 
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)

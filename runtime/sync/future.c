@@ -5,6 +5,7 @@
 #include <whorl/future.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/dump.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 

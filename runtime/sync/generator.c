@@ -12,6 +12,8 @@
 #include <whorl/generator.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/dump.h"
+#include "runtime/group.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Mutexes. Unlocking passes the mutex to the task that has waited longest, so no other task can
  * take it in between. */
+#include "runtime/sync/mutex.h"
+
 #include <stdio.h>
 
 #include <whorl/task.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/dump.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 

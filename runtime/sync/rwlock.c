@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/dump.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 

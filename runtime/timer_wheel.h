@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The timer wheel. Arming, moving and disarming a timer cost a few nanoseconds, with one timer or
  * with a million. */
-#ifndef RUNTIME_TIMER_H
-#define RUNTIME_TIMER_H
+#ifndef RUNTIME_TIMER_WHEEL_H
+#define RUNTIME_TIMER_WHEEL_H
 
 #include <whorl/base.h>
 #include <whorl/park.h>

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Observers of a run. They get events while s->trace is not NULL.
+ *
+ * The loop reports all events except spawning and ending; see sched_run_ready().
+ */
+#ifndef RUNTIME_DEBUG_TRACE_H
+#define RUNTIME_DEBUG_TRACE_H
+
+#include <whorl/trace.h>
+
+#include "runtime/sched.h"
+
+void trace_spawned(struct sched *s, struct whorl_task *task);
+void trace_runs(struct sched *s, struct whorl_task *task);
+void trace_stopped(struct sched *s); /* reports the task that ran, unless it has ended */
+void trace_ends(struct sched *s, struct whorl_task *task, int result);
+void trace_loop_waits(struct sched *s);
+void trace_run_ends(struct sched *s, int result); /* also frees all observers */
+
+/* Adds an observer. Returns 0 or -ENOMEM. */
+int trace_start(struct sched *s, whorl_trace_fn fn, void *arg);
+
+#endif

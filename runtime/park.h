@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Parking and waking, for callers that already have the run. */
+#ifndef RUNTIME_PARK_H
+#define RUNTIME_PARK_H
+
+#include <whorl/park.h>
+
+#include "runtime/park_hook.h"
+#include "runtime/sched.h"
+
+/* Like whorl_park(), for a caller that has just called sched_enter(): the scope is not cancelled,
+ * and the waiter cannot have been woken yet. */
+static inline WHORL_SUSPENDS int64_t park_entered(struct sched *s, struct whorl_task *self,
+                                                  struct whorl_waiter *waiter, whorl_abort_fn abort,
+                                                  const char *what)
+{
+    if (__builtin_expect(sched_park_hook != NULL, 0))
+        return whorl_park(waiter, abort, what);
+    waiter->task = self;
+    self->waiter = waiter;
+    self->abort = abort;
+    self->what = what;
+    sched_switch(s, self);
+    return waiter->result;
+}
+
+/* Like whorl_wake(), for a caller that already has the run. */
+static inline void park_wake(struct sched *s, struct whorl_waiter *waiter, int64_t result)
+{
+    struct whorl_task *task = waiter->task;
+
+    waiter->result = result;
+    waiter->woken = true;
+    if (task) {
+        task->waiter = NULL;
+        sched_ready(s, task);
+    } else if (waiter->notify) {
+        waiter->notify(waiter);
+    }
+}
+
+/* Cancellation: calls the abort function of the task's wait, if it is parked. */
+void park_abort(struct sched *s, struct whorl_task *task);
+
+#endif
