@@ -13,13 +13,34 @@
 #include "runtime/scope.h"
 #include "runtime/task.h"
 
+/* Aborts the waits of the tasks whose innermost scope is the group's own. */
+static void abort_waits(struct sched *s, struct whorl_scope *scope)
+{
+    struct whorl_group *group = container_of(scope, struct whorl_group, scope);
+    struct whorl_task *task = group->tasks;
+
+    for (size_t n = group->alive; n > 0; n--, task = task->next)
+        if (task->scope == scope)
+            park_abort(s, task);
+}
+
+static void wake_stop_waiters(struct whorl_scope *scope)
+{
+    struct whorl_group *group = container_of(scope, struct whorl_group, scope);
+
+    while (whorl_wait_queue_wake_one(&group->stop_waiters, 0))
+        ;
+}
+
+static const struct whorl_scope_ops scope_ops = {abort_waits, wake_stop_waiters};
+
 void group_open(struct whorl_group *group, struct whorl_scope *parent)
 {
     group->scope.shielded = false;
-    group->scope.is_group = true;
+    group->scope.ops = &scope_ops;
     group->scope.deadline_ns = WHORL_FOREVER;
     group->scope.timer = (struct whorl_timer){0};
-    scope_open(&group->scope, parent, whorl_task_self());
+    scope_open(&group->scope, parent, sched_current());
     if (group->scope.owner)
         group->scope.owner->groups_open++;
     group->tasks = NULL;
@@ -47,6 +68,44 @@ static void add(struct whorl_group *group, struct whorl_task *task)
     group->alive++;
 }
 
+static void task_ended(struct sched *s, struct whorl_task *task, int result)
+{
+    struct whorl_group *group = task->group;
+
+    (void)s;
+    if (task->next == task) {
+        group->tasks = NULL;
+    } else {
+        task->prev->next = task->next;
+        task->next->prev = task->prev;
+        if (group->tasks == task)
+            group->tasks = task->next;
+    }
+    group->alive--;
+    bool wake = group->alive < group->below;
+    if (result < 0) {
+        group->failed++;
+        if (group->err == 0)
+            group->err = result;
+        if (group->policy == WHORL_GROUP_FAIL_FAST) {
+            if (!group->scope.requested)
+                whorl_scope_cancel(&group->scope);
+            /* whorl_group_wait_below() reports the failure at once. whorl_group_wait() waits until
+             * the last task has ended. */
+            wake = wake || group->wake_on_failure;
+        }
+    } else {
+        group->succeeded++;
+        if (group->policy == WHORL_GROUP_RACE && !group->scope.requested)
+            whorl_scope_cancel(&group->scope);
+    }
+    if (wake && group->waiter) {
+        struct whorl_waiter *waiter = group->waiter;
+        group->waiter = NULL;
+        whorl_wake(waiter, 0);
+    }
+}
+
 static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t copy_size,
                  size_t stack_size, const char *site)
 {
@@ -72,6 +131,7 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
     if (!task)
         return -ENOMEM;
     task->group = group;
+    task->ended = task_ended;
     task->scope = &group->scope;
     task->site = site;
     add(group, task);
@@ -115,43 +175,6 @@ int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
         snprintf(task->name, sizeof task->name, "%s", options->name);
     }
     return err;
-}
-
-void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_task *task,
-                      int result)
-{
-    (void)s;
-    if (task->next == task) {
-        group->tasks = NULL;
-    } else {
-        task->prev->next = task->next;
-        task->next->prev = task->prev;
-        if (group->tasks == task)
-            group->tasks = task->next;
-    }
-    group->alive--;
-    bool wake = group->alive < group->below;
-    if (result < 0) {
-        group->failed++;
-        if (group->err == 0)
-            group->err = result;
-        if (group->policy == WHORL_GROUP_FAIL_FAST) {
-            if (!group->scope.requested)
-                whorl_scope_cancel(&group->scope);
-            /* whorl_group_wait_below() reports the failure at once. whorl_group_wait() waits until
-             * the last task has ended. */
-            wake = wake || group->wake_on_failure;
-        }
-    } else {
-        group->succeeded++;
-        if (group->policy == WHORL_GROUP_RACE && !group->scope.requested)
-            whorl_scope_cancel(&group->scope);
-    }
-    if (wake && group->waiter) {
-        struct whorl_waiter *waiter = group->waiter;
-        group->waiter = NULL;
-        whorl_wake(waiter, 0);
-    }
 }
 
 /* Ends the wait early only when the group's tasks are not cancelled as well. When they are, they
@@ -271,7 +294,7 @@ WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group)
         return;
     whorl_scope_cancel(&group->scope);
     if (group->alive > 0) {
-        whorl_check_text(whorl_task_self(), "a group with live tasks was finished outside its run");
+        whorl_check_text(sched_current(), "a group with live tasks was finished outside its run");
         int err = wait_until_below(group, 1, false);
         whorl_check(err == 0); /* withdraw() answers PENDING, because the group is cancelled */
     }

@@ -9,8 +9,4 @@
 
 void group_open(struct whorl_group *group, struct whorl_scope *parent);
 
-/* Called when a task of the group has ended with `result`. */
-void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_task *task,
-                      int result);
-
 #endif

@@ -64,7 +64,7 @@ static struct local_node *copy_without(struct local_node *chain, const struct lo
 
 int whorl_local_set(const struct whorl_local *key, void *value)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     struct local_node *chain, *old, *node;
     int err = 0;
 
@@ -98,7 +98,7 @@ err_after_value:
 
 void *whorl_local_get(const struct whorl_local *key)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
 
     for (struct local_node *node = self ? self->locals : NULL; node; node = node->next)
         if (node->value->key == key)

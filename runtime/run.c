@@ -92,6 +92,13 @@ static struct watchdog *start_watchdog(struct sched *s)
                                                              : NULL;
 }
 
+static void root_ended(struct sched *s, struct whorl_task *task, int result)
+{
+    (void)task;
+    s->root = NULL;
+    s->root_result = result;
+}
+
 /* Creates a scheduler whose root task is ready. */
 static int prepare(struct whorl_poller *poller, const struct whorl_run_options *options,
                    uint64_t seed, whorl_task_fn fn, void *arg, struct sched **ret)
@@ -113,6 +120,7 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
     s->root->scope = &s->root_scope;
     s->root_scope.owner = s->root;
     s->root->group = NULL;
+    s->root->ended = root_ended;
     s->root->site = "root";
     sched_ready(s, s->root);
     trace_file_start(s);

@@ -7,7 +7,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
-#include "runtime/debug/trace.h"
+#include "runtime/context/switches.h"
 
 _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-exec")));
 
@@ -133,7 +133,7 @@ static __attribute__((noinline)) void run_singly(struct sched *s, struct cxx_exc
          left--) {
         struct whorl_task *task = s->ready[s->ready_head & s->ready_mask];
         if (s->trace)
-            trace_runs(s, task);
+            s->trace->runs(s, task);
         if (exceptions)
             cxx_swap(exceptions, &task->exceptions);
         run_turn(s, 1);
@@ -141,7 +141,7 @@ static __attribute__((noinline)) void run_singly(struct sched *s, struct cxx_exc
         if (exceptions)
             cxx_swap(exceptions, &task->exceptions);
         if (s->trace)
-            trace_stopped(s);
+            s->trace->stopped(s);
     }
 }
 
@@ -158,7 +158,7 @@ void sched_run_ready(struct sched *s)
     }
     run_turn(s, s->turn);
     if (__builtin_expect(s->trace != NULL, 0)) /* the last task started the trace */
-        trace_stopped(s);
+        s->trace->stopped(s);
 }
 
 /* whorl_yield() when no other task is ready or the turn is used up. Kept out of the common case. */

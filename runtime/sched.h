@@ -26,6 +26,14 @@
 #define SCHED_TURN_MAX   256
 #define SCHED_TURN_FIRST 16
 
+struct sched;
+
+/* What the loop calls while the run has observers; see debug/trace.c. */
+struct sched_trace {
+    void (*runs)(struct sched *s, struct whorl_task *task); /* the task is about to run */
+    void (*stopped)(struct sched *s);                       /* the loop has its turn after a task */
+};
+
 struct sched {
     struct whorl_task *current; /* NULL while the loop runs */
     struct whorl_task *
@@ -56,7 +64,7 @@ struct sched {
     uint64_t random;
     uint64_t next_id, spawned, switches, polls, turns;
     size_t alive;
-    struct trace *trace; /* NULL: the run has no observer */
+    struct sched_trace *trace; /* NULL: the run has no observer */
 };
 
 /* The run of this thread. A task never leaves its thread, so the compiler may cache the address. */

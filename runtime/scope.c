@@ -7,8 +7,6 @@
  */
 #include "runtime/scope.h"
 
-#include <whorl/group.h>
-#include <whorl/sync.h>
 #include <whorl/timer.h>
 
 #include "runtime/base/check.h"
@@ -71,17 +69,12 @@ void scope_close(struct whorl_scope *scope)
  * separately. */
 static void abort_waits(struct sched *s, struct whorl_scope *scope)
 {
-    if (!scope->is_group) {
-        struct whorl_task *owner = scope->owner;
-        if (owner && owner->scope == scope)
-            park_abort(s, owner);
-        return;
-    }
-    struct whorl_group *group = container_of(scope, struct whorl_group, scope);
-    struct whorl_task *task = group->tasks;
-    for (size_t n = group->alive; n > 0; n--, task = task->next)
-        if (task->scope == scope)
-            park_abort(s, task);
+    struct whorl_task *owner = scope->owner;
+
+    if (scope->ops)
+        scope->ops->abort_waits(s, scope);
+    else if (owner && owner->scope == scope)
+        park_abort(s, owner);
 }
 
 /* Calls visit() for `top` and for all scopes below it for which enter() returns true, parents
@@ -135,11 +128,8 @@ static void stop_one(struct sched *s, struct whorl_scope *scope)
 {
     (void)s;
     scope->stopping = true;
-    if (scope->is_group) {
-        struct whorl_group *group = container_of(scope, struct whorl_group, scope);
-        while (whorl_wait_queue_wake_one(&group->stop_waiters, 0))
-            ;
-    }
+    if (scope->ops)
+        scope->ops->stop(scope);
 }
 
 void scope_request_stop(struct sched *s, struct whorl_scope *scope)
@@ -193,7 +183,7 @@ static void enter(struct whorl_scope *scope, int64_t deadline_ns, bool shielded)
     whorl_check_text(self, "whorl_scope_enter() called outside a task");
     scope->timer = (struct whorl_timer){0};
     scope->shielded = shielded;
-    scope->is_group = false;
+    scope->ops = NULL;
     scope->deadline_ns = WHORL_FOREVER;
     scope_open(scope, self->scope, self);
     self->scope = scope;
@@ -218,7 +208,7 @@ static void hand_up_children(struct sched *s, struct whorl_scope *scope)
     struct whorl_scope *parent = scope->parent;
 
     for (struct whorl_scope *child; (child = scope->children);) {
-        whorl_check_text(child->is_group, "scopes must be left in reverse order");
+        whorl_check_text(child->ops, "scopes must be left in reverse order");
         take_out(child);
         append(parent, child);
         if (parent->cancelled)
@@ -228,7 +218,7 @@ static void hand_up_children(struct sched *s, struct whorl_scope *scope)
 
 int whorl_scope_leave(struct whorl_scope *scope, int err)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
 
     whorl_check_text(self && self->scope == scope, "scopes must be left in reverse order");
     bool outer = scope->parent->cancelled && !scope->shielded;
@@ -256,7 +246,7 @@ void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 
 int64_t whorl_deadline(void)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     int64_t earliest = WHORL_FOREVER;
 
     for (struct whorl_scope *scope = self ? self->scope : NULL; scope; scope = scope->parent) {

@@ -7,7 +7,15 @@
 
 #include "runtime/sched.h"
 
-/* Opens a scope whose timer, deadline_ns and flags up to `is_group` are set. */
+/* What the scope of a group does for the tasks of the group. */
+struct whorl_scope_ops {
+    /* Aborts the waits of the tasks whose innermost scope is `scope`. */
+    void (*abort_waits)(struct sched *s, struct whorl_scope *scope);
+    /* Wakes the tasks that wait for the request to stop. */
+    void (*stop)(struct whorl_scope *scope);
+};
+
+/* Opens a scope whose timer, deadline_ns and ops and `shielded` are set. */
 void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner);
 
 void scope_close(struct whorl_scope *scope);

@@ -23,7 +23,7 @@ WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
 {
     struct whorl_scope grace;
 
-    if (!whorl_task_self())
+    if (!sched_current())
         return WHORL_ENOTASK;
     if (!group->opened)
         return whorl_check_cancelled();
@@ -44,7 +44,7 @@ WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
 
 bool whorl_stop_requested(void)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     return self && self->scope->stopping;
 }
 
@@ -74,7 +74,7 @@ static bool stop_try(struct whorl_case *c)
 
 static int stop_start(struct whorl_case *c)
 {
-    wait_queue_append_case(stop_queue(whorl_task_self()), c, NULL);
+    wait_queue_append_case(stop_queue(sched_current()), c, NULL);
     return 0;
 }
 

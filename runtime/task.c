@@ -12,7 +12,6 @@
 
 #include "runtime/base/check.h"
 #include "runtime/debug/trace.h"
-#include "runtime/group.h"
 #include "runtime/local.h"
 #include "runtime/sched.h"
 
@@ -40,12 +39,7 @@ static void end(struct sched *s, struct whorl_task *task, int result)
         trace_ends(s, task, result);
     task->in_use = false;
     s->alive--;
-    if (task->group) {
-        group_task_ended(s, task->group, task, result);
-    } else {
-        s->root = NULL;
-        s->root_result = result;
-    }
+    task->ended(s, task, result);
     whorl_check_text(!task->waiter, "a task ended while it was parked");
     stack_release(&s->stacks, task);
 }
@@ -105,8 +99,7 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
 
 struct whorl_task *whorl_task_self(void)
 {
-    struct sched *s = sched_self();
-    return s ? s->current : NULL;
+    return sched_current();
 }
 
 uint64_t whorl_task_id(const struct whorl_task *task)
@@ -123,19 +116,19 @@ const char *whorl_task_name(const struct whorl_task *task)
 
 void whorl_task_set_name(const char *name)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     if (self)
         snprintf(self->name, sizeof self->name, "%s", name ? name : "");
 }
 
 int whorl_check_cancelled(void)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     return self && sched_is_cancelled(self) ? -ECANCELED : 0;
 }
 
 size_t whorl_stack_left(void)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     return self ? (size_t)((char *)__builtin_frame_address(0) - (char *)self->stack_low) : 0;
 }

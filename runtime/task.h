@@ -6,7 +6,7 @@
 #include "runtime/sched.h"
 
 /* Makes a task that runs fn(arg), or fn with a copy of `copy_size` bytes at `arg`. The caller sets
- * its group and scope and makes it ready. */
+ * its group, scope, `ended` and site and makes it ready. */
 struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn fn, void *arg,
                                size_t copy_size);
 

@@ -26,6 +26,8 @@
 #define TASK_NAME_MAX 32
 #define TASK_COPY_MAX 128 /* larger arguments are copied twice, see task.c */
 
+struct sched;
+
 struct whorl_task {
     struct context context;      /* valid while the task does not run */
     struct whorl_scope *scope;   /* the innermost scope of the task */
@@ -41,6 +43,8 @@ struct whorl_task {
     whorl_task_fn fn;
     void *arg;
     struct whorl_group *group; /* NULL for the root task */
+    /* Called when fn has returned `result`: tells the group or the run. */
+    void (*ended)(struct sched *s, struct whorl_task *task, int result);
     /* Ring of the group's tasks; free stacks are linked by `next`. */
     struct whorl_task *next, *prev;
     struct stack_slab *slab;

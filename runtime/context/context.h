@@ -20,20 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <whorl/base.h>
-
 #include "runtime/context/sanitizer.h"
-
-/* The compiler must not analyse the functions that switch. Otherwise it learns which registers they
- * leave unchanged before the switch (gcc's -fipa-ra), but other tasks change those registers before
- * the function returns. The switch itself saves the frame pointer, so gcc need not. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define CONTEXT_SWITCHES __attribute__((noipa, optimize("omit-frame-pointer")))
-#else
-/* Tells whorl-check-suspends that the function switches by itself, without calling a function that
- * may suspend. */
-#define CONTEXT_SWITCHES __attribute__((noinline)) WHORL_ANNOTATE("whorl_primitive")
-#endif
 
 #if defined(WHORL_CONTEXT_ASM) && defined(__x86_64__)
 #include "runtime/context/x86_64.h"

@@ -5,13 +5,14 @@
  * frame"), and many distributions enable fortification by default. */
 #undef _FORTIFY_SOURCE
 
-#include "runtime/context/context.h"
-
 #if !defined(WHORL_CONTEXT_ASM) || !(defined(__x86_64__) || defined(__aarch64__))
+
+#include "runtime/context/ucontext.h"
 
 #include <ucontext.h>
 
 #include "runtime/base/check.h"
+#include "runtime/context/switches.h"
 
 /* The first code on a fresh stack. It saves a point to resume at and returns to context_make(); the
  * first switch resumes it there. makecontext() passes ints, so each pointer comes in two halves. */

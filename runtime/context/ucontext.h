@@ -6,7 +6,9 @@
 #define CONTEXT_UCONTEXT_H
 
 #include <setjmp.h>
-#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/context/sanitizer.h"
 
 #ifdef __x86_64__
 #include "runtime/context/fp_x86.h"

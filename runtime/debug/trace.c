@@ -18,6 +18,7 @@ struct observer {
 };
 
 struct trace {
+    struct sched_trace hooks;   /* s->trace */
     struct observer *observers; /* never empty */
     /* NULL while the loop runs, and after the task that ran has ended */
     struct whorl_task *running;
@@ -25,24 +26,30 @@ struct trace {
     bool telling; /* an observer is being called */
 };
 
+static struct trace *trace_of(const struct sched *s)
+{
+    return container_of(s->trace, struct trace, hooks);
+}
+
 static void tell_one(struct sched *s, const struct observer *observer,
                      struct whorl_trace_event event)
 {
     event.at_ns = s->poller->ops->now(s->poller);
-    s->trace->telling = true;
+    trace_of(s)->telling = true;
     observer->fn(observer->arg, &event);
-    s->trace->telling = false;
+    trace_of(s)->telling = false;
 }
 
 static void tell(struct sched *s, struct whorl_trace_event event)
 {
-    for (const struct observer *observer = s->trace->observers; observer; observer = observer->next)
+    for (const struct observer *observer = trace_of(s)->observers; observer;
+         observer = observer->next)
         tell_one(s, observer, event);
 }
 
 static void check_not_telling(const struct sched *s)
 {
-    whorl_check_text(!s->trace || !s->trace->telling,
+    whorl_check_text(!s->trace || !trace_of(s)->telling,
                      "an observer must not start or stop observing");
 }
 
@@ -52,13 +59,13 @@ void trace_spawned(struct sched *s, struct whorl_task *task)
          (struct whorl_trace_event){.kind = WHORL_TRACE_SPAWNED, .task = task, .by = s->current});
 }
 
-void trace_runs(struct sched *s, struct whorl_task *task)
+static void runs(struct sched *s, struct whorl_task *task)
 {
-    if (s->trace->loop_waits) {
-        s->trace->loop_waits = false;
+    if (trace_of(s)->loop_waits) {
+        trace_of(s)->loop_waits = false;
         tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_LOOP_WAKES});
     }
-    s->trace->running = task;
+    trace_of(s)->running = task;
     tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_RUNS, .task = task});
 }
 
@@ -69,39 +76,40 @@ static struct whorl_trace_event stop_of(const struct whorl_task *task)
                                       .what = task->waiter ? task->what : NULL};
 }
 
-void trace_stopped(struct sched *s)
+/* Reports the task that ran, unless it has ended. */
+static void stopped(struct sched *s)
 {
-    struct whorl_task *task = s->trace->running;
+    struct whorl_task *task = trace_of(s)->running;
 
-    s->trace->running = NULL;
+    trace_of(s)->running = NULL;
     if (task)
         tell(s, stop_of(task));
 }
 
 void trace_ends(struct sched *s, struct whorl_task *task, int result)
 {
-    s->trace->running = NULL;
+    trace_of(s)->running = NULL;
     tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_ENDS, .task = task, .result = result});
 }
 
 void trace_loop_waits(struct sched *s)
 {
-    if (s->trace->loop_waits) /* no task ran since the last report */
+    if (trace_of(s)->loop_waits) /* no task ran since the last report */
         return;
-    s->trace->loop_waits = true;
+    trace_of(s)->loop_waits = true;
     tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_LOOP_WAITS});
 }
 
 void trace_run_ends(struct sched *s, int result)
 {
-    struct observer *observer = s->trace->observers, *next;
+    struct observer *observer = trace_of(s)->observers, *next;
 
     tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_RUN_ENDS, .result = result});
     for (; observer; observer = next) {
         next = observer->next;
         free(observer);
     }
-    free(s->trace);
+    free(trace_of(s));
     s->trace = NULL;
 }
 
@@ -131,15 +139,16 @@ int trace_start(struct sched *s, whorl_trace_fn fn, void *arg)
         return -ENOMEM;
     *observer = (struct observer){.fn = fn, .arg = arg};
     if (!s->trace) {
-        s->trace = calloc(1, sizeof *s->trace);
-        if (!s->trace) {
+        struct trace *trace = calloc(1, sizeof *trace);
+        if (!trace) {
             free(observer);
             return -ENOMEM;
         }
-        s->trace->running = s->current;
+        *trace = (struct trace){.hooks = {runs, stopped}, .running = s->current};
+        s->trace = &trace->hooks;
         s->turn_end = s->ready_head; /* makes the running task switch to the loop next */
     }
-    for (at = &s->trace->observers; *at;)
+    for (at = &trace_of(s)->observers; *at;)
         at = &(*at)->next;
     *at = observer;
     stack_for_each_task(&s->stacks, announce, &(struct announcing){s, observer});
@@ -160,7 +169,7 @@ void whorl_trace_stop(whorl_trace_fn fn, void *arg)
         return;
     check_not_telling(s);
 
-    struct observer **at = &s->trace->observers, *found;
+    struct observer **at = &trace_of(s)->observers, *found;
     while (*at && ((*at)->fn != fn || (*at)->arg != arg))
         at = &(*at)->next;
     if (!*at)
@@ -168,8 +177,8 @@ void whorl_trace_stop(whorl_trace_fn fn, void *arg)
     found = *at;
     *at = found->next;
     free(found);
-    if (!s->trace->observers) {
-        free(s->trace);
+    if (!trace_of(s)->observers) {
+        free(trace_of(s));
         s->trace = NULL;
     }
 }

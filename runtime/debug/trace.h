@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Observers of a run. They get events while s->trace is not NULL.
  *
- * The loop reports all events except spawning and ending; see sched_run_ready().
+ * They get the other events from struct sched_trace, whose functions sched_run_ready() calls.
  */
 #ifndef RUNTIME_DEBUG_TRACE_H
 #define RUNTIME_DEBUG_TRACE_H
@@ -11,8 +11,6 @@
 #include "runtime/sched.h"
 
 void trace_spawned(struct sched *s, struct whorl_task *task);
-void trace_runs(struct sched *s, struct whorl_task *task);
-void trace_stopped(struct sched *s); /* reports the task that ran, unless it has ended */
 void trace_ends(struct sched *s, struct whorl_task *task, int result);
 void trace_loop_waits(struct sched *s);
 void trace_run_ends(struct sched *s, int result); /* also frees all observers */

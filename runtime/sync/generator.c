@@ -33,7 +33,7 @@ struct whorl_generator {
 struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn, void *arg,
                                                   size_t value_size, const char *site)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
     size_t size;
 
     if (!self || __builtin_add_overflow(value_size, sizeof(struct whorl_generator), &size))

@@ -57,13 +57,13 @@ WHORL_SUSPENDS int whorl_mutex_lock(struct whorl_mutex *mutex)
 
 WHORL_SUSPENDS_SHIELDED void mutex_lock_always(struct whorl_mutex *mutex)
 {
-    int err = lock(mutex, whorl_task_self(), NULL);
+    int err = lock(mutex, sched_current(), NULL);
     whorl_check(err == 0);
 }
 
 int whorl_mutex_try_lock(struct whorl_mutex *mutex)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
 
     if (!self)
         return WHORL_ENOTASK;
@@ -75,7 +75,7 @@ int whorl_mutex_try_lock(struct whorl_mutex *mutex)
 
 void whorl_mutex_unlock(struct whorl_mutex *mutex)
 {
-    whorl_check_text(mutex->owner && mutex->owner == whorl_task_self(),
+    whorl_check_text(mutex->owner && mutex->owner == sched_current(),
                      "a mutex must be unlocked by the task that locked it");
     struct whorl_waiter *waiter = wait_queue_pop(&mutex->waiters);
     mutex->owner = waiter ? waiter->task : NULL;

@@ -84,13 +84,13 @@ int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock)
 {
     if (lock->writer || lock->waiters.first)
         return -EAGAIN;
-    let_in(lock, whorl_task_self());
+    let_in(lock, sched_current());
     return 0;
 }
 
 int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock)
 {
-    struct whorl_task *self = whorl_task_self();
+    struct whorl_task *self = sched_current();
 
     if (!self)
         return WHORL_ENOTASK;
@@ -131,13 +131,13 @@ WHORL_SUSPENDS int whorl_rwlock_write_lock(struct whorl_rwlock *lock)
 void whorl_rwlock_unlock(struct whorl_rwlock *lock)
 {
     if (lock->writer) {
-        whorl_check_text(lock->writer == whorl_task_self(),
+        whorl_check_text(lock->writer == sched_current(),
                          "a write lock must be unlocked by the task that holds it");
         lock->writer = NULL;
     } else {
         whorl_check_text(lock->readers > 0, "a read-write lock was unlocked that no task holds");
         lock->readers--;
-        lock->readers_mixed ^= (uintptr_t)whorl_task_self();
+        lock->readers_mixed ^= (uintptr_t)sched_current();
     }
     hand_on(lock);
 }

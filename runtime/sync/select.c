@@ -16,7 +16,6 @@
 
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
-#include "runtime/sync/wait_queue.h"
 
 struct whorl_select_wait {
     struct whorl_waiter waiter;

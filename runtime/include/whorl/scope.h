@@ -25,6 +25,7 @@
 #include <whorl/base.h>
 #include <whorl/timer.h>
 
+struct whorl_scope_ops;
 struct whorl_task;
 
 /* Lives in the memory of whoever enters it, usually on the stack. Fields are private. */
@@ -34,12 +35,12 @@ struct whorl_scope {
     struct whorl_scope *children;    /* those directly inside, in the order of entering */
     struct whorl_scope *next, *prev; /* our place among the parent's; the first one's prev: last */
     struct whorl_task *owner;        /* the task that entered it or opened the group */
+    const struct whorl_scope_ops *ops; /* of a group's scope; NULL for other scopes */
     int64_t deadline_ns;
     bool cancelled; /* this scope or, unless shielded, one around it is cancelled */
     bool requested; /* this very scope was cancelled or ran out of time */
     bool timed_out; /* its own deadline was the reason */
     bool shielded;
-    bool is_group;
     bool stopping; /* asked to finish, see whorl_group_stop() */
 };
 
