@@ -8,7 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "io/driver/epoll_parts.h"
+#include "io/driver/epoll_route.h"
+#include "io/driver/epoll_state.h"
+#include "io/driver/epoll_watch.h"
 #include "io/driver/syscall.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"

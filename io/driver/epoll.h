@@ -17,19 +17,11 @@
 
 #include <whorl/error.h>
 
+#include "io/driver/epoll_stats.h"
 #include "io/driver/op.h"
 
 /* Sets the driver up. Returns 0, or a negative code with `error`, which may be NULL, filled in. */
 int epoll_driver_create(struct whorl_error *error, struct io_driver **ret);
-
-/* What a driver has done so far, for tests and the curious. */
-struct epoll_stats {
-    uint64_t waits;      /* calls of epoll_wait */
-    uint64_t registered; /* calls of epoll_ctl */
-    uint64_t completed;  /* completions */
-    uint64_t threaded;   /* of these, by threads */
-    uint64_t kicks;
-};
 
 const struct epoll_stats *epoll_driver_stats(const struct io_driver *driver);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the epoll driver's requests go: to their completion, to a later try, or to a thread. */
+#include "io/driver/epoll_route.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/driver/epoll_parts.h"
 #include "io/driver/syscall.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"

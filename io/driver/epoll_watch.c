@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The epoll driver's requests that wait for a descriptor: trying them in turn, and registering it. */
+#include "io/driver/epoll_watch.h"
+
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "io/driver/epoll_parts.h"
+#include "io/driver/epoll_route.h"
 #include "io/driver/syscall.h"
 
 enum {

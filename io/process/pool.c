@@ -10,8 +10,6 @@
  *     (it dies: the socket ends: WHORL_EWORKER; the place is empty until the next call: START 2)
  *     (it dies with the request unread: the socket is reset; START 2, and the request once more)
  */
-#include "io/process/pool.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +21,12 @@
 #include <whorl/error.h>
 #include <whorl/net.h>
 #include <whorl/poller.h>
+#include <whorl/process_pool.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
+#include "io/process/pool_protocol.h"
+#include "io/process/pool_server.h"
 #include "runtime/base/check.h"
 
 enum {

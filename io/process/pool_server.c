@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The far side of worker processes: the server that forks them, and what each of them does. */
+#include "io/process/pool_server.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,7 +18,7 @@
 #include <whorl/io.h>
 #include <whorl/stream.h>
 
-#include "io/process/pool.h"
+#include "io/process/pool_protocol.h"
 
 enum {
     CONTROL = 3, /* the server's only descriptor besides the standard ones */

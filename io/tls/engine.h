@@ -22,6 +22,7 @@
 #include <whorl/error.h>
 
 #include "io/tls/config.h"
+#include "io/tls/peer.h"
 
 enum tls_state {
     TLS_HANDSHAKE, /* drain and feed until it is something else */
@@ -77,16 +78,6 @@ struct tls_engine_ops {
 
     /* Erases keys and data, and frees. */
     void (*destroy)(struct tls_engine *engine);
-};
-
-/* The longest host, with its terminating zero. */
-enum { TLS_HOST_MAX = 256 };
-
-/* Whom the certificate must be for. */
-struct tls_peer {
-    char host[TLS_HOST_MAX]; /* lower case, no trailing dot; for a literal as it was given */
-    unsigned char ip[16];
-    size_t ip_len; /* 4 or 16: `host` is a literal address, which is never sent as SNI; else 0 */
 };
 
 /* Makes a client engine about to say hello. Returns 0 or -ENOMEM, or -errno when the system gives no

@@ -12,7 +12,7 @@
 #include <bearssl.h>
 
 #include "io/tls/config.h"
-#include "io/tls/engine.h"
+#include "io/tls/peer.h"
 
 /* A chain may be this long; the web's are three certificates and some 5 KiB. */
 enum { X509_CERTS_MAX = 16, X509_CHAIN_BYTES_MAX = 128 << 10 };

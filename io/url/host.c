@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "io/url/ascii.h"
+#include "io/url/error.h"
 
 enum { LABEL_MAX = 63 }; /* RFC 1035 §2.3.4 */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host of a URL, made canonical or refused, and what the two files of URLs share. */
+/* The host of a URL, made canonical or refused. */
 #ifndef IO_URL_HOST_H
 #define IO_URL_HOST_H
 
@@ -31,9 +31,5 @@ struct url_host {
  */
 int url_host_read(struct url_host *ret, struct url_span text, bool in_brackets,
                   struct whorl_error *error);
-
-/* Fill `error` and return its code. */
-int url_refuse(struct whorl_error *error, const char *why);
-int url_no_memory(struct whorl_error *error);
 
 #endif

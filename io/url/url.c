@@ -8,6 +8,7 @@
 #include <whorl/url.h>
 
 #include "io/url/ascii.h"
+#include "io/url/error.h"
 #include "io/url/host.h"
 
 enum {
@@ -19,16 +20,6 @@ enum {
 struct parts {
     struct url_span scheme, authority, path, query;
 };
-
-int url_refuse(struct whorl_error *error, const char *why)
-{
-    return whorl_error_set(error, WHORL_EHTTP_URL, "URL", "%s", why);
-}
-
-int url_no_memory(struct whorl_error *error)
-{
-    return whorl_error_set(error, -ENOMEM, "URL", "out of memory");
-}
 
 /* --- classes of bytes --- */
 

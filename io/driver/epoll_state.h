@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of the epoll driver among themselves: its state, and what each offers the others.
+/* The state of the epoll driver, which its parts share.
  *
  *     epoll.c        the driver: turns, submitting, cancelling, set-up and end
  *     epoll_watch.c  requests that wait for a descriptor
@@ -7,12 +7,13 @@
  *
  * Each uses those below it.
  */
-#ifndef IO_DRIVER_EPOLL_PARTS_H
-#define IO_DRIVER_EPOLL_PARTS_H
+#ifndef IO_DRIVER_EPOLL_STATE_H
+#define IO_DRIVER_EPOLL_STATE_H
 
 #include <stdatomic.h>
 
-#include "io/driver/epoll.h"
+#include "io/driver/epoll_stats.h"
+#include "io/driver/op.h"
 #include "io/driver/queue.h"
 #include "io/driver/watch.h"
 #include "runtime/base/thread_pool.h"
@@ -54,49 +55,5 @@ struct epoll {
 
     struct epoll_stats stats;
 };
-
-/* --- epoll_route.c ------------------------------------------------------------------------------ */
-
-/* The last completion of a request that stands nowhere, and one of many. */
-void epoll_complete(struct epoll *e, struct io_op *op, int res);
-void epoll_complete_once(struct epoll *e, struct io_op *op, int res);
-
-/* A request that stands nowhere has come to `res`, a result or what else syscall_try() answers. */
-void epoll_route(struct epoll *e, struct io_op *op, int res);
-
-/* Completes what threads have done. */
-void epoll_take_jobs(struct epoll *e);
-
-/* Takes a request out of the threads' queue; false when one has begun it. */
-bool epoll_withdraw_job(struct epoll *e, struct io_op *op);
-
-/* Cancels the requests that threads have or will have. */
-void epoll_cancel_jobs(struct epoll *e);
-
-/* Ends the threads; a forked child's copy has none. */
-void epoll_finish_jobs(struct epoll *e);
-
-/* The poller's kick: from any thread. */
-void epoll_kick(struct whorl_poller *poller);
-
-/* --- epoll_watch.c ------------------------------------------------------------------------------ */
-
-/* A request on a descriptor: behind those that wait for the same, or tried at once. */
-void epoll_watch_start(struct epoll *e, struct io_op *op);
-
-/* The descriptor is about to be closed: those who wait for it are told. */
-void epoll_watch_close(struct epoll *e, int fd);
-
-/* Registers anew what has changed, before the loop sleeps. */
-void epoll_watch_arm(struct epoll *e);
-
-/* What epoll_wait() said of a descriptor. */
-void epoll_watch_event(struct epoll *e, uint64_t data, unsigned events);
-
-/* Takes a waiting request out. */
-void epoll_watch_withdraw(struct epoll *e, struct io_op *op);
-
-/* Cancels all that wait. */
-void epoll_watch_cancel(struct epoll *e);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Worker processes: what the pool and its server say to each other. */
-#ifndef IO_PROCESS_POOL_H
-#define IO_PROCESS_POOL_H
+#ifndef IO_PROCESS_POOL_PROTOCOL_H
+#define IO_PROCESS_POOL_PROTOCOL_H
 
-#include <whorl/process_pool.h>
+#include <stdint.h>
 
 /* To the server, a message each; WORKER_START brings the worker's end of its socket along. Both end
  * the worker that had the place before. */
@@ -17,9 +17,5 @@ struct worker_frame {
     int64_t status;
     uint64_t len;
 };
-
-/* The server's life: forks workers as it is told on `control` until that ends. Never returns. */
-__attribute__((noreturn)) void worker_server(int control,
-                                             const struct whorl_process_pool_options *options);
 
 #endif

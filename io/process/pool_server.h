@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The server of worker processes. */
+#ifndef IO_PROCESS_POOL_SERVER_H
+#define IO_PROCESS_POOL_SERVER_H
+
+#include <whorl/process_pool.h>
+
+/* The server's life: forks workers as it is told on `control` until that ends. Never returns. */
+__attribute__((noreturn)) void worker_server(int control,
+                                             const struct whorl_process_pool_options *options);
+
+#endif
