@@ -139,7 +139,7 @@ TEST_SLOW(libpq_queries_a_real_postgresql, TEST_PLAIN, 60)
     test_skip("libpq-dev is not installed");
 #else
     struct subprocess server, run;
-    struct subprocess_options options = {.folder = test_tmpdir(), .timeout_s = 45};
+    struct subprocess_options options = {.dir = test_tmpdir(), .timeout_s = 45};
     char initdb[256], postgres[256], port[16], conninfo[128];
     const char *argv[32];
 

@@ -10,7 +10,7 @@
 TEST(fetch_saves_each_page_and_says_what_went_wrong)
 {
     struct subprocess site, fetch;
-    struct subprocess_options options = {.folder = test_tmpdir()};
+    struct subprocess_options options = {.dir = test_tmpdir()};
     char good[64], missing[64], refused[64], expected[256], path[300];
     int port = 0;
 

@@ -206,7 +206,7 @@ TEST(site_manifest_fits_the_pages)
         "until grep -q listening out; do sleep 0.02; done\n"
         "while read -r url; do curl -sS --noproxy '*' -O \"$url\" || exit 1; done <urls\n"
         "kill $pid; wait $pid; sha256sum --check --strict sums";
-    struct subprocess_options options = {.folder = test_tmpdir()};
+    struct subprocess_options options = {.dir = test_tmpdir()};
 
     if (!test_has_program("curl"))
         test_skip("curl is not installed");
