@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: a base, a NUL, a reference. What parses is canonical: its text parses to itself, holds only
- * bytes that can be sent, and no relative reference leaves the origin.
+/* URLs: a base, a NUL, a reference. A parsed URL is canonical: its text parses to itself and
+ * contains only bytes that can be sent, and no relative reference leaves the origin.
  */
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void check_url(const struct whorl_url *url)
     FUZZ_CHECK(!strchr(url->authority, '@'));
     const char *dots = strstr(url->target, "/../"), *query = strchr(url->target, '?');
     FUZZ_CHECK(!dots || (query && query < dots));
-    /* text = scheme "://" authority target */
+    /* Text = scheme "://" authority target. */
     FUZZ_CHECK(strncmp(url->text, url->scheme, scheme_len) == 0);
     FUZZ_CHECK(strncmp(url->text + scheme_len, "://", 3) == 0);
     FUZZ_CHECK(strncmp(url->text + scheme_len + 3, url->authority, authority_len) == 0);
@@ -57,7 +57,7 @@ static void check_reference(const struct whorl_url *base, const char *reference)
         check_error(err, &error);
     } else {
         check_url(&url);
-        /* Only a scheme or two slashes name another host. */
+        /* Only a scheme or two slashes can name another host. */
         if (strncmp(reference, "//", 2) != 0 && !strchr(reference, ':'))
             FUZZ_CHECK(whorl_url_same_origin(&url, base));
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which certificates are accepted for which host, and what is said of the others. */
+/* Which certificates are accepted for which host, and the errors for the others. */
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -11,15 +11,15 @@
 #include "test.h"
 #include "tls_server.h"
 
-enum { CERT_ALERT = 256 }; /* BearSSL's number of a received alert, less the alert */
+enum { CERT_ALERT = 256 }; /* base of BearSSL's numbers for received alerts */
 
 /* One handshake over memory. */
 struct attempt {
     const char *cert, *host;
-    struct whorl_tls_options options; /* ca_file NULL: the usual authority */
+    struct whorl_tls_options options; /* ca_file NULL: the authority of certs.h */
     struct tls_server_options server;
-    struct whorl_error error; /* what the client was told */
-    int server_error;         /* what the server came to, in BearSSL's numbers */
+    struct whorl_error error; /* error of the client */
+    int server_error;         /* error of the server, as a BearSSL number */
 };
 
 struct service {
@@ -134,7 +134,7 @@ TEST_VIRTUAL(dates_are_checked)
                   "certificate for one.test is not valid before 2090-01-01", 45);
     expired.options.time_unix_s = 1590000000; /* 2020-05-20 */
     CHECK_OK(run_attempt(&expired));
-    expired.options.time_unix_s = 1609459200; /* its last second */
+    expired.options.time_unix_s = 1609459200; /* its last valid second */
     CHECK_OK(run_attempt(&expired));
     expired.options.time_unix_s++;
     CHECK_ERR(run_attempt(&expired), WHORL_ETLS_EXPIRED);
@@ -187,8 +187,8 @@ TEST_VIRTUAL(chain_may_come_in_any_order_with_others_between)
     static const char *const more[] = {"ca.pem", "foreign-ca.pem", NULL};
     static const size_t orders[][6] = {
         {0, 2, 1, SIZE_MAX},    /* leaf, root, intermediate */
-        {0, 3, 1, SIZE_MAX},    /* leaf, stranger, intermediate */
-        {0, 0, 1, 1, SIZE_MAX}, /* all twice */
+        {0, 3, 1, SIZE_MAX},    /* leaf, unrelated, intermediate */
+        {0, 0, 1, 1, SIZE_MAX}, /* each one twice */
         {0, 3, 2, 1, SIZE_MAX},
     };
     static const size_t no_leaf_first[] = {1, 0, SIZE_MAX};
@@ -231,7 +231,7 @@ TEST_VIRTUAL(insecure_accepts_any_certificate)
     }
 }
 
-/* Makes a self-signed certificate that is its own authority; the attempt trusts it. */
+/* Makes a self-signed certificate that is its own authority. The attempt trusts it. */
 static void self_made(struct attempt *attempt, const char *arguments)
 {
     static char path[400], pem[410];
