@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the requests of the epoll driver go: to their completion, to a later try, or to a thread. */
+/* Routes requests of the epoll driver: completes them, retries them later or gives them to
+ * threads. */
 #ifndef IO_DRIVER_EPOLL_ROUTE_H
 #define IO_DRIVER_EPOLL_ROUTE_H
 
 #include "io/driver/epoll_state.h"
 
-/* The last completion of a request that stands nowhere, and one of many. */
+/* Complete a request: the first for the last time, the second when more completions follow. For
+ * epoll_complete() the request must be in no queue. */
 void epoll_complete(struct epoll *e, struct io_op *op, int res);
 void epoll_complete_once(struct epoll *e, struct io_op *op, int res);
 
-/* A request that stands nowhere has come to `res`, a result or what else syscall_try() answers. */
+/* Routes a request that is in no queue. `res` is its result, or SYSCALL_LATER / SYSCALL_THREAD when
+ * it must be tried later or run on a thread. */
 void epoll_route(struct epoll *e, struct io_op *op, int res);
 
-/* Completes what threads have done. */
+/* Completes the requests whose jobs threads have finished. */
 void epoll_take_jobs(struct epoll *e);
 
-/* Takes a request out of the threads' queue; false when one has begun it. */
+/* Removes a request from the threads' queue. Returns false when a thread has already started it. */
 bool epoll_withdraw_job(struct epoll *e, struct io_op *op);
 
-/* Cancels the requests that threads have or will have. */
+/* Cancels the requests that are running on a thread or queued for one. */
 void epoll_cancel_jobs(struct epoll *e);
 
-/* Ends the threads; a forked child's copy has none. */
+/* Ends the threads and frees the jobs. In a forked child there are no threads to end. */
 void epoll_finish_jobs(struct epoll *e);
 
-/* The poller's kick: from any thread. */
+/* The kick of the poller: wakes the loop. May be called from any thread. */
 void epoll_kick(struct whorl_poller *poller);
 
 #endif

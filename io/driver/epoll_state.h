@@ -3,9 +3,9 @@
  *
  *     epoll.c        the driver: turns, submitting, cancelling, set-up and end
  *     epoll_watch.c  requests that wait for a descriptor
- *     epoll_route.c  where a request goes: its completion, a later try, a thread
+ *     epoll_route.c  routes a request: completes it, retries it later, or gives it to a thread
  *
- * Each uses those below it.
+ * Each file uses only the files below it.
  */
 #ifndef IO_DRIVER_EPOLL_STATE_H
 #define IO_DRIVER_EPOLL_STATE_H
@@ -18,15 +18,15 @@
 #include "io/driver/watch.h"
 #include "runtime/base/thread_pool.h"
 
-/* Where a request is; in op->slot. */
+/* The place of a request; stored in op->slot. */
 enum place {
     PLACE_NONE,
-    PLACE_QUEUED,     /* on `queued`, not tried yet */
-    PLACE_WATCH,      /* on a list of its descriptor's watch, op->waiter.queue */
-    PLACE_REGISTERED, /* the same, and that has been registered since it came */
-    PLACE_LATER,      /* on `later` */
-    PLACE_THREAD,     /* a thread has it or will; op->waiter.queue is its job */
-    PLACE_ENDED,      /* on `ended`: cancelled, its completion is due */
+    PLACE_QUEUED,     /* in `queued`, not tried yet */
+    PLACE_WATCH,      /* in a list of its descriptor's watch, which is op->waiter.queue */
+    PLACE_REGISTERED, /* the same, and the watch was registered after the request joined the list */
+    PLACE_LATER,      /* in `later` */
+    PLACE_THREAD,     /* queued for a thread or running on one; op->waiter.queue is its job */
+    PLACE_ENDED,      /* in `ended`: cancelled, not completed yet */
 };
 
 struct job;
@@ -35,23 +35,23 @@ struct epoll {
     struct io_driver driver;
     int fd;
     struct watch_table watches;
-    struct watch *dirty;        /* to be registered anew before the next sleep */
-    struct whorl_waiter queued; /* requests not tried yet, in order */
-    struct whorl_waiter later;  /* to be tried again at later_at_ns */
-    struct whorl_waiter ended;  /* cancelled, not completed yet */
-    struct whorl_waiter mark;   /* in the queue that is being started: what follows came later */
+    struct watch *dirty;        /* watches to be registered again before the next sleep */
+    struct whorl_waiter queued; /* requests not tried yet, in order of submission */
+    struct whorl_waiter later;  /* requests to be tried again at later_at_ns */
+    struct whorl_waiter ended;  /* cancelled requests, not completed yet */
+    struct whorl_waiter mark;   /* in the queue that start_all() starts: later requests follow it */
     int64_t later_at_ns, later_delay_ns;
-    size_t waiting;    /* requests in watches */
+    size_t waiting;    /* requests in the lists of watches */
     int64_t looked_ns; /* when epoll_wait returned last */
-    bool look_due; /* events may wait: a loop that is not ours saw one, or there were too many */
-    bool milliseconds; /* epoll_pwait2 is not to be had (before 5.11) */
+    bool look_due;     /* events may be pending: a host's loop saw one, or there were too many */
+    bool milliseconds; /* the kernel has no epoll_pwait2 (before 5.11) */
 
-    struct thread_pool *workers; /* NULL until a request needs one */
+    struct thread_pool *workers; /* NULL until a request needs a thread */
     struct job *jobs, *free_jobs;
-    _Atomic(struct job *) done; /* by threads, last first */
+    _Atomic(struct job *) done; /* jobs that threads have finished, the last one first */
 
     int kick_fd;
-    atomic_bool kicked; /* from the write to kick_fd until its event was seen */
+    atomic_bool kicked; /* true from the write to kick_fd until the loop sees its event */
 
     struct epoll_stats stats;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a driver has done so far, for tests and the curious. */
+/* Counters of what a driver has done so far, for tests and measurements. */
 #ifndef IO_DRIVER_EPOLL_STATS_H
 #define IO_DRIVER_EPOLL_STATS_H
 
@@ -7,10 +7,10 @@
 
 struct epoll_stats {
     uint64_t waits;      /* calls of epoll_wait */
-    uint64_t registered; /* calls of epoll_ctl */
+    uint64_t registered; /* registrations by epoll_ctl */
     uint64_t completed;  /* completions */
-    uint64_t threaded;   /* of these, by threads */
-    uint64_t kicks;
+    uint64_t threaded;   /* completions by threads; included in `completed` */
+    uint64_t kicks;      /* events of the descriptor that wakes the loop */
 };
 
 #endif

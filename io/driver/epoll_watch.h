@@ -5,22 +5,23 @@
 
 #include "io/driver/epoll_state.h"
 
-/* A request on a descriptor: behind those that wait for the same, or tried at once. */
+/* Starts a request on a descriptor: tries it at once, or appends it when others of its kind already
+ * wait for the descriptor. */
 void epoll_watch_start(struct epoll *e, struct io_op *op);
 
-/* The descriptor is about to be closed: those who wait for it are told. */
+/* To be called before a descriptor is closed: completes the requests that wait for it. */
 void epoll_watch_close(struct epoll *e, int fd);
 
-/* Registers anew what has changed, before the loop sleeps. */
+/* Registers the changed watches with epoll. Called before the loop sleeps. */
 void epoll_watch_arm(struct epoll *e);
 
-/* What epoll_wait() said of a descriptor. */
+/* Handles one event that epoll_wait() has returned. */
 void epoll_watch_event(struct epoll *e, uint64_t data, unsigned events);
 
-/* Takes a waiting request out. */
+/* Removes a waiting request from its watch, without completing it. */
 void epoll_watch_withdraw(struct epoll *e, struct io_op *op);
 
-/* Cancels all that wait. */
+/* Cancels all waiting requests. */
 void epoll_watch_cancel(struct epoll *e);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <whorl/process_pool.h>
 
-/* The server's life: forks workers as it is told on `control` until that ends. Never returns. */
+/* Runs the server: forks workers as ordered over `control`, until `control` ends. Never returns. */
 __attribute__((noreturn)) void worker_server(int control,
                                              const struct whorl_process_pool_options *options);
 
