@@ -41,7 +41,7 @@ static int root(void *arg)
             printf("nothing for a while\n");
             deadline = WHORL_FOREVER;
         } else {
-            printf("%s\n", which == 2 ? "told to stop" : whorl_strerror(which));
+            printf("%s\n", which == 2 ? "asked to stop" : whorl_strerror(which));
             break;
         }
     }

@@ -116,7 +116,7 @@ static bool is_special(const char *path)
     return stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || is_stdout(&is));
 }
 
-static int tell(const char *path, int err)
+static int report(const char *path, int err)
 {
     if (err)
         fprintf(stderr, "models: cannot write %s: %s\n", *path ? path : "''", strerror(-err));
@@ -125,8 +125,8 @@ static int tell(const char *path, int err)
 
 int output_write(const char *path, output_fn write, const void *arg)
 {
-    return tell(path, is_special(path) ? write_in_place(path, write, arg)
-                                       : write_beside(path, write, arg));
+    return report(path, is_special(path) ? write_in_place(path, write, arg)
+                                         : write_beside(path, write, arg));
 }
 
 /* Creates a temporary file as write_beside() does, and removes it. */
@@ -149,8 +149,8 @@ int output_check(const char *path)
     struct stat is;
 
     if (!is_special(path))
-        return tell(path, try_beside(path));
+        return report(path, try_beside(path));
     if (stat(path, &is) == 0 && S_ISDIR(is.st_mode))
-        return tell(path, -EISDIR);
-    return tell(path, access(path, W_OK) < 0 ? -errno : 0);
+        return report(path, -EISDIR);
+    return report(path, access(path, W_OK) < 0 ? -errno : 0);
 }

@@ -70,7 +70,7 @@ void timeline_mark_at(struct timeline *timeline, int lane, enum timeline_state s
  * task has the thread. The lane has the name of the task, or of its function and number. */
 void timeline_watch_tasks(struct timeline *timeline);
 
-/* Call it inside a run. The lane stands for the whole run: it works while any task runs, and waits
+/* Call it inside a run. The lane represents the whole run: it works while any task runs, and waits
  * while all tasks wait. It ends with the run. */
 void timeline_watch_run(struct timeline *timeline, int lane);
 

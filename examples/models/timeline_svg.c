@@ -54,7 +54,7 @@ static const char style[] =
 struct picture {
     FILE *to;
     const struct timeline_view *view;
-    int64_t longest_ns; /* the scale: the time that the full width stands for */
+    int64_t longest_ns; /* the scale: the time that the full width represents */
     int64_t tick_ns;
     int left, columns;
     double column_width;

@@ -9,7 +9,7 @@
 
 struct watch {
     struct timeline *timeline;
-    int lane;         /* the lane of the run, when one lane stands for all tasks */
+    int lane;         /* the lane of the run, when one lane represents all tasks */
     bool works;       /* the current state of that lane */
     int *lanes;       /* lane + 1 by task number, which starts at 1; 0: no lane */
     size_t lanes_max; /* the length of `lanes` */

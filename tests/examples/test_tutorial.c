@@ -90,7 +90,7 @@ TEST(backpressure_bounds_the_producer)
 
 TEST(select_takes_what_comes_first)
 {
-    expect("examples/10_select", "received 42\nnothing for a while\ntold to stop\n");
+    expect("examples/10_select", "received 42\nnothing for a while\nasked to stop\n");
 }
 
 TEST(mutex_prevents_the_lost_update)

@@ -49,11 +49,11 @@ static int hand_out(const struct cpu_batch *batch, int to)
 static int collect(struct cpu_batch *batch, int from)
 {
     struct message message;
-    int come = 0;
+    int received = 0;
 
-    for (; read(from, &message, sizeof message) == sizeof message; come++)
+    for (; read(from, &message, sizeof message) == sizeof message; received++)
         batch->sums[message.index] = message.sum;
-    return come == batch->count ? 0 : WHORL_EWORKER;
+    return received == batch->count ? 0 : WHORL_EWORKER;
 }
 
 int cpu_processes(struct cpu_batch *batch)

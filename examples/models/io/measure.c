@@ -91,9 +91,9 @@ static void run_once(const struct model *model, struct batch *batch, struct run 
 
 /* --- failures --------------------------------------------------------------------------------- */
 
-enum { TOLD_MAX = 10 }; /* this many failures are listed */
+enum { LISTED_MAX = 10 }; /* this many failures are listed */
 
-static void tell_failures(const struct model *model, const struct batch *batch)
+static void list_failures(const struct model *model, const struct batch *batch)
 {
     const char *why = NULL;
     int not_tried = 0, failed = 0;
@@ -107,7 +107,7 @@ static void tell_failures(const struct model *model, const struct batch *batch)
         if (error->code == -ECANCELED) {
             not_tried++;
             why = error->text;
-        } else if (++failed > TOLD_MAX) {
+        } else if (++failed > LISTED_MAX) {
             continue;
         } else if (error->code) {
             fprintf(stderr, "%s: %s: %s: %s\n", model->name, page->url, error->step,
@@ -121,8 +121,8 @@ static void tell_failures(const struct model *model, const struct batch *batch)
                     (long long)result->len, page->known ? ", not the expected page" : "");
         }
     }
-    if (failed > TOLD_MAX)
-        fprintf(stderr, "%s: %d more failed\n", model->name, failed - TOLD_MAX);
+    if (failed > LISTED_MAX)
+        fprintf(stderr, "%s: %d more failed\n", model->name, failed - LISTED_MAX);
     if (not_tried)
         fprintf(stderr, "%s: %d not tried: %s\n", model->name, not_tried, why);
 }
@@ -163,7 +163,7 @@ void measure(const struct model *model, const struct settings *settings, struct 
         adopt(batch);
     }
     if (right < batch->count)
-        tell_failures(model, batch);
+        list_failures(model, batch);
     qsort(runs, (size_t)count, sizeof *runs, by_time);
     const struct run *median = &runs[(count - 1) / 2];
     ret->model = model;

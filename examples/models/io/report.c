@@ -68,7 +68,7 @@ static void put_escaped(const char *text, FILE *to)
 
 /* --- descriptions of the models --------------------------------------------------------------- */
 
-static void tell_sequential(const struct comparison *c, FILE *to)
+static void describe_sequential(const struct comparison *c, FILE *to)
 {
     fprintf(to,
             "One page after the other. The program requests a page, waits for it, and requests the "
@@ -77,7 +77,7 @@ static void tell_sequential(const struct comparison *c, FILE *to)
             c->source->batch->count);
 }
 
-static void tell_threads(const struct comparison *c, FILE *to)
+static void describe_threads(const struct comparison *c, FILE *to)
 {
     fprintf(
         to,
@@ -88,7 +88,7 @@ static void tell_threads(const struct comparison *c, FILE *to)
         c->settings->threads, c->outcomes[1].at_once);
 }
 
-static void tell_tasks(const struct comparison *c, FILE *to)
+static void describe_tasks(const struct comparison *c, FILE *to)
 {
     fprintf(to,
             "A task for each of the %d pages, all on one thread. A task runs until it has to wait, "
@@ -98,7 +98,7 @@ static void tell_tasks(const struct comparison *c, FILE *to)
             c->source->batch->count, c->settings->per_site, c->outcomes[2].at_once);
 }
 
-static void tell_processes(const struct comparison *c, FILE *to)
+static void describe_processes(const struct comparison *c, FILE *to)
 {
     fprintf(
         to,
@@ -109,8 +109,8 @@ static void tell_processes(const struct comparison *c, FILE *to)
         c->settings->processes);
 }
 
-static void (*const tell[MODELS])(const struct comparison *c, FILE *to) = {
-    tell_sequential, tell_threads, tell_tasks, tell_processes};
+static void (*const describe[MODELS])(const struct comparison *c, FILE *to) = {
+    describe_sequential, describe_threads, describe_tasks, describe_processes};
 
 /* --- the parts of the page -------------------------------------------------------------------- */
 
@@ -194,7 +194,7 @@ static int put_model(const struct comparison *c, int index, FILE *to)
                 seconds(outcome->took_ns));
     else
         fprintf(to, "<section>\n<h2>%s: it did not end</h2>\n<p>", outcome->model->name);
-    tell[index](c, to);
+    describe[index](c, to);
     fputs("</p>\n<figure>\n", to);
     int err = put_diagram(c, index, to);
     fprintf(to, "<figcaption>%d pages at once over %d connections", outcome->at_once,

@@ -67,13 +67,13 @@ static int start_site(struct source *source, int latency_ms, int pages)
     if (source->server == 0)
         become_site(path, latency_ms, pages, out[1], self);
     close(out[1]);
-    FILE *said = fdopen(out[0], "r");
-    if (!said)
+    FILE *output = fdopen(out[0], "r");
+    if (!output)
         close(out[0]);
-    else if (fscanf(said, "listening on port %d", &port) != 1)
+    else if (fscanf(output, "listening on port %d", &port) != 1)
         port = -1;
-    if (said)
-        fclose(said);
+    if (output)
+        fclose(output);
     return source->server < 0 ? -1 : port;
 }
 
