@@ -126,12 +126,12 @@ TEST(exit_status_tells_all_some_and_none)
 
     CHECK_EQ(report_exit_status(report, false), 0);
     CHECK_EQ(report_exit_status(report, true), 3);
-    report->done = 2;
+    report->totals.done = 2;
     CHECK_EQ(report_exit_status(report, false), 0);
     CHECK_EQ(report_exit_status(report, true), 1);
-    report->failed = 1;
+    report->totals.failed = 1;
     CHECK_EQ(report_exit_status(report, false), 1);
-    report->done = 0;
+    report->totals.done = 0;
     CHECK_EQ(report_exit_status(report, false), 3);
     free(report);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A TCP echo server with one task per connection. */
+#include "tools/whorl-bench/echo.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,8 +9,6 @@
 #include <unistd.h>
 
 #include <whorl.h>
-
-#include "tools/whorl-bench/bench.h"
 
 static int echo(void *arg)
 {

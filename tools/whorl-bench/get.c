@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* An HTTP client that fetches one URL many times, to measure the cost of a request. */
+#include "tools/whorl-bench/get.h"
+
 #include <stdio.h>
 
 #include <whorl.h>
 
-#include "tools/whorl-bench/bench.h"
+#include "tools/whorl-bench/figure.h"
 
 struct fetch {
     struct whorl_http_session *session;
@@ -69,9 +71,9 @@ int bench_get(const char *url, long n, long conns)
         fprintf(stderr, "whorl-bench: get: %s\n", error.text[0] ? error.text : whorl_strerror(err));
         return 1;
     }
-    bench_print("requests_per_s", (double)n * 1e9 / (double)(whorl_now() - start));
-    bench_print("bytes", (double)fetch.bytes);
-    bench_print("errors", (double)fetch.errors);
+    figure_print("requests_per_s", (double)n * 1e9 / (double)(whorl_now() - start));
+    figure_print("bytes", (double)fetch.bytes);
+    figure_print("errors", (double)fetch.errors);
     if (fetch.errors)
         fprintf(stderr, "whorl-bench: get: %s: %s\n", url, whorl_strerror(fetch.first_error));
     return fetch.errors ? 1 : 0;

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "tools/whorl-bench/bench.h"
+#include "tools/whorl-bench/echo.h"
+#include "tools/whorl-bench/get.h"
+#include "tools/whorl-bench/tasks.h"
 
 static const char usage[] =
     "usage: whorl-bench tasks             measure yields, channels, spawn and join, deadlines,\n"
@@ -15,25 +16,6 @@ static const char usage[] =
     "       whorl-bench echo PORT         run a TCP echo server on 127.0.0.1 until SIGTERM;\n"
     "                                     with PORT 0 it chooses a free port\n"
     "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n";
-
-void bench_print(const char *name, double value)
-{
-    printf("%s %.*f\n", name, value < 100 ? 2 : 0, value);
-    fflush(stdout);
-}
-
-int64_t bench_rss(void)
-{
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-
-    if (file) {
-        if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
-            resident = 0;
-        fclose(file);
-    }
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
-}
 
 /* Parses a whole number from min to max. If `text` is not one, ends the program. */
 static long number(const char *text, long min, long max)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Measures the cost of yields, channels, spawn and join, deadlines, and the memory of parked
  * tasks. */
+#include "tools/whorl-bench/tasks.h"
+
 #include <stdio.h>
 
 #include <whorl.h>
 
-#include "tools/whorl-bench/bench.h"
+#include "tools/resident.h"
+#include "tools/whorl-bench/figure.h"
 
 enum {
     YIELDS = 20000000,
@@ -43,7 +46,7 @@ static WHORL_SUSPENDS int measure_yield(void)
         err = whorl_spawn(&group, yield_many, &n);
     if (err == 0)
         err = whorl_group_wait(&group);
-    bench_print("yield_ns", per(start, 2.0 * YIELDS));
+    figure_print("yield_ns", per(start, 2.0 * YIELDS));
     return err;
 }
 
@@ -81,7 +84,7 @@ static WHORL_SUSPENDS int measure_pingpong(void)
         if (err == 0 && value != i)
             err = -EPROTO;
     }
-    bench_print("pingpong_ns", per(start, ROUND_TRIPS));
+    figure_print("pingpong_ns", per(start, ROUND_TRIPS));
     whorl_chan_close(there);
     return err ? err : whorl_group_wait(&group);
 }
@@ -109,7 +112,7 @@ static WHORL_SUSPENDS int measure_buffered(void)
     int err = whorl_spawn(&group, produce, chan);
     while (err == 0 && (err = whorl_chan_recv(chan, &value)) == 0)
         sum += value;
-    bench_print("chan128_ns", per(start, ITEMS));
+    figure_print("chan128_ns", per(start, ITEMS));
     if (err != -EPIPE)
         return err;
     if (sum != (long)ITEMS * (ITEMS - 1) / 2)
@@ -135,7 +138,7 @@ static WHORL_SUSPENDS int measure_spawn(void)
         if (err == 0)
             err = whorl_group_wait(&group);
     }
-    bench_print("spawn_join_ns", per(start, (double)SPAWN_ROUNDS * SPAWN_BATCH));
+    figure_print("spawn_join_ns", per(start, (double)SPAWN_ROUNDS * SPAWN_BATCH));
     return err;
 }
 
@@ -148,14 +151,14 @@ static WHORL_SUSPENDS int measure_parked(void)
 {
     WHORL_AUTO(group) group = {0};
     struct whorl_event event = {0};
-    int64_t before = bench_rss();
+    int64_t before = resident_bytes();
     int err = 0;
 
     for (int i = 0; i < PARKED && err == 0; i++)
         err = whorl_spawn(&group, park, &event);
     if (err == 0)
         err = whorl_yield(); /* all tasks run until they wait */
-    bench_print("park_bytes", (double)(bench_rss() - before) / PARKED);
+    figure_print("park_bytes", (double)(resident_bytes() - before) / PARKED);
     whorl_event_set(&event);
     return err ? err : whorl_group_wait(&group);
 }
@@ -169,7 +172,7 @@ static int measure_deadline(void)
         whorl_scope_enter(&scope, start + WHORL_MINUTE + i);
         whorl_scope_leave(&scope, 0);
     }
-    bench_print("deadline_ns", per(start, DEADLINES));
+    figure_print("deadline_ns", per(start, DEADLINES));
     return 0;
 }
 
@@ -212,17 +215,17 @@ static int sleepers_root(void *arg)
 {
     const struct sleepers *sleepers = arg;
     WHORL_AUTO(group) group = {0};
-    int64_t before = bench_rss(), start = whorl_now();
+    int64_t before = resident_bytes(), start = whorl_now();
     int err = 0;
 
     for (long i = 0; i < sleepers->n && err == 0; i++)
         err = whorl_spawn(&group, sleep_some, (void *)(intptr_t)i);
     if (err == 0)
         err = whorl_yield();
-    bench_print("park_bytes", (double)(bench_rss() - before) / (double)sleepers->n);
+    figure_print("park_bytes", (double)(resident_bytes() - before) / (double)sleepers->n);
     if (err == 0)
         err = whorl_group_wait(&group);
-    bench_print("sleep1m_s", (double)(whorl_now() - start) / 1e9);
+    figure_print("sleep1m_s", (double)(whorl_now() - start) / 1e9);
     return err;
 }
 

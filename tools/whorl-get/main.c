@@ -243,7 +243,7 @@ static int root(void *arg)
     struct whorl_group drawing = {0};
     struct whorl_scope stop;
 
-    report->started_ns = whorl_now();
+    report->totals.started_ns = whorl_now();
     int err = make_session(program, &program->get.session);
     if (err == 0)
         err = whorl_spawn(&writers, writer_run, &program->messages);
@@ -300,7 +300,8 @@ static int run(struct program *program)
         .objects = &program->objects,
     };
     if (wants_bars(options)) {
-        progress_init(&program->progress, STDERR_FILENO, &program->messages, &program->report);
+        progress_init(&program->progress, STDERR_FILENO, &program->messages,
+                      &program->report.totals);
         program->report.progress = program->signals.progress = &program->progress;
     }
     program->get.options = options;
@@ -317,7 +318,7 @@ static int run(struct program *program)
     int err = whorl_io_run_with(NULL, &error, root, program);
     if (err) {
         complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
-        return program->report.done > 0 ? EXIT_SOME : EXIT_NONE;
+        return program->report.totals.done > 0 ? EXIT_SOME : EXIT_NONE;
     }
     if (program->objects.err && options->json)
         complain("standard output", "write:", whorl_strerror(program->objects.err));

@@ -12,7 +12,6 @@
 #include <whorl/http.h>
 #include <whorl/task.h>
 
-#include "tools/whorl-get/report.h"
 #include "tools/whorl-get/text.h"
 #include "tools/whorl-get/writer.h"
 
@@ -26,13 +25,13 @@ bool progress_is_possible(int fd)
 }
 
 void progress_init(struct progress *progress, int fd, struct writer *out,
-                   const struct report *report)
+                   const struct totals *totals)
 {
     const char *no_color = getenv("NO_COLOR");
 
     *progress = (struct progress){
         .out = out,
-        .report = report,
+        .totals = totals,
         .fd = fd,
         .colour = !no_color || !*no_color,
         .ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
@@ -212,16 +211,16 @@ void progress_draw(struct progress *progress)
             shown++;
         }
     }
-    received += progress->report->bytes;
+    received += progress->totals->bytes;
     smooth(&progress->rate, received - progress->received_before, elapsed_ns);
     struct bars_total total = {
-        .done = progress->report->done,
-        .failed = progress->report->failed,
+        .done = progress->totals->done,
+        .failed = progress->totals->failed,
         .active = progress->active,
         .hidden = progress->active - shown,
         .received = received,
         .rate = progress->rate > 0 ? (int64_t)progress->rate : 0,
-        .duration_ns = now - progress->report->started_ns,
+        .duration_ns = now - progress->totals->started_ns,
     };
     bars_format_total(text, sizeof text, &total, width);
     put_row(progress, text, width);

@@ -12,8 +12,8 @@
 #include <whorl/base.h>
 
 #include "tools/whorl-get/bars.h"
+#include "tools/whorl-get/totals.h"
 
-struct report;
 struct writer;
 struct whorl_http_response;
 
@@ -33,7 +33,7 @@ struct progress_item {
 /* progress_init() sets it up. */
 struct progress {
     struct writer *out;
-    const struct report *report;
+    const struct totals *totals;
     int fd;
     bool colour, ascii;
 
@@ -52,7 +52,7 @@ struct progress {
 bool progress_is_possible(int fd);
 
 void progress_init(struct progress *progress, int fd, struct writer *out,
-                   const struct report *report);
+                   const struct totals *totals);
 void progress_finish(struct progress *progress);
 
 /* The function of the task; `arg` is the progress. Draws until it is cancelled. */

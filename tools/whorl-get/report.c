@@ -192,10 +192,10 @@ void report_outcome(struct report *report, const struct outcome *o)
 {
     char *text = report->text;
 
-    report->done += o->ok;
-    report->failed += !o->ok && !o->interrupted;
-    report->interrupted += o->interrupted;
-    report->bytes += o->bytes;
+    report->totals.done += o->ok;
+    report->totals.failed += !o->ok && !o->interrupted;
+    report->totals.interrupted += o->interrupted;
+    report->totals.bytes += o->bytes;
     if (report->json)
         writer_add(report->objects, text, report_format_object(text, REPORT_LINE_SIZE, o));
     /* The user who interrupts knows why the transfers end, so they get no line each. */
@@ -222,28 +222,29 @@ void report_summary(struct report *report, bool interrupted)
 {
     char text[512], size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
     struct line line = {text, sizeof text, 0};
-    int64_t duration_ns = whorl_now() - report->started_ns;
-    uint64_t total = report->done + report->failed + report->interrupted;
+    int64_t duration_ns = whorl_now() - report->totals.started_ns;
+    uint64_t total = report->totals.done + report->totals.failed + report->totals.interrupted;
 
     if (report->json) {
         add(&line,
             "{\"summary\":true,\"ok\":%llu,\"failed\":%llu,\"interrupted\":%s,\"bytes\":%lld,"
             "\"seconds\":%.6f}\n",
-            (unsigned long long)report->done,
-            (unsigned long long)(report->failed + report->interrupted),
-            interrupted ? "true" : "false", (long long)report->bytes, seconds(duration_ns));
+            (unsigned long long)report->totals.done,
+            (unsigned long long)(report->totals.failed + report->totals.interrupted),
+            interrupted ? "true" : "false", (long long)report->totals.bytes, seconds(duration_ns));
         writer_add(report->objects, text, line.len);
         line.len = 0;
     }
     if (interrupted)
         add(&line, "whorl-get: interrupted; %llu transfer%s stopped, partial files removed\n",
-            (unsigned long long)report->interrupted, report->interrupted == 1 ? "" : "s");
+            (unsigned long long)report->totals.interrupted,
+            report->totals.interrupted == 1 ? "" : "s");
     if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
-        add(&line, "%llu of %llu files, %s in %s", (unsigned long long)report->done,
-            (unsigned long long)total, text_size(size, report->bytes),
+        add(&line, "%llu of %llu files, %s in %s", (unsigned long long)report->totals.done,
+            (unsigned long long)total, text_size(size, report->totals.bytes),
             text_time(time, duration_ns));
-        if (report->failed > 0)
-            add(&line, ", %llu failed", (unsigned long long)report->failed);
+        if (report->totals.failed > 0)
+            add(&line, ", %llu failed", (unsigned long long)report->totals.failed);
         add(&line, "\n");
     }
     say(report, text, line.len);
@@ -262,7 +263,7 @@ int report_exit_status(const struct report *report, bool interrupted)
 {
     bool lost = report->json && report->objects->err;
 
-    if (report->failed == 0 && report->interrupted == 0 && !interrupted && !lost)
+    if (report->totals.failed == 0 && report->totals.interrupted == 0 && !interrupted && !lost)
         return EXIT_ALL;
-    return report->done > 0 ? EXIT_SOME : EXIT_NONE;
+    return report->totals.done > 0 ? EXIT_SOME : EXIT_NONE;
 }

@@ -10,6 +10,8 @@
 #include <whorl/error.h>
 #include <whorl/http.h>
 
+#include "tools/whorl-get/totals.h"
+
 struct progress;
 struct writer;
 
@@ -40,9 +42,7 @@ struct report {
     struct writer *objects;    /* standard output, used with `json` */
     struct progress *progress; /* the bars, which print the lines above them; or NULL */
 
-    uint64_t done, failed, interrupted;
-    int64_t bytes;
-    int64_t started_ns;
+    struct totals totals;
     char text[REPORT_LINE_SIZE]; /* buffer for one line; too large for the stack of a task */
 };
 

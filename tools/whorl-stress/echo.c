@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The workload with a network: an echo server and its clients in one run, over loopback TCP. If
  * there are more clients than the descriptor limit allows, they share the connections in turn. */
+#include "tools/whorl-stress/echo.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include <whorl.h>
 
-#include "tools/whorl-stress/stress.h"
+#include "tools/resident.h"
+#include "tools/whorl-stress/run.h"
 
 #define MESSAGE   64
 #define TRIPS_MIN 50000
@@ -113,14 +116,14 @@ static WHORL_SUSPENDS int run_clients(struct echo *echo, const struct whorl_addr
     struct run *run = echo->run;
     WHORL_AUTO(group) clients = {0};
     int err = connect_all(echo, addr, fds, count);
-    int64_t before = stress_rss();
+    int64_t before = resident_bytes();
 
     run_begin(run);
     for (size_t i = 0; i < run->tasks && err == 0; i++)
         err = whorl_spawn(&clients, client, echo);
     if (err == 0)
         err = whorl_yield();
-    run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+    run->bytes_per_task = (resident_bytes() - before) / (int64_t)run->tasks;
     if (err == 0)
         err = whorl_group_wait(&clients);
     run_end(run);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Histograms of durations. The width of a bucket grows with the duration. */
-#include "tools/whorl-stress/stress.h"
+#include "tools/whorl-stress/histogram.h"
 
 #define SUB_BITS 5 /* 32 buckets for each power of two */
 

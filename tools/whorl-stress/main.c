@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,10 @@
 
 #include <whorl.h>
 
-#include "tools/whorl-stress/stress.h"
+#include "tools/whorl-stress/plot.h"
+#include "tools/whorl-stress/report.h"
+#include "tools/whorl-stress/run.h"
+#include "tools/whorl-stress/workloads.h"
 
 #define SIZES_MAX 16
 

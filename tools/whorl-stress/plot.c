@@ -2,10 +2,11 @@
 /* Draws the scaling curves as an SVG picture: the cost per operation against the number of tasks.
  * Both axes are logarithmic, so equal slopes mean equal growth, and a flat line means perfect
  * scaling. */
+#include "tools/whorl-stress/plot.h"
+
 #include <errno.h>
 #include <math.h>
-
-#include "tools/whorl-stress/stress.h"
+#include <stdio.h>
 
 enum { WIDTH = 860, HEIGHT = 480, LEFT = 80, RIGHT = 140, TOP = 50, BOTTOM = 60 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Prints results as a table for people and as JSON lines for programs. */
-#include <inttypes.h>
+#include "tools/whorl-stress/report.h"
 
-#include "tools/whorl-stress/stress.h"
+#include <inttypes.h>
 
 /* Formats a duration in a unit in which it is below 1000: "412 ns", "3.1 us", "27 ms". */
 static const char *duration(char *buf, size_t size, int64_t ns)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The workloads without a network. Each one checks a sum. The sum is wrong when a wake-up is lost,
  * when a value is delivered twice, or when two tasks are in a critical section at the same time. */
+#include "tools/whorl-stress/workloads.h"
+
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <whorl.h>
 
-#include "tools/whorl-stress/stress.h"
+#include "tools/resident.h"
+#include "tools/whorl-stress/echo.h"
+#include "tools/whorl-stress/run.h"
 
 /* Runs with few tasks repeat their work until they have done this many operations, so that the
  * measured time is long enough. */
@@ -16,40 +18,6 @@
 /* Reading the clock takes as long as several switches, so only one of this many wake-ups is
  * timed. */
 #define TIMED_EVERY 64
-
-int64_t stress_rss(void)
-{
-    long pages = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-
-    if (file) {
-        if (fscanf(file, "%ld %ld", &pages, &resident) != 2)
-            resident = 0;
-        fclose(file);
-    }
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
-}
-
-static int64_t cpu_now(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * WHORL_SECOND +
-           (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * WHORL_MICROSECOND;
-}
-
-void run_begin(struct run *run)
-{
-    run->wall_ns = -whorl_now();
-    run->cpu_ns = -cpu_now();
-}
-
-void run_end(struct run *run)
-{
-    run->wall_ns += whorl_now();
-    run->cpu_ns += cpu_now();
-}
 
 static void count_op(struct run *run)
 {
@@ -61,14 +29,14 @@ static void count_op(struct run *run)
  * they take. */
 static WHORL_SUSPENDS int start_all(struct run *run, struct whorl_group *group, whorl_task_fn fn)
 {
-    int64_t before = stress_rss();
+    int64_t before = resident_bytes();
     int err = 0;
 
     for (size_t i = 0; i < run->tasks && err == 0; i++)
         err = whorl_spawn(group, fn, run);
     if (err == 0)
         err = whorl_yield();
-    run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+    run->bytes_per_task = (resident_bytes() - before) / (int64_t)run->tasks;
     return err;
 }
 
@@ -162,7 +130,7 @@ static WHORL_SUSPENDS int ring_run(struct ring *ring)
     struct run *run = ring->run;
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
     size_t tokens = run->tasks / 4 < TOKENS ? run->tasks / 4 + 1 : TOKENS;
-    int64_t before = stress_rss();
+    int64_t before = resident_bytes();
     int err = 0;
 
     for (size_t i = 0; i < run->tasks && err == 0; i++) {
@@ -173,7 +141,7 @@ static WHORL_SUSPENDS int ring_run(struct ring *ring)
     }
     if (err == 0)
         err = whorl_yield();
-    run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+    run->bytes_per_task = (resident_bytes() - before) / (int64_t)run->tasks;
     run_begin(run);
     for (size_t i = 0; i < tokens && err == 0; i++)
         err = whorl_chan_send(ring->chans[i * (run->tasks / tokens)], &(struct token){0});
@@ -237,7 +205,7 @@ static WHORL_SUSPENDS int mutex_root(void *arg)
     struct run *run = arg;
     struct contended contended = {.run = run};
     WHORL_AUTO(group) group = {0};
-    int64_t before = stress_rss();
+    int64_t before = resident_bytes();
 
     contended.rounds = run->tasks < OPS_MIN / 2 ? OPS_MIN / run->tasks : 2;
     run->expected = contended.rounds * run->tasks;
@@ -246,7 +214,7 @@ static WHORL_SUSPENDS int mutex_root(void *arg)
         err = whorl_spawn(&group, mutex_task, &contended);
     if (err == 0)
         err = whorl_yield();
-    run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+    run->bytes_per_task = (resident_bytes() - before) / (int64_t)run->tasks;
     run_begin(run);
     whorl_mutex_unlock(&contended.mutex);
     if (err == 0)
@@ -281,7 +249,7 @@ static WHORL_SUSPENDS int spawn_root(void *arg)
     struct storm storm = {.run = run};
     WHORL_AUTO(group) group = {0};
     uint64_t rounds = run->tasks < OPS_MIN / 2 ? OPS_MIN / run->tasks : 2;
-    int64_t before = stress_rss();
+    int64_t before = resident_bytes();
     int err = 0;
 
     run->expected = rounds * run->tasks;
@@ -293,7 +261,7 @@ static WHORL_SUSPENDS int spawn_root(void *arg)
             err = whorl_spawn(&group, storm_task, &storm);
         storm.spawned_ns = whorl_now();
         if (round == 0)
-            run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+            run->bytes_per_task = (resident_bytes() - before) / (int64_t)run->tasks;
         if (err == 0)
             err = whorl_group_wait(&group);
         if (round == 0 && err == 0) {
@@ -363,13 +331,13 @@ static WHORL_SUSPENDS int mix_root(void *arg)
         return -ENOMEM;
     run->expected = 2 * MIX_ROUNDS * run->tasks;
     int err = whorl_spawn(&collector, mix_collect, &mix);
-    int64_t before = stress_rss();
+    int64_t before = resident_bytes();
     run_begin(run);
     for (size_t i = 0; i < run->tasks && err == 0; i++)
         err = whorl_spawn(&group, mix_task, &mix);
     if (err == 0)
         err = whorl_yield();
-    run->bytes_per_task = (stress_rss() - before) / (int64_t)run->tasks;
+    run->bytes_per_task = (resident_bytes() - before) / (int64_t)run->tasks;
     if (err == 0)
         err = whorl_group_wait(&group);
     whorl_chan_close(chan);

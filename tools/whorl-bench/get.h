@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP client. */
+#ifndef BENCH_GET_H
+#define BENCH_GET_H
+
+/* Returns the exit status of the program. */
+int bench_get(const char *url, long n, long conns);
+
+#endif
