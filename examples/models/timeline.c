@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "timeline_view.h"
+#include "timeline_record.h"
 
 static int64_t now_ns(void)
 {

@@ -26,12 +26,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Room for 4 million marks: 64 MiB, but pages without marks use no memory. Marks beyond that are
- * only counted, and the pictures say how many are missing. */
-enum { TIMELINE_SECTIONS_MAX = 64, TIMELINE_LANES_MAX = 65536, TIMELINE_MARKS_MAX = 1 << 22 };
-
-/* Longer names are cut. */
-enum { TIMELINE_NAME_MAX = 64 };
+#include "timeline_limits.h"
 
 enum timeline_state { TIMELINE_WORKS, TIMELINE_WAITS, TIMELINE_ENDS };
 

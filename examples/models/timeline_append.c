@@ -2,7 +2,8 @@
 /* Joins several recordings into one. */
 #include <stdatomic.h>
 
-#include "timeline_view.h"
+#include "timeline.h"
+#include "timeline_record.h"
 
 static int32_t least(int64_t drawn, int32_t room)
 {

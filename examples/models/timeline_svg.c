@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "timeline.h"
 #include "timeline_view.h"
 
 enum { WIDTH = 760, MARGIN = 14, TITLE_HEIGHT = 44, HEADING_HEIGHT = 26, AXIS_HEIGHT = 34 };

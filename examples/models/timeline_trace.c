@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "timeline.h"
 #include "timeline_view.h"
 
 /* Writes a JSON string (RFC 8259 §7). Names can hold any bytes, so invalid UTF-8 becomes U+FFFD. */

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "timeline.h"
+#include "timeline_record.h"
+
 /* The data of one conversion. `from[lane]` is the index in `sorted` of the lane's first mark. */
 struct reading {
     const struct timeline *timeline;

@@ -11,6 +11,7 @@
 #include <whorl/run.h>
 
 #include "examples/models/timeline.h"
+#include "examples/models/timeline_record.h"
 #include "examples/models/timeline_view.h"
 #include "faults.h"
 #include "subprocess.h"

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <whorl/error.h>
@@ -28,26 +27,6 @@ struct result {
     struct cost cost;
     int err;
 };
-
-int64_t cost_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-double cost_resident_bytes(void)
-{
-    FILE *from = fopen("/proc/self/statm", "re");
-    long pages = 0;
-
-    if (!from || fscanf(from, "%*d %ld", &pages) != 1)
-        pages = 0;
-    if (from)
-        fclose(from);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
 
 /* Measures in a child process, so that one measurement does not influence the next. */
 static int measure(const struct kind *kind, int count, struct result *shared)

@@ -3,8 +3,6 @@
 #ifndef MODELS_COST_H
 #define MODELS_COST_H
 
-#include <stdint.h>
-
 struct cost {
     double start_ns;   /* time to start one and wait for its end */
     double idle_bytes; /* memory of one while it waits */
@@ -17,10 +15,5 @@ typedef int (*cost_fn)(int count, struct cost *ret);
 int cost_task(int count, struct cost *ret);
 int cost_thread(int count, struct cost *ret);
 int cost_process(int count, struct cost *ret);
-
-int64_t cost_now_ns(void);
-
-/* The memory that this process uses now. */
-double cost_resident_bytes(void);
 
 #endif

@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "cost.h"
+#include "meter.h"
 
 static int start_each(int count, struct cost *ret)
 {
-    int64_t began_ns = cost_now_ns();
+    int64_t began_ns = meter_now_ns();
 
     for (int i = 0; i < count; i++) {
         pid_t pid = fork();
@@ -22,7 +23,7 @@ static int start_each(int count, struct cost *ret)
             return -errno;
         waitpid(pid, NULL, 0);
     }
-    ret->start_ns = (double)(cost_now_ns() - began_ns) / count;
+    ret->start_ns = (double)(meter_now_ns() - began_ns) / count;
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <whorl.h>
 
 #include "cost.h"
+#include "meter.h"
 
 struct measuring {
     int count;
@@ -24,7 +25,7 @@ static int wait_for_end(void *arg)
 static WHORL_SUSPENDS int start_each(const struct measuring *m)
 {
     WHORL_AUTO(group) group = {0};
-    int64_t began_ns = cost_now_ns();
+    int64_t began_ns = meter_now_ns();
     int err = 0;
 
     for (int i = 0; i < m->count && err == 0; i++) {
@@ -32,21 +33,21 @@ static WHORL_SUSPENDS int start_each(const struct measuring *m)
         if (err == 0)
             err = whorl_group_wait(&group);
     }
-    m->cost->start_ns = (double)(cost_now_ns() - began_ns) / m->count;
+    m->cost->start_ns = (double)(meter_now_ns() - began_ns) / m->count;
     return err;
 }
 
 static WHORL_SUSPENDS int keep_all(struct measuring *m)
 {
     WHORL_AUTO(group) group = {0};
-    double before = cost_resident_bytes();
+    double before = meter_resident_bytes();
     int err = 0;
 
     for (int i = 0; i < m->count && err == 0; i++)
         err = whorl_spawn(&group, wait_for_end, &m->end);
     if (err == 0)
         err = whorl_yield(); /* now all tasks wait */
-    m->cost->idle_bytes = (cost_resident_bytes() - before) / m->count;
+    m->cost->idle_bytes = (meter_resident_bytes() - before) / m->count;
     whorl_event_set(&m->end);
     return err ? err : whorl_group_wait(&group);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cost.h"
+#include "meter.h"
 
 static sem_t arrived, end;
 
@@ -25,7 +26,7 @@ static void *wait_for_end(void *arg)
 
 static int start_each(int count, struct cost *ret)
 {
-    int64_t began_ns = cost_now_ns();
+    int64_t began_ns = meter_now_ns();
     pthread_t thread;
     int err = 0;
 
@@ -34,13 +35,13 @@ static int start_each(int count, struct cost *ret)
         if (err == 0)
             pthread_join(thread, NULL);
     }
-    ret->start_ns = (double)(cost_now_ns() - began_ns) / count;
+    ret->start_ns = (double)(meter_now_ns() - began_ns) / count;
     return -err;
 }
 
 static int keep_all(int count, pthread_t *threads, struct cost *ret)
 {
-    double before = cost_resident_bytes();
+    double before = meter_resident_bytes();
     int started = 0, err = 0;
 
     while (started < count && err == 0) {
@@ -50,7 +51,7 @@ static int keep_all(int count, pthread_t *threads, struct cost *ret)
     for (int i = 0; i < started; i++)
         while (sem_wait(&arrived) < 0 && errno == EINTR)
             ;
-    ret->idle_bytes = (cost_resident_bytes() - before) / count;
+    ret->idle_bytes = (meter_resident_bytes() - before) / count;
     for (int i = 0; i < started; i++)
         sem_post(&end);
     while (started > 0)

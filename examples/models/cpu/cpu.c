@@ -33,18 +33,6 @@ struct cpu_run {
     double wall_s, cpu_s;
 };
 
-/* Compilers can replace this loop by the formula. The asm statement prevents that. */
-void cpu_add_squares(struct cpu_sum *sum)
-{
-    uint64_t total = 0;
-
-    for (uint64_t i = 0; i < sum->below; i++) {
-        total += i * i;
-        __asm__ volatile("" : "+r"(total));
-    }
-    sum->sum = total;
-}
-
 /* (n - 1) n (2n - 1) / 6. The divisions come first, so that the product is correct modulo 2^64. */
 static uint64_t formula(uint64_t n)
 {

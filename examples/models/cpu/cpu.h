@@ -3,16 +3,11 @@
 #ifndef MODELS_CPU_H
 #define MODELS_CPU_H
 
-#include <stdint.h>
+#include "squares.h"
 
 struct timeline;
 
 enum { CPU_COUNT_MAX = 170 };
-
-struct cpu_sum {
-    uint64_t below; /* the number */
-    uint64_t sum;   /* the sum of the squares of all smaller numbers, modulo 2^64 */
-};
 
 struct cpu_batch {
     struct cpu_sum *sums;
@@ -28,8 +23,5 @@ int cpu_sequential(struct cpu_batch *batch);
 int cpu_threads(struct cpu_batch *batch);
 int cpu_tasks(struct cpu_batch *batch);
 int cpu_processes(struct cpu_batch *batch);
-
-/* The work: adds up the squares one by one. */
-void cpu_add_squares(struct cpu_sum *sum);
 
 #endif

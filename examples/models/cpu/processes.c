@@ -11,6 +11,7 @@
 
 #include "../timeline.h"
 #include "cpu.h"
+#include "squares.h"
 
 struct message {
     int index;

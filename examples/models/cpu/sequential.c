@@ -2,6 +2,7 @@
 /* Sequential: one sum after the other, on one processor. */
 #include "../timeline.h"
 #include "cpu.h"
+#include "squares.h"
 
 int cpu_sequential(struct cpu_batch *batch)
 {

@@ -7,6 +7,7 @@
 
 #include "../timeline.h"
 #include "cpu.h"
+#include "squares.h"
 
 static int work(void *arg)
 {

@@ -9,6 +9,7 @@
 
 #include "../timeline.h"
 #include "cpu.h"
+#include "squares.h"
 
 struct pool {
     struct cpu_batch *batch;

@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <whorl.h>
+
 #include "../commands.h"
 #include "../options.h"
 #include "../output.h"
-#include "compare.h"
-
-const struct model models[MODELS] = {
-    {"sequential", "sequential.c", run_sequential},
-    {"threads", "threads.c", run_threads},
-    {"tasks", "tasks.c", run_tasks},
-    {"processes", "processes.c", run_processes},
-};
+#include "../timeline.h"
+#include "measure.h"
+#include "models.h"
+#include "report.h"
+#include "settings.h"
+#include "source.h"
 
 static const char about[] =
     "Downloads the same pages one after the other, with a pool of threads, with tasks and\n"

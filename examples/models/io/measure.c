@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Measures a model: several runs, each in its own process. So the memory of a run can be measured
  * alone, and every run starts in the same state. */
+#include "measure.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "compare.h"
+#include <whorl.h>
+
+#include "../timeline.h"
 
 struct run {
     int64_t took_ns;

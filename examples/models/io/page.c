@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Fetches one page, in the same way for every model. */
+#include "page.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "io.h"
+#include <whorl.h>
+
+#include "../timeline.h"
 
 /* If a site never answers, only this many pages wait for the time-out; the others are not tried. */
 enum { FAILURES_MAX = 10 };

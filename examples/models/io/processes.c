@@ -7,7 +7,11 @@
  * an idle worker, sends it the page number and waits for its result. */
 #include <stdlib.h>
 
-#include "io.h"
+#include <whorl.h>
+
+#include "../timeline.h"
+#include "models.h"
+#include "page.h"
 
 struct worker {
     struct batch *batch;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The report: one page that needs no network to open. It shows the times, one diagram per model,
  * and how everything was measured. */
+#include "report.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../output.h"
-#include "compare.h"
+#include "../timeline.h"
 
 /* The times of the classic run of this comparison, see put_classic(). */
 static const double classic_s[MODELS] = {14.3, 3.7, 2.6, 5.7};

@@ -2,7 +2,11 @@
 /* Sequential: one page after the other. This is the simplest program, and it waits nearly all the
  * time.
  * Next: threads.c */
-#include "io.h"
+#include <whorl.h>
+
+#include "../timeline.h"
+#include "models.h"
+#include "page.h"
 
 static int root(void *arg)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pages to fetch: those of the demonstration site, which is started here, or given URLs. */
+#include "source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,9 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <whorl.h>
+
 #include "../../site_pages.h"
 #include "../options.h"
-#include "compare.h"
+#include "page.h"
 
 enum { SITES_MAX = 3 };
 

@@ -3,7 +3,11 @@
  * they wait. So all tasks share one session without a lock. Only the number of connections per site
  * limits them.
  * Next: processes.c */
-#include "io.h"
+#include <whorl.h>
+
+#include "../timeline.h"
+#include "models.h"
+#include "page.h"
 
 struct job {
     struct batch *batch;

@@ -9,7 +9,11 @@
  * Next: tasks.c */
 #include <pthread.h>
 
-#include "io.h"
+#include <whorl.h>
+
+#include "../timeline.h"
+#include "models.h"
+#include "page.h"
 
 struct pool {
     struct batch *batch;

@@ -9,7 +9,9 @@
 #include <whorl/error.h>
 
 #include "../timeline.h"
+#include "answer.h"
 #include "spinner.h"
+#include "ways.h"
 
 static void turn(struct spinner *spinner, int fd)
 {
@@ -33,7 +35,7 @@ int spinner_process(struct spinner *spinner, int slow_ms)
     close(ends[1]);
     if (pid > 0) {
         timeline_mark(spinner->timeline, lane, TIMELINE_WAITS);
-        answer = spinner_find_answer(slow_ms);
+        answer = answer_find(slow_ms);
         timeline_mark(spinner->timeline, lane, TIMELINE_ENDS);
         shutdown(ends[0], SHUT_WR);
         if (read(ends[0], &theirs, sizeof theirs) == sizeof theirs)

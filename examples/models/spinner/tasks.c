@@ -5,7 +5,9 @@
 #include <whorl.h>
 
 #include "../timeline.h"
+#include "answer.h"
 #include "spinner.h"
+#include "ways.h"
 
 enum { WATCHDOG_MS = 100 };
 
@@ -32,7 +34,7 @@ static int find_waiting(void *arg)
     struct slow *slow = arg;
     int err = whorl_sleep(slow->ms * WHORL_MILLISECOND);
 
-    slow->answer = SPINNER_ANSWER;
+    slow->answer = ANSWER;
     return err;
 }
 
@@ -41,7 +43,7 @@ static int find_blocking(void *arg)
 {
     struct slow *slow = arg;
 
-    slow->answer = spinner_find_answer(slow->ms);
+    slow->answer = answer_find(slow->ms);
     return 0;
 }
 

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "../timeline.h"
+#include "answer.h"
 #include "spinner.h"
+#include "ways.h"
 
 struct turning {
     struct spinner *spinner;
@@ -32,7 +34,7 @@ int spinner_thread(struct spinner *spinner, int slow_ms)
     int err = pthread_create(&thread, NULL, turn, &turning), answer = -err;
     if (err == 0) {
         timeline_mark(spinner->timeline, lane, TIMELINE_WAITS);
-        answer = spinner_find_answer(slow_ms);
+        answer = answer_find(slow_ms);
         timeline_mark(spinner->timeline, lane, TIMELINE_ENDS);
     }
     close(done[1]);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The common parts of the four downloaders: the pages, their results, and the function that fetches
- * one page. So sequential.c, threads.c, tasks.c and processes.c differ only in the model. */
-#ifndef MODELS_IO_H
-#define MODELS_IO_H
+/* The pages to fetch, and their results. */
+#ifndef MODELS_IO_BATCH_H
+#define MODELS_IO_BATCH_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <whorl.h>
+#include <whorl/error.h>
 
-#include "../timeline.h"
+struct timeline;
 
 enum { THREADS_MAX = 256, PROCESSES_MAX = 256 };
 
@@ -45,28 +44,5 @@ struct batch {
     int count;
     struct page pages[];
 };
-
-/* A model: fetches all pages of the batch and stores their results in them. Returns 0, or a
- * negative code when it could not start. */
-typedef int (*model_fn)(struct batch *batch);
-
-int run_sequential(struct batch *batch);
-int run_threads(struct batch *batch);
-int run_tasks(struct batch *batch);
-int run_processes(struct batch *batch);
-
-/* Creates a session with the same options for every model. Returns 0 or -ENOMEM. */
-int page_session(const struct batch *batch, struct whorl_http_session **ret);
-
-/* Fetches a page and stores its result. */
-WHORL_SUSPENDS_SHIELDED void page_get(struct batch *batch, struct whorl_http_session *session,
-                                      const struct page *page, struct result *ret);
-
-/* Creates a lane with the name `kind` and a number. */
-int page_lane(struct batch *batch, const char *kind);
-
-/* Computes the FNV-1a digest of a text in pieces. The first call gets PAGE_DIGEST_EMPTY. */
-#define PAGE_DIGEST_EMPTY UINT64_C(14695981039346656037)
-uint64_t page_digest(uint64_t digest, const char *data, size_t len);
 
 #endif
