@@ -134,7 +134,8 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         .user_agent = out->user_agent,
         .body_len = framed_len(out),
         .decode = request->decode,
-        .drop_credentials = out->drop_credentials,
+        .other_origin = out->other_origin,
+        .trust_redirects = request->trust_redirects,
         .drop_body_headers = out->drop_body_headers,
     };
     struct iovec parts[2] = {{.iov_base = h->in->data},

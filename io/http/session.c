@@ -387,6 +387,8 @@ static int follow(struct request *q)
     bool has_body = out->has_body && !redirect.drop_body;
     if (r->timing.redirects >= q->redirects_max) {
         err = fail(q, WHORL_EHTTP_REDIRECTS, "redirect", "too many redirects");
+    } else if (redirect.is_downgrade && !q->session->options.allow_downgrade) {
+        err = fail(q, WHORL_EHTTP_REDIRECT_DOWNGRADE, "redirect", NULL);
     } else if (has_body && !can_send_again(out)) {
         err = fail(q, WHORL_EHTTP_REDIRECT_BODY, "redirect", NULL);
     } else if (has_body && (err = rewind_body(out))) {
@@ -407,7 +409,7 @@ static int follow(struct request *q)
     out->method = redirect.method;
     out->has_body = has_body;
     out->drop_body_headers |= redirect.drop_body;
-    out->drop_credentials |= redirect.cross_origin;
+    out->other_origin |= redirect.cross_origin;
     return 1;
 }
 
