@@ -388,8 +388,7 @@ int http1_exchange_create(struct http_store *store, const struct http1_exchange_
         return -ENOMEM;
     struct http_exchange *x = &h->base;
     http_exchange_init(x, &http1_exchange_ops, store, setup->out);
-    http_clock_start(&x->clock, setup->first_byte_limit_ns, setup->stall_limit_ns,
-                     setup->total_deadline_ns);
+    http_clock_start(&x->clock, setup->timeouts, setup->total_deadline_ns);
     h->in = http_buf_acquire(store);
     if (!h->in) {
         destroy(x);
