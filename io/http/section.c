@@ -44,6 +44,20 @@ static const char *field_name(const struct section *s)
 
 /* --- lines of a section, before llhttp --- */
 
+enum { FRAME_HEADER = 9 };
+
+/* RFC 9113 §3.4, §4.1: an HTTP/2 server begins with a SETTINGS frame of stream 0. How many of the
+ * first `len` bytes, at most FRAME_HEADER, could be its header. */
+static size_t match_settings(const char *bytes, size_t len)
+{
+    static const char header[FRAME_HEADER] = {0, 0, 0, 4}; /* [2] is the length */
+    size_t n = 0;
+
+    while (n < FRAME_HEADER && n < len && (n == 2 || bytes[n] == header[n]))
+        n++;
+    return n;
+}
+
 /* RFC 9112 §4: checks the first `len` bytes of the status line in their order. So the first bytes
  * show that a peer does not speak HTTP, and not the limit of the head. */
 static int check_status_line(struct section *s, const char *line, size_t len, bool is_whole)
@@ -55,6 +69,13 @@ static int check_status_line(struct section *s, const char *line, size_t len, bo
     if (len > SECTION_STATUS_LINE_MIN &&
         memcmp(line, "HTTP/1.1 200 ", SECTION_STATUS_LINE_MIN + 1) == 0)
         return 0;
+    if (len > 0 && line[0] == '\0') {
+        size_t n = match_settings(line, len);
+        if (n == FRAME_HEADER)
+            return fail(s, WHORL_EHTTP_VERSION, "the server speaks HTTP/2 only");
+        if (n == len && !is_whole)
+            return 0; /* the next bytes tell */
+    }
     for (size_t i = 0; i < len && i < SECTION_STATUS_LINE_MIN && !wrong; i++) {
         bool digit = line[i] >= '0' && line[i] <= '9';
         if (pattern[i] == '0' ? !digit : line[i] != pattern[i])

@@ -415,9 +415,22 @@ TEST(http1_refuses_other_protocols_by_their_first_bytes)
     EXPECT_WITH(" " OK, "!WHORL_EHTTP_STATUS_LINE", .no_eof = true);
     EXPECT_WITH("GET / HTTP/1.1\r\n", "!WHORL_EHTTP_STATUS_LINE", .no_eof = true);
     EXPECT_WITH("http/1.1 200 OK\r\n", "!WHORL_EHTTP_STATUS_LINE", .no_eof = true);
-    EXPECT_WITH("\0", "!WHORL_EHTTP_STATUS_LINE", .no_eof = true);
+    EXPECT_WITH("\0x", "!WHORL_EHTTP_STATUS_LINE", .no_eof = true);
     EXPECT_WITH("HTTP/1.1 20", "...", .no_eof = true);
     EXPECT_WITH("HTTP/1.1 200\r", "...", .no_eof = true);
+}
+
+TEST(http1_names_a_server_that_speaks_http_2)
+{
+    static const char settings[] = "\0\0\x12\4\0\0\0\0\0\0\3\0\0\0\x64\0\4\0\0\xff\xff";
+    static const char other[] = "\0\0\x12\4\0\0\0\0\1";
+    static const char short_of_one[] = "\0\0\x12\4\0\0";
+    expect("settings", __LINE__, &(struct setup){0}, settings, sizeof settings - 1,
+           "!WHORL_EHTTP_VERSION");
+    expect("other", __LINE__, &(struct setup){0}, other, sizeof other - 1,
+           "!WHORL_EHTTP_STATUS_LINE");
+    expect("short", __LINE__, &(struct setup){0}, short_of_one, sizeof short_of_one - 1,
+           "!WHORL_EHTTP_TRUNCATED");
 }
 
 TEST(http1_refuses_versions_but_1_0_and_1_1)
