@@ -11,10 +11,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <bearssl.h>
+
 #include <whorl/base.h>
+
+#include "io/tls/der.h"
 
 /* A bundle is some 200 KiB; what is far larger is not one (/dev/zero, a disk image). */
 enum { FILE_BYTES_MAX = 16 << 20 };
+
+enum { TAG_REJECT = 0xa0 };
 
 struct bytes {
     unsigned char *data;
@@ -26,6 +32,7 @@ struct bytes {
 struct tally {
     size_t found;      /* certificates seen */
     bool damaged;      /* one did not end or is not Base64 */
+    size_t rejected;   /* certificates that say of themselves that they are not for servers */
     int decoder_error; /* of the first that BearSSL could not read; 0: none */
 };
 
@@ -83,66 +90,36 @@ static int read_file(const char *path, struct bytes *bytes)
     return err;
 }
 
-static size_t key_len(const br_x509_pkey *key)
+/* Directories hold most certificates twice, under a name and under a hash. */
+static bool is_known(const struct tls_trust *trust, const struct tls_bytes *der)
 {
-    return key->key_type == BR_KEYTYPE_RSA ? key->key.rsa.nlen + key->key.rsa.elen
-                                           : key->key.ec.qlen;
-}
-
-static bool same_key(const br_x509_pkey *a, const br_x509_pkey *b)
-{
-    if (a->key_type != b->key_type)
-        return false;
-    if (a->key_type == BR_KEYTYPE_RSA)
-        return a->key.rsa.nlen == b->key.rsa.nlen && a->key.rsa.elen == b->key.rsa.elen &&
-               memcmp(a->key.rsa.n, b->key.rsa.n, a->key.rsa.nlen) == 0 &&
-               memcmp(a->key.rsa.e, b->key.rsa.e, a->key.rsa.elen) == 0;
-    return a->key.ec.curve == b->key.ec.curve && a->key.ec.qlen == b->key.ec.qlen &&
-           memcmp(a->key.ec.q, b->key.ec.q, a->key.ec.qlen) == 0;
-}
-
-/* Folders hold most certificates twice, under a name and under a hash. */
-static bool is_known(const struct tls_trust *trust, const struct bytes *dn, unsigned flags,
-                     const br_x509_pkey *key)
-{
-    for (size_t i = 0; i < trust->count; i++) {
-        const br_x509_trust_anchor *anchor = &trust->anchors[i];
-        if (anchor->dn.len == dn->len && memcmp(anchor->dn.data, dn->data, dn->len) == 0 &&
-            anchor->flags == flags && same_key(&anchor->pkey, key))
+    for (size_t i = 0; i < trust->count; i++)
+        if (der_equal(&trust->anchors[i].der, der))
             return true;
-    }
     return false;
 }
 
-static int add_anchor(struct tls_trust *trust, const struct bytes *dn, unsigned flags,
-                      const br_x509_pkey *key)
+static int add_anchor(struct tls_trust *trust, const struct tls_bytes *der)
 {
-    if (is_known(trust, dn, flags, key))
+    if (is_known(trust, der))
         return 0;
     if (trust->count == trust->size) {
         size_t size = trust->size ? trust->size * 2 : 16;
-        br_x509_trust_anchor *anchors = realloc(trust->anchors, size * sizeof *anchors);
+        struct tls_cert *anchors = realloc(trust->anchors, size * sizeof *anchors);
         if (!anchors)
             return -ENOMEM;
         trust->anchors = anchors;
         trust->size = size;
     }
-    unsigned char *block = malloc(dn->len + key_len(key));
-    if (!block)
+    unsigned char *copy = malloc(der->len);
+    if (!copy)
         return -ENOMEM;
-    br_x509_trust_anchor *anchor = &trust->anchors[trust->count++];
-    anchor->dn.data = memcpy(block, dn->data, dn->len);
-    anchor->dn.len = dn->len;
-    anchor->flags = flags;
-    anchor->pkey = *key;
-    block += dn->len;
-    if (key->key_type == BR_KEYTYPE_RSA) {
-        anchor->pkey.key.rsa.n = memcpy(block, key->key.rsa.n, key->key.rsa.nlen);
-        block += key->key.rsa.nlen;
-        anchor->pkey.key.rsa.e = memcpy(block, key->key.rsa.e, key->key.rsa.elen);
-    } else {
-        anchor->pkey.key.ec.q = memcpy(block, key->key.ec.q, key->key.ec.qlen);
+    memcpy(copy, der->data, der->len);
+    if (tls_cert_parse(copy, der->len, &trust->anchors[trust->count])) {
+        free(copy); /* parsed before, so it does not happen */
+        return 0;
     }
+    trust->count++;
     return 0;
 }
 
@@ -167,25 +144,51 @@ static size_t element_len(const unsigned char *data, size_t len)
     return n < len - head ? n + head : len;
 }
 
-static int add_certificate(struct tls_trust *trust, const unsigned char *der, size_t len,
+static bool has_purpose(struct tls_bytes list)
+{
+    struct tls_bytes oid;
+
+    while (der_expect(&list, DER_OID, &oid))
+        if (tls_oid_is_for_servers(&oid))
+            return true;
+    return false;
+}
+
+/* What OpenSSL's "TRUSTED CERTIFICATE" has behind the certificate (x509(1), "Trusted Certificates"):
+ * SEQUENCE { trust SEQUENCE OF OID OPTIONAL, reject [0] SEQUENCE OF OID OPTIONAL, ... }. Whether it allows
+ * the certificate to vouch for servers. */
+static bool is_trusted_for_servers(struct tls_bytes extra)
+{
+    struct tls_bytes fields, trust, reject;
+
+    if (!der_expect(&extra, DER_SEQUENCE, &fields))
+        return extra.len == 0;
+    if (der_expect(&fields, DER_SEQUENCE, &trust) && !has_purpose(trust))
+        return false;
+    return !der_expect(&fields, TAG_REJECT, &reject) || !has_purpose(reject);
+}
+
+static int add_certificate(struct tls_trust *trust, const unsigned char *data, size_t len,
                            struct tally *tally)
 {
     br_x509_decoder_context decoder;
-    struct bytes dn = {0};
-    int err = 0;
+    size_t cert_len = element_len(data, len);
+    struct tls_bytes der = {data, cert_len}, extra = {data + cert_len, len - cert_len};
+    struct tls_cert cert;
 
     tally->found++;
-    br_x509_decoder_init(&decoder, append, &dn);
-    br_x509_decoder_push(&decoder, der, element_len(der, len));
-    const br_x509_pkey *key = br_x509_decoder_get_pkey(&decoder);
-    if (dn.failed)
-        err = -ENOMEM;
-    else if (key)
-        err = add_anchor(trust, &dn, br_x509_decoder_isCA(&decoder) ? BR_X509_TA_CA : 0, key);
-    else if (tally->decoder_error == 0)
-        tally->decoder_error = br_x509_decoder_last_error(&decoder);
-    free(dn.data);
-    return err;
+    br_x509_decoder_init(&decoder, NULL, NULL);
+    br_x509_decoder_push(&decoder, data, cert_len);
+    if (!br_x509_decoder_get_pkey(&decoder) || tls_cert_parse(data, cert_len, &cert)) {
+        if (tally->decoder_error == 0)
+            tally->decoder_error = br_x509_decoder_last_error(&decoder);
+        return 0;
+    }
+    if (!is_trusted_for_servers(extra)) {
+        tally->rejected++;
+        return 0;
+    }
+    return add_anchor(trust, &der);
 }
 
 static bool is_certificate(const char *label)
@@ -275,6 +278,9 @@ static int load_file(struct tls_trust *trust, const char *path, struct whorl_err
                                tally.found + 1);
     if (tally.found == 0)
         return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS", "%s: no certificate in it", path);
+    if (trust->count == before && tally.rejected > 0)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
+                               "%s: no certificate in it is trusted for servers", path);
     if (trust->count == before)
         return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
                                "%s: no certificate with a usable key in it (decoder error %d)",
@@ -392,7 +398,7 @@ void tls_trust_release(struct tls_trust *trust)
     if (!trust || atomic_fetch_sub_explicit(&trust->refs, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < trust->count; i++)
-        free(trust->anchors[i].dn.data);
+        free((void *)(uintptr_t)trust->anchors[i].der.data);
     free(trust->anchors);
     free(trust);
 }

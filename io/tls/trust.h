@@ -6,13 +6,13 @@
 
 #include <stdatomic.h>
 
-#include <bearssl.h>
-
 #include <whorl/error.h>
+
+#include "io/tls/cert.h"
 
 struct tls_trust {
     atomic_size_t refs;
-    br_x509_trust_anchor *anchors; /* each with its name and key in one block, at dn.data */
+    struct tls_cert *anchors; /* each owns its `der` */
     size_t count, size;
 };
 
