@@ -277,7 +277,7 @@ TEST(system_bundle_of_this_machine_loads_whole)
     struct subprocess run;
 
     if (access(bundle, R_OK) != 0)
-        test_skip("%s is not there", bundle);
+        test_skip("%s does not exist", bundle);
     snprintf(command, sizeof command, "grep -c BEGIN %s", bundle);
     subprocess_run(&run, (const char *[]){"sh", "-c", command, NULL}, NULL);
     /* Authorities that renewed their certificate with the same key count as one anchor. */

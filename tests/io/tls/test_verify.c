@@ -246,7 +246,7 @@ static void self_made(struct attempt *attempt, const char *arguments)
              path, pem, arguments);
     subprocess_run(&run, (const char *[]){"sh", "-c", command, NULL}, NULL);
     if (run.exit_status != 0)
-        test_skip("openssl does not make this: %s", run.out);
+        test_skip("this openssl cannot make it: %s", run.out);
     subprocess_finish(&run);
     *attempt = (struct attempt){.cert = path, .host = "localhost"};
     attempt->options.ca_file = pem;
