@@ -602,7 +602,7 @@ TEST(for_each_with_an_item_of_another_size_aborts_with_a_word_why)
 
     child_run(&child, for_each_long, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "of the type of the channel's values"));
+    CHECK(strstr(child.err, "the type of the channel's values"));
 }
 
 /* --- destroying ------------------------------------------------------------------------------ */

@@ -198,7 +198,7 @@ TEST(wait_group_below_zero_or_above_the_top_ends_the_process)
     CHECK(strstr(child.err, "below zero"));
     child_run(&child, add_too_much, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "too high"));
+    CHECK(strstr(child.err, "overflowed"));
 }
 
 TEST(wait_group_outside_a_task_is_refused)
