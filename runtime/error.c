@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names and texts of error codes. */
+/* Names and texts of error codes, and whorl_error_set(). */
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
@@ -9,11 +9,11 @@
 
 #include <whorl/error.h>
 
-/* The widest errno text we keep; glibc's are below 60 bytes. */
+/* The longest errno text that is stored; glibc's are below 60 bytes. */
 #define TEXT_MAX  96
 #define ERRNO_MAX 256
 
-/* strerror's text of each errno with a lower-case first letter, made when first asked for. */
+/* strerror()'s text of each errno, with a lower-case first letter. Filled at the first use. */
 static char errno_texts[ERRNO_MAX][TEXT_MAX];
 static pthread_once_t errno_texts_once = PTHREAD_ONCE_INIT;
 
@@ -25,7 +25,8 @@ static void make_errno_texts(void)
         if (!text)
             continue;
         snprintf(slot, TEXT_MAX, "%s", text);
-        /* "No such file" reads "no such file" after a colon; "RFS specific error" stays. */
+        /* The text follows a colon, so "No such file" becomes "no such file". An acronym is kept:
+         * "RFS specific error". */
         if (islower((unsigned char)text[1]) || text[1] == '/')
             slot[0] = (char)tolower((unsigned char)text[0]);
     }
@@ -78,8 +79,8 @@ const char *whorl_error_name(int code)
     }
 }
 
-/* Bytes of the character at `p`; 0 when its first byte is not to be shown: a control character, of
- * which some terminals obey U+0080 to U+009F too, or no UTF-8 (RFC 3629 §4). */
+/* Number of bytes of the character at `p`. 0 when its first byte must be escaped: it is a control
+ * character (some terminals also obey U+0080 to U+009F) or not UTF-8 (RFC 3629 §4). */
 static size_t shown_len(const unsigned char *p)
 {
     static const struct {
@@ -106,8 +107,8 @@ static size_t shown_len(const unsigned char *p)
     return 0;
 }
 
-/* Copies `text` with the bytes that are not to be shown as \xNN, cutting it where the next character
- * would not fit whole. */
+/* Copies `text`. Bytes that must be escaped become \xNN. The text is cut before the first character
+ * that does not fit completely. */
 static void copy_escaped(char *to, size_t size, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;

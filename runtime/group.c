@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups: spawning, joining, and what a task's failure does to its siblings. */
+/* Groups: spawning tasks, joining them, and what a task's failure does to its siblings. */
 #include <stdio.h>
 
 #include <whorl/error.h>
@@ -26,7 +26,8 @@ void group_open(struct whorl_group *group, struct whorl_scope *parent)
     group->opened = true;
 }
 
-/* Appends to the ring, so that siblings are cancelled in the order in which they were started. */
+/* Appends the task to the group's ring, so that siblings are cancelled in the order in which they
+ * were spawned. */
 static void add(struct whorl_group *group, struct whorl_task *task)
 {
     struct whorl_task *first = group->tasks;
@@ -50,7 +51,8 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
     if (!s)
         return WHORL_ENOTASK;
     if (!group->opened) {
-        /* Functions posted from outside run in the loop and may use groups that are open. */
+        /* A posted function runs in the loop, so it has no task to own a new group. It may spawn
+         * into groups that are already open. */
         if (!s->current)
             return WHORL_ENOTASK;
         group_open(group, s->current->scope);
@@ -132,7 +134,8 @@ void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_t
         if (group->policy == WHORL_GROUP_FAIL_FAST) {
             if (!group->scope.requested)
                 whorl_scope_cancel(&group->scope);
-            /* wait_below() reports the failure at once; a full wait goes on to the last task. */
+            /* whorl_group_wait_below() reports the failure at once. whorl_group_wait() waits until
+             * the last task has ended. */
             wake = wake || group->wake_on_failure;
         }
     } else {
@@ -147,13 +150,13 @@ void group_task_ended(struct sched *s, struct whorl_group *group, struct whorl_t
     }
 }
 
-/* The owner's wait is cut short only when the tasks are not cancelled with it; else they end soon, and
- * joining them is the point. */
+/* Ends the wait early only when the group's tasks are not cancelled as well. When they are, they
+ * end soon, and the wait continues until they have ended. */
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
     struct whorl_group *group = waiter->data;
 
-    /* The scope around hears of it before the group's own. */
+    /* The surrounding scope is marked cancelled before the group's own scope, so check both. */
     if (group->scope.cancelled || (group->scope.parent && group->scope.parent->cancelled))
         return WHORL_ABORT_PENDING;
     group->waiter = NULL;
@@ -166,7 +169,7 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
     snprintf(text, size, "group of %zu task%s", group->alive, group->alive == 1 ? "" : "s");
 }
 
-/* A group of one is a task that waits for a task. */
+/* Waiting for a group with one task is waiting for that task. */
 static struct whorl_task *holder(const struct whorl_waiter *waiter)
 {
     const struct whorl_group *group = waiter->data;
@@ -175,7 +178,8 @@ static struct whorl_task *holder(const struct whorl_waiter *waiter)
 
 static const struct whorl_wait_kind waiting_for_group = {describe, holder};
 
-/* Parks until fewer than `n` tasks are alive (or one failed, see above): 0 or -ECANCELED. */
+/* Parks until fewer than `n` tasks are alive or, with `or_failure`, until one has failed in a
+ * FAIL_FAST group. Returns 0 or -ECANCELED. */
 static WHORL_SUSPENDS int wait_until_below(struct whorl_group *group, size_t n, bool or_failure)
 {
     struct whorl_waiter waiter = {.data = group, .kind = &waiting_for_group};
@@ -208,7 +212,7 @@ WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group)
         return err;
     if (!group->opened)
         return 0;
-    /* A task elsewhere may have spawned another between the wake and now. */
+    /* Between the wake and this check another task may have spawned into the group. */
     while (group->alive > 0) {
         err = wait_until_below(group, 1, false);
         if (err)
@@ -263,9 +267,9 @@ WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group)
         return;
     whorl_scope_cancel(&group->scope);
     if (group->alive > 0) {
-        whorl_check_text(whorl_task_self(), "a group with live tasks was left outside its run");
+        whorl_check_text(whorl_task_self(), "a group with live tasks was finished outside its run");
         int err = wait_until_below(group, 1, false);
-        whorl_check(err == 0); /* the group is cancelled, so withdraw() lets the wait go on */
+        whorl_check(err == 0); /* withdraw() answers PENDING, because the group is cancelled */
     }
     close_group(group);
 }

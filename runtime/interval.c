@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers that repeat: a grid of instants, and how many of them have passed. */
+/* Intervals: a series of instants at equal distances. A wait returns how many of them have
+ * passed. */
 #include <limits.h>
 
 #include <whorl/error.h>
@@ -21,14 +22,16 @@ void whorl_interval_init_at(struct whorl_interval *interval, int64_t first_ns, i
     interval->next_ns = first_ns;
 }
 
-/* Takes the ticks up to `now_ns`: at least one if the next has come, else 0. The next one saturates. */
+/* Consumes the ticks up to `now_ns` and returns their number; 0 when the next tick is still ahead.
+ * The next tick becomes WHORL_FOREVER when it would overflow. */
 static int64_t take(struct whorl_interval *interval, int64_t now_ns)
 {
     int64_t last_ns;
 
     if (now_ns < interval->next_ns || interval->next_ns == WHORL_FOREVER)
         return 0;
-    /* Instants may be negative on a virtual clock; the distance is taken without a sign. */
+    /* Instants may be negative on a virtual clock, so the distance is computed with unsigned
+     * numbers. */
     uint64_t late_ns = (uint64_t)now_ns - (uint64_t)interval->next_ns;
     uint64_t count = late_ns / (uint64_t)interval->period_ns;
     last_ns = (int64_t)((uint64_t)interval->next_ns + count * (uint64_t)interval->period_ns);
@@ -51,7 +54,8 @@ WHORL_SUSPENDS int64_t whorl_interval_wait(struct whorl_interval *interval)
 
 /* --- select ----------------------------------------------------------------------------------- */
 
-/* The timer lives in the case's waiter memory, of which this case uses nothing but `kind`. */
+/* The timer is stored in the memory of the case's waiter. This case uses no field of the waiter
+ * except `kind`. */
 _Static_assert(sizeof(struct whorl_timer) <= offsetof(struct whorl_waiter, kind), "a timer fits");
 
 static struct whorl_timer *timer_of(struct whorl_case *c)

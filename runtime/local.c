@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Task-local values: chains of counted nodes. A child starts with its parent's chain, so inheriting
- * costs one count. A chain is never changed, for others may hold it, and holds a key once: setting puts a
- * node in front and copies those that stood before the old one of its key.
+/* Task-local values: chains of reference-counted nodes. A child starts with its parent's chain, so
+ * inheriting increments one counter. Other tasks may share a chain, so its nodes are never changed.
+ * A chain holds each key at most once. Setting a key puts a new node in front, copies the nodes
+ * before the key's old node, and shares the nodes behind it.
  *
  *     before    task -> a1 -> b1 -> c1 <- child
- *     set b     task -> b2 -> a1 -> c1        child -> a1 -> b1 -> c1, c1 being the same node
+ *     set b     task -> b2 -> a1 -> c1        child -> a1 -> b1 -> c1, with the same c1
  */
 #include "runtime/local.h"
 
@@ -19,16 +20,18 @@
 struct value {
     const struct whorl_local *key;
     void *value;
-    size_t references; /* nodes */
+    size_t references; /* number of nodes that refer to it */
 };
 
 struct local_node {
-    struct local_node *next; /* held */
-    struct value *value;     /* held */
-    size_t references;       /* tasks that start here, and nodes whose next this is */
+    struct local_node *next; /* this node holds a reference to it */
+    struct value *value;     /* this node holds a reference to it */
+    /* Number of tasks whose chain starts here and of nodes whose `next` is this node. */
+    size_t references;
 };
 
-/* A node in front of `next`, which it takes over; it holds `value` too. NULL: nothing has changed. */
+/* Returns a new node in front of `next`. The node takes over the caller's reference to `next` and
+ * takes its own reference to `value`. On NULL (no memory) nothing has changed. */
 static struct local_node *push(struct local_node *next, struct value *value)
 {
     struct local_node *node = malloc(sizeof *node);
@@ -40,8 +43,8 @@ static struct local_node *push(struct local_node *next, struct value *value)
     return node;
 }
 
-/* `chain` without the node `old` in it: those behind it are shared, those before it copied. NULL with
- * `*ret_err` set: no memory. */
+/* Returns `chain` without the node `old`: the nodes behind it are shared, those before it are
+ * copied. Returns NULL with `*ret_err` set when memory runs out. */
 static struct local_node *copy_without(struct local_node *chain, const struct local_node *old,
                                        int *ret_err)
 {

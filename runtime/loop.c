@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop of a run, on the thread's own stack: runs ready tasks, looks at the kernel, fires timers,
- * and notices when every task waits on another. */
+/* The loop of a run. It runs on the thread's own stack. It runs ready tasks, polls the kernel,
+ * fires timers, and detects a deadlock: every task waits for another task. */
 #include <stdio.h>
 
 #include "runtime/base/check.h"
 #include "runtime/runner.h"
 #include "runtime/sched.h"
 
-/* Forces its way through shields: the second measure against a deadlock. */
+/* Cancels a task in spite of its shields: the second measure against a deadlock. */
 static void abort_shielded(struct whorl_task *task, void *ctx)
 {
     for (struct whorl_scope *scope = task->scope; scope; scope = scope->parent)
@@ -15,7 +15,7 @@ static void abort_shielded(struct whorl_task *task, void *ctx)
     task_abort(ctx, task);
 }
 
-/* Nothing can wake anybody any more. Cancelling makes the tasks end and release what they hold. */
+/* No event can wake a task any more. Cancelling makes the tasks end and release what they hold. */
 static void break_deadlock(struct sched *s)
 {
     if (!s->deadlocked) {
@@ -49,8 +49,8 @@ static void fire_timers(struct sched *s)
         timer_wheel_advance(&s->wheel, s->poller->ops->now(s->poller));
 }
 
-/* Keeps a turn of tasks that stay ready near TURN_NS whatever they do between two switches, so that
- * none of them delays a socket or a timer by more than the longest of their steps and a bit. */
+/* The target length of a turn while tasks stay ready, whatever they do between two switches. A
+ * socket or a timer is then delayed by little more than the longest step of a task. */
 #define TURN_NS (250 * WHORL_MICROSECOND)
 
 static void adapt_turn(struct sched *s)
@@ -65,7 +65,7 @@ static void adapt_turn(struct sched *s)
         s->turn *= 2;
 }
 
-/* When something is due that the poller knows nothing of. */
+/* The next time at which the loop has work that the poller does not know about. */
 static int64_t next_deadline(const struct sched *s, int64_t timers_ns)
 {
     bool trims = !s->poller->ops->virtual_time && s->stacks.trim_at_ns < timers_ns;
@@ -73,8 +73,8 @@ static int64_t next_deadline(const struct sched *s, int64_t timers_ns)
     return trims ? s->stacks.trim_at_ns : timers_ns;
 }
 
-/* Looks at the kernel: in passing while tasks are ready or when it may not wait, else until something
- * happens. */
+/* Polls the kernel. While tasks are ready, or without `may_wait`, it does not wait; otherwise it
+ * waits until an event or a deadline. */
 static void turn(struct sched *s, bool may_wait)
 {
     const struct whorl_poller_ops *ops = s->poller->ops;
@@ -104,14 +104,15 @@ static void turn(struct sched *s, bool may_wait)
     if (s->trace)
         trace_loop_waits(s);
     poll(s, may_wait ? next_deadline(s, deadline) : 0);
-    s->turn_began_ns = ops->now(s->poller); /* what is slept counts for nobody */
+    s->turn_began_ns = ops->now(s->poller); /* the time asleep is no task's time */
     if (s->turn > SCHED_TURN_FIRST)
         s->turn = SCHED_TURN_FIRST;
     runner_drain(s);
     fire_timers(s);
 }
 
-/* Whether the root task and all daemons have ended; the daemons are told when it is their turn. */
+/* Whether the root task and all daemons have ended. Cancels the daemons when the root task has
+ * ended. */
 static bool has_ended(struct sched *s)
 {
     if (s->root)
@@ -146,7 +147,7 @@ int loop_run(struct sched *s)
 
 bool loop_step(struct sched *s, unsigned turns, int *ret_result)
 {
-    s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time counts for nobody */
+    s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time is no task's time */
     for (unsigned i = 0; i < turns; i++) {
         sched_run_ready(s);
         if (has_ended(s)) {

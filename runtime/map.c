@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Map: a task for each item of an array, so many at a time, every result kept. */
+/* Map: runs a function for each item of an array, at most `limit` items at a time, and keeps every
+ * result. */
 #include <whorl/group.h>
 #include <whorl/map.h>
 
@@ -10,11 +11,11 @@ struct map {
     char *items;
     size_t item_size, count, next;
     int *results;
-    size_t failed_at; /* the first item that failed; valid while err */
+    size_t failed_at; /* index of the first item that failed; valid while err is not 0 */
     int err;
 };
 
-/* Takes items until there are none left: as many tasks as may run at once share them. */
+/* Processes items until none are left. At most `limit` tasks run this and share the items. */
 static int map_some(void *arg)
 {
     struct map *map = arg;
@@ -52,7 +53,7 @@ WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
         limit = count;
     for (size_t i = 0; i < limit && err == 0; i++)
         err = whorl_spawn_at(&group, map_some, &map, site);
-    /* With fewer tasks than wanted it only takes longer. */
+    /* With fewer tasks than wanted the map only takes longer. */
     if (err && whorl_group_alive(&group) == 0)
         return err;
     err = whorl_group_wait(&group);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The pool of threads for blocking calls and computing.
+/* The thread pool for blocking calls and for computing.
  *
  *     task                      pool (base/thread_pool.h)        a thread
  *     whorl_offload_run() --->  queue ... job
  *     parks                                            --->  takes it: RUNNING, fn(arg)
- *     (cancelled: still QUEUED? taken out, -ECANCELED; RUNNING: goes on waiting)
+ *     (cancelled: still QUEUED? removed, -ECANCELED; RUNNING: the wait continues)
  *     woken by the loop  <---   runner_post(job)       <---  done
  *
- * Whatever the loop counts (in_flight, space) only the loop's thread touches; the lock guards the rest.
+ * Only the loop's thread touches the loop's fields (in_flight, space). The pool's lock protects the
+ * rest.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -28,25 +29,27 @@
 #define QUEUE_DEFAULT 1024
 
 struct job {
-    struct work work;        /* for the threads; detached: it owns `arg`, nobody waits at the end */
-    struct runner_call call; /* brings the result home */
+    /* In the thread pool; detached: the job owns `arg`, and no thread waits for it when the pool
+     * ends. */
+    struct work work;
+    struct runner_call call; /* posts the result to the loop */
     whorl_offload_fn fn;
     void *arg;
     int result;
-    bool on_heap; /* else it lives on the waiting task's stack */
+    bool on_heap; /* false: the job lives on the waiting task's stack */
     void (*release)(void *arg);
     struct whorl_offload *pool;
-    struct whorl_runner *runner; /* held until the job is finished */
-    struct whorl_waiter *waiter; /* of the task that waits; NULL: nobody does */
-    struct whorl_future *future; /* to complete; NULL */
+    struct whorl_runner *runner; /* held until the job has ended */
+    struct whorl_waiter *waiter; /* of the waiting task; NULL: no task waits */
+    struct whorl_future *future; /* future that the job completes; NULL: none */
 };
 
 struct whorl_offload {
     size_t in_flight, in_flight_max;
     unsigned threads_max;
-    struct whorl_wait_queue space; /* tasks that wait to queue a job */
+    struct whorl_wait_queue space; /* tasks that wait until they can queue a job */
     struct thread_pool *workers;
-    atomic_uint references; /* the pool's owner and each job whose end is not known yet */
+    atomic_uint references; /* one for the pool's owner and one for each unfinished job */
 };
 
 static void drop_reference(struct whorl_offload *pool)
@@ -77,18 +80,19 @@ struct whorl_offload *whorl_offload_create(const struct whorl_offload_options *o
     return pool;
 }
 
-/* On a thread. */
+/* Runs on a thread. */
 static void run_job(struct work *work)
 {
     struct job *job = container_of(work, struct job, work);
 
     job->result = job->fn(job->arg);
-    /* The job may be gone as soon as it has been posted. Refused: the run has ended meanwhile. */
+    /* The job may be freed as soon as it is posted. When the post is refused, the run has ended
+     * meanwhile. */
     if (runner_post(job->runner, &job->call) < 0)
         job->call.call(&job->call, true);
 }
 
-/* --- jobs, on the loop's thread ----------------------------------------------------------------- */
+/* --- jobs, on the loop's thread --------------------------------------------------------------- */
 
 static void finish(struct job *job)
 {
@@ -107,7 +111,8 @@ static void complete(struct job *job, int result)
     whorl_future_complete(job->future, result);
 }
 
-/* The work has been done. `dropped`: the run has ended, and with it whoever waited. */
+/* Called when the work has been done. `dropped`: the run has ended, and the waiting task with
+ * it. */
 static void job_done(struct runner_call *call, bool dropped)
 {
     struct job *job = container_of(call, struct job, call);
@@ -126,7 +131,7 @@ static void job_done(struct runner_call *call, bool dropped)
     finish(job);
     if (job->waiter) {
         whorl_wake(job->waiter, job->result);
-        return; /* the waiting task frees what is on the heap */
+        return; /* the waiting task frees a job on the heap */
     }
     if (job->future)
         complete(job, job->result);
@@ -136,7 +141,7 @@ static void job_done(struct runner_call *call, bool dropped)
         free(job);
 }
 
-/* The pool asked for, or the run's own. */
+/* Replaces a NULL `*pool` by the run's own pool. Returns 0 or -ENOMEM. */
 static int pool_of(struct sched *s, struct whorl_offload **pool)
 {
     if (!*pool && !s->offload)
@@ -146,7 +151,8 @@ static int pool_of(struct sched *s, struct whorl_offload **pool)
     return *pool && runner_of(s) ? 0 : -ENOMEM;
 }
 
-/* Queues a job whose fn, arg, pool and call are set. 0, or a negative code with nothing queued. */
+/* Queues a job whose fn, arg and pool are set. Returns 0, or a negative code; then the job is not
+ * queued. */
 static int queue_job(struct sched *s, struct job *job)
 {
     struct whorl_offload *pool = job->pool;
@@ -163,7 +169,7 @@ static int queue_job(struct sched *s, struct job *job)
     return err;
 }
 
-/* Takes a job out of the queue that no thread has begun. */
+/* Removes a job from the queue. Returns false when a thread has already begun it. */
 static bool withdraw(struct job *job)
 {
     if (!thread_pool_withdraw(job->pool->workers, &job->work))
@@ -177,14 +183,14 @@ static enum whorl_abort abort_borrowed(struct whorl_waiter *waiter)
     return withdraw(waiter->data) ? WHORL_ABORT_DONE : WHORL_ABORT_PENDING;
 }
 
-/* Nobody listens any more: the work's end releases everything. */
+/* The task no longer waits: the end of the work releases the job and its argument. */
 static enum whorl_abort abort_owned(struct whorl_waiter *waiter)
 {
     struct job *job = waiter->data;
 
     if (!withdraw(job)) {
         job->waiter = NULL;
-        waiter->data = NULL; /* the job may be gone before the task runs */
+        waiter->data = NULL; /* the job may be freed before the task runs */
     }
     return WHORL_ABORT_DONE;
 }
@@ -198,7 +204,8 @@ static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
     return err;
 }
 
-/* The run and the pool of a task that wants work done, once there is room for it. */
+/* Gets the run and the pool for a task that wants to queue work, and waits until the pool has
+ * room. */
 static WHORL_SUSPENDS int enter(struct sched **ret, struct whorl_offload **pool)
 {
     struct whorl_task *self;
@@ -237,7 +244,7 @@ static WHORL_SUSPENDS int run_owned(struct whorl_offload *pool, struct job *job)
     if (err)
         return err;
     err = (int)whorl_park(&waiter, abort_owned, "offloaded work");
-    /* Abandoned: the job belongs to the work now. */
+    /* NULL: abandoned; the job now belongs to the thread. */
     return waiter.data ? err : -EINPROGRESS;
 }
 
@@ -304,14 +311,14 @@ void whorl_offload_destroy(struct whorl_offload *pool)
     drop_reference(pool);
 }
 
-/* --- map ---------------------------------------------------------------------------------------- */
+/* --- map -------------------------------------------------------------------------------------- */
 
 struct map {
     struct whorl_offload *pool;
     whorl_offload_fn fn;
     char *items;
     size_t item_size, count, next;
-    size_t failed_at; /* the first item that failed; valid while err */
+    size_t failed_at; /* index of the first item that failed; valid while err is not 0 */
     int err;
 };
 
@@ -348,7 +355,7 @@ WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_f
         return err;
     for (unsigned i = 0; i < map.pool->threads_max && i < count && err == 0; i++)
         err = whorl_spawn(&group, map_some, &map);
-    /* Fewer tasks than threads do it all the same. */
+    /* With fewer tasks than threads the map only takes longer. */
     if (err && whorl_group_alive(&group) == 0)
         return err;
     err = whorl_group_wait(&group);

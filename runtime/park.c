@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting and being woken: the seam between tasks and everything that blocks. */
+/* Waiting and waking: the interface between tasks and everything that blocks. */
 #include <whorl/park.h>
 #include <whorl/timer.h>
 
@@ -26,7 +26,7 @@ WHORL_SUSPENDS int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn ab
             return waiter->result;
         if (answer == WHORL_ABORT_DONE)
             return -ECANCELED;
-        abort = NULL; /* it has been asked; once is enough */
+        abort = NULL; /* abort was called, and is called at most once */
     }
     waiter->task = self;
     self->waiter = waiter;

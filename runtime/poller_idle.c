@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The idle poller: sleeps on a condition variable until a deadline or a kick. */
+/* The idle poller: waits on a condition variable until a deadline or a kick. */
 #include "runtime/poller_idle.h"
 
 #include "runtime/base/check.h"

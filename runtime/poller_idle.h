@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A poller with a clock and nothing else: for runs without I/O. */
+/* A poller with only a clock, for runs without I/O. */
 #ifndef RUNTIME_POLLER_IDLE_H
 #define RUNTIME_POLLER_IDLE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The virtual poller: waiting is moving the hands of the clock. */
+/* The virtual poller: a wait only sets the clock forward. */
 #include "runtime/poller_virtual.h"
 
 #include "runtime/base/check.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A poller whose clock stands still while tasks run and jumps to the next deadline. */
+/* A poller with a virtual clock. It does not move while tasks run, and jumps to the next deadline
+ * when all tasks wait. */
 #ifndef RUNTIME_POLLER_VIRTUAL_H
 #define RUNTIME_POLLER_VIRTUAL_H
 

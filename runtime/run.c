@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs: a scheduler set up, its loop run, everything released. */
+/* Runs: sets up a scheduler, runs its loop, and releases everything. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "runtime/sched.h"
 
 #ifdef CONTEXT_SANITIZED
-#define STACK_SCALE 4 /* instrumented frames are that much larger */
+#define STACK_SCALE 4 /* instrumented frames are about four times as large */
 #else
 #define STACK_SCALE 1
 #endif
@@ -73,7 +73,7 @@ static void sched_destroy(struct sched *s)
     free(s);
 }
 
-/* On a virtual clock time stands still while tasks run, so there is nothing to watch. */
+/* A virtual clock does not move while tasks run, so the watchdog would have nothing to measure. */
 static struct watchdog *start_watchdog(struct sched *s)
 {
     int64_t threshold_ns = s->options.watchdog_ns;
@@ -85,7 +85,7 @@ static struct watchdog *start_watchdog(struct sched *s)
                                                              : NULL;
 }
 
-/* A scheduler with its root task ready. */
+/* Creates a scheduler whose root task is ready. */
 static int prepare(struct whorl_poller *poller, const struct whorl_run_options *options,
                    uint64_t seed, whorl_task_fn fn, void *arg, struct sched **ret)
 {
@@ -96,7 +96,7 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
         return -ENOMEM;
     if (seed) {
         s->random = seed;
-        s->turn = 1; /* every switch goes through the loop, which draws */
+        s->turn = 1; /* every switch goes through the loop, which picks the next task at random */
     }
     s->root = task_create(s, s->options.root_stack_size, fn, arg, 0);
     if (!s->root) {
@@ -167,7 +167,7 @@ int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn
 struct whorl_stepped {
     struct sched *sched;
     struct overflow_guard overflow;
-    struct watchdog *watchdog; /* between steps no task runs, and it sees so */
+    struct watchdog *watchdog; /* between steps it sees that no task runs */
     bool ended;
 };
 
@@ -209,7 +209,7 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
     struct sched *s = run->sched;
     sched_of_thread = s;
     if (!run->ended) {
-        s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time counts for nobody */
+        s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time is no task's time */
         whorl_scope_cancel(&s->root_scope);
         loop_run(s);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls from other threads into a run, see runner.h. */
+/* Calls from other threads into a run; see runner.h. */
 #include "runtime/runner.h"
 
 #include <errno.h>
@@ -64,7 +64,8 @@ void whorl_runner_release_remote(struct whorl_runner *runner)
     whorl_check_text(runner->handles > 0, "a runner was released more often than acquired");
     bool last = --runner->handles == 0;
     struct sched *s = runner->sched;
-    /* The loop may be asleep in the belief that somebody will call. */
+    /* The loop may be waiting because this handle could still bring a call. Wake it to check
+     * again. */
     if (last && s)
         s->poller->ops->kick(s->poller);
     pthread_mutex_unlock(&runner->lock);
@@ -92,7 +93,7 @@ int runner_post(struct whorl_runner *runner, struct runner_call *call)
     return err;
 }
 
-/* Takes all calls that are there. */
+/* Removes all posted calls and returns them. */
 static struct runner_call *take(struct whorl_runner *runner)
 {
     struct runner_call *calls = runner->first;
@@ -209,7 +210,7 @@ int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl_waiter *w
 
 /* --- sending on a channel --------------------------------------------------------------------- */
 
-/* On the sending thread's stack; that thread sleeps on `done` until somebody posts it. */
+/* A send from another thread. It is on that thread's stack, and the thread waits on `done`. */
 struct remote_send {
     struct runner_call call;
     struct whorl_chan *chan;
@@ -224,7 +225,7 @@ static void finish_send(struct remote_send *send, int err)
     sem_post(&send->done);
 }
 
-/* A daemon of the run, for the case that the send has to wait. */
+/* A daemon task that sends when the channel has no room and the send must wait. */
 static int send_task(void *arg)
 {
     struct remote_send *send = arg;

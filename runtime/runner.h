@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The door of a run for other threads: a list of calls under a lock, and a kick for the first of them.
- * A lock, for it is held for a few instructions; and since posting and the run's end exclude each
- * other, nobody kicks a poller that is gone.
+/* The entrance of a run for other threads: a list of calls under a lock, and a kick for the first
+ * call. A lock is enough, because it is held only for a few instructions. Posting and the end of
+ * the run exclude each other, so no thread kicks a poller that no longer exists.
  */
 #ifndef RUNTIME_RUNNER_H
 #define RUNTIME_RUNNER_H
@@ -14,10 +14,10 @@
 
 struct sched;
 
-/* A call to be made by the run. Embedded in the memory of whoever posts it. */
+/* A call that the run makes. The thread that posts it embeds it in its own memory. */
 struct runner_call {
     struct runner_call *next;
-    /* `dropped`: the run has ended; release memory, touch nothing of the run's. */
+    /* `dropped`: the run has ended. Release the memory and touch nothing of the run. */
     void (*call)(struct runner_call *call, bool dropped);
 };
 
@@ -26,25 +26,27 @@ struct whorl_runner {
     struct runner_call *first, **end; /* under lock */
     struct sched *sched;              /* under lock; NULL once the run has ended */
     atomic_bool has_calls;            /* read by the loop without the lock */
-    size_t handles;                   /* under lock: held by users and jobs; the run itself not */
+    /* Number of handles held by users and jobs, not by the run itself; under lock. */
+    size_t handles;
 };
 
-/* This run's runner, made on first use; NULL without memory. */
+/* Returns this run's runner, created at the first use; NULL when memory runs out. */
 struct whorl_runner *runner_of(struct sched *s);
 
-/* Hold and give back without the run's own reference counting as a user. */
+/* Takes a handle; whorl_runner_release_remote() gives it back. */
 void runner_hold(struct whorl_runner *runner);
 
-/* Posts from any thread: 0 or -ESHUTDOWN (then `call` was not taken). */
+/* Posts a call from any thread. Returns 0, or -ESHUTDOWN when the run has ended; then `call` is not
+ * queued. */
 int runner_post(struct whorl_runner *runner, struct runner_call *call);
 
-/* From the loop: makes the calls that have been posted. */
+/* Called by the loop: makes the posted calls. */
 void runner_drain(struct sched *s);
 
-/* Whether somebody outside may still call. */
+/* Whether another thread may still post a call. */
 bool runner_is_held(struct whorl_runner *runner);
 
-/* The run ends: calls not made are dropped, later posts refused. */
+/* Ends the runner with its run: pending calls are dropped, later posts fail. */
 void runner_shut(struct sched *s);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Switching: the ready ring, the direct switch from task to task, and yield. */
+/* Switching: the ready ring, the direct switch from task to task, and whorl_yield(). */
 #include "runtime/sched.h"
 
 #include <stdlib.h>
@@ -10,8 +10,9 @@
 
 _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-exec")));
 
-/* With many ready tasks the next record and frame are not in the cache: fetch the record of the one
- * after next, and the frame of the next, whose record was fetched a switch ago. */
+/* With many ready tasks the next records and frames are not in the cache. So each switch prefetches
+ * the frame of the task after the one that it enters, and the record of the task three places after
+ * it. */
 #define PREFETCH_FROM 4
 
 static int resize_ready(struct sched *s, uint32_t size)
@@ -44,7 +45,7 @@ void sched_trim(struct sched *s)
     while (size < (s->alive + 2) * 2)
         size *= 2;
     if (size < s->ready_mask)
-        (void)resize_ready(s, size); /* without memory for the smaller one, the larger one stays */
+        (void)resize_ready(s, size); /* without memory for the smaller ring the larger one stays */
 }
 
 static inline __attribute__((always_inline)) void prefetch(struct sched *s, uint32_t head,
@@ -63,7 +64,7 @@ static inline __attribute__((always_inline)) void prefetch(struct sched *s, uint
 #endif
 }
 
-/* The next context to run, with `current` set. */
+/* Returns the next context to run and sets `current`. */
 static inline __attribute__((always_inline)) struct context *next_context(struct sched *s)
 {
     uint32_t head = s->ready_head, count = s->ready_count;
@@ -95,7 +96,8 @@ CONTEXT_SWITCHES static void enter_task(struct sched *s, struct whorl_task *task
     context_switch(&s->loop_context, &task->context, 0);
 }
 
-/* Puts any of the ready tasks first, the same for a seed: xorshift64 (Marsaglia, 2003). */
+/* Moves a random ready task to the front. The order depends only on the seed: xorshift64
+ * (Marsaglia, 2003). */
 static void draw(struct sched *s)
 {
     s->random ^= s->random << 13;
@@ -109,7 +111,7 @@ static void draw(struct sched *s)
     *first = task;
 }
 
-/* Enters the first of the ready tasks and comes back after so many switches, or when none is ready. */
+/* Enters the first ready task. Returns after `turn` switches, or when no task is ready. */
 static void run_turn(struct sched *s, uint32_t turn)
 {
     s->turn_start = s->ready_head;
@@ -122,8 +124,8 @@ static void run_turn(struct sched *s, uint32_t turn)
     s->turn_start = s->ready_head;
 }
 
-/* The same turn by single steps, so that the loop sees each: what observers and C++ pay, and nobody
- * else. */
+/* Runs the same turn one task at a time, so that the loop sees each switch. Only runs with
+ * observers or C++ exceptions pay for this. */
 static __attribute__((noinline)) void run_singly(struct sched *s, struct cxx_exceptions *exceptions)
 {
     for (uint32_t left = s->turn; left > 0 && s->ready_count > 0 && (s->trace || exceptions);
@@ -134,7 +136,8 @@ static __attribute__((noinline)) void run_singly(struct sched *s, struct cxx_exc
         if (exceptions)
             cxx_swap(exceptions, &task->exceptions);
         run_turn(s, 1);
-        if (exceptions) /* a record outlives its task at least until the loop goes on */
+        /* The record of a task that has ended stays valid until the loop continues. */
+        if (exceptions)
             cxx_swap(exceptions, &task->exceptions);
         if (s->trace)
             trace_stopped(s);
@@ -153,11 +156,11 @@ void sched_run_ready(struct sched *s)
         return;
     }
     run_turn(s, s->turn);
-    if (__builtin_expect(s->trace != NULL, 0)) /* it was the last task's doing */
+    if (__builtin_expect(s->trace != NULL, 0)) /* the last task started the trace */
         trace_stopped(s);
 }
 
-/* Yields when nobody else is ready or the budget is used up, out of the way of the common case. */
+/* whorl_yield() when no other task is ready or the turn is used up. Kept out of the common case. */
 static __attribute__((noinline)) WHORL_SUSPENDS_SHIELDED int yield_slowly(struct sched *s,
                                                                           struct whorl_task *self)
 {
@@ -179,8 +182,8 @@ WHORL_SUSPENDS CONTEXT_SWITCHES int whorl_yield(void)
         return WHORL_ENOTASK;
     if (__builtin_expect(self->scope->cancelled, 0))
         return -ECANCELED;
-    /* This is next_context() after sched_ready() in one step: the number of ready tasks stays. What
-     * counts here is stores, of which the processor retires one a cycle. */
+    /* This is sched_ready() and next_context() in one step; the number of ready tasks does not
+     * change. Stores are what this costs, because the processor retires one store per cycle. */
     uint32_t head = s->ready_head, count = s->ready_count, mask = s->ready_mask;
     if (__builtin_expect(count == 0 || head == s->turn_end, 0))
         return yield_slowly(s, self);
@@ -214,8 +217,8 @@ struct whorl_poller *whorl_poller_current(void)
     return s ? s->poller : NULL;
 }
 
-/* What tools/whorl-gdb.py must know of runs and tasks where there is no debug information; the order is
- * the script's. */
+/* Offsets that tools/whorl-gdb.py needs for runs and tasks when there is no debug information. The
+ * script expects this order. */
 __attribute__((used)) const uint32_t sched_layout_for_gdb[] = {
     offsetof(struct sched, current),
     offsetof(struct sched, stacks.classes),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Scopes: the tree along which cancellation spreads.
  *
- * Every scope knows whether calls in it are cancelled, so that a suspending call reads one flag.
- * Keeping the flags right is the work of scope_open(), which inherits, and cancel(), which walks down.
+ * Every scope stores whether calls in it are cancelled, so a suspending call reads only one flag.
+ * scope_open() and cancel() keep the flags correct: a new scope inherits the flag, and cancel()
+ * sets it in all scopes below.
  */
 #include <whorl/scope.h>
 #include <whorl/timer.h>
@@ -10,8 +11,8 @@
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 
-/* Children stand in the order in which they were entered, so that they are cancelled in it; the
- * first one's `prev` is the last. */
+/* Appends a scope to its parent's children. They are kept, and cancelled, in the order in which
+ * they were entered. The first child's `prev` is the last child. */
 static void append(struct whorl_scope *parent, struct whorl_scope *scope)
 {
     struct whorl_scope *first = parent->children;
@@ -62,7 +63,8 @@ void scope_close(struct whorl_scope *scope)
         take_out(scope);
 }
 
-/* Ends the waits of tasks that stand in this scope itself; those further in have scopes of theirs. */
+/* Ends the waits of the tasks whose innermost scope is this one. Scopes further in are visited
+ * separately. */
 static void abort_waits(struct sched *s, struct whorl_scope *scope)
 {
     if (!scope->is_group) {
@@ -78,8 +80,8 @@ static void abort_waits(struct sched *s, struct whorl_scope *scope)
             task_abort(s, task);
 }
 
-/* Calls visit() for `top` and for all scopes inside for which enter() holds, parents first; without
- * recursion, for scopes may nest as deep as memory allows. */
+/* Calls visit() for `top` and for all scopes below it for which enter() returns true, parents
+ * first. It does not recurse, because scopes may be nested as deep as memory allows. */
 static void walk(struct sched *s, struct whorl_scope *top,
                  bool (*enter)(const struct whorl_scope *scope),
                  void (*visit)(struct sched *s, struct whorl_scope *scope))
@@ -151,23 +153,23 @@ static void time_out(struct whorl_timer *timer)
     cancel(sched_self(), scope);
 }
 
-/* A deadline this far after the turn began can only have passed if the task has kept the thread for
- * as long; then the loop, when it has its turn, finds it. */
+/* A deadline further than this after the start of the turn can only have passed if a task has kept
+ * the thread for that long. Then the loop finds the deadline in its next turn. */
 #define SURELY_AHEAD_NS (100 * WHORL_MILLISECOND)
 
-/* Reading the clock takes 27 ns, more than twice what the rest of a deadline costs, so it is read for
- * near ones only. */
+/* Reading the clock takes 27 ns, more than twice the rest of setting a deadline, so it is read only
+ * for near deadlines. */
 static bool has_passed(const struct sched *s, int64_t deadline_ns)
 {
     int64_t near_ns;
 
-    /* Near the end of time every deadline is. */
+    /* On overflow treat every deadline as near. */
     if (__builtin_add_overflow(s->turn_began_ns, SURELY_AHEAD_NS, &near_ns))
         near_ns = INT64_MAX;
     return deadline_ns <= near_ns && deadline_ns <= whorl_now();
 }
 
-/* Arms the timer, or cancels at once when the instant has passed. */
+/* Arms the timer, or cancels at once when the deadline has passed. */
 static void set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 {
     scope->deadline_ns = deadline_ns;
@@ -205,8 +207,8 @@ void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadline_ns)
     enter(scope, deadline_ns, true);
 }
 
-/* A group that was opened inside and outlives the scope belongs to the one around it from now on, and
- * is cancelled with it even if a shield kept that from it so far. */
+/* A group that was opened inside the scope and outlives it becomes a child of the parent scope. It
+ * is cancelled with the parent, even if a shield has prevented that so far. */
 static void hand_up_children(struct sched *s, struct whorl_scope *scope)
 {
     struct whorl_scope *parent = scope->parent;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Slabs of stacks. One mapping holds up to 512 of them, because a mapping each would end at
- * vm.max_map_count (65,530): 32,000 tasks. Two neighbouring stacks lie a guard page more than a power
- * of two apart and the records are shifted by a multiple of 64 bytes, since equal offsets in every
- * stack would compete for the same few cache sets.
+/* Slabs of stacks. One mapping holds up to 512 stacks, because with one mapping each, 32,000 tasks
+ * would reach vm.max_map_count (65,530). The distance between two neighbouring stacks is a power of
+ * two plus a guard page, and the records are shifted by multiples of 64 bytes: with equal offsets
+ * in every stack they would compete for the same few cache sets.
  *
- * A slab whose stacks are all free is unmapped a second or two after it became so, and one of which few
- * are in use gives the memory of the free ones back: what a spike took is returned, what is in steady use
- * stays hot. Few are a quarter of those that have memory, so free ones keep it for three in use at most.
+ * A slab without a stack in use is unmapped one or two seconds after it became empty. A slab with
+ * few stacks in use gives back the memory of its free stacks. So the memory of a spike is returned,
+ * and the memory in steady use stays in the cache. "Few" means a quarter of the stacks that have
+ * memory, so free stacks keep memory for at most three times the stacks in use.
  */
 #include "runtime/stack.h"
 
@@ -37,27 +38,36 @@
 #endif
 #define SLAB_STACKS 512
 #define HEADER      PAGE
-#define BATCH       64 /* stacks carved at a time: guards set and top pages made by one call each */
-#define GUARDED_MAX 8192 /* with mprotect; two mappings each stay far below the limit of 65,530 */
-#define SLIGHT      (4 << 20) /* bytes of a slab that keeps its memory while any is in use */
+/* Stacks prepared at a time: one call sets the guards, one makes the top pages present. */
+#define BATCH 64
+/* With mprotect; each adds two mappings, which stays far below the limit of 65,530. */
+#define GUARDED_MAX 8192
+/* A slab smaller than this many bytes keeps its memory while any of its stacks is in use. */
+#define SLIGHT      (4 << 20)
 #define COLOURS     16
 #define TRIM_AGE_NS WHORL_SECOND
 #define NEVER       (WHORL_FOREVER - TRIM_AGE_NS)
 
-/* Stands in the first page of the mapping, so that it goes with it. */
+/* The record of a slab. It is in the first page of the mapping, so munmap() frees it too. */
 struct stack_slab {
-    struct stack_slab *next, *prev;                 /* all of the class */
-    struct stack_slab *partial_next, *partial_prev; /* those with room */
+    /* Neighbours in the list of all slabs of the class. */
+    struct stack_slab *next, *prev;
+    /* Neighbours in the list of slabs with a free stack. */
+    struct stack_slab *partial_next, *partial_prev;
     struct stack_class *class;
     char *base;
     size_t stride;
-    uint32_t count, carved, prepared; /* stacks: in all, handed out once, guarded and touched */
-    uint32_t live;                    /* in use */
-    uint32_t few; /* so many in use make it quiet, see weigh(); 0: only none at all */
+    /* Number of stacks: in total, handed out at least once, guarded and touched. */
+    uint32_t count, carved, prepared;
+    uint32_t live; /* stacks in use */
+    /* With this many stacks in use the slab is quiet, see weigh(); 0: only with none in use. */
+    uint32_t few;
     uint32_t bare_count;
-    uint64_t bare[SLAB_STACKS / 64]; /* free and without memory, hence without a record: bits */
-    struct whorl_task *free;         /* released, last in first out */
-    int64_t quiet_ns; /* when it fell to `few` or 0; -1: since the last trim; NEVER */
+    /* bits: the stack is free and has no memory, and therefore no record */
+    uint64_t bare[SLAB_STACKS / 64];
+    struct whorl_task *free; /* released stacks, the last one first */
+    /* When `live` fell to `few` or 0; -1: since the last trim; NEVER: it did not. */
+    int64_t quiet_ns;
     bool in_partial;
     unsigned valgrind_ids[SLAB_STACKS];
 };
@@ -70,7 +80,7 @@ void stack_pool_init(struct stack_pool *pool)
     pool->pidfd = -1;
     for (int i = 0; i < STACK_CLASSES; i++) {
         pool->classes[i].size = (size_t)SIZE_MIN << i;
-        /* A program with a handful of tasks should not pay for hundreds. */
+        /* A program with a few tasks must not pay for hundreds of stacks. */
         pool->classes[i].next_count = pool->classes[i].size <= 65536 ? 16 : 1;
     }
 }
@@ -115,7 +125,7 @@ static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *
 
     if (slab == MAP_FAILED)
         return NULL;
-    /* Fails where the kernel has no huge pages, which is as good. */
+    /* This fails when the kernel has no huge pages, and then it is not needed. */
     (void)madvise(slab, size, MADV_NOHUGEPAGE);
     slab->base = (char *)slab + HEADER;
     slab->class = class;
@@ -186,7 +196,8 @@ static struct whorl_task *record_of(struct stack_slab *slab, uint32_t index)
                                  ~(uintptr_t)63);
 }
 
-/* One call for many ranges where the kernel lets a process advise itself so (6.13); one each else. */
+/* Advises the kernel about many ranges: with one call if the kernel lets a process advise itself
+ * this way (6.13), otherwise with one call per range. */
 static int advise(struct stack_pool *pool, const struct iovec *ranges, unsigned n, int advice)
 {
     if (n > 1 && pool->pidfd == -1)
@@ -205,13 +216,14 @@ static int advise(struct stack_pool *pool, const struct iovec *ranges, unsigned 
     return 0;
 }
 
-/* Guards the next stacks of the slab and makes their top pages present, a fault saved on each. */
+/* Guards the next stacks of the slab and makes their top pages present, which saves one page fault
+ * per stack. */
 static void prepare(struct stack_pool *pool, struct stack_slab *slab)
 {
     struct iovec guards[BATCH], tops[BATCH];
     uint32_t first = slab->prepared, n = slab->count - first;
 
-    /* The first stacks one by one in growing batches: a program with three tasks pays for four. */
+    /* The batches start small and grow: a program with three tasks pays for four. */
     if (n > BATCH)
         n = BATCH;
     if (n > first + 4)
@@ -233,7 +245,7 @@ static void prepare(struct stack_pool *pool, struct stack_slab *slab)
                 pool->guarded++;
     }
     if (n > 1)
-        (void)advise(pool, tops, n, MADV_POPULATE_WRITE); /* only saves faults */
+        (void)advise(pool, tops, n, MADV_POPULATE_WRITE); /* may fail: it only saves page faults */
     slab->prepared += n;
 }
 
@@ -249,8 +261,8 @@ static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index, v
     return task;
 }
 
-/* After a change in how many stacks have memory. They are no more than were in use at one time since
- * those without were stripped of it. */
+/* Updates `few` after the number of stacks with memory has changed. That number is at most the
+ * highest number of stacks in use since the last strip(). */
 static void weigh(struct stack_slab *slab)
 {
     bool slight = slab->count < 64 && slab->count * slab->class->size < SLIGHT;
@@ -273,7 +285,7 @@ static bool is_bare(const struct stack_slab *slab, uint32_t index)
     return slab->bare[index / 64] >> index % 64 & 1;
 }
 
-/* Gives the memory of the free stacks back. They are still reserved and guarded. */
+/* Gives back the memory of the free stacks. Their addresses stay reserved and guarded. */
 static void strip(struct stack_pool *pool, struct stack_slab *slab)
 {
     struct iovec ranges[BATCH];
@@ -289,12 +301,13 @@ static void strip(struct stack_pool *pool, struct stack_slab *slab)
 #endif
         ranges[n++] = (struct iovec){task->stack_low, slab->class->size};
         if (n == BATCH || !next) {
-            (void)advise(pool, ranges, n, MADV_DONTNEED); /* what stays does no harm */
+            /* May fail: memory that stays does no harm. */
+            (void)advise(pool, ranges, n, MADV_DONTNEED);
             n = 0;
         }
     }
     slab->free = NULL;
-    slab->quiet_ns = NEVER; /* until it falls again */
+    slab->quiet_ns = NEVER; /* until `live` falls to `few` again */
     weigh(slab);
 }
 
@@ -344,13 +357,14 @@ void stack_release(struct stack_pool *pool, struct whorl_task *task)
         partial_push(slab);
     if (--slab->live == 0 || slab->live == slab->few) {
         pool->empty_slabs += slab->live == 0;
-        slab->quiet_ns = -1; /* stamped by the next trim, which saves a clock read here */
+        slab->quiet_ns = -1; /* the next trim sets the time, which saves reading the clock here */
         if (pool->trim_at_ns == WHORL_FOREVER)
             pool->trim_at_ns = 0;
     }
 }
 
-/* The oldest, smallest slab of a class stays: it is what a quiet program uses. */
+/* Whether the slab may be unmapped. The oldest and smallest slab of a class is kept: a quiet
+ * program uses only that one. */
 static bool may_unmap(const struct stack_slab *slab)
 {
     return slab->live == 0 && slab->carved > 0 && slab->next;
@@ -425,7 +439,8 @@ size_t stack_high_water(const struct whorl_task *task)
     unsigned char present[256];
     char *low = task->stack_low, *high = low + stack_size_of(task);
 
-    /* Untouched pages were never made present, so the first present one is the mark. */
+    /* Untouched pages were never made present, so the lowest present page is the high-water
+     * mark. */
     while (low < high) {
         size_t pages = (size_t)(high - low) / PAGE;
         if (pages > sizeof present)
@@ -439,8 +454,8 @@ size_t stack_high_water(const struct whorl_task *task)
     return 0;
 }
 
-/* What tools/whorl-gdb.py must know to find the records where there is no debug information; the order
- * is the script's. */
+/* Offsets and sizes that tools/whorl-gdb.py needs to find the records when there is no debug
+ * information. The script expects this order. */
 __attribute__((used)) const uint32_t stack_layout_for_gdb[] = {
     STACK_CLASSES,
     sizeof(struct stack_class),

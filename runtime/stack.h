@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks: reserved in slabs, guarded, reused hot, given back after a spike. */
+/* Stacks: reserved in slabs, guarded, reused while still in the cache, and given back after a
+ * spike. */
 #ifndef RUNTIME_STACK_H
 #define RUNTIME_STACK_H
 
@@ -8,19 +9,20 @@
 struct whorl_task;
 struct stack_slab;
 
-/* How stacks are guarded against overflow, best first. */
+/* How stacks are guarded against overflow, the best way first. */
 enum stack_guard {
-    STACK_GUARD_MADVISE,  /* MADV_GUARD_INSTALL: no mapping is split (6.13) */
-    STACK_GUARD_MPROTECT, /* two mappings a stack, so only for as many as the limit allows */
+    STACK_GUARD_MADVISE,  /* MADV_GUARD_INSTALL, splits no mapping (6.13) */
+    STACK_GUARD_MPROTECT, /* two mappings per stack, so only as many stacks as the limit allows */
     STACK_GUARD_NONE,
 };
 
 /* All stacks of one size. */
 struct stack_class {
-    size_t size;                /* usable bytes, a power of two */
-    struct stack_slab *partial; /* slabs with a free or uncarved stack, most recently used first */
-    struct stack_slab *slabs;   /* all of them */
-    uint32_t next_count;        /* stacks in the next slab */
+    size_t size; /* usable bytes, a power of two */
+    /* Slabs with a free or unused stack, the most recently used first. */
+    struct stack_slab *partial;
+    struct stack_slab *slabs; /* all slabs of the class */
+    uint32_t next_count;      /* number of stacks in the next new slab */
 };
 
 #define STACK_CLASSES 20 /* 16 KiB << 0..19; 64 KiB << 0..19 with sanitizers */
@@ -28,41 +30,44 @@ struct stack_class {
 struct stack_pool {
     struct stack_class classes[STACK_CLASSES];
     enum stack_guard guard;
-    size_t mapped, free; /* stacks */
-    size_t guarded;      /* by mprotect */
-    size_t empty_slabs;  /* without a stack in use */
-    int64_t trim_at_ns;  /* when there may be something to give back; WHORL_FOREVER: nothing */
-    int pidfd;           /* of this process, for guarding in batches; -1 */
+    size_t mapped, free; /* numbers of stacks */
+    size_t guarded;      /* stacks guarded by mprotect */
+    size_t empty_slabs;  /* slabs without a stack in use */
+    int64_t trim_at_ns;  /* time of the next trim; WHORL_FOREVER: nothing can be given back */
+    /* Pidfd of this process, for guarding many stacks with one call; -1: none. */
+    int pidfd;
 };
 
 void stack_pool_init(struct stack_pool *pool);
 
-/* Unmaps everything; no stack may be in use. */
+/* Unmaps all slabs. No stack may be in use. */
 void stack_pool_finish(struct stack_pool *pool);
 
-/* A stack of at least `size` bytes with its record, whose stack fields and context are made; a fresh
- * one's context will run `entry`. NULL: no memory. */
+/* Returns a stack of at least `size` bytes with its record, whose stack fields and context are set.
+ * A new stack's context will run `entry`. Returns NULL when memory runs out. */
 struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*entry)(void));
 
-/* Puts a stack back. It may still be running on it until the next acquire. */
+/* Releases a stack. The caller may still run on it until the next stack_acquire(). */
 void stack_release(struct stack_pool *pool, struct whorl_task *task);
 
-/* Gives back what has not been used for `min_age_ns`: slabs without a stack in use, and the memory of
- * free stacks in those with few; when that is 0, of all free stacks. Sets trim_at_ns for the rest. */
+/* Gives back what has not been used for `min_age_ns`: slabs without a stack in use, and the memory
+ * of free stacks in slabs with few in use. When `min_age_ns` is 0: the memory of all free stacks.
+ * Sets trim_at_ns for the rest. */
 void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns);
 
-/* The record of the stack whose guard or usable part holds `address`; NULL when none does. For
- * signal handlers: reads only. `*ret_in_guard` says which. */
+/* Returns the record of the stack that contains `address`, in its guard or in its usable part; NULL
+ * when there is none. `*ret_in_guard` says whether it is in the guard. Only reads memory, so a
+ * signal handler may call it. */
 struct whorl_task *stack_find(struct stack_pool *pool, const void *address, bool *ret_in_guard);
 
-/* Calls visit() for each record that is not free. */
+/* Calls visit() for each record in use. */
 void stack_for_each_task(struct stack_pool *pool, void (*visit)(struct whorl_task *, void *),
                          void *ctx);
 
-/* Usable bytes of the task's stack. */
+/* Number of usable bytes of the task's stack. */
 size_t stack_size_of(const struct whorl_task *task);
 
-/* Bytes of its stack the task has ever touched, rounded up to pages. */
+/* Number of bytes of its stack that the task has ever touched, rounded up to pages. */
 size_t stack_high_water(const struct whorl_task *task);
 
 #endif

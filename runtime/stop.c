@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The gentle end: groups asked to finish before they are cancelled. */
+/* Graceful stop: groups are asked to finish before they are cancelled. */
 #include <whorl/stop.h>
 
 #include "runtime/base/check.h"
@@ -26,8 +26,9 @@ WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns)
         return whorl_check_cancelled();
     whorl_group_request_stop(group);
     whorl_scope_enter(&grace, whorl_after(grace_ns));
-    /* The grace ends for this wait alone: the group was opened outside its scope. So does a scope that
-     * was entered since. */
+    /* The end of the grace period ends only this wait: the group was opened outside the grace
+     * scope, so its tasks are not cancelled. The same holds for any scope that was entered after
+     * the group was opened. */
     int err = whorl_group_wait(group);
     bool joined = !group->opened;
     int ended = whorl_scope_leave(&grace, err);
@@ -44,7 +45,8 @@ bool whorl_stop_requested(void)
     return self && self->scope->stopping;
 }
 
-/* Where a task that is asked hears of it. Nobody asks the root task, but it may wait for that. */
+/* The queue that is woken when a task is asked to stop. The root task has no group and is never
+ * asked, but it may wait. */
 static struct whorl_wait_queue *stop_queue(struct whorl_task *self)
 {
     return self->group ? &self->group->stop_waiters : &sched_self()->root_stop_waiters;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a task: made, run, ended, its stack handed to the next. */
+/* The life of a task: it is created, runs, ends, and its stack goes to the next task. */
 #include <alloca.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 #include "runtime/local.h"
 #include "runtime/sched.h"
 
-/* Brings the spawner's copy of a large argument, which lies further down, into a frame above the
- * task's own: from then on it is as safe as any local variable. */
+/* Copies a large argument once more: from the spawner's copy far below into a frame above the
+ * task's own frames. There it is as safe as a local variable. */
 static __attribute__((noinline)) WHORL_SUSPENDS int run_with_copy(struct whorl_task *task)
 {
     size_t size = task->copy_size;
@@ -25,7 +25,7 @@ static void end(struct sched *s, struct whorl_task *task, int result)
 {
     if (__builtin_expect(task->locals != NULL, 0)) {
         struct local_node *locals = task->locals;
-        task->locals = NULL; /* a destructor may look for others */
+        task->locals = NULL; /* a destructor may read other task-locals */
         local_release(locals);
     }
     whorl_check_text(task->scope == (task->group ? &task->group->scope : &s->root_scope),
@@ -45,8 +45,8 @@ static void end(struct sched *s, struct whorl_task *task, int result)
     stack_release(&s->stacks, task);
 }
 
-/* First and only code of every stack: runs one task after the other. Frames of one task are gone
- * when the next begins, so this loop is all that stays of a stack in the pool. */
+/* The only function that starts on a stack. It runs one task after the other. The frames of a task
+ * are gone when the next one begins, so only this frame stays on a stack in the pool. */
 static WHORL_SUSPENDS_SHIELDED void entry(void)
 {
     struct sched *s = sched_self();
@@ -60,9 +60,9 @@ static WHORL_SUSPENDS_SHIELDED void entry(void)
     }
 }
 
-/* Puts the copy below every byte that run_with_copy() and memcpy() can have in use while they copy,
- * and that a signal's frame can take then, which is up to 11 KiB. An argument takes a quarter of the
- * stack at most, and so do its copy and the gap. */
+/* Copies a large argument to a place below all bytes that run_with_copy() and memcpy() use while
+ * they copy, and below the frame of a signal, which can take up to 11 KiB. An argument takes at
+ * most a quarter of the stack. The copy and the gap each take as much. */
 static void copy_large(struct whorl_task *task, size_t size)
 {
     uintptr_t at = (uintptr_t)task - stack_size_of(task) / 4 - 2 * size;

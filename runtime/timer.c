@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A hierarchical wheel (Varghese and Lauck, 1987). Level 0 has a slot for each tick of the current
- * 1,024, level 1 for each 1,024 ticks of the current million, and so on: a timer stands on the level of
- * the highest group of bits in which its tick differs from the wheel's position. So all timers of a
- * level come before those of the next, and a slot is moved down a level when the position reaches it.
+/* A hierarchical timer wheel (Varghese and Lauck, 1987). Level 0 has one slot for each tick of the
+ * current 1,024 ticks, level 1 has one slot for each 1,024 ticks of the current million, and so on.
+ * A timer is stored on the level of the highest group of bits in which its tick differs from the
+ * wheel's position. So all timers of a level are due before those of the next level. When the
+ * position reaches a slot, its timers move to lower levels.
  *
- * A million timers in a heap would cost twenty cache misses for each; here arming touches the slot
- * and one neighbour, and each level passed on the way costs one visit. That is why the levels are
- * wide: all that is due within 17 s is visited once before its tick comes.
+ * With a million timers, a heap would cost twenty cache misses per timer. Here arming touches the
+ * slot and one neighbour, and each level on the way down costs one visit. The levels are wide for
+ * this reason: a timer that is due within 17 s is visited once before its tick comes.
  */
 #include "runtime/timer.h"
 
@@ -100,7 +101,7 @@ void timer_wheel_remove(struct timer_wheel *wheel, struct whorl_timer *timer)
         vacate(level, index);
 }
 
-/* The first occupied slot in the order of time: the lowest level that has one. */
+/* Finds the earliest occupied slot: it is on the lowest level that has one. */
 static bool first_slot(const struct timer_wheel *wheel, unsigned *ret_level, unsigned *ret_index)
 {
     for (unsigned i = 0; i < TIMER_LEVELS; i++) {
@@ -125,7 +126,8 @@ int64_t timer_wheel_next(const struct timer_wheel *wheel)
     return due && due->deadline_ns < next ? due->deadline_ns : next;
 }
 
-/* Merges two sorted, NULL-terminated lists linked by `next`; of equal ones, those of `a` first. */
+/* Merges two sorted, NULL-terminated lists linked by `next`. Of timers with equal deadlines, those
+ * of `a` come first. */
 static struct whorl_timer *merge(struct whorl_timer *a, struct whorl_timer *b)
 {
     struct whorl_timer *first = NULL, **end = &first;
@@ -140,7 +142,7 @@ static struct whorl_timer *merge(struct whorl_timer *a, struct whorl_timer *b)
     return first;
 }
 
-/* Stable merge sort of a NULL-terminated list: bins[i] holds a sorted run of 2^i timers. */
+/* Stable merge sort of a NULL-terminated list. bins[i] holds a sorted run of 2^i timers. */
 static struct whorl_timer *sort(struct whorl_timer *list)
 {
     struct whorl_timer *bins[48] = {NULL}, *result = NULL;
@@ -164,11 +166,12 @@ static struct whorl_timer *sort(struct whorl_timer *list)
     return result;
 }
 
-/* Of a wave of timers so many are fired in a turn, give or take a slot: what has been touched here is
- * still in the cache when the tasks that it wakes run. */
+/* About this many timers of a wave are fired per turn, up to the end of a slot. So the timers that
+ * are touched here are still in the cache when the tasks that they wake run. */
 #define WAVE_MAX 256
 
-/* Puts a sorted list among what is due; of equal ones, those that were there before come first. */
+/* Merges a sorted list into the due list and returns its length. Of timers with equal deadlines,
+ * those that were in the due list come first. */
 static unsigned merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
 {
     struct timer_slot *due = &wheel->due;
@@ -195,9 +198,9 @@ static unsigned merge_due(struct timer_wheel *wheel, struct whorl_timer *timer)
     return n;
 }
 
-/* Brings all timers of a level-0 slot whose tick has come into order, those that are due at a later
- * nanosecond too: a virtual clock may stop at each, and to look for what is due in a slot of a million
- * would take as long each time. */
+/* Moves all timers of a level-0 slot whose tick has come to the due list, sorted by deadline. This
+ * includes timers that are due a few nanoseconds later: a virtual clock may stop at each
+ * nanosecond, and searching a slot of a million timers would take the same time at each stop. */
 static unsigned collect(struct timer_wheel *wheel, unsigned index)
 {
     struct timer_slot *slot = &wheel->levels[0].slots[index];
@@ -214,7 +217,7 @@ static unsigned collect(struct timer_wheel *wheel, unsigned index)
     return merge_due(wheel, sorted ? list : sort(list));
 }
 
-/* Moves the timers of a slot that has come to lower levels. */
+/* Moves the timers of a slot to lower levels, because the position has reached it. */
 static void cascade(struct timer_wheel *wheel, unsigned level, unsigned index)
 {
     struct timer_slot *slot = &wheel->levels[level].slots[index];
@@ -238,7 +241,8 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
 
     while (first_slot(wheel, &level, &index)) {
         unsigned shift = level * TIMER_SLOT_BITS;
-        /* The slot's first tick: the position's higher bits, the slot's index, zeros. */
+        /* The slot's first tick consists of the position's higher bits, the slot's index, and
+         * zeros. */
         uint64_t below = (UINT64_C(1) << (shift + TIMER_SLOT_BITS)) - 1;
         uint64_t start = (wheel->position & ~below) | (uint64_t)index << shift;
 
@@ -252,8 +256,9 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
         wheel->position = start;
         if (wheel->levels[0].slots[index].min_ns <= now_ns) {
             unsigned n = collect(wheel, index);
-            /* Where the last turn ended stands what was armed for the past since. It has no share in
-             * the part, for some of it may be armed so for ever. */
+            /* The slot at the current position also holds timers that were armed since the last
+             * turn with a deadline in the past. They do not count towards WAVE_MAX, because a timer
+             * may be armed this way again and again. */
             collected += start > begin ? n : 0;
         }
         if (start == now_tick)
@@ -267,7 +272,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
     if (now_tick > wheel->position)
         wheel->position = now_tick;
 
-    /* A timer's function may arm and disarm others, also ones that are due. */
+    /* A timer's function may arm and disarm other timers, including due ones. */
     for (struct whorl_timer *timer; (timer = wheel->due.first) && timer->deadline_ns <= now_ns;) {
         ring_remove(&wheel->due, timer);
         wheel->armed--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens when an invariant is broken. */
+/* Reports a broken invariant and aborts. */
 #include "runtime/base/check.h"
 
 #include <stdio.h>

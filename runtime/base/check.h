@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks of our own invariants: always on, they say what broke and abort. */
+/* Checks of our own invariants. They are always on; a failed check prints its condition and
+ * aborts. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
@@ -11,7 +12,8 @@ __attribute__((noreturn, cold)) void check_failed(const char *file, int line, co
 #define whorl_check(condition) \
     (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, #condition) : (void)0)
 
-/* For mistakes of the caller that leave nothing to go on with: `text` says what to do instead. */
+/* For a caller's mistake after which the program cannot continue. `text` tells the caller what to
+ * do instead. */
 #define whorl_check_text(condition, text) \
     (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, text) : (void)0)
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading WHORL_DEBUG. */
+/* Reads the environment variable WHORL_DEBUG. */
 #include "runtime/base/debug.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What is behind the "=" of `word`, with its length; of length 0 where it has none. NULL when the word is
- * not there. */
+/* Returns the text after the "=" of `word` and stores its length, which is 0 when there is no "=".
+ * Returns NULL when WHORL_DEBUG does not contain `word`. */
 static const char *find(const char *word, size_t *ret_len)
 {
-    const char *at = secure_getenv("WHORL_DEBUG"); /* it can name a file to write to */
+    /* secure_getenv(), because the variable can name a file to write to. */
+    const char *at = secure_getenv("WHORL_DEBUG");
     size_t len = strlen(word);
 
     while (at && *at) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that take work from one queue. */
+/* A bounded set of threads that take work from one queue. */
 #include "runtime/base/thread_pool.h"
 
 #include <pthread.h>
@@ -9,12 +9,14 @@
 
 struct thread_pool {
     pthread_mutex_t lock;
-    pthread_cond_t work, idle; /* there is work, or the end; a thread has ended or finished some */
+    /* work: work is queued, or the pool stops. idle: a thread has ended or has finished a piece of
+     * work. */
+    pthread_cond_t work, idle;
     struct work *first, *last;
     unsigned queued;
     unsigned threads, threads_max, waiting, detached_running;
-    unsigned references; /* the owner and each thread */
-    unsigned number;     /* of the next thread's name */
+    unsigned references; /* one for the owner and one for each thread */
+    unsigned number;     /* number in the name of the last started thread */
     bool stopping;
     char name[12];
 };
@@ -47,7 +49,7 @@ struct thread_pool *thread_pool_create(const char *name, unsigned threads_max)
     return w;
 }
 
-/* --- under the lock ------------------------------------------------------------------------------ */
+/* --- under the lock --------------------------------------------------------------------------- */
 
 static void queue_append(struct thread_pool *w, struct work *work)
 {
@@ -113,7 +115,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* One thread more, detached, deaf to signals. 0 or a negative code. */
+/* Starts one more thread, detached and with all signals blocked. Returns 0 or a negative code. */
 static int start_thread(struct thread_pool *w)
 {
     sigset_t all, before;
@@ -131,7 +133,7 @@ static int start_thread(struct thread_pool *w)
     return 0;
 }
 
-/* --- the owner's side ---------------------------------------------------------------------------- */
+/* --- the owner's side ------------------------------------------------------------------------- */
 
 int thread_pool_add(struct thread_pool *w, struct work *work)
 {
@@ -139,8 +141,8 @@ int thread_pool_add(struct thread_pool *w, struct work *work)
 
     work->state = WORK_QUEUED;
     pthread_mutex_lock(&w->lock);
-    /* A thread that has been signalled counts as waiting until it has the lock; what it will take is
-     * still queued until then. */
+    /* A signalled thread counts as waiting until it holds the lock. The work that it will take
+     * stays in the queue until then, so the two counts can be compared. */
     if (w->queued >= w->waiting && w->threads < w->threads_max)
         err = start_thread(w);
     if (err == 0 || w->threads > 0) {
@@ -171,7 +173,7 @@ void thread_pool_destroy(struct thread_pool *w)
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_cond_broadcast(&w->work);
-    /* Threads busy with detached work are left to it. */
+    /* Do not wait for threads that run detached work. */
     while (w->threads > w->detached_running)
         pthread_cond_wait(&w->idle, &w->lock);
     pthread_mutex_unlock(&w->lock);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A bounded set of threads that take work from one queue, for what would block a loop.
+/* A bounded set of threads that take work from one queue. It runs calls that would block a loop.
  *
  *     owner's thread             the queue (under its lock)     a thread
  *     thread_pool_add(work)  ------> QUEUED                    ---> RUNNING: work->run(work)
- *     thread_pool_withdraw() ------> WITHDRAWN, if still QUEUED     (brings its result home itself)
+ *     thread_pool_withdraw() ------> WITHDRAWN, if still QUEUED     (run() reports its own result)
  *
- * Threads are started one by one as work queues up, block all signals, and stay until the end.
+ * A thread is started when work is queued and no thread is waiting for it, up to the limit. The
+ * threads block all signals and stay until the pool is destroyed.
  */
 #ifndef BASE_THREAD_POOL_H
 #define BASE_THREAD_POOL_H
@@ -16,28 +17,32 @@ struct thread_pool;
 
 enum work_state { WORK_QUEUED, WORK_RUNNING, WORK_WITHDRAWN };
 
-/* Embedded in the memory of whoever adds it. */
+/* A piece of work. The caller that adds it embeds it in its own memory. */
 struct work {
-    struct work *next, *prev;       /* in the queue; under its lock */
-    enum work_state state;          /* under the lock */
-    bool detached;                  /* thread_pool_destroy() does not wait for it once it runs */
-    void (*run)(struct work *work); /* on a thread; `work` is not touched once it is called */
+    struct work *next, *prev; /* neighbours in the queue; under its lock */
+    enum work_state state;    /* under the lock */
+    bool detached;            /* thread_pool_destroy() does not wait for it while it runs */
+    /* Runs on a thread; the pool does not touch `work` after the call. */
+    void (*run)(struct work *work);
 };
 
-/* No thread is started yet; they will be called `name`-1, ... NULL: no memory. */
+/* Creates a pool without threads; the threads will be named `name`-1, `name`-2, ... Returns NULL
+ * when memory runs out. */
 struct thread_pool *thread_pool_create(const char *name, unsigned threads_max);
 
-/* Queues work whose `run` and `detached` are set. 0, or a negative code with nothing queued when no
- * thread can be started. */
+/* Queues work whose `run` and `detached` are set. Returns 0, or a negative code when the pool has
+ * no thread and cannot start one; then the work is not queued. */
 int thread_pool_add(struct thread_pool *workers, struct work *work);
 
-/* Takes work out of the queue that no thread has begun; false when one has. */
+/* Removes work from the queue. Returns false when a thread has already begun it. */
 bool thread_pool_withdraw(struct thread_pool *workers, struct work *work);
 
-/* Ends the threads once they have done what is queued; waits for that. Accepts NULL. */
+/* Waits until the threads have done the queued work and have ended, then frees the pool. Accepts
+ * NULL. */
 void thread_pool_destroy(struct thread_pool *workers);
 
-/* For a forked child, whose copy has no threads and perhaps a lock for ever held: frees the memory. */
+/* For a forked child: its copy of the pool has no threads, and the lock may be held for ever. Only
+ * frees the memory. */
 void thread_pool_abandon(struct thread_pool *workers);
 
 #endif

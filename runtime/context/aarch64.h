@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The switch on AArch64, made like the one in x86_64.h. The low halves of v8 to v15 are callee-saved
- * (AAPCS64 §6.1.2); as clobbers of the inline assembly the compiler keeps what it needs of them. */
+/* The context switch on AArch64. It works like the one in x86_64.h. The low halves of v8 to v15 are
+ * callee-saved (AAPCS64 §6.1.2). The inline assembly lists them as clobbered, so the compiler saves
+ * the ones that it still needs. */
 #ifndef CONTEXT_AARCH64_H
 #define CONTEXT_AARCH64_H
 
-enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: what a context begins with */
+enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins with sp, fp and pc */
 
 struct context {
     void *sp, *fp, *pc;
@@ -12,7 +13,7 @@ struct context {
     struct context_shadow shadow;
 };
 
-/* Reading FPCR is cheap here. */
+/* Reads the floating-point control register FPCR. This is cheap on AArch64. */
 static inline uint64_t fpcr_read(void)
 {
     uint64_t fpcr;

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The contract of the context switch; one file a machine fulfils it.
+/* The interface of the context switch. One header per architecture implements it.
  *
- *     context_make(c, low, high, entry)     c will run entry() on the stack [low, high) when switched to
- *     context_switch(from, to, dying)       saves the running context in `from`, goes on in `to`;
- *                                           dying: nothing in from's frames is needed any more
+ *     context_make(c, low, high, entry)   `c` will run entry() on the stack [low, high) when it is
+ *                                         switched to
+ *     context_switch(from, to, dying)     saves the running context in `from`, continues in `to`;
+ *                                         dying: the frames of `from` are never needed again
  *
- * entry() first calls shadow_after(). A context is made once for each stack: its entry never returns but, when its work is done, is
- * switched away from and serves the next task from the same frame. So making one may be slow.
+ * entry() first calls shadow_after(). A context is made once for each stack. Its entry never
+ * returns: when a task has ended, entry() switches away, and later it runs the next task from the
+ * same frame. So making a context may be slow.
  *
- * What belongs to a context: stack and instruction pointer, the callee-saved registers, and the
- * floating-point control words, which the System V ABI calls callee-saved too. Not the signal mask.
+ * A context consists of the stack pointer, the instruction pointer, the callee-saved registers and
+ * the floating-point control words, which the System V ABI also calls callee-saved. The signal mask
+ * is not part of it.
  */
 #ifndef CONTEXT_CONTEXT_H
 #define CONTEXT_CONTEXT_H
@@ -21,13 +24,14 @@
 
 #include "runtime/context/sanitizer.h"
 
-/* Functions that switch must not be seen through: the compiler would learn which registers they
- * leave alone on the way in, but other tasks change them before the way out (gcc's -fipa-ra). */
+/* The compiler must not analyse the functions that switch. Otherwise it learns which registers they
+ * leave unchanged before the switch (gcc's -fipa-ra), but other tasks change those registers before
+ * the function returns. The switch itself saves the frame pointer, so gcc need not. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define CONTEXT_SWITCHES \
-    __attribute__((noipa, optimize("omit-frame-pointer"))) /* the switch saves it */
+#define CONTEXT_SWITCHES __attribute__((noipa, optimize("omit-frame-pointer")))
 #else
-/* For whorl-check-suspends: such a function switches by itself, without calling what may suspend. */
+/* Tells whorl-check-suspends that the function switches by itself, without calling a function that
+ * may suspend. */
 #define CONTEXT_SWITCHES __attribute__((noinline)) WHORL_ANNOTATE("whorl_primitive")
 #endif
 

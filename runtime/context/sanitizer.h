@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tells sanitizers and Valgrind about stacks and switches; compiles to nothing without them. */
+/* Tells sanitizers and Valgrind about stacks and switches. Without them it compiles to nothing. */
 #ifndef CONTEXT_SANITIZER_H
 #define CONTEXT_SANITIZER_H
 
@@ -37,20 +37,20 @@
 #endif
 #endif
 
-/* What they keep for each context; one byte that nobody reads without them. */
+/* The sanitizers' state of one context. Without a sanitizer it is one unused byte. */
 struct context_shadow {
 #ifdef CONTEXT_SANITIZED
-    const void *low; /* the stack's bounds */
+    const void *low; /* lowest address of the stack */
     size_t size;
-    void *fake_stack; /* ASan's, while switched away */
-    void *fiber;      /* TSan's; made with the context, ended with its stack */
+    void *fake_stack; /* ASan's fake stack; valid while switched away */
+    void *fiber;      /* TSan's fiber; created with the context, destroyed with its stack */
 #else
     char unused;
 #endif
 };
 
-/* For memory that becomes a stack: what was there before, another thread's stack perhaps, may have left
- * notes on it. */
+/* Clears ASan's notes about memory that becomes a stack. Its previous owner, perhaps another
+ * thread's stack, may have left some. */
 static inline void shadow_clear(void *low, size_t size)
 {
 #ifdef CONTEXT_ASAN
@@ -74,7 +74,7 @@ static inline void shadow_make(struct context_shadow *s, void *low, void *high)
 #endif
 }
 
-/* For the context of a thread's own stack, which nobody made. */
+/* For the context of a thread's own stack, which context_make() did not make. */
 static inline void shadow_adopt(struct context_shadow *s, void *low, size_t size)
 {
 #ifdef CONTEXT_SANITIZED
@@ -103,7 +103,7 @@ static inline void shadow_destroy(struct context_shadow *s)
 #endif
 }
 
-/* Just before the switch; `dying` when nothing of `from`'s frames is needed any more. */
+/* Called just before the switch. `dying`: the frames of `from` are never needed again. */
 static inline void shadow_before(struct context_shadow *from, struct context_shadow *to, int dying)
 {
 #ifdef CONTEXT_ASAN
@@ -117,7 +117,7 @@ static inline void shadow_before(struct context_shadow *from, struct context_sha
     (void)from, (void)to, (void)dying;
 }
 
-/* Just after the switch, on the stack switched to; also first thing in an entry function. */
+/* Called just after the switch, on the new stack. An entry function calls it first. */
 static inline void shadow_after(struct context_shadow *self)
 {
 #ifdef CONTEXT_ASAN

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The portable context switch, see ucontext.h. */
+/* The portable context switch; see ucontext.h. */
 
-/* A fortified longjmp refuses to jump to another stack ("longjmp causes uninitialized stack frame"),
- * and distributions switch fortification on without asking. */
+/* A fortified longjmp refuses to jump to another stack ("longjmp causes uninitialized stack
+ * frame"), and many distributions enable fortification by default. */
 #undef _FORTIFY_SOURCE
 
 #include "runtime/context/context.h"
@@ -13,8 +13,8 @@
 
 #include "runtime/base/check.h"
 
-/* First code on a fresh stack: makes itself resumable, goes back to the maker, later runs. The
- * pointers come in halves because makecontext passes ints. */
+/* The first code on a fresh stack. It saves a point to resume at and returns to context_make(); the
+ * first switch resumes it there. makecontext() passes ints, so each pointer comes in two halves. */
 static void boot(unsigned context_high, unsigned context_low, unsigned maker_high,
                  unsigned maker_low)
 {
@@ -57,5 +57,5 @@ CONTEXT_SWITCHES void context_switch(struct context *from, struct context *to, i
 }
 
 #else
-typedef int context_ucontext_is_not_used; /* ISO C wants a declaration in every file */
+typedef int context_ucontext_is_not_used; /* ISO C requires a declaration in every file */
 #endif

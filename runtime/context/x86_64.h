@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The switch on x86-64: inline assembly that saves only stack pointer, frame pointer and where to go
- * on, and calls everything else clobbered, so that the compiler keeps just what it still needs. It
- * jumps instead of returning because a `ret` to another stack is mispredicted every time: 1.1 ns
- * against 10.8 ns for the same switch as a called function. */
+/* The context switch on x86-64. The inline assembly saves only the stack pointer, the frame pointer
+ * and the address to continue at. It lists all other registers as clobbered, so the compiler saves
+ * only the ones that it still needs. It jumps instead of returning, because the processor
+ * mispredicts every `ret` to another stack: 1.1 ns against 10.8 ns for the same switch as a called
+ * function. */
 #ifndef CONTEXT_X86_64_H
 #define CONTEXT_X86_64_H
 
 #include "runtime/context/fp_x86.h"
 
-enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: what a context begins with */
+enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins with sp, fp and pc */
 
 struct context {
-    void *sp, *fp, *pc; /* plain, so that a debugger's script can walk a parked task */
-    uint64_t fp_words;  /* see fp_x86.h */
+    /* Not encoded, so that a debugger's script can walk the stack of a parked task. */
+    void *sp, *fp, *pc;
+    uint64_t fp_words; /* see fp_x86.h */
     struct context_shadow shadow;
 };
 
@@ -25,7 +27,8 @@ struct context {
 #define CONTEXT_CLOBBER_AVX512
 #endif
 
-/* Gives a context the control words of the running one, `self`; NULL: nothing is known of it. */
+/* Gives `c` the control words of the running context `self`. NULL: the words are read from the
+ * processor. */
 static inline void context_inherit_fp(struct context *c, const struct context *self)
 {
     c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
@@ -33,8 +36,8 @@ static inline void context_inherit_fp(struct context *c, const struct context *s
 
 static inline void context_make(struct context *c, void *low, void *high, void (*entry)(void))
 {
-    /* As if entry had been called: a return address of 0 ends backtraces, and the stack pointer is 8
-     * below a multiple of 16 (System V ABI §3.2.2). */
+    /* Make the stack look as if entry had been called: a return address of 0 ends backtraces, and
+     * the stack pointer is 8 below a multiple of 16 (System V ABI §3.2.2). */
     void **sp = (void **)((uintptr_t)high & ~(uintptr_t)15) - 1;
     *sp = NULL;
     c->sp = sp;
@@ -43,7 +46,7 @@ static inline void context_make(struct context *c, void *low, void *high, void (
     shadow_make(&c->shadow, low, high);
 }
 
-/* Out of the way of switches that change nothing. */
+/* Saves and loads the control words. Kept out of context_switch(), because few switches need it. */
 static inline __attribute__((cold)) void context_change_fp(struct context *from,
                                                            const struct context *to)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reports of all tasks: who they are, what they wait for, and who waits for whom in a circle. */
+/* Reports of all tasks: their names, what each one waits for, and circles of tasks that wait for
+ * each other. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +9,11 @@
 
 #include "runtime/sched.h"
 
-/* Longer circles are not looked for. */
+/* Longer circles are not searched for. */
 #define CIRCLE_MAX 1000
 
-/* A name may hold anything; a terminal should not see it. */
+/* Writes control characters as \xNN: a name may contain any byte, and a terminal must not obey
+ * it. */
 static void print_escaped(FILE *to, const char *text)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
@@ -32,7 +34,7 @@ static void print_wait(FILE *to, const struct whorl_task *task)
     print_escaped(to, text[0] ? text : task->what);
 }
 
-/* Whether a task still lives where one was, be its stack unmapped. */
+/* Whether `task` still points to a live task. Its stack may already be unmapped. */
 static bool is_alive(struct sched *s, const struct whorl_task *task)
 {
     bool in_guard;
@@ -43,7 +45,7 @@ static bool is_alive(struct sched *s, const struct whorl_task *task)
 const char *dump_name_of(const struct whorl_task *task)
 {
     if (!task)
-        return "nobody";
+        return "no task";
     return is_alive(sched_self(), task) ? whorl_task_name(task) : "a task that has ended";
 }
 
@@ -74,9 +76,11 @@ static struct whorl_task *holder_of(const struct whorl_task *task)
     return holder && is_alive(sched_self(), holder) ? holder : NULL;
 }
 
-/* How many tasks one comes past when following who waits for whom from `task` leads back to it; 0 when
- * it does not, or only by a long way. Who waits for somebody in a circle without being part of it would
- * go round for ever: every so often the place is kept, and coming back to it is the end (Brent, 1980). */
+/* Follows the tasks that hold up `task`: the holder of its wait, the holder of that task's wait,
+ * and so on. Returns the length of the circle when this leads back to `task`; 0 when it does not,
+ * or only after more than CIRCLE_MAX steps. A task that waits for a circle without being part of it
+ * would be followed for ever, so the position is noted after 1, 2, 4, ... steps, and reaching the
+ * noted position again ends the search (Brent, 1980). */
 static size_t circle_length(struct whorl_task *task)
 {
     struct whorl_task *at = holder_of(task), *kept = NULL;
@@ -91,7 +95,7 @@ static size_t circle_length(struct whorl_task *task)
     return at == task ? n : 0;
 }
 
-/* Prints a circle once: at its task with the lowest number. */
+/* Prints each circle once: when `task` is the task with the lowest id in it. */
 static void print_circle(FILE *to, struct whorl_task *task)
 {
     size_t n = circle_length(task);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Stack overflow: says which task ran into its guard page before the process dies of it.
+/* Stack overflow: reports which task ran into its guard page, before the process dies of it.
  *
- * The handler for SIGSEGV is installed once per process and passes on whatever is not a guard page of
- * this thread's run to the handler that was there before. It needs a stack of its own, for the task's
- * is used up.
+ * The handler for SIGSEGV is installed once per process. It reports an access to a guard page of
+ * this thread's run, then restores the previous handler. It needs a signal stack, because the
+ * task's own stack is used up.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 static struct sigaction previous;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Text collected for one write(2); only what a signal handler may use. */
+/* Text collected for one write(2). Its functions are async-signal-safe. */
 struct line {
     char text[256];
     size_t len;
@@ -73,8 +73,8 @@ static void on_segv(int number, siginfo_t *info, void *context)
         if (task && in_guard)
             report(task);
     }
-    /* The access is made again on return, and ends where it would have without us; a signal that was
-     * sent by somebody is sent again. */
+    /* The access is repeated on return, and now the previous handler gets the signal. A signal that
+     * was sent with kill(2) is not repeated, so raise it again. */
     sigaction(number, &previous, NULL);
     if (info->si_code <= 0)
         raise(number);
@@ -95,7 +95,7 @@ void overflow_guard_enter(struct overflow_guard *guard)
 
     guard->stack = NULL;
     pthread_once(&once, install);
-    /* A thread that has a signal stack already keeps it. */
+    /* Keep the signal stack that the thread already has. */
     if (sigaltstack(NULL, &old) < 0 || !(old.ss_flags & SS_DISABLE))
         return;
     guard->size = size > 16384 ? (size_t)size : 16384;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Observers of a run, and what they are told. Tasks switch to each other without a word; while somebody
- * observes, the loop runs them one by one (sched.c) and says what each did in between. */
+/* Observers of a run, and the events they get. Tasks normally switch directly to each other. While
+ * a run has an observer, the loop runs tasks one at a time (sched.c) and reports what each of them
+ * did. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -17,8 +18,9 @@ struct observer {
 };
 
 struct trace {
-    struct observer *observers; /* at least one */
-    struct whorl_task *running; /* NULL in the loop, and when the task that ran has ended */
+    struct observer *observers; /* never empty */
+    /* NULL while the loop runs, and after the task that ran has ended */
+    struct whorl_task *running;
     bool loop_waits;
     bool telling; /* an observer is being called */
 };
@@ -84,7 +86,7 @@ void trace_ends(struct sched *s, struct whorl_task *task, int result)
 
 void trace_loop_waits(struct sched *s)
 {
-    if (s->trace->loop_waits) /* and was woken for nobody */
+    if (s->trace->loop_waits) /* no task ran since the last report */
         return;
     s->trace->loop_waits = true;
     tell(s, (struct whorl_trace_event){.kind = WHORL_TRACE_LOOP_WAITS});
@@ -108,7 +110,7 @@ struct announcing {
     const struct observer *to;
 };
 
-/* Tells a new observer of a task that has been there before it. */
+/* Reports a task that is older than the observer. */
 static void announce(struct whorl_task *task, void *ctx)
 {
     const struct announcing *a = ctx;
@@ -135,7 +137,7 @@ int trace_start(struct sched *s, whorl_trace_fn fn, void *arg)
             return -ENOMEM;
         }
         s->trace->running = s->current;
-        s->turn_end = s->ready_head; /* the running task's next switch is to the loop */
+        s->turn_end = s->ready_head; /* makes the running task switch to the loop next */
     }
     for (at = &s->trace->observers; *at;)
         at = &(*at)->next;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* WHORL_DEBUG=trace=FILE: what tasks do, as trace events in JSON for Perfetto and chrome://tracing.
+/* WHORL_DEBUG=trace=FILE: writes what tasks do as trace events in JSON, for Perfetto and
+ * chrome://tracing.
  *
- * A run is a process of the format, a task a thread. What a task does is one slice after the other: each
- * change ends a slice and begins the next, so nothing needs to be known of the slices before, and memory
- * is one buffer however many tasks there are. All runs of the process share the file. Whatever is written
- * ends with the "]" that closes the list, and the next write begins in front of it, so the file is whole at
- * any time; and since it is written now and then, a crash costs the last moments only.
+ * A run is shown as a process, a task as a thread. The life of a task is a row of slices: each
+ * change ends one slice and begins the next. So nothing must be remembered about earlier slices,
+ * and the memory is one buffer, however many tasks there are. All runs of the process share the
+ * file. Each write ends with the "]" that closes the list, and the next write overwrites it, so the
+ * file is always complete JSON. The file is written several times during a run, so a crash loses
+ * only the last events.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,43 +27,44 @@
 #define FLUSH_NS (100 * WHORL_MILLISECOND)
 #define CLOSING  "\n]\n"
 
-/* Of the process; all under `lock`. The file is opened for each write: a descriptor that stayed open would
- * be in the way of programs that count or close theirs. */
+/* The trace file of the process; all fields under `lock`. The file is opened for each write: a
+ * descriptor that stays open would disturb programs that count or close their descriptors. */
 static struct {
     pthread_mutex_t lock;
-    pid_t pid;   /* whose file it is; 0: nobody's yet; FORKED: of whom we come from */
+    /* Process that writes the file; 0: none yet; FORKED: this process is a forked child. */
+    pid_t pid;
     bool failed; /* nothing more is written */
     unsigned runs;
-    int64_t began_ns;   /* what the time of all runs is counted from */
-    int64_t flushed_ns; /* when it was last written to */
-    off_t end;          /* of the events that are in the file */
-    size_t used;        /* of `buf` */
-    char buf[1 << 16];  /* events that are not, and room for the closing */
+    int64_t began_ns;   /* start of the time axis of all runs */
+    int64_t flushed_ns; /* time of the last write */
+    off_t end;          /* end of the events in the file */
+    size_t used;        /* bytes used in `buf` */
+    char buf[1 << 16];  /* events that are not in the file yet, and room for CLOSING */
     char path[PATH_MAX];
 } file = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 #define FORKED (-1)
 
-/* Of a run. */
+/* One observed run. */
 struct traced_run {
-    pid_t pid; /* a child that goes on in it after a fork writes nothing of it */
+    pid_t pid; /* process that started the run; a forked child writes nothing of it */
     unsigned number;
     int64_t began_ns;
 };
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* By way of the buffer, whose events are lost anyway: a stream without a buffer would take 8 KiB of what may
- * be a task's stack. */
+/* Prints an error. Uses the buffer, whose events are lost anyway: an unbuffered stream would take 8
+ * KiB of what may be a task's stack. */
 static void complain(const char *why)
 {
     int n = snprintf(file.buf, sizeof file.buf, "whorl: trace %s: %s\n", file.path, why);
 
     if (write(STDERR_FILENO, file.buf, (size_t)n) < 0)
-        return; /* and nobody to tell */
+        return; /* there is no other place to report to */
 }
 
-/* 0 or -errno. */
+/* Writes all of `text` at offset `at`. Returns 0 or -errno. */
 static int write_at(int fd, const char *text, size_t len, off_t at)
 {
     while (len > 0) {
@@ -77,8 +80,8 @@ static int write_at(int fd, const char *text, size_t len, off_t at)
     return 0;
 }
 
-/* Writes what is in the buffer. What cannot be written ends the trace; the file is left whole as it was,
- * for that much of it is on the disk. */
+/* Writes the buffer to the file. A failed write ends the trace. The file is then cut to what was
+ * written before, because that part is already on the disk and complete. */
 static void flush(int flags)
 {
     size_t closing = strlen(CLOSING);
@@ -103,10 +106,10 @@ static void flush(int flags)
     file.flushed_ns = clock_monotonic_ns();
 }
 
-/* What is told of one event takes less; see reserve(). */
+/* Larger than the text of any event; see reserve(). */
 #define EVENT_MAX 2048
 
-/* Makes room for an event, so that what is written ends between two. */
+/* Makes room for one event, so that no write ends inside an event. */
 static void reserve(void)
 {
     if (sizeof file.buf - file.used < EVENT_MAX)
@@ -125,31 +128,33 @@ __attribute__((format(printf, 1, 2))) static void put(const char *format, ...)
     whorl_check(file.used + strlen(CLOSING) <= sizeof file.buf);
 }
 
-/* With the process's number for "%p"; without one, a forked child's number goes in front of the ending.
- * Absolute, for a program may change its folder. */
+/* Replaces "%p" in the pattern with the process id. Without a "%p", a forked child puts its process
+ * id in front of the file name extension. The path is made absolute, because the program may change
+ * its working directory. */
 static void make_path(const char *pattern, bool forked)
 {
     const char *slash = strrchr(pattern, '/'), *dot = strrchr(slash ? slash : pattern, '.');
     const char *at = strstr(pattern, "%p"), *rest = at ? at + 2 : dot ? dot : strchr(pattern, 0);
-    char folder[PATH_MAX] = "", number[16] = "";
+    char dir[PATH_MAX] = "", number[16] = "";
 
     if (at || forked)
         snprintf(number, sizeof number, "%s%d", at ? "" : "-", (int)getpid());
     if (!at)
         at = rest;
-    if (pattern[0] == '/' || !getcwd(folder, sizeof folder - 1))
-        folder[0] = '\0';
+    if (pattern[0] == '/' || !getcwd(dir, sizeof dir - 1))
+        dir[0] = '\0';
     else
-        strcat(folder, "/");
-    int n = snprintf(file.path, sizeof file.path, "%s%.*s%s%s", folder, (int)(at - pattern),
-                     pattern, number, rest);
+        strcat(dir, "/");
+    int n = snprintf(file.path, sizeof file.path, "%s%.*s%s%s", dir, (int)(at - pattern), pattern,
+                     number, rest);
     file.failed = n < 0 || (size_t)n >= sizeof file.path;
     if (file.failed)
         complain(strerror(ENAMETOOLONG));
 }
 
-/* The process that was started with the wish for a trace: what it forks before its first run, as workers
- * are, has a file of its own as well. 0: the wish came later. */
+/* The process that was started with the trace setting in its environment. A child that it forks
+ * before its first run, such as a worker, also gets a file of its own. 0: the setting was added
+ * later. */
 static pid_t origin;
 
 __attribute__((constructor)) static void note_origin(void)
@@ -160,7 +165,8 @@ __attribute__((constructor)) static void note_origin(void)
         origin = getpid();
 }
 
-/* Begins the file at the first run of the process, also of a forked child. False: there is none. */
+/* Starts the file at the first run of the process or of a forked child. Returns false when there is
+ * no file. */
 static bool begin_file(const char *pattern)
 {
     if (file.pid == getpid())
@@ -176,8 +182,8 @@ static bool begin_file(const char *pattern)
     return !file.failed;
 }
 
-/* Another thread may be writing while the program forks: the child gets the lock open, and no part in the
- * file. */
+/* Another thread may be writing when the program forks. The lock is held over the fork, so that the
+ * child gets it in a defined state, and the child no longer writes to the parent's file. */
 static void before_fork(void)
 {
     pthread_mutex_lock(&file.lock);
@@ -197,7 +203,8 @@ static void after_fork_in_child(void)
 
 static void expect_forks(void)
 {
-    /* Without memory for it forks are as they would be without a trace, most of them well. */
+    /* Without memory for the handlers, forks work as without a trace. Only a fork during a write is
+     * a problem. */
     (void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
@@ -212,7 +219,7 @@ __attribute__((destructor)) static void flush_at_exit(void)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* How many bytes the character of UTF-8 at `p` takes (RFC 3629); 0 when there is none. */
+/* Number of bytes of the UTF-8 character at `p` (RFC 3629); 0 when there is no valid one. */
 static size_t char_len(const unsigned char *p)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -220,15 +227,15 @@ static size_t char_len(const unsigned char *p)
     uint32_t c = len > 1 ? *p & (0x7fu >> len) : *p;
 
     for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) /* also the end of the text */
+        if ((p[i] & 0xc0) != 0x80) /* also stops at the end of the text */
             return 0;
         c = c << 6 | (p[i] & 0x3fu);
     }
     return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
 }
 
-/* What a JSON string can hold of `text` (RFC 8259 §7), cut to the buffer. What is no UTF-8, as the end of
- * a name that was cut, becomes U+FFFD. */
+/* Escapes `text` for a JSON string (RFC 8259 §7), cut to the buffer. Bytes that are not UTF-8, such
+ * as the end of a name that was cut, become U+FFFD. */
 static const char *escape(char *buf, size_t size, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -247,7 +254,7 @@ static const char *escape(char *buf, size_t size, const char *text)
     return buf;
 }
 
-/* Microseconds as the format has them: three places behind the point are nanoseconds. */
+/* Times in microseconds, as the format requires; the three decimal places are nanoseconds. */
 #define TS "\"ts\":%" PRId64 ".%03d"
 #define TS_OF(run, event) \
     ((event)->at_ns - (run)->began_ns) / 1000, (int)(((event)->at_ns - (run)->began_ns) % 1000)
@@ -261,7 +268,7 @@ static void put_name(const struct traced_run *run, const struct whorl_task *task
         run->number, task->id, escape(name, sizeof name, whorl_task_name(task)));
 }
 
-/* Tasks stand in the order in which they were spawned. */
+/* Sorts the tasks in the order in which they were spawned. */
 static void put_place(const struct traced_run *run, const struct whorl_task *task)
 {
     put(",\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":%u,\"tid\":%" PRIu64
@@ -269,7 +276,7 @@ static void put_place(const struct traced_run *run, const struct whorl_task *tas
         run->number, task->id, task->id);
 }
 
-/* Ends the slice the task is in. */
+/* Ends the current slice of the task. */
 static void put_end(const struct traced_run *run, const struct whorl_trace_event *e)
 {
     put(",\n{\"ph\":\"E\",\"pid\":%u,\"tid\":%" PRIu64 "," TS, run->number, e->task->id,
@@ -302,7 +309,7 @@ static void put_wait(const struct traced_run *run, const struct whorl_trace_even
     put_begin(run, e, "waits: ", detail);
 }
 
-/* What goes on beside the tasks: a slice of its own above them. */
+/* The loop's waits: slices of their own above the tasks. */
 static void put_loop(const struct traced_run *run, const struct whorl_trace_event *e)
 {
     put(",\n{\"ph\":\"%s\",\"cat\":\"loop\",\"id\":%u,\"pid\":%u,\"tid\":1,\"name\":\"all "
@@ -332,7 +339,7 @@ static void put_event(const struct traced_run *run, const struct whorl_trace_eve
         break;
     case WHORL_TRACE_ENDS:
         put_end(run, e);
-        if (e->task->name[0]) /* which it may have given itself */
+        if (e->task->name[0]) /* the task may have given itself a name */
             put_name(run, e->task);
         break;
     case WHORL_TRACE_LOOP_WAITS:
@@ -353,7 +360,7 @@ static void note(void *arg, const struct whorl_trace_event *event)
     if (run->pid == file.pid) {
         reserve();
         put_event(run, event);
-        /* Before the thread goes to sleep is when it costs least. */
+        /* A flush costs least just before the thread goes to sleep. */
         if (event->kind == WHORL_TRACE_LOOP_WAITS &&
             clock_monotonic_ns() - file.flushed_ns > FLUSH_NS)
             flush(0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The watchdog: a thread that looks at the run four times per threshold and reports a task that has
- * kept the thread all the while. It costs the switch nothing: it reads what the scheduler keeps
- * anyway, without a lock. What it reads may be gone the next instant, so it reads it the way a
- * debugger would, and an address that is no longer mapped is an error and not a crash.
+ * kept the run's thread for the whole threshold. A switch does no extra work for it: the watchdog
+ * reads fields that the scheduler keeps anyway, without a lock. What it points to may disappear at
+ * any time, so the watchdog copies memory as a debugger does: an address that is no longer mapped
+ * gives an error, not a crash.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -23,14 +24,14 @@ struct watchdog {
     bool stopping; /* under lock */
 };
 
-/* Copies memory of this process that may not be there. */
+/* Copies memory of this process that may be unmapped. Returns false when it is. */
 static bool peek(void *to, const void *from, size_t size)
 {
     struct iovec local = {to, size}, remote = {(void *)(uintptr_t)from, size};
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* A terminal should not obey a name. */
+/* Replaces control characters, so that a terminal does not obey a name. */
 static void blank_controls(char *text)
 {
     for (char *p = text; *p; p++)
@@ -42,7 +43,7 @@ static void report(struct whorl_task *task, int64_t held_ns)
 {
     char site[128] = "";
 
-    if (task->site) /* static text, but the pointer may be a stale one */
+    if (task->site) /* static text, but the pointer may be stale */
         (void)(peek(site, task->site, sizeof site - 1) || peek(site, task->site, 32));
     blank_controls(site);
     blank_controls(task->name);
@@ -52,14 +53,15 @@ static void report(struct whorl_task *task, int64_t held_ns)
             task->name[0] ? site : "", task->name[0] ? ")" : "");
 }
 
-/* What tells one stretch of a task from the next: who runs, and how many switches there were. */
+/* Identifies one uninterrupted stretch of a task: the running task and the count of switches. */
 struct stretch {
     struct whorl_task *task;
     uint32_t head;
     uint32_t turn_end;
 };
 
-/* Reads what the run's thread writes without a lock; a stale value is as good. */
+/* Reads the fields without a lock while the run's thread writes them. A stale value does no
+ * harm. */
 __attribute__((no_sanitize("thread"))) static struct stretch look(const struct sched *s)
 {
     return (struct stretch){*(struct whorl_task *const volatile *)&s->current,
@@ -100,7 +102,7 @@ static void *watch(void *arg)
                    copy.magic == TASK_MAGIC) {
             copy.name[TASK_NAME_MAX - 1] = '\0';
             report(&copy, held);
-            next_report = held * 4; /* still at it: said again, but ever more rarely */
+            next_report = held * 4; /* report again, but less and less often */
         }
     }
     return NULL;

@@ -58,13 +58,13 @@ WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier)
 
 void whorl_wait_group_add(struct whorl_wait_group *wait_group, size_t n)
 {
-    whorl_check_text(wait_group->count + n >= n, "a wait group counts too high");
+    whorl_check_text(wait_group->count + n >= n, "the count of a wait group overflowed");
     wait_group->count += n;
 }
 
 void whorl_wait_group_done(struct whorl_wait_group *wait_group)
 {
-    whorl_check_text(wait_group->count > 0, "a wait group is counted below zero");
+    whorl_check_text(wait_group->count > 0, "the count of a wait group fell below zero");
     if (--wait_group->count == 0)
         while (whorl_wait_queue_wake_one(&wait_group->waiters, 0))
             ;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels. A value goes by the shortest way: from a waiting sender's memory or the ring buffer to a
- * waiting receiver's memory. Either receivers wait, and the buffer is empty; or senders wait, and it
- * is full; never both. */
+/* Channels. A value is copied as few times as possible: from the sender's memory or the ring buffer
+ * directly to the memory of a waiting receiver. When receivers wait, the buffer is empty; when
+ * senders wait, it is full. Receivers and senders never wait at the same time. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +12,15 @@
 #include "runtime/sync/wait_queue.h"
 
 struct whorl_chan {
-    /* Counted on for ever, so that a send changes one of them and a receive the other. */
+    /* Numbers of values since the channel was created. A send changes one of them, a receive the
+     * other. */
     size_t sent, received;
     size_t value_size, capacity;
-    /* Of the ring: its size, a power of two and not below `capacity`, less one. Signals need none. */
+    /* Size of the ring less one. The size is a power of two and not below `capacity`. Channels of
+     * signals (value_size 0) have no ring. */
     size_t mask;
-    struct whorl_wait_queue receivers, senders; /* waiter->data: where the value goes or is */
+    /* waiter->data: where the value goes to or comes from */
+    struct whorl_wait_queue receivers, senders;
     bool closed;
     const char *name;
     unsigned char values[];
@@ -47,7 +50,8 @@ void whorl_chan_destroy(struct whorl_chan *chan)
     free(chan);
 }
 
-/* Most values are pointers or numbers, and a call to memcpy costs as much as the rest of a send. */
+/* Copies one value. Most values are pointers or numbers, and a call to memcpy() would cost as much
+ * as the rest of a send, so these sizes are inlined. */
 static inline void copy(void *to, const void *from, size_t size)
 {
     if (size == 8)
@@ -58,13 +62,13 @@ static inline void copy(void *to, const void *from, size_t size)
         memcpy(to, from, size);
 }
 
-/* The place of the n-th value that goes through the buffer. */
+/* The place in the ring of the n-th buffered value. */
 static inline unsigned char *place(struct whorl_chan *chan, size_t n)
 {
     return chan->values + (n & chan->mask) * chan->value_size;
 }
 
-/* 0, -EPIPE, or -EAGAIN when it would have to wait. */
+/* Sends without waiting. Returns 0, -EPIPE, or -EAGAIN when it would have to wait. */
 static inline int send_now(struct sched *s, struct whorl_chan *chan, const void *value)
 {
     if (chan->receivers.first) {
@@ -124,7 +128,8 @@ static void describe_recv(const struct whorl_waiter *waiter, char *text, size_t 
 static const struct whorl_wait_kind sending = {describe_send, NULL},
                                     receiving = {describe_recv, NULL};
 
-/* Not inline, so that a call which need not wait saves no registers for it. */
+/* Queues a waiter and parks. Not inlined, so that a call that does not wait saves no registers for
+ * it. */
 static __attribute__((noinline)) WHORL_SUSPENDS int wait_in(struct sched *s,
                                                             struct whorl_task *self,
                                                             struct whorl_wait_queue *queue,
@@ -134,7 +139,7 @@ static __attribute__((noinline)) WHORL_SUSPENDS int wait_in(struct sched *s,
     struct whorl_waiter waiter;
 
     waiter.data = data;
-    waiter.task = NULL; /* until parked */
+    waiter.task = NULL; /* set when the task parks */
     waiter.notify = NULL;
     waiter.kind = kind;
     waiter.woken = false;
@@ -170,8 +175,9 @@ WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret)
 WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, size_t ret_size,
                                          int *ret_err)
 {
-    whorl_check_text(ret_size == chan->value_size,
-                     "the item of whorl_chan_for_each() is of the type of the channel's values");
+    whorl_check_text(
+        ret_size == chan->value_size,
+        "the item of whorl_chan_for_each() must have the type of the channel's values");
     int err = whorl_chan_recv(chan, ret);
     *ret_err = err == -EPIPE ? 0 : err;
     return err == 0;
@@ -190,7 +196,7 @@ int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
 void whorl_chan_close(struct whorl_chan *chan)
 {
     chan->closed = true;
-    chan->capacity = 0; /* so that a send need not ask for both */
+    chan->capacity = 0; /* so that a send checks only the capacity */
     while (whorl_wait_queue_wake_one(&chan->receivers, -EPIPE))
         ;
     while (whorl_wait_queue_wake_one(&chan->senders, -EPIPE))

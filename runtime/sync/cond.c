@@ -27,8 +27,8 @@ WHORL_SUSPENDS int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *
     whorl_mutex_unlock(mutex);
     err = (int)whorl_park(&waiter, wait_queue_withdraw, "condition");
     mutex_lock_always(mutex);
-    /* Signalled, then cancelled before it ran: the caller will stop at its next call and may not act
-     * on the signal, so another gets it. */
+    /* This task was signalled and then cancelled before it ran. The caller will stop at its next
+     * call and may not act on the signal, so pass the signal on to another waiter. */
     if (err == 0 && sched_is_cancelled(self)) {
         whorl_cond_signal(cond);
         err = -ECANCELED;

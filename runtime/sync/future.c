@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Futures: a result, those who wait for it, and the task that works for it. */
+/* Futures: a result, the tasks that wait for it, and the task that produces it. */
 #include <stdio.h>
 
 #include <whorl/future.h>
@@ -24,7 +24,8 @@ static void cancel_task(struct whorl_future *future)
     whorl_scope_cancel(future->worker);
 }
 
-/* The task that works for the future; NULL while there is none, or for other workers. */
+/* The task that produces the result; NULL when there is none or when another kind of worker
+ * does. */
 static struct whorl_task *task_behind(const struct whorl_future *future)
 {
     return future->cancel == cancel_task ? ((struct whorl_scope *)future->worker)->owner : NULL;
@@ -71,7 +72,8 @@ void whorl_future_cancel(struct whorl_future *future)
         whorl_future_complete(future, -ECANCELED);
 }
 
-/* What the task behind a future is given, on its own stack. */
+/* The argument of the task that produces a future's result. It is a copy on that task's own
+ * stack. */
 struct work {
     whorl_task_fn fn;
     void *arg;
@@ -102,7 +104,7 @@ int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn, void *arg
     int err =
         whorl_spawn_copy_at(group, run, &(struct work){fn, arg, future}, sizeof(struct work), site);
     if (err == 0)
-        future->worker = group; /* somebody works for it, though not to be cancelled yet */
+        future->worker = group; /* a worker exists but cannot be cancelled before it runs */
     return err;
 }
 

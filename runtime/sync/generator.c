@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Generators: a task and its puller that take turns.
+/* Generators: the body (a task) and its puller take turns.
  *
- *     puller: next()   wanted = true, wakes the body, parks in `puller`
+ *     puller: next()   sets wanted, wakes the body, parks in `puller`
  *     body:   yield()  copies the value, wakes the puller, parks in `body` until wanted
  */
 #include <stdio.h>
@@ -21,9 +21,9 @@ struct whorl_generator {
     size_t value_size;
     const char *site;
     struct whorl_group group;
-    struct whorl_wait_queue body, puller; /* each holds one waiter at most */
+    struct whorl_wait_queue body, puller; /* each holds at most one waiter */
     bool started, ended, wanted;
-    bool has_value; /* in `value`, not pulled yet */
+    bool has_value; /* `value` holds a value that was not pulled yet */
     int result;     /* valid once ended */
     unsigned char value[];
 };
@@ -43,7 +43,8 @@ struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn, void *a
         generator->value_size = value_size;
         generator->site = site;
         generator->group.policy = WHORL_GROUP_COLLECT;
-        /* Here, not with the first pull: that may stand in a scope with a deadline of its own. */
+        /* Open the group here and not at the first pull: the first pull may be inside a scope with
+         * a deadline of its own. */
         group_open(&generator->group, self->scope);
     }
     return generator;
@@ -76,7 +77,8 @@ static int run(void *arg)
     return 0;
 }
 
-/* Takes the value that lies ready: 1; 0 or a code at the end; -EAGAIN when there is none yet. */
+/* Takes the next value if there is one. Returns 1 with a value, 0 or the body's error code at the
+ * end, or -EAGAIN when the body has not produced a value yet. */
 static int take(struct whorl_generator *generator, void *ret)
 {
     if (generator->has_value) {
@@ -121,7 +123,7 @@ WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator, cons
     int err = sched_enter(&s, &self);
     if (err)
         return err;
-    whorl_check_text(!generator->has_value, "a generator yields from one task only");
+    whorl_check_text(!generator->has_value, "only one task may yield values of a generator");
     if (generator->value_size > 0)
         memcpy(generator->value, value, generator->value_size);
     generator->has_value = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Mutexes: unlocking hands over to the longest waiter, so nobody can slip in between. */
+/* Mutexes. Unlocking passes the mutex to the task that has waited longest, so no other task can
+ * take it in between. */
 #include <stdio.h>
 
 #include <whorl/task.h>
@@ -72,7 +73,7 @@ int whorl_mutex_try_lock(struct whorl_mutex *mutex)
 void whorl_mutex_unlock(struct whorl_mutex *mutex)
 {
     whorl_check_text(mutex->owner && mutex->owner == whorl_task_self(),
-                     "a mutex is unlocked by the task that locked it");
+                     "a mutex must be unlocked by the task that locked it");
     struct whorl_waiter *waiter = wait_queue_pop(&mutex->waiters);
     mutex->owner = waiter ? waiter->task : NULL;
     if (waiter)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Once: the first does it, the others wait; after a failure the longest waiter tries. */
+/* Once: the first task runs the function and the others wait. If it fails, the task that has waited
+ * longest runs it next. */
 #include <stdio.h>
 
 #include "runtime/base/check.h"
@@ -40,12 +41,13 @@ WHORL_SUSPENDS int whorl_once_run(struct whorl_once *once, whorl_task_fn fn, voi
         int turn = (int)wait_queue_park(&once->waiters, "once", &kind);
         if (turn <= 0)
             return turn;
-        /* Woken with 1: it failed, and it is this task's turn; the state is still RUNNING. */
+        /* Woken with 1: the function failed and it is this task's turn. The state is still
+         * RUNNING. */
     }
     once->state = WHORL_ONCE_RUNNING;
     once->runner = self;
     err = fn(arg);
-    once->runner = NULL; /* until the next in turn runs, if it failed */
+    once->runner = NULL; /* if it failed: NULL until the next task runs it */
     if (err >= 0) {
         once->state = WHORL_ONCE_DONE;
         while (whorl_wait_queue_wake_one(&once->waiters, 0))

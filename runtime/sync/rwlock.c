@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Read-write locks. One queue for both kinds keeps the order of arrival; the lock is handed on, never
- * left lying, so nobody can slip in between.
+/* Read-write locks. One queue for readers and writers keeps the order of arrival. Unlocking passes
+ * the lock directly to the next waiters, so no other task can take it in between.
  *
- *     held by        queue            unlock hands it to
- *     reader r1      W R R W          (r1 was the last) the writer
- *     writer         R R W R          both readers; the writer when they are gone
- *     reader r1      W(cancelled) R   the reader at once
+ *     held by        queue            unlock passes it to
+ *     reader r1      W R R W          the writer, if r1 was the last reader
+ *     writer         R R W R          both readers, then the writer when both have unlocked
+ *     reader r1      W(cancelled) R   the reader, as soon as W is cancelled
  */
 #include <stdio.h>
 
@@ -16,7 +16,7 @@
 struct waiting {
     struct whorl_waiter waiter;
     struct whorl_rwlock *lock;
-    struct whorl_task *task; /* waiter.task is set only once it is parked */
+    struct whorl_task *task; /* the waiting task; waiter.task is set only when it parks */
     bool writes;
 };
 
@@ -26,7 +26,8 @@ static void let_in(struct whorl_rwlock *lock, const struct whorl_task *reader)
     lock->readers_mixed ^= (uintptr_t)reader;
 }
 
-/* Lets in whoever stands first and may enter: one writer, or readers up to the next writer. */
+/* Passes the lock to the first waiters that may have it: one writer, or readers up to the next
+ * writer. */
 static void hand_on(struct whorl_rwlock *lock)
 {
     while (lock->waiters.first && !lock->writer) {
@@ -47,11 +48,11 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     struct waiting *waiting = container_of(waiter, struct waiting, waiter);
 
     wait_queue_remove(&waiting->lock->waiters, waiter);
-    hand_on(waiting->lock); /* readers may have waited only for this writer's turn */
+    hand_on(waiting->lock); /* the readers behind it may have waited only for this writer */
     return WHORL_ABORT_DONE;
 }
 
-/* The writer, or the reader when there is one alone and known. */
+/* The writer, or the reader when there is exactly one. NULL when there are several readers. */
 static struct whorl_task *holder(const struct whorl_waiter *waiter)
 {
     const struct whorl_rwlock *lock = container_of(waiter, const struct waiting, waiter)->lock;
@@ -130,10 +131,10 @@ void whorl_rwlock_unlock(struct whorl_rwlock *lock)
 {
     if (lock->writer) {
         whorl_check_text(lock->writer == whorl_task_self(),
-                         "a write lock is given back by the task that holds it");
+                         "a write lock must be unlocked by the task that holds it");
         lock->writer = NULL;
     } else {
-        whorl_check_text(lock->readers > 0, "a read-write lock is unlocked that nobody holds");
+        whorl_check_text(lock->readers > 0, "a read-write lock was unlocked that no task holds");
         lock->readers--;
         lock->readers_mixed ^= (uintptr_t)whorl_task_self();
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Select. All cases wait at once; the first to be ready withdraws the others on the spot, before its
- * task runs again, so that no second one can be taken.
+/* Select. All cases wait at the same time. The first one that is ready stops the others at once,
+ * before its task runs again, so no second case can be taken.
  *
- *     whorl_select: try each, else start each, park
- *     chan_send:    hands its value to case 1's waiter -> whorl_case_ready(1)
+ *     whorl_select: tries each case, else starts each case and parks
+ *     chan_send:    passes its value to case 1's waiter -> whorl_case_ready(1)
  *                   case 1 wins; stop(0) DONE; stop(2) PENDING (a poll in the kernel)
  *     ring:         completion of 2 -> whorl_case_ready(2): dropped, nothing outstanding, wake
  *     whorl_select: returns 1
@@ -23,11 +23,11 @@ struct whorl_select_wait {
     struct whorl_case *cases, *winner;
     size_t count;
     size_t started;     /* cases[0..started) have been started */
-    size_t outstanding; /* stopped, and their whorl_case_ready() still to come */
+    size_t outstanding; /* stopped cases whose whorl_case_ready() is still to come */
     bool parked;
 };
 
-/* Who "wins" a cancelled select. */
+/* Stored as the winner of a cancelled select. */
 static struct whorl_case nobody;
 
 static void stop_one(struct whorl_select_wait *wait, struct whorl_case *c)
@@ -40,7 +40,7 @@ static void stop_one(struct whorl_select_wait *wait, struct whorl_case *c)
         wait->outstanding++;
 }
 
-/* Stops every case that has been started and is not over. */
+/* Stops every started case that is not over. */
 static void stop_all(struct whorl_select_wait *wait)
 {
     for (size_t i = 0; i < wait->started; i++)
@@ -63,7 +63,8 @@ void whorl_case_ready(struct whorl_case *c, int result)
         whorl_wake(&wait->waiter, 0);
 }
 
-/* Cancelled: nobody wins any more; what is in the kernel's hands is waited for. */
+/* The select was cancelled: no case can win any more. If the kernel still holds a case, the select
+ * waits for it. */
 static enum whorl_abort abort_select(struct whorl_waiter *waiter)
 {
     struct whorl_select_wait *wait = container_of(waiter, struct whorl_select_wait, waiter);
@@ -83,8 +84,9 @@ static size_t random_below(struct sched *s, size_t n)
     return (size_t)((s->select_random >> 33) % n);
 }
 
-/* Tries the cases in an order that is drawn as it goes (Fisher and Yates), so that each that is ready
- * has the same chance wherever it stands. The order is kept in the cases, which do not wait yet. */
+/* Tries the cases in a random order that is drawn during the loop (Fisher and Yates), so each ready
+ * case has the same chance at every position. The order is stored in the cases, which are not
+ * started yet. */
 static int take_ready(struct sched *s, struct whorl_case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -108,7 +110,7 @@ int whorl_try_select(struct whorl_case *cases, size_t count)
     return count == 0 ? -EAGAIN : take_ready(s, cases, count);
 }
 
-/* What each case waits for, as far as there is room. */
+/* Writes what each case waits for, as far as there is room. */
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 {
     const struct whorl_select_wait *wait =
@@ -162,7 +164,7 @@ WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count)
         if (!wait.winner && err < 0)
             whorl_case_ready(c, err);
         else if (wait.winner && err >= 0)
-            stop_one(&wait, c); /* its start has made another one ready */
+            stop_one(&wait, c); /* starting it has made another case ready */
         else if (err < 0)
             c->wait = NULL;
     }
@@ -179,7 +181,8 @@ WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count)
 
 /* --- deadlines ------------------------------------------------------------------------------ */
 
-/* The timer lives in the case's waiter memory, of which a deadline uses nothing but `kind`. */
+/* The timer is stored in the memory of the case's waiter. A deadline uses no field of the waiter
+ * except `kind`. */
 _Static_assert(sizeof(struct whorl_timer) <= offsetof(struct whorl_waiter, kind), "a timer fits");
 
 static struct whorl_timer *timer_of(struct whorl_case *c)

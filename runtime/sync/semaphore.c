@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphores: permits, handed to the longest waiter. */
+/* Semaphores. A released permit goes to the task that has waited longest. */
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
@@ -22,7 +22,7 @@ WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
     int err = sched_enter(&s, &self);
     if (err)
         return err;
-    /* A released permit goes straight to a waiter, so with waiters there is never one to take. */
+    /* A released permit goes directly to a waiter, so while tasks wait `permits` is 0. */
     if (semaphore->permits > 0) {
         semaphore->permits--;
         return 0;

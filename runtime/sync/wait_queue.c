@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* FIFO queues of waiters, the base of every primitive in sync.h and of channels. */
+/* FIFO queues of waiters. All primitives in sync.h and the channels use them. */
 #include "runtime/sync/wait_queue.h"
 
 #include <stdio.h>

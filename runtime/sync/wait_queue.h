@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of wait queues, inline for channels' sake. */
+/* The private part of wait queues. The functions that channels need are inline. */
 #ifndef RUNTIME_SYNC_WAIT_QUEUE_H
 #define RUNTIME_SYNC_WAIT_QUEUE_H
 
@@ -31,7 +31,7 @@ static inline void wait_queue_remove(struct whorl_wait_queue *queue, struct whor
     waiter->queue = NULL;
 }
 
-/* The longest waiter, taken out; NULL when there is none. */
+/* Removes and returns the waiter that has waited longest; NULL when the queue is empty. */
 static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue)
 {
     struct whorl_waiter *waiter = queue->first;
@@ -41,24 +41,24 @@ static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue
     return waiter;
 }
 
-/* The abort function of waiters in a queue: takes them out. */
+/* The abort function of queued waiters: removes the waiter from its queue. */
 enum whorl_abort wait_queue_withdraw(struct whorl_waiter *waiter);
 
-/* whorl_wait_queue_park() for what can say more of itself in reports. */
+/* Like whorl_wait_queue_park(), with a `kind` that describes the wait in reports. */
 WHORL_SUSPENDS int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
                                        const struct whorl_wait_kind *kind);
 
-/* Writes what is waited for with its name, or else where it is: `event "ready"`. Returns the length,
- * for what may follow. */
+/* Writes what a task waits for, with the object's name or, without a name, its address: `event
+ * "ready"`. Returns the length, so that the caller can append more. */
 size_t wait_queue_describe(char *text, size_t size, const char *what, const char *name,
                            const void *object);
 
-/* Puts a select's case into a queue: waking its waiter makes the case ready. `data` is put where whoever
- * wakes it looks for it. `kind` may be NULL. */
+/* Appends a select's case to a queue; waking its waiter makes the case ready. The case's `data`
+ * becomes the waiter's `data`. `kind` may be NULL. */
 void wait_queue_append_case(struct whorl_wait_queue *queue, struct whorl_case *c,
                             const struct whorl_wait_kind *kind);
 
-/* The stop of such a case. */
+/* The stop function of such a case. */
 enum whorl_abort wait_queue_stop_case(struct whorl_case *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The adapters, each against the real library and a real server on loopback. */
+/* The adapters, each tested with the real library and a real server on loopback. */
 #include <arpa/inet.h>
 #include <glob.h>
 #include <signal.h>
@@ -106,7 +106,8 @@ TEST_SLOW(hiredis_talks_to_a_real_redis, TEST_PLAIN, 30)
 }
 
 #ifdef HAVE_LIBPQ
-/* Runs a program of PostgreSQL, which refuses to be root, as somebody else. */
+/* Fills `argv` with a prefix that runs a PostgreSQL program as another user, because PostgreSQL
+ * refuses to run as root. Returns the number of words; 0 when the test does not run as root. */
 static size_t as_nobody(const char *argv[8])
 {
     static const char *const prefix[] = {"setpriv", "--reuid",        "nobody",      "--regid",
@@ -118,7 +119,7 @@ static size_t as_nobody(const char *argv[8])
     return 8;
 }
 
-/* The newest PostgreSQL's program of that name, or NULL. */
+/* Returns the path of this program of the newest installed PostgreSQL, or NULL. */
 static const char *postgres_program(const char *name, char *path, size_t size)
 {
     char pattern[128];
@@ -139,7 +140,7 @@ TEST_SLOW(libpq_queries_a_real_postgresql, TEST_PLAIN, 60)
     test_skip("libpq-dev is not installed");
 #else
     struct subprocess server, run;
-    struct subprocess_options options = {.folder = test_tmpdir(), .timeout_s = 45};
+    struct subprocess_options options = {.dir = test_tmpdir(), .timeout_s = 45};
     char initdb[256], postgres[256], port[16], conninfo[128];
     const char *argv[32];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The first program of README.md, against the demonstration site. */
+/* The first program of README.md, tested with the demonstration site. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 TEST(fetch_saves_each_page_and_says_what_went_wrong)
 {
     struct subprocess site, fetch;
-    struct subprocess_options options = {.folder = test_tmpdir()};
+    struct subprocess_options options = {.dir = test_tmpdir()};
     char good[64], missing[64], refused[64], expected[256], path[300];
     int port = 0;
 
@@ -26,7 +26,7 @@ TEST(fetch_saves_each_page_and_says_what_went_wrong)
     subprocess_run(&fetch,
                    (const char *[]){test_program("examples/fetch"), good, missing, refused, NULL},
                    &options);
-    CHECK_EQ(fetch.exit_status, 1); /* the refused one */
+    CHECK_EQ(fetch.exit_status, 1); /* because of the refused connection */
     snprintf(expected, sizeof expected, "%s: 200 page-1\n", good);
     CHECK(strstr(fetch.out, expected));
     snprintf(expected, sizeof expected, "%s: 404 page-2\n", missing);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `models cost`: plausible figures, in an order that no slow machine turns round. */
+/* `models cost`: plausible numbers, in an order that also holds on a slow machine. */
 #include <stdlib.h>
 
 #include "subprocess.h"
@@ -28,9 +28,9 @@ TEST(cost_is_least_for_tasks)
         CHECK_EQ(count, counts[i]);
     }
     CHECK(us[0] < us[1] && us[0] < us[2]);
-    CHECK(kib[0] >= 4); /* a page at least: its stack */
+    CHECK(kib[0] >= 4); /* at least one page for its stack */
     CHECK(kib[1] >= 4);
-    CHECK(kib[2] > 8); /* the pages that it has written to */
+    CHECK(kib[2] > 8); /* the pages that it has written */
     subprocess_finish(&run);
 }
 
@@ -38,7 +38,7 @@ TEST(cost_says_when_there_is_no_room)
 {
     struct subprocess run;
 
-    /* Fewer descriptors than the pipes between the processes take. */
+    /* Allow fewer descriptors than the pipes between the processes need. */
     subprocess_run(&run,
                    (const char *[]){"prlimit", "--nofile=4", test_program("examples/models"),
                                     "cost", "--tasks", "10", "--threads", "2", "--processes", "2",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `models cpu`: right sums in every model, by as many workers as asked for. Times are shown, and tested
- * only where no machine is too slow for it. */
+/* `models cpu`: correct sums in every model, computed by the requested number of workers. Times are
+ * tested only where no machine is too slow. */
 #include <stdlib.h>
 
 #include "subprocess.h"
@@ -149,7 +149,7 @@ TEST(cpu_says_when_a_picture_cannot_be_written)
                    (const char *[]){test_program("examples/models"), "cpu", "--below", "1000",
                                     "--runs", "1", "--trace", "/nowhere/trace.json", NULL},
                    NULL);
-    CHECK_STR(run.out, ""); /* before anything is computed */
+    CHECK_STR(run.out, ""); /* it fails before it computes anything */
     CHECK(strstr(run.err, "/nowhere/trace.json"));
     CHECK_EQ(run.exit_status, 1);
     subprocess_finish(&run);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* `models race`: what loses and what does not. */
+/* `models race`: which variants lose counts and which do not. */
 #include <sched.h>
 #include <stdlib.h>
 
 #include "subprocess.h"
 #include "test.h"
 
-/* What it counted and lost in the row of this name. */
+/* Reads the counted and lost numbers from the row with this name. */
 static void row(const char *out, const char *name, long *counted, long *lost)
 {
     char start[32];
@@ -40,7 +40,7 @@ TEST(race_loses_only_where_another_comes_between)
     expect(run.out, "threads, a lock", 50000, 0);
     expect(run.out, "threads, atomic", 50000, 0);
     expect(run.out, "tasks, no lock", 50000, 0);
-    /* All read the same number, and write the same one. */
+    /* All tasks read the same number and write the same number. */
     expect(run.out, "tasks that suspend", 100, 49900);
     expect(run.out, "the same, a lock", 50000, 0);
     subprocess_finish(&run);
@@ -73,7 +73,8 @@ TEST(race_that_loses_nothing_is_a_failure)
     struct subprocess run;
     cpu_set_t set;
 
-    /* On one processor a thread has long done its few additions when the next one gets it. */
+    /* On one processor a thread finishes its few additions before the next thread gets the
+     * processor. */
     CHECK_EQ(sched_getaffinity(0, sizeof set, &set), 0);
     for (int i = 0, kept = 0; i < CPU_SETSIZE; i++)
         if (CPU_ISSET(i, &set) && kept++ > 0)

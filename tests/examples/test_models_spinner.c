@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* `models spinner`: it turns while a thread, a process or a task can turn it, and stands still while a
- * task blocks the thread, which the watchdog reports. */
+/* `models spinner`: it turns while a thread, a process or a task can turn it. It stops while a task
+ * blocks the thread, and the watchdog reports that task. */
 #include <stdlib.h>
 
 #include "subprocess.h"
 #include "test.h"
 
-/* The frames drawn in this way, and the longest time between two, in seconds. */
+/* Returns the number of frames that this model drew, and the longest time between two frames in
+ * seconds. */
 static int frames(const char *out, const char *name, double *ret_still_s)
 {
     char start[32];
@@ -17,7 +18,7 @@ static int frames(const char *out, const char *name, double *ret_still_s)
     const char *at = strstr(out, start);
     CHECK(at);
     CHECK_EQ(sscanf(at + strlen(start), "%d %lf %lf", &count, &seconds, ret_still_s), 3);
-    CHECK(seconds >= 0.99); /* it has not ended before the slow thing has */
+    CHECK(seconds >= 0.99); /* the spinner ran as long as the slow call */
     return count;
 }
 
@@ -38,7 +39,7 @@ TEST(spinner_turns_while_others_work)
             test_fail(__FILE__, __LINE__, "%s", run.out);
     }
     CHECK(!strstr(run.out, "\nblocked"));
-    CHECK(!strchr(run.out, '\r')); /* nobody is looking */
+    CHECK(!strchr(run.out, '\r')); /* standard output is no terminal */
     subprocess_finish(&run);
 }
 
@@ -51,7 +52,7 @@ TEST(spinner_stops_when_its_thread_is_blocked_and_the_culprit_is_named)
         &run, (const char *[]){test_program("examples/models"), "spinner", "blocked", NULL}, NULL);
     CHECK_EQ(run.exit_status, 0);
     CHECK(frames(run.out, "blocked", &still_s) <= 6);
-    CHECK(still_s >= 0.49); /* the half that the slow one blocks */
+    CHECK(still_s >= 0.49); /* the slow call blocks for half of the time */
     CHECK(strncmp(run.err, "whorl: task ", 12) == 0);
     CHECK(strstr(run.err, " slow has kept its thread for "));
     subprocess_finish(&run);

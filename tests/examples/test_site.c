@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The demonstration site, as its clients see it. */
+/* The demonstration site, tested by its clients. */
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -30,7 +30,7 @@ static void start(struct server *ret, const char *latency_ms)
     ret->port = (uint16_t)port;
 }
 
-/* Asks it to end and checks that it does so cleanly. */
+/* Stops the server and checks that it ends without errors. */
 static void stop(struct server *server)
 {
     subprocess_signal(&server->process, SIGTERM);
@@ -53,7 +53,8 @@ static int dial(const struct server *server)
     return fd;
 }
 
-/* Sends `request`, reads until the server closes; what came is NUL-terminated. free() it. */
+/* Sends `request` and reads until the server closes. Returns the NUL-terminated bytes; release them
+ * with free(). */
 static char *exchange(const struct server *server, const char *request)
 {
     size_t cap = 1 << 20, len = 0;
@@ -176,7 +177,7 @@ TEST(site_takes_its_time_for_each_page_and_for_all_at_once)
     clock_gettime(CLOCK_MONOTONIC, &to);
     int64_t ms = (to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
     CHECK(ms >= 99);
-    CHECK(ms < 1900); /* one after the other they would take 2 s */
+    CHECK(ms < 1900); /* one after the other would take 2 s */
     for (int i = 0; i < CLIENTS; i++)
         close(fds[i]);
     stop(&server);
@@ -206,7 +207,7 @@ TEST(site_manifest_fits_the_pages)
         "until grep -q listening out; do sleep 0.02; done\n"
         "while read -r url; do curl -sS --noproxy '*' -O \"$url\" || exit 1; done <urls\n"
         "kill $pid; wait $pid; sha256sum --check --strict sums";
-    struct subprocess_options options = {.folder = test_tmpdir()};
+    struct subprocess_options options = {.dir = test_tmpdir()};
 
     if (!test_has_program("curl"))
         test_skip("curl is not installed");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The recorder of the concurrency models: lanes and marks from threads and processes, and what the
- * trace events say of them. */
+/* The recorder of the concurrency models: lanes and marks from threads and processes, and the trace
+ * events made from them. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,7 +16,8 @@
 #include "subprocess.h"
 #include "test.h"
 
-/* "c0-10 w10-15": what the lane does from when to when, counted from the section's beginning. */
+/* Returns the spans of a lane, such as "c0-10 w10-15": the state and its times, counted from the
+ * beginning of the section. */
 static const char *spans_of(const struct timeline_view_section *section, size_t lane)
 {
     test_log_clear();
@@ -38,12 +39,13 @@ TEST(timeline_marks_become_spans)
     timeline_mark_at(t, a, TIMELINE_WORKS, 1000);
     timeline_mark_at(t, b, TIMELINE_WAITS, 1005);
     timeline_mark_at(t, a, TIMELINE_WAITS, 1010);
-    timeline_mark_at(t, a, TIMELINE_WAITS, 1012); /* the same again is no other span */
+    timeline_mark_at(t, a, TIMELINE_WAITS, 1012); /* repeating a state starts no new span */
     timeline_mark_at(t, b, TIMELINE_ENDS, 1020);
-    timeline_mark_at(t, b, TIMELINE_WORKS, 1030); /* a lane may begin again */
+    timeline_mark_at(t, b, TIMELINE_WORKS, 1030); /* a lane may start again after its end */
     timeline_mark_at(t, a, TIMELINE_WAITS, 1028);
-    timeline_mark_at(t, a, TIMELINE_WORKS, 1025); /* drew its place too late */
-    timeline_mark_at(t, b, TIMELINE_ENDS, 1040);  /* a never ends: it lasts as long as the others */
+    timeline_mark_at(t, a, TIMELINE_WORKS, 1025); /* recorded after a later mark of its lane */
+    /* Lane a has no end: it lasts as long as the others. */
+    timeline_mark_at(t, b, TIMELINE_ENDS, 1040);
     CHECK_OK(timeline_view_init(&view, t));
     CHECK_EQ(view.count, 1);
     CHECK_STR(view.sections[0].name, "");
@@ -56,7 +58,7 @@ TEST(timeline_marks_become_spans)
     timeline_destroy(t);
 }
 
-/* A recording of one lane in one section. */
+/* Records one lane in one section. */
 static struct timeline *record(const char *section, const char *lane, int64_t from_ns)
 {
     struct timeline *t = timeline_create();
@@ -79,7 +81,8 @@ TEST(timeline_append_adds_sections_with_their_lanes)
     timeline_append(t, NULL);
     timeline_destroy(one);
     timeline_destroy(two);
-    timeline_mark_at(t, timeline_lane(t, "c"), TIMELINE_WAITS, 1010); /* goes on in the last one */
+    /* Continues in the last section. */
+    timeline_mark_at(t, timeline_lane(t, "c"), TIMELINE_WAITS, 1010);
     CHECK_OK(timeline_view_init(&view, t));
     CHECK_EQ(view.count, 2);
     CHECK_STR(view.sections[0].name, "one");
@@ -151,7 +154,7 @@ TEST(timeline_cuts_long_names_between_characters)
     char name[80];
 
     memset(name, 'x', sizeof name);
-    memcpy(name + 62, "\xe2\x82\xac", 4); /* its last byte would be the 65th */
+    memcpy(name + 62, "\xe2\x82\xac", 4); /* the last byte of the character would be byte 65 */
     timeline_lane(t, name);
     CHECK_EQ(strlen(t->lanes[0].name), 62);
     timeline_rename(t, 0, "short");
@@ -161,7 +164,7 @@ TEST(timeline_cuts_long_names_between_characters)
 
 enum { MARKERS = 4, MARKS = 100000 };
 
-/* In shared memory, so that threads and processes begin at once. */
+/* In shared memory, so that threads and processes start at the same time. */
 static pthread_barrier_t *all_there;
 
 static void make_barrier(void)
@@ -189,7 +192,7 @@ static void *mark_often(void *arg)
     return NULL;
 }
 
-/* All marks of `lanes` lanes are there, in the order in which each lane made them. */
+/* Checks that all marks of `lanes` lanes are there, in the order in which each lane made them. */
 static void check_all_there(const struct timeline *t, size_t lanes)
 {
     struct timeline_view view;
@@ -238,7 +241,7 @@ TEST(timeline_forked_children_mark_at_once)
     timeline_destroy(t);
 }
 
-/* A place that a killed process had drawn stays empty. */
+/* A place that a killed process has reserved stays empty. */
 TEST(timeline_does_without_what_was_never_filled)
 {
     struct timeline *t = timeline_create();
@@ -300,7 +303,7 @@ static int watch_tasks(void *arg)
     return err ? err : whorl_group_wait(&group);
 }
 
-/* On a virtual clock working takes no time. */
+/* On a virtual clock, work takes no time. */
 TEST(timeline_watches_the_tasks_of_a_run)
 {
     struct timeline_view view;
@@ -340,14 +343,14 @@ TEST(timeline_watches_a_run_in_one_lane)
     CHECK_OK(timeline_view_init(&view, watched));
     CHECK_EQ(view.sections[0].count, 1);
     CHECK_STR(spans_of(&view.sections[0], 0), "c0-0 w0-5 c5-5 w5-10 c10-10 w10-20 c20-20");
-    CHECK_EQ(watched->marks_drawn, 8); /* one for each change, whatever the tasks do meanwhile */
+    CHECK_EQ(watched->marks_drawn, 8); /* one mark per change, whatever the tasks do in between */
     timeline_view_finish(&view);
     timeline_destroy(watched);
     timeline_watch_run(NULL, 0); /* outside a run too */
     timeline_watch_tasks(NULL);
 }
 
-/* A lane there is no room or memory for is missing; the run goes on. */
+/* When there is no room or memory for a lane, it is missing, and the run continues. */
 static int watch_with_faults(void *arg)
 {
     (void)arg;
@@ -366,7 +369,8 @@ TEST(timeline_watches_as_far_as_memory_goes)
 
 /* --- trace events ----------------------------------------------------------------------------- */
 
-/* What a picture is, given to a Python program as its standard input; returns what that prints. */
+/* Writes a picture to the standard input of a Python program and returns what the program
+ * prints. */
 static const char *ask_python(const char *program,
                               int (*write)(const struct timeline *, const char *, FILE *),
                               const struct timeline *timeline, const char *title)
@@ -440,8 +444,8 @@ TEST(timeline_trace_of_nothing_is_json)
 
 /* --- pictures --------------------------------------------------------------------------------- */
 
-/* A picture read back: its texts, and each lane's strokes in hundredths of the width, "c3:0-25". Those of
- * one column, where spans meet, are left out. */
+/* A Python program that reads a picture: its texts, and the strokes of each lane in hundredths of
+ * the width, "c3:0-25". Strokes of one column, where spans meet, are left out. */
 static const char read_svg[] =
     "import re, sys\n"
     "import xml.etree.ElementTree as tree\n"
@@ -470,7 +474,7 @@ static const char read_svg[] =
     "        for p in lane[1:] if any(b - a > 1 for a, b in ends(p)))\n"
     "texts = [plain(t) for t in svg.iter(ns + 'text')]\n";
 
-/* What such a program prints that goes on with `then`. */
+/* Returns the output of that program continued with `then`. */
 static const char *read_picture(const struct timeline *t, const char *title, const char *then)
 {
     char program[4096];
@@ -528,8 +532,8 @@ TEST(timeline_svg_stacks_sections_at_one_scale)
     timeline_destroy(t);
 }
 
-/* A hundred thousand short steps are a mixture in a small file, and a single one is still seen; but not
- * two hundred, each as if it were a long one. */
+/* A hundred thousand short steps become a mixture in a small file. A single short step stays
+ * visible, but two hundred of them must not each look like a long one. */
 TEST(timeline_svg_merges_what_is_narrower_than_a_pixel)
 {
     struct timeline *t = timeline_create();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tutorial: each program prints what its text promises. */
+/* The tutorial: each program prints what its text says. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -192,7 +192,7 @@ TEST(map_reduce_names_the_file_that_it_cannot_read)
     struct subprocess run;
     char path[300], complaint[700];
 
-    /* A file that nobody can read, not even root: nothing is mapped at its beginning. */
+    /* A file that cannot be read, not even by root: no memory is mapped at its beginning. */
     snprintf(path, sizeof path, "%s/memory", test_tmpdir());
     CHECK_EQ(symlink("/proc/self/mem", path), 0);
     snprintf(complaint, sizeof complaint,
@@ -243,7 +243,7 @@ static void say(int fd, const char *text)
     CHECK_STR(buf, text);
 }
 
-/* Starts the server with an input that stays open, so that it serves until that is closed. */
+/* Starts the server with an input that stays open; the server runs until the input is closed. */
 TEST(echo_serves_several_and_ends_with_its_input)
 {
     int in[2], out[2], port = 0, status;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz targets: each gives its seeds and a function that aborts when a property is broken.
+/* Fuzz targets. Each one has seeds and a function that aborts when a property does not hold.
  *
- * Linked with fuzz_main.c they are regression programs for any compiler: seeds, a fixed number of
- * mutations of them, and the files and folders named as arguments. Linked with libFuzzer
- * (-Dfuzz=true, clang) they search; `tools/test --full` does that for a minute each.
+ * Linked with fuzz_main.c they are regression tests for any compiler: they run the seeds, a fixed
+ * number of mutations of them, and the files and directories named as arguments. Linked with
+ * libFuzzer (-Dfuzz=true, clang) they search for new inputs; `tools/test --full` does this for a
+ * minute each.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates: what parses points into the input only, and every question about it has an answer
- * that fits.
+/* Certificates: a parsed certificate points only into the input, and every question about it gets
+ * an answer that fits.
  */
 #include <string.h>
 
@@ -23,7 +23,7 @@ static void check_cert(const struct tls_cert *cert)
 
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         FUZZ_CHECK(!tls_cert_is_for_name(cert, hosts[i]) || hosts[i][0]);
-    /* A wildcard needs a whole label before it and two behind it. */
+    /* A wildcard stands for a whole label and needs two labels after it. */
     FUZZ_CHECK(!tls_cert_is_for_name(cert, ".b.test"));
     if (!cert->san.data)
         FUZZ_CHECK(!tls_cert_is_for_ip(cert, v4, 4) && !tls_cert_is_for_ip(cert, v6, 16));
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check_inside(&cert.eku, data, len);
         check_cert(&cert);
     }
-    /* The same bytes as a name in a certificate. */
+    /* The same bytes, used as a name in a certificate. */
     const struct tls_bytes pattern = {data, len};
     if (tls_name_matches(&pattern, "x.b.test"))
         FUZZ_CHECK(len == strlen("x.b.test") || len == strlen("*.b.test"));

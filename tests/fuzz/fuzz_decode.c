@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Content decoding: two bytes of settings, then a body. In whatever pieces it comes and goes, it
- * decodes to the same bytes and verdict; and what was encoded here decodes to what it was.
+/* Content decoding: two bytes of settings, then a body. Given and taken in pieces of any size, it
+ * decodes to the same bytes and verdict. A body that is encoded here decodes to the original.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static size_t encode(int window, const uint8_t *data, size_t len, uint8_t *out, 
     return len;
 }
 
-/* The body, encoded twice, comes back. */
+/* Encodes the body twice and checks that decoding returns it. */
 static void check_round_trip(const uint8_t *data, size_t len)
 {
     size_t cap = len + len / 100 + 1000;
@@ -131,7 +131,7 @@ static void use_encoded(void (*use)(void *ctx, const void *seed, size_t len), vo
     once[0] |= 64;
     once[1] = 20;
     use(ctx, once, len + 2);
-    memcpy(once + 2 + len, once + 2, len); /* two members, or bytes behind the end */
+    memcpy(once + 2 + len, once + 2, len); /* two members, or bytes after the end */
     once[0] = stack;
     use(ctx, once, 2 + 2 * len);
 }

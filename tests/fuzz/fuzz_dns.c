@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the resolver reads itself: a name, a NUL, then the text of a hosts file or a DNS message. A
- * name that is taken is canonical, what a hosts file gives is capped and without repetition.
+/* What the resolver parses itself. The input is a name, a NUL, then the text of a hosts file or a
+ * DNS message. An accepted name is canonical. The addresses from a hosts file are limited in number
+ * and without duplicates.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "io/dns/message.h"
 #include "io/dns/name.h"
 
-/* Returns whether it is a name, written into `ret`. */
+/* Returns whether `text` is a name. Stores its canonical form in `ret`. */
 static bool check_name(const char *text, char ret[static DNS_NAME_SIZE])
 {
     char again[DNS_NAME_SIZE];
@@ -48,7 +49,8 @@ static void check_hosts(const char *text, size_t len, const char *name)
         }
     }
     FUZZ_CHECK((found[0] == -ENOENT) == (found[1] == -ENOENT));
-    FUZZ_CHECK(found[0] != 0 || found[1] != 0); /* known: in at least one family */
+    /* The name is known, so it has an address in at least one family. */
+    FUZZ_CHECK(found[0] != 0 || found[1] != 0);
     dns_hosts_table_destroy(table);
 }
 
@@ -71,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (!nul || !check_name((const char *)data, name))
         return 0;
     size_t rest_len = len - (size_t)(nul + 1 - data);
-    char *rest = malloc(rest_len + !rest_len); /* its end is where the sanitizer looks */
+    /* Exact size, so that a sanitizer detects a read past the end. */
+    char *rest = malloc(rest_len + !rest_len);
     memcpy(rest, nul + 1, rest_len);
     check_hosts(rest, rest_len, name);
     check_message(rest, rest_len, name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Responses: two bytes of settings, then the stream. Fed whole, byte by byte and in pieces of drawn
- * sizes, it must come to the same; and what is believed keeps within the rules.
+/* Responses: two bytes of settings, then the stream. Fed whole, byte by byte, and in pieces of
+ * random sizes, it must give the same result, and an accepted response must keep the rules.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "io/http/http1.h"
 
-/* All that a parse came to. */
+/* The complete result of a parse. */
 struct account {
     int verdict; /* HTTP1_END or an error */
     int informationals, status;
@@ -46,7 +46,7 @@ static uint64_t check_list(const struct header_list *list, size_t max)
     return sum;
 }
 
-/* A final head that is believed. */
+/* Checks an accepted final head. */
 static void check_head(const struct http1 *p)
 {
     const struct header_list *headers = http1_headers(p);
@@ -72,7 +72,7 @@ static void check_error(const struct http1 *p)
         FUZZ_CHECK(*text >= 0x20 && *text < 0x7f);
 }
 
-/* Feeds the stream in pieces: all of it when `step` is 0, else 1 to `step` bytes. */
+/* Feeds the stream in pieces: all of it when `step` is 0, otherwise pieces of 1 to `step` bytes. */
 static struct account parse(const struct http1_limits *limits, bool is_head, const char *data,
                             size_t len, uint32_t step)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzz target without libFuzzer: its seeds, mutations of them that are the same every time,
- * and what the arguments name.
+/* Runs a fuzz target without libFuzzer: its seeds, the same mutations of them every time, and the
+ * files named as arguments.
  *
- *     test_fuzz_url [FILE|FOLDER]...    --mutations=N for more or fewer than 3000
- *     test_fuzz_url --write-seeds=FOLDER
+ *      test_fuzz_url [FILE|DIRECTORY]... --mutations=N for more or fewer than 3000
+ *      test_fuzz_url --write-seeds=DIRECTORY
  */
 #include <dirent.h>
 #include <string.h>
@@ -15,7 +15,7 @@ enum { INPUT_MAX = 1 << 20, MUTANT_MAX = 4096 };
 
 struct plan {
     long mutations, seeds, runs;
-    const char *folder;
+    const char *dir;
     uint64_t state;
 };
 
@@ -25,7 +25,8 @@ static uint32_t draw(struct plan *plan)
     return (uint32_t)(plan->state >> 33);
 }
 
-/* From an exact block, so that a sanitizer sees a read beyond it. */
+/* Runs the target with an exact copy of the input, so that a sanitizer detects a read past the
+ * end. */
 static void run(struct plan *plan, const void *data, size_t len)
 {
     uint8_t *copy = calloc(len ? len : 1, 1);
@@ -42,7 +43,7 @@ static void count_seed(void *ctx, const void *seed, size_t len)
     ((struct plan *)ctx)->seeds++;
 }
 
-/* A few edits: bytes replaced, inserted, removed, pieces repeated. */
+/* Makes a few changes: bytes are replaced, inserted or removed, pieces are repeated. */
 static size_t mutate(struct plan *plan, uint8_t *data, size_t len)
 {
     static const uint8_t likely[] = "\r\n :;,/?#%@[]\\.0\t\"\0\x7f\xff"
@@ -89,8 +90,8 @@ static void use_seed(void *ctx, const void *seed, size_t len)
     char path[4096];
 
     plan->seeds++;
-    if (plan->folder) {
-        snprintf(path, sizeof path, "%s/seed-%03ld", plan->folder, plan->seeds);
+    if (plan->dir) {
+        snprintf(path, sizeof path, "%s/seed-%03ld", plan->dir, plan->seeds);
         FILE *file = fopen(path, "wb");
         if (!file || fwrite(seed, 1, len, file) != len || fclose(file) != 0) {
             perror(path);
@@ -141,7 +142,7 @@ int main(int argc, char **argv)
         if (strncmp(argv[i], "--mutations=", 12) == 0)
             mutations = atol(argv[i] + 12);
         else if (strncmp(argv[i], "--write-seeds=", 14) == 0)
-            plan.folder = argv[i] + 14;
+            plan.dir = argv[i] + 14;
         else
             use_file(&plan, argv[i]);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: a base, a NUL, a reference. What parses is canonical: its text parses to itself, holds only
- * bytes that can be sent, and no relative reference leaves the origin.
+/* URLs: a base, a NUL, a reference. A parsed URL is canonical: its text parses to itself and
+ * contains only bytes that can be sent, and no relative reference leaves the origin.
  */
 #include <string.h>
 
@@ -57,7 +57,7 @@ static void check_reference(const struct whorl_url *base, const char *reference)
         check_error(err, &error);
     } else {
         check_url(&url);
-        /* Only a scheme or two slashes name another host. */
+        /* Only a scheme or two slashes can name another host. */
         if (strncmp(reference, "//", 2) != 0 && !strchr(reference, ':'))
             FUZZ_CHECK(whorl_url_same_origin(&url, base));
     }

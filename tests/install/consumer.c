@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program outside the tree, compiled against what `meson install` put there. */
+/* A program outside the source tree, compiled with the files that `meson install` has installed. */
 #include <stdio.h>
 
 #include <whorl.h>

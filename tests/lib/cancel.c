@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cancellation at every point of a run. */
+/* Cancels a run at every possible point. */
 #include "cancel.h"
 
 #include <whorl/group.h>
@@ -10,8 +10,8 @@
 
 static struct {
     const struct cancel_plan *plan;
-    struct whorl_scope *scope; /* what is cancelled; NULL: not entered yet, or left */
-    int at, seen;              /* which wait, and how many there were */
+    struct whorl_scope *scope; /* scope that is cancelled; NULL: not entered yet, or already left */
+    int at, seen;              /* number of the wait at which to cancel, number of waits so far */
     bool struck;
 } point;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates for tests: an authority of our own and what it signed, right and wrong. */
+/* Certificates for tests: an authority of our own, and valid and invalid certificates that it
+ * signed. */
 #include "certs.h"
 
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 
 enum { PATHS_MAX = 16, AGE_MAX_S = 7 * 24 * 3600 };
 
-/* Goes into the file that says that all is made; change it when the script changes. */
+/* Written to the file that marks the certificates as complete. Change it when the script
+ * changes. */
 static const char edition[] = "edition 1\n";
 
 static const char script[] =
@@ -71,8 +73,8 @@ static const char script[] =
     "openssl req -x509 -new -sha256 -key self-signed.key -out self-signed.pem -days 30 \\\n"
     "  -subj /CN=localhost -config conf -addext subjectAltName=$good\n";
 
-/* The folder, beside the test programs. */
-static const char *folder(void)
+/* The directory of the certificates, next to the test programs. */
+static const char *dir(void)
 {
     static char path[PATH_MAX];
     if (!path[0])
@@ -98,7 +100,7 @@ static bool is_made(const char *done)
 static void make(const char *done)
 {
     struct subprocess run;
-    struct subprocess_options options = {.folder = folder(), .timeout_s = 60};
+    struct subprocess_options options = {.dir = dir(), .timeout_s = 60};
 
     unlink(done);
     subprocess_run(&run, (const char *[]){"sh", "-c", script, NULL}, &options);
@@ -112,7 +114,8 @@ static void make(const char *done)
     close(fd);
 }
 
-/* The first of the test programs that run side by side makes them, the others wait for it. */
+/* Makes the certificates. When test programs run in parallel, the first one makes them and the
+ * others wait. */
 static void ensure(void)
 {
     static bool known;
@@ -120,9 +123,9 @@ static void ensure(void)
 
     if (known)
         return;
-    snprintf(lock, sizeof lock, "%s/.lock", folder());
-    snprintf(done, sizeof done, "%s/.made", folder());
-    mkdir(folder(), 0700);
+    snprintf(lock, sizeof lock, "%s/.lock", dir());
+    snprintf(done, sizeof done, "%s/.made", dir());
+    mkdir(dir(), 0700);
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX) != 0)
         test_fail(__FILE__, __LINE__, "locking %s: %s", lock, strerror(errno));
@@ -144,7 +147,7 @@ const char *cert_path(const char *file)
 
     ensure();
     char *path = paths[next++ % PATHS_MAX];
-    if (snprintf(path, PATH_MAX, "%s/%s", folder(), file) >= PATH_MAX || access(path, R_OK) != 0)
+    if (snprintf(path, PATH_MAX, "%s/%s", dir(), file) >= PATH_MAX || access(path, R_OK) != 0)
         test_fail(__FILE__, __LINE__, "no certificate file %s", file);
     return path;
 }

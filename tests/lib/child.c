@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Children: forks, collects standard error, waits. */
+/* Runs code in a forked child, collects its standard error, and waits for it. */
 #include "child.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Children: code that is expected to end its process, or to write to standard error.
+/* Children: run code that is expected to end its process or to write to standard error.
  *
  *     static void unlock_twice(void *arg) { ... }
  *
@@ -14,13 +14,13 @@
 #include <stddef.h>
 
 struct child {
-    int exit_status; /* 0 when `fn` returned; -1 when a signal ended it */
-    int signal;      /* that ended it, or 0 */
+    int exit_status; /* 0 when `fn` returned; -1 when a signal ended the child */
+    int signal;      /* signal that ended the child, or 0 */
     size_t err_len;
-    char err[262144]; /* what it wrote to standard error, terminated */
+    char err[262144]; /* standard error of the child, terminated */
 };
 
-/* Calls `fn(arg)` in a forked child without core dumps, and waits for its end. */
+/* Calls `fn(arg)` in a forked child without core dumps, and waits until the child ends. */
 void child_run(struct child *ret, void (*fn)(void *arg), void *arg);
 
 #endif

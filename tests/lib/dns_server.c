@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A name server on loopback, over UDP and TCP, that answers by rules, well- or ill-behaved. */
+/* A name server on loopback, over UDP and TCP. It answers by rules, correctly or incorrectly. */
 #include "dns_server.h"
 
 #include <arpa/inet.h>
@@ -28,20 +28,20 @@ struct question {
     int type;
 };
 
-/* A message on its way out. */
+/* An answer that waits to be sent. */
 struct reply {
     struct reply *next;
     int64_t due_ms;
     bool held;
-    struct sockaddr_in to; /* over UDP */
-    int conn;              /* over TCP: the descriptor; -1 over UDP */
+    struct sockaddr_in to; /* UDP: the client's address */
+    int conn;              /* TCP: the descriptor; UDP: -1 */
     size_t len;
     uint8_t bytes[];
 };
 
 struct dns_server {
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what follows up to `rules` */
+    pthread_mutex_t lock; /* protects the fields from here up to `rules` */
     struct question *questions;
     int question_count, tcp_count, edns_count;
     bool released, stopping;
@@ -82,7 +82,7 @@ static void put_name(uint8_t **pos, const char *name)
     *(*pos)++ = 0;
 }
 
-/* Reads the question; the number of bytes up to its end, or 0. */
+/* Reads the question. Returns the number of bytes up to its end, or 0 when it is invalid. */
 static size_t parse_question(const uint8_t *query, size_t len, struct question *ret)
 {
     size_t pos = HEADER_SIZE, out = 0;
@@ -108,17 +108,17 @@ static size_t parse_question(const uint8_t *query, size_t len, struct question *
 
 static bool has_edns(const uint8_t *query)
 {
-    return query[10] != 0 || query[11] != 0; /* the only additional record anyone sends */
+    return query[10] != 0 || query[11] != 0; /* clients send no other additional record than EDNS */
 }
 
-/* Appends the records of `rule` for `type`; how many. */
+/* Appends the records of `rule` for `type` and returns their number. */
 static unsigned put_records(uint8_t **pos, const struct dns_rule *rule, int type, bool forged)
 {
     unsigned n = 0;
     const char *owner = NULL;
 
     if (rule->cname) {
-        put16(pos, 0xc000 | HEADER_SIZE); /* the name of the question */
+        put16(pos, 0xc000 | HEADER_SIZE); /* a pointer to the name of the question */
         put16(pos, 5);
         put16(pos, 1);
         put16(pos, rule->ttl_s >> 16);
@@ -154,7 +154,7 @@ static unsigned put_records(uint8_t **pos, const struct dns_rule *rule, int type
     return n;
 }
 
-/* Writes the answer to `query`, whose question ends at `question_end`; its length. */
+/* Writes the answer to `query`, whose question ends at `question_end`. Returns its length. */
 static size_t build_answer(const struct dns_rule *rule, const uint8_t *query, size_t question_end,
                            const struct question *question, bool tcp, bool forged, uint8_t *ret)
 {
@@ -258,12 +258,12 @@ static void close_conn(struct dns_server *server, int i)
 {
     for (struct reply *reply = server->replies; reply; reply = reply->next)
         if (reply->conn == server->conns[i])
-            reply->len = 0; /* nobody is left to send it to */
+            reply->len = 0; /* the client has closed the connection */
     close(server->conns[i]);
     server->conns[i] = -1;
 }
 
-/* Clients send a whole query at once, perhaps more of them. */
+/* Clients send each query with one write, perhaps several queries together. */
 static void receive_tcp(struct dns_server *server, int i)
 {
     uint8_t bytes[MESSAGE_MAX];
@@ -310,7 +310,7 @@ static void send_reply(struct dns_server *server, const struct reply *reply)
     }
 }
 
-/* Sends what is due; how long until the next one, in ms, or -1. */
+/* Sends the due answers. Returns the time until the next one in ms, or -1. */
 static int send_due(struct dns_server *server)
 {
     int64_t now = now_ms(), next = INT64_MAX;
@@ -374,7 +374,8 @@ static void wake(struct dns_server *server)
         test_fail(__FILE__, __LINE__, "eventfd: %s", strerror(errno));
 }
 
-/* Binds both sockets to one free port; false when the other protocol has it taken. */
+/* Binds both sockets to the same free port. Returns false when the port is taken for the other
+ * protocol. */
 static bool bind_both(struct dns_server *server)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reports of the running tasks, as text to search in.
+/* Reports of the running tasks, as text that a test can search.
  *
  *     CHECK_DUMP("root: waits for mutex \"log\"");
  *     CHECK_EQ(dump_count(dumped, ": ready"), 3);
@@ -9,16 +9,16 @@
 
 #include "test.h"
 
-/* What whorl_dump_tasks() wrote last. */
+/* The last report of whorl_dump_tasks(). */
 extern char dumped[1 << 18];
 
-/* Has it write now. */
+/* Writes a new report and returns it. */
 const char *dump(void);
 
-/* How often `word` stands in `text`. */
+/* Number of times that `word` occurs in `text`. */
 int dump_count(const char *text, const char *word);
 
-/* A report made now has `word` in it. */
+/* Checks that a new report contains `word`. */
 #define CHECK_DUMP(word)                                                        \
     do {                                                                        \
         if (!strstr(dump(), (word)))                                            \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests that fail in every way there is, for test_runner.c, which runs them one by one. */
+/* Tests that fail in every possible way. test_runner.c runs them one by one. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -64,7 +64,7 @@ TEST(leaves_a_folder)
 
     snprintf(path, sizeof path, "%s/locked", test_tmpdir());
     CHECK_EQ(mkdir(path, 0), 0);
-    printf("folder %s\n", test_tmpdir());
+    printf("directory %s\n", test_tmpdir());
     raise(SIGKILL);
 }
 

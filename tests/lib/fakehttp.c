@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP servers in memory that play scripts. */
+/* HTTP servers in memory that follow scripts. */
 #include "fakehttp.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct fake_server {
     const struct fake_step *script;
 };
 
-/* false: the client has gone, which ends the script */
+/* Returns false when the client has closed, which ends the script. */
 static WHORL_SUSPENDS bool read_exactly(struct fake_server *server, char *buf, size_t len)
 {
     return whorl_stream_read_exact(server->stream, buf, len) == 0;

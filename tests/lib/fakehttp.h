@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP servers in memory, byte for byte: a dialer for sessions whose connections are played by
- * scripts on the scheduler, so that they work on virtual time.
+/* HTTP servers in memory, exact to the byte: a dialer for sessions whose connections follow
+ * scripts. They run on the scheduler, so they work on virtual time.
  *
  *     static const struct fake_step hello[] = {
  *         {FAKE_EXPECT, "GET / HTTP/1.1\r\nHost: a.test\r\n..."},
  *         {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"},
  *         {0},
  *     };
- *     FAKE fake = {.scripts = {hello}};                  // connection 0 plays hello
+ *     FAKE fake = {.scripts = {hello}};                  // connection 0 follows hello
  *     struct whorl_http_session_options options = {.dialer = fake_dialer(&fake)};
  *
- * A script that has ended waits until the client closes and then closes too. Connections beyond the
- * last script play the last one again.
+ * When a script has ended, its server waits until the client closes and then closes too.
+ * Connections after the last script follow the last one again.
  */
 #ifndef FAKEHTTP_H
 #define FAKEHTTP_H
@@ -20,16 +20,16 @@
 
 enum fake_action {
     FAKE_END,    /* wait for the client's close */
-    FAKE_EXPECT, /* read exactly `text`; anything else fails the test */
-    FAKE_HEAD,   /* read up to and with an empty line; with `text`: the head must contain it */
+    FAKE_EXPECT, /* read exactly `text`; other bytes fail the test */
+    FAKE_HEAD,   /* read up to and including an empty line; with `text`: the head must contain it */
     FAKE_READ,   /* read `n` bytes, whatever they are */
-    FAKE_SEND,   /* `text`; only the first `n` bytes when n is not 0 */
-    FAKE_BODY,   /* `n` bytes of a pattern, see fake_pattern() */
-    FAKE_SLEEP,  /* `n` nanoseconds */
-    FAKE_FINISH, /* no more will be sent; reading goes on */
+    FAKE_SEND,   /* send `text`; only its first `n` bytes when n is not 0 */
+    FAKE_BODY,   /* send `n` bytes of a pattern, see fake_pattern() */
+    FAKE_SLEEP,  /* sleep for `n` nanoseconds */
+    FAKE_FINISH, /* half-close; the server can still read */
     FAKE_CLOSE,
     FAKE_RESET,
-    FAKE_REPEAT, /* from the first step again */
+    FAKE_REPEAT, /* repeat from the first step */
 };
 
 struct fake_step {
@@ -40,22 +40,24 @@ struct fake_step {
 
 struct fake {
     const struct fake_step *scripts[16];
-    size_t chunk;          /* each read of the client gives at most so many bytes; 0: no limit */
-    size_t capacity;       /* of each direction; writers wait beyond it; 0: no limit */
-    int64_t dial_ns;       /* how long dialling takes */
-    int dial_err;          /* dialling fails with it */
-    const char *dial_text; /* and says so */
-    bool yield;            /* each read and write of the client gives way once */
-    /* Called with each new connection's client end, e.g. to cut it. */
+    /* Each read of the client returns at most this many bytes; 0: no limit. */
+    size_t chunk;
+    /* Buffer size of each direction; a writer waits when it is full; 0: no limit. */
+    size_t capacity;
+    int64_t dial_ns;       /* duration of dialling */
+    int dial_err;          /* error code with which dialling fails */
+    const char *dial_text; /* error text of that failure */
+    bool yield;            /* each read and write of the client yields once */
+    /* Called with the client end of each new connection, for example to cut it. */
     void (*on_dial)(struct fake *fake, struct whorl_stream *client, struct whorl_stream *server);
 
-    int dialled;   /* connections so far */
-    int open;      /* servers whose client has not closed */
+    int dialled;   /* number of connections so far */
+    int open;      /* number of servers whose client has not closed */
     char last[64]; /* "host:port" of the last dial */
     struct fake_server *servers;
 };
 
-/* Ends the servers, which read the scripts up to then. */
+/* Ends the servers. They read the scripts until then. */
 WHORL_SUSPENDS_SHIELDED void fake_finish(struct fake *fake);
 
 #define FAKE __attribute__((cleanup(fake_finish))) struct fake

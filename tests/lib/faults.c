@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults: allocations of the code under test that fail by number. The linker's --wrap sends them
- * here (see tests/meson.build). */
+/* Faults: makes allocations of the code under test fail by number. The linker's --wrap redirects
+ * them to this file (see tests/meson.build). */
 #include "faults.h"
 
 #include <stdatomic.h>
@@ -36,7 +36,7 @@ char *__wrap_strndup(const char *text, size_t len);
 void __wrap_free(void *block);
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 
-/* Counts an allocation; whether it is the one to fail. */
+/* Counts an allocation. Returns whether it is the one that must fail. */
 static bool strikes(void)
 {
     if (!armed || ++seen != target)
@@ -108,7 +108,7 @@ void __wrap_free(void *block)
     __real_free(block);
 }
 
-/* What mmap() is called where off_t has 64 bits, which meson sees to. */
+/* The name of mmap() when off_t has 64 bits, as meson sets it. */
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
     return strikes() ? MAP_FAILED : __real_mmap64(addr, len, prot, flags, fd, offset);

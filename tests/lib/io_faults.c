@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults of the I/O driver. The linker's --wrap puts this between driver.c and the drivers, and between
- * ring.c and liburing (see tests/meson.build). */
+/* Faults of the I/O driver. The linker's --wrap puts this file between driver.c and the drivers,
+ * and between ring.c and liburing (see tests/meson.build). */
 #include "io_faults.h"
 
 #include <liburing.h>
@@ -18,8 +18,8 @@ static _Thread_local uint64_t seen, target;
 static _Thread_local int complete_err, setup_err, enter_err;
 static _Thread_local unsigned refused_flags, missing_features, enter_failures;
 
-/* The request that is failing, and the one that fails it: a no-op in its place, so that the failure
- * arrives as a completion does. */
+/* victim: the request that fails. stand_in: a no-op that is submitted in its place, so that the
+ * failure arrives like a completion. */
 static _Thread_local struct io_op *victim, stand_in;
 static _Thread_local const struct io_driver_ops *real_ops;
 static _Thread_local struct io_driver_ops ops;
@@ -58,7 +58,7 @@ static int submit(struct io_driver *driver, struct io_op *op)
     int err = real_ops->submit(driver, &stand_in);
     if (err)
         return err;
-    driver->in_flight++; /* io_op_complete() will count it, being a request like any other */
+    driver->in_flight++; /* io_op_complete() will decrement it for the victim too */
     victim = op;
     op->slot = UINT32_MAX;
     return 0;
@@ -66,7 +66,7 @@ static int submit(struct io_driver *driver, struct io_op *op)
 
 static void cancel(struct io_driver *driver, struct io_op *op)
 {
-    if (op != victim) /* whose end is near anyway */
+    if (op != victim) /* the victim completes soon, so it needs no cancel */
         real_ops->cancel(driver, op);
 }
 

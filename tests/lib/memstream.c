@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams in memory: a pair of growing byte queues, one a direction. */
+/* Streams in memory: two growing byte queues, one for each direction. */
 #include "memstream.h"
 
 #include <errno.h>
@@ -10,20 +10,19 @@
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
-/* Enough for most tests to need no memory later, so that a test which counts allocations counts its
- * own. */
+/* Large enough for most tests, so that a test that counts allocations counts only its own. */
 enum { INITIAL_SIZE = 64 << 10 };
 
-/* One direction. Whoever reads waits in `readers`, whoever writes too much in `writers`; both are
- * woken by any change and look again. */
+/* One direction. A reader waits in `readers`, a writer that wrote too much waits in `writers`. Any
+ * change wakes both, and they check again. */
 struct pipe {
     char *bytes;
     size_t start, len, size;
     size_t capacity, written, writes;
     unsigned char *tap;
     size_t tap_size, *tap_len;
-    size_t left; /* bytes until `end` applies; SIZE_MAX: none is planned */
-    int end;     /* what the reader gets then: 0 for the end, or a code */
+    size_t left; /* number of bytes until `end` applies; SIZE_MAX: no end is planned */
+    int end;     /* result of a read after them: 0 for the end, or an error code */
     bool ended, writer_closed, reader_closed;
     struct whorl_wait_queue readers, writers;
 };
@@ -60,7 +59,7 @@ static void wake_all(struct whorl_wait_queue *queue)
         ;
 }
 
-/* What every suspending call begins with. */
+/* Every suspending call begins with this. */
 static WHORL_SUSPENDS int enter(struct end *end)
 {
     if (end->hook)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams in memory for tests: two ends, and what one writes the other reads. They wait on the
- * scheduler only, so they work on virtual time.
+/* Streams in memory for tests: two ends, and one end reads what the other writes. They wait only on
+ * the scheduler, so they work on virtual time.
  *
  *     struct whorl_stream *client, *server;
  *     CHECK_OK(memstream_pair(&client, &server));
@@ -16,46 +16,47 @@
 
 #include <whorl/stream.h>
 
-/* Makes two connected ends. Returns 0 or -ENOMEM. Each is closed with whorl_stream_close(). */
+/* Makes two connected ends. Returns 0 or -ENOMEM. Close each with whorl_stream_close(). */
 int memstream_pair(struct whorl_stream **ret_a, struct whorl_stream **ret_b);
 
-/* Each read of `stream` gives at most `n` bytes; 0: as much as there is. */
+/* Each read of `stream` returns at most `n` bytes; 0: all that are there. */
 void memstream_chunk(struct whorl_stream *stream, size_t n);
 
 /* Writes of `stream` wait while the peer has `n` or more unread bytes; 0: never. */
 void memstream_capacity(struct whorl_stream *stream, size_t n);
 
-/* After `n` more bytes written by `stream` its peer sees the end; what is written later is lost
- * silently, as behind a dead router. Counts from now. */
+/* After `stream` has written `n` more bytes, counted from this call, its peer reads the end. What
+ * is written later is lost silently, as behind a router that has failed. */
 void memstream_cut(struct whorl_stream *stream, size_t n);
 
-/* After `n` more bytes written by `stream` reads of its peer fail with `err`. Counts from now. */
+/* After `stream` has written `n` more bytes, counted from this call, reads of its peer fail with
+ * `err`. */
 void memstream_fail(struct whorl_stream *stream, size_t n, int err);
 
-/* Both ends fail with -ECONNRESET from now on, and what was unread is lost. */
+/* From this call on both ends fail with -ECONNRESET, and unread bytes are lost. */
 void memstream_reset(struct whorl_stream *stream);
 
-/* Each suspending call of `stream` yields to other tasks once before it does anything. */
+/* Each suspending call of `stream` first yields once. */
 void memstream_yield(struct whorl_stream *stream, bool on);
 
-/* Called at the start of each suspending call of `stream`, e.g. to count calls or cancel a scope at
- * the nth. NULL: nothing. */
+/* `hook` is called at the start of each suspending call of `stream`, for example to count calls or
+ * to cancel a scope at the nth call. NULL: no hook. */
 void memstream_hook(struct whorl_stream *stream, void (*hook)(void *ctx), void *ctx);
 
-/* Bytes `stream` has written so far, lost ones included. */
+/* Number of bytes that `stream` has written so far, including lost ones. */
 size_t memstream_written(struct whorl_stream *stream);
 
-/* Calls of write that `stream` has seen. */
+/* Number of write calls of `stream` so far. */
 size_t memstream_writes(struct whorl_stream *stream);
 
-/* Keeps a copy of what `stream` writes from now on, as far as it fits; `*len` says how much. Both
- * must stay valid until the close, or until the tap is taken off with NULL. */
+/* Copies what `stream` writes after this call to `buf`, as far as it fits; `*len` is the number of
+ * bytes. Both must stay valid until the close, or until a call with NULL removes the tap. */
 void memstream_tap(struct whorl_stream *stream, unsigned char *buf, size_t size, size_t *len);
 
-/* Bytes that `stream` could read now. */
+/* Number of bytes that `stream` could read now. */
 size_t memstream_pending(struct whorl_stream *stream);
 
-/* Pairs that are not yet closed at both ends, for leak checks. */
+/* Number of pairs that are not closed at both ends, for leak checks. */
 size_t memstream_alive(void);
 
 #endif

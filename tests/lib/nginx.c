@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nginx on loopback, over http and https, for the length of a test. */
+/* Runs nginx on loopback, over http and https, for the duration of a test. */
 #include "nginx.h"
 
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 struct nginx {
     pid_t pid;
     uint16_t port, tls_port;
-    char folder[512]; /* configuration, logs and temporary files */
+    char dir[512]; /* configuration, logs and temporary files */
 };
 
 static void write_file(const char *path, const char *text)
@@ -32,7 +32,7 @@ static void write_file(const char *path, const char *text)
         test_fail(__FILE__, __LINE__, "writing %s: %s", path, strerror(errno));
 }
 
-/* The whole text of a file; empty when there is none. free() it. */
+/* Returns the whole text of a file; "" when it does not exist. Release it with free(). */
 static char *read_file(const char *path)
 {
     char *text = NULL;
@@ -58,7 +58,7 @@ static void configure(struct nginx *nginx, const struct nginx_options *options, 
     if (v6)
         snprintf(v6_lines, sizeof v6_lines, "listen [::1]:%d; listen [::1]:%d ssl;", nginx->port,
                  nginx->tls_port);
-    snprintf(path, sizeof path, "%s/docroot", nginx->folder);
+    snprintf(path, sizeof path, "%s/docroot", nginx->dir);
     mkdir(path, 0700);
     int n = asprintf(
         &text,
@@ -79,19 +79,20 @@ static void configure(struct nginx *nginx, const struct nginx_options *options, 
         "    %s\n"
         "  }\n"
         "}\n",
-        geteuid() == 0 ? "user root;" : "", nginx->folder, nginx->folder, nginx->folder,
-        nginx->folder, nginx->folder, nginx->folder, nginx->folder, nginx->folder,
+        geteuid() == 0 ? "user root;" : "", nginx->dir, nginx->dir, nginx->dir, nginx->dir,
+        nginx->dir, nginx->dir, nginx->dir, nginx->dir,
         options->http_conf ? options->http_conf : "", nginx->port, nginx->tls_port, v6_lines,
         options->docroot ? options->docroot : path, cert_path(pem), cert_path(key),
         options->server_conf ? options->server_conf : "");
     if (n < 0)
         test_fail(__FILE__, __LINE__, "no memory");
-    snprintf(path, sizeof path, "%s/nginx.conf", nginx->folder);
+    snprintf(path, sizeof path, "%s/nginx.conf", nginx->dir);
     write_file(path, text);
     free(text);
 }
 
-/* One request to its port; whether an answer came. The socket queues it until nginx is up. */
+/* Sends one request to the port and returns whether an answer came. The socket queues the request
+ * until nginx has started. */
 static bool answers(uint16_t port)
 {
     static const char request[] = "GET / HTTP/1.0\r\nHost: up\r\n\r\n";
@@ -124,12 +125,12 @@ struct nginx *nginx_start(const struct nginx_options *options)
 
     if (!test_has_program("nginx"))
         test_skip("nginx is not installed");
-    snprintf(nginx->folder, sizeof nginx->folder, "%s/nginx-%d", test_tmpdir(), count++);
-    if (mkdir(nginx->folder, 0700) != 0)
-        test_fail(__FILE__, __LINE__, "mkdir %s: %s", nginx->folder, strerror(errno));
+    snprintf(nginx->dir, sizeof nginx->dir, "%s/nginx-%d", test_tmpdir(), count++);
+    if (mkdir(nginx->dir, 0700) != 0)
+        test_fail(__FILE__, __LINE__, "mkdir %s: %s", nginx->dir, strerror(errno));
 
-    /* The sockets are opened here and handed over the way nginx hands them to its successor, so
-     * that nobody can take the ports in between. */
+    /* Open the sockets here and pass them to nginx as nginx passes them to its successor, so that
+     * no other process can take the ports in between. */
     fds[n++] = port_listen(&nginx->port);
     fds[n++] = port_listen(&nginx->tls_port);
     fds[n++] = port_listen_v6(nginx->port);
@@ -146,11 +147,11 @@ struct nginx *nginx_start(const struct nginx_options *options)
     snprintf(inherited, sizeof inherited, "NGINX=%d;%d;", fds[0], fds[1]);
     if (v6)
         snprintf(inherited, sizeof inherited, "NGINX=%d;%d;%d;%d;", fds[0], fds[1], fds[2], fds[3]);
-    snprintf(conf, sizeof conf, "%s/nginx.conf", nginx->folder);
-    snprintf(log, sizeof log, "%s/output.log", nginx->folder);
+    snprintf(conf, sizeof conf, "%s/nginx.conf", nginx->dir);
+    snprintf(log, sizeof log, "%s/output.log", nginx->dir);
     const char *const env[] = {inherited, "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin",
                                NULL};
-    const char *const argv[] = {"nginx", "-p", nginx->folder, "-e", log, "-c", conf, NULL};
+    const char *const argv[] = {"nginx", "-p", nginx->dir, "-e", log, "-c", conf, NULL};
     nginx->pid = subprocess_daemon(argv, env, log, fds);
     for (int i = 0; i < n; i++)
         close(fds[i]);
@@ -177,7 +178,7 @@ int nginx_requests(const struct nginx *nginx, const char *text)
     char path[600], *rest, *log;
     int count = 0;
 
-    snprintf(path, sizeof path, "%s/access.log", nginx->folder);
+    snprintf(path, sizeof path, "%s/access.log", nginx->dir);
     log = rest = read_file(path);
     for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n"))
         count += *line && strncmp(line, "up ", 3) != 0 && strstr(line, text) != NULL;
@@ -199,7 +200,7 @@ void nginx_wait_requests(const struct nginx *nginx, const char *text, int count)
 void nginx_stop(struct nginx *nginx)
 {
     test_not_at_end(nginx);
-    kill(nginx->pid, SIGTERM); /* it ends its worker */
+    kill(nginx->pid, SIGTERM); /* the master process ends its worker */
     waitpid(nginx->pid, NULL, 0);
     free(nginx);
 }

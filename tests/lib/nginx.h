@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* nginx on loopback, over http and https, for the length of a test.
+/* Runs nginx on loopback, over http and https, for the duration of a test.
  *
  *     struct nginx *nginx = nginx_start(&(struct nginx_options){.docroot = test_tmpdir()});
  *     snprintf(url, sizeof url, "https://localhost:%d/file", nginx_tls_port(nginx));
  *
- * It listens on 127.0.0.1 and, where there is one, ::1, and answers when nginx_start() returns. It
- * stops with the test, well or badly ended. Skips the test where nginx is not installed.
+ * It listens on 127.0.0.1 and, if the machine has it, on ::1. It answers when nginx_start()
+ * returns. It stops when the test ends, also when the test fails. nginx_start() skips the test when
+ * nginx is not installed.
  */
 #ifndef TEST_NGINX_H
 #define TEST_NGINX_H
 
 #include <stdint.h>
 
-/* Zero-initialised is valid. Borrowed for the call. */
+/* Zero-initialised options are valid. They are borrowed for the call. */
 struct nginx_options {
-    const char *docroot;     /* what it serves; NULL: an empty folder */
-    const char *cert;        /* a name of certs.h; NULL: "good" */
-    const char *server_conf; /* directives for its server block, such as "location /x { ... }" */
+    const char *docroot;     /* directory that nginx serves; NULL: an empty one */
+    const char *cert;        /* name of a certificate of certs.h; NULL: "good" */
+    const char *server_conf; /* directives for the server block, such as "location /x { ... }" */
     const char *http_conf;   /* directives for the http block, before the server block */
 };
 
@@ -28,15 +29,16 @@ struct nginx *nginx_start(const struct nginx_options *options);
 uint16_t nginx_port(const struct nginx *nginx);
 uint16_t nginx_tls_port(const struct nginx *nginx);
 
-/* How many requests the access log shows that contain `text` in their line; a line is
- * "HOST METHOD URI STATUS connection NUMBER requests NUMBER". nginx writes it after the response, so
- * ask with nginx_wait_requests() first. */
+/* Number of lines of the access log that contain `text`. A line is "HOST METHOD URI STATUS
+ * connection NUMBER requests NUMBER". nginx writes it after the response, so call
+ * nginx_wait_requests() first. */
 int nginx_requests(const struct nginx *nginx, const char *text);
 
 /* Waits until at least `count` lines contain `text`; fails the test after 5 s. */
 void nginx_wait_requests(const struct nginx *nginx, const char *text, int count);
 
-/* Stops it before the test ends: connections are cut. Its ports refuse from then on. */
+/* Stops nginx before the test ends. Its connections are cut, and after that its ports refuse
+ * connections. */
 void nginx_stop(struct nginx *nginx);
 
 #endif

@@ -57,7 +57,7 @@ static void close_fd(void *arg)
     free(fd);
 }
 
-/* Closes it after the test. */
+/* Keeps the descriptor open until the test ends. */
 static void keep_open(int fd)
 {
     int *kept = malloc(sizeof *kept);

@@ -5,17 +5,19 @@
 
 #include <stdint.h>
 
-/* A listening socket on 127.0.0.1 with a port the kernel chose; `ret_port` may be NULL. */
+/* Returns a listening socket on 127.0.0.1 with a port that the kernel chooses. `ret_port` may be
+ * NULL. */
 int port_listen(uint16_t *ret_port);
 
-/* Another listening socket on the same port of ::1, or -1 where there is no IPv6. */
+/* Returns another listening socket on the same port of ::1; -1 on a machine without IPv6. */
 int port_listen_v6(uint16_t port);
 
-/* A port of 127.0.0.1 that refuses connections until the test ends: it is bound, not listening. */
+/* Returns a port of 127.0.0.1 that refuses connections until the test ends: it is bound but does
+ * not listen. */
 uint16_t port_refused(void);
 
-/* A port of 127.0.0.1 to which a connect() gets no answer until the test ends: its backlog is
- * full. */
+/* Returns a port of 127.0.0.1 on which a connect() gets no answer until the test ends: its backlog
+ * is full. */
 uint16_t port_blackhole(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A TCP server that follows a script byte by byte, well- or ill-behaved. */
+/* A TCP server that follows a script byte by byte, correctly or incorrectly. */
 #include "scripted_peer.h"
 
 #include <fcntl.h>
@@ -19,17 +19,17 @@ struct conn {
     struct scripted_peer *peer;
     const struct peer_step *steps;
     pthread_t thread;
-    int fd; /* -1 once closed; guarded by the peer's lock */
+    int fd; /* -1 once closed; protected by the peer's lock */
     char *received;
     size_t received_len;
-    size_t consumed; /* of received, by the script's steps */
+    size_t consumed; /* number of received bytes that the script's steps have used */
 };
 
 struct scripted_peer {
     pthread_t thread;
     pthread_mutex_t lock;
     int listen_fd;
-    int stop_fds[2]; /* readable once everything is to end */
+    int stop_fds[2]; /* readable when the peer must stop */
     uint16_t port;
     const struct peer_step *next;
     struct conn *conns[CONNS_MAX];
@@ -42,7 +42,7 @@ static bool ends_part(const struct peer_step *step)
            step->action == PEER_ACTION_CLOSE || step->action == PEER_ACTION_HANG;
 }
 
-/* Waits for events or the stop; false on the latter. */
+/* Waits for events or the stop. Returns false on the stop. */
 static bool ready(struct conn *conn, short events, int wait_ms, short *ret_events)
 {
     struct pollfd fds[2] = {{.fd = conn->fd, .events = events},
@@ -53,7 +53,7 @@ static bool ready(struct conn *conn, short events, int wait_ms, short *ret_event
     return !fds[1].revents;
 }
 
-/* Receives once; false when the client or the test is gone. */
+/* Receives once. Returns false when the client or the test has ended. */
 static bool receive(struct conn *conn)
 {
     char buf[16384];
@@ -64,7 +64,8 @@ static bool receive(struct conn *conn)
     if (n <= 0)
         return false;
     pthread_mutex_lock(&conn->peer->lock);
-    if (conn->received_len + (size_t)n > RECEIVED_MAX) { /* a flood: only counted as consumed */
+    /* Too much to keep: only counted as consumed. */
+    if (conn->received_len + (size_t)n > RECEIVED_MAX) {
         conn->received_len = conn->consumed = 0;
     }
     conn->received = realloc(conn->received, conn->received_len + (size_t)n + 1);
@@ -100,10 +101,10 @@ static bool read_count(struct conn *conn, size_t count)
     return true;
 }
 
-/* Sends all of it; keeps reading what the client sends meanwhile, so that neither side blocks. */
+/* Sends all bytes. Meanwhile it reads what the client sends, so that neither side blocks. */
 static bool send_all(struct conn *conn, const char *data, size_t len)
 {
-    bool reads = true; /* until the client says that it sends no more; it may still want to read */
+    bool reads = true; /* false once the client has half-closed; it may still want to read */
 
     while (len > 0) {
         short events;
@@ -140,7 +141,7 @@ static bool send_step(struct conn *conn, const struct peer_step *step)
     return true;
 }
 
-/* Carries out one step; false when the rest of the part is to be skipped. */
+/* Executes one step. Returns false when the rest of the part must be skipped. */
 static bool follow(struct conn *conn, const struct peer_step *step)
 {
     struct linger linger = {.l_onoff = 1};
@@ -162,7 +163,7 @@ static bool follow(struct conn *conn, const struct peer_step *step)
         return false;
     case PEER_ACTION_CLOSE:
         shutdown(conn->fd, SHUT_WR);
-        __attribute__((fallthrough)); /* unread bytes would turn the close into a reset */
+        __attribute__((fallthrough)); /* with unread bytes, close() would send a reset */
     case PEER_ACTION_HANG:
     case PEER_ACTION_END:
         while (receive(conn))
@@ -307,7 +308,7 @@ const char *peer_received(struct scripted_peer *peer, int index, size_t *ret_len
 void peer_stop(struct scripted_peer *peer)
 {
     test_not_at_end(peer);
-    close(peer->stop_fds[1]); /* readable from now on, for every thread */
+    close(peer->stop_fds[1]); /* makes stop_fds[0] readable for every thread */
     pthread_join(peer->thread, NULL);
     for (int i = 0; i < peer->conns_count; i++) {
         pthread_join(peer->conns[i]->thread, NULL);

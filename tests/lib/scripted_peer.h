@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A TCP server that follows a script byte by byte, well- or ill-behaved.
+/* A TCP server that follows a script byte by byte, correctly or incorrectly.
  *
  *     static const struct peer_step script[] = {
  *         PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"),
@@ -12,10 +12,10 @@
  *     ... connect to 127.0.0.1, port peer_port(peer) ...
  *     CHECK(strstr(peer_received(peer, 0, NULL), "GET / HTTP/1.1"));
  *
- * The part of the script up to and with a PEER_RESET, PEER_CLOSE or PEER_HANG is what one connection
- * sees; the next connection gets the next part, and the last part serves all that follow. Each
- * connection has a thread of its own, so they may overlap. When the client goes away early, the rest
- * of the part is skipped. The peer stops with the test.
+ * A part of the script goes up to and including a PEER_RESET, PEER_CLOSE or PEER_HANG. Each
+ * connection follows one part; the next connection follows the next part, and all later connections
+ * follow the last part. Each connection has a thread of its own, so connections may overlap. When
+ * the client closes early, the rest of the part is skipped. The peer stops with the test.
  */
 #ifndef TEST_SCRIPTED_PEER_H
 #define TEST_SCRIPTED_PEER_H
@@ -38,15 +38,16 @@ enum peer_action {
 struct peer_step {
     enum peer_action action;
     const char *data;
-    size_t len;      /* of data, or how many bytes to read */
-    size_t chunk;    /* send so many bytes at a time; 0: all at once */
-    int pause_ms;    /* after each chunk, or the length of the pause */
-    uint64_t repeat; /* send it so often; 0 and 1: once */
+    size_t len;      /* length of `data`, or number of bytes to read */
+    size_t chunk;    /* number of bytes to send at a time; 0: all at once */
+    int pause_ms;    /* pause after each chunk, or length of the pause */
+    uint64_t repeat; /* number of times to send it; 0 and 1: once */
 };
 
-/* Reads until the empty line that ends a request's head. Bytes after it are kept for later steps. */
+/* Reads up to the empty line that ends a request's head. Bytes after it are kept for later
+ * steps. */
 #define PEER_READ_HEAD() PEER_READ_UNTIL("\r\n\r\n")
-/* Reads until the literal `text` has come. */
+/* Reads until the literal `text` has arrived. */
 #define PEER_READ_UNTIL(text)                                                     \
     {                                                                             \
         .action = PEER_ACTION_READ_UNTIL, .data = (text), .len = sizeof(text) - 1 \
@@ -56,7 +57,7 @@ struct peer_step {
     {                                              \
         .action = PEER_ACTION_READ, .len = (count) \
     }
-/* Sends a literal; NUL bytes inside it are sent too. */
+/* Sends a literal, including any NUL bytes inside it. */
 #define PEER_SEND(text)                                                     \
     {                                                                       \
         .action = PEER_ACTION_SEND, .data = (text), .len = sizeof(text) - 1 \
@@ -66,7 +67,7 @@ struct peer_step {
     {                                                               \
         .action = PEER_ACTION_SEND, .data = (bytes), .len = (count) \
     }
-/* Sends a literal in pieces of `size` bytes with `ms` after each. */
+/* Sends a literal in pieces of `size` bytes with a pause of `ms` after each. */
 #define PEER_SEND_SLOWLY(text, size, ms)                                                      \
     {                                                                                         \
         .action = PEER_ACTION_SEND, .data = (text), .len = sizeof(text) - 1, .chunk = (size), \
@@ -77,13 +78,13 @@ struct peer_step {
     {                                                                                          \
         .action = PEER_ACTION_SEND, .data = (text), .len = sizeof(text) - 1, .repeat = (times) \
     }
-/* Sends a literal again and again until the client goes away. */
+/* Sends a literal repeatedly until the client closes. */
 #define PEER_SEND_ENDLESSLY(text) PEER_SEND_TIMES(text, UINT64_MAX)
 #define PEER_PAUSE(ms)                                \
     {                                                 \
         .action = PEER_ACTION_PAUSE, .pause_ms = (ms) \
     }
-/* Says that it will send no more, and goes on with the script. */
+/* Half-closes the connection and continues with the script. */
 #define PEER_FIN()                \
     {                             \
         .action = PEER_ACTION_FIN \
@@ -93,12 +94,12 @@ struct peer_step {
     {                               \
         .action = PEER_ACTION_RESET \
     }
-/* Ends the connection in an orderly way: FIN, then what the client still sends is read. */
+/* Closes the connection in order: sends FIN, then reads what the client still sends. */
 #define PEER_CLOSE()                \
     {                               \
         .action = PEER_ACTION_CLOSE \
     }
-/* Keeps the connection open and says nothing until the client closes it. */
+/* Keeps the connection open and sends nothing until the client closes it. */
 #define PEER_HANG()                \
     {                              \
         .action = PEER_ACTION_HANG \
@@ -110,27 +111,27 @@ struct peer_step {
 
 struct scripted_peer;
 
-/* Starts it; `script` is borrowed until the test ends. */
+/* Starts a peer. `script` is borrowed until the test ends. */
 struct scripted_peer *peer_start(const struct peer_step *script);
 
 uint16_t peer_port(const struct scripted_peer *peer);
 
-/* How many connections it has accepted. */
+/* Number of connections accepted so far. */
 int peer_connections(struct scripted_peer *peer);
 
-/* How many connections are open now. */
+/* Number of connections that are open now. */
 int peer_open(struct scripted_peer *peer);
 
-/* Waits until it has accepted `count` connections, or until only `count` are open; these fail the
- * test after 5 s. They block the thread, so tasks of a run stand still. */
+/* Waits until the peer has accepted `count` connections, or until only `count` are open. Each fails
+ * the test after 5 s. They block the thread, so other tasks of the run do not continue. */
 void peer_wait_connections(struct scripted_peer *peer, int count);
 void peer_wait_open(struct scripted_peer *peer, int count);
 
-/* What connection number `index` has sent so far, NUL-terminated; valid until the peer stops or that
- * connection sends more. */
+/* What connection number `index` has sent so far, NUL-terminated. Valid until the peer stops or
+ * that connection sends more. */
 const char *peer_received(struct scripted_peer *peer, int index, size_t *ret_len);
 
-/* Stops it before the test ends: its connections are cut, its port refuses. */
+/* Stops the peer before the test ends. Its connections are cut and its port refuses connections. */
 void peer_stop(struct scripted_peer *peer);
 
 #endif

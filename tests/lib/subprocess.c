@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs under test: run one with given input, keep what it printed, bound its time. */
+/* Runs programs under test: gives them input, keeps their output, and limits their time. */
 #include "subprocess.h"
 
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static void set_env(const char *const *env)
     }
 }
 
-/* In the child: becomes the program, or says why not and exits 127. */
+/* In the child: executes the program. On failure prints the reason and exits with 127. */
 static void __attribute__((noreturn))
 become(const char *const argv[], const char *const *env, int death_signal)
 {
@@ -97,8 +97,8 @@ void subprocess_start(struct subprocess *ret, const char *const argv[],
         dup2(in[0], STDIN_FILENO);
         dup2(out[1], STDOUT_FILENO);
         dup2(options->tty ? out[1] : err[1], STDERR_FILENO);
-        if (options->folder && chdir(options->folder) != 0) {
-            dprintf(STDERR_FILENO, "chdir %s: %s\n", options->folder, strerror(errno));
+        if (options->dir && chdir(options->dir) != 0) {
+            dprintf(STDERR_FILENO, "chdir %s: %s\n", options->dir, strerror(errno));
             _exit(127);
         }
         become(argv, options->env, SIGKILL);
@@ -114,13 +114,13 @@ void subprocess_start(struct subprocess *ret, const char *const argv[],
         close_fd(&ret->in_fd);
 }
 
-/* Appends what can be read without waiting twice; closes the descriptor at its end. */
+/* Appends what can be read with one wait. Closes the descriptor at its end. */
 static void take(int *fd, char **text, size_t *len)
 {
     char buf[65536];
     ssize_t n = read(*fd, buf, sizeof buf);
 
-    if (n <= 0) { /* a terminal whose other side is closed says EIO */
+    if (n <= 0) { /* a terminal whose other side is closed returns EIO */
         close_fd(fd);
         return;
     }
@@ -144,7 +144,7 @@ static void feed(struct subprocess *process)
         close_fd(&process->in_fd);
 }
 
-/* Moves bytes for at most `wait_ms`. */
+/* Feeds input and collects output for at most `wait_ms`. */
 static void pump(struct subprocess *process, int wait_ms)
 {
     struct pollfd fds[3] = {{.fd = process->out_fd, .events = POLLIN},
@@ -180,7 +180,8 @@ static bool has_ended(struct subprocess *process)
     return true;
 }
 
-/* The output that is still in the pipes; a grandchild may hold them open, so it does not wait. */
+/* Collects the output that is still in the pipes. A grandchild may hold them open, so it does not
+ * wait. */
 static void drain(struct subprocess *process)
 {
     close_fd(&process->in_fd);
@@ -277,7 +278,7 @@ pid_t subprocess_daemon(const char *const argv[], const char *const *env, const 
     }
     for (; keep_fds && *keep_fds >= 0; keep_fds++)
         fcntl(*keep_fds, F_SETFD, 0);
-    become(argv, env, SIGTERM); /* so that it can end its own processes */
+    become(argv, env, SIGTERM); /* SIGTERM lets it end its own processes */
 }
 
 const char *test_program(const char *name)
@@ -311,9 +312,9 @@ bool test_has_program(const char *name)
 
     if (asprintf(&all, "%s%s", path ? path : "/usr/bin:/bin", more) < 0)
         return false;
-    for (char *folder = strtok(all, ":"); folder && !found; folder = strtok(NULL, ":")) {
+    for (char *dir = strtok(all, ":"); dir && !found; dir = strtok(NULL, ":")) {
         char candidate[PATH_MAX];
-        snprintf(candidate, sizeof candidate, "%s/%s", folder, name);
+        snprintf(candidate, sizeof candidate, "%s/%s", dir, name);
         found = access(candidate, X_OK) == 0;
     }
     free(all);

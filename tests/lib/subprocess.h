@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs under test: run one with given input, keep what it printed, bound its time.
+/* Runs programs under test: gives them input, keeps their output, and limits their time.
  *
  *     struct subprocess run;
  *     subprocess_run(&run, (const char *[]){test_program("whorl-get"), "--help", NULL}, NULL);
@@ -7,8 +7,8 @@
  *     CHECK(strstr(run.out, "usage:"));
  *     subprocess_finish(&run);
  *
- * Everything started here dies with the test's process. A program that cannot be started fails the
- * test.
+ * Every program started here is killed when the test's process ends. A program that cannot be
+ * started fails the test.
  */
 #ifndef TEST_SUBPROCESS_H
 #define TEST_SUBPROCESS_H
@@ -17,21 +17,22 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Zero-initialised is valid. Everything is borrowed for the call. */
+/* Zero-initialised options are valid. All pointers are borrowed for the call. */
 struct subprocess_options {
-    const char *input;      /* what it reads from stdin, NULL: nothing */
+    const char *input;      /* standard input of the program; NULL: empty */
     size_t input_len;       /* 0: strlen(input) */
-    const char *folder;     /* where it runs; NULL: where the test does */
+    const char *dir;        /* working directory; NULL: that of the test */
     const char *const *env; /* "NAME=value" to add or replace, "NAME" to remove; NULL-terminated */
-    int timeout_s;          /* then it is killed; 0: 15 s. Scaled as test limits are */
-    bool tty;               /* stdout and stderr are one terminal, whose bytes end up in `out` */
-    unsigned short columns; /* of that terminal; 0: 80 */
+    /* Time after which it is killed; 0: 15 s; scaled like the test limits. */
+    int timeout_s;
+    bool tty;               /* stdout and stderr are one terminal; its bytes go to `out` */
+    unsigned short columns; /* width of that terminal; 0: 80 */
 };
 
 struct subprocess {
     pid_t pid;       /* 0 once it has ended */
-    int exit_status; /* of exit(), or -1 */
-    int signal;      /* that ended it, or 0 */
+    int exit_status; /* argument of exit(), or -1 */
+    int signal;      /* signal that ended the program, or 0 */
     bool timed_out;
     char *out, *err; /* NUL-terminated */
     size_t out_len, err_len;
@@ -43,24 +44,25 @@ struct subprocess {
     int timeout_s;
 };
 
-/* subprocess_start() and subprocess_wait(). */
+/* Calls subprocess_start() and subprocess_wait(). */
 void subprocess_run(struct subprocess *ret, const char *const argv[],
                     const struct subprocess_options *options);
 
-/* Starts it and returns; the options' input must stay valid. */
+/* Starts the program and returns. The options' input must stay valid. */
 void subprocess_start(struct subprocess *ret, const char *const argv[],
                       const struct subprocess_options *options);
 
-/* Waits until its stdout (`in_err`: stderr) contains `text`; fails the test when it ends before. */
+/* Waits until the program's stdout (`in_err`: stderr) contains `text`. Fails the test when the
+ * program ends before. */
 void subprocess_wait_output(struct subprocess *process, const char *text, bool in_err);
 
-/* Sends it a signal. */
+/* Sends the program a signal. */
 void subprocess_signal(struct subprocess *process, int signal);
 
-/* Waits for its end, feeding input and collecting output meanwhile. */
+/* Waits until the program ends. Meanwhile it feeds input and collects output. */
 void subprocess_wait(struct subprocess *process);
 
-/* Kills it if it still runs, and frees the output. */
+/* Kills the program if it still runs, and frees the output. */
 void subprocess_finish(struct subprocess *process);
 
 /* Starts a program without pipes that runs until the test ends; its output goes to the file `log`
@@ -69,11 +71,12 @@ void subprocess_finish(struct subprocess *process);
 pid_t subprocess_daemon(const char *const argv[], const char *const *env, const char *log,
                         const int *keep_fds);
 
-/* The path of a program of this build: test_program("whorl-get"), test_program("examples/site").
- * Without a folder in the name it is one of tools/. Valid for seven further calls. */
+/* Returns the path of a program of this build: test_program("whorl-get"),
+ * test_program("examples/site"). A name without a directory is a program of tools/. Valid for the
+ * next seven calls. */
 const char *test_program(const char *name);
 
-/* Whether a program of this machine is on the path (or in sbin). */
+/* Whether this machine has the program in $PATH (or in an sbin directory). */
 bool test_has_program(const char *name);
 
 #endif

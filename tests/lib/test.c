@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The test runner: forks for each test, kills what takes too long, counts descriptors, prints TAP. */
+/* The test runner: forks for each test, kills tests that take too long, counts descriptors, prints
+ * TAP. */
 #include "test.h"
 
 #include <dirent.h>
@@ -22,7 +23,8 @@
 enum {
     EXIT_SKIP = 77,
     ENDS_MAX = 32,
-    OUTPUT_MAX = 256 * 1024, /* of what a failing test printed, this much of the end is shown */
+    /* Of the output of a failing test, at most this much of the end is shown. */
+    OUTPUT_MAX = 256 * 1024,
     SEEDS_DEFAULT = 20,
 };
 
@@ -31,23 +33,23 @@ struct test_end {
     void *arg;
 };
 
-/* What came of a test, as its parent sees it. */
+/* The outcome of a test, as its parent process sees it. */
 struct outcome {
     int status; /* from waitpid() */
     bool timed_out;
-    char *output; /* both streams, terminated */
+    char *output; /* output of both streams, terminated */
     size_t output_len, output_cap;
 };
 
 static struct test_case *tests, **tests_end = &tests;
 static char log_text[8192];
 static size_t log_len;
-static char tmpdir[256]; /* the running test's; made by the first test_tmpdir() */
+static char tmpdir[256]; /* of the running test; made by the first test_tmpdir() */
 static bool tmpdir_made;
 static struct test_end ends[ENDS_MAX];
 static int ends_count;
 static uint64_t seed;
-static bool *finished; /* shared with the child: the test came to its end */
+static bool *finished; /* shared with the child: the test ran to its end */
 
 void test_register(struct test_case *test)
 {
@@ -66,7 +68,7 @@ void test_fail(const char *file, int line, const char *format, ...)
     funlockfile(stdout);
     va_end(args);
     fflush(stdout);
-    _exit(1); /* not exit(): what a failed test leaks is of no interest */
+    _exit(1); /* not exit(): leaks of a failed test do not matter */
 }
 
 bool test_on_valgrind(void)
@@ -137,7 +139,7 @@ int test_open_fds(void)
     while (readdir(dir))
         n++;
     closedir(dir);
-    return n - 3; /* ".", ".." and the folder's own */
+    return n - 3; /* without ".", ".." and the descriptor of the directory itself */
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -154,8 +156,8 @@ static int unlock_one(const char *path, const struct stat *st, int type, struct 
     return 0;
 }
 
-/* Removes a folder with all it holds, also what a test made unreadable. */
-static void remove_folder(const char *path)
+/* Removes a directory with all its contents, including what a test made unreadable. */
+static void remove_dir(const char *path)
 {
     if (access(path, F_OK) != 0)
         return;
@@ -163,13 +165,14 @@ static void remove_folder(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Chooses the folder of the n-th test; the test makes it if it asks, its parent removes it. */
+/* Chooses the directory of the n-th test. The test creates it when it asks for it, and its parent
+ * process removes it. */
 static void name_tmpdir(int n)
 {
     const char *base = getenv("TMPDIR");
     snprintf(tmpdir, sizeof tmpdir, "%s/whorl-test-%d-%d", base && *base ? base : "/tmp",
              (int)getpid(), n);
-    remove_folder(tmpdir);
+    remove_dir(tmpdir);
 }
 
 const char *test_tmpdir(void)
@@ -197,7 +200,7 @@ uint64_t test_seed(void)
 
 uint64_t test_draw(uint64_t *state, uint64_t n)
 {
-    /* splitmix64: neighbouring states have nothing in common but this. */
+    /* splitmix64: gives neighbouring states unrelated outputs. */
     uint64_t x = *state += 0x9e3779b97f4a7c15u;
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     x = (x ^ x >> 27) * 0x94d049bb133111ebu;
@@ -216,7 +219,8 @@ static int run_virtual(struct test_case *test)
     return whorl_run_virtual(&options, run_as_root, test);
 }
 
-/* Once in FIFO order and then in orders drawn from $TEST_SEEDS seeds; or with $TEST_SEED alone. */
+/* Runs the test once in FIFO order and then in the random orders of $TEST_SEEDS seeds; with
+ * $TEST_SEED only in that order. */
 static int run_seeds(struct test_case *test)
 {
     const char *one = getenv("TEST_SEED"), *many = getenv("TEST_SEEDS");
@@ -243,7 +247,7 @@ void test_at_start(void (*fn)(void))
     at_start = fn;
 }
 
-/* Outside a run nothing suspends: an unmarked pointer says so to tools/check-suspends. */
+/* Outside a run no call suspends. The pointer without a marker tells tools/check-suspends so. */
 static void run_plain(void (*body)(void))
 {
     body();
@@ -284,7 +288,8 @@ static void run_here(struct test_case *test)
     exit(0);
 }
 
-/* In the child: a process group of its own, its output into the pipe, and dead with its parent. */
+/* In the child: makes a process group, redirects the output to the pipe, and asks to be killed when
+ * the parent ends. */
 static void settle_child(int output, const sigset_t *unblock)
 {
     setpgid(0, 0);
@@ -300,12 +305,12 @@ static void settle_child(int output, const sigset_t *unblock)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-/* Takes what there is in the pipe, without waiting. */
+/* Reads what is in the pipe, without waiting. */
 static void collect(struct outcome *out, int fd)
 {
     for (;;) {
         if (out->output_cap - out->output_len < 4096) {
-            if (out->output_cap > OUTPUT_MAX) { /* forget the older half */
+            if (out->output_cap > OUTPUT_MAX) { /* drop the older half */
                 size_t half = out->output_len / 2;
                 memmove(out->output, out->output + half, out->output_len - half);
                 out->output_len -= half;
@@ -328,13 +333,13 @@ static int64_t clock_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Waits for the child until its time is up, then kills it and all it started. */
+/* Waits for the child until its time limit, then kills it and all processes it started. */
 static void reap(struct outcome *out, pid_t child, int fd, int timeout_s)
 {
     int64_t end = clock_ms() + (int64_t)timeout_s * 1000;
     sigset_t none;
 
-    sigemptyset(&none); /* SIGCHLD is blocked but here, so none is missed */
+    sigemptyset(&none); /* SIGCHLD is unblocked only here, so none is missed */
     for (;;) {
         collect(out, fd);
         if (waitpid(child, &out->status, WNOHANG) == child)
@@ -350,11 +355,12 @@ static void reap(struct outcome *out, pid_t child, int fd, int timeout_s)
         struct timespec limit = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
         ppoll(&poll_fd, 1, &limit, &none);
         if (poll_fd.revents & POLLHUP && !(poll_fd.revents & POLLIN)) {
-            limit = (struct timespec){.tv_nsec = 1000000}; /* closed its output but goes on */
+            /* The child closed its output but still runs. */
+            limit = (struct timespec){.tv_nsec = 1000000};
             ppoll(NULL, 0, &limit, &none);
         }
     }
-    kill(-child, SIGKILL); /* whatever the test started and left behind */
+    kill(-child, SIGKILL); /* processes that the test started and left behind */
     collect(out, fd);
     out->output[out->output_len] = '\0';
 }
@@ -391,14 +397,14 @@ static void run_test(struct outcome *out, struct test_case *test)
         settle_child(fds[1], &set);
         run_here(test);
     }
-    setpgid(child, child); /* also here, so that it is done before the first kill() */
+    setpgid(child, child); /* also called here, so that it is done before the first kill() */
     close(fds[1]);
     fcntl(fds[0], F_SETFL, O_NONBLOCK);
     reap(out, child, fds[0], test->timeout_s * test_timeout_scale());
     close(fds[0]);
 }
 
-/* Prints the test's own words as comments, so that they do not pass for results. */
+/* Prints the test's output as comments, so that it is not taken for results. */
 static void print_output(char *text)
 {
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
@@ -415,7 +421,7 @@ static const char *skip_reason(char *output)
     return found;
 }
 
-/* Prints the outcome; returns whether the test counts as passed. */
+/* Prints the outcome. Returns whether the test counts as passed. */
 static bool report(struct outcome *out, int n, const struct test_case *test)
 {
     int status = out->status;
@@ -443,7 +449,7 @@ static bool report(struct outcome *out, int n, const struct test_case *test)
     return false;
 }
 
-/* By substring of the name; with --only by the whole name. */
+/* Selects tests by a substring of the name; with --only by the whole name. */
 static bool selected(const struct test_case *test, int argc, char **argv)
 {
     if (argc < 2)
@@ -483,7 +489,7 @@ int test_main(int argc, char **argv)
             continue;
         name_tmpdir(++n);
         run_test(&outcome, t);
-        remove_folder(tmpdir);
+        remove_dir(tmpdir);
         failed += !report(&outcome, n, t);
         fflush(stdout);
         free(outcome.output);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The test runner: each TEST is a claim, run in a process of its own with a timeout, and fails when
+/* The test runner. Each TEST is a claim. It runs in its own process with a timeout, and fails when
  * it leaves a descriptor open.
  *
  *     TEST(chan_recv_returns_epipe_after_close) { ... }         // plain, no run
@@ -7,13 +7,14 @@
  *     TEST_IO(read_returns_what_was_written) { ... }            // root task with the I/O driver
  *     TEST_SEEDS(mutex_excludes_in_any_order) { ... }           // virtual, again for each seed
  *
- * A file ends with TEST_MAIN(). The program prints TAP; arguments select tests by substring, after
- * `--only` by whole name; `--list` names them. What a test prints is shown when it fails.
+ * A file ends with TEST_MAIN(). The program prints TAP. Arguments select tests by substring, after
+ * `--only` by the whole name; `--list` lists the names. The output of a test is shown when it
+ * fails.
  *
- *     TEST_VERBOSE=1         shows it always
- *     TEST_SEEDS=N           how many seeds a TEST_SEEDS test runs with (20)
- *     TEST_SEED=N            runs it with this seed only, as a failure named it
- *     TEST_TIMEOUT_SCALE=N   multiplies the time limits (which sanitizers triple)
+ *     TEST_VERBOSE=1         always shows the output
+ *     TEST_SEEDS=N           number of seeds for a TEST_SEEDS test (20)
+ *     TEST_SEED=N            runs it only with this seed, which a failure has printed
+ *     TEST_TIMEOUT_SCALE=N   multiplies the time limits (sanitizers triple them)
  */
 #ifndef TEST_H
 #define TEST_H
@@ -29,7 +30,7 @@
 
 enum test_kind { TEST_PLAIN, TEST_ROOT_VIRTUAL, TEST_ROOT_SEEDS, TEST_ROOT_IO };
 
-/* A test's body. It may suspend: most are the root task of a run. */
+/* The body of a test. It may suspend, because most bodies are the root task of a run. */
 typedef WHORL_SUSPENDS_SHIELDED void (*test_body_fn)(void);
 
 struct test_case {
@@ -64,14 +65,15 @@ int test_main(int argc, char **argv);
         return test_main(argc, argv); \
     }
 
-/* Whether valgrind runs the test. Threads take turns there, and a child that was forked beside threads
- * counts what they had as lost. */
+/* Whether the test runs under valgrind. There only one thread runs at a time, and a child that is
+ * forked while threads run reports their memory as lost. */
 bool test_on_valgrind(void);
 
-/* All of these end the test's process on failure, from any task, printing both sides. */
+/* These end the test's process on failure and print both sides. They may be called from any
+ * task. */
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4), noreturn));
-/* Ends the test as skipped; the reason is printed in its result. */
+/* Ends the test as skipped and prints the reason in its result. */
 void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #define CHECK(condition)                                     \
@@ -93,7 +95,8 @@ void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), nor
             test_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #actual, \
                       a_ ? a_ : "(null)", e_ ? e_ : "(null)");                      \
     } while (0)
-/* Results of whorl calls, printed by name: CHECK_ERR(err, -ECANCELED), CHECK_OK(err). */
+/* Check results of whorl calls and print them by name: CHECK_ERR(err, -ECANCELED),
+ * CHECK_OK(err). */
 #define CHECK_ERR(actual, expected)                                                    \
     do {                                                                               \
         long long a_ = (long long)(actual), e_ = (long long)(expected);                \
@@ -103,45 +106,46 @@ void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2), nor
     } while (0)
 #define CHECK_OK(actual) CHECK_ERR(actual, 0)
 
-/* For a result that does not matter: gcc warns about a cast to void, too. */
+/* Ignores a result. gcc also warns about a cast to void. */
 static inline void test_ignore(int64_t result)
 {
     (void)result;
 }
 
-/* A log of events for asserting interleavings: test_log("a%d", i); CHECK_STR(test_logged(), "a1 b1");
- * Entries are separated by one space. */
+/* A log of events, to check the order in which tasks run: test_log("a%d", i);
+ * CHECK_STR(test_logged(), "a1 b1"); Entries are separated by one space. */
 void test_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *test_logged(void);
 void test_log_clear(void);
 
-/* Descriptors open in this process, for leak checks of one's own. */
+/* Number of descriptors that this process has open, for a test's own leak checks. */
 int test_open_fds(void);
 
-/* A fresh folder under $TMPDIR, removed with all it holds when the test's process has ended, however
- * it ended. */
+/* A new directory under $TMPDIR. It is removed with all its contents when the test's process has
+ * ended, also after a crash. */
 const char *test_tmpdir(void);
 
-/* Calls `fn(arg)` after the test's body and run have ended well, last in first out, before the
- * descriptors are counted. After a failure nothing is called: the processes a test has started are
- * killed with it. Fixtures stop themselves this way. */
+/* Calls `fn(arg)` when the test's body and run have ended successfully, the last registered first,
+ * before the descriptors are counted. After a failure it is not called: the processes that a test
+ * has started are killed with it. Fixtures stop themselves this way. */
 void test_at_end(void (*fn)(void *arg), void *arg);
 
-/* Has `fn` called at the start of each test of this program, outside any run: it may skip the test. For
- * constructors. */
+/* Calls `fn` at the start of each test of this program, outside any run. `fn` may skip the test.
+ * For constructors. */
 void test_at_start(void (*fn)(void));
 
-/* Takes back what was registered with `arg`. */
+/* Removes the function that was registered with `arg`. */
 void test_not_at_end(void *arg);
 
-/* What a time limit of one's own is to be multiplied with. */
+/* The factor with which a test multiplies its own time limits. */
 int test_timeout_scale(void);
 
-/* The seed this round of a TEST_SEEDS test runs with; 0 is FIFO order. */
+/* The seed of this round of a TEST_SEEDS test; 0: FIFO order. */
 uint64_t test_seed(void);
 
-/* A number below `n`, the next of a sequence that `*state` alone decides: what a task of a TEST_SEEDS
- * test does next. Tasks have states of their own, or the sequence depends on the schedule. */
+/* Returns a random number below `n`. The sequence depends only on `*state`. Tasks of a TEST_SEEDS
+ * test use it to choose their next action. Each task needs a state of its own, otherwise the
+ * sequence depends on the schedule. */
 uint64_t test_draw(uint64_t *state, uint64_t n);
 
 #endif

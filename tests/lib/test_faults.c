@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counting faults: that the sweep reaches every allocation and sees wrong answers. */
+/* Tests the fault counter: a sweep reaches every allocation and detects wrong results. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -8,7 +8,7 @@
 #include "faults.h"
 #include "test.h"
 
-/* Keeps the compiler from removing an allocation whose memory nobody uses. */
+/* Keeps the compiler from removing an allocation whose memory is not used. */
 static void *used(void *memory)
 {
     __asm__ volatile("" : "+r"(memory) : : "memory");

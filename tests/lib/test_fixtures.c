@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The fixtures themselves: processes, ports, certificates, nginx and the scripted peer. */
+/* Tests the fixtures: processes, ports, certificates, nginx and the scripted peer. */
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -16,7 +16,7 @@
 #include "subprocess.h"
 #include "test.h"
 
-/* A blocking connection, with a limit so that no failure hangs. */
+/* Opens a blocking connection with a timeout, so that no failure hangs. */
 static int dial(uint16_t port)
 {
     struct sockaddr_in addr = {
@@ -33,7 +33,7 @@ static int dial(uint16_t port)
     return err;
 }
 
-/* Reads until the end; what came is NUL-terminated. The count, or -errno. */
+/* Reads until the end and NUL-terminates the bytes. Returns the count, or -errno. */
 static ssize_t read_to_end(int fd, char *buf, size_t size)
 {
     size_t len = 0;
@@ -94,7 +94,7 @@ TEST(subprocess_has_its_own_folder_and_environment)
 {
     struct subprocess run;
     const char *const env[] = {"COLOUR=red", "HOME", NULL};
-    struct subprocess_options options = {.folder = "/", .env = env};
+    struct subprocess_options options = {.dir = "/", .env = env};
 
     subprocess_run(&run, (const char *[]){"sh", "-c", "pwd; echo $COLOUR${HOME-none}", NULL},
                    &options);
@@ -229,7 +229,7 @@ TEST(peer_stops_while_connections_hang)
     CHECK_ERR(dial(port), -ECONNREFUSED);
 }
 
-/* `openssl verify` is the witness for what each certificate is. */
+/* Whether `openssl verify` accepts the certificate. */
 static bool verifies(const char *name, const char *anchor, const char *option, const char *value)
 {
     struct subprocess run;
@@ -278,7 +278,7 @@ TEST(certs_are_what_their_names_say)
     CHECK(!verifies("not-a-ca", "ca.pem", "-verify_hostname", "localhost"));
 }
 
-/* What curl prints for a URL of localhost. */
+/* Checks what curl prints for a URL of localhost. */
 static void curl(const char *scheme, const char *host, uint16_t port, const char *path,
                  const char *expected)
 {

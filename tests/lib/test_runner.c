@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The test runner itself: that each way of failing is seen. The cases stand in failing.c. */
+/* Tests the test runner: it detects each way of failing. The failing tests are in failing.c. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "subprocess.h"
 #include "test.h"
 
-/* Runs one case of the program of failing tests. */
+/* Runs one test of the program of failing tests. */
 static void run_case(struct subprocess *run, const char *name)
 {
     const char *const env[] = {"TEST_VERBOSE", "TEST_SEED", "TEST_SEEDS=3", "TEST_TIMEOUT_SCALE",
@@ -81,10 +81,11 @@ TEST(what_a_test_started_ends_with_it)
     CHECK(found);
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/cmdline", atoi(found + 4));
-    bool alive = true; /* a killed process needs a moment to go */
+    bool alive = true; /* a killed process takes a moment to end */
     for (int i = 0; alive && i < 500; i++) {
         FILE *file = fopen(path, "r");
-        alive = file && fgetc(file) != EOF; /* a zombie nobody has reaped yet has no words */
+        /* The file of a zombie that is not reaped yet is empty. */
+        alive = file && fgetc(file) != EOF;
         if (file)
             fclose(file);
         usleep(10000);
@@ -98,9 +99,9 @@ TEST(the_temporary_folder_goes_also_after_a_crash)
     struct subprocess run;
 
     run_case(&run, "leaves_a_folder");
-    char *found = strstr(run.out, "folder ");
+    char *found = strstr(run.out, "directory ");
     CHECK(found);
-    found += strlen("folder ");
+    found += strlen("directory ");
     found[strcspn(found, "\n")] = '\0';
     FILE *file = fopen(found, "r");
     CHECK(!file);
@@ -109,7 +110,7 @@ TEST(the_temporary_folder_goes_also_after_a_crash)
 
 TEST(ends_run_last_in_first_out_after_a_passed_test)
 {
-    expect("has_ends", 1, "#   b a\n"); /* it fails on purpose, in its last end */
+    expect("has_ends", 1, "#   b a\n"); /* its last end function fails on purpose */
 }
 
 TEST(the_seed_that_fails_is_named)

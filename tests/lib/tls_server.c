@@ -18,7 +18,8 @@ struct tls_server {
     struct whorl_stream *carrier;
     br_ssl_server_context server;
     br_skey_decoder_context key;
-    br_x509_certificate certs[CERTS_MAX], chain[CERTS_MAX]; /* ours; those to send */
+    /* All of the server; those that it sends. */
+    br_x509_certificate certs[CERTS_MAX], chain[CERTS_MAX];
     size_t certs_len, chain_len;
     unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
 };
@@ -43,7 +44,7 @@ static void read_file(const char *path, struct bytes *bytes)
     fclose(file);
 }
 
-/* Calls `found` for each object of a PEM file. */
+/* Calls `found` for each object in a PEM file. */
 static void read_pem(struct tls_server *server, const char *path,
                      void (*found)(struct tls_server *server, const char *label,
                                    const struct bytes *der))
@@ -246,7 +247,8 @@ size_t tls_server_make_record(struct tls_server *server, unsigned type, const vo
     br_ssl_engine_context *eng = &server->server.eng;
     size_t room;
 
-    /* The engine writes application data only; its type is a field of the record being made. */
+    /* The engine only writes application data, so change the type in the record that it is
+     * building. */
     unsigned char *area = br_ssl_engine_sendapp_buf(eng, &room);
     CHECK(area && len <= room);
     memcpy(area, payload, len);

@@ -7,8 +7,8 @@
  *     CHECK_OK(tls_server_close_notify(server));
  *     tls_server_destroy(server);
  *
- * It may also misbehave on purpose: send alerts and other records of any type, or go away without a
- * word. What cannot be set up fails the test.
+ * It can also misbehave on purpose: send alerts and other records of any type, or close without a
+ * close_notify. A setup that fails also fails the test.
  */
 #ifndef TEST_TLS_SERVER_H
 #define TEST_TLS_SERVER_H
@@ -17,13 +17,16 @@
 
 #include <whorl/stream.h>
 
-/* Zero-initialised is valid. Everything is borrowed for as long as the server lives. */
+/* Zero-initialised options are valid. All pointers are borrowed until the server is destroyed. */
 struct tls_server_options {
-    const char *cert;              /* a name of certs.h, or a path without .pem and .key;
-                                          NULL: "good-ec", the quickest */
-    const size_t *chain;           /* which certificates of the file to send, terminated by
-                                          SIZE_MAX; NULL: all in their order */
-    const char *const *more_certs; /* files whose certificates go behind; NULL-terminated */
+    /* Name of a certificate of certs.h, or a path without .pem and .key; NULL: "good-ec", the
+     * fastest. */
+    const char *cert;
+    /* Indexes of the certificates of the file to send, terminated by SIZE_MAX; NULL: all in their
+     * order. */
+    const size_t *chain;
+    /* Files whose certificates are sent after those; NULL-terminated. */
+    const char *const *more_certs;
     const char **alpn;
     size_t alpn_count;
     unsigned version_min, version_max; /* 0: TLS 1.2 */
@@ -33,41 +36,41 @@ struct tls_server_options {
 
 struct tls_server;
 
-/* Owns `carrier`. */
+/* Creates a server. It owns `carrier`. */
 struct tls_server *tls_server_create(struct whorl_stream *carrier,
                                      const struct tls_server_options *options);
 
-/* 0; -EPIPE when the client said goodbye; an error of the carrier; -EPROTO when the engine failed,
- * see tls_server_error(). The same for the other calls. */
+/* Returns 0; -EPIPE when the client sent close_notify; an error of the carrier; -EPROTO when the
+ * engine failed, see tls_server_error(). The other calls return the same errors. */
 WHORL_SUSPENDS int tls_server_handshake(struct tls_server *server);
 
-/* The count; 0 at close_notify; -ECONNRESET when the carrier ended without one. */
+/* Returns the count; 0 at close_notify; -ECONNRESET when the carrier ended without one. */
 WHORL_SUSPENDS ssize_t tls_server_read(struct tls_server *server, void *buf, size_t len);
 
-/* In records of 16 KiB. */
+/* Writes records of up to 16 KiB. */
 WHORL_SUSPENDS int tls_server_write(struct tls_server *server, const void *buf, size_t len);
 
 WHORL_SUSPENDS int tls_server_close_notify(struct tls_server *server);
 
-/* One record of any type, encrypted: 21 alert, 22 handshake. */
+/* Sends one encrypted record of any type: 21 alert, 22 handshake. */
 WHORL_SUSPENDS int tls_server_send_record(struct tls_server *server, unsigned type,
                                           const void *payload, size_t len);
 
-/* Puts such a record into `buf` without sending it; returns its length. */
+/* Writes such a record to `buf` without sending it. Returns its length. */
 size_t tls_server_make_record(struct tls_server *server, unsigned type, const void *payload,
                               size_t len, unsigned char *buf, size_t size);
 
 struct whorl_stream *tls_server_carrier(struct tls_server *server);
 
-/* BearSSL's error number: 256 and more are alerts of the client. */
+/* BearSSL's error number. Numbers from 256 are alerts of the client. */
 int tls_server_error(const struct tls_server *server);
 
-/* The name the client asked for, "" when it named none. */
+/* The name that the client asked for; "" when it named none. */
 const char *tls_server_sni(const struct tls_server *server);
 
 const char *tls_server_alpn(struct tls_server *server);
 
-/* Closes without a word. Accepts NULL. */
+/* Destroys the server without a close_notify. Accepts NULL. */
 void tls_server_destroy(struct tls_server *server);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups, sleeps and threads, with a task that is cancelled at every point: all tasks and jobs are
- * joined, and the clock's promises are kept. */
+ * joined, and sleeps and intervals end exactly at their time. */
 #include <whorl/group.h>
 #include <whorl/interval.h>
 #include <whorl/map.h>
@@ -11,7 +11,7 @@
 #include "cancel.h"
 #include "test.h"
 
-/* --- groups --------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 static int children;
 
@@ -35,7 +35,7 @@ static int have_children(void *arg)
             return err;
     }
     int err = whorl_group_wait(&group);
-    CHECK_EQ(whorl_group_alive(&group), 0); /* joined, whatever happened */
+    CHECK_EQ(whorl_group_alive(&group), 0); /* joined in every case */
     return err;
 }
 
@@ -62,7 +62,7 @@ static int work_until_asked(void *arg)
     return err;
 }
 
-/* The group stands outside the scope that is cancelled; stopping it joins it all the same. */
+/* The group is outside the cancelled scope. Stopping the group still joins it. */
 static int stop_children(void *arg)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -133,9 +133,9 @@ TEST_SEEDS(map_cancelled_at_any_point)
               &(struct cancel_plan){map_five, sleep_and_sleep, 2, NULL, end_children}) > 0);
 }
 
-/* --- time ----------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
-/* Ticks that passed while it was cancelled come with the next wait. */
+/* Ticks that passed while the task was cancelled are returned by the next wait. */
 static int tick(void *arg)
 {
     int64_t began = whorl_now(), ticks = 0, n;
@@ -177,10 +177,10 @@ TEST_SEEDS(sleeps_and_intervals_cancelled_at_any_point)
           0);
 }
 
-/* --- threads -------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static struct whorl_offload *pool;
-static int jobs_begun, jobs_done; /* the pool has one thread */
+static int jobs_begun, jobs_done; /* no lock: the pool has one thread */
 
 static int do_job(void *arg)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Error codes: each has a name and a text, and details are fit for a terminal. */
+/* Error codes: each one has a name and a text, and details can be printed on a terminal. */
 #include <ctype.h>
 #include <limits.h>
 #include <pthread.h>
@@ -63,7 +63,7 @@ TEST(errno_values_have_the_systems_names_and_texts_in_lower_case)
         if (!text || number == ECANCELED)
             continue;
         CHECK_EQ(strcasecmp(whorl_strerror(-number), text), 0);
-        /* A word of capitals stays one: "RFS specific error". */
+        /* An acronym stays in capitals: "RFS specific error". */
         CHECK(!isupper((unsigned char)whorl_strerror(-number)[0]) ||
               isupper((unsigned char)text[1]) || text[1] == '.');
     }
@@ -120,8 +120,7 @@ TEST(control_bytes_are_escaped)
     CHECK_STR(error.text, "\\x1b[31mred\\x0d\\x0a\\x7f end");
 }
 
-/* Some terminals obey the control characters U+0080 to U+009F as well, of which U+009B begins what
- * ESC [ does. */
+/* Some terminals also obey the control characters U+0080 to U+009F. U+009B acts like ESC [. */
 TEST(control_characters_beyond_ascii_are_escaped)
 {
     whorl_error_set(&error, -EIO, "x", "%s",
@@ -138,13 +137,13 @@ TEST(utf8_is_kept_and_what_is_none_is_escaped)
         {"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
         {"\xe2\x82\xac \xf0\x9f\x8c\x80", "\xe2\x82\xac \xf0\x9f\x8c\x80"},
         {"\xff\xfe", "\\xff\\xfe"},
-        {"\xc3", "\\xc3"},                            /* cut off */
-        {"\xc3(", "\\xc3("},                          /* no continuation */
-        {"\x80", "\\x80"},                            /* nothing before it */
-        {"\xe2\x82", "\\xe2\\x82"},                   /* cut off */
-        {"\xe2\x82x", "\\xe2\\x82x"},                 /* broken off */
+        {"\xc3", "\\xc3"},                            /* the text ends inside the character */
+        {"\xc3(", "\\xc3("},                          /* no continuation byte */
+        {"\x80", "\\x80"},                            /* a continuation byte alone */
+        {"\xe2\x82", "\\xe2\\x82"},                   /* the text ends inside the character */
+        {"\xe2\x82x", "\\xe2\\x82x"},                 /* the last byte is missing */
         {"\xc0\xaf", "\\xc0\\xaf"},                   /* "/" in two bytes */
-        {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},          /* and in three */
+        {"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},          /* "/" in three bytes */
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          /* half a surrogate pair */
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* beyond U+10FFFF */
         {"\xf8\x88\x80\x80\x80", "\\xf8\\x88\\x80\\x80\\x80"},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that runs out: every allocation of the runtime fails once, and nothing leaks or hangs. */
+/* Out of memory: every allocation of the runtime fails once, and nothing leaks or hangs. */
 #include <sys/resource.h>
 
 #include <whorl/chan.h>
@@ -30,7 +30,7 @@ static int sleep_a_bit(void *arg)
 
 static long blocks;
 
-/* A leak of one round shows in the next. */
+/* Detects a leak of the previous round. */
 static void check_blocks(void)
 {
     if (blocks)
@@ -57,7 +57,7 @@ TEST(a_run_says_enomem_and_gives_everything_back)
     CHECK(faults_sweep(run_real, &(whorl_task_fn){return_0}) >= 3);
 }
 
-/* Enough tasks for new slabs and a larger ring of ready ones. */
+/* Spawns enough tasks to need new slabs and a larger ready ring. */
 static WHORL_SUSPENDS int spawn_many(void *arg)
 {
     WHORL_AUTO(group) group = {0};
@@ -67,7 +67,7 @@ static WHORL_SUSPENDS int spawn_many(void *arg)
     for (int i = 0; i < 300 && err == 0; i++)
         err = whorl_spawn(&group, sleep_a_bit, NULL);
     int waited = whorl_group_wait(&group);
-    CHECK_OK(waited); /* those that were started are not harmed */
+    CHECK_OK(waited); /* the started tasks are not affected */
     CHECK_EQ(whorl_group_alive(&group), 0);
     return err;
 }
@@ -78,7 +78,7 @@ TEST(a_spawn_says_enomem_and_the_others_go_on)
     CHECK(faults_sweep(run_real, &(whorl_task_fn){spawn_many}) >= 12);
 }
 
-/* After a failure the very same call works: nothing was left half done. */
+/* After a failure the same call works again: it has left nothing half done. */
 static WHORL_SUSPENDS int spawn_again(void *arg)
 {
     WHORL_AUTO(group) group = {0};
@@ -135,7 +135,7 @@ TEST(a_channel_is_null_when_there_is_no_memory)
     CHECK(faults_sweep(run_virtual, &(whorl_task_fn){use_channels}) >= 5);
 }
 
-/* Everything there is to wait for, and a task that keeps it. */
+/* Every kind of object that can be waited for, and a task that holds them. */
 struct held {
     struct whorl_mutex mutex;
     struct whorl_rwlock rwlock;
@@ -217,7 +217,7 @@ static WHORL_SUSPENDS int wait_in_vain(struct held *held, int way)
     }
 }
 
-/* Waiting, waking, scopes and timers take no memory, so they cannot fail for want of it. */
+/* Waiting, waking, scopes and timers allocate no memory, so they cannot fail for lack of it. */
 static int wait_in_every_way(void *arg)
 {
     WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
@@ -251,7 +251,7 @@ static int wait_in_every_way(void *arg)
     }
     whorl_event_set(&held.let_go);
     CHECK_OK(whorl_group_wait(&group));
-    /* A task on a stack that was used before takes none either. */
+    /* A task on a used stack allocates none either. */
     CHECK_OK(whorl_spawn_copy(&group, sleep_a_bit, &value));
     CHECK_OK(whorl_group_wait(&group));
     CHECK(!faults_disarm());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups: starting, failing, joining. */
+/* Groups: spawning, failing, joining. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 
 #define MS WHORL_MILLISECOND
 
-/* A task that sleeps, says so, and returns what it is told. */
+/* A task that sleeps, logs its name, and returns a given result. */
 struct job {
     const char *name;
     int64_t sleep_ns;
@@ -45,10 +45,11 @@ TEST_VIRTUAL(waiting_returns_0_when_all_have_succeeded)
 {
     struct whorl_group group = {0};
 
-    CHECK_OK(whorl_group_wait(&group)); /* of none */
+    CHECK_OK(whorl_group_wait(&group)); /* an empty group */
     CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 2 * MS)));
     CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 1 * MS)));
-    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", .result = 17))); /* no code at all */
+    /* A positive result is no error. */
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c", .result = 17)));
     CHECK_EQ(whorl_group_alive(&group), 3);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(whorl_group_alive(&group), 0);
@@ -133,7 +134,8 @@ struct bytes {
     unsigned char first;
 };
 
-/* The argument holds its pattern to the end, although the task uses its stack and others run. */
+/* Checks that the argument keeps its bytes to the end, although the task uses its stack and other
+ * tasks run. */
 static int keep_bytes(void *arg)
 {
     struct bytes *bytes = arg;
@@ -147,7 +149,7 @@ static int keep_bytes(void *arg)
         CHECK_OK(whorl_yield());
         for (size_t i = sizeof *bytes; i < len; i++)
             CHECK_EQ(p[i], (unsigned char)(first + i));
-        p[len - 1]++; /* private: nobody else sees it */
+        p[len - 1]++; /* it is a private copy */
         p[len - 1]--;
     }
     memset(arg, 0xee, len);
@@ -170,7 +172,8 @@ TEST_SEEDS(arguments_of_every_size_arrive_whole)
 {
     static unsigned char memory[262145];
     size_t stack_sizes[] = {1, 16384, 65536, 262144, 1 << 20};
-    size_t size = stack_sizes[test_seed() % 5]; /* each comes up: there are more seeds than sizes */
+    /* Each size is tested: there are more seeds than sizes. */
+    size_t size = stack_sizes[test_seed() % 5];
     size_t most = (size < 16384 ? 0 : size) / 4;
     WHORL_AUTO(group) group = {.stack_size = size};
 
@@ -243,7 +246,7 @@ struct spawner {
     int depth;
 };
 
-/* Each task starts two more in the group it stands in itself. */
+/* Each task spawns two more tasks into its own group. */
 static int spawn_in_own_group(void *arg)
 {
     struct spawner *self = arg;
@@ -276,10 +279,11 @@ static int late_spawner(void *arg)
 static int wake_the_spawner(void *arg)
 {
     CHECK_OK(whorl_chan_try_send(*(struct whorl_chan **)arg, &(int){1}));
-    return 0; /* which wakes the owner of the group, behind the spawner */
+    return 0; /* the end wakes the group's owner, which is queued behind the spawner */
 }
 
-/* The last task has ended and woken the owner, who has not run yet, when another is started. */
+/* The last task has ended and woken the owner. Before the owner runs, another task is spawned into
+ * the group. */
 TEST_VIRTUAL(a_task_started_from_elsewhere_while_the_last_ends_is_joined)
 {
     WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
@@ -326,7 +330,7 @@ TEST_VIRTUAL(nothing_starts_in_a_cancelled_group)
     CHECK_ERR(whorl_spawn_copy(&group, work, JOB("b")), -ECANCELED);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     CHECK_STR(test_logged(), "!a@0");
-    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c"))); /* used again */
+    CHECK_OK(whorl_spawn_copy(&group, work, JOB("c"))); /* the group is used again */
     CHECK_OK(whorl_group_wait(&group));
 
     whorl_group_cancel(&never_opened);
@@ -384,7 +388,7 @@ TEST_VIRTUAL(leaving_the_block_joins_also_when_cancelled_oneself)
     CHECK_OK(whorl_spawn(&group, open_and_leave, NULL));
     CHECK_OK(whorl_sleep(MS));
     CHECK_OK(whorl_yield());
-    whorl_group_cancel(&group); /* while it is in the clean-up */
+    whorl_group_cancel(&group); /* while the task is in its clean-up */
     CHECK_ERR(whorl_group_wait(&group), -EIO);
     CHECK_EQ(whorl_now(), 3 * MS);
     CHECK_STR(test_logged(), "leave !a@1 b@3");
@@ -415,7 +419,7 @@ TEST_VIRTUAL(a_wait_with_a_deadline_leaves_the_tasks_running)
         CHECK_EQ(whorl_now(), i * 2 * MS);
         CHECK_EQ(whorl_group_alive(&group), 1);
     }
-    whorl_scope_enter(&scope, 0); /* at once */
+    whorl_scope_enter(&scope, 0); /* expires at once */
     CHECK_ERR(whorl_scope_leave(&scope, whorl_group_wait(&group)), -ETIMEDOUT);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a@10");
@@ -428,7 +432,7 @@ static int wait_for_children(void *arg)
     (void)arg;
     CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", WHORL_HOUR)));
     CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 5 * MS, .shielded = true)));
-    int err = whorl_group_wait(&group); /* no clean-up would come after this */
+    int err = whorl_group_wait(&group); /* no clean-up joins the tasks after this */
     CHECK_EQ(whorl_group_alive(&group), 0);
     test_log("joined@%lld", (long long)(whorl_now() / MS));
     return err;
@@ -485,7 +489,7 @@ TEST_VIRTUAL(wait_below_keeps_so_many_at_a_time)
     size_t most = 0;
 
     CHECK_ERR(whorl_group_wait_below(&group, 0), -EINVAL);
-    CHECK_OK(whorl_group_wait_below(&group, 1)); /* not opened: none */
+    CHECK_OK(whorl_group_wait_below(&group, 1)); /* the group has no task yet */
     for (int i = 0; i < 20; i++) {
         CHECK_OK(whorl_group_wait_below(&group, 3));
         CHECK_OK(whorl_spawn_copy(&group, work, JOB("x", (1 + i % 3) * MS)));
@@ -495,7 +499,7 @@ TEST_VIRTUAL(wait_below_keeps_so_many_at_a_time)
     CHECK_OK(whorl_group_wait_below(&group, 1));
     CHECK_EQ(whorl_group_alive(&group), 0);
     CHECK_EQ(most, 3);
-    CHECK_EQ(whorl_now(), 14 * MS); /* 6 x 1 + 7 x 2 + 7 x 3 ms of work by three */
+    CHECK_EQ(whorl_now(), 14 * MS); /* 6 x 1 + 7 x 2 + 7 x 3 ms of work, three at a time */
 }
 
 TEST_VIRTUAL(wait_below_reports_a_failure_at_once)
@@ -672,7 +676,8 @@ static int end_in_5(void *arg)
     return whorl_sleep(5);
 }
 
-/* The last task ends after the wait was cancelled and before the owner has run: nobody waits then. */
+/* The last task ends after the wait was cancelled and before the owner has run, when no task
+ * waits. */
 TEST_VIRTUAL(the_end_of_a_task_does_not_wake_an_owner_whose_wait_was_cancelled)
 {
     WHORL_AUTO(group) other = {0};

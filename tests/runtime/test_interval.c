@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Repeating timers: the grid, what was missed, and select. */
+/* Intervals: the instants, missed ticks, and select. */
 #include <limits.h>
 
 #include <whorl/group.h>
@@ -70,7 +70,7 @@ TEST_VIRTUAL(odd_periods_neither_spin_nor_overflow)
     whorl_scope_enter(&scope, whorl_after(WHORL_HOUR));
     CHECK_ERR(whorl_interval_wait(&interval), -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
-    whorl_interval_init_at(&interval, INT64_MIN, 1); /* more ticks than a number holds */
+    whorl_interval_init_at(&interval, INT64_MIN, 1); /* more ticks than fit into the result */
     CHECK_EQ(whorl_interval_wait(&interval), INT64_MAX);
     CHECK_EQ(interval.next_ns, whorl_now() + 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Task-local values: inherited, hidden, destroyed exactly once, never piled up. */
+/* Task-local values: inherited, hidden, destroyed exactly once, never accumulated. */
 #include <stdlib.h>
 
 #include <whorl/chan.h>
@@ -85,7 +85,7 @@ TEST_VIRTUAL(local_is_inherited_as_it_was_when_the_task_was_spawned)
     CHECK_OK(whorl_spawn(&group, look, NULL));
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "-1.-1 1.-1 2.3");
-    CHECK_EQ(destroyed, 1); /* the first name went with the last who had it */
+    CHECK_EQ(destroyed, 1); /* the first name was destroyed when its last task ended */
 }
 
 TEST_VIRTUAL(local_set_by_a_child_is_its_own)
@@ -145,7 +145,7 @@ TEST(local_destroys_every_value_once_by_the_end_of_the_run)
     CHECK_EQ(faults_live(), live);
 }
 
-/* --- in loops ------------------------------------------------------------------------------------ */
+/* --- in loops --------------------------------------------------------------------------------- */
 
 static void check_bounded(long before, long blocks)
 {
@@ -189,7 +189,7 @@ static int serve(void *arg)
     return err;
 }
 
-/* As a server does that names each connection before it spawns the task for it. */
+/* Like a server that names each connection before it spawns the connection's task. */
 TEST_VIRTUAL(local_set_in_a_loop_that_spawns_does_not_grow)
 {
     WHORL_AUTO(group) group = {0};
@@ -210,7 +210,7 @@ TEST_VIRTUAL(local_set_in_a_loop_that_spawns_does_not_grow)
     CHECK_EQ(get(&number), 7);
 }
 
-/* --- destructors --------------------------------------------------------------------------------- */
+/* --- destructors ------------------------------------------------------------------------------ */
 
 static void look_around(void *value)
 {
@@ -233,7 +233,7 @@ static int end_curious(void *arg)
 TEST(local_destructors_may_look_at_other_values)
 {
     CHECK_OK(whorl_run_virtual(NULL, end_curious, NULL));
-    /* While the task runs it has its values; at its end they are gone already. */
+    /* Values are readable while the task runs, but no longer when they are destroyed at its end. */
     CHECK_STR(test_logged(), "[4] end [-1]");
 }
 
@@ -250,7 +250,7 @@ static int set_or_free(void *arg)
         *value = i;
         int err = whorl_local_set(keys[i], value);
         if (err) {
-            CHECK_EQ(get(keys[i]), i < 2 ? -1 : i - 2); /* as if nothing had been tried */
+            CHECK_EQ(get(keys[i]), i < 2 ? -1 : i - 2); /* unchanged by the failed call */
             free(value);
             return err;
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Map: the limit, the results, the order, the end. */
+/* Map: the limit, the results, the order, and the end. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +55,8 @@ TEST_VIRTUAL(map_without_a_limit_runs_all_at_once)
     CHECK_OK(whorl_map(handle, items, sizeof *items, 50, 0, NULL));
     CHECK_EQ(running_max, 50);
     CHECK_EQ(whorl_now(), 10);
-    CHECK_OK(whorl_map(handle, items, sizeof *items, 2, 1000, NULL)); /* more than there are */
+    /* The limit is higher than the number of items. */
+    CHECK_OK(whorl_map(handle, items, sizeof *items, 2, 1000, NULL));
     CHECK_EQ(started, 52);
 }
 
@@ -113,7 +114,7 @@ TEST_VIRTUAL(map_in_a_cancelled_scope_runs_nothing)
     CHECK_ERR(results[1], -ECANCELED);
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
 TEST_SEEDS(map_runs_each_item_once_and_never_more_than_the_limit)
 {
@@ -147,7 +148,7 @@ TEST_SEEDS(map_runs_each_item_once_and_never_more_than_the_limit)
     }
 }
 
-/* --- without memory ------------------------------------------------------------------------------ */
+/* --- without memory --------------------------------------------------------------------------- */
 
 static int map_three(void *arg)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A million of everything: tasks that sleep, tasks that are cancelled, timers through a day. */
+/* A million tasks that sleep, a million tasks that are cancelled, a million timers within a day. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@
 #include "faults.h"
 #include "test.h"
 
-/* Sanitizers multiply the memory, and ThreadSanitizer knows 8128 stacks at most. */
+/* Sanitizers need much more memory, and ThreadSanitizer supports at most 8128 stacks. */
 #if defined(__SANITIZE_THREAD__)
 enum { MILLION = 1000000, TASKS = 5000 };
 #elif defined(__SANITIZE_ADDRESS__)
@@ -72,7 +72,7 @@ TEST_SLOW(a_million_tasks_sleep_at_once, TEST_ROOT_VIRTUAL, 120)
     CHECK(stats.stacks_mapped < 100);
 }
 
-/* What they wait for, and how many have been told that it will not come. */
+/* The objects that the tasks wait for, and the number of tasks whose wait was cancelled. */
 static struct {
     struct whorl_event event;
     struct whorl_mutex mutex;
@@ -144,7 +144,7 @@ TEST_SLOW(a_million_tasks_are_cancelled_and_nothing_is_left_of_them, TEST_ROOT_V
     size_t after = resident();
     printf("resident: %zu before, %zu after\n", before, after);
     CHECK(TASKS < MILLION || after < before + before / 10 + (1 << 20));
-    CHECK(faults_live() - live < 8); /* what the runtime keeps for the next */
+    CHECK(faults_live() - live < 8); /* memory that the runtime keeps for later */
     whorl_mutex_unlock(&never.mutex);
 }
 
@@ -164,7 +164,8 @@ static void arm(int64_t i, int64_t deadline_ns)
     whorl_timer_arm(&timers[i], deadline_ns, on_fire);
 }
 
-/* Each fires at its nanosecond; every other one moves, stops or starts another. */
+/* Checks that the timer fires at its nanosecond. Every other timer moves, stops or starts another
+ * one. */
 static void on_fire(struct whorl_timer *timer)
 {
     int64_t now = whorl_now(), i = timer - timers;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Offloaded work: where it runs, how it ends, and what cancelling does at each of its stages. */
+/* Offloaded work: on which thread it runs, how it ends, and the effect of cancelling it at each
+ * stage. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -17,7 +18,7 @@
 #include "faults.h"
 #include "test.h"
 
-/* Work that says when it has begun and ends when it is let. */
+/* Work that signals when it has begun and ends when the test lets it. */
 struct gate {
     sem_t begun, go;
     atomic_int ran, released;
@@ -84,7 +85,7 @@ static int call(void *arg)
 
 static const struct whorl_offload_options one_thread = {.threads_max = 1};
 
-/* Lets the loop turn until `*flag` is `value`, with other tasks' work in between. */
+/* Lets the loop run until `*flag` is `value`, while other tasks work. */
 static WHORL_SUSPENDS_SHIELDED void wait_until(const atomic_int *flag, int value)
 {
     for (int i = 0; *flag != value; i++) {
@@ -94,7 +95,7 @@ static WHORL_SUSPENDS_SHIELDED void wait_until(const atomic_int *flag, int value
 }
 
 #define RUN(root, arg) CHECK_OK(whorl_run((root), (arg)))
-/* Threads want real time: the test's body is the root task of a real run. */
+/* Threads need real time, so the test's body is the root task of a real run. */
 #define TEST_REAL(name)                   \
     static int root_##name(void *unused); \
     TEST(name)                            \
@@ -103,7 +104,7 @@ static WHORL_SUSPENDS_SHIELDED void wait_until(const atomic_int *flag, int value
     }                                     \
     static int root_##name(void *unused __attribute__((unused)))
 
-/* --- results ------------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static int check_thread(void *arg)
 {
@@ -131,7 +132,7 @@ TEST(offload_outside_a_task_is_refused)
     CHECK_ERR(whorl_offload_map(NULL, work_now, &gate, 1, 1), WHORL_ENOTASK);
     CHECK_ERR(whorl_offload_submit(NULL, work_now, &gate, &future), WHORL_ENOTASK);
     CHECK_ERR(whorl_offload_run_owned(NULL, work_now, &gate, release), WHORL_ENOTASK);
-    CHECK_EQ(gate.released, 1); /* owned in every case */
+    CHECK_EQ(gate.released, 1); /* the argument is released in every case */
     CHECK_EQ(gate.ran, 0);
 }
 
@@ -164,7 +165,7 @@ TEST_REAL(offload_lets_other_tasks_run_meanwhile)
     return 0;
 }
 
-/* --- threads --------------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static int note_name(void *arg)
 {
@@ -214,8 +215,9 @@ static int meet(void *arg)
     return 0;
 }
 
-/* Each piece of work waits for the others: they end only when each has a thread of its own. Twice, for
- * the second time threads lie idle already, and one that was signalled counts as idle for a while. */
+/* Each piece of work waits for the others, so they end only when each has a thread of its own. This
+ * is done twice: the second time there are idle threads, and a signalled thread counts as idle for
+ * a while. */
 TEST_REAL(offload_starts_threads_for_all_work_that_is_queued)
 {
     WHORL_AUTO(offload) *pool =
@@ -224,7 +226,7 @@ TEST_REAL(offload_starts_threads_for_all_work_that_is_queued)
     struct gate gate;
 
     gate_init(&gate, 0);
-    CHECK_OK(whorl_offload_run(pool, work_now, &gate)); /* one thread is there, and idle */
+    CHECK_OK(whorl_offload_run(pool, work_now, &gate)); /* now one thread exists and is idle */
     CHECK_OK(whorl_offload_run(NULL, sleep_long, &(useconds_t){5000}));
     pthread_barrier_init(&together, NULL, 4);
     for (int i = 0; i < 3; i++)
@@ -233,7 +235,7 @@ TEST_REAL(offload_starts_threads_for_all_work_that_is_queued)
     return 0;
 }
 
-/* --- cancelling -------------------------------------------------------------------------------------- */
+/* --- cancelling ------------------------------------------------------------------------------- */
 
 TEST_REAL(offload_cancelled_while_queued_never_runs)
 {
@@ -314,7 +316,7 @@ static void cancel_scope(void *arg)
     whorl_scope_cancel(arg);
 }
 
-/* Cancelled and done in one turn: the work is gone when the task looks. */
+/* Cancelled and done in the same turn: the work is already released when the task checks. */
 TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
 {
     WHORL_AUTO(group) group = {0};
@@ -328,7 +330,7 @@ TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
     down(&gate.begun);
     CHECK_OK(whorl_runner_post_remote(runner, cancel_scope, a.scope));
     sem_post(&gate.go);
-    usleep(20000); /* keeping the loop from turning until both have been posted */
+    usleep(20000); /* keeps the loop from running until both have been posted */
     CHECK_OK(whorl_group_wait(&group));
     CHECK_ERR(a.result, -ECANCELED);
     CHECK_EQ(gate.released, 1);
@@ -376,7 +378,7 @@ static int abandon(void *arg)
 TEST(offload_owned_outlives_the_run)
 {
     gate_init(&outliving, 0);
-    RUN(abandon, NULL); /* does not wait for it */
+    RUN(abandon, NULL); /* the run's end does not wait for the work */
     CHECK_EQ(outliving.released, 0);
     sem_post(&outliving.go);
     for (int i = 0; outliving.released == 0 && i < 5000; i++)
@@ -385,7 +387,7 @@ TEST(offload_owned_outlives_the_run)
     CHECK_EQ(outliving.ran, 1);
 }
 
-/* Its result comes home to a run that goes on, when the pool is gone. */
+/* Its result is posted to the running run when the pool no longer exists. */
 TEST_REAL(offload_owned_outlives_its_pool)
 {
     struct whorl_offload *pool = whorl_offload_create(&one_thread);
@@ -399,7 +401,7 @@ TEST_REAL(offload_owned_outlives_its_pool)
     return 0;
 }
 
-/* --- futures ----------------------------------------------------------------------------------------- */
+/* --- futures ---------------------------------------------------------------------------------- */
 
 TEST_REAL(offload_submit_completes_its_future)
 {
@@ -470,7 +472,7 @@ TEST(offload_submitted_work_is_finished_before_the_run_returns)
     RUN(submit_and_leave, &us);
 }
 
-/* --- the queue ---------------------------------------------------------------------------------------- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 TEST_REAL(offload_waits_for_a_place_in_a_full_queue)
 {
@@ -489,8 +491,8 @@ TEST_REAL(offload_waits_for_a_place_in_a_full_queue)
     CHECK_OK(whorl_yield());
     CHECK_ERR(whorl_offload_submit(pool, work_now, &gate, &future), -EAGAIN);
     CHECK(!future.done && !future.worker);
-    whorl_scope_cancel(calls[3].scope); /* waits for a place */
-    whorl_scope_cancel(calls[2].scope); /* has one, which the next gets */
+    whorl_scope_cancel(calls[3].scope); /* it waits for a place in the queue */
+    whorl_scope_cancel(calls[2].scope); /* it has a place, which goes to the next waiter */
     for (int i = 0; i < 6; i++)
         sem_post(&gate.go);
     CHECK_OK(whorl_group_wait(&group));
@@ -568,7 +570,7 @@ TEST_REAL(offload_cancelled_at_any_moment_loses_nothing)
     return 0;
 }
 
-/* --- map ------------------------------------------------------------------------------------------------ */
+/* --- map -------------------------------------------------------------------------------------- */
 
 struct item {
     int number, result;
@@ -628,7 +630,7 @@ TEST_REAL(offload_map_that_is_cancelled_waits_for_what_has_begun_and_runs_no_mor
     return 0;
 }
 
-/* --- failures ------------------------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static bool no_threads;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parking and waking: the protocol between a task that waits and whoever ends the wait. */
+/* Parking and waking: the protocol between a task that waits and the code that wakes it. */
 #include <signal.h>
 
 #include <whorl/group.h>
@@ -12,7 +12,7 @@
 #include "runtime/park_hook.h"
 #include "test.h"
 
-/* A wait whose answers to a cancellation the test chooses. */
+/* A wait whose abort function returns what the test chooses. */
 struct wait {
     struct whorl_waiter waiter;
     struct whorl_scope scope;
@@ -57,7 +57,7 @@ TEST_VIRTUAL(park_returns_what_it_was_woken_with)
     CHECK_OK(whorl_yield());
     CHECK(wait.in_scope);
     whorl_wake(&wait.waiter, INT64_C(123456789012345));
-    CHECK(wait.in_scope); /* it becomes ready, it does not run yet */
+    CHECK(wait.in_scope); /* it is ready but does not run yet */
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(wait.result, INT64_C(123456789012345));
     CHECK_EQ(wait.aborts, 0);
@@ -168,7 +168,7 @@ TEST_VIRTUAL(parking_in_a_cancelled_scope_aborts_at_once)
     CHECK_OK(whorl_scope_leave(&done.scope, 0));
 
     CHECK_OK(whorl_spawn(&group, park, &pending));
-    whorl_group_cancel(&group); /* before it has run */
+    whorl_group_cancel(&group); /* before the task has run */
     CHECK_OK(whorl_yield());
     CHECK_EQ(pending.aborts, 1);
     CHECK(pending.in_scope);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random programs: channels, selects, mutexes, deadlines and cancellation mixed by a seed, in an order
- * of tasks drawn from it, with what must hold whatever happens. */
+/* Random programs: a seed selects operations on channels, selects, mutexes, deadlines and
+ * cancellation, and the order of the tasks. Checks the invariants that must always hold. */
 #include <stdlib.h>
 
 #include <whorl/chan.h>
@@ -35,7 +35,7 @@ static unsigned draw(struct program *p, unsigned n)
     return (unsigned)(p->random >> 33) % n;
 }
 
-/* Sleeps a little or gives way; what it says does not matter. */
+/* Sleeps a little or yields; the result does not matter. */
 static WHORL_SUSPENDS_SHIELDED void linger(struct program *p)
 {
     if (draw(p, 2))
@@ -147,7 +147,7 @@ static int run_steps(void *arg)
         int64_t began_ns = whorl_now(), limit_ns = draw(p, 8);
         whorl_scope_enter(&scope, whorl_after(limit_ns));
         steps[draw(p, sizeof steps / sizeof *steps)](p);
-        CHECK(whorl_now() <= began_ns + limit_ns); /* nobody is kept beyond it */
+        CHECK(whorl_now() <= began_ns + limit_ns); /* no step takes longer than its limit */
         (void)whorl_scope_leave(&scope, 0);
         if (draw(p, 600) == 0)
             whorl_chan_close(p->chans[draw(p, CHANS)]);
@@ -207,10 +207,11 @@ static void run_programs(uint64_t from, uint64_t to)
     long live = faults_live(), sent = 0;
 
     for (uint64_t seed = from; seed < to; seed++) {
-        printf("seed %llu\n", (unsigned long long)seed); /* the last one says where it failed */
+        /* The last line shows the seed that failed. */
+        printf("seed %llu\n", (unsigned long long)seed);
         sent += run_program(seed);
     }
-    CHECK(sent > (long)(to - from) * 5); /* else it tests nothing */
+    CHECK(sent > (long)(to - from) * 5); /* otherwise the test proves nothing */
     CHECK_EQ(faults_live(), live);
 }
 

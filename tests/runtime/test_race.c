@@ -59,7 +59,7 @@ TEST_VIRTUAL(race_that_is_won_takes_no_more_tasks_until_it_is_joined)
     CHECK_OK(whorl_group_wait(&group));
     CHECK_OK(whorl_spawn(&group, race, &b)); /* a new race */
     CHECK_ERR(whorl_group_wait(&group), -EIO);
-    CHECK_OK(whorl_group_wait(&group)); /* of nobody */
+    CHECK_OK(whorl_group_wait(&group)); /* no tasks left */
 }
 
 TEST_VIRTUAL(race_with_two_winners_in_one_turn_is_won)
@@ -68,7 +68,7 @@ TEST_VIRTUAL(race_with_two_winners_in_one_turn_is_won)
     struct runner runners[] = {{"a", 5, 0}, {"b", 5, 0}, {"c", 5, -EIO}};
 
     CHECK_OK(run_race(&group, runners, 3));
-    CHECK_STR(test_logged(), "a0@5 b0@5 c-5@5"); /* woken before the cancel: they had finished */
+    CHECK_STR(test_logged(), "a0@5 b0@5 c-5@5"); /* they had finished: woken before the cancel */
 }
 
 TEST_VIRTUAL(race_whose_owner_is_cancelled_is_lost)
@@ -87,10 +87,10 @@ TEST_VIRTUAL(race_whose_owner_is_cancelled_is_lost)
     CHECK_STR(test_logged(), "a-125@10 b-125@10 a0@40 b-125@40");
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
-/* The model: who ends when, if nobody is cancelled. The first success wins, in its own instant; of those
- * that would have ended later nobody does. */
+/* The model: the time at which each task ends without cancellation. The first success wins at its
+ * own instant. A task that would end later does not finish. */
 TEST_SEEDS(race_goes_to_the_earliest_success_in_any_order)
 {
     uint64_t random = test_seed();

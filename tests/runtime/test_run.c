@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs: one a thread, any number of threads, everything given back at the end. */
+/* Runs: one run per thread, any number of threads, and everything is released at the end. */
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static int run_inside(void *arg)
     (void)arg;
     CHECK_ERR(whorl_run(nothing, NULL), WHORL_EBUSYRUN);
     CHECK_ERR(whorl_run_virtual(NULL, nothing, NULL), WHORL_EBUSYRUN);
-    CHECK_OK(whorl_yield()); /* and nothing is amiss */
+    CHECK_OK(whorl_yield()); /* the running run is not affected */
     return 5;
 }
 
@@ -39,7 +39,7 @@ TEST(a_run_inside_a_run_is_refused)
     CHECK_EQ(whorl_run(run_inside, NULL), 5);
 }
 
-/* A bit of everything. */
+/* Uses a little of everything. */
 static int ping(void *arg)
 {
     struct whorl_chan **chans = arg;
@@ -103,7 +103,7 @@ TEST(threads_have_runs_of_their_own_at_once)
         CHECK_EQ(pthread_join(threads[i], NULL), 0);
 }
 
-/* The loop is all that uses the thread's own stack. */
+/* Only the loop uses the thread's own stack. */
 TEST(a_thread_with_a_small_stack_can_have_a_run)
 {
     pthread_attr_t attr;
@@ -114,7 +114,7 @@ TEST(a_thread_with_a_small_stack_can_have_a_run)
 #ifdef CONTEXT_SANITIZED
     CHECK_EQ(pthread_attr_setstacksize(&attr, 262144), 0);
 #else
-    CHECK_EQ(pthread_attr_setstacksize(&attr, 32768), 0); /* glibc takes some of it */
+    CHECK_EQ(pthread_attr_setstacksize(&attr, 32768), 0); /* glibc uses part of it */
 #endif
     CHECK_EQ(pthread_create(&thread, &attr, run_in_thread, &result), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
@@ -123,7 +123,7 @@ TEST(a_thread_with_a_small_stack_can_have_a_run)
 
 TEST(a_run_gives_everything_back)
 {
-    CHECK_OK(whorl_run(live_a_little, NULL)); /* what libc keeps for itself */
+    CHECK_OK(whorl_run(live_a_little, NULL)); /* first let libc allocate what it keeps */
     long blocks = faults_live();
     int fds = test_open_fds();
     for (int i = 0; i < 20; i++)

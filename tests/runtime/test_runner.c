@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runners: other threads that post, wake and send into a run, and a run that ends under them. */
+/* Runners: other threads post, wake and send into a run, and the run ends meanwhile. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -39,7 +39,7 @@ TEST(runner_outside_a_run_is_refused)
     whorl_runner_release_remote(NULL);
 }
 
-/* --- posting ------------------------------------------------------------------------------------- */
+/* --- posting ---------------------------------------------------------------------------------- */
 
 #define THREADS 8
 #define POSTS   10000
@@ -128,7 +128,7 @@ TEST_REAL(runner_calls_may_spawn_and_wake)
     return 0;
 }
 
-/* --- waking ---------------------------------------------------------------------------------------- */
+/* --- waking ----------------------------------------------------------------------------------- */
 
 struct remote {
     struct whorl_runner *runner;
@@ -180,7 +180,7 @@ TEST_REAL(runner_wakes_a_waiter_that_is_cancelled_meanwhile)
     return 0;
 }
 
-/* --- sending --------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static void *send_many(void *arg)
 {
@@ -197,7 +197,7 @@ static void *send_many(void *arg)
     return NULL;
 }
 
-/* The loop must turn while a thread sends, so it is not joined before it has finished. */
+/* The loop must run while a thread sends, so the thread is joined only after it has finished. */
 static WHORL_SUSPENDS_SHIELDED void join(pthread_t thread, const struct remote *r)
 {
     while (!r->finished)
@@ -272,7 +272,7 @@ TEST_REAL(runner_send_returns_epipe_when_the_channel_is_or_gets_closed)
     return 0;
 }
 
-/* --- the run ends first ------------------------------------------------------------------------------ */
+/* --- the run ends first ----------------------------------------------------------------------- */
 
 static struct remote last_senders[4];
 static atomic_int calls_made;
@@ -283,7 +283,7 @@ static void count_call(void *arg)
     calls_made++;
 }
 
-/* Posts until the run is gone; what was accepted may be called or not, but is not leaked. */
+/* Posts until the run has ended. An accepted call is made or dropped, but never leaked. */
 static void *post_until_shut(void *arg)
 {
     struct whorl_runner *runner = arg;
@@ -343,7 +343,7 @@ TEST(runner_send_returns_eshutdown_when_the_run_ends_first)
     whorl_chan_destroy(last_chan);
 }
 
-/* --- deadlocks --------------------------------------------------------------------------------------- */
+/* --- deadlocks -------------------------------------------------------------------------------- */
 
 static void set_event(void *arg)
 {

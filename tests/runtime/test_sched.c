@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The scheduler: who runs next, how long a turn of the loop is, and what a poller may count on. */
+/* The scheduler: which task runs next, how long a turn of the loop is, and what the loop guarantees
+ * to a poller. */
 #include <signal.h>
 #include <time.h>
 
@@ -51,7 +52,7 @@ static int count_turns(void *arg)
     }
 }
 
-/* Also where the loop comes in between, every so many switches. */
+/* This also holds when the loop runs in between after every turn. */
 TEST_VIRTUAL(yielding_tasks_get_equal_turns)
 {
     for (int tasks = 1; tasks <= 40; tasks += 3) {
@@ -78,7 +79,7 @@ static int spawn_chain(void *arg)
     return whorl_group_wait(&group);
 }
 
-/* The ring of ready tasks grows while its ends are anywhere. */
+/* The ready ring grows while its head is at any position. */
 TEST_VIRTUAL(the_ready_ring_grows_in_any_position)
 {
     for (int shift = 0; shift < 70; shift += 3) {
@@ -145,14 +146,14 @@ TEST(a_seed_gives_an_order_of_its_own_again_and_again)
 
 /* --- the loop and its poller ----------------------------------------------------------------- */
 
-/* A poller whose doings the test prescribes. */
+/* A poller whose behaviour the test controls. */
 struct fake {
     struct whorl_poller poller;
     int64_t now_ns;
     size_t pending;
     bool has_work;
     int waits, result;
-    int64_t deadlines[100]; /* of the first waits */
+    int64_t deadlines[100]; /* deadlines of the first waits */
     void (*on_wait)(struct fake *fake, int64_t deadline_ns);
     struct whorl_waiter *waiter;
 };
@@ -171,7 +172,7 @@ static int fake_wait(struct whorl_poller *poller, int64_t deadline_ns)
 {
     struct fake *fake = fake_of(poller);
 
-    CHECK(!whorl_task_self()); /* on the thread's own stack */
+    CHECK(!whorl_task_self()); /* called on the thread's own stack */
     if (fake->waits < 100)
         fake->deadlines[fake->waits] = deadline_ns;
     fake->waits++;
@@ -228,7 +229,7 @@ TEST(the_loop_waits_until_the_next_deadline)
 
 static void return_early(struct fake *f, int64_t deadline_ns)
 {
-    f->now_ns += (deadline_ns - f->now_ns + 1) / 2; /* as after a signal */
+    f->now_ns += (deadline_ns - f->now_ns + 1) / 2; /* like a wait that a signal interrupted */
 }
 
 TEST(a_wait_that_returns_early_is_made_again)
@@ -254,7 +255,7 @@ static void complete(struct fake *f, int64_t deadline_ns)
 {
     CHECK_EQ(deadline_ns, WHORL_FOREVER);
     if (f->waits < 3)
-        return; /* nothing yet */
+        return; /* no completion yet */
     f->pending = 0;
     whorl_wake(f->waiter, 77);
 }
@@ -290,7 +291,7 @@ TEST(while_tasks_are_ready_a_poller_with_work_is_looked_at_again_and_again)
     CHECK(fake.waits >= 20000 / SCHED_TURN_MAX - 2);
     CHECK(fake.waits <= 20000 / SCHED_TURN_MAX + 6); /* the first turns are shorter */
     for (int i = 0; i < 70; i++)
-        CHECK_EQ(fake.deadlines[i], 0); /* in passing */
+        CHECK_EQ(fake.deadlines[i], 0); /* polled without waiting */
     fake.waits = 0;
     fake.has_work = false;
     fake.poller.ops = &fake_ops_always;
@@ -302,7 +303,7 @@ static int compute_and_yield(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 3000; i++) {
-        fake.now_ns += WHORL_MILLISECOND; /* what it takes */
+        fake.now_ns += WHORL_MILLISECOND; /* the duration of this step */
         CHECK_OK(whorl_yield());
     }
     return 0;
@@ -321,7 +322,7 @@ TEST(tasks_that_compute_for_long_make_turns_short)
 {
     fake.has_work = true;
     CHECK_OK(whorl_run_on(&fake.poller, NULL, compute_together, NULL));
-    CHECK(fake.waits > 5900); /* of some 6,000 switches, the first turn being a longer one */
+    CHECK(fake.waits > 5900); /* of about 6,000 switches; the first turn has more than one */
 }
 
 static int idle_then_yield(void *arg)
@@ -337,7 +338,7 @@ static int idle_then_yield(void *arg)
             CHECK(sched_self()->turn >= SCHED_TURN_FIRST);
         }
         whorl_group_finish(&group);
-        CHECK_OK(whorl_sleep(WHORL_SECOND)); /* nobody computes meanwhile */
+        CHECK_OK(whorl_sleep(WHORL_SECOND)); /* no task computes meanwhile */
     }
     (void)arg;
     return 0;
@@ -352,7 +353,7 @@ static int note_the_time(void *arg)
     return 0;
 }
 
-/* Turns were long while steps were short; then they take 10 ms each. */
+/* Steps are short at first and turns become long; then each step takes 10 ms. */
 static int turn_to_long_steps(void *arg)
 {
     WHORL_AUTO(group) group = {0};
@@ -390,7 +391,7 @@ static void run_with_failing_poller(void *arg)
     whorl_run_on(&fake.poller, NULL, sleep_twice, NULL);
 }
 
-/* The kernel may still hold memory of tasks, so there is no way to go on. */
+/* The kernel may still hold memory of tasks, so the run cannot continue. */
 TEST(a_poller_that_fails_aborts_with_a_word_why)
 {
     static struct child child;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes: how far a cancellation and a deadline reach, and what leaving says. */
+/* Scopes: how far a cancellation and a deadline reach, and the result of leaving a scope. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -40,7 +40,7 @@ TEST_VIRTUAL(every_call_in_a_cancelled_scope_says_so_until_it_is_left)
         CHECK_ERR(whorl_sleep(1), -ECANCELED);
         CHECK_ERR(whorl_sleep(0), -ECANCELED);
         CHECK_ERR(whorl_sleep_until(0), -ECANCELED);
-        /* None of these would have had to wait. */
+        /* None of these calls would have to wait. */
         CHECK_ERR(whorl_chan_send(chan, &value), -ECANCELED);
         CHECK_ERR(whorl_event_wait(&event), -ECANCELED);
         CHECK_ERR(whorl_mutex_lock(&mutex), -ECANCELED);
@@ -68,7 +68,7 @@ TEST_VIRTUAL(an_inner_scope_is_cancelled_with_the_outer_one_and_not_the_reverse)
     CHECK(whorl_scope_is_cancelled(&inner));
     CHECK_ERR(whorl_yield(), -ECANCELED);
     CHECK_OK(whorl_scope_leave(&inner, 0));
-    whorl_scope_enter(&inner, WHORL_FOREVER); /* one entered afterwards too */
+    whorl_scope_enter(&inner, WHORL_FOREVER); /* a scope that is entered later is cancelled too */
     CHECK_ERR(whorl_yield(), -ECANCELED);
     CHECK_OK(whorl_scope_leave(&inner, 0));
     CHECK_OK(whorl_scope_leave(&middle, 0));
@@ -98,7 +98,7 @@ TEST_VIRTUAL(another_task_cancels_a_wait)
     whorl_scope_enter(&outer, WHORL_FOREVER);
     whorl_scope_enter(&inner, WHORL_FOREVER);
     CHECK_OK(whorl_spawn_copy(&group, cancel_later, &(struct cancel_later){&outer, 5 * MS}));
-    /* The group stands inside what is cancelled, but its task has ended by then. */
+    /* The group is inside the cancelled scope, but its task has already ended. */
     CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
     CHECK_EQ(whorl_now(), 5 * MS);
     CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ECANCELED);
@@ -176,7 +176,7 @@ TEST_VIRTUAL(a_deadline_changes_no_other_result)
     whorl_scope_enter(&scope, 0);
     CHECK_ERR(whorl_scope_leave(&scope, -EIO), -EIO);
     whorl_scope_enter(&scope, whorl_after(MS));
-    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED); /* somebody else's */
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED); /* another scope was cancelled */
     struct whorl_run_stats stats;
     CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 0);
@@ -274,7 +274,7 @@ TEST(deadlines_pass_until_the_end_of_time)
     CHECK_OK(whorl_run_virtual(&options, pass_at_the_end_of_time, NULL));
 }
 
-/* A clock that goes on while the task computes, as it does in reality. */
+/* A clock that advances while the task computes, like a real clock. */
 static int64_t running_now;
 
 static int64_t running_clock(struct whorl_poller *poller)
@@ -306,7 +306,7 @@ static int enter_after_computing(void *arg)
 
     (void)arg;
     CHECK_OK(whorl_sleep(1));
-    running_now += 110 * MS; /* computing */
+    running_now += 110 * MS; /* the task computes */
     whorl_scope_enter(&scope, whorl_now() - 10 * MS);
     CHECK(whorl_scope_is_cancelled(&scope));
     CHECK_ERR(whorl_scope_leave(&scope, whorl_check_cancelled()), -ETIMEDOUT);
@@ -359,7 +359,7 @@ TEST(a_deadline_that_passed_before_the_host_ended_the_run_cancels_at_once)
 
     CHECK_OK(whorl_stepped_create(&poller, NULL, clean_up, &cancelled, &run));
     CHECK(!whorl_stepped_run(run, 4, &result));
-    running_now += WHORL_SECOND; /* the host's */
+    running_now += WHORL_SECOND; /* time that the host uses */
     whorl_stepped_destroy(run);
     CHECK(cancelled);
 }
@@ -375,7 +375,7 @@ TEST_VIRTUAL(a_deadline_can_be_moved)
     whorl_scope_set_deadline(&scope, whorl_after(5 * MS));
     CHECK_ERR(whorl_sleep(10 * MS), -ECANCELED);
     CHECK_EQ(whorl_now(), 15 * MS);
-    /* What has been cancelled stays so. */
+    /* A cancelled scope stays cancelled. */
     whorl_scope_set_deadline(&scope, WHORL_FOREVER);
     CHECK_ERR(whorl_yield(), -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
@@ -421,7 +421,7 @@ TEST_VIRTUAL(a_shield_keeps_outer_cancellation_out)
     CHECK_OK(whorl_scope_leave(&inner, 0));
     CHECK_OK(whorl_scope_leave(&shield, 0));
     CHECK_ERR(whorl_yield(), -ECANCELED);
-    whorl_scope_enter_shield(&shield, WHORL_FOREVER); /* also one entered afterwards */
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER); /* a shield that is entered later works too */
     CHECK_OK(whorl_sleep(MS));
     CHECK_OK(whorl_scope_leave(&shield, 0));
     CHECK_ERR(whorl_scope_leave(&outer, whorl_check_cancelled()), -ETIMEDOUT);
@@ -441,7 +441,7 @@ TEST_VIRTUAL(a_shield_has_deadlines_and_cancellation_of_its_own)
     CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ETIMEDOUT);
     CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
     CHECK_EQ(whorl_now(), 20 * MS);
-    /* The shield's own time was the reason, although the outer scope is cancelled as well. */
+    /* The shield's own deadline was the reason, although the outer scope is cancelled too. */
     CHECK_ERR(whorl_scope_leave(&shield, -ECANCELED), -ETIMEDOUT);
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
     whorl_scope_cancel(&shield);
@@ -499,7 +499,7 @@ TEST_VIRTUAL(a_group_that_outlives_its_scope_belongs_to_the_one_around_it)
     CHECK_OK(whorl_spawn(&b, sleep_long, &ten_ms));
     CHECK_OK(whorl_spawn(&c, sleep_long, NULL));
     CHECK_OK(whorl_scope_leave(&inner, 0));
-    CHECK_OK(whorl_sleep(15 * MS)); /* inner's deadline does not count any more */
+    CHECK_OK(whorl_sleep(15 * MS)); /* the deadline of `inner` no longer applies */
     CHECK_ERR(whorl_group_wait(&a), -ECANCELED);
     CHECK_EQ(whorl_now(), 20 * MS);
     CHECK_OK(whorl_group_wait(&b));
@@ -522,7 +522,8 @@ TEST_VIRTUAL(a_cancelled_group_stays_cancelled_when_its_scope_is_left)
     CHECK_STR(test_logged(), "cancelled@0");
 }
 
-/* Out of the shield, into the cancelled scope: its tasks must hear of it, wherever they stand. */
+/* The group moves from the shield to the cancelled scope. Its tasks must be cancelled, in whichever
+ * scope they are. */
 TEST_VIRTUAL(a_group_handed_up_out_of_a_shield_is_cancelled_with_the_scope_around)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -602,17 +603,18 @@ TEST_VIRTUAL(cancelling_reaches_down_a_deep_tree_of_groups)
     CHECK_EQ(stats.timers_armed, 0);
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
-/* What a nest of scopes comes to: the earliest deadline of this one and those around it, up to the next
- * shield. */
+/* What nested scopes mean: the earliest deadline of this scope and the scopes around it, up to the
+ * next shield. */
 struct nest {
     uint64_t *random;
     int64_t deadline;
     int depth;
 };
 
-/* A sleep ends at its end or at the deadline, whichever is first; in one instant either may win. */
+/* A sleep ends at its end or at the deadline, whichever comes first. When they are the same
+ * instant, either may win. */
 static WHORL_SUSPENDS int sleep_within(const struct nest *nest)
 {
     int64_t end = whorl_after((int64_t)test_draw(nest->random, 12));
@@ -653,7 +655,7 @@ static WHORL_SUSPENDS int nest_scopes(const struct nest *outer)
         CHECK_ERR(left, outer_passed ? -ECANCELED : -ETIMEDOUT);
     else
         CHECK_ERR(left, err);
-    return left == -ETIMEDOUT ? 0 : left; /* its own business */
+    return left == -ETIMEDOUT ? 0 : left; /* its own deadline */
 }
 
 static int nest_again_and_again(void *arg)

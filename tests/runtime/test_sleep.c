@@ -68,7 +68,7 @@ TEST_VIRTUAL(the_virtual_clock_jumps_exactly)
         now += steps[i];
         CHECK_EQ(whorl_now(), now);
         for (int k = 0; k < 3; k++)
-            CHECK_OK(whorl_yield()); /* which takes no time */
+            CHECK_OK(whorl_yield()); /* yielding takes no virtual time */
         CHECK_EQ(whorl_now(), now);
     }
 }
@@ -152,7 +152,8 @@ static int cancel_at_the_same_instant(void *arg)
     return 0;
 }
 
-/* The timer has fired, the task is ready but has not run: the sleep is over, completion wins. */
+/* The timer has fired, and the task is ready but has not run. The sleep is over: completion
+ * wins. */
 TEST_VIRTUAL(a_sleep_that_is_over_is_not_cancelled_any_more)
 {
     WHORL_AUTO(group) group = {0};
@@ -206,11 +207,11 @@ static int sleep_for_real(void *arg)
     CHECK_OK(whorl_sleep(400 * WHORL_MICROSECOND));
     CHECK_OK(whorl_run_get_stats(&after));
     CHECK(whorl_now() - start >= 400 * WHORL_MICROSECOND);
-    CHECK(after.polls - before.polls <= 3); /* it does not spin below a millisecond */
+    CHECK(after.polls - before.polls <= 3); /* the loop does not spin for less than a millisecond */
     for (int i = 0; i < 20; i++) {
         start = whorl_now();
         CHECK_OK(whorl_sleep(i * 37 * WHORL_MICROSECOND));
-        CHECK(whorl_now() - start >= i * 37 * WHORL_MICROSECOND); /* never early */
+        CHECK(whorl_now() - start >= i * 37 * WHORL_MICROSECOND); /* never too early */
     }
     return 0;
 }
@@ -235,7 +236,7 @@ static int sleep_50_ms(void *arg)
     return 0;
 }
 
-/* One that began anew with each signal would never end. */
+/* A sleep that restarts after each signal would never end. */
 TEST(a_sleep_that_signals_interrupt_goes_on_with_what_is_left)
 {
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */

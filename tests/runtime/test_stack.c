@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks: their sizes, reuse and return. */
+/* Stacks: sizes, reuse and return of memory. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,7 +13,7 @@
 #include "runtime/sched.h"
 #include "test.h"
 
-/* Sanitizers scale stacks up and keep notes of their own on memory. */
+/* Sanitizers make stacks larger and keep notes of their own about memory. */
 #ifdef CONTEXT_SANITIZED
 #define SANITIZED 1
 #define SMALLEST  65536
@@ -36,7 +36,7 @@ static struct whorl_task *acquire(struct stack_pool *pool, size_t size)
     return task;
 }
 
-/* Mappings of this process. */
+/* Number of mappings of this process. */
 static int mappings(void)
 {
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -146,16 +146,17 @@ TEST(slabs_grow_and_are_all_unmapped_at_the_end)
         tasks[i] = acquire(&pool, 65536);
         CHECK_EQ(pool.mapped - pool.free, i + 1);
     }
-    CHECK(SANITIZED || mappings() - before < 40); /* not one for each stack */
+    CHECK(SANITIZED || mappings() - before < 40); /* not one mapping for each stack */
     for (size_t i = 0; i < 3000; i++)
         stack_release(&pool, tasks[i]);
     CHECK_EQ(pool.mapped, pool.free);
     stack_pool_finish(&pool);
     CHECK_EQ(pool.mapped, 0);
-    CHECK(SANITIZED || mappings() - before <= 2); /* what malloc and stdio took */
+    CHECK(SANITIZED || mappings() - before <= 2); /* mappings of malloc and stdio */
 }
 
-/* Takes and gives back in a random order, comparing with a count of one's own. */
+/* Acquires and releases stacks in random order, and compares the pool's counts with the test's
+ * own. */
 TEST(the_pools_counts_hold_in_any_order_of_use)
 {
     enum { N = 4000 };
@@ -241,7 +242,7 @@ TEST(a_slab_used_again_is_not_old)
     stack_pool_trim(&pool, WHORL_SECOND, WHORL_SECOND);
     struct whorl_task *again = acquire(&pool, 65536);
     stack_pool_trim(&pool, 10 * WHORL_SECOND, WHORL_SECOND);
-    memset(again->stack_low, 1, 65536 / 2); /* still there */
+    memset(again->stack_low, 1, 65536 / 2); /* its memory is still mapped */
     stack_release(&pool, again);
     stack_pool_trim(&pool, 11 * WHORL_SECOND, WHORL_SECOND);
     size_t mapped = pool.mapped;
@@ -252,7 +253,7 @@ TEST(a_slab_used_again_is_not_old)
     stack_pool_finish(&pool);
 }
 
-/* One task of 64 outlives a spike. */
+/* One of every 64 tasks outlives a spike. */
 TEST(a_slab_with_few_stacks_in_use_gives_the_memory_of_the_others_back)
 {
     enum { N = 4096, SURVIVORS = N / 64 };
@@ -285,7 +286,7 @@ TEST(a_slab_with_few_stacks_in_use_gives_the_memory_of_the_others_back)
     for (int i = 0; i < N; i += 64)
         for (char *p = (char *)tasks[i] - 16384; p < (char *)tasks[i] - 4096; p++)
             CHECK_EQ(*p, (char)i);
-    /* They are used before another slab is mapped, as good as new. */
+    /* The stripped stacks are used before another slab is mapped, and work like new ones. */
     for (int i = 0; i < N; i++)
         if (i % 64) {
             tasks[i] = acquire(&pool, 65536);
@@ -308,7 +309,7 @@ static bool is_present(const void *at)
     return present & 1;
 }
 
-/* One slab has tasks that come and go, few at a time; beside it another one empties now and then. */
+/* In one slab a few tasks at a time start and end. Another slab becomes empty now and then. */
 TEST(a_slab_in_steady_use_stays_as_it_is_when_others_are_trimmed)
 {
     static struct whorl_task *tasks[112];
@@ -322,7 +323,7 @@ TEST(a_slab_in_steady_use_stays_as_it_is_when_others_are_trimmed)
     for (int i = 56; i < 112; i++)
         stack_release(&pool, tasks[i]);
     stack_pool_trim(&pool, now, WHORL_SECOND);
-    stack_pool_trim(&pool, now += WHORL_SECOND, WHORL_SECOND); /* the spike's memory goes */
+    stack_pool_trim(&pool, now += WHORL_SECOND, WHORL_SECOND); /* returns the memory of the spike */
     CHECK(!is_present(tasks[60]));
     for (int round = 0; round < 5; round++) {
         struct whorl_task *task = acquire(&pool, 65536);
@@ -388,7 +389,8 @@ TEST(a_trim_that_is_asked_for_leaves_no_free_stack_its_memory)
     stack_pool_finish(&pool);
 }
 
-/* Slabs that fill and empty all the time are looked at once a second, not whenever the loop is idle. */
+/* Slabs that become full and empty all the time are checked once per second, not whenever the loop
+ * is idle. */
 TEST(trims_follow_each_other_at_a_distance)
 {
     struct whorl_task *tasks[16];
@@ -400,7 +402,7 @@ TEST(trims_follow_each_other_at_a_distance)
     for (int i = 0; i < 16; i++)
         tasks[i] = acquire(&pool, 65536);
     for (int i = 0; i < 10000; i++, now += WHORL_MILLISECOND) {
-        stack_release(&pool, acquire(&pool, 65536)); /* the first one's second slab */
+        stack_release(&pool, acquire(&pool, 65536)); /* in the second slab of this class */
         if (now >= pool.trim_at_ns) {
             stack_pool_trim(&pool, now, WHORL_SECOND);
             trims++;
@@ -412,7 +414,7 @@ TEST(trims_follow_each_other_at_a_distance)
     stack_pool_finish(&pool);
 }
 
-/* One task outlives a spike of tasks whose stacks are so large that few make a slab. */
+/* One task outlives a spike of tasks whose stacks are so large that a slab has only a few. */
 TEST(a_slab_of_few_large_stacks_gives_their_memory_back_too)
 {
     enum { N = 63, SIZE = 1 << 20 };
@@ -437,7 +439,8 @@ TEST(a_slab_of_few_large_stacks_gives_their_memory_back_too)
     stack_pool_finish(&pool);
 }
 
-/* Tasks end one by one: however many are left, free stacks take no more than three times their memory. */
+/* Tasks end one by one. Free stacks never use more than three times the memory of the stacks in
+ * use. */
 TEST(a_spike_that_goes_slowly_takes_its_memory_along)
 {
     enum { N = 512 + 496, SURVIVORS = 3 };
@@ -515,7 +518,7 @@ TEST(high_water_mark_is_the_lowest_page_touched)
 struct guard_case {
     enum stack_guard guard;
     int index;
-    ptrdiff_t offset; /* from stack_low */
+    ptrdiff_t offset; /* offset from stack_low */
 };
 
 static void touch(void *arg)
@@ -551,11 +554,11 @@ TEST(every_stack_ends_in_a_guard_page)
     }
 }
 
-/* Two mappings for each stack would otherwise end at vm.max_map_count. */
+/* Otherwise two mappings per stack would reach vm.max_map_count. */
 TEST(guards_by_mprotect_stop_before_the_limit_of_mappings)
 {
 #ifdef __SANITIZE_THREAD__
-    test_skip("ThreadSanitizer knows 8128 stacks at most");
+    test_skip("ThreadSanitizer supports at most 8128 stacks");
 #endif
     enum { N = 40000 };
     static struct whorl_task *tasks[N];
@@ -629,7 +632,7 @@ static int take_part(void *arg)
     return whorl_sleep_until(WHORL_FOREVER);
 }
 
-/* Starts `n` tasks that use a few pages each. */
+/* Spawns `n` tasks that use a few pages each. */
 static WHORL_SUSPENDS_SHIELDED void spike(struct whorl_group *group, int n)
 {
     for (int i = 0; i < n; i++)
@@ -670,7 +673,7 @@ static int spike_and_wait(void *arg)
     whorl_group_finish(&group);
     CHECK_OK(whorl_sleep(WHORL_SECOND / 4));
     CHECK_OK(whorl_run_get_stats(&stats));
-    CHECK(stats.stacks_mapped >= SPIKE / 10); /* not at once: the next spike may be near */
+    CHECK(stats.stacks_mapped >= SPIKE / 10); /* kept for now: the next spike may come soon */
     CHECK_OK(whorl_sleep(WHORL_SECOND * 5 / 4));
     CHECK_OK(whorl_run_get_stats(&stats));
     CHECK(stats.stacks_mapped < 100);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The gentle end: asking, grace, then cancelling. */
+/* Graceful stop: a request, a grace period, then cancellation. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -37,7 +37,7 @@ TEST_VIRTUAL(stop_asks_and_joins_those_who_finish)
     CHECK(!whorl_stop_requested());
     CHECK_OK(whorl_group_stop(&group, 50));
     CHECK_STR(test_logged(), "a0@105 b0@109");
-    CHECK_EQ(whorl_now(), 109); /* not a nanosecond of grace more than needed */
+    CHECK_EQ(whorl_now(), 109); /* the stop ends when the last task ends */
     CHECK(!whorl_stop_requested());
 }
 
@@ -83,10 +83,10 @@ TEST_VIRTUAL(stop_of_a_group_without_tasks_is_done)
     struct worker a = {"a", 5, 0};
 
     CHECK_OK(whorl_group_stop(&group, WHORL_SECOND));
-    CHECK_OK(whorl_spawn(&group, work, &a)); /* and the group can be used */
+    CHECK_OK(whorl_spawn(&group, work, &a)); /* the group can be used */
     CHECK_OK(whorl_group_stop(&group, WHORL_SECOND));
     CHECK_EQ(whorl_now(), 5);
-    CHECK_OK(whorl_spawn(&group, work, &a)); /* again: asked anew */
+    CHECK_OK(whorl_spawn(&group, work, &a)); /* again, with a new request */
     CHECK_OK(whorl_sleep(10));
     CHECK_EQ(whorl_group_alive(&group), 1);
     CHECK_OK(whorl_group_stop(&group, WHORL_SECOND));
@@ -101,7 +101,7 @@ TEST(stop_outside_a_task_is_refused)
     CHECK(!whorl_stop_requested());
 }
 
-/* --- nesting ------------------------------------------------------------------------------------- */
+/* --- nesting ---------------------------------------------------------------------------------- */
 
 static int nest(void *arg)
 {
@@ -171,7 +171,7 @@ TEST_VIRTUAL(stop_of_one_group_leaves_its_siblings_alone)
     CHECK_STR(test_logged(), "a0@6");
 }
 
-/* --- waiting to be asked ------------------------------------------------------------------------- */
+/* --- waiting to be asked ---------------------------------------------------------------------- */
 
 static int select_stop(void *arg)
 {
@@ -227,13 +227,13 @@ TEST_VIRTUAL(stop_wait_that_is_cancelled_leaves_no_trace)
 {
     struct whorl_scope scope;
 
-    whorl_scope_enter(&scope, whorl_after(10)); /* the root task: nobody asks it */
+    whorl_scope_enter(&scope, whorl_after(10)); /* the root task is never asked */
     CHECK_ERR(whorl_scope_leave(&scope, whorl_stop_wait()), -ETIMEDOUT);
     struct whorl_case cases[] = {whorl_case_stop(), whorl_case_deadline(whorl_after(10))};
     CHECK_EQ(whorl_select(cases, 2), 1);
 }
 
-/* --- cancelled while it stops -------------------------------------------------------------------- */
+/* --- cancelled while it stops ----------------------------------------------------------------- */
 
 static int stop_in_group(void *arg)
 {
@@ -243,7 +243,7 @@ static int stop_in_group(void *arg)
     CHECK_OK(whorl_spawn(&group, work, &a));
     CHECK_OK(whorl_yield());
     *(int *)arg = whorl_group_stop(&group, WHORL_SECOND);
-    CHECK(!group.opened); /* joined all the same */
+    CHECK(!group.opened); /* joined in spite of the cancellation */
     return 0;
 }
 
@@ -261,7 +261,8 @@ TEST_VIRTUAL(stop_that_is_cancelled_ends_the_grace_and_joins)
     CHECK_STR(test_logged(), "a-125@50");
 }
 
-/* The group stands outside the scope that runs out of time, so its tasks are not cancelled with it. */
+/* The group is outside the scope whose deadline passes, so its tasks are not cancelled with that
+ * scope. */
 TEST_VIRTUAL(stop_under_a_deadline_ends_the_grace_and_joins)
 {
     WHORL_AUTO(group) group = {0};
@@ -279,7 +280,7 @@ TEST_VIRTUAL(stop_under_a_deadline_ends_the_grace_and_joins)
     CHECK_STR(test_logged(), "a-125@50");
 }
 
-/* Ends only some time after it was cancelled. */
+/* Ends some time after it was cancelled. */
 static int end_late(void *arg)
 {
     struct whorl_scope shield;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks: who they are and what they know of themselves. */
+/* Tasks: their identity and what they know about themselves. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -20,7 +20,7 @@ TEST_VIRTUAL(the_root_task_is_number_1_and_no_number_comes_twice)
     uint64_t ids[30];
 
     CHECK_EQ(whorl_task_id(whorl_task_self()), 1);
-    for (int round = 0; round < 3; round++) { /* on the same stacks */
+    for (int round = 0; round < 3; round++) { /* all rounds use the same stacks */
         for (int i = 0; i < 10; i++)
             CHECK_OK(whorl_spawn(&group, note_id, &ids[round * 10 + i]));
         CHECK_OK(whorl_group_wait(&group));
@@ -57,7 +57,7 @@ static int name_itself(void *arg)
     CHECK_STR(whorl_task_name(self), "0123456789012345678901234567890");
     whorl_task_set_name(NULL);
     CHECK(strncmp(whorl_task_name(self), "name_itself at ", 15) == 0);
-    whorl_task_set_name("left behind"); /* not for the next task on this stack */
+    whorl_task_set_name("left behind"); /* must not be the name of the next task on this stack */
     return 0;
 }
 
@@ -77,7 +77,7 @@ static __attribute__((noinline)) size_t left_deeper(void)
 {
     char frame[4096];
 
-    __asm__ volatile("" : : "r"(frame) : "memory"); /* all of it is needed */
+    __asm__ volatile("" : : "r"(frame) : "memory"); /* the compiler must keep the whole array */
     return whorl_stack_left();
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The timer wheel, against a plain list that is searched for the earliest. */
+/* The timer wheel, compared with a plain list that is searched for the earliest timer. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,15 +37,15 @@ struct model_timer {
     struct whorl_timer timer;
     bool armed;
     int64_t deadline_ns;
-    uint64_t order; /* of arming */
+    uint64_t order; /* position in the order of arming */
 };
 
 static struct model_timer model[MODEL_TIMERS];
-static uint64_t armings;    /* so far */
-static int64_t model_now;   /* what advance was called with */
-static uint64_t due_before; /* only what was armed before the advance may fire in it */
+static uint64_t armings;    /* number of armings so far */
+static int64_t model_now;   /* the time of the current advance */
+static uint64_t due_before; /* only timers armed before the advance may fire in it */
 static int fired;
-static bool meddle; /* timers change others when they fire */
+static bool meddle; /* fired timers change other timers */
 
 static void on_fire(struct whorl_timer *timer);
 
@@ -89,7 +89,7 @@ static size_t model_armed(void)
     return n;
 }
 
-/* From a nanosecond to years, each magnitude as likely as another. */
+/* A delay from a nanosecond to years; each magnitude is equally likely. */
 static int64_t draw_delay(void)
 {
     unsigned bits = (unsigned)(draw() % 58);
@@ -99,15 +99,15 @@ static int64_t draw_delay(void)
 static int64_t draw_deadline(int64_t now)
 {
     switch (draw() % 8) {
-    case 0: /* past */
+    case 0: /* in the past */
         return now - draw_delay();
-    case 1: /* on the edge of a tick, or of a slot further up */
+    case 1: /* on the edge of a tick, or of a slot of a higher level */
         return (now / TICK + (int64_t)(draw() % 70)) * TICK + (int64_t)(draw() % 3) - 1;
     case 2: {
         unsigned shift = TIMER_TICK_BITS + (unsigned)(draw() % TIMER_LEVELS) * TIMER_SLOT_BITS;
         return (((now >> shift) + 1 + (int64_t)(draw() % 3)) << shift) + (int64_t)(draw() % 3) - 1;
     }
-    case 3: /* equal ones */
+    case 3: /* equal deadlines */
         return (now / TICK + 5) * TICK + 77;
     default:
         return now + draw_delay();
@@ -208,7 +208,8 @@ TEST(the_wheel_does_so_when_timers_change_others_as_they_fire)
         model_run(seed, 2000, true, 0);
 }
 
-/* A loop that sleeps until next() must come to every timer at its instant, in few steps. */
+/* A loop that sleeps until timer_wheel_next() must reach every timer at its instant, in few
+ * steps. */
 TEST(following_next_reaches_every_deadline_in_order)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -252,7 +253,7 @@ static void advance(int64_t now)
     timer_wheel_advance(&wheel, now);
 }
 
-/* Not before its instant and at it, wherever the wheel stands and however far it is. */
+/* The timer fires at its instant and not before, at any position of the wheel and any distance. */
 TEST(a_timer_fires_at_its_nanosecond)
 {
     for (unsigned from = 0; from < 62; from++) {
@@ -328,7 +329,7 @@ TEST(a_jump_over_years_fires_everything_on_the_way)
     CHECK_EQ(wheel.armed, 0);
 }
 
-/* So that the tasks it wakes run while they are in the cache, and the kernel is looked at meanwhile. */
+/* This way the woken tasks run while they are in the cache, and the kernel is polled in between. */
 TEST(a_wave_of_timers_fires_in_parts)
 {
     static struct whorl_timer timers[10000];
@@ -352,7 +353,8 @@ static void fire_in_the_past_again(struct whorl_timer *timer)
     timer_wheel_add(&wheel, timer);
 }
 
-/* As many as make a part of their own each time: tasks that cannot keep up with their period. */
+/* Each time there are enough timers for a whole part, like tasks that cannot keep up with their
+ * period. */
 TEST(timers_armed_for_the_past_keep_no_later_ones_from_firing)
 {
     static struct whorl_timer past[1000], later[1000];
@@ -385,7 +387,7 @@ static void number(int i, int64_t deadline_ns)
     timer_wheel_add(&wheel, &numbered[i]);
 }
 
-/* Armed far ahead, then near, then nearer: on three levels of the wheel. */
+/* Armed far ahead, then nearer, then nearer again: on three levels of the wheel. */
 TEST(equal_deadlines_fire_in_the_order_of_arming)
 {
     int64_t deadline = WHORL_MINUTE + 4321;
@@ -401,7 +403,7 @@ TEST(equal_deadlines_fire_in_the_order_of_arming)
     number(4, deadline);
     advance(deadline - 1);
     number(5, deadline);
-    number(6, deadline - 2); /* past already, and earlier */
+    number(6, deadline - 2); /* already in the past, and earlier than the others */
     timer_wheel_remove(&wheel, &numbered[1]);
     number(1, deadline);
     advance(deadline);
@@ -464,8 +466,8 @@ static int64_t cpu_time_ns(void)
     return ts.tv_sec * WHORL_SECOND + ts.tv_nsec;
 }
 
-/* A million timers in the tick that begins at `base`, the latest armed first: 61 for each of its
- * nanoseconds. */
+/* Arms a million timers in the tick that begins at `base`, 61 for each nanosecond, the latest one
+ * first. */
 static struct whorl_timer *arm_a_million(int64_t base)
 {
     struct whorl_timer *timers = calloc(MILLION, sizeof *timers);
@@ -504,7 +506,8 @@ TEST(a_million_timers_in_one_slot_in_reverse_order)
     check_cpu_time(began);
 }
 
-/* Not the timers of the tick times its nanoseconds, which would be ten minutes. */
+/* The time must not grow with the timers of the tick times its nanoseconds; that would be ten
+ * minutes. */
 TEST(a_virtual_clock_may_stop_at_every_nanosecond_of_a_tick_with_a_million_timers)
 {
     int64_t base = WHORL_HOUR / TICK * TICK, began = cpu_time_ns(), next;
@@ -537,14 +540,14 @@ TEST_VIRTUAL(arming_an_armed_timer_moves_it)
     whorl_timer_arm(&numbered[1], 200, log_whorl);
     whorl_timer_arm(&numbered[0], 300, log_whorl);
     whorl_timer_arm(&numbered[2], 150, log_whorl);
-    whorl_timer_arm(&numbered[2], WHORL_FOREVER, log_whorl); /* never: disarmed */
+    whorl_timer_arm(&numbered[2], WHORL_FOREVER, log_whorl); /* disarms the timer */
     CHECK_OK(whorl_run_get_stats(&stats));
     CHECK_EQ(stats.timers_armed, 2);
     whorl_timer_disarm(&numbered[2]);
     CHECK_OK(whorl_sleep_until(1000));
     CHECK_STR(test_logged(), "1@200 0@300");
     whorl_timer_disarm(&numbered[0]);
-    whorl_timer_arm(&numbered[0], 10, log_whorl); /* past */
+    whorl_timer_arm(&numbered[0], 10, log_whorl); /* in the past */
     CHECK_STR(test_logged(), "1@200 0@300");
     CHECK_OK(whorl_yield());
     CHECK_OK(whorl_sleep(1));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that ends in the middle of things, for test_gdb.py: tasks that wait, one that is ready, one
- * that runs, and a second thread with a run of its own. */
+/* A program for test_gdb.py that ends while it runs: it has waiting tasks, a ready task, a running
+ * task, and a second thread with a run of its own. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static int root(void *arg)
 static int tell(void *arg)
 {
     (void)arg;
-    other_waits = true; /* those before are parked */
+    other_waits = true; /* the tasks before this one are parked */
     return whorl_sleep(100 * WHORL_SECOND);
 }
 

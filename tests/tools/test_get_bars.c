@@ -8,7 +8,7 @@
 
 static char line[BARS_LINE_SIZE(400)];
 
-/* Columns `line` takes, colour switches left out. */
+/* Number of columns of `line`, without colour codes. */
 static int columns(void)
 {
     int n = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How whorl-get takes a list apart. */
+/* How whorl-get splits a list of URLs into lines. */
 #include <stdlib.h>
 
 #include "test.h"
@@ -79,7 +79,7 @@ TEST(too_long_a_line_spoils_that_line_only)
         split(text, len, pieces[i]);
         CHECK_STR(test_logged(), "1:a 2!E2BIG 3:b");
     }
-    split(text, len - 3, 5000); /* cut short inside the long line */
+    split(text, len - 3, 5000); /* the input ends inside the long line */
     CHECK_STR(test_logged(), "1:a 2!E2BIG");
     free(text);
 }

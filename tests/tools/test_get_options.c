@@ -6,7 +6,7 @@
 static struct options options;
 static char why[512];
 
-/* Parses words separated by single spaces; "_" stands for an empty word. */
+/* Parses words separated by single spaces; "_" is an empty word. */
 static enum options_verdict parse(const char *line)
 {
     static char words[1024];

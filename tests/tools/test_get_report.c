@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* whorl-get's lines and objects. */
+/* whorl-get's report lines and JSON objects. */
 #include <stdlib.h>
 
 #include "test.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When whorl-get tries again, and after how long. */
+/* When whorl-get retries, and after what delay. */
 #include "test.h"
 #include "tools/whorl-get/retry.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Foreign text made fit for terminals and JSON; sizes and times. */
+/* Text from outside, made safe for terminals and JSON; sizes and times. */
 #include <locale.h>
 
 #include <whorl/base.h>
@@ -64,7 +64,7 @@ TEST(passwords_are_not_shown)
     CHECK_STR(url("http://[::1]/x@y"), "http://[::1]/x@y");
     CHECK_STR(url("http://h:80/x@y"), "http://h:80/x@y");
     CHECK_STR(url("http://h:/x@y"), "http://h:/x@y");
-    /* Not the URLs that were meant, but what was typed is what is shown. */
+    /* These are probably not the URLs that the user meant, but the typed text is what is shown. */
     CHECK_STR(url("http://user:se/cr?et@h/"), "http://***@h/");
     CHECK_STR(url("http://user:se/cr@et@h/"), "http://***@h/");
     CHECK_STR(url("user:secret@h/x"), "***@h/x");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The resolver's parts that do no I/O: names, the hosts file's text, the cache, the order of tries. */
+/* The parts of the resolver that do no I/O: names, the text of the hosts file, the cache, the order
+ * of tries. */
 #include <stdlib.h>
 
 #include <whorl/error.h>
@@ -99,7 +100,7 @@ static const char refusal[] = "\x12\x34\x81\x85\0\1\0\0\0\0\0\0\3oNe\4test\0\0\1
 
 static int rcode_of(const char *bytes, size_t len, const char *name, int family)
 {
-    uint8_t *exact = malloc(len); /* so that the sanitizer sees a byte too many */
+    uint8_t *exact = malloc(len); /* so that the sanitizer detects a read of one byte too many */
     memcpy(exact, bytes, len);
     int rcode = dns_message_rcode(exact, len, name, family);
     free(exact);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The resolver against a name server on loopback that answers by rules. */
+/* The resolver, tested with a name server on loopback that answers by rules. */
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ static void write_file(const char *path, const char *text)
     CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
-/* Resolves by `servers` and a hosts file with `hosts`. */
+/* Configures the resolver with `servers` and a hosts file that contains `hosts`. */
 static void configure_with_timeout(const char *servers, const char *hosts, int64_t timeout_ns)
 {
     snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
@@ -33,7 +33,7 @@ static void configure_with_timeout(const char *servers, const char *hosts, int64
     CHECK_OK(whorl_dns_configure(&options));
 }
 
-/* So that a slow machine makes no difference. */
+/* Uses a long timeout, so that a slow machine makes no difference. */
 static void configure(const char *servers, const char *hosts)
 {
     configure_with_timeout(servers, hosts, 10 * WHORL_SECOND);
@@ -48,7 +48,7 @@ static struct dns_server *start(const struct dns_rule *rules, size_t count)
 
 #define START(rules) start(rules, sizeof(rules) / sizeof *(rules))
 
-/* The same, for what is about questions that get no answer. */
+/* The same with a short timeout, for questions that get no answer. */
 static struct dns_server *start_impatient(const struct dns_rule *rules, size_t count)
 {
     struct dns_server *server = dns_server_start(rules, count);
@@ -58,7 +58,7 @@ static struct dns_server *start_impatient(const struct dns_rule *rules, size_t c
 
 #define START_IMPATIENT(rules) start_impatient(rules, sizeof(rules) / sizeof *(rules))
 
-/* The addresses of `host` as text, or the name of the error. */
+/* Returns the addresses of `host` as text, or the name of the error. */
 static WHORL_SUSPENDS const char *resolve(const char *host, int family)
 {
     static char text[4096];
@@ -205,7 +205,7 @@ TEST_IO(resolve_tells_absence_from_absence_of_addresses)
     };
     struct dns_server *server = START(rules);
 
-    for (int i = 0; i < 2; i++) { /* the second time from the cache */
+    for (int i = 0; i < 2; i++) { /* the second answer comes from the cache */
         CHECK_STR(resolve("none.test", AF_UNSPEC), "WHORL_EDNS_NOTFOUND");
         CHECK_STR(resolve("empty.test", AF_UNSPEC), "WHORL_EDNS_NODATA");
         CHECK_STR(resolve("alias.test", AF_UNSPEC), "WHORL_EDNS_NODATA");
@@ -278,7 +278,7 @@ TEST_IO(resolve_says_so_when_no_server_can_be_reached)
 
     int64_t started_ns = whorl_now();
     CHECK_STR(resolve("one.test", AF_UNSPEC), "WHORL_EDNS_UNREACHABLE");
-    CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND); /* at once, not by timeout */
+    CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND); /* fails at once, not by timeout */
 }
 
 TEST_IO(resolve_goes_on_to_the_next_server)
@@ -436,7 +436,7 @@ TEST(run_ends_at_once_with_a_query_in_flight)
     CHECK_EQ(whorl_io_run(leave_a_query_behind, (void *)dns_server_address(server)), 7);
     CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND);
     for (int tries = 0; test_open_fds() > fds && tries < 1000; tries++)
-        usleep(1000); /* the server closes its side when it comes to it */
+        usleep(1000); /* the server closes its side some time later */
     CHECK_EQ(test_open_fds(), fds);
 }
 
@@ -471,7 +471,7 @@ TEST_IO(resolve_of_a_thousand_names_at_once_loses_none)
     }
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(done, 1000);
-    CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2000); /* no try was repeated */
+    CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2000); /* no question was sent again */
 }
 
 TEST_IO(resolve_of_many_truncated_names_at_once_loses_none)
@@ -530,10 +530,10 @@ TEST_IO(configure_refuses_servers_that_do_not_parse)
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (whorl_dns_configure(&(struct whorl_dns_options){.servers = bad[i]}) != -EINVAL)
-            test_fail(__FILE__, __LINE__, "\"%s\" was taken", bad[i]);
+            test_fail(__FILE__, __LINE__, "\"%s\" was accepted", bad[i]);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (whorl_dns_configure(&(struct whorl_dns_options){.servers = good[i]}) != 0)
-            test_fail(__FILE__, __LINE__, "\"%s\" was not taken", good[i]);
+            test_fail(__FILE__, __LINE__, "\"%s\" was not accepted", good[i]);
     CHECK_ERR(whorl_dns_configure(&(struct whorl_dns_options){.timeout_ns = -1}), -EINVAL);
     CHECK_ERR(whorl_dns_configure(&(struct whorl_dns_options){.tries = -1}), -EINVAL);
 }
@@ -547,7 +547,7 @@ TEST_IO(configure_after_a_lookup_is_too_late)
     CHECK_ERR(whorl_dns_configure(&(struct whorl_dns_options){0}), -EBUSY);
 }
 
-/* A run whose resolv.conf is a file of ours; `server` listens on 127.0.0.1. */
+/* Makes the run use a resolv.conf of the test; `server` listens on 127.0.0.1. */
 static const char *use_resolv_conf(struct dns_server *server, const char *text)
 {
     static char path[300];
@@ -578,7 +578,7 @@ TEST_IO(resolv_conf_is_read_again_when_it_changes)
 {
     static const struct dns_rule rules[] = {{.name = "one.test", .answer = "10.0.0.1"}};
     struct dns_server *server = dns_server_start(rules, 1);
-    const char *path = use_resolv_conf(server, "nameserver 127.0.0.99\n"); /* nobody there */
+    const char *path = use_resolv_conf(server, "nameserver 127.0.0.99\n"); /* no server there */
 
     CHECK_STR(resolve("one.test", AF_INET), "WHORL_EDNS_UNREACHABLE");
     write_file(path, "nameserver 127.0.0.1\n");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What other runtimes got wrong, on whichever driver there is: queues that run full, time that is
- * rounded or starts again, numbers that come to mean another file. (Hang-ups are in test_fd.c, races of
- * a cancel with its completion in test_op.c.) */
+/* Defects that other runtimes had, tested on each driver: full queues, times that are rounded or
+ * restarted, descriptor numbers that are reused for another file. (Hang-ups are in test_fd.c, races
+ * of a cancel with its completion in test_op.c.) */
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "io/driver/op.h"
 #include "test.h"
 
-/* --- a submission queue of four ----------------------------------------------------------------- */
+/* --- a submission queue of four --------------------------------------------------------------- */
 
 enum { MANY = 3000 };
 
@@ -50,7 +50,7 @@ static int read_with_many(void *arg)
     reader.fd = p[0];
     for (int i = 0; i < MANY; i++)
         CHECK_OK(whorl_spawn(&group, read_one, &reader));
-    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* all in one turn */
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* submitted in one turn */
     CHECK_EQ(io_driver_current()->in_flight, MANY);
     CHECK_OK(whorl_write_all(p[1], bytes, MANY));
     CHECK_OK(whorl_group_wait(&group));
@@ -91,9 +91,10 @@ TEST(thousands_of_cancels_in_one_turn_are_all_carried_out)
     CHECK_OK(run_small(cancel_with_many));
 }
 
-/* --- numbers that are used again ---------------------------------------------------------------- */
+/* --- numbers that are used again -------------------------------------------------------------- */
 
-/* A pipe whose reading end is `number`, which is closed behind the driver's back if it is open. */
+/* Makes a pipe whose read end has the descriptor `number`. If `number` is open, it is first closed
+ * without telling the driver. */
 static int reuse(int number, int *ret_writer)
 {
     int p[2];
@@ -121,8 +122,8 @@ static int read_as_victim(void *arg)
     return 0;
 }
 
-/* An old request waits while its number comes to mean another file: what arrives there is not its
- * own. `keep`: the old file stays open under another number. */
+/* An old request waits while its descriptor number is reused for another file: it must not get that
+ * file's data. `keep`: the old file stays open under another number. */
 static WHORL_SUSPENDS_SHIELDED void check_reuse(bool keep)
 {
     WHORL_AUTO(group) olds = {0};
@@ -132,7 +133,7 @@ static WHORL_SUSPENDS_SHIELDED void check_reuse(bool keep)
     struct victim old = {number, '.', 1}, new = {number, '.', 0};
 
     CHECK_OK(whorl_spawn(&olds, read_as_victim, &old));
-    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* it waits in the kernel */
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* the request waits in the kernel */
     CHECK_EQ(reuse(number, &new_writer), number);
     CHECK_OK(whorl_spawn(&news, read_as_victim, &new));
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
@@ -141,13 +142,13 @@ static WHORL_SUSPENDS_SHIELDED void check_reuse(bool keep)
     CHECK_ERR(new.result, 1);
     CHECK_EQ(new.byte, 'n');
     if (keep)
-        CHECK_EQ(write(old_writer, "o", 1), 1); /* may still reach it */
+        CHECK_EQ(write(old_writer, "o", 1), 1); /* the old request may still get this */
     whorl_group_cancel(&olds);
     test_ignore(whorl_group_wait(&olds));
     CHECK(old.byte == '.' || (keep && old.byte == 'o'));
     CHECK((old.result == 1) == (old.byte == 'o'));
 
-    CHECK_EQ(write(new_writer, "m", 1), 1); /* nothing that is left of it takes this either */
+    CHECK_EQ(write(new_writer, "m", 1), 1); /* nothing is left that takes this byte */
     CHECK_ERR(whorl_read(number, &new.byte, 1), 1);
     CHECK_EQ(new.byte, 'm');
     CHECK_OK(whorl_close(number));
@@ -185,7 +186,7 @@ TEST_IO(what_happens_to_the_old_file_is_no_event_of_the_new_one)
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK_EQ(write(old_writer, "o", 1), 1);
     CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
-    CHECK_EQ(new.result, 0); /* it waits */
+    CHECK_EQ(new.result, 0); /* the new request still waits */
     CHECK_EQ(write(new_writer, "n", 1), 1);
     CHECK_OK(whorl_group_wait(&news));
     CHECK_ERR(new.result, POLLIN);
@@ -214,7 +215,7 @@ TEST_IO(a_cancelled_request_leaves_nothing_behind_for_the_next_file_of_its_numbe
     close(number);
 }
 
-/* --- time --------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static uint64_t polls(void)
 {
@@ -251,8 +252,7 @@ TEST_IO(a_wait_that_signals_interrupt_goes_on_with_the_time_that_is_left)
     CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
     CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
     int64_t start = whorl_now();
-    CHECK_OK(
-        whorl_sleep(50 * WHORL_MILLISECOND)); /* for ever, were each interruption a new start */
+    CHECK_OK(whorl_sleep(50 * WHORL_MILLISECOND)); /* for ever, if each interruption restarted it */
     CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
     CHECK(whorl_now() - start >= 50 * WHORL_MILLISECOND);
     CHECK(interruptions > 0);

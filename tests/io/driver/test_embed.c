@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs inside a loop that is not theirs: a plain poll(2). */
+/* Runs inside another program's event loop: a plain poll(2). */
 #include <dirent.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "child.h"
 #include "test.h"
 
-/* The host's loop: returns what the run came to; counts how often it was woken. */
+/* The host's loop. Returns the run's result and counts how often poll(2) woke it. */
 static int drive(struct whorl_embed *embed, int *ret_wakes)
 {
     int result, wakes = 0;
@@ -59,7 +59,7 @@ TEST(embed_returns_the_result_and_keeps_time)
 
     CHECK_ERR(drive_new(sleep_20, NULL, &wakes), -EBADMSG);
     CHECK(whorl_now() - began >= 20 * WHORL_MILLISECOND);
-    CHECK(wakes < 20); /* it slept in poll, and did not spin */
+    CHECK(wakes < 20); /* it slept in poll(2) and did not spin */
 }
 
 static int nothing(void *arg)
@@ -80,7 +80,7 @@ TEST(embed_runs_nothing_before_it_is_told)
     CHECK_EQ(ran, 1);
     CHECK_OK(result);
     result = 1;
-    CHECK(whorl_embed_run_ready(embed, &result)); /* again: the same */
+    CHECK(whorl_embed_run_ready(embed, &result)); /* a second call gives the same result */
     CHECK_OK(result);
     CHECK_EQ(ran, 1);
     CHECK(!whorl_poller_current());
@@ -101,7 +101,7 @@ static int echo(void *arg)
     return (int)n;
 }
 
-/* Completions that come while the host sleeps must make the descriptor readable. */
+/* Completions that arrive while the host sleeps must make the descriptor readable. */
 TEST(embed_descriptor_tells_of_sockets)
 {
     WHORL_AUTO(embed) *embed = NULL;
@@ -245,7 +245,7 @@ TEST(embed_destroy_cancels_and_joins)
     whorl_embed_destroy(embed);
     CHECK_ERR(fds[1], -ECANCELED);
     create(NULL, waits_for_ever, fds, &embed);
-    whorl_embed_destroy(embed); /* one that never ran */
+    whorl_embed_destroy(embed); /* a run that was never driven */
     whorl_embed_destroy(NULL);
     close(pair[0]);
     close(pair[1]);
@@ -276,7 +276,7 @@ TEST(embed_finds_deadlocks)
     CHECK_ERR(drive(embed, NULL), -EDEADLK);
 }
 
-/* --- the watchdog -------------------------------------------------------------------------------- */
+/* --- the watchdog ----------------------------------------------------------------------------- */
 
 static void compute(int64_t duration_ns)
 {
@@ -303,7 +303,7 @@ static int yield_ten_times(void *arg)
     return 0;
 }
 
-/* Threads that call themselves a watchdog. */
+/* Number of watchdog threads, counted by their name. */
 static int watchdogs(void)
 {
     DIR *dir = opendir("/proc/self/task");
@@ -324,7 +324,8 @@ static int watchdogs(void)
     return n;
 }
 
-/* One takes a moment to name itself, and is listed a moment after it was joined. */
+/* A watchdog takes a moment to set its name, and is still listed for a moment after it was
+ * joined. */
 static void wait_for_watchdogs(int n)
 {
     for (int tries = 0; watchdogs() != n && tries < 5000; tries++)
@@ -335,9 +336,10 @@ static void wait_for_watchdogs(int n)
 struct watched {
     whorl_task_fn fn;
     int64_t watchdog_ns;
-    const char *debug;  /* of the environment; NULL: not set */
-    int64_t host_ns;    /* what the host does with the thread between two calls */
-    bool destroy_early; /* before it has ended: what runs then is watched too */
+    const char *debug; /* value of WHORL_DEBUG; NULL: not set */
+    int64_t host_ns;   /* how long the host uses the thread between two calls */
+    /* Destroys the run before it has ended; tasks that run then are watched too. */
+    bool destroy_early;
 };
 
 static void run_watched(void *arg)
@@ -374,14 +376,14 @@ static const char *report_of(struct watched w)
 TEST(embed_has_a_watchdog)
 {
     if (test_on_valgrind())
-        test_skip("the watchdog's thread gets no turn while a task computes");
+        test_skip("the watchdog's thread does not run while a task computes");
     struct watched by_option = {.fn = hog, .watchdog_ns = 20 * WHORL_MILLISECOND};
     struct watched by_environment = {.fn = hog, .debug = "watchdog=20"};
     const char *text = report_of(by_option);
 
     CHECK(strstr(text, "task 1 piggy has kept its thread for "));
     CHECK(strstr(report_of(by_environment), "task 1 piggy has kept its thread for "));
-    CHECK_STR(report_of((struct watched){.fn = hog}), ""); /* nobody has asked for it */
+    CHECK_STR(report_of((struct watched){.fn = hog}), ""); /* no watchdog was requested */
 }
 
 static int hog_when_cancelled(void *arg)
@@ -394,7 +396,7 @@ static int hog_when_cancelled(void *arg)
 TEST(embed_is_watched_while_it_is_destroyed)
 {
     if (test_on_valgrind())
-        test_skip("the watchdog's thread gets no turn while a task computes");
+        test_skip("the watchdog's thread does not run while a task computes");
     const char *text = report_of((struct watched){
         .fn = hog_when_cancelled, .watchdog_ns = 20 * WHORL_MILLISECOND, .destroy_early = true});
     CHECK(strstr(text, "task 1 root has kept its thread for "));

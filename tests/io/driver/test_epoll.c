@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The epoll driver: choosing it, and what is its own beside the requests all drivers carry out. */
+/* The epoll driver: when it is chosen, and what only this driver does. */
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -59,7 +59,7 @@ TEST(a_refused_ring_is_replaced_and_other_failures_are_told)
     CHECK_EQ(whorl_io_run(name_driver, NULL), 1);
 }
 
-/* What containers do: the kernel answers io_uring_setup(2) with `err`. */
+/* Acts like a container: the kernel answers io_uring_setup(2) with `err`. */
 static void forbid_io_uring(int err)
 {
     struct sock_filter filter[] = {
@@ -76,10 +76,10 @@ static void forbid_io_uring(int err)
 
 struct forbidden {
     int err;
-    const char *driver; /* NULL: whichever there is */
+    const char *driver; /* NULL: any driver */
 };
 
-/* In a child: the filter stays. */
+/* Runs in a child, because a filter cannot be removed. */
 static void run_forbidden(void *arg)
 {
     const struct forbidden *f = arg;
@@ -129,7 +129,7 @@ TEST(a_ring_that_is_asked_for_and_refused_is_an_error_with_words)
         "sandboxed without it)\n");
 }
 
-/* --- descriptors -------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 struct reader {
     int fd;
@@ -166,7 +166,7 @@ TEST_IO(readers_take_turns_and_a_hang_up_alone_wakes_the_rest)
     close(p[0]);
 }
 
-/* In turn, for each fills the pipe. */
+/* The tasks write one after the other, because each page fills the pipe. */
 static int write_page(void *arg)
 {
     const struct reader *w = arg;
@@ -202,7 +202,7 @@ TEST_IO(writers_take_turns_and_a_hang_up_alone_tells_the_rest)
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     read_page(p[0], '.');
     read_page(p[0], 'a');
-    CHECK_EQ(whorl_poll_fd(p[0], POLLIN), POLLIN); /* b's */
+    CHECK_EQ(whorl_poll_fd(p[0], POLLIN), POLLIN); /* the page of b */
     close(p[0]);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), ".4096 a4096 b4096 c-32");
@@ -271,9 +271,9 @@ TEST_IO(files_are_read_and_written_by_threads)
     CHECK(stats()->threaded >= 3);
 }
 
-/* --- threads ------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
-static atomic_int begun; /* by threads */
+static atomic_int begun; /* number of opens that threads have begun */
 
 int __real_syscall_block(struct io_op *op);
 int __wrap_syscall_block(struct io_op *op);
@@ -318,7 +318,7 @@ TEST_IO(a_report_names_the_path_that_a_thread_is_at)
 
     snprintf(expected, sizeof expected, "waits for openat \"%s\"\n", path);
     CHECK_OK(whorl_spawn(&group, open_path, (void *)(uintptr_t)path));
-    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* nobody opens the other end */
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* the other end is not open */
     check_dump_says(expected);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     CHECK_OK(whorl_group_wait(&group));
@@ -332,7 +332,7 @@ struct opener {
     bool done;
 };
 
-/* Opens it, cancelled by whoever has the scope; what came of it is in `result`. */
+/* Opens the path in a scope that the test can cancel. The outcome is stored in `result`. */
 static int open_in_scope(void *arg)
 {
     struct opener *o = arg;
@@ -355,14 +355,14 @@ TEST_IO(what_no_thread_has_begun_is_cancelled_and_the_rest_is_waited_for)
         openers[i].path = path;
         CHECK_OK(whorl_spawn(&group, open_in_scope, &openers[i]));
     }
-    while (atomic_load(&begun) < THREADS) /* and two wait for a thread */
+    while (atomic_load(&begun) < THREADS) /* the other two wait for a thread */
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     whorl_scope_cancel(&openers[THREADS].scope);
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK(openers[THREADS].done);
     CHECK_ERR(openers[THREADS].result, -ECANCELED);
 
-    whorl_scope_cancel(&openers[0].scope); /* a thread has its memory: nothing to be done */
+    whorl_scope_cancel(&openers[0].scope); /* a thread uses its memory, so this has no effect */
     CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
     CHECK(!openers[0].done);
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -376,7 +376,7 @@ TEST_IO(what_no_thread_has_begun_is_cancelled_and_the_rest_is_waited_for)
     close(fd);
 }
 
-/* --- time and kicks ----------------------------------------------------------------------------- */
+/* --- time and kicks --------------------------------------------------------------------------- */
 
 TEST_IO(a_deadline_a_fraction_of_a_millisecond_away_does_not_spin)
 {
@@ -434,7 +434,8 @@ TEST_IO(a_kick_from_a_thread_ends_the_wait_each_time)
     CHECK_OK(pthread_create(&thread, NULL, kick_when_wanted, &k));
     for (int i = 1; i <= k.rounds; i++) {
         sem_post(&k.wanted);
-        CHECK_OK(k.poller->ops->wait(k.poller, WHORL_FOREVER)); /* else it would never return */
+        /* Otherwise it would never return. */
+        CHECK_OK(k.poller->ops->wait(k.poller, WHORL_FOREVER));
         CHECK_EQ(stats()->kicks, i);
     }
     pthread_join(thread, NULL);

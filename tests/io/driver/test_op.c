@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests: cancelling each kind at each stage, who counts as waiting, forks and modules of a run. */
+/* Requests: cancelling each kind at each stage, which requests count as pending, forks, and modules
+ * of a run. */
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static int forty_two(void *arg)
 TEST_IO(a_run_inside_a_run_is_refused)
 {
     CHECK_ERR(whorl_io_run(forty_two, NULL), WHORL_EBUSYRUN);
-    CHECK_STR(whorl_io_driver(), io_driver_current()->ops->name); /* and the first goes on */
+    CHECK_STR(whorl_io_driver(), io_driver_current()->ops->name); /* the first run continues */
 }
 
 TEST_IO(a_forked_child_is_refused_and_the_parent_goes_on)
@@ -67,7 +68,7 @@ TEST_IO(a_forked_child_is_refused_and_the_parent_goes_on)
     }
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
-    CHECK_ERR(whorl_read(p[0], buf, sizeof buf), 1); /* not eaten by the child */
+    CHECK_ERR(whorl_read(p[0], buf, sizeof buf), 1); /* the child has not taken the byte */
     CHECK_OK(whorl_close(p[0]));
     CHECK_OK(whorl_close(p[1]));
 }
@@ -95,7 +96,7 @@ TEST(a_child_that_leaves_the_run_touches_nothing_and_may_start_its_own)
 
 /* --- cancelling ------------------------------------------------------------------------------- */
 
-/* A request of each kind that waits for ever, on descriptors made for it. */
+/* One request of each kind that waits for ever, on descriptors made for it. */
 struct kind {
     const char *name;
     enum io_op_code code;
@@ -144,7 +145,7 @@ static void prepare_connect(struct waiting *w)
 {
     struct whorl_addr any;
     CHECK_OK(whorl_addr_unix("@", &any));
-    any.len = offsetof(struct sockaddr_un, sun_path); /* the kernel picks a name */
+    any.len = offsetof(struct sockaddr_un, sun_path); /* the kernel chooses a name */
     keep_fd(w, whorl_socket(AF_UNIX, SOCK_STREAM, 0));
     CHECK_OK(whorl_bind(w->fds[0], &any));
     CHECK_OK(listen(w->fds[0], 0));
@@ -224,7 +225,8 @@ static int wait_for_op(void *arg)
 
 enum stage { QUEUED, SUBMITTED, WAITING };
 
-/* The request is cancelled before the kernel saw it, in the turn in which it sees it, or later. */
+/* Cancels the request before the kernel has seen it, in the turn in which it is submitted, or
+ * later. */
 static WHORL_SUSPENDS_SHIELDED void cancel_at(const struct kind *kind, enum stage stage)
 {
     static struct waiting w;
@@ -246,7 +248,7 @@ static WHORL_SUSPENDS_SHIELDED void cancel_at(const struct kind *kind, enum stag
     if (w.result != -ECANCELED)
         test_fail(__FILE__, __LINE__, "%s at stage %d: %d", kind->name, stage, w.result);
     CHECK_EQ(in_flight(), 0);
-    /* The memory is ours again: what arrives now goes elsewhere. */
+    /* The caller owns the memory again: data that arrives now must not be written to it. */
     if (!kind->writes && w.fd_count == 2) {
         CHECK_EQ(write(w.fds[1], "xxxx", 4), 4);
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
@@ -291,7 +293,7 @@ TEST_IO(nothing_is_submitted_in_a_cancelled_scope)
     }
 }
 
-/* Both the request and its cancel reach the kernel in one go, and the data is there already. */
+/* The request and its cancel reach the kernel together, and the data is already there. */
 TEST_IO(completion_wins_over_a_cancel_that_comes_too_late)
 {
     static struct waiting w;
@@ -307,7 +309,7 @@ TEST_IO(completion_wins_over_a_cancel_that_comes_too_late)
     finish(&w);
 }
 
-/* Data and cancel race: whoever wins, no byte is lost and none is there twice. */
+/* Data and cancel race: whichever wins, no byte is lost or read twice. */
 TEST_IO(a_cancel_that_races_with_data_loses_no_byte)
 {
     for (int i = 0; i < 200; i++) {
@@ -351,7 +353,7 @@ static void on_signal(int signal)
     (void)signal;
 }
 
-/* A read with a deadline that began anew with each signal would never end. */
+/* A read whose deadline restarts with each signal would never end. */
 TEST_IO(a_deadline_that_signals_interrupt_comes_in_time)
 {
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */
@@ -414,14 +416,14 @@ TEST_IO(a_request_that_would_block_waits_for_the_descriptor)
     close(p[1]);
 }
 
-/* --- who is waited for ------------------------------------------------------------------------ */
+/* --- requests that a run waits for ------------------------------------------------------------ */
 
 static void ignore(struct io_op *op, int res, bool more)
 {
     (void)op, (void)res, (void)more;
 }
 
-/* Waits for a wake that never comes, while a request of nobody's is in flight. */
+/* Waits for a wake that never comes, while a request that no task waits for is in flight. */
 static int wait_for_nobody(void *arg)
 {
     static struct io_op op;
@@ -492,7 +494,7 @@ TEST_IO(a_multishot_request_completes_until_it_is_cancelled)
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK_STR(test_logged(), "in+ in+ in+ cancelled");
     CHECK_EQ(op.slot, 0);
-    io_op_cancel(&op); /* which is nothing now */
+    io_op_cancel(&op); /* has no effect now */
     close(p[0]);
     close(p[1]);
 }
@@ -584,7 +586,7 @@ TEST(the_end_of_a_run_waits_until_the_kernel_has_let_go_of_everything)
     close(p[1]);
 }
 
-/* --- in reports --------------------------------------------------------------------------------- */
+/* --- in reports ------------------------------------------------------------------------------- */
 
 static int read_one(void *arg)
 {
@@ -615,7 +617,7 @@ TEST_IO(reports_name_the_call_and_the_descriptor)
     CHECK_OK(whorl_yield());
     check_dump_says(expected); /* before the driver has seen it */
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
-    check_dump_says(expected); /* and while it waits */
+    check_dump_says(expected); /* and again while it waits */
     whorl_group_cancel(&group);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     close(fds[0]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The io_uring driver: set-up on kernels old and new, full queues, kicks, and what a turn costs. */
+/* The io_uring driver: setup on old and new kernels, full queues, kicks, and the cost of a turn. */
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,14 +24,14 @@ static const struct ring_stats *stats(void)
     return ring_stats(io_driver_current());
 }
 
-/* All of these are about the ring. */
+/* Skips a test when the driver is not io_uring. */
 static void on_the_ring(void)
 {
     const char *wanted = getenv("WHORL_DRIVER");
     struct io_driver *driver;
     int err;
     if (wanted && strcmp(wanted, "epoll") == 0)
-        test_skip("WHORL_DRIVER=epoll, and this is about the ring");
+        test_skip("WHORL_DRIVER=epoll, and this test needs the ring");
     if ((err = ring_create(0, NULL, &driver)) != 0)
         test_skip("io_uring is refused here: %s", whorl_strerror(err));
     driver->ops->destroy(driver);
@@ -60,7 +60,7 @@ static void refused(int err, const char *text)
     CHECK_STR(error.step, "io_uring");
     if (!strstr(error.text, text))
         test_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", error.text, text);
-    CHECK_ERR(whorl_io_run(nothing, NULL), err); /* and nobody has to listen */
+    CHECK_ERR(whorl_io_run(nothing, NULL), err); /* a caller that passes no error gets the code */
     io_faults_setup(0, 0);
 }
 
@@ -99,7 +99,7 @@ static int write_later(void *arg)
     return whorl_write_all(((int *)arg)[1], "hello", 5);
 }
 
-/* A bit of everything: requests that complete at once and later, a cancel, and a kick. */
+/* Uses a little of everything: requests that complete at once and later, a cancel, and a kick. */
 static int exercise(void *arg)
 {
     struct whorl_poller *poller = whorl_poller_current();
@@ -139,7 +139,7 @@ TEST(rings_of_older_kernels_do_the_same)
         io_faults_setup(0, missing[i]);
         CHECK_OK(whorl_io_run(exercise, NULL));
     }
-    io_faults_features(IORING_FEAT_CQE_SKIP | 1U << 17); /* no quiet cancels, no NO_IOWAIT */
+    io_faults_features(IORING_FEAT_CQE_SKIP | 1U << 17); /* without quiet cancels and NO_IOWAIT */
     CHECK_OK(whorl_io_run(exercise, NULL));
 }
 
@@ -229,7 +229,7 @@ static int poll_one(void *arg)
     return 0;
 }
 
-/* All polls complete at once, far more than the completion queue holds. */
+/* All polls complete at once, far more of them than the completion queue holds. */
 static int poll_with_many(void *arg)
 {
     WHORL_AUTO(group) group = {0};
@@ -253,7 +253,7 @@ TEST(a_thousand_polls_complete_at_once)
 
 TEST(completions_that_overflow_the_queue_are_not_lost)
 {
-    struct whorl_io_options options = {.ring_entries = 4}; /* 16 completions */
+    struct whorl_io_options options = {.ring_entries = 4}; /* room for 16 completions */
     CHECK_OK(whorl_io_run_with(&options, NULL, poll_with_many, &(int){1000}));
     io_faults_setup(0, IORING_SETUP_DEFER_TASKRUN);
     CHECK_OK(whorl_io_run_with(&options, NULL, poll_with_many, &(int){1000}));
@@ -307,7 +307,8 @@ TEST_IO(a_submission_the_kernel_refuses_for_now_is_tried_again)
     close(p[1]);
 }
 
-/* The first request waits in the kernel and goes on completing while others are not taken. */
+/* The first request waits in the kernel and must still complete while the kernel accepts no
+ * others. */
 static int starve(void *arg)
 {
     struct reader reader = {.fd = eventfd(0, EFD_CLOEXEC)};
@@ -317,16 +318,16 @@ static int starve(void *arg)
     CHECK_OK(whorl_spawn(&group, poll_one, &reader));
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     io_faults_enter(1000000, -EAGAIN);
-    for (int i = 0; i < 30; i++) /* more than there are SQEs: the rest goes onto the backlog */
+    for (int i = 0; i < 30; i++) /* more than there are SQEs: the rest goes to the backlog */
         CHECK_OK(whorl_spawn(&group, read_event, &reader));
     uint64_t enters = stats()->enters;
     CHECK_OK(whorl_sleep(30 * WHORL_MILLISECOND));
-    CHECK(stats()->enters - enters < 60); /* backs off, does not spin */
+    CHECK(stats()->enters - enters < 60); /* the driver backs off and does not spin */
     CHECK_EQ(reader.done, 0);
     CHECK_EQ(write(reader.fd, &(uint64_t){1}, 8), 8);
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK_EQ(reader.done, 1);
-    whorl_group_cancel(&group); /* those on the backlog have nobody to ask */
+    whorl_group_cancel(&group); /* requests on the backlog are cancelled without the kernel */
     CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
     CHECK(whorl_group_alive(&group) <= 8);
     io_faults_enter(0, 0);
@@ -349,7 +350,7 @@ static void lose_completions(void *arg)
     (void)err; /* not reached: the run aborts */
 }
 
-/* There is no way to go on: the memory of tasks stays the kernel's. */
+/* The run cannot continue: the kernel still owns memory of tasks. */
 TEST(what_the_kernel_cannot_recover_from_ends_the_process_with_a_word_why)
 {
     static struct child child;
@@ -367,13 +368,13 @@ static int fork_and_wait(void *arg)
     pid_t child = fork();
     (void)arg;
     if (child == 0) {
-        CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* which waits on the parent's ring */
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* this would wait on the parent's ring */
         _exit(0);
     }
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK(WIFSIGNALED(status));
     CHECK_EQ(WTERMSIG(status), SIGABRT);
-    return whorl_sleep(WHORL_MILLISECOND); /* nothing has happened to the parent */
+    return whorl_sleep(WHORL_MILLISECOND); /* the parent is not affected */
 }
 
 static void wait_on_the_parents_ring(void *arg)
@@ -397,7 +398,7 @@ static int try_many(void *arg)
     int err = 0;
 
     (void)arg;
-    for (int i = 0; i < 300 && err == 0; i++) /* more than the first table of slots holds */
+    for (int i = 0; i < 300 && err == 0; i++) /* more requests than the first slot table holds */
         err = whorl_spawn(&group, poll_one, &reader);
     if (err == 0)
         err = whorl_yield();
@@ -487,7 +488,7 @@ TEST_IO(kicks_before_the_loop_looks_cost_one_wake)
     struct whorl_poller *poller = whorl_poller_current();
     for (int i = 0; i < 100; i++)
         poller->ops->kick(poller);
-    CHECK_EQ(poller->ops->pending(poller), 1); /* somebody is about to bring something */
+    CHECK_EQ(poller->ops->pending(poller), 1); /* a kick means that a completion may follow */
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK_EQ(stats()->kicks, 1);
     CHECK_EQ(poller->ops->pending(poller), 0);
@@ -507,7 +508,8 @@ static int read_and_log(void *arg)
     return 0;
 }
 
-/* The kernel knows by the file, not by the number, what an old request reads. */
+/* The kernel identifies the file of an old request by the open file, not by the descriptor
+ * number. */
 TEST_IO(a_number_used_again_while_an_old_read_is_in_flight_mixes_nothing_up)
 {
     WHORL_AUTO(group) group = {0};
@@ -515,7 +517,7 @@ TEST_IO(a_number_used_again_while_an_old_read_is_in_flight_mixes_nothing_up)
     CHECK_OK(pipe(old));
     CHECK_OK(whorl_spawn(&group, read_and_log, &old[0]));
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
-    close(old[0]); /* behind our back */
+    close(old[0]); /* without telling the driver */
     CHECK_OK(pipe(new));
     CHECK_EQ(new[0], old[0]);
     CHECK_OK(whorl_spawn(&group, read_and_log, &new[0]));
@@ -562,7 +564,7 @@ TEST_IO(waiting_requests_cost_no_system_call_while_tasks_run)
     CHECK_OK(poller->ops->wait(poller, 0));
     CHECK_EQ(stats()->enters, enters);
     CHECK_EQ(write(reader.fd, &(uint64_t){1}, 8), 8);
-    CHECK(poller->ops->has_work(poller)); /* the flag is there without asking */
+    CHECK(poller->ops->has_work(poller)); /* the flag is visible without a system call */
     whorl_group_cancel(&group);
     CHECK_OK(whorl_sleep(0));
     close(reader.fd);
@@ -595,7 +597,8 @@ static int talk(void *arg)
     return whorl_shutdown(pair->fds[0], SHUT_WR);
 }
 
-/* Fifty connections, both ends here: what their tasks ask for in one turn goes in together. */
+/* Fifty connections with both ends in this process: the requests that their tasks make in one turn
+ * are submitted together. */
 TEST_IO(a_turn_enters_the_kernel_once)
 {
     static struct pair pairs[PAIRS];
@@ -621,7 +624,7 @@ TEST_IO(a_turn_enters_the_kernel_once)
     }
 }
 
-/* --- tasks that stay ready ------------------------------------------------------------------------ */
+/* --- tasks that stay ready -------------------------------------------------------------------- */
 
 static int read_byte(void *arg)
 {
@@ -639,12 +642,12 @@ TEST_IO(a_task_that_yields_for_ever_does_not_keep_a_descriptor_waiting)
 
     CHECK_EQ(pipe(pipe_and_done), 0);
     CHECK_OK(whorl_spawn(&group, read_byte, pipe_and_done));
-    for (int i = 0; i < 2000; i++) /* the read is in the kernel's hands by then */
+    for (int i = 0; i < 2000; i++) /* by then the read is in the kernel */
         CHECK_OK(whorl_yield());
     CHECK_EQ(write(pipe_and_done[1], "x", 1), 1);
     for (; !pipe_and_done[2] && yields < 100000; yields++)
         CHECK_OK(whorl_yield());
-    /* The loop has its turn every 256 switches at the latest, see runtime/sched.h. */
+    /* The loop runs at the latest after 256 switches, see runtime/sched.h. */
     if (yields > 1024)
         test_fail(__FILE__, __LINE__, "the reader ran after %ld yields", yields);
     CHECK_OK(whorl_group_wait(&group));
@@ -652,7 +655,7 @@ TEST_IO(a_task_that_yields_for_ever_does_not_keep_a_descriptor_waiting)
     close(pipe_and_done[1]);
 }
 
-/* Works for a while between two yields, as real tasks do. */
+/* Keeps the thread busy between two yields, as real tasks do. */
 static void work_for(int64_t duration_ns)
 {
     int64_t until = whorl_now() + duration_ns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of requests in flight: each finds its request, and a stale one finds nobody. */
+/* Ids of requests in flight: each one finds its request, and a stale one finds none. */
 #include "faults.h"
 #include "io/driver/slots.h"
 #include "test.h"
@@ -40,7 +40,7 @@ TEST(names_nobody_gave_out_find_nobody)
 {
     struct slots slots = {0};
     struct io_op a = {0};
-    CHECK(slots_find(&slots, 1) == NULL); /* not even a table yet */
+    CHECK(slots_find(&slots, 1) == NULL); /* there is no table yet */
     CHECK_OK(slots_acquire(&slots, &a));
     CHECK(slots_find(&slots, 0) == NULL);
     CHECK(slots_find(&slots, (uint64_t)1 << 32) == NULL);
@@ -66,7 +66,7 @@ TEST(growing_keeps_every_name)
             slots_release(&slots, &ops[i]);
     }
     uint32_t len = slots.len;
-    for (int i = 1; i < COUNT; i += 2) { /* room enough again */
+    for (int i = 1; i < COUNT; i += 2) { /* there is room again */
         CHECK_OK(slots_acquire(&slots, &ops[i]));
         CHECK(slots_find(&slots, names[i]) == NULL);
     }

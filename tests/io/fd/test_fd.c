@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors: counts, positions, ends, and closing whatever happens. */
+/* Descriptors: counts, positions, end of file, and closing in all cases. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -90,7 +90,7 @@ TEST_IO(huge_lengths_are_cut_and_not_wrapped)
     char buf[64];
     CHECK_OK(pipe(p));
     CHECK_EQ(write(p[1], "hello", 5), 5);
-    /* 2^32 cut to 32 bits would be 0, a wrong end. */
+    /* 2^32 cut to 32 bits would be 0, which would look like the end of the file. */
     CHECK_ERR(whorl_read(p[0], buf, (size_t)1 << 32), 5);
     close(p[0]);
     close(p[1]);
@@ -212,10 +212,11 @@ static void on_signal(int number)
     signals++;
 }
 
-/* Each wait goes on for what was left of it: begun anew it would never end. */
+/* Each wait continues with the remaining time. A wait that restarts would never end. */
 TEST_IO(signals_at_every_millisecond_neither_shorten_nor_prolong_a_wait)
 {
-    struct sigaction action = {.sa_handler = on_signal}; /* system calls are interrupted */
+    /* No SA_RESTART, so it interrupts system calls. */
+    struct sigaction action = {.sa_handler = on_signal};
     struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
     struct whorl_scope scope;
     int p[2];
@@ -267,9 +268,10 @@ TEST_VIRTUAL(close_closes_also_in_a_run_without_io)
     CHECK_EQ(fcntl(fd, F_GETFD), -1);
 }
 
-/* --- standard input, whatever it was inherited as ----------------------------------------------- */
+/* --- standard input, whatever it was inherited as --------------------------------------------- */
 
-/* Makes `fd`, which it closes, standard input; O_NONBLOCK is in `flags` or not. */
+/* Makes `fd` the standard input, with the given flags, which may contain O_NONBLOCK. Closes
+ * `fd`. */
 static void inherit(int fd, int flags)
 {
     CHECK(fd >= 0);
@@ -286,7 +288,8 @@ static int say_later(void *arg)
     return 0;
 }
 
-/* Reads what `say_fd` says to standard input once a read waits for it (-1: it is there already). */
+/* Checks that standard input reads the word that is written to `say_fd` while a read waits (-1: the
+ * word is already there). */
 static WHORL_SUSPENDS_SHIELDED void check_stdin_says_word(int say_fd, int flags)
 {
     WHORL_AUTO(group) group = {0};
@@ -300,7 +303,7 @@ static WHORL_SUSPENDS_SHIELDED void check_stdin_says_word(int say_fd, int flags)
     CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
 }
 
-/* And a read that is given up changes nothing either. */
+/* Checks that a read which is cancelled changes nothing either. */
 static WHORL_SUSPENDS_SHIELDED void check_stdin_is_silent(int flags)
 {
     struct whorl_scope scope;
@@ -371,7 +374,7 @@ TEST_IO(stdin_may_be_a_terminal)
         inherit(open(ptsname(ours), O_RDWR | O_NOCTTY | O_CLOEXEC), O_RDWR | flags);
         check_stdin_is_silent(flags);
         check_stdin_says_word(ours, flags);
-        CHECK_EQ(write(ours, "\4", 1), 1); /* the end, as typed */
+        CHECK_EQ(write(ours, "\4", 1), 1); /* end of input, as typed on a terminal */
         check_stdin_ends(flags);
         CHECK_OK(whorl_write_all(STDIN_FILENO, "answer", 6));
         CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
@@ -379,7 +382,7 @@ TEST_IO(stdin_may_be_a_terminal)
     }
 }
 
-/* --- faults ------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static int copy(void *arg)
 {

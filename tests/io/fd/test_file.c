@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files and folders: what each call does to the disk and what it says when it cannot. */
+/* Files and directories: what each call does to the file system, and the errors that it returns. */
 #include <unistd.h>
 
 #include <whorl.h>
@@ -108,7 +108,8 @@ TEST_IO(folders_are_made_renamed_and_removed)
     close(dir);
 }
 
-/* An open that the cancel did not reach gives its descriptor to the caller, who closes it. */
+/* An open that completes in spite of the cancel returns its descriptor; the caller must close
+ * it. */
 static int open_cancelled(void *arg)
 {
     int fd = whorl_openat(AT_FDCWD, arg, O_WRONLY | O_CREAT, 0600);
@@ -123,7 +124,7 @@ TEST_IO(a_cancelled_open_leaves_no_descriptor_behind)
     snprintf(path, sizeof path, "%s/file", test_tmpdir());
     for (int i = 0, fds = 0; i < 100; i++) {
         struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
-        if (i == 1) /* the first task has made the runtime open what it needs */
+        if (i == 1) /* the runtime has now opened what it needs for tasks */
             fds = test_open_fds();
         CHECK_OK(whorl_spawn(&group, open_cancelled, path));
         if (i % 2)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors sent over Unix sockets: that they arrive, and that none leaks where they cannot. */
+/* Passing descriptors over Unix sockets: they arrive, and none leaks when they cannot. */
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -16,7 +16,7 @@ static void make_pair(int fds[2], int type)
 
 static int send_soon(void *arg)
 {
-    int *fds = arg; /* the socket, what to send */
+    int *fds = arg; /* the socket, the descriptor to send */
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK_ERR(whorl_send_fds(fds[0], "two", 3, fds + 1, 2), 3);
     return 0;

@@ -45,7 +45,7 @@ TEST_IO(a_descriptor_that_becomes_ready_is_taken)
     CHECK_OK(whorl_spawn(&group, write_soon, &p[1]));
     CHECK_EQ(whorl_select(cases, 3), 1);
     CHECK_EQ(cases[1].result, POLLIN);
-    CHECK_EQ(whorl_select(cases, 3), 1); /* it is a state, nothing was taken */
+    CHECK_EQ(whorl_select(cases, 3), 1); /* still readable: select has read nothing */
     close(p[1]);
     close(p[0]);
     close(q[1]);

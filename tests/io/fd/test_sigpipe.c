@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SIGPIPE: writing where nobody reads is an error and no signal, and the program's own handling of it
- * is left alone. */
+/* SIGPIPE: a write without a reader returns an error and sends no signal. The program's own handler
+ * for SIGPIPE is not changed. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes moved inside the kernel: compared, counted, cut short. */
+/* Bytes moved inside the kernel: contents, counts, cancellation. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ TEST_IO(sendfile_sends_ten_megabytes_to_a_socket)
     close(s[0]);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(sink.got, SIZE);
-    CHECK_EQ(lseek(fd, 0, SEEK_CUR), SIZE); /* where the writing left it */
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), SIZE); /* unchanged since the file was written */
     close(s[1]);
     close(fd);
 }
@@ -100,7 +100,7 @@ struct filling {
     struct whorl_scope scope;
 };
 
-/* Until the socket takes no more: then something has gone out. */
+/* Waits until the socket is full: then some bytes have been sent. */
 static int cancel_when_full(void *arg)
 {
     struct filling *filling = arg;
@@ -119,7 +119,7 @@ TEST_IO(a_cancelled_sendfile_tells_how_much_went_out)
     struct filling filling = {.fd = s[0]};
     CHECK_OK(whorl_spawn(&group, cancel_when_full, &filling));
     whorl_scope_enter(&filling.scope, WHORL_FOREVER);
-    int64_t sent = whorl_sendfile(s[0], fd, 0, SIZE); /* nobody reads */
+    int64_t sent = whorl_sendfile(s[0], fd, 0, SIZE); /* the other end does not read */
     CHECK(sent > 0 && sent < SIZE);
     CHECK_ERR(whorl_sendfile(s[0], fd, sent, SIZE - sent), -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&filling.scope, -ECANCELED), -ECANCELED);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bodies in both directions: whole, cut at every byte, too large, decoded, sent in parts, answered
- * early. */
+/* Bodies in both directions: complete, cut at every byte, too large, decoded, sent in parts,
+ * answered early. */
 #include <stdlib.h>
 
 #include <zlib.h>
@@ -41,7 +41,7 @@ static size_t open_of(struct whorl_http_session *session)
         }                                   \
     }
 
-/* Reads with buffers of every interesting size; the bytes are the pattern's. */
+/* Reads with buffers of different sizes and checks that the bytes are the pattern. */
 static WHORL_SUSPENDS_SHIELDED void check_pattern(struct fake *fake, int64_t len)
 {
     static const size_t sizes[] = {1, 7, 1000, 16383, 16384, 100000};
@@ -83,7 +83,7 @@ TEST_VIRTUAL(a_body_until_close_arrives_whatever_the_buffers)
         check_pattern(&(struct fake){.scripts = {script}, .chunk = chunk}, 50000);
 }
 
-/* 40,000 bytes of the pattern in chunks of growing sizes, with a trailer. */
+/* `len` bytes of the pattern in chunks of growing sizes, with a trailer. */
 static char *chunked(int64_t len)
 {
     char *text = malloc((size_t)len * 8 + 200), *p = text;
@@ -131,7 +131,8 @@ TEST_VIRTUAL(trailers_are_known_at_the_end_and_not_before)
     free(text);
 }
 
-/* For each byte of the response: the peer goes away behind it. Never half a body as a whole one. */
+/* Closes the connection after each byte of the response. A partial body must never be taken for a
+ * complete one. */
 enum ending { CUT, RESET };
 
 static WHORL_SUSPENDS_SHIELDED void check_cut(const char *text, size_t head_len, enum ending ending,
@@ -173,7 +174,7 @@ static WHORL_SUSPENDS_SHIELDED void check_cut(const char *text, size_t head_len,
             CHECK(error.text[0]);
         }
         (void)is_chunked;
-        CHECK_OK(whorl_sleep(2)); /* the close is seen */
+        CHECK_OK(whorl_sleep(2)); /* the client sees the close */
         whorl_http_response_close(response);
         response = NULL;
         whorl_http_session_close_idle(session);
@@ -336,7 +337,7 @@ static size_t gzip(const char *text, size_t len, unsigned char *out, size_t cap)
     return z.total_out;
 }
 
-/* A response of 50,000 bytes of pattern, coded; its steps. */
+/* The script of a response with 50,000 encoded bytes of the pattern. */
 static const struct fake_step *coded_script(size_t drop)
 {
     static char head[200], text[50000];
@@ -444,10 +445,10 @@ TEST_VIRTUAL(other_tasks_run_while_a_few_bytes_decode_to_many)
 /* Request bodies */
 
 struct source {
-    int64_t at, len; /* gives so many bytes of the pattern */
-    size_t part;     /* so many at once */
+    int64_t at, len; /* the source has `len` bytes of the pattern */
+    size_t part;     /* bytes per call */
     int64_t pause_ns;
-    int err; /* instead of the end */
+    int err; /* error to return instead of the end */
 };
 
 static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
@@ -466,7 +467,7 @@ static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
     return (ssize_t)n;
 }
 
-static bool kept; /* whether the last connection was */
+static bool kept; /* whether the last connection was kept open */
 
 static WHORL_SUSPENDS int send(struct fake *fake, const struct whorl_http_request *request,
                                int *ret_status)
@@ -567,7 +568,7 @@ TEST_VIRTUAL(a_callbacks_error_ends_the_exchange)
     CHECK_EQ(memstream_alive(), 0);
 }
 
-/* The answer before the end of the request. */
+/* The answer arrives before the end of the request. */
 TEST_VIRTUAL(an_early_refusal_ends_the_sending)
 {
     struct source source = {.len = 1 << 30, .part = 10000, .pause_ns = WHORL_MILLISECOND};
@@ -581,7 +582,7 @@ TEST_VIRTUAL(an_early_refusal_ends_the_sending)
     CHECK_OK(send(&fake, &request, &status));
     CHECK_EQ(status, 413);
     CHECK(source.at < 100000);
-    CHECK(!kept); /* the rest of the request never went out */
+    CHECK(!kept); /* the rest of the request was never sent */
     CHECK_OK(whorl_yield());
     CHECK_EQ(memstream_alive(), 0);
 }
@@ -601,7 +602,7 @@ TEST_VIRTUAL(an_early_refusal_followed_by_a_close_is_read)
     CHECK_EQ(status, 413);
 }
 
-/* Closed before the first write: the write fails, the response is there all the same. */
+/* The server closes before the first write: the write fails, but the response can still be read. */
 static WHORL_SUSPENDS_SHIELDED void refuse_at_once(struct fake *fake, struct whorl_stream *client,
                                                    struct whorl_stream *server)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An exchange cancelled at every suspension point it has, counted, not sampled: nothing stays behind.
- * And the same with every allocation failing. */
+/* An exchange that is cancelled at each of its suspension points, which are counted, not sampled:
+ * nothing is left behind. The same with each allocation failing. */
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -16,7 +16,8 @@
 #include "runtime/park_hook.h"
 #include "test.h"
 
-/* The `strike_at`th suspension point of `victim`, where it waits or might, cancels `scope`. */
+/* The `strike_at`th suspension point of `victim` cancels `scope`. A point is a place where it waits
+ * or may wait. */
 static struct whorl_task *victim;
 static struct whorl_scope *scope_to_cancel;
 static int points, strike_at;
@@ -68,7 +69,7 @@ static int hurdle(void *arg)
     return whorl_sleep(WHORL_SECOND);
 }
 
-/* Runs it once with the cancel at point `k`; returns its result. */
+/* Runs the exchange once and cancels it at point `k`. Returns its result. */
 static WHORL_SUSPENDS int attempt(const struct exchange *x, int k)
 {
     FAKE fake = {.yield = true, .capacity = 3000, .chunk = 4000, .on_dial = hook_client};
@@ -98,13 +99,13 @@ static WHORL_SUSPENDS int attempt(const struct exchange *x, int k)
     CHECK_EQ(stats.queued, 0);
     CHECK_EQ(stats.open, stats.idle);
     whorl_http_session_destroy(session);
-    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* the servers see it */
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* the servers see the close */
     CHECK_EQ(fake.open, 0);
     CHECK_EQ(memstream_alive(), 0);
     return err;
 }
 
-/* At every point: -ECANCELED, or a complete answer when it had come already. */
+/* At every point the result is -ECANCELED, or a complete response if that had already arrived. */
 static WHORL_SUSPENDS_SHIELDED void check_all_points(const struct exchange *x, int at_least)
 {
     int k = 1, completed = 0;
@@ -120,7 +121,7 @@ static WHORL_SUSPENDS_SHIELDED void check_all_points(const struct exchange *x, i
     sched_park_hook = NULL;
     printf("# %d suspension points, %d completed all the same\n", total, completed);
     CHECK(total >= at_least);
-    CHECK(completed <= 2); /* only where the last byte had come */
+    CHECK(completed <= 2); /* only if the last byte had already arrived */
 }
 
 #define HURDLE                                                       \
@@ -208,7 +209,7 @@ static int out_of_memory_root(void *arg)
     err = run_exchange(session, x);
     if (err == 0)
         err = run_exchange(session, x);
-    /* When the allocation was the server's, its end of the connection has gone. */
+    /* The failed allocation may be the server's. Then its end of the connection is closed. */
     if (err == WHORL_EHTTP_NO_RESPONSE || err == WHORL_EHTTP_TRUNCATED || err == -EPIPE)
         err = -ENOMEM;
     return err;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Content decoding: every vector with input and output in pieces of every kind, against the same
- * outcome.
+/* Content decoding: each vector is given and taken in pieces of every size, and must always give
+ * the same outcome.
  */
 #include <stdlib.h>
 
@@ -47,7 +47,7 @@ struct outcome {
     struct bytes out;
 };
 
-/* Decodes `in`, given in pieces of `in_step` and taken in pieces of `out_step`. */
+/* Decodes `in`, which is given in pieces of `in_step` and taken in pieces of `out_step`. */
 static struct outcome decode_all(const char *const *encodings, int64_t max, struct bytes in,
                                  size_t in_step, size_t out_step)
 {
@@ -71,7 +71,8 @@ static struct outcome decode_all(const char *const *encodings, int64_t max, stru
         size_t n = pos < in.len ? in.len - pos : 0, used, out_len;
         n = n < in_step ? n : in_step;
         bool is_end = n == 0;
-        uint8_t *piece = malloc(n ? n : 1), *at = piece; /* exact, so that a read beyond is found */
+        /* Exact size, so that a read past the end is detected. */
+        uint8_t *piece = malloc(n ? n : 1), *at = piece;
         if (n > 0)
             memcpy(piece, in.data + pos, n);
         do {
@@ -137,7 +138,7 @@ static void expect(int line, const char *const *encodings, int64_t max, struct b
 static const char text[] = "hello, hello, hello, hello: whorl, whorl, whorl";
 enum { TEXT_LEN = sizeof text - 1 };
 
-/* Bytes that hardly compress. */
+/* Returns bytes that can hardly be compressed. */
 static uint8_t *noise(size_t len)
 {
     uint8_t *data = malloc(len);
@@ -172,7 +173,7 @@ TEST(decode_deflate_with_and_without_zlib_header)
     expect(__LINE__, LIST("deflate"), 0, compress_as(RAW, "", 0), 0, "", 0); /* two bytes */
 }
 
-/* All windows of zlib's header, whose first byte says so. */
+/* All window sizes of zlib's header, whose first byte contains the size. */
 TEST(decode_deflate_knows_every_zlib_window)
 {
     for (int window = 9; window <= 15; window++) {
@@ -344,7 +345,7 @@ TEST(decode_bounds_what_comes_out)
            data, 5000);
     expect(__LINE__, LIST("gzip, deflate"), 5000, compress_as(ZLIB, bomb.data, bomb.len),
            WHORL_EHTTP_BODY_TOO_LARGE, data, 5000);
-    /* The limit itself is allowed, and what it ends with is still checked. */
+    /* Exactly the limit is allowed, and the end of the data is still checked. */
     expect(__LINE__, LIST("gzip"), TEXT_LEN, compress_as(GZIP, text, TEXT_LEN), 0, text, TEXT_LEN);
     expect(__LINE__, LIST("gzip"), TEXT_LEN - 1, compress_as(GZIP, text, TEXT_LEN),
            WHORL_EHTTP_BODY_TOO_LARGE, text, TEXT_LEN - 1);

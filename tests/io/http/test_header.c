@@ -18,7 +18,7 @@ TEST(header_list_finds_names_in_any_case)
     header_list_finish(&list);
 }
 
-/* '[' and '{', '@' and '`' differ in the bit that tells letters' cases apart. */
+/* '[' and '{', '@' and '`' differ only in the bit that distinguishes upper and lower case. */
 TEST(header_equal_folds_letters_only)
 {
     CHECK(header_equal("aZ", "Az"));
@@ -157,7 +157,7 @@ TEST(header_has_token_looks_into_every_field)
     header_list_finish(&list);
 }
 
-/* RFC 9110 §5.6.2, over every byte. */
+/* RFC 9110 §5.6.2, checked for every byte. */
 TEST(header_token_accepts_tchar_only)
 {
     static const char others[] = "\"(),/:;<=>?@[\\]{} \t\r\n\x7f";

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The response parser: each vector is fed whole, byte by byte and cut at every position, and must
- * come to the same account of events each time.
+/* The response parser: each vector is fed whole, byte by byte, and cut at every position, and must
+ * always give the same account of events.
  *
- * An account reads: "100;" per 1xx head, then "200(reason){Name=value|...}", "<body>", trailers as
- * "{...}", and "end", with "+keep" when the connection can be used again and "+N" for N bytes that
- * are left over; or "!NAME" of an error, or "..." when more input is wanted.
+ * An account reads: "100;" for each 1xx head, then "200(reason){Name=value|...}", "<body>",
+ * trailers as "{...}", and "end", with "+keep" when the connection can be used again and "+N" for N
+ * bytes that are left over. Otherwise it ends with "!NAME" of an error, or with "..." when the
+ * parser wants more input.
  */
 #include <stdlib.h>
 
@@ -47,10 +48,10 @@ static void put_list(struct account *a, const struct header_list *list)
 struct setup {
     struct http1_limits limits;
     bool is_head;
-    bool no_eof; /* stop before the connection's end */
+    bool no_eof; /* stop before the end of the connection */
 };
 
-/* One event into the account. Returns whether it was the last. */
+/* Adds one event to the account. Returns whether it was the last event. */
 static bool tell(struct account *a, struct http1 *p, int event, struct http1_body_span span,
                  bool *in_body)
 {
@@ -95,7 +96,8 @@ static bool tell(struct account *a, struct http1 *p, int event, struct http1_bod
     }
 }
 
-/* Feeds `input` in pieces that end at `cuts`, from exact copies so that a read beyond is found. */
+/* Feeds `input` in pieces that end at `cuts`. Each piece is an exact copy, so that a read past the
+ * end is detected. */
 static void run(struct account *a, struct http1 *p, const struct setup *setup, const char *input,
                 size_t len, const size_t *cuts, size_t cuts_count)
 {
@@ -134,7 +136,7 @@ static void run(struct account *a, struct http1 *p, const struct setup *setup, c
         snprintf(number, sizeof number, "+%zu", left);
         put_text(a, number);
     }
-    /* Ends repeat. */
+    /* Further calls after the end return the same event. */
     size_t used;
     if (event < 0 || event == HTTP1_END) {
         CHECK_EQ(http1_feed(p, "x", 1, &used, &span), event);
@@ -146,7 +148,7 @@ static void run(struct account *a, struct http1 *p, const struct setup *setup, c
 static void expect(const char *file, int line, const struct setup *setup, const char *input,
                    size_t len, const char *expected)
 {
-    static struct account a; /* static: tests are processes */
+    static struct account a; /* static is safe: each test is a process */
     static struct http1 p;
     size_t *all = calloc(len + 1, sizeof *all);
 
@@ -168,7 +170,7 @@ static void expect(const char *file, int line, const struct setup *setup, const 
     http1_finish(&p);
 }
 
-/* A literal may hold NULs. */
+/* A literal may contain NUL bytes. */
 #define EXPECT(input, expected) \
     expect(__FILE__, __LINE__, &(struct setup){0}, input, sizeof(input) - 1, expected)
 #define EXPECT_WITH(input, expected, ...) \
@@ -224,7 +226,7 @@ TEST(http1_passes_informational_heads)
     EXPECT("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" OK
            "Content-Length: 2\r\n\r\nhi",
            "100;103;200(OK){Content-Length=2}<hi>end+keep");
-    /* What a 1xx head says about a body does not count, nor does it stay. */
+    /* The body headers of a 1xx head are ignored and do not apply to the final response. */
     EXPECT("HTTP/1.1 102 x\r\nContent-Length: 5\r\n\r\n" OK "Transfer-Encoding: chunked\r\n\r\n"
            "0\r\n\r\n",
            "102;200(OK){Transfer-Encoding=chunked}end+keep");
@@ -248,7 +250,7 @@ TEST(http1_reads_every_token_byte_in_names)
            "200(OK){!#$%&'*+-.^_`|~09azAZ=x|Content-Length=0}end+keep");
 }
 
-/* Names that llhttp has states of their own for, and beginnings of such names. */
+/* Names that llhttp handles with special states, and prefixes of such names. */
 TEST(http1_reads_names_like_the_special_ones)
 {
     EXPECT(OK "Con: a\r\nConnection-X: close\r\nContent-Lengt: 7\r\nContent-Length2: 8\r\n"
@@ -708,7 +710,7 @@ static char *fill(const char *head, const char *part, size_t count, const char *
     return text;
 }
 
-/* Runs input made of `count` times `part` and expects the account to end in `expected`. */
+/* Feeds `head`, `count` times `part`, and `tail`. Checks the end of the account. */
 static void expect_filled(int line, const struct setup *setup, const char *head, const char *part,
                           size_t count, const char *tail, const char *expected)
 {
@@ -738,7 +740,8 @@ TEST(http1_bounds_the_head)
     struct setup small = {
         .limits.head_bytes_max = 1000, .limits.headers_max = 1000, .no_eof = true};
     expect_filled(__LINE__, &small, OK, "A: b\r\n", 163, "\r\n", "|A=b}...");
-    /* 17 + 163 * 6 + 2 = 997; the next line is one too many, and so is a line without an end. */
+    /* 17 + 163 * 6 + 2 = 997 bytes. The next line is one too many, and so is a line without an
+     * end. */
     expect_filled(__LINE__, &small, OK, "A: b\r\n", 164, "\r\n", "!WHORL_EHTTP_HEAD_TOO_LARGE");
     expect_filled(__LINE__, &small, OK "A: ", "x", 2000, "", "!WHORL_EHTTP_HEAD_TOO_LARGE");
     expect_filled(__LINE__, &small, "HTTP/1.1 200 ", "x", 2000, "", "!WHORL_EHTTP_HEAD_TOO_LARGE");
@@ -801,12 +804,12 @@ TEST(http1_bounds_chunk_extensions)
                   "!WHORL_EHTTP_CHUNK");
     expect_filled(__LINE__, &none, CHUNKED "1", " ", 5000, "\r\ny\r\n0\r\n\r\n",
                   "!WHORL_EHTTP_CHUNK");
-    /* Each within its line's bound, but 1000 of them are not. */
+    /* Each line is within its limit, but 1000 of them exceed the total. */
     expect_filled(__LINE__, &none, CHUNKED,
                   "1;0123456789012345678901234567890123456789012345678901234567890123456789012345"
                   "678901234567890123456789\r\ny\r\n",
                   1000, "0\r\n\r\n", "!WHORL_EHTTP_CHUNK");
-    /* The smallest chunks are slow, not wrong. */
+    /* Chunks of one byte are slow but valid. */
     expect_filled(__LINE__, &none, CHUNKED, "1\r\ny\r\n", 3000, "0\r\n\r\n", ">end+keep");
 }
 
@@ -839,7 +842,7 @@ TEST(http1_survives_every_failed_allocation)
     free(input);
 }
 
-/* A usual response costs two allocations, the next on the same parser none. */
+/* A usual response costs two allocations; the next response on the same parser costs none. */
 TEST(http1_allocates_twice_and_then_never)
 {
     struct http1 p;

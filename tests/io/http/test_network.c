@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions over real sockets: nginx with and without TLS, peers that refuse, vanish and misbehave. */
+/* Sessions over real sockets: nginx with and without TLS, and peers that refuse, disappear or
+ * misbehave. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -27,7 +28,7 @@ static struct whorl_http_session *session_of(const char *ca, struct whorl_http_t
     WHORL_AUTO(tls_config) *config = NULL;
     if (ca)
         CHECK_OK(whorl_tls_config_create(&tls, NULL, &config));
-    options.tls = config; /* the session holds it from here on */
+    options.tls = config; /* the session now holds it */
     struct whorl_http_session *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
@@ -53,7 +54,7 @@ static WHORL_SUSPENDS int do_get(struct whorl_http_session *session, const char 
     return whorl_http_do(session, &request, &error, ret);
 }
 
-/* A docroot with `name` of `len` bytes, made of lines that say where they stand. */
+/* Makes a docroot with the file `name` of `len` bytes. Each line of it contains its own offset. */
 static const char *docroot(const char *name, size_t len)
 {
     static char path[600];
@@ -208,9 +209,9 @@ TEST_IO(a_reset_in_the_body_is_an_error_and_leaves_no_file)
 TEST_IO(a_kept_connection_that_the_server_closed_is_noticed_or_retried)
 {
     static const struct peer_step script[] = {
-        /* closes at once after its response */
+        /* Closes directly after its response. */
         PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), PEER_CLOSE(),
-        /* closes when the next request has come */
+        /* Closes when the next request has arrived. */
         PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
         PEER_READ_HEAD(), PEER_RESET(), PEER_READ_HEAD(),
         PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), PEER_HANG(), PEER_END};
@@ -272,7 +273,7 @@ TEST_IO(nginx_refuses_a_large_body_early_and_says_so)
     }
 }
 
-/* Cancelled at every suspension point, https into a file: nothing stays behind. */
+/* Cancelled at every suspension point while https is saved to a file: nothing is left behind. */
 
 static struct whorl_scope *scope_to_cancel;
 static struct whorl_task *victim;
@@ -314,7 +315,8 @@ static WHORL_SUSPENDS_SHIELDED void check_cancel_everywhere(const char *url, con
     CHECK_OK(mkdir(folder, 0755));
     victim = whorl_task_self();
     sched_park_hook = count_point;
-    /* How often it waits differs a little from run to run: go on until a run passes untouched. */
+    /* The number of waits differs a little from run to run, so continue until a run is not
+     * cancelled. */
     for (int k = 0; reached; k++) {
         struct whorl_http_session *session = session_of("ca.pem", (struct whorl_http_timeouts){0});
         struct whorl_http_session_stats stats;

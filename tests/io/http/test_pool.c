@@ -11,7 +11,7 @@
 #include "io/http/pool.h"
 #include "test.h"
 
-/* A stream that can only be looked at and closed. */
+/* A stream that supports only checks and closing. */
 struct dummy {
     struct whorl_stream stream;
     bool dead;
@@ -57,7 +57,7 @@ static struct http_pool_key key_of(const char *host)
     return (struct http_pool_key){.host = host, .port = 80};
 }
 
-/* Gives a connection that has to be opened a stream called `name`. */
+/* Gives a stream called `name` to a connection that must be opened. */
 static struct http_conn *opened(struct http_conn *conn, char name)
 {
     CHECK(!conn->stream);
@@ -75,7 +75,7 @@ static char name_of(const struct http_conn *conn)
     return conn->stream ? ((struct dummy *)conn->stream)->name : '?';
 }
 
-/* Takes one without waiting; NULL: would wait. */
+/* Acquires a connection without waiting. NULL: it would have to wait. */
 static struct http_conn *take(const char *host)
 {
     struct http_pool_key key = key_of(host);
@@ -196,7 +196,7 @@ TEST_VIRTUAL(caps_per_host_and_in_total_are_exact)
     CHECK(!take("c"));
     CHECK(!take("d"));
     CHECK_EQ(pool.open_count, 5);
-    CHECK_EQ(pool.hosts_count, 3); /* d left nothing */
+    CHECK_EQ(pool.hosts_count, 3); /* the pool has no entry for d */
     http_pool_release(&pool, conns[0], false);
     CHECK((conns[0] = take("d")));
     for (int i = 0; i < 5; i++)
@@ -348,7 +348,8 @@ TEST_VIRTUAL(a_newcomer_does_not_overtake_the_queue)
     finish();
 }
 
-/* One busy host does not keep others from the total: whoever has waited longest is next. */
+/* A busy host does not keep others from using the total limit: the task that has waited longest is
+ * next. */
 TEST_VIRTUAL(no_host_starves_another_when_the_total_is_reached)
 {
     static const struct customer customers[] = {{"a", '1', 10, true}, {"a", '2', 10, true},
@@ -362,7 +363,7 @@ TEST_VIRTUAL(no_host_starves_another_when_the_total_is_reached)
 
 TEST_VIRTUAL(a_place_passes_by_waiters_whose_host_is_at_its_cap)
 {
-    /* a is at its own cap; b and c are held back by the total alone */
+    /* Host a has reached its own limit; b and c wait only for the total limit. */
     static const struct customer customers[] = {{"a", '1', 30, true},
                                                 {"x", '2', 10, true},
                                                 {"a", '3', 10, true},
@@ -416,11 +417,11 @@ TEST_VIRTUAL(a_cancelled_last_waiter_of_a_host_leaves_no_host)
     CHECK_EQ(pool.queued_count, 0);
     CHECK_OK(whorl_group_wait(&keep));
     CHECK_STR(test_logged(), "1+ 2:ECANCELED");
-    CHECK_EQ(pool.idle_count, 1); /* nobody was left for whom to close it */
+    CHECK_EQ(pool.idle_count, 1); /* no waiter is left that needs it closed */
     finish();
 }
 
-/* Woken with a connection and cancelled before it runs: the connection is not lost. */
+/* The waiter gets a connection and is cancelled before it runs: the connection is not lost. */
 TEST_VIRTUAL(a_waiter_cancelled_after_it_was_served_returns_the_connection)
 {
     static const struct customer waiting = {"a", '2', 10, true};
@@ -433,7 +434,7 @@ TEST_VIRTUAL(a_waiter_cancelled_after_it_was_served_returns_the_connection)
     CHECK_EQ(pool.queued_count, 1);
     http_pool_release(&pool, conn, true);
     whorl_group_finish(&doomed);
-    CHECK_STR(test_logged(), "2= -1"); /* its sleep was cancelled, so it did not keep it */
+    CHECK_STR(test_logged(), "2= -1"); /* its sleep was cancelled, so the connection was not kept */
     CHECK_EQ(pool.open_count, 0);
     finish();
 }

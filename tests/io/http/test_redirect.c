@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Redirects: which are followed, with which method, and what stays behind. */
+/* Redirects: which ones are followed, with which method, and which headers are dropped. */
 #include "faults.h"
 #include "io/http/redirect.h"
 #include "test.h"
 
-/* Judges a response with these Location headers (up to NULL). */
+/* Decides about a response with these Location headers (up to NULL). */
 static int judge(struct redirect *ret, const char *current, const char *method, int status,
                  const char *const *locations, struct whorl_error *error)
 {

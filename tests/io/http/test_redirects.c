@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Redirects as a session follows them; what follows from one response is tested with redirect.c. */
+/* Redirects that a session follows. The decision about one response is tested in
+ * test_redirect.c. */
 #include <stdlib.h>
 
 #include <whorl/http.h>
@@ -139,7 +140,7 @@ TEST_VIRTUAL(credentials_do_not_go_to_another_origin_nor_come_back)
          "Authorization: Bearer secret\r\nCookie: secret\r\nX-Other: 1\r\n\r\n",
          0},
         {FAKE_SEND, "HTTP/1.1 302 F\r\nLocation: http://b.test/\r\nContent-Length: 0\r\n\r\n", 0},
-        /* sent back, it still goes without: who holds b.test could have chosen the path */
+        /* Back at a.test the secrets are still left out: the owner of b.test may have chosen the path. */
         {FAKE_EXPECT, "GET /c HTTP/1.1\r\nHost: a.test\r\n" COMMON "\r\n", 0},
         {FAKE_SEND, OK, 0},
         {0}};

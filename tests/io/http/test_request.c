@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Request heads as bytes, and what a caller may not put into them. */
+/* Request heads as bytes, and what a caller must not put into them. */
 #include <stdlib.h>
 
 #include "io/http/request.h"
@@ -13,7 +13,7 @@ struct want {
     bool decode, other_origin, trust_redirects, drop_body_headers;
 };
 
-/* Writes the head, at every capacity, and returns the code; the text is in `ret`. */
+/* Writes the head with every capacity and returns the result; the text is stored in `ret`. */
 static ssize_t write_head(const struct want *want, char ret[4096], struct whorl_error *error)
 {
     WHORL_AUTO(url) url = {0};
@@ -36,7 +36,7 @@ static ssize_t write_head(const struct want *want, char ret[4096], struct whorl_
         return len;
     CHECK(len < 4096);
     for (ssize_t cap = 0; cap <= len + 1; cap++) {
-        char *buf = malloc((size_t)cap + 1); /* so that a write beyond is found */
+        char *buf = malloc((size_t)cap + 1); /* so that a write past the end is detected */
         buf[cap] = '~';
         CHECK_EQ(request_head_write(&head, buf, (size_t)cap, error), len);
         CHECK_EQ(buf[cap], '~');
@@ -172,7 +172,7 @@ TEST(request_leaves_what_may_be_secret_behind_on_another_origin)
     HEAD("GET / HTTP/1.1\r\n" DEFAULTS "X-Api-Key: x\r\nCookie: a=b\r\n\r\n", .other_origin = true,
          .trust_redirects = true,
          .headers = {{"X-Api-Key", "x"}, {"Cookie", "a=b"}, {"Host", "b"}});
-    /* Those of the new URL are for the new origin. */
+    /* The credentials in the new URL are for the new origin. */
     HEAD("GET / HTTP/1.1\r\n" DEFAULTS "Authorization: Basic dTpw\r\n\r\n", .url = "http://u:p@a/",
          .other_origin = true, .headers = {{"Authorization", "x"}});
 }
@@ -224,7 +224,7 @@ TEST(request_refuses_injection)
          .headers = {{"X", "a\tb \xc3\xa4"}});
 }
 
-/* What is left out is checked all the same: a mistake is found on the first request or never. */
+/* Headers that are left out are still checked: a mistake is found on the first request or never. */
 TEST(request_checks_headers_it_leaves_out)
 {
     expect_error(__LINE__, (struct want){.other_origin = true, .headers = {{"Cookie", "a\n"}}},

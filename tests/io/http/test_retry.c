@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one safe retry: a kept connection that dies before the first byte of the response. */
+/* The one safe retry: a kept connection closes before the first byte of the response. */
 #include <stdlib.h>
 
 #include <whorl/http.h>
@@ -12,7 +12,8 @@
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
-/* The first request is answered, the second finds the connection closed when its head has come. */
+/* The first request is answered. During the second one the connection closes after the request's
+ * head has arrived. */
 static const struct fake_step dies[] = {
     {.action = FAKE_HEAD}, {FAKE_SEND, OK "ab", 0}, {.action = FAKE_HEAD}, {.action = FAKE_CLOSE}};
 static const struct fake_step resets[] = {
@@ -28,7 +29,7 @@ static struct whorl_http_session *session_of(struct fake *fake)
     return session;
 }
 
-static struct whorl_error error; /* of the last try() */
+static struct whorl_error error; /* error of the last try() */
 
 static WHORL_SUSPENDS int try(struct whorl_http_session *session,
                               const struct whorl_http_request *request, const char *expected,
@@ -54,7 +55,7 @@ static WHORL_SUSPENDS_SHIELDED void warm_up(struct whorl_http_session *session)
     CHECK_OK(try(session, &request, "ab", NULL));
 }
 
-/* Sends `request` over a connection that was used before and dies as `death` says. */
+/* Sends `request` over a connection that was used before and ends by the script `death`. */
 static WHORL_SUSPENDS int after_death(const struct fake_step *death,
                                       const struct whorl_http_request *request, int *ret_dialled)
 {
@@ -194,7 +195,7 @@ TEST_VIRTUAL(a_response_that_has_begun_is_not_retried)
     CHECK_EQ(dialled, 1);
 }
 
-/* TLS closed without close_notify before a response began is a close like any other. */
+/* A TLS stream that ends without close_notify before the response counts as closed. */
 static void end_rudely(struct fake *fake, struct whorl_stream *client, struct whorl_stream *server)
 {
     (void)fake, (void)client;
@@ -221,8 +222,8 @@ TEST_VIRTUAL(a_timeout_is_not_retried)
     CHECK_EQ(dialled, 1);
 }
 
-/* A server that closes idle connections: noticed before the request is sent, so not even a POST
- * suffers and nothing counts as a retry. */
+/* A server closes idle connections. The client notices this before it sends the request, so even a
+ * POST is not affected, and it does not count as a retry. */
 TEST_VIRTUAL(a_connection_closed_while_idle_costs_nobody_anything)
 {
     static const struct fake_step closes[] = {
@@ -239,7 +240,7 @@ TEST_VIRTUAL(a_connection_closed_while_idle_costs_nobody_anything)
     CHECK_EQ(fake.dialled, 2);
 }
 
-/* The retry keeps its place: it neither queues again nor goes beyond the cap. */
+/* The retry keeps its place: it does not queue again and does not exceed the limit. */
 TEST_VIRTUAL(a_retry_stays_within_the_caps)
 {
     FAKE fake = {.scripts = {dies, lives}};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Retry-After in seconds and in every form of date. */
+/* Retry-After in seconds and in every date format. */
 #include <time.h>
 
 #include <whorl/http.h>
@@ -52,7 +52,7 @@ TEST(retry_after_two_digit_years_are_near)
     CHECK(whorl_http_retry_after("Sunday, 01-Jan-60 00:00:00 GMT", 1704067200) > 0);
 }
 
-/* Against the C library, over every day of a few centuries' turns. */
+/* Compared with the C library for days over four centuries. */
 TEST(retry_after_calendar_agrees_with_libc)
 {
     for (time_t t = 0; t < (time_t)400 * 366 * 86400; t += 86400 * 3 + 3601) {

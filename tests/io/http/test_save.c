@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bodies into files: whole under their name or not there at all. */
+/* Saving bodies to files: a file appears under its name only when it is complete. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -40,7 +40,7 @@ static const char *in_tmpdir(const char *name)
     return path;
 }
 
-/* The names in the folder, sorted, hidden ones too. */
+/* The names in the directory, sorted, including hidden ones. */
 static const char *listing(void)
 {
     static char text[4096];
@@ -191,7 +191,7 @@ static void appear(void *ctx, int64_t received)
     write_file(ctx, "other");
 }
 
-/* Somebody else takes the name while the body comes. */
+/* Another process takes the name while the body arrives. */
 TEST_IO(a_name_taken_meanwhile_is_not_overwritten)
 {
     struct whorl_http_save_options options = {.progress = appear,
@@ -261,14 +261,15 @@ TEST_IO(long_names_still_get_a_temporary_one)
     CHECK_STR(listing(), name);
 }
 
-/* A device to write to. Root gets one of its own: what this file tests could replace the machine's. */
+/* Makes a device to write to. As root it is a device of the test's own, because a failed test could
+ * replace the machine's device. */
 static const char *device(const char *name, unsigned minor_number)
 {
     static char path[20];
     const char *own = in_tmpdir(name);
     if (geteuid() == 0) {
         if (mknod(own, S_IFCHR | 0666, makedev(1, minor_number)) || access(own, W_OK))
-            test_skip("no devices in the temporary folder");
+            test_skip("no devices in the temporary directory");
         return own;
     }
     snprintf(path, sizeof path, "/dev/%s", name);
@@ -282,7 +283,7 @@ TEST_IO(devices_are_written_in_place)
     struct stat st;
     int fd = open(null, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        test_skip("devices in the temporary folder cannot be opened");
+        test_skip("devices in the temporary directory cannot be opened");
     close(fd);
     CHECK_OK(save_from(hello, null, NULL));
     CHECK_OK(save_from(hello, null, &overwrite));
@@ -315,7 +316,7 @@ TEST_IO(pipes_are_written_in_place)
     CHECK(memcmp(buf, "hellohello", 10) == 0);
     CHECK_STR(listing(), "pipe");
 
-    /* With other names on offer it keeps its name. */
+    /* The device keeps its name even when other names are offered. */
     unsigned most = 5;
     struct whorl_http_save_options numbered = {.next_path = number, .ctx = &most};
     CHECK_OK(save_from(hello, in_tmpdir("pipe"), &numbered));
@@ -370,7 +371,7 @@ TEST_IO(a_decoded_body_is_saved_decoded)
     check_file(in_tmpdir("f"), "hello");
 }
 
-/* Cancelled at every suspension point, counted. */
+/* Cancelled at every suspension point; the points are counted. */
 
 static struct whorl_scope *scope_to_cancel;
 static struct whorl_task *victim;
@@ -423,7 +424,7 @@ TEST_IO(a_save_cancelled_at_any_point_leaves_the_whole_file_or_nothing)
             CHECK_STR(listing(), "");
         }
         if (k == 0)
-            fds = test_open_fds(); /* the run's own have been opened by now */
+            fds = test_open_fds(); /* by now the run has opened its own descriptors */
         CHECK_EQ(test_open_fds(), fds);
         whorl_http_session_get_stats(session, &stats);
         CHECK_EQ(stats.open, stats.idle);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sessions: requests as they are sent, responses as they are told, connections kept or not. */
+/* Sessions: the requests that are sent, the responses that are returned, connections that are kept
+ * or closed. */
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -28,7 +29,7 @@ static struct whorl_http_session_stats stats_of(struct whorl_http_session *sessi
     return stats;
 }
 
-/* Gets `url` and returns its body, which is the caller's to free. */
+/* Gets `url` and returns its body, which the caller frees. */
 static WHORL_SUSPENDS char *fetch(struct whorl_http_session *session, const char *url)
 {
     WHORL_AUTO(http_response) *response = NULL;
@@ -184,7 +185,7 @@ TEST_VIRTUAL(bodiless_responses_end_with_their_head)
     CHECK_EQ(fake.dialled, 1);
 }
 
-/* What makes a connection unfit for another request: each script, then a second connection. */
+/* Checks that the connection is not kept: after each script the next request opens a second one. */
 static WHORL_SUSPENDS_SHIELDED void check_not_kept(const struct fake_step *script,
                                                    const char *expected)
 {
@@ -325,7 +326,7 @@ TEST_VIRTUAL(a_cancelled_request_fails_and_its_connection_is_dropped)
 
     whorl_scope_enter(&scope, whorl_after(WHORL_SECOND));
     int err = whorl_http_get(session, "http://a.test/", &response);
-    CHECK_ERR(err, -ECANCELED); /* not one of our own timeouts */
+    CHECK_ERR(err, -ECANCELED); /* not a timeout of the session */
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK(!response);
     CHECK_EQ(stats_of(session).open, 0);
@@ -360,7 +361,7 @@ TEST_VIRTUAL(a_cancelled_read_can_be_taken_up_again)
     CHECK_EQ(stats_of(session).idle, 1);
 }
 
-/* Errors: step and words */
+/* Errors: step and text */
 
 static WHORL_SUSPENDS_SHIELDED void check_error(struct fake *fake, const char *url, int code,
                                                 const char *step, const char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The limits of the stages, each its own, on a virtual clock. */
+/* The time limit of each stage, on a virtual clock. */
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -25,8 +25,7 @@ static struct whorl_http_session *session_of(struct fake *fake, struct whorl_htt
     return session;
 }
 
-/* Fetches and reads everything; returns the first error, having checked that it came after `after`
- * and said `step`. */
+/* Fetches and reads everything. Checks that the error came after `after` and names `step`. */
 static WHORL_SUSPENDS_SHIELDED void check_fails(struct fake *fake,
                                                 struct whorl_http_timeouts timeouts, int code,
                                                 int64_t after, const char *step)
@@ -124,7 +123,8 @@ TEST_VIRTUAL(a_slow_body_that_moves_does_not_stall)
                 "body");
 }
 
-/* Interim responses show that the server lives; the final one gets a full wait again. */
+/* An interim response shows that the server is alive, so the wait for the final response gets the
+ * full time again. */
 TEST_VIRTUAL(waiting_for_the_final_head_starts_anew_after_an_interim_one)
 {
     static const struct fake_step script[] = {{.action = FAKE_HEAD},
@@ -199,7 +199,7 @@ TEST_VIRTUAL(queueing_counts_only_against_its_own_limit)
 {
     FAKE fake = {.scripts = {slow}};
     WHORL_AUTO(http_session) *session = session_of(&fake, (struct whorl_http_timeouts){0});
-    /* none of these is long enough for a wait of 20 s and an exchange of 10 s together */
+    /* None of these limits allows a wait of 20 s and an exchange of 10 s together. */
     struct job tight = {.session = session,
                         .timeouts = {.first_byte_ns = 11 * S, .stall_ns = S, .total_ns = 11 * S}};
     WHORL_AUTO(group) group = {0};
@@ -226,7 +226,7 @@ TEST_VIRTUAL(the_queue_has_its_limit)
     CHECK_STR(test_logged(), "ok@10/-1 WHORL_EHTTP_QUEUE_TIMEOUT@15/-1 ok@20/10 ok@30/20");
 }
 
-/* A peer that does not read: the write stalls. */
+/* The peer does not read, so the write stalls. */
 TEST_VIRTUAL(writes_stall_too)
 {
     static char body[1 << 20];
@@ -245,7 +245,7 @@ TEST_VIRTUAL(writes_stall_too)
     CHECK_STR(error.step, "send");
 }
 
-/* The server's time begins when it has the whole request, however long sending took. */
+/* The server's time starts when it has the whole request, however long the sending took. */
 TEST_VIRTUAL(the_first_byte_is_waited_for_from_the_last_byte_sent)
 {
     static char body[300000];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses: what parses, what it looks like as text, and what sockets say of themselves. */
+/* Addresses: parsing, text, and the addresses that sockets report. */
 #include <net/if.h>
 #include <unistd.h>
 
@@ -65,8 +65,8 @@ TEST(what_is_no_literal_address_is_refused)
     struct whorl_addr addr = {.len = 77};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (whorl_addr_parse(wrong[i], 80, &addr) != -EINVAL)
-            test_fail(__FILE__, __LINE__, "\"%s\" was taken", wrong[i]);
-    CHECK_EQ(addr.len, 77); /* written on success only */
+            test_fail(__FILE__, __LINE__, "\"%s\" was accepted", wrong[i]);
+    CHECK_EQ(addr.len, 77); /* outputs are written on success only */
 }
 
 TEST(ports_change_on_ip_addresses_only)
@@ -99,7 +99,7 @@ TEST(unix_addresses_hold_a_path_or_an_abstract_name)
     path[107] = 'p';
     path[108] = '\0';
     CHECK_ERR(whorl_addr_unix(path, &addr), -ENAMETOOLONG);
-    path[0] = '@'; /* which needs no zero byte at its end */
+    path[0] = '@'; /* an abstract name needs no zero byte at its end */
     CHECK_OK(whorl_addr_unix(path, &addr));
     CHECK_STR(whorl_addr_text(&addr, text, sizeof text), path);
     path[108] = 'p';

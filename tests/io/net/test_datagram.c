@@ -49,7 +49,7 @@ static WHORL_SUSPENDS_SHIELDED void check_echo(const char *ip)
         CHECK_STR(whorl_addr_text(&from, text[0], sizeof text[0]),
                   whorl_addr_text(&server, text[1], sizeof text[1]));
     }
-    /* An empty datagram is one, and ends the echo. */
+    /* An empty datagram is a valid one, and it ends the echo. */
     CHECK_ERR(whorl_sendto(b, NULL, 0, 0, &server), 0);
     CHECK_ERR(whorl_recvfrom(b, buf, sizeof buf, 0, NULL), 0);
     CHECK_OK(whorl_group_wait(&group));
@@ -77,7 +77,7 @@ TEST_IO(a_datagram_that_does_not_fit_is_an_error_and_gone)
     CHECK_ERR(whorl_recvfrom(a, buf, 4, 0, NULL), -EMSGSIZE);
     CHECK_ERR(whorl_recvfrom(a, buf, 4, 0, NULL), 4);
     CHECK_ERR(whorl_sendto(b, "12345", 5, 0, &server), 5);
-    CHECK_ERR(whorl_recvfrom(a, buf, 4, MSG_TRUNC, NULL), 5); /* asked for */
+    CHECK_ERR(whorl_recvfrom(a, buf, 4, MSG_TRUNC, NULL), 5); /* because MSG_TRUNC was given */
     close(a);
     close(b);
 }

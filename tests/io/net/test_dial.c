@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dialling by name: whom it tries, in which order and when, and what it leaves behind. */
+/* Dialling by name: which addresses it tries, in which order and when, and what it leaves
+ * behind. */
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -30,8 +31,8 @@ static struct dns_server *start(const struct dns_rule *rules, size_t count)
 
 #define START(rules) start(rules, sizeof(rules) / sizeof *(rules))
 
-/* A socket bound to 127.0.0.`last`; listening with `backlog`, or not at all when negative. Port 0
- * is chosen and returned. */
+/* Returns a socket bound to 127.0.0.`last`. It listens with `backlog`, or does not listen when that
+ * is negative. With port 0 a port is chosen and stored. */
 static int listen_at(int last, int backlog, uint16_t *port)
 {
     char ip[16];
@@ -48,7 +49,7 @@ static int listen_at(int last, int backlog, uint16_t *port)
     return fd;
 }
 
-/* An address of 127.0.0.0/8 to which connections get no answer: its backlog is full. */
+/* An address of 127.0.0.0/8 on which connections get no answer, because its backlog is full. */
 struct blackhole {
     int fds[8];
     int count;
@@ -78,7 +79,7 @@ static void blackhole_close(struct blackhole *hole)
         close(hole->fds[--hole->count]);
 }
 
-/* Dials and returns the peer as text, or the name of the error; closes the connection. */
+/* Dials and returns the peer's address as text, or the name of the error. Closes the connection. */
 static WHORL_SUSPENDS const char *dial(const char *host, uint16_t port,
                                        const struct whorl_dial_options *options)
 {
@@ -204,7 +205,8 @@ TEST_IO(dial_prefers_ipv6)
     CHECK_STR(dial("one.test", port, NULL), "[::1]");
     CHECK_STR(dial("localhost", port, NULL), "[::1]");
     close(v6);
-    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1"); /* refused: the next one at once */
+    /* Refused, so the next address is tried at once. */
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");
     CHECK_STR(dial("localhost", port, NULL), "127.0.0.1");
     close(v4);
 }
@@ -241,16 +243,16 @@ TEST_IO(dial_goes_on_after_the_delay_when_an_address_is_silent)
     int64_t took_ns = whorl_now() - started_ns;
     CHECK(took_ns >= 40 * MS);
     CHECK(took_ns < 490 * MS);
-    CHECK(test_open_fds() <= fds); /* the losers are closed */
+    CHECK(test_open_fds() <= fds); /* the other attempts are closed */
     started_ns = whorl_now();
-    CHECK_STR(dial("one.test", port, NULL), "127.0.0.4"); /* 250 ms each by default */
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.4"); /* the default is 250 ms per address */
     CHECK(whorl_now() - started_ns >= 500 * MS);
     close(listener);
     blackhole_close(&first);
     blackhole_close(&second);
 }
 
-/* Lets a blackhole take connections again: the kernel completes them when a SYN is repeated. */
+/* Lets a blackhole accept connections again: the kernel completes them when a SYN is repeated. */
 static int open_blackhole(void *arg)
 {
     struct blackhole *hole = arg;
@@ -258,7 +260,7 @@ static int open_blackhole(void *arg)
 
     CHECK_OK(whorl_sleep(300 * MS));
     while (hole->count > 1)
-        close(hole->fds[--hole->count]); /* or their repeated SYNs would take the place */
+        close(hole->fds[--hole->count]); /* otherwise their repeated SYNs would take the place */
     while (poll(&fd, 1, 0) == 1)
         close(accept(hole->fds[0], NULL, NULL));
     return 0;
@@ -313,7 +315,7 @@ TEST_IO(dial_waits_50_ms_for_ipv6_and_no_longer)
     CHECK_STR(dial("none6.test", port, NULL), "127.0.0.1");
     CHECK_STR(dial("only6.test", port, NULL), "[::1]");
     static const char *const near[] = {"a.test", "b.test", "c.test", "d.test", "e.test"};
-    int used = 0; /* a busy machine may be too slow for one or the other */
+    int used = 0; /* a busy machine may be too slow for some of them */
     for (int i = 0; i < 5; i++)
         used += strcmp(dial(near[i], port, NULL), "[::1]") == 0;
     CHECK(used > 0);
@@ -337,8 +339,8 @@ TEST_IO(dial_uses_ipv6_addresses_that_arrive_late)
     struct blackhole hole = blackhole_at(2, &port);
     int v6 = port_listen_v6(port);
     CHECK(v6 >= 0);
-    CHECK_STR(dial("one.test", port, NULL), "[::1]"); /* the first address is silent */
-    CHECK_STR(dial("two.test", port, NULL), "[::1]"); /* it has refused already */
+    CHECK_STR(dial("one.test", port, NULL), "[::1]"); /* the first address does not answer */
+    CHECK_STR(dial("two.test", port, NULL), "[::1]"); /* it has already refused */
     close(v6);
     blackhole_close(&hole);
 }
@@ -389,7 +391,7 @@ TEST_IO(dial_cancelled_returns_at_once_and_leaves_no_socket)
         CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND);
         CHECK_EQ(error.code, -ECANCELED);
         CHECK_STR(error.step, i == 3 ? "resolve" : "connect");
-        CHECK(test_open_fds() <= fds + (i == 3)); /* the query goes on */
+        CHECK(test_open_fds() <= fds + (i == 3)); /* the query is still in flight */
     }
     blackhole_close(&first);
     blackhole_close(&second);
@@ -410,7 +412,7 @@ static int cancel_after(void *arg)
     return 0;
 }
 
-/* Dials, cancelled when the scheduler has turned so often; whether it connected. */
+/* Dials, and cancels after this many turns of the scheduler. Returns whether it connected. */
 static WHORL_SUSPENDS bool dial_cancelled_after(int turns, const char *host, uint16_t port)
 {
     struct whorl_scope scope;
@@ -436,8 +438,8 @@ TEST_IO(dial_cancelled_at_any_turn_leaves_no_socket)
 
     START(rules);
     int listener = port_listen(&port);
-    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");   /* known from now on */
-    test_ignore(dial_cancelled_after(0, "one.test", port)); /* and there are stacks */
+    CHECK_STR(dial("one.test", port, NULL), "127.0.0.1");   /* cached from now on */
+    test_ignore(dial_cancelled_after(0, "one.test", port)); /* and stacks exist */
     int fds = test_open_fds();
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         int turns = 0;
@@ -535,8 +537,8 @@ TEST(dial_survives_every_failed_allocation)
     FILE *file = fopen(hosts_file, "w");
     CHECK(file && fputs("10.0.0.1 other.test\n", file) >= 0 && fclose(file) == 0);
     job.server = dns_server_address(dns_server_start(rules, 1));
-    /* The resolver, its copy of the path, the hosts file's text, table, copy, records and buckets;
-     * the channel, servers, two entries, two queries, a socket. */
+    /* Allocations: the resolver, its copy of the path, the hosts file's text, table, copy, records
+     * and buckets; the channel, servers, two entries, two queries, a socket. */
     CHECK(faults_sweep(sweep_run, &job) >= 14);
     close(listener);
 }
@@ -579,7 +581,8 @@ static void cancel_at_park(const char *what)
         whorl_scope_cancel(scope_to_cancel);
 }
 
-/* Dials a name not asked before, cancelled as it waits for the nth time; whether it connected. */
+/* Dials a name that was not asked before, and cancels at its nth wait. Returns whether it
+ * connected. */
 static WHORL_SUSPENDS bool dial_cancelled_at(int nth, uint16_t port)
 {
     struct whorl_scope scope;
@@ -614,7 +617,7 @@ TEST_IO(dial_cancelled_at_any_wait_leaves_no_socket)
     int fds = test_open_fds();
     while (!dial_cancelled_at(nth, port)) {
         for (int tries = 0; test_open_fds() > fds && tries < 1000; tries++)
-            CHECK_OK(whorl_sleep(MS)); /* the query goes on */
+            CHECK_OK(whorl_sleep(MS)); /* the query is still in flight */
         CHECK_EQ(test_open_fds(), fds);
         nth++;
     }

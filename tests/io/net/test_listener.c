@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Listeners: connections in order and none lost, whoever waits, cancels or closes. */
+/* Listeners: connections arrive in order and none is lost, whichever task waits, cancels or
+ * closes. */
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -23,7 +24,7 @@ static struct whorl_listener *listen_here(void)
     return listener;
 }
 
-/* Connects without the ring; sends `byte`, so that connections can be told apart. */
+/* Connects without the ring and sends `byte`, so that the test can tell the connections apart. */
 static int dial_it(const struct whorl_addr *addr, char byte)
 {
     int fd = whorl_socket(addr->sa.sa_family, SOCK_STREAM, 0);
@@ -119,7 +120,7 @@ TEST_IO(one_accept_stays_armed_for_many_connections)
     for (int i = 0; i < 20; i++)
         clients[i] = dial_it(whorl_listener_addr(l), 'x');
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
-    io_faults_submit(1); /* nothing needs to be submitted any more */
+    io_faults_submit(1); /* no more requests need to be submitted */
     for (n = 0; n < 20; n++) {
         fd = whorl_accept(l, NULL);
         CHECK(fd >= 0);
@@ -129,7 +130,7 @@ TEST_IO(one_accept_stays_armed_for_many_connections)
     CHECK(!io_faults_disarm());
 }
 
-/* Connections nobody takes are left to the kernel, where the backlog bounds them. */
+/* Connections that are not accepted stay in the kernel, where the backlog limits them. */
 TEST_IO(a_flood_is_not_taken_in_without_bound)
 {
     enum { FLOOD = 300 };
@@ -162,7 +163,7 @@ TEST_IO(kernels_without_multishot_accept_do_the_same)
     WHORL_AUTO(listener) *l = listen_here();
     struct whorl_group group = {0};
     int clients[3];
-    io_faults_complete(1, -EINVAL); /* what they say to it */
+    io_faults_complete(1, -EINVAL); /* the accept fails with this */
     start(&group, l, "ABC");
     CHECK(io_faults_disarm());
     for (int i = 0; i < 3; i++)
@@ -226,7 +227,7 @@ TEST_IO(a_cancelled_accept_loses_no_connection)
         whorl_group_cancel(&group);
         int err = whorl_group_wait(&group);
         if (strcmp(test_logged(), "A:ECANCELED") == 0) {
-            int fd = whorl_accept(l, NULL); /* the connection is still to be had */
+            int fd = whorl_accept(l, NULL); /* the connection can still be accepted */
             CHECK(fd >= 0);
             log_byte_of(fd);
             close(fd);
@@ -290,7 +291,7 @@ static int accept_until_deadline(void *arg)
     }
     whorl_scope_enter(&scope, whorl_after(5 * WHORL_MILLISECOND));
     CHECK_ERR(whorl_scope_leave(&scope, whorl_accept(l, NULL)), -ETIMEDOUT);
-    /* Without any timer: only the connection can end it. */
+    /* Without a timer: only the connection can end the wait. */
     WHORL_AUTO(group) group = {0};
     int client = whorl_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     CHECK_OK(whorl_spawn_copy(&group, accept_one, (&(struct server){l, 'A'})));
@@ -332,7 +333,7 @@ TEST_IO(closing_closes_connections_nobody_took_and_frees_the_address)
     close(whorl_accept(l, NULL));
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     whorl_listener_close(l);
-    /* At once, without giving the ring a turn. */
+    /* At once, before the ring gets a turn. */
     CHECK_OK(whorl_listen(&addr, NULL, &l));
     ssize_t n = whorl_recv(clients[1], &byte, 1, 0);
     CHECK(n == 0 || n == -ECONNRESET);
@@ -406,7 +407,8 @@ TEST_IO(options_reach_the_socket)
     socklen_t len = sizeof value;
     CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
     CHECK_OK(whorl_listen(&addr, &options, &a));
-    CHECK_OK(whorl_listen(whorl_listener_addr(a), &options, &b)); /* thanks to reuse_port */
+    /* Possible because of reuse_port. */
+    CHECK_OK(whorl_listen(whorl_listener_addr(a), &options, &b));
     whorl_listener_close(b);
     CHECK_ERR(whorl_listen(whorl_listener_addr(a), NULL, &b), -EADDRINUSE);
     int client = dial_it(whorl_listener_addr(a), 'x');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets: connecting, moving bytes and messages, and being shut down under a reader. */
+/* Sockets: connecting, moving bytes and messages, and a shutdown while a task reads. */
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Worker processes: work shared out, crashes, cancellation, and that none is left. */
+/* Worker processes: work is shared, workers crash, calls are cancelled, and no process is left. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,12 +20,13 @@ static WHORL_SUSPENDS int init(void *arg, void **ret_state)
         _exit(1);
     if (arg && strcmp(arg, "refuse") == 0)
         return -EPERM;
-    int err = whorl_sleep(WHORL_MICROSECOND); /* it has a run */
+    int err = whorl_sleep(WHORL_MICROSECOND); /* checks that init runs inside a run */
     *ret_state = strdup("state");
     return err || *ret_state ? err : -ENOMEM;
 }
 
-/* "crash", "hang", "count PATH", "error", "pid", "fds"; anything else comes back behind the state. */
+/* Requests: "crash", "hang", "count PATH", "error", "pid", "fds". Any other text is returned after
+ * the state. */
 static WHORL_SUSPENDS int work(void *state, const void *request, size_t len, void **ret,
                                size_t *ret_len)
 {
@@ -34,7 +35,7 @@ static WHORL_SUSPENDS int work(void *state, const void *request, size_t len, voi
     if (strcmp(request, "hang") == 0)
         for (;;)
             pause();
-    if (strncmp(request, "count ", 6) == 0) { /* leaves a byte, and dies */
+    if (strncmp(request, "count ", 6) == 0) { /* writes a byte to the file and dies */
         int fd = open((const char *)request + 6, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (write(fd, ".", 1) == 1)
             raise(SIGKILL);
@@ -70,7 +71,7 @@ static void create(unsigned count)
     CHECK_OK(whorl_process_pool_create(&options, &workers));
 }
 
-/* Ends them; nothing is left of the server. */
+/* Destroys the pool and checks that no server process is left. */
 static void destroy(void)
 {
     whorl_process_pool_destroy(workers);
@@ -154,7 +155,7 @@ static int share_root(void *arg)
     for (int i = 0; i < 8; i++)
         CHECK_OK(whorl_spawn(&group, sleep_in_worker, NULL));
     CHECK_OK(whorl_group_wait(&group));
-    CHECK(whorl_now() - before >= 40 * WHORL_MILLISECOND); /* two rounds of four */
+    CHECK(whorl_now() - before >= 40 * WHORL_MILLISECOND); /* two rounds of four workers */
     CHECK(whorl_now() - before < 160 * WHORL_MILLISECOND * test_timeout_scale());
     check_call("fds", "-1");
     return 0;
@@ -194,7 +195,7 @@ static int kill_idle_root(void *arg)
     (void)arg;
     for (int i = 0; i < 60; i++) {
         kill(pid_of_worker(), SIGKILL);
-        if (i % 4 == 3) /* dead for a while, or dying */
+        if (i % 4 == 3) /* the worker is dead, or is just dying */
             CHECK_OK(whorl_sleep(i * WHORL_MILLISECOND / 4));
         check_call(requests[i % 3], responses[i % 3]);
     }
@@ -239,7 +240,7 @@ static int cancel_root(void *arg)
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     check_call("a", "state:a");
     CHECK(pid_of_worker() != pid);
-    CHECK_EQ(kill(pid, 0), -1); /* nor is it a zombie: the server has waited for it */
+    CHECK_EQ(kill(pid, 0), -1); /* it is no zombie either: the server has reaped it */
     CHECK_EQ(errno, ESRCH);
     return 0;
 }
@@ -287,9 +288,9 @@ TEST(outside_a_task_calls_are_refused)
     destroy();
 }
 
-/* --- faults ------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
-/* In the server and the workers: `nth` of their allocations fails, none with 0. */
+/* The number of the allocation that fails in the server and the workers; 0: none. */
 static uint64_t child_nth;
 
 static void arm_child(void)
@@ -315,7 +316,7 @@ static int call_twice(void *arg)
     return 0;
 }
 
-/* A pool's whole life. Whatever fails, nothing is left of it. */
+/* The whole life of a pool. Nothing must be left of it, whatever fails. */
 static int use_pool(void *arg)
 {
     struct whorl_process_pool_options options = {.count = 2, .init = init, .work = work};

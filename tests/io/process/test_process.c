@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Processes: what a child is given, what comes back, and that nothing of it is left. */
+/* Processes: what a child gets, what it returns, and that nothing of it is left. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -20,14 +20,14 @@
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define SH(text)  ARGV("sh", "-c", text)
 
-/* No child is left, neither running nor as a zombie. */
+/* Checks that no child is left, neither running nor as a zombie. */
 static void check_no_children(void)
 {
     CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
     CHECK_EQ(errno, ECHILD);
 }
 
-/* Runs it and compares what it wrote. */
+/* Runs a program and compares its output. */
 static WHORL_SUSPENDS_SHIELDED void check_output(const struct whorl_process_options *options,
                                                  const char *input, const char *expected)
 {
@@ -170,10 +170,11 @@ TEST_IO(environment_folder_and_program_are_the_options)
 TEST_IO(the_child_has_the_descriptors_it_was_given_and_no_others)
 {
     int p[2], q[2];
-    CHECK_OK(pipe(p)); /* inheritable, as a careless library makes them */
+    CHECK_OK(pipe(p)); /* inheritable, as a library without O_CLOEXEC makes it */
     CHECK_OK(pipe(q));
     CHECK_EQ(dup2(p[0], 40), 40);
-    struct whorl_process_fd fds[] = {{q[1], p[1]}, {p[1], q[1]}, {p[1], 30}}; /* swapped */
+    /* The first two are swapped. */
+    struct whorl_process_fd fds[] = {{q[1], p[1]}, {p[1], q[1]}, {p[1], 30}};
     struct whorl_process_options options = {
         .argv = ARGV("sh", "-c",
                      "for i in 0 1 2 3 4 5 6 7 8 9; do [ -e /dev/fd/$i ] && echo $i; done;"
@@ -185,7 +186,7 @@ TEST_IO(the_child_has_the_descriptors_it_was_given_and_no_others)
     char a[8], b[8], expected[64], buf[32] = "";
     snprintf(a, sizeof a, "%d", p[1]);
     snprintf(b, sizeof b, "%d", q[1]);
-    CHECK(p[1] < 10 && q[1] < 10); /* what `sh` can redirect to */
+    CHECK(p[1] < 10 && q[1] < 10); /* `sh` can redirect only these */
     setenv("A", a, 1);
     setenv("B", b, 1);
     WHORL_AUTO(process_output) output = {0};
@@ -323,7 +324,7 @@ TEST_IO(two_hundred_children_at_once)
 {
     struct whorl_process *children[200];
     char text[16];
-    /* Two descriptors each. */
+    /* Each process uses two descriptors. */
     CHECK_OK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){1000, 1000}));
     for (int i = 0; i < 200; i++) {
         snprintf(text, sizeof text, "exit %d", i);
@@ -346,7 +347,7 @@ TEST_IO(two_hundred_children_at_once)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-/* Starts a shell script and waits until it has said "ready". */
+/* Starts a shell script and waits until it has printed "ready". */
 static WHORL_SUSPENDS struct whorl_process *start_ready(const char *script, bool new_group)
 {
     struct whorl_process_options options = {
@@ -399,7 +400,7 @@ TEST_IO(a_group_of_its_own_is_ended_whole)
 {
     char byte;
     struct whorl_process *process = start_ready("sleep 100 & echo ready; wait", true);
-    /* The grandchild holds the pipe too: it ends when both are gone. */
+    /* The grandchild also holds the pipe: the pipe ends when both have ended. */
     CHECK_OK(whorl_process_stop(process, WHORL_SECOND, NULL));
     CHECK_ERR(whorl_stream_read(whorl_process_stdout(process), &byte, 1), 0);
     whorl_process_destroy(process);
@@ -410,7 +411,7 @@ TEST_IO(a_group_of_its_own_is_ended_whole)
         .argv = SH("sleep 100 & exit 0"), .out = {WHORL_PROCESS_FD, p[1]}, .new_group = true};
     CHECK_OK(whorl_process_spawn(&options, &process));
     close(p[1]);
-    CHECK_OK(whorl_sleep(20 * WHORL_MILLISECOND)); /* the leader has ended by now, or not */
+    CHECK_OK(whorl_sleep(20 * WHORL_MILLISECOND)); /* by now the leader may have ended or not */
     whorl_process_destroy(process);
     CHECK_ERR(whorl_read(p[0], &byte, 1), 0);
     close(p[0]);
@@ -462,7 +463,7 @@ static WHORL_SUSPENDS int run_a_long_conversation(void *arg)
 
 TEST_IO(cancelled_at_any_moment_no_child_and_no_descriptor_is_left)
 {
-    CHECK_OK(run_a_long_conversation(NULL)); /* the run opens what it needs for tasks */
+    CHECK_OK(run_a_long_conversation(NULL)); /* first let the run open what it needs for tasks */
     int before = test_open_fds(), cancelled = 0, done = 0;
     for (int i = 0; i < 60; i++) {
         struct whorl_scope scope;
@@ -534,7 +535,7 @@ static int fork_in_a_task(void *arg)
         bool refused = whorl_process_wait(process, NULL) == WHORL_ENOIO &&
                        whorl_process_kill(process, SIGKILL) == WHORL_ENOIO &&
                        whorl_process_stop(process, 0, NULL) == WHORL_ENOIO;
-        whorl_process_destroy(process); /* the copy */
+        whorl_process_destroy(process); /* destroys the child's copy */
         _exit(refused ? 0 : 1);
     }
     int status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals: who gets them, which are taken, and the mask before and after. */
+/* Signals: which waiter gets them, which signals can be opened, and the mask before and after. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -137,7 +137,7 @@ TEST_IO(closing_restores_the_mask_when_the_last_one_closes)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     c = open_one(SIGUSR2);
     whorl_signals_close(c);
-    CHECK(is_blocked(SIGUSR2)); /* as it was */
+    CHECK(is_blocked(SIGUSR2)); /* as before */
     whorl_signals_close(NULL);
 }
 
@@ -199,7 +199,7 @@ TEST_IO(select_takes_a_signal)
 static int set_event(void *arg)
 {
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
-    whorl_event_set(arg); /* wins; both become ready in one turn */
+    whorl_event_set(arg); /* wins: both become ready in the same turn */
     kill(getpid(), SIGUSR1);
     return 0;
 }

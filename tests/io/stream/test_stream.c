@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams over sockets: whole writes, exact reads, endings, and whether one can be used again. */
+/* Streams over sockets: complete writes, exact reads, ends, and whether a stream can be used
+ * again. */
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -56,7 +57,7 @@ TEST_IO(the_end_is_0_and_ends_read_all_early)
     CHECK_ERR(whorl_stream_read_exact(s.b, buf, 4), -ENODATA);
     CHECK_ERR(whorl_stream_read(s.b, buf, 4), 0);
     CHECK_OK(whorl_stream_read_exact(s.b, buf, 0));
-    CHECK_OK(whorl_stream_write(s.b, "still", 5)); /* the other way is open */
+    CHECK_OK(whorl_stream_write(s.b, "still", 5)); /* the other direction is still open */
     CHECK_OK(whorl_stream_read_exact(s.a, buf, 5));
     close_pair(&s);
 }
@@ -85,7 +86,7 @@ static int read_and_compare(void *arg)
     return 0;
 }
 
-/* More parts than go to the kernel at once, empty ones among them, and more bytes than fit. */
+/* More parts than one system call takes, some of them empty, and more bytes than fit. */
 TEST_IO(many_parts_are_written_in_order_and_whole)
 {
     enum { PARTS = 100 };
@@ -111,7 +112,7 @@ TEST_IO(many_parts_are_written_in_order_and_whole)
     close_pair(&s);
 }
 
-/* Short counts at every place: a socket with the smallest buffer there is. */
+/* Short writes at every position: the socket has the smallest possible buffer. */
 TEST_IO(short_writes_are_gone_on_with)
 {
     static char data[200000];
@@ -136,11 +137,11 @@ TEST_IO(a_quiet_stream_is_idle_and_no_other)
     open_pair(&s);
     CHECK(whorl_stream_is_idle(s.a));
     CHECK_OK(whorl_stream_write(s.b, "x", 1));
-    CHECK(!whorl_stream_is_idle(s.a)); /* said something unasked */
+    CHECK(!whorl_stream_is_idle(s.a)); /* the peer has sent unexpected data */
     CHECK_OK(whorl_stream_read_exact(s.a, &byte, 1));
     CHECK(whorl_stream_is_idle(s.a));
     CHECK_OK(whorl_stream_close_write(s.b));
-    CHECK(!whorl_stream_is_idle(s.a)); /* hung up */
+    CHECK(!whorl_stream_is_idle(s.a)); /* the peer has half-closed */
     close_pair(&s);
 }
 

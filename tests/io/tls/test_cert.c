@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading certificates and matching names. */
+/* Parsing certificates and matching names. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,7 +16,7 @@ static bool matches(const char *pattern, const char *host)
     return tls_name_matches(&bytes, host);
 }
 
-/* The first certificate of a fixture as DER, in memory of its exact size. */
+/* Loads the first certificate of a fixture as DER into memory of its exact size. */
 static unsigned char *load(const char *file, size_t *ret_len)
 {
     struct subprocess run;
@@ -173,7 +173,7 @@ TEST(dates_are_read_in_both_forms)
     CHECK_STR(text, "0001-01-01");
 }
 
-/* Writes DER by hand: an element around what is given. */
+/* A DER builder: makes an element with the given contents. */
 struct der {
     unsigned char bytes[600];
     size_t len;
@@ -213,7 +213,7 @@ static struct der san_extension(const struct der *names)
     return wrapped(0x30, extension);
 }
 
-/* A certificate of the barest kind with these extensions and dates. */
+/* Makes a minimal certificate with these extensions and dates. */
 static struct der certificate(const struct der *extensions, const char *from, const char *until)
 {
     struct der tbs = element(0x02, "\1", 1), dates, whole;
@@ -246,7 +246,8 @@ TEST(odd_alternative_names_match_nothing_else)
     char text[64];
 
     add(&names, element(0x87, "\x7f\0\0", 3));
-    add(&names, element(0x87, "\x7f\0\0\1\xff\xff\xff\xff", 8)); /* a network: for authorities */
+    /* A network, which only authorities may have. */
+    add(&names, element(0x87, "\x7f\0\0\1\xff\xff\xff\xff", 8));
     add(&names, element(0x86, "https://b.test/", 15));
     add(&names, element(0x82, "", 0));
     add(&names, element(0x82, "c.test", 6));
@@ -301,14 +302,15 @@ TEST(dates_must_be_dates)
 
     CHECK_OK(parse(&der, &cert));
     CHECK_EQ(cert.not_before, -631152000); /* 1950 */
-    CHECK_EQ(cert.not_after, 2524608000);  /* 2050, from the leap second on */
+    CHECK_EQ(cert.not_after, 2524608000);  /* 2050; the leap second belongs to it */
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         der = certificate(NULL, bad[i], "300101000000Z");
         CHECK_ERR(parse(&der, &cert), -EBADMSG);
     }
 }
 
-/* Every prefix, and every byte changed: an error or a verdict, never a read outside (ASan sees). */
+/* Parses every prefix, and every certificate with one changed byte: the result is an error or a
+ * verdict, never a read out of bounds (ASan detects it). */
 TEST(damaged_certificates_are_survived)
 {
     struct tls_cert cert;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine without a stream: bytes in, bytes out, by hand. */
+/* The engine without a stream: the test moves the bytes itself. */
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -14,7 +14,7 @@
 struct wire {
     struct tls_engine *engine;
     const struct tls_engine_ops *ops;
-    struct whorl_stream *near; /* what the engine's bytes go to and come from */
+    struct whorl_stream *near; /* where the engine's bytes go to and come from */
     struct tls_server *server;
     struct whorl_tls_config *config;
 };
@@ -25,7 +25,7 @@ static int serve(void *arg)
     return 0;
 }
 
-/* All the engine's output to the server. */
+/* Passes all output of the engine to the server. */
 static WHORL_SUSPENDS_SHIELDED void drain(struct wire *wire)
 {
     unsigned char buf[1000];
@@ -35,7 +35,7 @@ static WHORL_SUSPENDS_SHIELDED void drain(struct wire *wire)
         CHECK_OK(whorl_stream_write(wire->near, buf, n));
 }
 
-/* The server's next bytes to the engine, `step` at a time. */
+/* Passes the server's next bytes to the engine, `step` at a time. */
 static WHORL_SUSPENDS_SHIELDED void feed(struct wire *wire, size_t step)
 {
     unsigned char buf[8192];
@@ -62,7 +62,7 @@ static WHORL_SUSPENDS_SHIELDED void open_wire(struct wire *wire, size_t step)
     CHECK_OK(memstream_pair(&wire->near, &far));
     wire->server = tls_server_create(far, NULL);
     CHECK_OK(tls_engine_create(wire->config, &peer, &wire->engine));
-    whorl_tls_config_destroy(wire->config); /* the engine holds it */
+    whorl_tls_config_destroy(wire->config); /* the engine holds a reference */
     wire->ops = wire->engine->ops;
     CHECK_OK(whorl_spawn(&group, serve, wire->server));
     while (wire->ops->state(wire->engine) == TLS_HANDSHAKE) {
@@ -92,7 +92,7 @@ TEST_VIRTUAL(engine_is_driven_by_hand)
         CHECK(!wire.ops->in_record(wire.engine));
         CHECK(!wire.ops->readable(wire.engine));
         CHECK_EQ(wire.ops->write(wire.engine, "ping", 4), 4);
-        CHECK_EQ(wire.ops->drain(wire.engine, buf, sizeof buf), 0); /* kept back */
+        CHECK_EQ(wire.ops->drain(wire.engine, buf, sizeof buf), 0); /* held until a flush */
         wire.ops->flush(wire.engine);
         drain(&wire);
         CHECK_EQ(tls_server_read(wire.server, buf, sizeof buf), 4);
@@ -138,7 +138,7 @@ TEST_VIRTUAL(full_record_leaves_by_itself)
     open_wire(&wire, 8192);
     size_t taken = wire.ops->write(wire.engine, data, sizeof data);
     CHECK_EQ(taken, 16384);
-    CHECK_EQ(wire.ops->write(wire.engine, data, 1), 0); /* until it is drained */
+    CHECK_EQ(wire.ops->write(wire.engine, data, 1), 0); /* nothing until it is drained */
     size_t len = wire.ops->drain(wire.engine, record, sizeof record);
     CHECK(len > 16384 && len < 16384 + 40);
     CHECK_EQ(wire.ops->write(wire.engine, data, 1), 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a client says first, byte by byte. */
+/* The ClientHello, byte by byte. */
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -10,7 +10,7 @@
 #include "memstream.h"
 #include "test.h"
 
-/* A ClientHello in its record, and where its parts are. */
+/* A ClientHello in its record, and the positions of its parts. */
 struct hello {
     unsigned char bytes[1024];
     size_t len;
@@ -43,7 +43,7 @@ static int connect_task(void *arg)
     return 0;
 }
 
-/* Lets a client say hello for `host` and takes it apart. */
+/* Lets a client send its hello for `host` and parses it. */
 static WHORL_SUSPENDS_SHIELDED void listen(struct hello *hello, const char *host,
                                            const char *const *alpn)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS against OpenSSL over TCP on loopback. */
+/* TLS with OpenSSL as the peer, over TCP on loopback. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -19,7 +19,7 @@ enum { ARGUMENTS_MAX = 40 };
 
 static pid_t server_pid;
 
-/* Reads the port from what s_server says once it listens. */
+/* Reads the port that s_server prints when it listens. */
 static uint16_t wait_accept(const char *log)
 {
     for (int i = 0; i < 1000; i++) {
@@ -41,7 +41,7 @@ static uint16_t wait_accept(const char *log)
     test_fail(__FILE__, __LINE__, "openssl s_server did not start, see %s", log);
 }
 
-/* Starts `openssl s_server` with a certificate of certs.h and more arguments; returns its port. */
+/* Starts `openssl s_server` with a certificate of certs.h and more arguments. Returns its port. */
 static uint16_t start_server(const char *cert, const char *const *more)
 {
     static int count;
@@ -276,7 +276,7 @@ static int write_lines(void *arg)
     return 0;
 }
 
-/* A megabyte each way: the peer stops reading when we do not read, and the other way round. */
+/* A megabyte in each direction: each side stops reading while its own writes are blocked. */
 TEST_IO(reader_and_writer_share_a_connection)
 {
     struct whorl_stream *stream =
@@ -317,7 +317,7 @@ TEST_IO(large_download_arrives_whole)
     while ((n = whorl_stream_read(stream, got + len, LEN + 4096 - len)) > 0)
         len += (size_t)n;
     CHECK_OK(n);
-    CHECK_EQ(len, LEN); /* -HTTP sends files as they are */
+    CHECK_EQ(len, LEN); /* -HTTP sends files unchanged */
     CHECK(memcmp(got, sent, LEN) == 0);
     whorl_stream_close(stream);
     free(sent);
@@ -335,7 +335,7 @@ TEST_IO(handshake_has_the_timeout_of_its_scope)
     struct whorl_scope scope;
 
     CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
-    CHECK_OK(whorl_listen(&addr, NULL, &listener)); /* answers, says nothing */
+    CHECK_OK(whorl_listen(&addr, NULL, &listener)); /* it accepts connections but sends nothing */
     whorl_scope_enter(&scope, whorl_after(50 * WHORL_MILLISECOND));
     int err = connect_with(&options, whorl_addr_port(whorl_listener_addr(listener)), "localhost",
                            &error, &stream);

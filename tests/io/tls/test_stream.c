@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS streams over memory: data, ends, cancellation, damage, and a server that misbehaves. */
+/* TLS streams over memory: data, ends, cancellation, damaged data, and a server that misbehaves. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,16 +25,16 @@ static struct whorl_tls_config *new_config(const char *const *alpn)
     return config;
 }
 
-/* A client and a server with a handshake behind them, driven by the test itself: what one does is
- * done before the other goes on. */
+/* A client and a server after the handshake. The test drives both, so what one of them does is
+ * complete before the other continues. */
 struct pair {
     struct whorl_tls_config *config;
-    struct whorl_stream *carrier; /* the client's end; `tls` owns it once there is one */
+    struct whorl_stream *carrier; /* the client's end; `tls` owns it once it exists */
     struct whorl_stream *far;     /* the server's end; `server` owns it */
     struct whorl_stream *tls;
     struct tls_server *server;
     struct whorl_error error;
-    int err; /* of the client's connect */
+    int err; /* result of the client's connect */
 };
 
 static int server_handshake(void *arg)
@@ -54,7 +54,7 @@ static void pair_init(struct pair *pair, const struct tls_server_options *option
     pair->server = tls_server_create(pair->far, options);
 }
 
-/* Also when it fails; see pair->err. */
+/* Connects. It may fail; see pair->err. */
 static WHORL_SUSPENDS_SHIELDED void pair_connect(struct pair *pair)
 {
     WHORL_AUTO(group) group = {0};
@@ -90,7 +90,7 @@ static void fill(unsigned char *buf, size_t len, unsigned seed)
         buf[i] = (unsigned char)((seed = seed * 1103515245 + 12345) >> 8);
 }
 
-/* Echoes until the client goes, then closes. */
+/* Echoes until the client closes, then closes. */
 static int echo(void *arg)
 {
     struct tls_server *server = arg;
@@ -151,7 +151,7 @@ TEST_VIRTUAL(handshake_takes_two_writes_and_a_request_one)
     CHECK_EQ(memstream_writes(pair.carrier), 3);
     CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 27);
     CHECK(memcmp(buf, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27) == 0);
-    CHECK_OK(whorl_stream_writev(pair.tls, parts + 1, 1)); /* nothing */
+    CHECK_OK(whorl_stream_writev(pair.tls, parts + 1, 1)); /* an empty write */
     CHECK_EQ(memstream_writes(pair.carrier), 3);
     CHECK_STR(pair.tls->ops->name, "tls");
     CHECK_EQ(whorl_stream_fd(pair.tls), -1);
@@ -199,7 +199,8 @@ static int receive_all(void *arg)
     return 0;
 }
 
-/* With so little room on the way neither direction gets far unless both are served at once. */
+/* With these small buffers, neither direction can finish unless both are served at the same
+ * time. */
 TEST_VIRTUAL(reader_and_writer_work_at_once)
 {
     enum { LEN = 300000 };
@@ -243,7 +244,7 @@ TEST_VIRTUAL(close_notify_is_the_end)
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 3);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 0);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 0);
-    CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 0); /* it was answered */
+    CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 0); /* the close_notify was answered */
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -EPIPE);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 0);
     pair_finish(&pair);
@@ -261,7 +262,7 @@ TEST_VIRTUAL(end_without_close_notify_is_truncation)
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 2), 1);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, 2), WHORL_ETLS_TRUNCATED);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, 2), WHORL_ETLS_TRUNCATED);
-    CHECK_OK(whorl_stream_write(pair.tls, "x", 1)); /* the other direction is whole */
+    CHECK_OK(whorl_stream_write(pair.tls, "x", 1)); /* the other direction is not affected */
     pair_finish(&pair);
 }
 
@@ -327,13 +328,13 @@ TEST_VIRTUAL(idle_means_nothing_came_and_nothing_waits)
     CHECK_OK(whorl_stream_write(pair.tls, "x", 1));
     CHECK(whorl_stream_is_idle(pair.tls));
     CHECK_OK(tls_server_write(pair.server, "data", 4));
-    CHECK(!whorl_stream_is_idle(pair.tls)); /* at the carrier */
+    CHECK(!whorl_stream_is_idle(pair.tls)); /* data waits in the carrier */
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 2), 2);
-    CHECK(!whorl_stream_is_idle(pair.tls)); /* in the engine */
+    CHECK(!whorl_stream_is_idle(pair.tls)); /* data waits in the engine */
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 2), 2);
     CHECK(whorl_stream_is_idle(pair.tls));
 
-    /* The first bytes of a record, behind a whole one. */
+    /* The first bytes of a record, after a complete one. */
     CHECK_OK(tls_server_write(pair.server, "data", 4));
     size_t len = tls_server_make_record(pair.server, 23, "more", 4, record, sizeof record);
     CHECK_OK(whorl_stream_write(pair.far, record, 3));
@@ -345,7 +346,7 @@ TEST_VIRTUAL(idle_means_nothing_came_and_nothing_waits)
     CHECK(whorl_stream_is_idle(pair.tls));
 
     CHECK_OK(tls_server_close_notify(pair.server));
-    CHECK(!whorl_stream_is_idle(pair.tls)); /* goodbye waits to be read */
+    CHECK(!whorl_stream_is_idle(pair.tls)); /* a close_notify waits to be read */
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 0);
     CHECK(!whorl_stream_is_idle(pair.tls));
     pair_finish(&pair);
@@ -468,22 +469,23 @@ TEST_VIRTUAL(any_number_of_renegotiations_is_refused)
             CHECK_OK(tls_server_send_record(pair.server, RECORD_HANDSHAKE, "\0\0\0\0", 4));
         CHECK_OK(tls_server_write(pair.server, "data", 4));
         CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
-        CHECK_OK(whorl_stream_write(pair.tls, "more", 4)); /* behind the answers */
+        CHECK_OK(whorl_stream_write(pair.tls, "more", 4)); /* queued after the answers */
         CHECK_ERR(tls_server_read(pair.server, buf, sizeof buf), -EPROTO);
         CHECK_EQ(tls_server_error(pair.server), RECEIVED_ALERT + 100);
         pair_finish(&pair);
     }
 }
 
-/* RFC 5246 §7.4.1.1: servers should not repeat a HelloRequest; and no other handshake is to be had. */
+/* RFC 5246 §7.4.1.1: servers should not repeat a HelloRequest. Other handshake messages are
+ * refused. */
 TEST_VIRTUAL(handshakes_that_make_no_sense_end_the_stream)
 {
     static const struct {
         const char *bytes;
         size_t len;
     } messages[] = {
-        {"\0\0\0\0\0\0\0\0", 8}, /* two in a record */
-        {"\0\0\0\1\0", 5},       /* a HelloRequest that holds something */
+        {"\0\0\0\0\0\0\0\0", 8}, /* two in one record */
+        {"\0\0\0\1\0", 5},       /* a HelloRequest that is not empty */
         {"\2\0\0\0", 4},         /* ServerHello */
         {"\24\0\0\0", 4},        /* Finished */
     };
@@ -515,7 +517,7 @@ static int write_slowly(void *arg)
     return 0;
 }
 
-/* A writer that waits in the carrier, with most of 100 KB before it. */
+/* Starts a writer that waits in the carrier, with most of its 100 KB unsent. */
 static WHORL_SUSPENDS_SHIELDED void start_slow_write(struct pair *pair, struct whorl_group *group,
                                                      struct slow_write *job)
 {
@@ -547,7 +549,7 @@ TEST_VIRTUAL(alert_goes_out_behind_a_write_at_work)
         CHECK(memcmp(job.bytes + got, buf, (size_t)n) == 0);
         got += (size_t)n;
     }
-    CHECK_EQ(got, 16384); /* it stands behind the record that was on its way */
+    CHECK_EQ(got, 16384); /* the alert comes after the record that was being sent */
     CHECK_ERR(n, -EPROTO);
     CHECK_EQ(tls_server_error(pair.server), RECEIVED_ALERT + 100);
     whorl_group_cancel(&group);
@@ -566,8 +568,8 @@ static int discard(void *arg)
     return 0;
 }
 
-/* More alerts than there is room for behind a writer's record: the reader waits until the writer has
- * got on, and then reads on. */
+/* There are more alerts than there is room for after a writer's record. The reader waits until the
+ * writer has made progress, and then reads on. */
 TEST_VIRTUAL(reader_waits_for_a_writer_when_its_alerts_find_no_room)
 {
     struct pair pair;
@@ -588,14 +590,14 @@ TEST_VIRTUAL(reader_waits_for_a_writer_when_its_alerts_find_no_room)
     CHECK_OK(whorl_group_wait(&writers));
     CHECK_OK(job.err);
     whorl_scope_enter(&scope, whorl_after(WHORL_SECOND));
-    n = whorl_stream_read(pair.tls, buf, sizeof buf); /* sends the last of them */
+    n = whorl_stream_read(pair.tls, buf, sizeof buf); /* sends the last alerts */
     CHECK_ERR(whorl_scope_leave(&scope, (int)n), -ETIMEDOUT);
     CHECK(memstream_written(pair.carrier) > job.len + (size_t)(60 * (5 + 16 + 2)));
     whorl_group_finish(&far);
     pair_finish(&pair);
 }
 
-/* Again and again, with one writer after the other. */
+/* The same repeatedly, with one writer after the other. */
 TEST_VIRTUAL(reader_waits_for_as_many_writers_as_it_takes)
 {
     enum { HELLOS = 5000 };
@@ -639,7 +641,8 @@ static int read_later(void *arg)
     return 0;
 }
 
-/* The read is cancelled while its alert is half out: the rest follows, or nothing ever does. */
+/* The read is cancelled while half of its alert is sent: the rest must follow, or nothing more is
+ * sent. */
 TEST_VIRTUAL(cancelled_read_does_not_cut_its_alert_short)
 {
     static const int64_t delays_ns[] = {WHORL_SECOND / 2, 2 * WHORL_SECOND};
@@ -908,7 +911,7 @@ TEST_VIRTUAL(reason_of_a_server_that_hung_up_is_heard)
 
     CHECK_OK(memstream_pair(&client, &server));
     CHECK_OK(whorl_stream_write(server, "\x15\3\3\0\2\2\x70", 7));
-    whorl_stream_close(server); /* our hello finds nobody */
+    whorl_stream_close(server); /* the server is closed when the hello arrives */
     CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream), WHORL_ETLS_ALERT);
     CHECK_STR(error.text, "localhost sent alert unrecognized_name (112)");
     CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream), -EPIPE);
@@ -928,11 +931,11 @@ TEST_VIRTUAL(streams_without_tls_have_no_suite)
     whorl_stream_close(b);
 }
 
-/* Its signatures always have the same length. */
+/* A server whose signatures always have the same length. */
 static const struct tls_server_options rsa_server = {.cert = "good"};
 
-/* The server's side of a handshake, recorded: its signature fits no other client, so it is good for cuts
- * before the end of its first flight only. */
+/* Records the server's side of a handshake. Its signature matches no other client, so the recording
+ * is usable only for cuts before the end of its first flight. */
 static WHORL_SUSPENDS_SHIELDED size_t record_flight(unsigned char *flight, size_t size)
 {
     struct pair pair;
@@ -954,14 +957,14 @@ TEST_VIRTUAL(handshake_cut_at_any_byte_fails_clearly)
     struct whorl_stream *client, *server, *stream;
     struct whorl_error error;
 
-    CHECK(flight[flight_len] == 20); /* ChangeCipherSpec; Finished is the second record behind */
+    CHECK(flight[flight_len] == 20); /* ChangeCipherSpec; Finished is the second record after it */
     for (size_t cut = 0; cut < flight_len; cut++) {
         long live = faults_live();
         CHECK_OK(memstream_pair(&client, &server));
         CHECK_OK(whorl_stream_write(server, flight, cut));
         CHECK_OK(whorl_stream_close_write(server));
         int err = whorl_tls_connect(config, client, "localhost", &error, &stream);
-        /* Towards the end it is the signature that does not fit. */
+        /* Near the end the signature does not match. */
         CHECK_ERR(err, WHORL_ETLS_HANDSHAKE);
         CHECK_EQ(error.code, err);
         whorl_stream_close(client);
@@ -1012,7 +1015,7 @@ static void cancel_at(void *arg)
         whorl_scope_cancel(countdown->scope);
 }
 
-/* Cancelled before each call that may wait, one after the other, until none is left. */
+/* Cancelled before each call that may wait, one after the other, until there are no more. */
 TEST_VIRTUAL(handshake_cancelled_anywhere_leaves_the_carrier)
 {
     bool reached = true;
@@ -1038,7 +1041,8 @@ TEST_VIRTUAL(handshake_cancelled_anywhere_leaves_the_carrier)
             CHECK_STR(pair.error.text, "localhost: cancelled during the handshake");
             CHECK(faults_live() <= live + 1); /* the carrier's queue may have grown */
             CHECK(memstream_alive() == 1);
-            CHECK_OK(whorl_stream_write(pair.carrier, "x", 1)); /* still ours, still open */
+            /* Still owned by the caller, still open. */
+            CHECK_OK(whorl_stream_write(pair.carrier, "x", 1));
             whorl_stream_close(pair.carrier);
         }
         CHECK_OK(whorl_group_wait(&group));
@@ -1047,7 +1051,7 @@ TEST_VIRTUAL(handshake_cancelled_anywhere_leaves_the_carrier)
     CHECK(at > 6);
 }
 
-/* Echoes as long as it goes well. */
+/* Echoes until a call fails. */
 static int echo_or_not(void *arg)
 {
     struct tls_server *server = arg;
@@ -1081,7 +1085,7 @@ TEST_VIRTUAL(conversation_cancelled_anywhere_leaves_nothing)
 {
     bool reached = true;
     unsigned at;
-    long live = 0; /* after the first round: the runtime keeps its stacks */
+    long live = 0; /* blocks after the first round: the runtime keeps its stacks */
 
     for (at = 1; reached; at++) {
         struct pair pair;
@@ -1141,7 +1145,7 @@ TEST_VIRTUAL(connection_costs_what_it_should)
     whorl_stream_close(pair.tls);
     pair.tls = NULL;
     CHECK_EQ(live - faults_live(),
-             2); /* stream and engine: the verifier is gone, the rest shared */
+             2); /* the stream and the engine: the verifier is freed, the rest is shared */
     pair_finish(&pair);
 }
 

@@ -52,7 +52,7 @@ static char *get(const char *path)
     return text;
 }
 
-/* How many anchors a file gives; fails the test when it gives an error. */
+/* Number of anchors in a file. Fails the test when loading the file fails. */
 static size_t count_in(const char *file)
 {
     struct tls_trust *trust;
@@ -300,10 +300,10 @@ TEST(system_bundle_of_this_machine_loads_whole)
     struct subprocess run;
 
     if (access(bundle, R_OK) != 0)
-        test_skip("%s is not there", bundle);
+        test_skip("%s does not exist", bundle);
     snprintf(command, sizeof command, "grep -c BEGIN %s", bundle);
     subprocess_run(&run, (const char *[]){"sh", "-c", command, NULL}, NULL);
-    /* Authorities that renewed their certificate with the same key are one anchor. */
+    /* Authorities that renewed their certificate with the same key count as one anchor. */
     CHECK(count_in(bundle) + 5 > (size_t)atoi(run.out));
     subprocess_finish(&run);
 }

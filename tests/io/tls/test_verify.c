@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which certificates are accepted for which host, and what is said of the others. */
+/* Which certificates are accepted for which host, and the errors for the others. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -12,15 +12,15 @@
 #include "test.h"
 #include "tls_server.h"
 
-enum { CERT_ALERT = 256 }; /* BearSSL's number of a received alert, less the alert */
+enum { CERT_ALERT = 256 }; /* base of BearSSL's numbers for received alerts */
 
 /* One handshake over memory. */
 struct attempt {
     const char *cert, *host;
-    struct whorl_tls_options options; /* ca_file NULL: the usual authority */
+    struct whorl_tls_options options; /* ca_file NULL: the authority of certs.h */
     struct tls_server_options server;
-    struct whorl_error error; /* what the client was told */
-    int server_error;         /* what the server came to, in BearSSL's numbers */
+    struct whorl_error error; /* error of the client */
+    int server_error;         /* error of the server, as a BearSSL number */
 };
 
 struct service {
@@ -136,7 +136,7 @@ TEST_VIRTUAL(dates_are_checked)
     expired.options.ca_file = cert_path("expired.pem"); /* the authority is not that old */
     expired.options.time_unix_s = 1590000000;           /* 2020-05-20 */
     CHECK_OK(run_attempt(&expired));
-    expired.options.time_unix_s = 1609459200; /* its last second */
+    expired.options.time_unix_s = 1609459200; /* its last valid second */
     CHECK_OK(run_attempt(&expired));
     expired.options.time_unix_s++;
     CHECK_ERR(run_attempt(&expired), WHORL_ETLS_EXPIRED);
@@ -189,8 +189,8 @@ TEST_VIRTUAL(chain_may_come_in_any_order_with_others_between)
     static const char *const more[] = {"ca.pem", "foreign-ca.pem", NULL};
     static const size_t orders[][6] = {
         {0, 2, 1, SIZE_MAX},    /* leaf, root, intermediate */
-        {0, 3, 1, SIZE_MAX},    /* leaf, stranger, intermediate */
-        {0, 0, 1, 1, SIZE_MAX}, /* all twice */
+        {0, 3, 1, SIZE_MAX},    /* leaf, unrelated, intermediate */
+        {0, 0, 1, 1, SIZE_MAX}, /* each one twice */
         {0, 3, 2, 1, SIZE_MAX},
     };
     static const size_t no_leaf_first[] = {1, 0, SIZE_MAX};
@@ -248,7 +248,7 @@ static void self_made(struct attempt *attempt, const char *arguments)
              path, pem, arguments);
     subprocess_run(&run, (const char *[]){"sh", "-c", command, NULL}, NULL);
     if (run.exit_status != 0)
-        test_skip("openssl does not make this: %s", run.out);
+        test_skip("this openssl cannot make it: %s", run.out);
     subprocess_finish(&run);
     *attempt = (struct attempt){.cert = path, .host = "localhost"};
     attempt->options.ca_file = pem;
@@ -329,7 +329,7 @@ static void run_script(const char *text)
 
     strcpy(stpcpy(script, functions), text);
     subprocess_run(&run, (const char *[]){"sh", "-c", script, NULL},
-                   &(struct subprocess_options){.folder = test_tmpdir(), .timeout_s = 30});
+                   &(struct subprocess_options){.dir = test_tmpdir(), .timeout_s = 30});
     if (run.exit_status != 0)
         test_fail(__FILE__, __LINE__, "openssl: %s", run.err);
     subprocess_finish(&run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: RFC 3986 with all examples of §5.4, canonical form, and what is refused. */
+/* URLs: RFC 3986 with all examples of §5.4, the canonical form, and what is refused. */
 #include <stdlib.h>
 
 #include <whorl/url.h>
@@ -7,7 +7,7 @@
 #include "faults.h"
 #include "test.h"
 
-/* Checks a parse against the canonical text, and that this text parses to itself. */
+/* Checks that the parsed URL has the canonical text, and that this text parses to itself. */
 static void expect_text(int line, const char *input, const char *expected)
 {
     WHORL_AUTO(url) url = {0}, again = {0};
@@ -233,7 +233,7 @@ TEST(url_is_at_most_64_kib)
     text[65535] = 'a';
     text[65537] = '\0';
     CHECK_ERR(whorl_url_parse(text, NULL, &url), WHORL_EHTTP_URL);
-    memset(text + 9, '"', 40000); /* short enough as it is, but not encoded */
+    memset(text + 9, '"', 40000); /* short enough now, but too long when encoded */
     text[40009] = '\0';
     CHECK_ERR(whorl_url_parse(text, NULL, &url), WHORL_EHTTP_URL);
 }
@@ -388,7 +388,7 @@ TEST(url_international_hosts_become_a_labels)
     BAD("http://\xed\xa0\x80.example/"); /* a surrogate */
 }
 
-/* UTS 46 maps fullwidth forms to ASCII, which is checked like ASCII. */
+/* UTS 46 maps fullwidth characters to ASCII, and the result is checked like ASCII. */
 TEST(url_mapping_cannot_hide_what_is_refused)
 {
     BAD("http://a\xef\xbc\x8f"
@@ -398,7 +398,7 @@ TEST(url_mapping_cannot_hide_what_is_refused)
     BAD("http://a\xef\xbc\x9a"
         "80/"); /* : */
     BAD("http://a\xe2\x84\x80"
-        "b/"); /* a/c as one */
+        "b/"); /* a/c as one character */
     BAD("http://\xef\xbc\x90"
         "x7f.1/");                                         /* 0x7f.1 */
     BAD("http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.1/"); /* 127.1 */
@@ -458,7 +458,7 @@ static void expect_resolved(int line, const char *base_text, const char *referen
                   expected);
 }
 
-/* RFC 3986 §5.4.1 and §5.4.2; fragments are dropped, and what is not http is refused. */
+/* RFC 3986 §5.4.1 and §5.4.2. Fragments are dropped, and URLs other than http are refused. */
 TEST(url_resolve_does_all_examples_of_rfc_3986)
 {
     static const char *const cases[][2] = {
@@ -532,7 +532,7 @@ TEST(url_resolve_takes_what_servers_send)
     expect_resolved(__LINE__, "http://a/", "%2e%2E/b", "http://a/b");
 }
 
-/* Browsers take these for "//evil"; here they never leave the host. */
+/* Browsers read these as "//evil". Here they never change the host. */
 TEST(url_resolve_does_not_let_backslashes_change_the_host)
 {
     expect_resolved(__LINE__, "http://a/", "\\\\evil/x", "http://a/%5C%5Cevil/x");
@@ -551,7 +551,7 @@ TEST(url_resolve_refuses_what_parse_refuses)
     for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
         struct whorl_url url = {0};
         if (whorl_url_resolve(&base, references[i], NULL, &url) != WHORL_EHTTP_URL)
-            test_fail(__FILE__, __LINE__, "\"%s\" is taken", references[i]);
+            test_fail(__FILE__, __LINE__, "\"%s\" is accepted", references[i]);
     }
 }
 
@@ -593,7 +593,7 @@ static int use_all(void *arg)
                                 "cher.example/";
     char text[3000];
     (void)arg;
-    /* A path too long for the stack's scratch. */
+    /* A path that is too long for the scratch buffer on the stack. */
     memset(text, 'x', sizeof text);
     memcpy(text, start, sizeof start - 1);
     text[sizeof text - 1] = '\0';

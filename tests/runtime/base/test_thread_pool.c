@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that take work from one queue. */
+/* The thread pool: threads that take work from one queue. */
 #include <dirent.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -32,7 +32,7 @@ static void run_counted(struct work *work)
     sem_post(c->done);
 }
 
-/* Beside the one the tests run on and what a sanitizer has. */
+/* Number of threads beside the test's own thread and a sanitizer's thread. */
 static int threads_more(void)
 {
     static int before;
@@ -45,7 +45,7 @@ static int threads_more(void)
     if (before == 0)
         before = n;
 #ifdef __SANITIZE_THREAD__
-    if (n > before) /* the sanitizer's own, there from the first thread on */
+    if (n > before) /* the sanitizer's own thread, which exists once another thread has started */
         n--;
 #endif
     return n - before;
@@ -71,7 +71,7 @@ TEST(workers_start_as_work_queues_up_and_never_more_than_asked)
     for (int i = 0; i < 3; i++)
         sem_wait(&started);
     CHECK_EQ(threads_more(), 3);
-    CHECK(!thread_pool_withdraw(workers, &work[0].work)); /* it runs */
+    CHECK(!thread_pool_withdraw(workers, &work[0].work)); /* it is running */
     CHECK(thread_pool_withdraw(workers, &work[9].work));
     CHECK(thread_pool_withdraw(workers, &work[5].work));
     CHECK(!thread_pool_withdraw(workers, &work[5].work));
@@ -100,13 +100,13 @@ TEST(a_waiting_worker_is_counted_once_for_work_added_in_a_row)
     CHECK_OK(thread_pool_add(workers, &work[0].work));
     sem_post(&go);
     sem_wait(&done);
-    usleep(10000); /* the one thread waits */
+    usleep(10000); /* now the only thread waits */
     CHECK_EQ(threads_more(), 1);
     CHECK_OK(thread_pool_add(workers, &work[1].work));
     CHECK_OK(thread_pool_add(workers, &work[2].work));
     sem_wait(&started);
     sem_wait(&started);
-    sem_wait(&started); /* both run, neither behind the other */
+    sem_wait(&started); /* both run at the same time */
     sem_post(&go);
     sem_post(&go);
     thread_pool_destroy(workers);
@@ -151,7 +151,7 @@ TEST(detached_work_that_runs_is_not_waited_for)
     sem_post(&go);
     sem_wait(&done);
     for (int i = 0; i < 1000 && threads_more() > 0; i++)
-        usleep(1000); /* and its thread ends all the same */
+        usleep(1000); /* its thread must end as well */
     CHECK_EQ(threads_more(), 0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The context switch: what a task must find again after others have run. This file is compiled twice
- * more than the others: with the portable switch, fortified (see tests/meson.build). */
+/* The context switch: what a task must find unchanged after other tasks have run. In optimised
+ * builds this file is compiled a second time, with the portable switch and fortification (see
+ * tests/meson.build). */
 #include <execinfo.h>
 #include <fenv.h>
 #include <pthread.h>
@@ -21,7 +22,7 @@
 #include "test.h"
 
 #ifdef CONTEXT_SANITIZED
-#define SPARE_STACK 65536 /* left alone by recursions: instrumented frames and their helpers */
+#define SPARE_STACK 65536 /* kept free by recursions, for instrumented frames and their helpers */
 #else
 #define SPARE_STACK 12288
 #endif
@@ -29,8 +30,8 @@
 /* --- registers ------------------------------------------------------------------------------- */
 
 #ifdef __x86_64__
-/* int hold_registers(uint64_t seed): fills the callee-saved registers with seed+1 ... seed+6, yields,
- * and returns how many of them have changed. */
+/* int hold_registers(uint64_t seed): fills the callee-saved registers with seed+1 ... seed+6,
+ * yields, and returns how many of them have changed. */
 __asm__(".text\n"
         ".type hold_registers, @function\n"
         "hold_registers:\n\t"
@@ -115,7 +116,8 @@ TEST_SEEDS(locals_of_every_kind_survive_switches)
 
 /* --- floating-point control ------------------------------------------------------------------ */
 
-/* What 1/3 comes to tells rounding up from rounding to nearest and down; both units are asked. */
+/* Whether the rounding mode is `mode`: 1/3 differs between rounding up and rounding to nearest or
+ * down. Checks SSE and the x87. */
 static bool rounds(int mode)
 {
     volatile double one = 1, three = 3;
@@ -193,7 +195,7 @@ TEST_VIRTUAL(spawned_task_inherits_rounding_of_its_spawner)
     CHECK_EQ(fesetround(FE_TONEAREST), 0);
     CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
     CHECK_OK(whorl_group_wait(&group));
-    /* On a stack whose last task rounded up. */
+    /* These run on a stack whose last task rounded up. */
     CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
     CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
     CHECK_OK(whorl_spawn(&group, expect_rounding, &nearest));
@@ -245,9 +247,9 @@ TEST_SEEDS(mxcsr_set_by_intrinsics_belongs_to_the_task)
         0,
         0x40 /* denormals are zero */,
         0,
-        0x8040 /* and flush to zero */,
+        0x8040 /* denormals are zero, and flush to zero */,
         0,
-        0x8000 /* that alone */,
+        0x8000 /* only flush to zero */,
     };
 
     for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++)
@@ -287,7 +289,7 @@ TEST_SEEDS(x87_precision_belongs_to_the_task)
     CHECK_OK(whorl_group_wait(&group));
 }
 
-/* The switch must not compute anything inexact while the task has asked for a signal on that. */
+/* The switch must not compute an inexact result while the task wants a signal for that. */
 static int unmask_all(void *arg)
 {
     (void)arg;
@@ -306,7 +308,8 @@ static int divide_inexactly(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        volatile long double third, one = 1, three = 3; /* on the x87, which remembers it */
+        /* On the x87, which keeps the exception flag. */
+        volatile long double third, one = 1, three = 3;
         CHECK_EQ(fegetexcept(), 0);
         CHECK(rounds(FE_TONEAREST));
         third = one / three;
@@ -430,7 +433,7 @@ TEST_VIRTUAL(stacks_are_aligned_as_the_abi_says)
 {
     WHORL_AUTO(group) group = {0};
 
-    for (int i = 0; i < 40; i++) { /* the records stand at 16 different offsets */
+    for (int i = 0; i < 40; i++) { /* the records are at 16 different offsets */
         CHECK_OK(whorl_spawn(&group, check_alignment, NULL));
         CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(char){0}));
         CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(struct { char c[1001]; }){{0}}));
@@ -505,7 +508,7 @@ static int raise_one(void *arg)
     (void)arg;
     was_on_stack = false;
     CHECK_EQ(raise(SIGUSR1), 0);
-#ifndef CONTEXT_ASAN /* which may put `here` elsewhere */
+#ifndef CONTEXT_ASAN /* ASan may put `here` elsewhere */
     CHECK(was_on_stack);
 #endif
     CHECK_OK(whorl_yield());
@@ -524,7 +527,7 @@ TEST_VIRTUAL(a_signal_is_handled_on_the_stack_of_the_running_task)
     CHECK_EQ(signals, 3);
 }
 
-/* Arguments short and long: the two are copied in different ways. */
+/* Short and long arguments, which are copied in different ways. */
 struct parcel {
     size_t len;
     unsigned char bytes[96];

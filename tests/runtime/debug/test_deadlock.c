@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Deadlock: every task waits on another. The run says so, ends them all, and returns. */
+/* Deadlock: every task waits for another task. The run reports it, ends all tasks, and returns. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -30,7 +30,7 @@ static void run_deadlock(void *arg)
     fprintf(stderr, "the run returned %s\n", whorl_error_name(err));
 }
 
-/* Runs it in a child, whose standard error is in `child` then. */
+/* Runs it in a child process; afterwards `child` holds its standard error. */
 static void in_child(whorl_task_fn root)
 {
     child_run(&child, run_deadlock, &(struct deadlock){.root = root});
@@ -115,14 +115,14 @@ static int recv_from_nobody(void *arg)
     (void)arg;
     whorl_chan_set_name(named, "orders");
     CHECK_ERR(whorl_chan_recv(chan, &value), -ECANCELED);
-    CHECK_ERR(whorl_yield(), -ECANCELED); /* everything is cancelled from now on */
+    CHECK_ERR(whorl_yield(), -ECANCELED); /* all scopes stay cancelled */
     return 0;
 }
 
 TEST(a_root_task_that_waits_alone_is_a_deadlock)
 {
     in_child(recv_from_nobody);
-    check_edeadlk(); /* although the task returned 0 */
+    check_edeadlk(); /* although the root task returned 0 */
     CHECK(strstr(child.err, "(1 task):\n  task 1 root: waits for receive on channel"));
     CHECK(strstr(child.err, "orders"));
 }
@@ -199,7 +199,7 @@ static int clean_up_and_log(void *arg)
 
     int err = whorl_event_wait(&event);
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
-    CHECK_OK(whorl_sleep(1)); /* clean-up works: time is no deadlock */
+    CHECK_OK(whorl_sleep(1)); /* clean-up works: waiting for time is no deadlock */
     CHECK_OK(whorl_scope_leave(&shield, 0));
     fprintf(stderr, "%s cleaned up\n", (const char *)arg);
     return err;
@@ -249,7 +249,7 @@ static int wait_shielded_in_group(void *arg)
     CHECK_OK(whorl_spawn(&group, wait_shielded, arg));
     CHECK_OK(whorl_spawn(&group, wait_shielded, arg));
     CHECK_OK(whorl_yield());
-    return -EIO; /* and joins in the clean-up */
+    return -EIO; /* the group joins its tasks in the clean-up */
 }
 
 TEST(shielded_tasks_whose_group_is_being_left_are_ended)
@@ -314,7 +314,7 @@ static int wait_for_a_promise(void *arg)
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
     if (arg)
-        whorl_scope_cancel(&scope); /* then it is asked before it parks */
+        whorl_scope_cancel(&scope); /* so it is asked before it parks */
     int err = (int)whorl_park(&waiter, ask, "a promise");
     return whorl_scope_leave(&scope, err);
 }
@@ -332,7 +332,7 @@ static int wait_for_two_promises(void *arg)
 TEST(who_was_asked_to_stop_is_not_asked_again_to_break_a_deadlock)
 {
     in_child(wait_for_two_promises);
-    CHECK_EQ(child.signal, SIGABRT); /* neither keeps its promise */
+    CHECK_EQ(child.signal, SIGABRT); /* neither waiter is woken as promised */
     const char *first = strstr(child.err, "asked to stop\n");
     const char *second = first ? strstr(first + 1, "asked to stop\n") : NULL;
     CHECK(first && second && !strstr(second + 1, "asked to stop\n"));
@@ -351,7 +351,7 @@ static int lock_one(void *arg)
 }
 
 #ifdef __SANITIZE_THREAD__
-#define THOUSANDS 5000 /* it has room for 8,128 fibers */
+#define THOUSANDS 5000 /* ThreadSanitizer has room for 8,128 fibers */
 #else
 #define THOUSANDS 30000
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stack overflow: what is said of it, and that nothing else is taken for one. */
+/* Stack overflow: the text of the report, and that no other fault is reported as one. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void run_overflow(void *arg)
     whorl_run(spawn_overflow, arg);
 }
 
-/* A sanitizer's own handler comes after ours and ends the process in its way. */
+/* A sanitizer's handler runs after ours and ends the process in its own way. */
 static void check_died(const struct child *child)
 {
 #ifdef CONTEXT_SANITIZED
@@ -196,8 +196,8 @@ static void run_sent_signal(void *arg)
     _exit(3);
 }
 
-/* Nothing is executed again after a signal that somebody sent, so it must be passed on in another
- * way than one of the processor's. */
+/* No instruction is repeated after a signal from kill(2), so the handler must pass it on in another
+ * way than a processor's fault. */
 TEST(a_segmentation_fault_sent_by_kill_still_ends_the_process)
 {
     struct child child;

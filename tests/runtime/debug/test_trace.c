@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reports of tasks: what each kind of wait says, and what a terminal never sees. */
+/* Reports of tasks: the text for each kind of wait, and what is never written to a terminal. */
 #include <whorl/chan.h>
 #include <whorl/future.h>
 #include <whorl/generator.h>
@@ -19,7 +19,7 @@ TEST(trace_outside_a_run_writes_nothing)
     CHECK_STR(dump(), "");
 }
 
-/* Everything a task can wait for. */
+/* One object of every kind that a task can wait for. */
 static struct whorl_mutex named = {.name = "log"}, nameless;
 static struct whorl_semaphore semaphore = {.name = "slots"}, semaphore2;
 static struct whorl_event event = {.name = "ready"}, event2;
@@ -159,7 +159,7 @@ TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
     CHECK_DUMP("t-future2: waits for future 0x");
     CHECK_EQ(dump_count(dumped, " of stay at "), 1);
     CHECK_DUMP("t-generator: waits for a value of generator count_up at ");
-    CHECK_DUMP(" count_up at "); /* the task of its body */
+    CHECK_DUMP(" count_up at "); /* the task that runs its body */
     CHECK_DUMP("t-send: waits for send on channel \"pages\"");
     CHECK_DUMP("t-recv: waits for receive on channel 0x");
     CHECK_DUMP("t-sleep: waits for ");
@@ -167,7 +167,7 @@ TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
     CHECK_EQ(dump_count(dumped, ", future \"page\"  (spawned as wait_for"), 1);
     CHECK_DUMP("t-many: waits for select of event \"ready\", event \"ready\", event");
     const char *many = strstr(dumped, "t-many");
-    CHECK(strchr(many, '(') - many == 8 + 10 + 191 + 2); /* as much as there is room for */
+    CHECK(strchr(many, '(') - many == 8 + 10 + 191 + 2); /* the text fills the buffer */
     CHECK_DUMP("t-stop: waits for being asked to stop");
     CHECK_DUMP("t-cond: waits for condition \"filled\"  (");
     CHECK(!strstr(dumped, "circle"));

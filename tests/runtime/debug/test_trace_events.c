@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What observers of a run are told, as strings: "12 boss waits:group" is 12 ns into the run. */
+/* The events that observers of a run get, as strings: "12 boss waits:group" is 12 ns after the
+ * start. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -34,7 +35,7 @@ static void note(void *arg, const struct whorl_trace_event *e)
     test_log("%s%d %s%s%s,", (const char *)arg, (int)e->at_ns, whose, verbs[e->kind], more);
 }
 
-/* What is told of `fn` as the root task of a virtual run, in its log. */
+/* Logs the events of a virtual run with `fn` as its root task. */
 static int observe(whorl_task_fn fn, const struct whorl_virtual_options *options)
 {
     test_log_clear();
@@ -107,7 +108,7 @@ static int start_late(void *arg)
     return whorl_group_wait(&group);
 }
 
-/* The stacks' order is not the tasks', and nobody's business. */
+/* The order of the reported tasks is the order of their stacks, and does not matter. */
 TEST(trace_begun_late_tells_of_the_tasks_that_are_there)
 {
     CHECK_OK(observe(start_late, NULL));
@@ -135,7 +136,7 @@ static int stop_among_ready_ones(void *arg)
 
     (void)arg;
     CHECK_OK(whorl_trace_start(note, ""));
-    CHECK_OK(whorl_yield()); /* what follows is in a turn of single steps */
+    CHECK_OK(whorl_yield()); /* from here the turn runs one task at a time */
     CHECK_OK(whorl_spawn(&group, sleep_10, NULL));
     CHECK_OK(whorl_spawn(&group, sleep_10, NULL));
     whorl_trace_stop(note, "");
@@ -226,7 +227,7 @@ static int interleave(void *arg)
     return whorl_group_wait(&group);
 }
 
-/* More tasks than a turn has switches, in order and at random. */
+/* With more tasks than a turn has switches, in FIFO and in random order. */
 TEST(trace_leaves_the_order_of_tasks_alone)
 {
     static char before[1 << 14];
@@ -244,7 +245,8 @@ TEST(trace_leaves_the_order_of_tasks_alone)
         CHECK_EQ(strlen(before), 2 * 1500 - 1);
         CHECK_STR(test_logged(), before);
         CHECK_EQ(events,
-                 observed * (5 + 300 * (2 + 2 * 5 + 1) + 4 + 1)); /* root, tasks, loop, run */
+                 /* Events of the root, the tasks, the loop, the run. */
+                 observed * (5 + 300 * (2 + 2 * 5 + 1) + 4 + 1));
     }
 }
 
@@ -266,7 +268,7 @@ TEST(trace_of_a_run_by_steps_waits_while_its_host_has_the_thread)
     poller_virtual_init(&poller, 0);
     CHECK_OK(whorl_stepped_create(&poller.poller, NULL, sleep_and_end, "", &run));
     CHECK(!whorl_stepped_run(run, 4, &result));
-    CHECK(!whorl_stepped_run(run, 4, &result)); /* too early */
+    CHECK(!whorl_stepped_run(run, 4, &result)); /* before the task's deadline */
     poller.now_ns = 10;
     while (!whorl_stepped_run(run, 4, &result))
         ;

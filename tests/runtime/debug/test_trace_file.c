@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* WHORL_DEBUG=trace=FILE: what the file says, and that it is JSON whatever becomes of the program. */
+/* WHORL_DEBUG=trace=FILE: the contents of the file, and that it is valid JSON however the program
+ * ends. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +18,7 @@
 #include "subprocess.h"
 #include "test.h"
 
-/* Runs `fn(arg)` in a child with WHORL_DEBUG=trace=`file` in the test's own folder. */
+/* Runs `fn(arg)` in a child with WHORL_DEBUG=trace=`file` in the test's own directory. */
 static const struct child *trace(const char *file, void (*fn)(void *arg), void *arg)
 {
     static struct child child;
@@ -42,8 +43,8 @@ static const char *contents(const char *file)
     return text;
 }
 
-/* What a Python program prints that has the events of the file as `events`. It is there to see that they
- * are JSON and that every slice that ends has begun. */
+/* Returns the output of a Python program that has the file's events as `events`. It also checks
+ * that they are JSON and that every slice that ends has begun. */
 static const char *ask(const char *file, const char *program)
 {
     static const char check[] =
@@ -177,7 +178,7 @@ static void run_threads(void *arg)
         CHECK_EQ(pthread_create(&threads[i], NULL, run_thread, (void *)DEPTH), 0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
-    CHECK_ERR(whorl_run_virtual(NULL, hold_the_lock, ""), -EPIPE); /* and one after them */
+    CHECK_ERR(whorl_run_virtual(NULL, hold_the_lock, ""), -EPIPE); /* one more run after them */
 }
 
 TEST(trace_file_holds_all_runs_of_the_process)
@@ -227,8 +228,8 @@ TEST(trace_file_of_a_forked_child_has_its_number)
               "['ready', '.', 'runs', '.'] ['ready', '.', 'runs', 'EIO']\n");
 }
 
-/* Workers are forked before there is a run. The test is one of a program that was started with the wish for
- * a trace, whose runner forks. */
+/* A program forks workers before its first run. This test is one: its runner was started with the
+ * trace setting and forks it. */
 TEST(trace_file_of_a_child_forked_before_any_run_has_its_number)
 {
     struct subprocess again;
@@ -295,11 +296,11 @@ static void fork_beside_a_run(void *arg)
     pthread_join(thread, NULL);
 }
 
-/* Whatever a run in another thread is just writing. */
+/* The fork may happen at any point of a write by another thread's run. */
 TEST(trace_file_of_a_child_forked_beside_a_run_is_not_waited_for)
 {
     if (test_on_valgrind())
-        test_skip("a child of a program with threads leaks what they had");
+        test_skip("in a child forked from a threaded program the threads' memory counts as leaked");
     const struct child *child = trace("t.json", fork_beside_a_run, NULL);
     CHECK_STR(child->err, "");
     CHECK_EQ(child->exit_status, 0);
@@ -329,7 +330,7 @@ static void run_fork_in_a_task(void *arg)
 TEST(trace_file_is_not_the_childs_that_is_forked_in_a_run)
 {
 #ifdef __SANITIZE_THREAD__
-    test_skip("ThreadSanitizer looks away after a fork, but from the task that forked only");
+    test_skip("after a fork ThreadSanitizer ignores only the task that forked");
 #endif
     CHECK_STR(trace("t.json", run_fork_in_a_task, NULL)->err, "");
     CHECK_STR(ask("t.json", "print(unfinished, len(kinds(1)), len(os.listdir()),\n"
@@ -381,7 +382,7 @@ static int end_program(void *arg)
     if (arg)
         exit(3);
     CHECK_OK(whorl_sleep(150 * WHORL_MILLISECOND));
-    CHECK_OK(whorl_sleep(1)); /* a tenth of a second has passed: what there is is written */
+    CHECK_OK(whorl_sleep(1)); /* a tenth of a second has passed, so the buffer is written */
     raise(SIGKILL);
     return 0;
 }
@@ -400,7 +401,7 @@ TEST(trace_file_is_whole_when_the_program_ends_in_a_run)
               "1 ['ready', '.', 'runs', '.', 'waits: sleep', '.', 'runs', '.', 'waits: sleep']\n");
 }
 
-/* Many switches with a mutex between two tasks. */
+/* Makes many switches: two tasks pass a mutex to each other. */
 static int pass_on(void *arg)
 {
     whorl_task_set_name(arg);
@@ -421,7 +422,7 @@ static int two_pass_on(void *arg)
     return whorl_group_wait(&group);
 }
 
-/* A disk that holds `size` bytes. */
+/* A file size limit that acts as a disk of `size` bytes. */
 struct full_disk {
     rlim_t size;
     const char *name;
@@ -438,7 +439,7 @@ static void run_on_a_full_disk(void *arg)
         CHECK_OK(whorl_run_virtual(NULL, two_pass_on, (void *)(uintptr_t)disk->name));
 }
 
-/* Wherever between two events, or within one, the buffer and the disk are full. */
+/* The disk fills up at different places between two events and within one. */
 TEST(trace_file_is_whole_on_a_full_disk)
 {
     static const char name[] = "a name of some length";
@@ -450,7 +451,7 @@ TEST(trace_file_is_whole_on_a_full_disk)
         const struct child *child = trace(path, run_on_a_full_disk, &disk);
         CHECK_EQ(child->exit_status, 0);
         CHECK(strstr(child->err, ".json: File too large\n"));
-        CHECK(!strstr(strstr(child->err, "whorl: ") + 1, "whorl: ")); /* said once */
+        CHECK(!strstr(strstr(child->err, "whorl: ") + 1, "whorl: ")); /* reported once */
     }
     CHECK_STR(ask("t-0.json", "for i in range(20):\n"
                               "    json.load(open('t-%d.json' % i))\n"

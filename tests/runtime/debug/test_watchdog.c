@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The watchdog: names who keeps the thread, and only those. */
+/* The watchdog: it names the tasks that keep the thread, and no others. */
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,7 +69,7 @@ struct watched {
     whorl_task_fn fn;
     void *arg;
     int64_t watchdog_ns;
-    const char *debug; /* of the environment */
+    const char *debug; /* value of WHORL_DEBUG */
 };
 
 static void run_watched(void *arg)
@@ -122,7 +122,7 @@ TEST(watchdog_reports_a_long_stretch_ever_more_rarely)
 
     for (; (text = strstr(text, "has kept")); text++)
         n++;
-    CHECK(n >= 1 && n <= 3); /* 10, 40 ms; then 160; 640 comes too late */
+    CHECK(n >= 1 && n <= 3); /* at 10 and 40 ms, then at 160 ms; 640 ms is too late */
 }
 
 TEST(watchdog_escapes_names)
@@ -152,9 +152,10 @@ TEST(watchdog_is_switched_on_by_the_environment)
 {
     CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "watchdog=20"}), "has kept");
     CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "io,watchdog=20,x"}), "has kept");
-    CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "watchdog"}), "has kept"); /* 100 ms */
+    /* default: 100 ms */
+    CHECK_REPORT(report_of((struct watched){hog, NULL, 0, "watchdog"}), "has kept");
     CHECK_STR(report_of((struct watched){hog, NULL, 0, "watchdog=5000"}), "");
-    /* The option goes before. */
+    /* The option has priority over the variable. */
     CHECK_STR(report_of((struct watched){hog, NULL, 5 * WHORL_SECOND, "watchdog=20"}), "");
 }
 

@@ -12,7 +12,7 @@ struct party {
     const char *name;
     int64_t step;
     int rounds, lasts;
-    int *round; /* of all: how many parties have finished which */
+    int *round; /* shared: how many parties have finished each round */
     struct whorl_scope *scope;
 };
 
@@ -28,7 +28,7 @@ static int take_part(void *arg)
         CHECK(last == 0 || last == 1);
         p->lasts += last;
         if (p->round)
-            CHECK_EQ(p->round[i], (int)p->barrier->parties); /* nobody is let through early */
+            CHECK_EQ(p->round[i], (int)p->barrier->parties); /* no task passes too early */
         else
             test_log("%s%d", p->name, last);
     }

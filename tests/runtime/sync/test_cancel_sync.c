@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every primitive of sync.h, with a task that is cancelled at every point: nobody else loses a wake-up,
- * and nothing is left of it. */
+/* Every primitive of sync.h, with a task that is cancelled at every point: no other task misses a
+ * wake-up, and the cancelled task leaves nothing behind. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/sync.h>
@@ -10,7 +10,7 @@
 
 enum { ROUNDS = 3 };
 
-/* --- mutex --------------------------------------------------------------------------------------- */
+/* --- mutex ------------------------------------------------------------------------------------ */
 
 static struct {
     struct whorl_mutex mutex;
@@ -44,7 +44,7 @@ TEST_SEEDS(mutex_with_a_user_cancelled_at_any_point)
     CHECK(cancel_everywhere(&(struct cancel_plan){use_mutex, use_mutex, 3, NULL, end_mutex}) > 0);
 }
 
-/* --- read-write lock ------------------------------------------------------------------------------ */
+/* --- read-write lock -------------------------------------------------------------------------- */
 
 static struct {
     struct whorl_rwlock lock;
@@ -83,7 +83,7 @@ TEST_SEEDS(rwlock_with_a_user_cancelled_at_any_point)
           0);
 }
 
-/* --- semaphore ------------------------------------------------------------------------------------ */
+/* --- semaphore -------------------------------------------------------------------------------- */
 
 static struct {
     struct whorl_semaphore semaphore;
@@ -118,9 +118,10 @@ TEST_SEEDS(semaphore_with_a_user_cancelled_at_any_point)
               &(struct cancel_plan){use_semaphore, use_semaphore, 4, NULL, end_semaphore}) > 0);
 }
 
-/* --- condition ------------------------------------------------------------------------------------ */
+/* --- condition -------------------------------------------------------------------------------- */
 
-/* One item at a time, and the next only when it was taken: a signal that is lost stops them all. */
+/* One item at a time; the next one is stored only when the last one was taken. A lost signal would
+ * stop all tasks. */
 static struct {
     struct whorl_mutex mutex;
     struct whorl_cond filled, emptied;
@@ -192,9 +193,10 @@ TEST_SEEDS(cond_with_a_consumer_cancelled_at_any_point)
               &(struct cancel_plan){consume, produce_or_consume, 3, begin_store, end_store}) > 0);
 }
 
-/* --- barrier -------------------------------------------------------------------------------------- */
+/* --- barrier ---------------------------------------------------------------------------------- */
 
-/* Who is cancelled is replaced for the rounds that are left, or the others would wait for ever. */
+/* Another task takes the place of the cancelled one in the remaining rounds; otherwise the others
+ * would wait for ever. */
 static struct {
     struct whorl_barrier barrier;
     struct whorl_event left;
@@ -250,7 +252,7 @@ TEST_SEEDS(barrier_with_a_party_cancelled_at_any_point)
                                                   begin_barrier, end_barrier}) > 0);
 }
 
-/* --- wait group and event ------------------------------------------------------------------------------ */
+/* --- wait group and event --------------------------------------------------------------------- */
 
 static struct {
     struct whorl_wait_group wait_group;
@@ -306,7 +308,7 @@ TEST_SEEDS(wait_group_and_event_with_a_waiter_cancelled_at_any_point)
               &(struct cancel_plan){pass_gate, pass_or_open, 4, begin_gate, end_gate}) > 0);
 }
 
-/* --- once ----------------------------------------------------------------------------------------- */
+/* --- once ------------------------------------------------------------------------------------- */
 
 static struct {
     struct whorl_once once;

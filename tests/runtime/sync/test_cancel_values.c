@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels, select, futures and generators, with a task that is cancelled at every point: no value is
- * lost or comes twice. */
+/* Channels, select, futures and generators, with a task that is cancelled at every point: no value
+ * is lost or received twice. */
 #include <whorl/chan.h>
 #include <whorl/future.h>
 #include <whorl/generator.h>
@@ -11,9 +11,10 @@
 #include "cancel.h"
 #include "test.h"
 
-/* --- channels ------------------------------------------------------------------------------------- */
+/* --- channels --------------------------------------------------------------------------------- */
 
-/* What goes in comes out, once: companion 1 sends, 2 receives, 3 closes when no more will be sent. */
+/* Each sent value is received once: companion 1 sends, companion 2 receives, companion 3 closes the
+ * channel when no task will send any more. */
 static struct {
     struct whorl_chan *chan;
     struct whorl_wait_group senders;
@@ -36,7 +37,7 @@ static void end_pipe(void)
     CHECK_EQ(pipe_.sent, pipe_.received);
     CHECK_EQ(pipe_.sent_sum, pipe_.received_sum);
     CHECK_EQ(whorl_chan_len(pipe_.chan), 0);
-    whorl_chan_destroy(pipe_.chan); /* checks that nobody waits */
+    whorl_chan_destroy(pipe_.chan); /* checks that no task waits */
 }
 
 static int note_sent(int err, int value)
@@ -60,7 +61,8 @@ static int send_four(void *arg)
 
     (void)arg;
     for (int i = 0; i < 4 && err == 0; i++) {
-        int value = 1 << pipe_.next++; /* so that no two mistakes make up for each other */
+        /* Powers of two, so that two mistakes cannot cancel each other out. */
+        int value = 1 << pipe_.next++;
         err = note_sent(whorl_chan_send(pipe_.chan, &value), value);
     }
     whorl_wait_group_done(&pipe_.senders);
@@ -91,7 +93,7 @@ static int send_receive_or_close(void *arg)
     return 0;
 }
 
-/* Through channels of each kind. */
+/* Repeats the test with each kind of channel. */
 static WHORL_SUSPENDS_SHIELDED void cancel_in_pipes(whorl_task_fn victim, size_t all_senders)
 {
     int cancelled = 0;
@@ -113,11 +115,11 @@ TEST_SEEDS(chan_with_a_receiver_cancelled_at_any_point)
     cancel_in_pipes(receive_all, 1);
 }
 
-/* --- select --------------------------------------------------------------------------------------- */
+/* --- select ----------------------------------------------------------------------------------- */
 
 static struct whorl_event bell;
 
-/* Sends and receives on one channel, whichever can be done first. */
+/* Sends and receives on one channel, whichever is possible first. */
 static int select_four(void *arg)
 {
     int k = 0, err = 0;
@@ -145,7 +147,7 @@ TEST_SEEDS(select_cancelled_at_any_point)
     cancel_in_pipes(select_four, 2);
 }
 
-/* --- futures -------------------------------------------------------------------------------------- */
+/* --- futures ---------------------------------------------------------------------------------- */
 
 static struct whorl_future page;
 
@@ -167,7 +169,7 @@ static int sleep_for_7(void *arg)
     return err ? err : 7;
 }
 
-/* Whatever comes of it, the future is done. */
+/* The future is always completed, whatever the result. */
 static int fetch(void *arg)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -208,7 +210,7 @@ TEST_SEEDS(future_with_its_worker_cancelled_at_any_point)
               &(struct cancel_plan){fetch, wait_for_page, 3, begin_future, end_future}) > 0);
 }
 
-/* --- generators ----------------------------------------------------------------------------------- */
+/* --- generators ------------------------------------------------------------------------------- */
 
 static int count(struct whorl_generator *generator, void *arg)
 {
@@ -221,7 +223,7 @@ static int count(struct whorl_generator *generator, void *arg)
     return 0;
 }
 
-/* The puller is cancelled and comes back; what it pulls is complete. */
+/* The puller is cancelled and pulls again; the values that it gets are complete. */
 static int pull_all(void *arg)
 {
     int values = 5, got = 0, value, n = 1;

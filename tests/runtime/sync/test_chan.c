@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels: every value arrives once and in order, whoever waits and whoever is cancelled. */
+/* Channels: every value arrives once and in order, whichever task waits or is cancelled. */
 #include <signal.h>
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 #include "child.h"
 #include "test.h"
 
-/* A task with a channel, a name for the log and a number of things to do. */
+/* A task with a channel, a name for the log, and a number of operations. */
 struct party {
     struct whorl_chan *chan;
     const char *name;
@@ -101,7 +101,7 @@ TEST_VIRTUAL(a_buffer_takes_so_many_before_a_send_waits)
     CHECK_STR(test_logged(), "s1 s2");
     CHECK_EQ(whorl_chan_len(chan), 2);
     CHECK_OK(recv_and_log(PARTY(chan, "r", 1)));
-    CHECK_EQ(whorl_chan_len(chan), 2); /* the waiting one moved up */
+    CHECK_EQ(whorl_chan_len(chan), 2); /* the waiting sender's value moved into the buffer */
     CHECK_OK(whorl_sleep(1));
     CHECK_STR(test_logged(), "s1 s2 r1 s3");
     CHECK_OK(recv_and_log(PARTY(chan, "r", 3)));
@@ -140,7 +140,7 @@ struct count {
     struct whorl_chan *chan;
     int id, received;
     bool seen[PRODUCERS * EACH];
-    int last[PRODUCERS]; /* of each producer's */
+    int last[PRODUCERS]; /* the last value of each producer */
 };
 
 static int produce(void *arg)
@@ -332,7 +332,8 @@ TEST_VIRTUAL(trying_never_waits)
     CHECK_ERR(whorl_chan_try_recv(buffered, &value), -EPIPE);
 }
 
-/* A run's setup may fill a channel before there is a task, and read what is left after. */
+/* A program may fill a channel before it has a task, and read the remaining values after the
+ * run. */
 TEST(trying_needs_no_task)
 {
     WHORL_AUTO(chan) *chan = ints(1);
@@ -534,11 +535,11 @@ TEST_VIRTUAL(for_each_ends_when_the_channel_is_closed_and_drained)
     CHECK_OK(whorl_spawn(&group, for_each_and_log, chan));
     CHECK_OK(whorl_spawn_copy(&group, send_and_log, PARTY(chan, "s", 1, 4)));
     CHECK_OK(whorl_sleep(1));
-    CHECK_STR(test_logged(), "1 2 3 s4 4"); /* and waits for more */
+    CHECK_STR(test_logged(), "1 2 3 s4 4"); /* it waits for more values */
     whorl_chan_close(chan);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "1 2 3 s4 4 err OK");
-    CHECK_OK(for_each_and_log(chan)); /* closed before: no round at all */
+    CHECK_OK(for_each_and_log(chan)); /* already closed: the loop body never runs */
     CHECK_STR(test_logged(), "1 2 3 s4 4 err OK err OK");
 }
 
@@ -601,7 +602,7 @@ TEST(for_each_with_an_item_of_another_size_aborts_with_a_word_why)
 
     child_run(&child, for_each_long, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "of the type of the channel's values"));
+    CHECK(strstr(child.err, "the type of the channel's values"));
 }
 
 /* --- destroying ------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Circles in reports of tasks: who waits for whom, as far as who holds what is known. */
+/* Circles in reports of tasks: which task waits for which, as far as the holders are known. */
 #include <time.h>
 
 #include <whorl/future.h>
@@ -12,7 +12,7 @@
 #include "dump.h"
 #include "test.h"
 
-/* --- mutexes and groups -------------------------------------------------------------------------- */
+/* --- mutexes and groups ----------------------------------------------------------------------- */
 
 static int lock_two(void *arg)
 {
@@ -43,7 +43,8 @@ TEST_VIRTUAL(report_prints_a_circle_once)
     struct whorl_mutex a = {.name = "A"}, b = {.name = "B"}, c = {.name = "C"};
     struct whorl_mutex *ab[] = {&a, &b}, *bc[] = {&b, &c}, *ca[] = {&c, &a};
 
-    CHECK_OK(whorl_spawn(&group, lock_one, &a)); /* lower numbers that are not in the circle */
+    /* Tasks with lower ids that are not in the circle. */
+    CHECK_OK(whorl_spawn(&group, lock_one, &a));
     CHECK_OK(whorl_yield());
     CHECK_OK(whorl_spawn(&group, lock_two, ab));
     CHECK_OK(whorl_spawn(&group, lock_two, bc));
@@ -95,12 +96,12 @@ TEST(report_sees_a_circle_of_a_parent_and_its_child)
         strstr(child.err, "circle:\n  parent waits for group of 1 task\n  child waits for mutex"));
 }
 
-/* --- who holds a read-write lock ---------------------------------------------------------------- */
+/* --- holders of a read-write lock ------------------------------------------------------------- */
 
 static struct whorl_rwlock table = {.name = "table"};
 static struct whorl_mutex gate = {.name = "gate"};
 
-/* Holds the table, for reading or for writing, and then wants the gate. */
+/* Locks the table, for reading or writing, and then locks the gate. */
 static int table_then_gate(void *arg)
 {
     whorl_task_set_name(arg);
@@ -156,9 +157,9 @@ TEST_VIRTUAL(report_sees_a_circle_through_the_one_reader_of_a_lock)
     CHECK_OK(whorl_spawn(&group, table_then_gate, "reader"));
     CHECK_OK(whorl_spawn(&group, read_for_a_while, NULL));
     CHECK_OK(whorl_yield());
-    whorl_rwlock_unlock(&table); /* lets both readers in from the queue */
+    whorl_rwlock_unlock(&table); /* both queued readers get the lock */
     CHECK_OK(whorl_rwlock_read_lock(&table));
-    CHECK_OK(whorl_rwlock_read_lock(&table)); /* twice */
+    CHECK_OK(whorl_rwlock_read_lock(&table)); /* a second time */
     CHECK_OK(whorl_sleep(2));
     CHECK_DUMP("keeper: waits for write lock \"table\" held by 4 readers");
     CHECK(!strstr(dumped, "in a circle"));
@@ -201,7 +202,7 @@ static int unlock_for_another(void *arg)
     return 0;
 }
 
-/* Mistakes of the program under report, which must not become crashes of the report. */
+/* Mistakes of the reported program, which must not crash the report. */
 TEST_VIRTUAL(report_names_no_reader_that_it_cannot_know)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -231,11 +232,11 @@ TEST_VIRTUAL(report_says_that_a_holder_has_ended)
     CHECK_OK(whorl_spawn(&group, lock_one, &gate));
     CHECK_OK(whorl_yield());
     CHECK_DUMP("waits for mutex \"gate\" held by a task that has ended");
-    whorl_run_trim(); /* its record is gone, too */
+    whorl_run_trim(); /* its record is unmapped too */
     CHECK_DUMP("waits for mutex \"gate\" held by a task that has ended");
 }
 
-/* --- other circles ------------------------------------------------------------------------------ */
+/* --- other circles ---------------------------------------------------------------------------- */
 
 static struct whorl_future result = {.name = "result"};
 static struct whorl_once start = {.name = "start"};
@@ -294,7 +295,7 @@ TEST_VIRTUAL(report_sees_a_circle_of_a_generator_and_its_puller)
     CHECK_DUMP(" waits for mutex \"gate\" held by puller\n");
 }
 
-/* A circle of two that very many wait for: following each of these must not go round it for long. */
+/* Very many tasks wait for a circle of two. Following each of them must end soon. */
 TEST_VIRTUAL(report_of_many_tasks_behind_a_circle_takes_no_time)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};

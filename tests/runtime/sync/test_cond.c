@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Condition variables: no signal is lost, and the mutex is held on return whatever happens. */
+/* Condition variables: no signal is lost, and the mutex is always held on return. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -38,7 +38,7 @@ static WHORL_SUSPENDS_SHIELDED void spawn_three(struct whorl_group *group, struc
         CHECK_OK(whorl_spawn(group, wait_once, &w[i]));
     }
     CHECK_OK(whorl_sleep(1));
-    CHECK(!mutex.owner); /* all wait, having given it back */
+    CHECK(!mutex.owner); /* all tasks wait and have unlocked it */
 }
 
 TEST_VIRTUAL(cond_signal_wakes_the_longest_waiter_only)
@@ -46,7 +46,7 @@ TEST_VIRTUAL(cond_signal_wakes_the_longest_waiter_only)
     WHORL_AUTO(group) group = {0};
     struct waiting w[3] = {0};
 
-    whorl_cond_signal(&cond); /* nobody there: nothing is kept */
+    whorl_cond_signal(&cond); /* no task waits: the signal is not stored */
     whorl_cond_broadcast(&cond);
     spawn_three(&group, w);
     whorl_cond_signal(&cond);
@@ -67,7 +67,7 @@ TEST_VIRTUAL(cond_broadcast_wakes_all_one_after_the_other)
     CHECK_OK(whorl_mutex_lock(&mutex));
     whorl_cond_broadcast(&cond);
     CHECK_OK(whorl_sleep(1));
-    CHECK_STR(test_logged(), ""); /* the mutex is not theirs yet */
+    CHECK_STR(test_logged(), ""); /* the waiters do not have the mutex yet */
     whorl_mutex_unlock(&mutex);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a0 b0 c0");
@@ -82,7 +82,7 @@ TEST_VIRTUAL(cond_waiter_that_is_cancelled_returns_with_the_mutex)
     CHECK_OK(whorl_mutex_lock(&mutex));
     whorl_scope_cancel(w[0].scope);
     CHECK_OK(whorl_sleep(1));
-    CHECK_STR(test_logged(), ""); /* it waits for the mutex, shielded */
+    CHECK_STR(test_logged(), ""); /* the cancelled task waits for the mutex, shielded */
     whorl_mutex_unlock(&mutex);
     CHECK_OK(whorl_sleep(1));
     CHECK_STR(test_logged(), "a-125");
@@ -139,7 +139,7 @@ TEST(cond_outside_a_task_is_refused)
     CHECK_ERR(whorl_cond_wait(&cond, &mutex), WHORL_ENOTASK);
 }
 
-/* --- producers and consumers --------------------------------------------------------------------- */
+/* --- producers and consumers ------------------------------------------------------------------ */
 
 #define ITEMS 40
 
@@ -174,7 +174,8 @@ static int produce(void *arg)
     return 0;
 }
 
-/* Gives up waiting now and then: who waits without a limit must not miss what it was told. */
+/* Sometimes waits with a time limit. A task that waits without a limit must not miss a signal
+ * because of that. */
 static int consume(void *arg)
 {
     struct store *store = arg;
@@ -210,12 +211,12 @@ TEST_SEEDS(cond_loses_no_wake_up_in_any_order)
         CHECK_OK(whorl_spawn(&group, produce, &store));
         CHECK_OK(whorl_spawn(&group, consume, &store));
     }
-    CHECK_OK(whorl_group_wait(&group)); /* a lost one would be a deadlock */
+    CHECK_OK(whorl_group_wait(&group)); /* a lost signal would cause a deadlock */
     CHECK_EQ(store.consumed, 3 * ITEMS);
     CHECK_EQ(store.items, 0);
 }
 
-/* --- deadlock ------------------------------------------------------------------------------------ */
+/* --- deadlock --------------------------------------------------------------------------------- */
 
 static int hold_shielded(void *arg)
 {
@@ -245,7 +246,8 @@ static int deadlock(void *arg)
     return whorl_group_wait(&group);
 }
 
-/* Not even the measure that breaks shields may return without the mutex. */
+/* Even when a deadlock is broken in spite of shields, the wait must not return without the
+ * mutex. */
 TEST(cond_waiter_in_a_deadlock_has_the_mutex_when_the_deadlock_is_broken)
 {
     struct whorl_virtual_options options = {.run.quiet = true};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events: set once, seen by all. */
+/* Events: set once, seen by all waiters. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -39,7 +39,7 @@ TEST_VIRTUAL(setting_wakes_all_in_the_order_of_their_arrival)
     CHECK(!whorl_event_is_set(&event));
     whorl_event_set(&event);
     CHECK(whorl_event_is_set(&event));
-    CHECK_STR(test_logged(), ""); /* setting does not switch */
+    CHECK_STR(test_logged(), ""); /* setting does not switch tasks */
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "a b c");
 }
@@ -115,7 +115,7 @@ TEST_VIRTUAL(a_waiter_woken_and_cancelled_in_one_turn_returns_0)
     CHECK_STR(test_logged(), "a b!");
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
 static struct {
     struct whorl_event event;
@@ -130,7 +130,7 @@ static void set_now(void)
     whorl_event_set(&history.event);
 }
 
-/* Only a setting in the instant of the deadline or later may be missed. */
+/* The wait may miss the event only if it is set at the deadline or later. */
 static int wait_now_and_then(void *arg)
 {
     uint64_t *random = arg;
@@ -152,7 +152,7 @@ static int wait_now_and_then(void *arg)
         }
         CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
     }
-    return whorl_event_wait(&history.event); /* set for good in the end */
+    return whorl_event_wait(&history.event); /* at the end the event stays set */
 }
 
 TEST_SEEDS(event_is_missed_by_nobody_who_waits_for_it)

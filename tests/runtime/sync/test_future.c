@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Futures: completed once, seen by all, cancelled at any moment. */
+/* Futures: completed once, seen by all waiters, cancelled at any moment. */
 #include <whorl/future.h>
 #include <whorl/group.h>
 #include <whorl/run.h>
@@ -55,7 +55,7 @@ TEST_VIRTUAL(future_wakes_all_who_wait)
     int n = 0;
     for (const char *at = test_logged(); (at = strstr(at, "0/7")); at++)
         n++;
-    CHECK(n > 900); /* the log may be shorter than all of it */
+    CHECK(n > 900); /* the log may be too short for all of them */
 }
 
 static struct whorl_future news;
@@ -119,7 +119,7 @@ TEST_VIRTUAL(future_without_a_worker_is_cancelled_at_once)
     CHECK(!whorl_future_complete(&future, 0));
 }
 
-/* --- tasks behind futures ------------------------------------------------------------------------- */
+/* --- tasks behind futures --------------------------------------------------------------------- */
 
 static int answer(void *arg)
 {
@@ -158,7 +158,7 @@ TEST_VIRTUAL(future_cancelled_before_its_task_began_lets_it_run_cancelled)
     CHECK_ERR(future.result, -ECANCELED);
     CHECK_EQ(whorl_now(), 0);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
-    CHECK_EQ(other.result, 42); /* the sibling was not meant */
+    CHECK_EQ(other.result, 42); /* the sibling is not cancelled */
     CHECK_STR(test_logged(), "begun -125 begun 0");
 }
 
@@ -172,7 +172,7 @@ TEST_VIRTUAL(future_cancelled_while_its_task_runs_ends_its_waits)
     CHECK_OK(whorl_sleep(10));
     whorl_future_cancel(&future);
     whorl_future_cancel(&future);
-    CHECK(!future.done); /* it is asked, and decides itself */
+    CHECK(!future.done); /* the task is asked to stop, and decides itself */
     CHECK_OK(whorl_future_wait(&future));
     CHECK_ERR(future.result, -ECANCELED);
     CHECK_EQ(whorl_now(), 10);
@@ -195,7 +195,7 @@ static int insist(void *arg)
 {
     (void)arg;
     test_ignore(whorl_sleep(100));
-    return 5; /* whoever asked for an end gets what there is */
+    return 5; /* the canceller gets this result */
 }
 
 TEST_VIRTUAL(future_has_the_result_of_a_task_that_ignores_the_cancel)
@@ -206,7 +206,7 @@ TEST_VIRTUAL(future_has_the_result_of_a_task_that_ignores_the_cancel)
     CHECK_OK(whorl_spawn_future(&group, insist, NULL, &future));
     CHECK_OK(whorl_yield());
     whorl_future_cancel(&future);
-    CHECK_OK(whorl_group_wait(&group)); /* and nobody else is cancelled by it */
+    CHECK_OK(whorl_group_wait(&group)); /* no other task is cancelled */
     CHECK_EQ(future.result, 5);
 }
 
@@ -222,7 +222,7 @@ TEST_VIRTUAL(future_completes_when_the_group_of_its_task_is_cancelled)
     }
     CHECK(future.done);
     CHECK_ERR(future.result, -ECANCELED);
-    CHECK(!late.done && !late.worker); /* a task that was not started leaves it open */
+    CHECK(!late.done && !late.worker); /* it stays open, because its task was not started */
     whorl_future_cancel(&late);
     CHECK(late.done);
 }
@@ -253,15 +253,15 @@ TEST(future_survives_every_failed_allocation)
     CHECK(faults_sweep(run_spawn_one, NULL) > 2);
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
-/* A task that works for a future, what it was asked and what it will say. */
+/* A task that produces a future's result: its random state, its requests and its result. */
 struct labour {
     struct whorl_future future;
     uint64_t random;
-    int64_t asked_at; /* to stop, for the first time */
+    int64_t asked_at; /* when it was first asked to stop */
     int64_t done_at;
-    int result; /* what the task has returned, and when */
+    int result; /* the task's result; done_at: when it returned */
 };
 
 static int labour_on(void *arg)
@@ -281,7 +281,7 @@ static int labour_on(void *arg)
 
 static struct labour labours[4];
 
-/* Waits for any of them, or asks it to stop. */
+/* Waits for a random future, or cancels it. */
 static int follow(void *arg)
 {
     uint64_t *random = arg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Generators: values in turn, ends, cancellation of either side. */
+/* Generators: the order of values, the end, cancellation of either side. */
 #include <whorl/future.h>
 #include <whorl/generator.h>
 #include <whorl/group.h>
@@ -37,7 +37,7 @@ TEST_VIRTUAL(generator_and_puller_take_turns)
         test_log("%d", value);
     CHECK_OK(err);
     CHECK_EQ(value, 2);
-    CHECK_OK(whorl_generator_next(generator, &value)); /* from then on */
+    CHECK_OK(whorl_generator_next(generator, &value)); /* again at the end */
     CHECK_STR(test_logged(), "start ( 0 1 2 )");
 }
 
@@ -85,10 +85,10 @@ TEST_VIRTUAL(generator_ends_with_its_error_again_and_again)
     CHECK_ERR(whorl_generator_next(generator, &value), -EIO);
     CHECK_ERR(whorl_generator_next(generator, &value), -EIO);
     CHECK_EQ(value, 0);
-    CHECK_OK(whorl_check_cancelled()); /* it is the generator's failure, not the puller's */
+    CHECK_OK(whorl_check_cancelled()); /* the generator has failed, the puller is not cancelled */
 }
 
-/* A value a second. */
+/* Yields one value per second. */
 static int tick(struct whorl_generator *generator, void *arg)
 {
     (void)arg;
@@ -120,7 +120,7 @@ TEST_VIRTUAL(generator_keeps_the_value_a_cancelled_puller_missed)
     CHECK_ERR(next_within(generator, WHORL_SECOND / 2, &value), -ETIMEDOUT);
     CHECK_EQ(value, 0);
     CHECK_OK(whorl_sleep(WHORL_SECOND));
-    CHECK_EQ(whorl_generator_next(generator, &value), 1); /* it lies ready */
+    CHECK_EQ(whorl_generator_next(generator, &value), 1); /* it is already there */
     CHECK_EQ(value, 1);
     CHECK_EQ(whorl_now(), 5 * WHORL_SECOND / 2);
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
@@ -128,7 +128,8 @@ TEST_VIRTUAL(generator_keeps_the_value_a_cancelled_puller_missed)
     CHECK_EQ(whorl_now(), 7 * WHORL_SECOND / 2);
 }
 
-/* The body belongs to who made the generator, not to the scope of the first pull. */
+/* The body belongs to the scope in which the generator was created, not to the scope of the first
+ * pull. */
 TEST_VIRTUAL(generator_outlives_a_first_pull_that_times_out)
 {
     WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
@@ -238,11 +239,11 @@ TEST(generator_survives_every_failed_allocation)
     CHECK(faults_sweep(run_pull_all, NULL) > 3);
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
 enum { VALUES = 20 };
 
-/* Gives 0, 1, 2 ..., some of them only after a while. */
+/* Yields 0, 1, 2 ..., some of them after a random delay. */
 static int dawdle(struct whorl_generator *generator, void *arg)
 {
     uint64_t *random = arg;
@@ -288,7 +289,7 @@ TEST_SEEDS(generator_loses_and_doubles_no_value_whenever_its_puller_gives_up)
     CHECK_OK(whorl_group_wait(&group));
 }
 
-/* --- the puller's end ---------------------------------------------------------------------------- */
+/* --- the puller's end ------------------------------------------------------------------------- */
 
 static int abandon(void *arg)
 {

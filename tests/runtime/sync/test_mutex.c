@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mutexes: one owner at a time, handed on in order. */
+/* Mutexes: one owner at a time, in order of arrival. */
 #include <signal.h>
 
 #include <whorl/group.h>
@@ -66,7 +66,8 @@ static int lock_and_log(void *arg)
     return err;
 }
 
-/* Unlocking hands over at once: the caller cannot have it back before the waiter has had it. */
+/* Unlocking passes the mutex on at once: the caller can lock it again only after the waiter has had
+ * it. */
 TEST_VIRTUAL(nobody_slips_in_between_unlock_and_the_waiters_turn)
 {
     WHORL_AUTO(group) group = {0};
@@ -114,7 +115,8 @@ TEST_VIRTUAL(a_cancelled_waiter_leaves_no_trace)
     CHECK(!mutex.owner && !mutex.waiters.first && !mutex.waiters.last);
 }
 
-/* Whoever was handed the mutex has it, and passes it on like everybody. */
+/* A waiter that got the mutex owns it and unlocks it as usual, even if it was cancelled before it
+ * ran. */
 TEST_VIRTUAL(a_waiter_handed_the_mutex_and_cancelled_in_one_turn_owns_it)
 {
     struct whorl_group go = {0}, stay = {0};
@@ -131,7 +133,7 @@ TEST_VIRTUAL(a_waiter_handed_the_mutex_and_cancelled_in_one_turn_owns_it)
     CHECK(!mutex.owner);
 }
 
-/* The other way round: cancelled, then unlocked. The wake-up goes to the next in line. */
+/* In reverse order: first cancelled, then unlocked. The wake-up goes to the next waiter. */
 TEST_VIRTUAL(a_waiter_cancelled_just_before_the_unlock_loses_nobodys_turn)
 {
     struct whorl_group go = {0}, stay = {0};

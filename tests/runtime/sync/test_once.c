@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Once: done by one, waited for by the others, tried again after a failure. */
+/* Once: one task runs the function, the others wait, and a failure is retried. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -65,11 +65,12 @@ static int fail_and_look(void *arg)
     FILE *to = fmemopen(text, sizeof text, "w");
     whorl_dump_tasks(to);
     fclose(to);
-    CHECK(strstr(text, " run by nobody"));
+    CHECK(strstr(text, " run by no task"));
     return 0;
 }
 
-/* The first has failed, the second is to try but has not run yet, and the third waits. */
+/* The first task has failed, the second one is next but has not run yet, and the third one
+ * waits. */
 TEST_VIRTUAL(once_is_run_by_nobody_between_two_tries)
 {
     WHORL_AUTO(group) group = {0};
@@ -125,7 +126,7 @@ static int open_again(void *arg)
 TEST_VIRTUAL(once_inside_itself_is_refused)
 {
     CHECK_ERR(whorl_once_run(&once, open_again, "again"), -EDEADLK);
-    CHECK_EQ(once.state, WHORL_ONCE_NEW); /* it has failed */
+    CHECK_EQ(once.state, WHORL_ONCE_NEW); /* the call failed */
     CHECK_OK(whorl_once_run(&once, open_it, NULL));
 }
 
@@ -167,11 +168,11 @@ static int cancel_first(void *arg)
     int err = whorl_spawn(&group, use, "b");
 
     (void)arg;
-    err = err ? err : whorl_sleep(10); /* wakes with the failure, before `b` has run */
+    err = err ? err : whorl_sleep(10); /* wakes together with the failure, before `b` has run */
     return err;
 }
 
-/* A waiter given the turn and cancelled in the same instant passes it on. */
+/* A waiter that becomes the next one and is cancelled at the same instant passes its turn on. */
 TEST_VIRTUAL(once_is_passed_on_by_a_waiter_cancelled_as_its_turn_comes)
 {
     WHORL_AUTO(group) group = {0};
@@ -186,14 +187,14 @@ TEST_VIRTUAL(once_is_passed_on_by_a_waiter_cancelled_as_its_turn_comes)
     CHECK_STR(test_logged(), "a-5@10 b-125@10 c0@20");
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
 static struct {
     struct whorl_once once;
     int running, calls, succeeded;
 } work;
 
-/* Fails, is cancelled or succeeds; whoever calls it is told which. */
+/* Fails, is cancelled or succeeds. The caller gets the result. */
 static int try_it(void *arg)
 {
     uint64_t *random = arg;
@@ -226,7 +227,7 @@ static int come_by(void *arg)
         else if (err == -ECANCELED)
             CHECK(whorl_now() >= deadline);
         else
-            CHECK(err == -EIO && work.calls > tries); /* one's own try */
+            CHECK(err == -EIO && work.calls > tries); /* the failure of its own call */
         CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
     }
     return 0;
@@ -239,7 +240,7 @@ TEST_SEEDS(once_succeeds_once_and_keeps_nobody_waiting)
     memset(&work, 0, sizeof work);
     for (uint64_t i = 0; i < 6; i++)
         CHECK_OK(whorl_spawn_copy(&group, come_by, &(uint64_t){test_seed() + i}));
-    CHECK_OK(whorl_group_wait(&group)); /* a turn that nobody takes would be a deadlock */
+    CHECK_OK(whorl_group_wait(&group)); /* a lost turn would cause a deadlock */
     CHECK_EQ(work.running, 0);
     CHECK_EQ(work.once.state == WHORL_ONCE_DONE, work.succeeded == 1);
     CHECK(!work.once.waiters.first);

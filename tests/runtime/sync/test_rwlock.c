@@ -12,7 +12,7 @@
 
 static struct whorl_rwlock lock;
 
-/* A task that comes at an instant, wants the lock for reading (R) or writing (W), and holds it. */
+/* A task that at an instant locks for reading (R) or writing (W), and holds the lock for a time. */
 struct visit {
     const char *name;
     int64_t at, hold;
@@ -128,15 +128,16 @@ TEST_VIRTUAL(rwlock_handed_over_and_cancelled_at_once_is_held)
     CHECK_STR(test_logged(), "W1@1");
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
-/* Tickets are drawn at arrival: nobody may come in before a writer who arrived earlier and still wants
- * in, and no writer before anybody who did. Whoever waited comes in when a writer left or gave up, or, a
- * writer, when the last reader left: no later. */
+/* Every task draws a ticket when it arrives. No task may enter before a writer that arrived earlier
+ * and still waits, and no writer may enter before any task that arrived earlier. A waiter enters
+ * when a writer leaves or gives up, or, for a writer, when the last reader leaves. It does not
+ * enter later than that. */
 static struct {
     int tickets, readers_in, writers_in;
-    int last, last_writer;                           /* the highest tickets that have been in */
-    bool readers_chance[1024], writers_chance[1024]; /* by instant */
+    int last, last_writer;                           /* the highest tickets that have entered */
+    bool readers_chance[1024], writers_chance[1024]; /* instants at which they could enter */
     struct entry {
         bool writes;
         int64_t arrived_at, entered_at;
@@ -208,13 +209,13 @@ TEST_SEEDS(rwlock_excludes_and_keeps_the_order_of_arrival_whatever_is_cancelled)
     memset(&doorman, 0, sizeof doorman);
     for (uint64_t i = 0; i < 8; i++)
         CHECK_OK(whorl_spawn_copy(&group, come_and_go, &(uint64_t){test_seed() + i}));
-    CHECK_OK(whorl_group_wait(&group)); /* a lost wake-up would be a deadlock */
+    CHECK_OK(whorl_group_wait(&group)); /* a lost wake-up would cause a deadlock */
     CHECK(doorman.entered > 40 && doorman.entered < 160);
     check_entries();
     CHECK(!lock.writer && lock.readers == 0 && !lock.waiters.first);
 }
 
-/* --- what is not allowed, and trying ------------------------------------------------------------- */
+/* --- what is not allowed, and trying ---------------------------------------------------------- */
 
 TEST_VIRTUAL(rwlock_held_for_writing_is_refused_to_its_holder)
 {
@@ -239,11 +240,11 @@ TEST_VIRTUAL(rwlock_try_takes_only_what_is_free_and_nobody_waits_for)
     CHECK_ERR(whorl_rwlock_try_write_lock(&lock), -EAGAIN);
     CHECK_OK(whorl_spawn(&group, visit, &w));
     CHECK_OK(whorl_sleep(1));
-    CHECK_ERR(whorl_rwlock_try_read_lock(&lock), -EAGAIN); /* a writer waits */
+    CHECK_ERR(whorl_rwlock_try_read_lock(&lock), -EAGAIN); /* because a writer waits */
     whorl_rwlock_unlock(&lock);
     whorl_rwlock_unlock(&lock);
     CHECK_ERR(whorl_rwlock_try_write_lock(&lock),
-              -EAGAIN); /* handed to it, though it has not run */
+              -EAGAIN); /* the writer owns it, though it has not run yet */
     CHECK_OK(whorl_group_wait(&group));
     CHECK_OK(whorl_rwlock_try_write_lock(&lock));
     CHECK_ERR(whorl_rwlock_try_read_lock(&lock), -EAGAIN);
@@ -304,7 +305,7 @@ TEST(rwlock_unlocked_by_somebody_else_ends_the_process)
 
     child_run(&child, unlock_free, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "that nobody holds"));
+    CHECK(strstr(child.err, "that no task holds"));
     child_run(&child, run_unlock_others, NULL);
     CHECK_EQ(child.signal, SIGABRT);
     CHECK(strstr(child.err, "by the task that holds it"));

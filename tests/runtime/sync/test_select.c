@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Select: which case is taken, and that those not taken leave no trace. */
+/* Select: which case is taken, and that the other cases leave nothing behind. */
 #include <stdlib.h>
 
 #include <whorl/chan.h>
@@ -42,13 +42,15 @@ TEST_VIRTUAL(select_skips_cases_without_ops)
     for (int i = 0; i < 50; i++)
         CHECK_EQ(whorl_select(cases, 5), 3);
     set.is_set = false;
-    cases[4] = whorl_case_deadline(whorl_after(WHORL_SECOND)); /* the same when it has to wait */
+    /* The same for a select that has to wait. */
+    cases[4] = whorl_case_deadline(whorl_after(WHORL_SECOND));
     CHECK_EQ(whorl_select(cases, 5), 4);
 }
 
 #define ROUNDS 20000
 
-/* How often each case is taken when those in `ready` are, compared with its fair share. */
+/* Checks that each ready case is taken as often as its fair share. '1' in `ready`: the case is
+ * ready. */
 static WHORL_SUSPENDS_SHIELDED void check_fair(const char *ready)
 {
     struct whorl_event events[8] = {0};
@@ -78,7 +80,7 @@ TEST_VIRTUAL(select_gives_ready_cases_the_same_chance)
     check_fair("11111111");
 }
 
-/* Where a ready case stands among those that are not must not matter. */
+/* The position of a ready case must not matter. */
 TEST_VIRTUAL(select_gives_the_same_chance_to_ready_cases_wherever_they_stand)
 {
     check_fair("1100");
@@ -186,7 +188,7 @@ TEST_VIRTUAL(select_waits_for_events_futures_and_deadlines)
     cases[2] = whorl_case_deadline(5 * WHORL_SECOND);
     CHECK_EQ(whorl_select(cases, 3), 2);
     CHECK_EQ(whorl_now(), 5 * WHORL_SECOND);
-    CHECK_EQ(whorl_select(cases, 3), 2); /* in the past: at once */
+    CHECK_EQ(whorl_select(cases, 3), 2); /* a deadline in the past is ready at once */
     CHECK_EQ(whorl_now(), 5 * WHORL_SECOND);
 }
 
@@ -233,9 +235,9 @@ TEST_VIRTUAL(select_sends_when_there_is_room)
     CHECK_EQ(whorl_chan_len(chan), 0);
 }
 
-/* --- two selects --------------------------------------------------------------------------------- */
+/* --- two selects ------------------------------------------------------------------------------ */
 
-/* Sends its own number or receives the other's, on one channel without a buffer. */
+/* Sends its own number or receives the other task's number, on one channel without a buffer. */
 static int swap(void *arg)
 {
     struct ctx *ctx = arg;
@@ -273,11 +275,11 @@ TEST_VIRTUAL(select_alone_with_both_ends_of_a_channel_waits)
                                  whorl_case_deadline(whorl_after(1))};
 
     CHECK_EQ(whorl_select(cases, 3), 2);
-    CHECK_ERR(whorl_chan_try_recv(chan, &value), -EAGAIN); /* nothing was left waiting */
+    CHECK_ERR(whorl_chan_try_recv(chan, &value), -EAGAIN); /* no waiter was left behind */
     CHECK_ERR(whorl_chan_try_send(chan, &value), -EAGAIN);
 }
 
-/* --- nothing lost, nothing twice ---------------------------------------------------------------- */
+/* --- nothing lost, nothing twice -------------------------------------------------------------- */
 
 #define CHANS   3
 #define WORKERS 4
@@ -343,7 +345,7 @@ static int receive_some(void *arg)
             t->received += value;
             t->received_count++;
         } else {
-            CHECK_EQ(value, -1); /* what was not taken has written nothing */
+            CHECK_EQ(value, -1); /* a case that was not taken has written nothing */
         }
         (void)whorl_scope_leave(&scope, 0);
         for (int c = 0; c < CHANS; c++)
@@ -375,7 +377,7 @@ TEST_SEEDS(select_loses_and_doubles_no_value_in_any_order)
         whorl_chan_destroy(t.chans[c]);
 }
 
-/* --- cancellation -------------------------------------------------------------------------------- */
+/* --- cancellation ----------------------------------------------------------------------------- */
 
 static int select_recv(void *arg)
 {
@@ -435,16 +437,16 @@ TEST_VIRTUAL(select_in_a_cancelled_scope_takes_nothing_but_try_select_does)
     (void)whorl_scope_leave(&scope, 0);
 }
 
-/* --- implementers ---------------------------------------------------------------------------------- */
+/* --- implementers ----------------------------------------------------------------------------- */
 
-/* Something that is withdrawn only some time after it was asked to, as a request in the kernel is. */
+/* A case whose stop completes only after some time, like a request in the kernel. */
 struct slow {
     struct whorl_case *c;
     struct whorl_timer timer;
     int start_result;
     int starts, stops, readies;
-    int stop_takes;          /* ns; 0: at once */
-    struct slow *then_ready; /* made ready by the start of this one */
+    int stop_takes;          /* duration of a stop in ns; 0: at once */
+    struct slow *then_ready; /* case that the start of this one makes ready */
     bool ready_in_start;
 };
 
@@ -547,7 +549,7 @@ TEST_VIRTUAL(select_cancelled_while_a_loser_is_being_stopped_keeps_its_winner)
     CHECK_OK(whorl_spawn(&group, select_slow, slow));
     CHECK_OK(whorl_yield());
     whorl_timer_arm(&slow[0].timer, whorl_after(500), fire_slow);
-    CHECK_OK(whorl_group_wait(&group)); /* the scope's end at 1000 finds a winner */
+    CHECK_OK(whorl_group_wait(&group)); /* the scope's deadline at 1000 finds a winner */
     CHECK_STR(test_logged(), "0@5500");
     CHECK_EQ(slow[1].stops, 1);
 }
@@ -576,7 +578,8 @@ TEST_VIRTUAL(select_takes_a_case_that_is_ready_while_it_starts)
     CHECK_EQ(never.starts, 0);
 }
 
-/* The start of one thing brings about another: the one just started is in nobody's list yet. */
+/* Starting one case makes another case ready. The case that was just started is not in the list of
+ * started cases yet. */
 TEST_VIRTUAL(select_stops_the_case_whose_start_made_another_ready)
 {
     for (int takes = 0; takes <= 40; takes += 40) {
@@ -601,7 +604,7 @@ TEST_VIRTUAL(select_ignores_a_failed_start_that_made_another_ready)
     CHECK_EQ(b.stops, 0);
 }
 
-/* --- several selects on one thing ------------------------------------------------------------------ */
+/* --- several selects on one thing ------------------------------------------------------------- */
 
 static int select_named(void *arg)
 {

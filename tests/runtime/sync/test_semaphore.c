@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Semaphores: a number of permits, given in order. */
+/* Semaphores: a number of permits, given in order of arrival. */
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -57,7 +57,8 @@ TEST_VIRTUAL(permits_go_to_those_who_have_waited_longest)
     CHECK_OK(whorl_yield());
     for (int i = 0; i < 2; i++) {
         whorl_semaphore_release(&semaphore);
-        CHECK_ERR(whorl_semaphore_try_acquire(&semaphore), -EAGAIN); /* it is b's or c's */
+        /* The permit belongs to b or c. */
+        CHECK_ERR(whorl_semaphore_try_acquire(&semaphore), -EAGAIN);
     }
     CHECK_OK(whorl_sleep(1));
     CHECK_STR(test_logged(), "a b");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Latches: counting down, and up again. */
+/* Wait groups: counting down, and up again. */
 #include <signal.h>
 
 #include <whorl/group.h>
@@ -40,7 +40,7 @@ TEST_VIRTUAL(wait_group_lets_all_go_at_zero)
         CHECK_OK(whorl_spawn(&group, done_later, &wait_group));
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "0@7 0@7");
-    CHECK_OK(whorl_wait_group_wait(&wait_group)); /* open from now on */
+    CHECK_OK(whorl_wait_group_wait(&wait_group)); /* does not wait any more */
 }
 
 static struct whorl_wait_group start = {.count = 1};
@@ -75,7 +75,7 @@ TEST_VIRTUAL(wait_group_can_be_used_again)
     CHECK_OK(whorl_spawn(&group, wait_and_log, &wait_group));
     CHECK_OK(whorl_sleep(1));
     whorl_wait_group_done(&wait_group);
-    whorl_wait_group_add(&wait_group, 1); /* those who were let go do not mind */
+    whorl_wait_group_add(&wait_group, 1); /* does not affect the tasks that were already woken */
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "0@1");
     whorl_wait_group_done(&wait_group);
@@ -94,9 +94,9 @@ TEST_VIRTUAL(wait_group_waiter_that_is_cancelled_leaves_the_count_alone)
     CHECK_OK(whorl_wait_group_wait(&wait_group));
 }
 
-/* --- in any order -------------------------------------------------------------------------------- */
+/* --- in any order ----------------------------------------------------------------------------- */
 
-/* Beside the wait group, what it should count, and when that came down to zero. */
+/* The wait group, its expected count, and the instants at which the count became zero. */
 static struct {
     struct whorl_wait_group wait_group;
     size_t count;
@@ -135,7 +135,7 @@ static int count_now_and_then(void *arg)
     return 0;
 }
 
-/* Only a zero in the instant of the deadline or later may be missed. */
+/* The wait may miss a zero only if it happens at the deadline or later. */
 static int wait_now_and_then(void *arg)
 {
     uint64_t *random = arg;
@@ -157,7 +157,7 @@ static int wait_now_and_then(void *arg)
         }
         CHECK_OK(whorl_sleep((int64_t)test_draw(random, 4)));
     }
-    return whorl_wait_group_wait(&history.wait_group); /* zero for good in the end */
+    return whorl_wait_group_wait(&history.wait_group); /* at the end the count stays zero */
 }
 
 TEST_SEEDS(wait_group_that_reaches_zero_is_missed_by_nobody_who_waits)
@@ -198,7 +198,7 @@ TEST(wait_group_below_zero_or_above_the_top_ends_the_process)
     CHECK(strstr(child.err, "below zero"));
     child_run(&child, add_too_much, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "too high"));
+    CHECK(strstr(child.err, "overflowed"));
 }
 
 TEST(wait_group_outside_a_task_is_refused)
