@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading certificates (RFC 5280), a strict walk over DER. */
+/* Reads certificates (RFC 5280) with a strict DER parser. */
 #include "io/tls/cert.h"
 
 #include <arpa/inet.h>
@@ -39,8 +39,8 @@ static bool same(const struct tls_bytes *a, const struct tls_bytes *b)
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* Takes the next element off `from`: its tag and contents. False at the end and when it is
- * malformed: indefinite, non-minimal or longer than what is there. */
+/* Takes the next element from `from`: its tag and contents. False at the end, and when the element
+ * is malformed: its length is indefinite, not minimal, or longer than the rest. */
 static bool next(struct tls_bytes *from, unsigned *ret_tag, struct tls_bytes *ret)
 {
     const unsigned char *p = from->data;
@@ -91,7 +91,7 @@ static void skip_optional(struct tls_bytes *from, unsigned tag)
     (void)expect(from, tag, &ignored);
 }
 
-/* The next element, which must have this tag, with its head. */
+/* Takes the next element, which must have this tag. `ret` includes its tag and length. */
 static bool expect_whole(struct tls_bytes *from, unsigned tag, struct tls_bytes *ret)
 {
     const unsigned char *start = from->data;
@@ -149,7 +149,7 @@ static bool read_time(struct tls_bytes *from, int64_t *ret)
     return true;
 }
 
-/* Notes one extension; false when it is malformed or came before. */
+/* Stores one extension in `cert`. False when it is malformed or came before. */
 static bool read_extension(struct tls_bytes extension, struct tls_cert *cert)
 {
     struct tls_bytes oid, value, *slot;
@@ -205,8 +205,8 @@ int tls_cert_parse(const void *der, size_t len, struct tls_cert *ret)
     return 0;
 }
 
-/* Finds the last attribute of this kind in a name; false when there is none. Bytes of whatever
- * string type it has. */
+/* Finds the last attribute of this kind in a name; false when there is none. `ret` is its bytes,
+ * whatever its string type. */
 static bool find_attribute(const struct tls_bytes *name, const struct tls_bytes *kind,
                            struct tls_bytes *ret)
 {
@@ -241,8 +241,8 @@ static bool equal_names(const unsigned char *pattern, const char *host, size_t l
     return true;
 }
 
-/* Letters, digits, hyphens, underscores; no label empty. Anything else, a NUL or a second asterisk
- * among it, is no host name. */
+/* Whether `name` consists of non-empty labels of letters, digits, hyphens and underscores. Other
+ * bytes, such as a NUL or a second asterisk, are refused. */
 static bool is_host_name(const unsigned char *name, size_t len)
 {
     size_t label = 0;
@@ -271,7 +271,7 @@ bool tls_name_matches(const struct tls_bytes *pattern, const char *host)
         return false;
     if (len < 2 || p[0] != '*' || p[1] != '.')
         return is_host_name(p, len) && len == host_len && equal_names(p, host, len);
-    /* RFC 6125 §6.4.3: the wildcard is the whole leftmost label and stands for one label. */
+    /* RFC 6125 §6.4.3: the wildcard is the whole leftmost label and matches one label. */
     p += 2;
     len -= 2;
     const char *parent = strchr(host, '.');

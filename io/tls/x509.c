@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checking a server's certificate chain. */
+/* Checks a server's certificate chain. */
 #include "io/tls/x509.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "io/tls/cert.h"
 #include "io/tls/trust.h"
 
-/* Of RFC 5246 §7.2.2. */
+/* Alerts of RFC 5246 §7.2.2. */
 enum {
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_CERTIFICATE_EXPIRED = 45,
@@ -23,7 +23,7 @@ enum {
 /* BearSSL counts days from the year 0. */
 enum { DAYS_TO_1970 = 719528, DAY_S = 86400 };
 
-/* Shorter RSA keys are refused, as by the browsers. */
+/* Shorter RSA keys are refused; browsers do the same. */
 enum { RSA_BYTES_MIN = 2048 / 8 };
 
 static struct x509_verifier *verifier_of(const br_x509_class **ctx)
@@ -31,7 +31,7 @@ static struct x509_verifier *verifier_of(const br_x509_class **ctx)
     return (struct x509_verifier *)ctx;
 }
 
-/* Notes why the chain is refused; the first reason stands. */
+/* Notes why the chain is refused. Only the first reason is kept. */
 __attribute__((format(printf, 4, 5))) static void refuse(struct x509_verifier *verifier, int code,
                                                          unsigned alert, const char *format, ...)
 {
@@ -50,7 +50,7 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 {
     struct x509_verifier *verifier = verifier_of(ctx);
 
-    (void)server_name; /* the SNI, which is not sent for addresses: `peer` has the name */
+    (void)server_name; /* the SNI; it is not sent for addresses, so `peer` is used instead */
     verifier->certs_count = 0;
     verifier->chain_len = 0;
     verifier->key = NULL;
@@ -98,7 +98,7 @@ static void end_cert(const br_x509_class **ctx)
     (void)ctx;
 }
 
-/* Any certificate will do, but the key in it must be the one that signs the key exchange. */
+/* Accepts any certificate. The engine still checks that its key has signed the key exchange. */
 static void accept_any(struct x509_verifier *verifier)
 {
     br_x509_decoder_context *decoder = &verifier->decoder;
@@ -118,8 +118,8 @@ static bool same_name(const struct tls_bytes *a, const struct tls_bytes *b)
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* Puts the numbers of the certificates on the way up into `path`, the leaf first; returns how many
- * there are. What does not belong to the way is left out. */
+/* Writes the indices of the certificates from the leaf upwards into `path`; returns how many there
+ * are. Certificates that are not on this path are left out. */
 static size_t order_path(const struct tls_cert *certs, const bool *parsed, size_t count,
                          size_t path[X509_CERTS_MAX])
 {
@@ -150,7 +150,7 @@ static void set_time(br_x509_minimal_context *minimal, int64_t time_unix_s)
     br_x509_minimal_set_time(minimal, (uint32_t)(days + DAYS_TO_1970), (uint32_t)seconds);
 }
 
-/* Everything but SHA-1 and MD5. */
+/* Sets up the minimal engine with all algorithms but SHA-1 and MD5. */
 static void init_minimal(br_x509_minimal_context *minimal, const struct tls_trust *trust,
                          int64_t time_unix_s)
 {
@@ -204,7 +204,7 @@ static void refuse_dates(struct x509_verifier *verifier, const struct tls_cert *
            "certificate for %s has expired or is not yet valid", host);
 }
 
-/* `top` is the last certificate on the way up. */
+/* `top` is the last certificate of the path. */
 static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *leaf,
                          const struct tls_cert *top)
 {
@@ -232,9 +232,9 @@ static const char *minimal_text(unsigned err)
     case BR_ERR_X509_CRITICAL_EXTENSION:
         return "has a critical extension that is not supported";
     case BR_ERR_X509_NOT_CA:
-        return "is issued by one that is no authority";
+        return "is issued by a certificate that is not an authority";
     case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        return "is issued with a key not meant for that";
+        return "is issued with a key that may not sign certificates";
     case BR_ERR_X509_WEAK_PUBLIC_KEY:
         return "has an RSA key shorter than 2048 bits";
     default:
@@ -318,7 +318,7 @@ static unsigned end_chain(const br_x509_class **ctx)
         else
             check_chain(verifier);
     }
-    /* The engine only has to stop: the reason stays here. */
+    /* Any error stops the engine; the real reason is in the verifier. */
     return verifier->code ? BR_ERR_X509_NOT_TRUSTED : 0;
 }
 
