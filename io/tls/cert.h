@@ -17,7 +17,7 @@ struct tls_bytes {
     size_t len;
 };
 
-/* Points into the DER it was parsed from. */
+/* A parsed certificate. Its ranges point into the DER that it was parsed from. */
 struct tls_cert {
     struct tls_bytes issuer, subject; /* the whole encoded name */
     int64_t not_before, not_after;    /* seconds since 1970 */
