@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What has been asked and answered, by name and family. */
+/* The cache of the resolver: pending queries and kept answers, by name and family. */
 #include "io/dns/cache.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static uint32_t hash_key(const char *name, int family)
     return hash;
 }
 
-/* Takes an entry out of its bucket. */
+/* Removes an entry from its bucket. */
 static void unlink_bucket(struct dns_cache *cache, struct dns_entry *entry)
 {
     struct dns_entry **link = &cache->buckets[entry->hash % DNS_CACHE_BUCKETS];
@@ -92,7 +92,7 @@ struct dns_entry *dns_cache_add(struct dns_cache *cache, const char *name, int f
     return entry;
 }
 
-/* How long an answer is kept; 0: not at all. A server that did not answer may do so next time. */
+/* How long an answer is kept; 0: not at all, because the next query may succeed. */
 static int64_t ttl_of(const struct dns_answer *answer)
 {
     if (answer->err == WHORL_EDNS_NOTFOUND || answer->err == WHORL_EDNS_NODATA)

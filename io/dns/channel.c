@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions to name servers: a c-ares channel whose sockets are watched by the run's driver. */
+/* Queries to name servers: a c-ares channel whose sockets are watched by the run's driver. */
 #include "io/dns/channel.h"
 
 #include <errno.h>
@@ -22,17 +22,20 @@
 #include "runtime/base/check.h"
 
 enum {
-    /* Questions out at a time. All share one UDP socket, whose buffer holds some 270 answers. */
+    /* Queries in flight at a time. All share one UDP socket, whose buffer holds about 270
+     * answers. */
     RUNNING_MAX = 128,
 
-    /* DNS flag day 2020: what passes everywhere in one piece. */
+    /* DNS flag day 2020: the largest payload that passes all networks without fragmentation. */
     UDP_PAYLOAD_SIZE = 1232,
 };
 
-/* A socket that could not be polled, for want of memory say, is polled again after this. */
+/* When a socket could not be polled, for example because memory was short, it is polled again after
+ * this delay. */
 #define STARVED_DELAY_NS (10 * WHORL_MILLISECOND)
 
-/* ares_timeout() cuts to milliseconds what expiry compares in microseconds. */
+/* ares_timeout() truncates to milliseconds, but c-ares compares the expiry in microseconds. This
+ * slack keeps the timer from firing before a query has expired. */
 #define TIMEOUT_SLACK_NS (1 * WHORL_MILLISECOND)
 
 struct query {
@@ -42,28 +45,28 @@ struct query {
     dns_answer_fn fn;
     void *arg;
     sa_family_t family;
-    bool again;    /* sent once more because the server did not understand EDNS */
-    uint8_t rcode; /* of a refusal c-ares keeps to itself; see note_refusal() */
+    bool again;    /* sent a second time because the server did not understand EDNS */
+    uint8_t rcode; /* of a refusal that c-ares does not report, see note_refusal(); else 0 */
     int status;    /* valid once finished: an ARES_ code */
     struct dns_answer answer;
 };
 
-/* A first-in first-out list, or in no order; `end` points at the last link. */
+/* A list of queries; append() adds at its end. `end` points at the last link. */
 struct query_list {
     struct query *first, **end;
 };
 
-/* A socket of c-ares. It outlives c-ares' close while a poll of it is in flight, so that its number
- * means nothing else before the kernel has let go of it. */
+/* A socket of c-ares. When c-ares closes it while a poll of it is in flight, it stays open until
+ * the poll has completed, so that its number cannot mean another file before that. */
 struct watched {
-    struct io_op poll; /* first: the completion gets the watched socket from it */
+    struct io_op poll; /* first field: the completion converts it to the watched socket */
     struct dns_channel *channel;
     struct watched *next, **link;
     int fd;
-    unsigned wanted; /* events c-ares waits for */
-    bool polling;
-    bool paused; /* its poll failed; the timer polls it again */
-    bool closed; /* by c-ares; gone once the poll has completed */
+    unsigned wanted; /* events that c-ares waits for */
+    bool polling;    /* `poll` is in flight */
+    bool paused;     /* the poll failed; the timer polls the socket again */
+    bool closed;     /* by c-ares; it is freed once the poll has completed */
 };
 
 struct dns_channel {
@@ -72,13 +75,13 @@ struct dns_channel {
     size_t running_count;
     struct watched *sockets;
     struct whorl_timer timer;
-    int64_t timer_ns; /* what it is set to; 0 while disarmed */
+    int64_t timer_ns; /* time to which `timer` is set; 0 while disarmed */
     int64_t timeout_ns;
-    int socket_err;     /* why the last socket could not be made, or 0 */
-    unsigned in_flight; /* polls */
+    int socket_err;     /* why the last socket could not be created; 0: it was */
+    unsigned in_flight; /* how many polls are in flight */
     bool settling, stopped;
-    bool starved;                                         /* a poll could not be queued */
-    void (*gone)(struct dns_channel *channel, void *arg); /* set once retired */
+    bool starved;                                         /* a poll could not be started */
+    void (*gone)(struct dns_channel *channel, void *arg); /* set when the channel is retired */
     void *gone_arg;
 };
 
@@ -105,7 +108,8 @@ static void take_out(struct query_list *list, struct query *query)
 
 /* --- answers --- */
 
-/* Nobody was reached. If that is for want of descriptors or memory here, say so. */
+/* The error when no server was reached. If the reason is a shortage of descriptors or memory on
+ * this host, it is that error. */
 static int unreachable(const struct dns_channel *channel)
 {
     switch (channel->socket_err) {
@@ -123,7 +127,7 @@ static int error_of(const struct dns_channel *channel, const struct query *query
 {
     switch (query->status) {
     case ARES_SUCCESS:
-        return query->answer.ip_count > 0 ? 0 : WHORL_EDNS_NODATA; /* a CNAME to nowhere */
+        return query->answer.ip_count > 0 ? 0 : WHORL_EDNS_NODATA; /* a CNAME without address */
     case ARES_ENODATA:
         return WHORL_EDNS_NODATA;
     case ARES_ENOTFOUND:
@@ -145,7 +149,7 @@ static int error_of(const struct dns_channel *channel, const struct query *query
     case ARES_ECANCELLED:
     case ARES_EDESTRUCTION:
         return -ECANCELED;
-    case ARES_ECONNREFUSED: /* also: every server refused to answer, in some way */
+    case ARES_ECONNREFUSED: /* c-ares reports this also when every server refused the query */
     case ARES_ETIMEOUT:
         if (query->rcode)
             return query->rcode == DNS_RCODE_REFUSED ? WHORL_EDNS_REFUSED : WHORL_EDNS_SERVFAIL;
@@ -182,7 +186,7 @@ static void take_addresses(struct query *query, const struct ares_addrinfo *info
     answer->ttl_s = ttl_s < 0 ? 0 : (uint32_t)ttl_s; /* RFC 2181 §8 */
 }
 
-/* c-ares' callback, which may come from inside ares_getaddrinfo(): only notes the answer. */
+/* Callback of c-ares, which may be called inside ares_getaddrinfo(): only notes the answer. */
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct query *query = arg;
@@ -199,9 +203,10 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     append(&channel->finished, query);
 }
 
-/* c-ares goes on to the next server when one answers SERVFAIL, NOTIMP or REFUSED, which is right,
- * and in the end reports that no server could be reached, which is not. So refusals are noted on
- * their way in. c-ares alone judges whether a message is an answer; this only chooses words. */
+/* When a server answers SERVFAIL, NOTIMP or REFUSED, c-ares rightly asks the next server. When all
+ * of them refuse, c-ares wrongly reports that no server could be reached. So refusals are noted
+ * when they arrive. Only c-ares decides whether a message is an answer; this note only selects the
+ * error code. */
 static void note_refusal(struct dns_channel *channel, const uint8_t *message, size_t len)
 {
     for (struct query *query = channel->running.first; query; query = query->next) {
@@ -211,7 +216,7 @@ static void note_refusal(struct dns_channel *channel, const uint8_t *message, si
     }
 }
 
-/* --- sockets: c-ares makes its system calls through these --- */
+/* --- sockets: c-ares calls these functions instead of system calls --- */
 
 static struct watched *find_socket(struct dns_channel *channel, int fd)
 {
@@ -300,7 +305,8 @@ static const struct ares_socket_functions socket_functions = {
     open_socket, close_socket, connect_socket, receive, send_parts,
 };
 
-/* c-ares' callback: only notes what to wait for. Zeros come just before the close. */
+/* Callback of c-ares: only notes which events to wait for. Before c-ares closes a socket, it calls
+ * this with zeros. */
 static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 {
     struct watched *watched = find_socket(arg, fd);
@@ -309,7 +315,7 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
         watched->wanted = (readable ? POLLIN : 0u) | (writable ? POLLOUT : 0u);
 }
 
-/* --- the loop's side --- */
+/* --- completions, the timer and the queue of queries --- */
 
 static void on_ready(struct io_op *op, int res, bool more)
 {
@@ -345,7 +351,7 @@ static void on_timer(struct whorl_timer *timer)
     settle(channel);
 }
 
-/* Polls each socket for what c-ares wants of it now. */
+/* Polls each socket for the events that c-ares waits for now. */
 static void watch_sockets(struct dns_channel *channel)
 {
     channel->starved = false;
@@ -354,7 +360,7 @@ static void watch_sockets(struct dns_channel *channel)
             continue;
         if (watched->polling) {
             if (watched->poll.len != watched->wanted)
-                io_op_cancel(&watched->poll); /* its completion comes back here */
+                io_op_cancel(&watched->poll); /* its completion leads to this function again */
             continue;
         }
         if (watched->wanted == 0)
@@ -374,8 +380,8 @@ static void watch_sockets(struct dns_channel *channel)
     }
 }
 
-/* Arms the timer for c-ares' next timeout, or a little before: finding it exactly means a walk over
- * all queries, which is left to when the timer fires. */
+/* Arms the timer for the next timeout of c-ares, or for an earlier time. To find the exact time,
+ * ares_timeout() walks over all queries, so it is called only after the timer has fired. */
 static void set_timer(struct dns_channel *channel)
 {
     int64_t deadline_ns;
@@ -388,7 +394,7 @@ static void set_timer(struct dns_channel *channel)
     if (channel->starved) {
         deadline_ns = whorl_after(STARVED_DELAY_NS);
     } else if (channel->timer_ns) {
-        /* Whatever was sent since it was set expires a whole timeout from now, or later. */
+        /* Queries that were sent since the timer was set expire one timeout from now, or later. */
         deadline_ns = whorl_after(channel->timeout_ns + TIMEOUT_SLACK_NS);
     } else {
         struct timeval tv;
@@ -418,7 +424,7 @@ static void start_queued(struct dns_channel *channel)
     }
 }
 
-/* Hands answers to those who asked. */
+/* Delivers the answers of finished queries to their callbacks. */
 static void deliver_finished(struct dns_channel *channel)
 {
     struct query *query;
@@ -426,8 +432,9 @@ static void deliver_finished(struct dns_channel *channel)
     while ((query = channel->finished.first) != NULL) {
         take_out(&channel->finished, query);
         if (query->status == ARES_EFORMERR && !query->again && !channel->stopped) {
-            /* c-ares 1.18 leaves EDNS off after a server's first FORMERR, and then takes a second
-             * one, whose query was out already, for an answer. */
+            /* c-ares 1.18 stops using EDNS after a server's first FORMERR. When other queries were
+             * already in flight, it takes the next FORMERR for a final answer. So such a query is
+             * sent once more. */
             query->again = true;
             append(&channel->queued, query);
             continue;
@@ -440,8 +447,8 @@ static void deliver_finished(struct dns_channel *channel)
     }
 }
 
-/* Brings everything outside c-ares up to date with it. Must be called after each entry into c-ares,
- * never from inside one. May destroy a retired channel. */
+/* Updates the channel after c-ares has changed its state. Must be called after each call of c-ares,
+ * and never from its callbacks. May destroy a retired channel. */
 static void settle(struct dns_channel *channel)
 {
     if (channel->settling)
@@ -464,7 +471,7 @@ static void settle(struct dns_channel *channel)
     }
 }
 
-/* --- what the resolver calls --- */
+/* --- the functions for the resolver --- */
 
 static void init_library(void)
 {
@@ -497,14 +504,14 @@ int dns_channel_create(const struct dns_channel_options *options, struct dns_cha
     struct dns_channel *channel = calloc(1, sizeof *channel);
     bool own_servers = options->server_count > 0;
     struct ares_options ares_options = {
-        /* No HOSTALIASES. No search list where resolv.conf does not count. */
+        /* HOSTALIASES is not used. When servers are given, the search list is not used either. */
         .flags = ARES_FLAG_EDNS | ARES_FLAG_NOALIASES | (own_servers ? ARES_FLAG_NOSEARCH : 0),
         .timeout = (int)(options->timeout_ns / WHORL_MILLISECOND),
         .tries = options->tries,
         .ednspsz = UDP_PAYLOAD_SIZE,
         .udp_port = options->resolv_conf_port,
         .tcp_port = options->resolv_conf_port,
-        .lookups = (char[]){"b"}, /* servers only: the hosts file is ours */
+        .lookups = (char[]){"b"}, /* ask servers only: dns.c looks into the hosts file */
         .resolvconf_path = (char *)(own_servers ? "/dev/null" : options->resolv_conf),
         .sock_state_cb = on_socket_state,
         .sock_state_cb_data = channel,
@@ -514,9 +521,9 @@ int dns_channel_create(const struct dns_channel_options *options, struct dns_cha
                ARES_OPT_SOCK_STATE_CB;
 
     if (own_servers)
-        mask |= ARES_OPT_DOMAINS; /* none */
+        mask |= ARES_OPT_DOMAINS; /* no search domains */
 #ifdef ARES_OPT_QUERY_CACHE
-    mask |= ARES_OPT_QUERY_CACHE; /* 1.23; of 0 s: the cache is ours */
+    mask |= ARES_OPT_QUERY_CACHE; /* 1.23; a maximum TTL of 0 s disables it: see cache.h */
 #endif
     if (!channel)
         return -ENOMEM;
@@ -573,7 +580,7 @@ void dns_channel_stop(struct dns_channel *channel)
 
     channel->stopped = true;
     channel->gone = NULL;
-    if (channel->timer_ns && whorl_poller_current()) /* else it has ended with its run */
+    if (channel->timer_ns && whorl_poller_current()) /* else the timer has ended with the run */
         whorl_timer_disarm(&channel->timer);
     channel->timer_ns = 0;
     ares_cancel(channel->ares);

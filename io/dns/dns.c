@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The resolver of a run: who asks, what is known already, and whom to ask.
+/* The resolver of a run: answers a lookup from what is known, or queries name servers.
  *
  *     dns_ask_start:  special names --> the hosts file --> the cache --> a pending entry, shared by
- *                     all who ask the same --> the channel
- *     answered:       each lookup of the entry gets its copy and its task is woken; the cache keeps
+ *                     all lookups of the same name --> the channel
+ *     answered:       each lookup of the entry gets a copy and its task is woken; the cache keeps
  *                     or frees the entry
  */
 #include "io/dns/dns.h"
@@ -35,28 +35,28 @@ struct retired {
     struct dns_channel *channel;
 };
 
-/* One a run. */
+/* There is one per run. */
 struct resolver {
-    struct io_local local; /* first: the two convert */
+    struct io_local local; /* first field: pointers to the two convert */
     struct dns_cache cache;
     struct dns_hosts hosts;
-    struct dns_channel *channel; /* NULL until something must be asked */
-    struct retired *retired;     /* channels of an older resolv.conf that still have queries out */
-    char *hosts_file;            /* NULL: HOSTS_FILE */
+    struct dns_channel *channel; /* NULL until a query must be sent */
+    struct retired *retired;     /* channels of an older resolv.conf, with queries in flight */
+    char *hosts_file;            /* owned; NULL: HOSTS_FILE */
     const char *resolv_conf;
-    uint16_t resolv_conf_port;               /* of its servers */
-    struct dns_file_state resolv_conf_state; /* when the channel was made */
+    uint16_t resolv_conf_port;               /* port of the servers in resolv_conf */
+    struct dns_file_state resolv_conf_state; /* at the creation of the channel */
     int64_t resolv_conf_checked_ns;
     struct dns_server servers[SERVERS_MAX];
     size_t server_count;
     int64_t timeout_ns;
     int tries;
-    bool used; /* something was looked up */
+    bool used; /* a name was looked up */
 };
 
 static const char resolver_key;
 
-/* --- the run's resolver --- */
+/* --- the resolver of a run --- */
 
 static void stop(struct io_local *local)
 {
@@ -187,7 +187,7 @@ int whorl_dns_configure(const struct whorl_dns_options *options)
     resolver->server_count = (size_t)n;
     resolver->timeout_ns = options->timeout_ns ? options->timeout_ns : TIMEOUT_DEFAULT_NS;
     if (resolver->timeout_ns < WHORL_MILLISECOND)
-        resolver->timeout_ns = WHORL_MILLISECOND; /* what c-ares counts in */
+        resolver->timeout_ns = WHORL_MILLISECOND; /* c-ares counts in milliseconds */
     if (resolver->timeout_ns > TIMEOUT_MAX_NS)
         resolver->timeout_ns = TIMEOUT_MAX_NS;
     resolver->tries = options->tries ? options->tries : TRIES_DEFAULT;
@@ -222,8 +222,8 @@ static void on_channel_gone(struct dns_channel *channel, void *arg)
     free(retired);
 }
 
-/* Parts with a channel whose resolv.conf has changed since: its queries still get their answers, but
- * nobody joins them any more. Without memory for that, next time. */
+/* Retires the channel when resolv.conf has changed since its creation. Its queries are still
+ * answered, but no new lookup joins them. Without memory for this, the next check tries again. */
 static void retire_if_outdated(struct resolver *resolver)
 {
     int64_t now_ns = whorl_now();
@@ -280,7 +280,7 @@ static void finish_lookup(struct dns_lookup *lookup, int err, const struct dns_i
         memcpy(lookup->ips, ips, ip_count * sizeof *ips);
 }
 
-/* From the channel, perhaps inside dns_channel_ask(). */
+/* Called by the channel, perhaps inside dns_channel_ask(). */
 static void on_answer(void *arg, const struct dns_answer *answer)
 {
     struct dns_entry *entry = arg;
@@ -300,7 +300,7 @@ static void join(struct dns_entry *entry, struct dns_lookup *lookup)
     struct dns_lookup **link = &entry->lookups;
 
     while (*link)
-        link = &(*link)->next; /* those who asked first are woken first */
+        link = &(*link)->next; /* append: tasks are woken in the order in which they asked */
     lookup->entry = entry;
     lookup->link = link;
     lookup->next = NULL;
@@ -317,7 +317,7 @@ static void detach(struct dns_lookup *lookup)
     lookup->entry = NULL;
 }
 
-/* Answers from the cache, joins a query that is out, or sends one. */
+/* Answers the lookup from the cache, joins a pending query, or sends a query. */
 static void start_lookup(struct resolver *resolver, struct dns_lookup *lookup, const char *name,
                          int family)
 {
@@ -344,7 +344,7 @@ static void start_lookup(struct resolver *resolver, struct dns_lookup *lookup, c
     }
     join(entry, lookup);
     err = dns_channel_ask(channel, entry->name, family, on_answer, entry);
-    if (err) /* `entry` is still ours; else it may be gone already */
+    if (err) /* `entry` is still valid; without an error it may already be freed */
         on_answer(entry, &(struct dns_answer){.err = err});
 }
 
@@ -359,7 +359,9 @@ static void finish_with_loopback(struct dns_lookup *lookup, int family)
     finish_lookup(lookup, 0, &ip, 1);
 }
 
-/* The hosts file has the name, if only in the other family: no server is asked. True if so. */
+/* Answers the lookup from the hosts file. When the file has the name in the other family only,
+ * there is no address and no server is asked. Returns false when the file does not have the
+ * name. */
 static bool finish_with_hosts(struct dns_hosts *hosts, struct dns_lookup *lookup, const char *name,
                               int family)
 {
@@ -421,7 +423,8 @@ int dns_ask_error(const struct dns_ask *ask)
 
     if (v6 == 0 || v4 == 0)
         return v6 ? v6 : v4;
-    /* "There is no such name" only if both say so; what may pass comes before what will not. */
+    /* The name does not exist only when both families say so. An error that may be temporary is
+     * preferred to a permanent one. */
     if (v4 == WHORL_EDNS_NOTFOUND || (v4 == WHORL_EDNS_NODATA && v6 != WHORL_EDNS_NOTFOUND))
         return v6;
     return v4;

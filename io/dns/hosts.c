@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hosts file: parsed once, kept until it changes. */
+/* The hosts file: parsed once and kept until it changes. */
 #include "io/dns/hosts.h"
 
 #include <errno.h>
@@ -10,25 +10,25 @@
 
 #include "io/dns/name.h"
 
-/* Block lists of half a million lines are in use; anything larger is not a hosts file. */
+/* Block lists of half a million lines are in use. A larger file is not a hosts file. */
 #define HOSTS_SIZE_MAX ((off_t)64 << 20)
 
-/* How often the file is looked at. */
+/* The least time between two checks whether the file has changed. */
 #define CHECK_INTERVAL_NS WHORL_SECOND
 
 #define NO_RECORD UINT32_MAX
 
 /* One name of one line. */
 struct record {
-    const char *name; /* into the table's text; lower case, no trailing dot */
+    const char *name; /* in the table's text; lower case, no trailing dot */
     uint32_t next;    /* in the same bucket, in the order of the file */
     struct dns_ip ip;
 };
 
 struct dns_hosts_table {
-    char *text; /* the file, cut into strings */
+    char *text; /* the file, split into strings */
     struct record *records;
-    uint32_t *buckets; /* the first record of each */
+    uint32_t *buckets; /* index of the first record of each bucket; NO_RECORD: empty */
     size_t record_count;
     uint32_t bucket_mask;
 };
@@ -47,7 +47,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* Cuts the next word off the line that ends at `end`; NULL when there is none. */
+/* Takes the next word from the line that ends at `end`; NULL when there is none. */
 static char *next_word(char **pos, char *end)
 {
     char *word = *pos;
@@ -64,7 +64,7 @@ static char *next_word(char **pos, char *end)
     return word;
 }
 
-/* Puts the records of one line into the table, which has room. */
+/* Adds the records of one line to the table, which has room for them. */
 static void take_line(struct dns_hosts_table *table, char *line, char *end)
 {
     struct dns_ip ip;
@@ -87,7 +87,7 @@ static void take_line(struct dns_hosts_table *table, char *line, char *end)
     }
 }
 
-/* An upper bound of the names in `text`: the words that follow another word. */
+/* An upper bound of the number of names in `text`: the number of words that follow a blank. */
 static size_t count_names(const char *text, size_t len)
 {
     size_t n = 0;
@@ -97,7 +97,7 @@ static size_t count_names(const char *text, size_t len)
     return n;
 }
 
-/* Fills the buckets, last record first, so that each chain has the order of the file. */
+/* Fills the buckets. It starts with the last record, so each chain has the order of the file. */
 static void link_records(struct dns_hosts_table *table)
 {
     for (size_t i = 0; i <= table->bucket_mask; i++)
@@ -207,8 +207,9 @@ bool dns_file_state_equal(const struct dns_file_state *a, const struct dns_file_
            a->size == b->size;
 }
 
-/* Reads the whole file, which is short, local and read once a change: not worth a ring's request.
- * Returns its text, NULL when it cannot be read or kept; `*ret_err` is -ENOMEM for the latter. */
+/* Reads the whole file with blocking calls: it is short and local, and is read once per change, so
+ * requests to the driver are not worthwhile. Returns its text, or NULL. `*ret_err` is -ENOMEM when
+ * there is no memory for the text, and 0 otherwise. */
 static char *read_file(const char *path, size_t *ret_len, struct dns_file_state *ret_state,
                        int *ret_err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IP addresses as the resolver keeps them, and the order in which they are tried. */
+/* IP addresses as the resolver stores them, and the order in which they are tried. */
 #include "io/dns/ip.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IP addresses as the resolver keeps them, and the order in which they are tried. No I/O. */
+/* IP addresses as the resolver stores them, and the order in which they are tried. No I/O. */
 #ifndef IO_DNS_IP_H
 #define IO_DNS_IP_H
 
@@ -7,7 +7,7 @@
 
 #include <whorl/net.h>
 
-/* Addresses kept of one name and family; what a server lists beyond them is dropped. */
+/* The most addresses kept for one name and family; further addresses of an answer are dropped. */
 #define DNS_IPS_MAX 16
 
 struct dns_ip {
@@ -21,18 +21,19 @@ struct dns_ip {
 /* Writes the socket address of `ip` and `port`. */
 void dns_ip_to_addr(const struct dns_ip *ip, uint16_t port, struct whorl_addr *ret);
 
-/* Parses a literal without a zone: 0, or -EINVAL. */
+/* Parses an IP address literal without a zone: 0, or -EINVAL. */
 int dns_ip_parse(const char *text, struct dns_ip *ret);
 
 bool dns_ip_equal(const struct dns_ip *a, const struct dns_ip *b);
 
-/* RFC 8305 §4: the families by turns, IPv6 first; within one, the order of the answer. Either
- * family may be filled in later, while addresses of the other are being taken. */
+/* RFC 8305 §4: the families alternate and IPv6 comes first; within a family, the order is that of
+ * the answer. The addresses of a family may be set later, while addresses of the other are
+ * taken. */
 struct dns_order {
     const struct dns_ip *v6, *v4; /* borrowed */
     size_t v6_count, v4_count;
     size_t v6_taken, v4_taken;
-    bool v6_was_last; /* the address taken last was an IPv6 one */
+    bool v6_was_last; /* the last address taken was an IPv6 address */
 };
 
 /* How many addresses have not been taken. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The little we read of DNS messages ourselves; c-ares reads the rest. */
+/* Reads the response code of a DNS message; c-ares parses the rest. */
 #include "io/dns/message.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@ enum {
     CLASS_IN = 1,
 };
 
-/* Compares one label with the beginning of `name` and steps over it and its dot there. */
+/* Compares one label with the beginning of `name`. When they are equal, moves `name` behind the
+ * label and its dot and returns true. */
 static bool skip_label(const uint8_t *label, size_t len, const char **name)
 {
     const char *rest = *name;

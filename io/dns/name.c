@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which names are looked up at all, and which have an answer without a question. */
+/* Decides which names are valid, and which names have an answer without a query. */
 #include "io/dns/name.h"
 
 #include <stdbool.h>
@@ -36,7 +36,7 @@ static bool is_number(const char *label, size_t len)
     return strspn(label, digits) >= len;
 }
 
-/* Whether `name` of `len` bytes is `zone` or lies below it. */
+/* Whether `name` of `len` bytes is `zone` or a name below it. */
 static bool is_within(const char *name, size_t len, const char *zone)
 {
     size_t zone_len = strlen(zone);

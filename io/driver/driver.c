@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing between the drivers. */
+/* Chooses between the drivers. */
 #include "io/driver/driver.h"
 
 #include <errno.h>
@@ -12,14 +12,14 @@
 #include "io/driver/ring_setup.h"
 #include "runtime/base/debug.h"
 
-/* Refused for good, not short of something: -ENOSYS is a kernel without io_uring, or with one that
- * lacks what we need. */
+/* Whether the kernel refuses io_uring permanently, unlike a shortage. -ENOSYS: the kernel has no
+ * io_uring, or its io_uring lacks a feature that we need. */
 static bool is_refusal(int err)
 {
     return err == -EPERM || err == -EACCES || err == -ENOSYS;
 }
 
-/* Whether a seccomp filter is in force, as in containers. */
+/* Whether a seccomp filter is active, as it usually is in containers. */
 static bool has_seccomp_filter(void)
 {
     FILE *file = fopen("/proc/self/status", "re");

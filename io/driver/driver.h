@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which driver carries out a run's requests: io_uring, or epoll where the kernel refuses it. */
+/* Chooses the driver that carries out a run's requests: io_uring, or epoll if io_uring is
+ * refused. */
 #ifndef IO_DRIVER_DRIVER_H
 #define IO_DRIVER_DRIVER_H
 
@@ -9,16 +10,17 @@
 
 enum { DRIVER_WHY_SIZE = 128 };
 
-/* Sets up the driver that WHORL_DRIVER names; without it io_uring, or epoll when io_uring is not
- * permitted here or the kernel's is none we can use. Any other failure is one: it would come back as
- * a slower program that nobody understands.
+/* Sets up the driver that the environment variable WHORL_DRIVER names. When the variable is not
+ * set, this is io_uring, or epoll when io_uring is not permitted here or the kernel's io_uring is
+ * missing or too old. Any other failure of io_uring is returned, because a silent change to epoll
+ * would only show as a slower program.
  *
  * @entries  as in whorl_io_options
  * @error    may be NULL
- * @ret_why  what made it not io_uring by default, e.g. "io_uring refused: operation not permitted
- *           (kernel.io_uring_disabled=2)"; empty when nothing did; may be NULL
+ * @ret_why  why the driver is not the default choice, e.g. "io_uring refused: operation not
+ *           permitted (kernel.io_uring_disabled=2)"; empty when it is; may be NULL
  *
- * Returns: 0; -EINVAL for a name that is no driver's; what setting it up came to. */
+ * Returns: 0; -EINVAL for an unknown driver name; an error of setting up the driver. */
 int driver_create(unsigned entries, struct whorl_error *error, struct io_driver **ret,
                   char ret_why[DRIVER_WHY_SIZE]);
 

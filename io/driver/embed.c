@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs in somebody else's loop, see embed.h: the run by steps, the driver beside it, and the two made
- * this thread's for the length of a call. */
+/* Runs inside the event loop of a host program, see embed.h. The scheduler runs step by step. Each
+ * call makes the run and its driver the current ones of this thread, and undoes that at its end. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,7 +11,8 @@
 
 #include "io/driver/driver.h"
 
-/* Of 256 switches, or some 250 us when tasks compute between them. */
+/* Turns per call of whorl_embed_run_ready(). A turn is at most 256 task switches, or about 250 us
+ * when tasks compute between the switches. */
 #define TURNS_MAX 16
 
 struct whorl_embed {
@@ -84,7 +85,7 @@ int whorl_embed_timeout_ms(const struct whorl_embed *embed)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-/* Everything has ended: the modules of the run and its requests too. */
+/* Ends the run: cancels its tasks and waits for them, then stops the modules and requests. */
 static void finish(struct whorl_embed *embed)
 {
     whorl_stepped_destroy(embed->run);
@@ -97,7 +98,7 @@ bool whorl_embed_run_ready(struct whorl_embed *embed, int *ret_result)
     if (!embed->ended) {
         io_driver_set(embed->driver);
         embed->driver->ops->event_fd(
-            embed->driver); /* not readable any more, until there is news */
+            embed->driver); /* makes the descriptor unreadable until the next event */
         embed->ended = whorl_stepped_run(embed->run, TURNS_MAX, &embed->result);
         if (embed->ended)
             finish(embed);

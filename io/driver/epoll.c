@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The epoll driver: its turns, which try requests and sleep, and its beginning and end. */
+/* The epoll driver: its turns, which try requests and sleep, its set-up and its end. */
 #include "io/driver/epoll.h"
 
 #include <errno.h>
@@ -14,13 +14,14 @@
 #include "runtime/base/clock.h"
 
 enum {
-    EVENTS_MAX = 256, /* taken by one epoll_wait */
+    EVENTS_MAX = 256, /* events that one epoll_wait returns */
 };
 
-/* While tasks stay ready, sockets are looked at this often. */
+/* While tasks stay ready, epoll_wait is called once per this interval. */
 #define LOOK_NS (50 * WHORL_MICROSECOND)
 
-/* Events carry a descriptor and the generation of its watch above it; the kick has no such number. */
+/* The data of an event: the descriptor in the low 32 bits, the generation of its watch above them.
+ * DATA_KICK contains no valid descriptor. */
 #define DATA_KICK UINT64_MAX
 
 static struct epoll *of_poller(struct whorl_poller *poller)
@@ -39,7 +40,7 @@ static int64_t driver_now(struct whorl_poller *poller)
     return clock_monotonic_ns();
 }
 
-/* --- the turn ----------------------------------------------------------------------------------- */
+/* --- the turn --------------------------------------------------------------------------------- */
 
 static void start(struct epoll *e, struct io_op *op)
 {
@@ -51,7 +52,7 @@ static void start(struct epoll *e, struct io_op *op)
         epoll_watch_start(e, op);
 }
 
-/* Starts what stood in a queue when it was called, not what comes meanwhile. */
+/* Starts the requests that are in `queue` now. Requests that are appended meanwhile stay queued. */
 static void start_all(struct epoll *e, struct whorl_waiter *queue)
 {
     struct whorl_waiter *waiter;
@@ -63,7 +64,8 @@ static void start_all(struct epoll *e, struct whorl_waiter *queue)
 
 static void on_kick(struct epoll *e)
 {
-    /* The counter is never read: each write to it is an event of its own. */
+    /* The eventfd is registered edge-triggered: each write causes an event, though its counter is
+     * never read. */
     e->stats.kicks++;
     atomic_exchange_explicit(&e->kicked, false, memory_order_acq_rel);
 }
@@ -78,7 +80,7 @@ static void complete_ended(struct epoll *e)
     }
 }
 
-/* How long wait() may sleep: 0 not at all, negative for ever. */
+/* Returns how long wait() may sleep. 0: not at all; negative: without limit. */
 static int64_t time_left(const struct epoll *e, int64_t deadline_ns)
 {
     if (deadline_ns <= 0)
@@ -91,7 +93,8 @@ static int64_t time_left(const struct epoll *e, int64_t deadline_ns)
     return left_ns > 0 ? left_ns : 0;
 }
 
-/* epoll_wait for `left_ns`, rounded up where the kernel counts milliseconds. */
+/* Waits for events for at most `left_ns` (negative: without limit). Where the kernel has no
+ * epoll_pwait2, the time is rounded up to milliseconds. */
 static int look(struct epoll *e, struct epoll_event *events, int64_t left_ns)
 {
     struct timespec ts = {.tv_sec = left_ns / WHORL_SECOND, .tv_nsec = left_ns % WHORL_SECOND};
@@ -163,7 +166,7 @@ static size_t driver_pending(struct whorl_poller *poller)
     return e->driver.in_flight - e->driver.background + kicked;
 }
 
-/* --- requests ----------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static int driver_submit(struct io_driver *driver, struct io_op *op)
 {
@@ -197,7 +200,7 @@ static void driver_cancel(struct io_driver *driver, struct io_op *op)
             return;
         break;
     default:
-        return; /* not tried yet: start() sees that it is cancelled */
+        return; /* not tried yet: as `cancelling` is set, start() lets it neither wait nor block */
     }
     op->slot = PLACE_ENDED;
     queue_append(&e->ended, &op->waiter);
@@ -215,7 +218,7 @@ static void driver_cancel_all(struct io_driver *driver)
     epoll_watch_cancel(e);
 }
 
-/* --- set-up and end ----------------------------------------------------------------------------- */
+/* --- set-up and end --------------------------------------------------------------------------- */
 
 static void driver_destroy(struct io_driver *driver)
 {
@@ -229,7 +232,7 @@ static void driver_destroy(struct io_driver *driver)
     free(e);
 }
 
-/* An epoll is readable while events wait in it. */
+/* The epoll descriptor itself is readable while it has events to report. */
 static int driver_event_fd(struct io_driver *driver)
 {
     struct epoll *e = of_driver(driver);

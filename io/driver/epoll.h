@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The epoll driver: for where io_uring is not to be had. The same requests, results and rules of
- * cancellation as the ring's, by system calls.
+/* The epoll driver: used where io_uring is not available. It has the same requests, results and
+ * cancellation rules as the io_uring driver, but carries requests out by system calls.
  *
- *     tasks run        submit(op): put on a list, nothing is called
- *     loop: wait()     each is tried without blocking. It completes, or
- *                        - waits for its descriptor: registered with epoll, tried again on its event
- *                        - takes long (files, paths): goes to a thread, which brings it back
- *                      one epoll_wait, which does not sleep when something has completed
+ *     tasks run        submit(op): appends the request to a queue; makes no system call
+ *     loop: wait()     tries each queued request without blocking. The request completes, or
+ *                        - waits for its descriptor: registered with epoll, tried again on an event
+ *                        - may take long (files, paths): a thread runs it and hands it back
+ *                      calls epoll_wait once; it does not sleep when a request has completed
  *
- * Registrations are for one event, so a descriptor nobody waits for costs no wake-up, and a request
- * that begins to wait registers anew, which finds out whether the number still means the same file.
- * A request whose descriptor was closed under it completes with -EBADF once that is seen.
+ * A registration lasts for one event, so a descriptor without waiting requests causes no wake-ups.
+ * A request that begins to wait registers its descriptor again, and this registration detects
+ * whether the number still means the same file. When a descriptor is closed while a request waits
+ * for it, the request completes with -EBADF as soon as the driver detects the close.
  */
 #ifndef IO_DRIVER_EPOLL_H
 #define IO_DRIVER_EPOLL_H
@@ -19,16 +20,16 @@
 
 #include "io/driver/op.h"
 
-/* Sets the driver up. Returns 0, or a negative code with `error`, which may be NULL, filled in. */
+/* Sets up the driver. Returns 0, or a negative code with details in `error`, which may be NULL. */
 int epoll_driver_create(struct whorl_error *error, struct io_driver **ret);
 
-/* What a driver has done so far, for tests and the curious. */
+/* Counters of what a driver has done so far, for tests and measurements. */
 struct epoll_stats {
     uint64_t waits;      /* calls of epoll_wait */
-    uint64_t registered; /* calls of epoll_ctl */
+    uint64_t registered; /* registrations by epoll_ctl */
     uint64_t completed;  /* completions */
-    uint64_t threaded;   /* of these, by threads */
-    uint64_t kicks;
+    uint64_t threaded;   /* completions by threads; included in `completed` */
+    uint64_t kicks;      /* events of the descriptor that wakes the loop */
 };
 
 const struct epoll_stats *epoll_driver_stats(const struct io_driver *driver);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of the epoll driver among themselves: its state, and what each offers the others.
+/* What the files of the epoll driver share: its state, and the functions each file offers the
+ * others.
  *
  *     epoll.c        the driver: turns, submitting, cancelling, set-up and end
  *     epoll_watch.c  requests that wait for a descriptor
- *     epoll_route.c  where a request goes: its completion, a later try, a thread
+ *     epoll_route.c  routes a request: completes it, retries it later, or gives it to a thread
  *
- * Each uses those below it.
+ * Each file uses only the files below it.
  */
 #ifndef IO_DRIVER_EPOLL_PARTS_H
 #define IO_DRIVER_EPOLL_PARTS_H
@@ -17,15 +18,15 @@
 #include "io/driver/watch.h"
 #include "runtime/base/thread_pool.h"
 
-/* Where a request is; in op->slot. */
+/* The place of a request; stored in op->slot. */
 enum place {
     PLACE_NONE,
-    PLACE_QUEUED,     /* on `queued`, not tried yet */
-    PLACE_WATCH,      /* on a list of its descriptor's watch, op->waiter.queue */
-    PLACE_REGISTERED, /* the same, and that has been registered since it came */
-    PLACE_LATER,      /* on `later` */
-    PLACE_THREAD,     /* a thread has it or will; op->waiter.queue is its job */
-    PLACE_ENDED,      /* on `ended`: cancelled, its completion is due */
+    PLACE_QUEUED,     /* in `queued`, not tried yet */
+    PLACE_WATCH,      /* in a list of its descriptor's watch, which is op->waiter.queue */
+    PLACE_REGISTERED, /* the same, and the watch was registered after the request joined the list */
+    PLACE_LATER,      /* in `later` */
+    PLACE_THREAD,     /* queued for a thread or running on one; op->waiter.queue is its job */
+    PLACE_ENDED,      /* in `ended`: cancelled, not completed yet */
 };
 
 struct job;
@@ -34,69 +35,72 @@ struct epoll {
     struct io_driver driver;
     int fd;
     struct watch_table watches;
-    struct watch *dirty;        /* to be registered anew before the next sleep */
-    struct whorl_waiter queued; /* requests not tried yet, in order */
-    struct whorl_waiter later;  /* to be tried again at later_at_ns */
-    struct whorl_waiter ended;  /* cancelled, not completed yet */
-    struct whorl_waiter mark;   /* in the queue that is being started: what follows came later */
+    struct watch *dirty;        /* watches to be registered again before the next sleep */
+    struct whorl_waiter queued; /* requests not tried yet, in order of submission */
+    struct whorl_waiter later;  /* requests to be tried again at later_at_ns */
+    struct whorl_waiter ended;  /* cancelled requests, not completed yet */
+    struct whorl_waiter mark;   /* in the queue that start_all() starts: later requests follow it */
     int64_t later_at_ns, later_delay_ns;
-    size_t waiting;    /* requests in watches */
+    size_t waiting;    /* requests in the lists of watches */
     int64_t looked_ns; /* when epoll_wait returned last */
-    bool look_due; /* events may wait: a loop that is not ours saw one, or there were too many */
-    bool milliseconds; /* epoll_pwait2 is not to be had (before 5.11) */
+    bool look_due;     /* events may be pending: a host's loop saw one, or there were too many */
+    bool milliseconds; /* the kernel has no epoll_pwait2 (before 5.11) */
 
-    struct thread_pool *workers; /* NULL until a request needs one */
+    struct thread_pool *workers; /* NULL until a request needs a thread */
     struct job *jobs, *free_jobs;
-    _Atomic(struct job *) done; /* by threads, last first */
+    _Atomic(struct job *) done; /* jobs that threads have finished, the last one first */
 
     int kick_fd;
-    atomic_bool kicked; /* from the write to kick_fd until its event was seen */
+    atomic_bool kicked; /* true from the write to kick_fd until the loop sees its event */
 
     struct epoll_stats stats;
 };
 
-/* --- epoll_route.c ------------------------------------------------------------------------------ */
+/* --- epoll_route.c ---------------------------------------------------------------------------- */
 
-/* The last completion of a request that stands nowhere, and one of many. */
+/* Complete a request: the first for the last time, the second when more completions follow. For
+ * epoll_complete() the request must be in no queue. */
 void epoll_complete(struct epoll *e, struct io_op *op, int res);
 void epoll_complete_once(struct epoll *e, struct io_op *op, int res);
 
-/* A request that stands nowhere has come to `res`, a result or what else syscall_try() answers. */
+/* Routes a request that is in no queue. `res` is its result, or SYSCALL_LATER / SYSCALL_THREAD when
+ * it must be tried later or run on a thread. */
 void epoll_route(struct epoll *e, struct io_op *op, int res);
 
-/* Completes what threads have done. */
+/* Completes the requests whose jobs threads have finished. */
 void epoll_take_jobs(struct epoll *e);
 
-/* Takes a request out of the threads' queue; false when one has begun it. */
+/* Removes a request from the threads' queue. Returns false when a thread has already started it. */
 bool epoll_withdraw_job(struct epoll *e, struct io_op *op);
 
-/* Cancels the requests that threads have or will have. */
+/* Cancels the requests that are running on a thread or queued for one. */
 void epoll_cancel_jobs(struct epoll *e);
 
-/* Ends the threads; a forked child's copy has none. */
+/* Ends the threads and frees the jobs. In a forked child there are no threads to end. */
 void epoll_finish_jobs(struct epoll *e);
 
-/* The poller's kick: from any thread. */
+/* The kick of the poller: wakes the loop. May be called from any thread. */
 void epoll_kick(struct whorl_poller *poller);
 
-/* --- epoll_watch.c ------------------------------------------------------------------------------ */
+/* --- epoll_watch.c ---------------------------------------------------------------------------- */
 
-/* A request on a descriptor: behind those that wait for the same, or tried at once. */
+/* Starts a request on a descriptor: tries it at once, or appends it when others of its kind already
+ * wait for the descriptor. */
 void epoll_watch_start(struct epoll *e, struct io_op *op);
 
-/* The descriptor is about to be closed: those who wait for it are told. */
+/* To be called before a descriptor is closed: completes the requests that wait for it. */
 void epoll_watch_close(struct epoll *e, int fd);
 
-/* Registers anew what has changed, before the loop sleeps. */
+/* Registers the changed watches with epoll. Called before the loop sleeps. */
 void epoll_watch_arm(struct epoll *e);
 
-/* What epoll_wait() said of a descriptor. */
+/* Handles one event that epoll_wait() has returned. */
 void epoll_watch_event(struct epoll *e, uint64_t data, unsigned events);
 
-/* Takes a waiting request out. */
+/* Removes a waiting request from its watch, without completing it. */
 void epoll_watch_withdraw(struct epoll *e, struct io_op *op);
 
-/* Cancels all that wait. */
+/* Cancels all waiting requests. */
 void epoll_watch_cancel(struct epoll *e);
 
 #endif

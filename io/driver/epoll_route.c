@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the epoll driver's requests go: to their completion, to a later try, or to a thread. */
+/* Routes requests of the epoll driver: completes them, retries them later or gives them to
+ * threads. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,18 +11,18 @@
 #include "runtime/base/clock.h"
 
 enum {
-    THREADS_MAX = 8, /* for files and paths */
+    THREADS_MAX = 8, /* threads for requests on files and paths */
 };
 
-/* How long a request waits that has nothing to wait for but time; doubled while it fails. */
+/* Delay before a request is retried for which epoll has no event. It doubles while retries fail. */
 #define LATER_MIN_NS (WHORL_MILLISECOND / 2)
 #define LATER_MAX_NS (16 * WHORL_MILLISECOND)
 
-/* A request for a thread. */
+/* A request that a thread carries out. */
 struct job {
     struct work work;
-    struct job *next, *prev; /* among the driver's jobs; `next` also on its free list */
-    struct job *next_done;   /* on `done` */
+    struct job *next, *prev; /* in the driver's `jobs`; `next` also in `free_jobs` */
+    struct job *next_done;   /* in the driver's `done` */
     struct epoll *driver;
     struct io_op *op;
     int result;
@@ -40,7 +41,7 @@ void epoll_complete_once(struct epoll *e, struct io_op *op, int res)
     io_op_complete(op, res, true);
 }
 
-/* --- threads ------------------------------------------------------------------------------------ */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 void epoll_kick(struct whorl_poller *poller)
 {
@@ -48,14 +49,15 @@ void epoll_kick(struct whorl_poller *poller)
 
     if (e->driver.forked)
         return;
-    /* Whoever finds it set has put what it brings where the loop looks after it clears it. */
+    /* If the flag is already set, the loop has not yet looked at its inbox: it clears the flag
+     * before it looks. So it will see the caller's entry without another wake-up. */
     if (!atomic_exchange_explicit(&e->kicked, true, memory_order_acq_rel)) {
         ssize_t n = write(e->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
         whorl_check(n == sizeof(uint64_t));
     }
 }
 
-/* On a thread. The job and its request are the loop's again once it is on `done`. */
+/* Runs on a thread. Once the job is in `done`, the job and its request belong to the loop again. */
 static void run_job(struct work *work)
 {
     struct job *job = container_of(work, struct job, work);
@@ -110,7 +112,7 @@ void epoll_take_jobs(struct epoll *e)
     if (!atomic_load_explicit(&e->done, memory_order_relaxed))
         return;
     done = atomic_exchange_explicit(&e->done, NULL, memory_order_acquire);
-    while (done) { /* into the order in which they were done */
+    while (done) { /* reverse the list: the job that ended first comes first */
         struct job *next = done->next_done;
         done->next_done = oldest;
         oldest = done;
@@ -161,14 +163,14 @@ void epoll_finish_jobs(struct epoll *e)
     }
 }
 
-/* --- where it goes ------------------------------------------------------------------------------ */
+/* --- routing ---------------------------------------------------------------------------------- */
 
 static void put_off(struct epoll *e, struct io_op *op)
 {
     if (queue_is_empty(&e->later)) {
         int64_t now = clock_monotonic_ns(), delay_ns = e->later_delay_ns * 2;
         if (delay_ns == 0 || now - e->later_at_ns > LATER_MAX_NS)
-            delay_ns = LATER_MIN_NS; /* another story */
+            delay_ns = LATER_MIN_NS; /* the earlier series of retries is over */
         else if (delay_ns > LATER_MAX_NS)
             delay_ns = LATER_MAX_NS;
         e->later_delay_ns = delay_ns;
@@ -190,7 +192,7 @@ void epoll_route(struct epoll *e, struct io_op *op, int res)
         res = start_job(e, op);
         if (res == 0)
             return;
-        if (op->code == IO_OP_CLOSE) /* no thread to be had: better late than never */
+        if (op->code == IO_OP_CLOSE) /* no thread can start: close here, though it may block */
             res = syscall_block(op);
     }
     epoll_complete(e, op, res);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The epoll driver's requests that wait for a descriptor: trying them in turn, and registering it. */
+/* The epoll driver's requests that wait for a descriptor: tries them in order and registers the
+ * descriptor with epoll. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -8,8 +9,8 @@
 #include "io/driver/syscall.h"
 
 enum {
-    ACCEPTS_MAX = 64, /* by one request before others have their turn */
-    UNTRIED_MAX = 16, /* receives in a row that wait before they are tried */
+    ACCEPTS_MAX = 64, /* accepts by one request in a row, before other requests get their turn */
+    UNTRIED_MAX = 16, /* receives in a row that wait for an event without a first try */
 };
 
 static void set_dirty(struct epoll *e, struct watch *watch)
@@ -27,7 +28,8 @@ static void leave_watch(struct epoll *e, struct watch *watch, struct io_op *op)
     e->waiting--;
 }
 
-/* Tries the requests of a list in turn until one has to go on waiting. Returns how many got on. */
+/* Tries the requests of a list in order until one must wait longer. Returns how many of them made
+ * progress. */
 static unsigned try_list(struct epoll *e, struct watch *watch, enum watch_list list,
                          enum syscall_state state)
 {
@@ -51,8 +53,9 @@ static unsigned try_list(struct epoll *e, struct watch *watch, enum watch_list l
         }
         leave_watch(e, watch, op);
         if (op->code == IO_OP_RECV && state == SYSCALL_READY) {
-            /* Who takes less than there was room for has emptied the socket: the next one may as
-             * well wait at once. Now and then it tries all the same, for more may have come. */
+            /* A short read means that the socket's buffer is empty, so the next receives wait
+             * without a first try. After UNTRIED_MAX of them one is tried again, because more data
+             * may have arrived. */
             if (res <= 0 || (uint32_t)res >= op->len)
                 watch->untried = 0;
             else if (watch->untried == 0)
@@ -85,7 +88,7 @@ static unsigned run_pollers(struct epoll *e, struct watch *watch, unsigned event
     return got_on;
 }
 
-/* Whether a receive had better wait before it is tried. */
+/* Whether a receive should wait for an event without a first try. */
 static bool is_untried(struct watch *watch, const struct io_op *op)
 {
     if (watch->untried == 0 || op->code != IO_OP_RECV || op->flags & MSG_DONTWAIT ||
@@ -129,7 +132,9 @@ void epoll_watch_start(struct epoll *e, struct io_op *op)
     set_dirty(e, watch);
 }
 
-/* The requests that wait for a descriptor number that is about to mean nothing. */
+/* Completes the requests of a watch: with the bytes they have moved, else with `err`.
+ * `registered_only`: only requests that were there at the last registration. They mean the file of
+ * that time; requests that came later mean the file that has the number now. */
 static void end_watch(struct epoll *e, struct watch *watch, int err, bool registered_only)
 {
     for (enum watch_list list = 0; list < WATCH_LISTS; list++) {
@@ -149,7 +154,8 @@ void epoll_watch_close(struct epoll *e, int fd)
     if (!watch)
         return;
     if (!watch_is_idle(watch)) {
-        /* Another descriptor may keep the file, and so the registration. */
+        /* Closing one descriptor does not end the registration while another descriptor keeps the
+         * same file open. */
         if (watch->registered)
             epoll_ctl(e->fd, EPOLL_CTL_DEL, fd, NULL);
         end_watch(e, watch, -EBADF, false);
@@ -179,9 +185,10 @@ void epoll_watch_cancel(struct epoll *e)
     }
 }
 
-/* --- registering -------------------------------------------------------------------------------- */
+/* --- registering ------------------------------------------------------------------------------ */
 
-/* The descriptor cannot be waited for. Such files are always ready, says poll(2), and yet block. */
+/* epoll does not accept the descriptor. poll(2) reports such files as always ready, but their calls
+ * may block, so threads carry the requests out. */
 static void run_unpollable(struct epoll *e, struct watch *watch)
 {
     struct io_op *op;
@@ -196,7 +203,7 @@ static void run_unpollable(struct epoll *e, struct watch *watch)
         watch->cursor = op->waiter.next;
         int res = syscall_try(op, SYSCALL_FIRST);
         if (res == SYSCALL_WAIT)
-            continue; /* for ever */
+            continue; /* no event will come: it waits until it is cancelled */
         leave_watch(e, watch, op);
         epoll_complete(e, op, res);
     }
@@ -230,7 +237,7 @@ static void note_registered(struct watch *watch)
         for (struct whorl_waiter *w = watch->last[list]; w; w = w->prev) {
             struct io_op *op = (struct io_op *)w;
             if (op->slot == PLACE_REGISTERED)
-                break; /* and so are those before it */
+                break; /* the requests before it are registered too */
             op->slot = PLACE_REGISTERED;
         }
 }
@@ -259,7 +266,7 @@ static void arm(struct epoll *e, struct watch *watch)
         }
         watch->registered = watch->lasting = false;
         watch->generation++;
-        if (err == ENOENT) { /* closed, and the number means another file now */
+        if (err == ENOENT) { /* the file was closed, and its number means another file now */
             end_watch(e, watch, -EBADF, true);
             watch->lasting = has_multishot_poller(watch);
             continue;
@@ -283,9 +290,10 @@ void epoll_watch_arm(struct epoll *e)
     }
 }
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
-/* A writer is told that there is room and finds none: Unix datagrams, whose receiver is full. */
+/* epoll reports the descriptor as writable, but a write would still block: a Unix datagram socket
+ * whose receiver is full. No event follows when the receiver has room, so retry after a delay. */
 static unsigned put_off_writers(struct epoll *e, struct watch *watch)
 {
     struct io_op *op = watch_first(watch, WATCH_WRITERS);
@@ -303,7 +311,7 @@ void epoll_watch_event(struct epoll *e, uint64_t data, unsigned events)
     unsigned got_on = 0;
 
     if (!watch || watch->generation != (uint32_t)(data >> 32))
-        return; /* about a file whose number means something else now */
+        return; /* the event is about a file that had this number earlier */
     if (events & (EPOLLIN | EPOLLPRI | EPOLLERR | EPOLLHUP))
         got_on += try_list(e, watch, WATCH_READERS, SYSCALL_READY);
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) {
@@ -316,11 +324,12 @@ void epoll_watch_event(struct epoll *e, uint64_t data, unsigned events)
 
     if (watch->lasting) {
         if (got_on > 0 && !has_multishot_poller(watch)) {
-            watch->lasting = watch_is_idle(watch); /* then arm() will silence it */
+            watch->lasting = watch_is_idle(watch); /* true: arm() asks for no more events */
             set_dirty(e, watch);
         }
     } else if (!watch_is_idle(watch)) {
-        /* An event that helps nobody, perhaps one that stays: hear of changes only. */
+        /* If no request made progress, the condition may persist and would be reported again and
+         * again. The edge-triggered registration reports changes only. */
         watch->lasting = got_on == 0;
         set_dirty(e, watch);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests: running one for a task, cancelling it, and what belongs to a run with I/O. */
+/* Requests: runs one for a task and cancels it. Also the current driver of a thread and the memory
+ * of modules in a run. */
 #include "io/driver/op.h"
 
 #include <errno.h>
@@ -21,14 +22,15 @@ struct io_driver *io_driver_current(void)
     return current;
 }
 
-/* In the child of a fork: its memory is a copy of the parent's, but the ring is the parent's own. */
+/* Runs in a forked child. The child's memory is a copy of the parent's, but the ring still belongs
+ * to the parent. */
 static void leave_to_parent(void)
 {
     if (!current)
         return;
     current->forked = true;
     current = NULL;
-    sigmask_unblock_sigpipe(); /* what it executes would have it blocked too */
+    sigmask_unblock_sigpipe(); /* a program that the child executes would inherit the mask */
 }
 
 static void watch_forks(void)
@@ -53,7 +55,7 @@ static int refusal(void)
     return whorl_poller_current() ? WHORL_ENOIO : WHORL_ENOTASK;
 }
 
-/* Hands `op` to the driver. */
+/* Submits `op` to the driver. */
 static int submit(struct io_driver *driver, struct io_op *op)
 {
     op->waiter = (struct whorl_waiter)WHORL_WAITER_INIT;
@@ -70,10 +72,11 @@ static int submit(struct io_driver *driver, struct io_op *op)
 static enum whorl_abort abort_op(struct whorl_waiter *waiter)
 {
     io_op_cancel((struct io_op *)waiter);
-    return WHORL_ABORT_PENDING; /* its memory is the kernel's until its own completion */
+    return WHORL_ABORT_PENDING; /* the kernel uses its memory until the request completes */
 }
 
-/* For reports: "recv fd 7", or a path where there is one. waiter.data holds the call's name. */
+/* For reports: writes "recv fd 7", or the path instead of the descriptor when the request has one.
+ * waiter.data is the name of the call. */
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 {
     const struct io_op *op = (const struct io_op *)waiter;
@@ -94,16 +97,16 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
-/* Tells tools/whorl-gdb.py which waiters are requests, and where their descriptor is. */
+/* Tells tools/whorl-gdb.py which waiters are requests, and at which offset their descriptor is. */
 __attribute__((used)) const struct {
     const struct whorl_wait_kind *kind;
     uint64_t fd;
 } op_layout_for_gdb = {&kind, offsetof(struct io_op, fd)};
 
-/* Submits and waits once. */
+/* Submits `op` once and waits for its completion. */
 WHORL_SUSPENDS static int run_once(struct io_op *op, whorl_abort_fn abort, const char *what)
 {
-    if (!current) /* the process forked while the task waited, and this is the child */
+    if (!current) /* this is a child that was forked while the task waited */
         return WHORL_ENOIO;
     int err = submit(current, op);
 
@@ -112,7 +115,8 @@ WHORL_SUSPENDS static int run_once(struct io_op *op, whorl_abort_fn abort, const
     return err ? err : (int)whorl_park(&op->waiter, abort, what);
 }
 
-/* What to poll for when a descriptor that does not block has nothing to give; 0: not that kind. */
+/* The events to poll for when `op` fails with -EAGAIN on a non-blocking descriptor. 0: the call
+ * returns -EAGAIN. */
 static unsigned events_of(const struct io_op *op)
 {
     switch (op->code) {
@@ -144,8 +148,8 @@ WHORL_SUSPENDS static int run(struct io_op *op, whorl_abort_fn abort, const char
         if (res >= 0)
             return res;
         if (res == -EINTR) {
-            /* A worker of the kernel was interrupted, by our cancel or by something else. What it
-             * was to close is closed all the same, see close(2). */
+            /* A worker thread of the kernel was interrupted, by our cancel or for another reason.
+             * An interrupted close has still closed the descriptor, see close(2). */
             if (op->code == IO_OP_CLOSE)
                 return 0;
             if (op->cancelling)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests: what is asked of the kernel, described without saying who carries it out.
+/* Requests: operations for the kernel, described independently of the driver that carries them out.
  *
- * A request lives on the asking task's stack. io_op_run() hands it to the run's driver (ring.c or
- * epoll.c), parks, and returns when the kernel has let go of it:
+ * A request lives on the stack of the task that makes it. io_op_run() submits it to the run's
+ * driver (ring.c or epoll.c), parks the task, and returns when the kernel no longer uses the
+ * request:
  *
  *     task                       op                         driver
  *     whorl_recv() ------------> io_op_run: cancelled? no
- *                                submit(op) --------------> queues it; nothing entered yet
+ *                                submit(op) --------------> queues it; no system call yet
  *                                whorl_park(&op->waiter)
- *     (cancelled) -------------> op_abort: cancel(op) ----> queues ASYNC_CANCEL, answers PENDING
- *                                                           completion of the request itself:
+ *     (cancelled) -------------> abort_op: cancel(op) ----> queues ASYNC_CANCEL
+ *                                returns ABORT_PENDING
+ *                                                           the request itself completes:
  *                                whorl_wake <-------------- io_op_complete(op, res)
  *     res <--------------------- returns res
  */
@@ -22,7 +24,7 @@
 
 enum io_op_code {
     IO_OP_NOP,
-    IO_OP_READ,      /* fd addr len off (-1: at the position) */
+    IO_OP_READ,      /* fd addr len off (-1: at the file position) */
     IO_OP_WRITE,     /* fd addr len off */
     IO_OP_READV,     /* fd addr=iovec len=count off */
     IO_OP_WRITEV,    /* fd addr=iovec len=count off */
@@ -41,17 +43,17 @@ enum io_op_code {
     IO_OP_RECVMSG,   /* fd addr=msghdr flags */
     IO_OP_SENDMSG,   /* fd addr=msghdr flags */
     IO_OP_POLL,      /* fd len=events; multishot when op->multishot */
-    /* fd=out addr2=in addr=in offset, off=out offset (-1: at the position) len flags, of splice(2).
-     * For a driver that calls splice(2) itself: where a socket has hung up that raises SIGPIPE, so it
-     * is for a thread which blocks all signals. */
+    /* fd=out addr2=in addr=in offset, off=out offset (-1: at the file position) len flags, as of
+     * splice(2). splice(2) raises SIGPIPE when the peer of the output socket has hung up, so a
+     * driver that calls it itself must do so on a thread that blocks all signals. */
     IO_OP_SPLICE,
 };
 
 struct io_op {
-    struct whorl_waiter waiter; /* woken by the completion with its result */
-    /* Called instead of waking `waiter` when set: for requests without a task of their own, and for
-     * each completion of a multishot one. `more`: another completion will follow. Runs on the
-     * loop's stack and must not suspend; it may wake waiters and submit requests. */
+    struct whorl_waiter waiter; /* woken with the result when the request completes */
+    /* If set, it is called for each completion, and `waiter` is not woken. For requests that no
+     * task waits for, and for multishot requests. `more`: another completion will follow. It runs
+     * on the loop's stack and must not suspend; it may wake waiters and submit requests. */
     void (*complete)(struct io_op *op, int res, bool more);
     enum io_op_code code;
     int fd;
@@ -60,100 +62,106 @@ struct io_op {
     uint32_t len;
     uint32_t flags;
     bool multishot;
-    bool background; /* nobody waits for it, see io_op_set_background() */
-    bool cancelling; /* a cancel was queued; never two */
-    uint32_t slot;   /* the driver's handle; 0 while not in flight */
-    uint32_t done;   /* the driver's: how far it has come, where system calls carry it out */
+    bool background; /* no task waits for it, see io_op_set_background() */
+    bool cancelling; /* a cancel was queued; there is at most one */
+    uint32_t slot;   /* handle of the driver; 0 while not in flight */
+    uint32_t done;   /* for the epoll driver: bytes moved; 1 while a connect is in progress */
 };
 
-/* A poller that carries out requests. `poller` comes first so that the two convert. */
+/* A poller that carries out requests. `poller` is the first field, so pointers to the two
+ * convert. */
 struct io_driver {
     struct whorl_poller poller;
     const struct io_driver_ops *ops;
-    struct io_local *local; /* per-run modules (resolver, ...), see io_local_get() */
-    size_t in_flight;       /* requests submitted and not yet completed for the last time */
-    size_t background;      /* of these, those nobody waits for */
-    bool stopping;          /* the last task has ended; nothing new is taken on */
-    bool forked;            /* this is a forked child's copy: its memory is all that may be used */
+    struct io_local *local; /* memory of modules (resolver, ...) in this run, see io_local_get() */
+    size_t in_flight;       /* requests submitted that have not had their last completion */
+    size_t background;      /* background requests among them */
+    bool stopping;          /* the last task has ended; io_op_start() refuses requests */
+    bool forked;            /* this is the copy in a forked child: only its memory may be used */
 };
 
 struct io_driver_ops {
     const char *name;
-    /* Requests are carried out by system calls, which do best on sockets that do not block. */
+    /* The driver carries out requests by system calls, so non-blocking sockets are faster. */
     bool calls;
-    /* Queues the request; it will complete exactly once (multishot: until more is false), never
-     * from inside this call. Returns 0, or -ENOMEM with nothing queued. */
+    /* Queues the request. It completes exactly once (multishot: until `more` is false), and never
+     * inside this call. Returns 0, or -ENOMEM with nothing queued. */
     int (*submit)(struct io_driver *driver, struct io_op *op);
-    /* Asks for the request's end; its completion still comes. Nothing happens for one that is not
-     * in flight. Cannot fail: what cannot be queued now is queued later. */
+    /* Asks the kernel to end the request; its completion still comes. The request must be in
+     * flight. Cannot fail: a cancel that cannot be queued now is queued later. */
     void (*cancel)(struct io_driver *driver, struct io_op *op);
-    /* cancel() for every request in flight. */
+    /* Cancels every request in flight. */
     void (*cancel_all)(struct io_driver *driver);
-    /* Frees everything; nothing is in flight. A forked child's copy leaves the kernel's part alone. */
+    /* Frees everything; no request may be in flight. The copy in a forked child does not touch
+     * kernel state that it shares with the parent. */
     void (*destroy)(struct io_driver *driver);
-    /* For embed.c: a descriptor that turns readable when wait() has something to do, made on first use;
-     * each call makes it unreadable until there is news. Or -errno. */
+    /* For embed.c: returns a descriptor that is readable when wait() has something to do, or
+     * -errno. The first call creates it; each call makes it unreadable until the next event. */
     int (*event_fd)(struct io_driver *driver);
-    /* For embed.c: when wait() is to be called even if there is no news; WHORL_FOREVER: never. */
+    /* For embed.c: when wait() must be called even if that descriptor is not readable.
+     * WHORL_FOREVER: never. */
     int64_t (*recheck_ns)(const struct io_driver *driver);
 };
 
-/* The driver of the run on this thread, or NULL. It is NULL in a forked child too: the ring belongs
- * to the parent, so requests made there are refused with WHORL_ENOIO (WHORL_ENOTASK outside a task).
- * A child that wants to do I/O execs, or ends the task and starts a run of its own. */
+/* The driver of the run on this thread, or NULL. In a forked child it is NULL too: the ring belongs
+ * to the parent, so requests in the child fail with WHORL_ENOIO (WHORL_ENOTASK outside a task).
+ * To do I/O, a child calls exec, or ends the task and starts a run of its own. */
 struct io_driver *io_driver_current(void);
 
-/* For those who run: makes `driver` this thread's, or none with NULL. While there is one the thread has
- * SIGPIPE blocked. */
+/* For code that starts runs: makes `driver` the driver of this thread; NULL: none. While the thread
+ * has a driver, SIGPIPE is blocked in it. */
 void io_driver_set(struct io_driver *driver);
 
-/* For io_run.c, once the last task has ended: cancels what is still in flight, waits until the
- * kernel has let go of all of it and ends the modules of the run. */
+/* To be called once the last task has ended: cancels the requests in flight, waits until the kernel
+ * has released all of them, and ends the modules of the run. */
 void io_driver_stop(struct io_driver *driver);
 
-/* Submits `op` and waits for it; returns its result (a count, descriptor, or -errno).
- * WHORL_ENOTASK / WHORL_ENOIO outside an I/O run; -ECANCELED without submitting anything when the
- * scope is cancelled already. -EINTR completions are submitted again. On descriptors that are not
- * blocking, -EAGAIN is waited out by polling, unless the flags say MSG_DONTWAIT.
+/* Submits `op` and waits for it; returns its result (a count, a descriptor, or -errno).
+ * WHORL_ENOTASK / WHORL_ENOIO outside an I/O run; -ECANCELED, without submitting anything, when the
+ * scope is already cancelled. A request that completes with -EINTR is submitted again. When a
+ * request on a non-blocking descriptor completes with -EAGAIN, the call polls the descriptor and
+ * submits the request again, unless its flags contain MSG_DONTWAIT.
  *
- * Completion wins: a request that the cancel did not reach returns what it came to. A read returns
- * its bytes, an openat or accept its descriptor, and the next call reports the cancel. */
+ * Completion wins: a request that completed before the cancel reached it returns its result. A read
+ * returns its bytes, an openat or accept its descriptor, and the next call reports the cancel. */
 WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what);
 
-/* io_op_run() that is not cut short and not refused by a cancelled scope: close and the like. */
+/* Like io_op_run(), but a cancelled scope neither refuses nor ends it. For close and the like. */
 WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what);
 
-/* For requests with `complete` set. 0, -ENOMEM, WHORL_ENOTASK, WHORL_ENOIO, or -ECANCELED when the
- * run is ending. */
+/* Submits a request whose `complete` is set, without waiting. 0, -ENOMEM, WHORL_ENOTASK,
+ * WHORL_ENOIO, or -ECANCELED when the run is ending. */
 int io_op_start(struct io_op *op);
 
-/* Says whether the end of a request started by io_op_start() will wake somebody. A background one,
- * such as an armed accept no task waits in, does not keep a run alive whose tasks all wait on each
- * other. May be called whether it is in flight or not; io_op_run() requests never are. */
+/* Marks or unmarks a request of io_op_start() as a background request: no task waits for it, as for
+ * an accept that is armed while no task waits for a connection. When all tasks of a run wait for
+ * each other, background requests do not keep the run alive. May be called while the request is in
+ * flight or not. Requests of io_op_run() are never background requests. */
 void io_op_set_background(struct io_op *op, bool background);
 
-/* Asks for the end of a request in flight (also one started by io_op_start()). */
+/* Asks the kernel to end a request of io_op_run() or io_op_start(). Does nothing when the request
+ * is not in flight or was cancelled before. */
 void io_op_cancel(struct io_op *op);
 
-/* For drivers: the request has completed. */
+/* For drivers: reports a completion of the request. */
 void io_op_complete(struct io_op *op, int res, bool more);
 
-/* Memory of a module that lives as long as the run: made on first use, ended before the driver is.
- * `key` is the address of something static in the module. */
+/* Memory of a module in one run: created on first use, destroyed before the driver. `key` is the
+ * address of a static object of the module. */
 struct io_local {
     struct io_local *next;
     const void *key;
-    /* Ends whatever is in flight and frees the memory; runs on the loop's stack after the last task
-     * has ended. If requests must still complete, `stop` asks them to and the driver's loop goes on
-     * until nothing is pending; then `destroy` is called. */
+    /* Both run on the loop's stack after the last task has ended; either may be NULL. `stop` asks
+     * the module's requests to end. Then the driver's loop runs until no request is in flight. Then
+     * `destroy` frees the memory. A forked child calls neither. */
     void (*stop)(struct io_local *local);
     void (*destroy)(struct io_local *local);
 };
 
-/* The module's memory in this run, or NULL when there is none yet or no I/O run. */
+/* The module's memory in this run; NULL when the module has none yet or there is no I/O run. */
 struct io_local *io_local_get(const void *key);
 
-/* Puts `local`, its fields filled in, into this run. */
+/* Adds `local`, whose fields the caller has set, to this run. */
 void io_local_add(struct io_local *local);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Queues of waiters: circular and doubly linked, the head being a waiter that never waits.
+/* Queues of waiters: circular, doubly linked lists. The head is a waiter that never waits.
  *
- * A waiter stands in one queue at a time and is linked while its `next` is set, so that it can be
- * taken out without knowing which queue it stands in.
+ * A waiter is in one queue at a time. It is in a queue exactly while its `next` is not NULL. It can
+ * be removed without knowing which queue it is in.
  */
 #ifndef IO_DRIVER_QUEUE_H
 #define IO_DRIVER_QUEUE_H
@@ -39,7 +39,7 @@ static inline void queue_remove(struct whorl_waiter *waiter)
     waiter->next = waiter->prev = NULL;
 }
 
-/* Takes out the waiter that has stood there longest; NULL when the queue is empty. */
+/* Removes and returns the waiter that has been in the queue longest; NULL when there is none. */
 static inline struct whorl_waiter *queue_take(struct whorl_waiter *head)
 {
     struct whorl_waiter *waiter = head->next;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The io_uring driver: queues requests, enters the kernel once per turn, hands completions out. */
+/* The io_uring driver: queues requests, enters the kernel once per turn, dispatches completions. */
 #include "io/driver/ring.h"
 
 #include <errno.h>
@@ -18,14 +18,14 @@
 #include "io/driver/slots.h"
 #include "runtime/base/check.h"
 
-/* Newer than the headers of Linux 6.1. */
+/* The headers of Linux 6.1 do not define these. */
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT  (1U << 17) /* 6.15 */
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
 
-/* For what reads and writes the ring's mapping. liburing unmaps it without ThreadSanitizer noticing,
- * so that the next ring at the same address would look like a race. */
+/* Marks functions that access the ring's mapping. ThreadSanitizer does not see that liburing unmaps
+ * it, so the next ring at the same address would look like a race. */
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
 #define TOUCHES_RING __attribute__((no_sanitize("thread")))
@@ -38,33 +38,35 @@
 #define TOUCHES_RING
 #endif
 
-/* user_data is a request's name (slots.h), with CANCEL_BIT that of its cancel. */
+/* The user_data of a request is its name (slots.h). The user_data of its cancel is the same name
+ * with CANCEL_BIT set. */
 #define CANCEL_BIT ((uint64_t)1 << 31)
-#define DATA_KICK  ((uint64_t)1 << 32) /* number 0 */
+#define DATA_KICK  ((uint64_t)1 << 32) /* slot number 0, which no request has */
 
 struct ring {
     struct io_driver driver;
     struct io_uring uring;
-    int enter_fd;         /* the ring's descriptor, or its index where it could be registered */
-    unsigned enter_flags; /* for every enter */
-    bool cqe_skip;        /* cancels that succeed are silent */
+    int enter_fd;         /* the ring's descriptor, or its index when it could be registered */
+    unsigned enter_flags; /* for every io_uring_enter */
+    bool cqe_skip;        /* successful cancels produce no CQE */
 
-    struct slots slots; /* of requests in flight */
+    struct slots slots; /* the requests in flight */
 
-    struct whorl_waiter backlog; /* requests that found no SQE, oldest first */
-    struct whorl_waiter cancels; /* requests in flight whose cancel found no SQE */
-    /* Requests that a cancel did not end: -EALREADY when a worker of the kernel is at it, which was
-     * sent a signal but may have eaten it before it began to wait; -ENOENT when it was on its way
-     * from one place of the kernel to another. They are cancelled again from time to time. */
+    struct whorl_waiter backlog; /* requests for which no SQE was free, oldest first */
+    struct whorl_waiter cancels; /* requests in flight for whose cancel no SQE was free */
+    /* Requests that a cancel did not end. -EALREADY: a worker thread of the kernel executes the
+     * request; the worker was sent a signal, but it may have consumed the signal before it began to
+     * wait. -ENOENT: the request was moving from one place in the kernel to another. These requests
+     * are cancelled again from time to time. */
     struct whorl_waiter stubborn;
     int64_t recancel_at_ns, recancel_delay_ns;
-    unsigned backoff_ms; /* how long to wait before the kernel is asked again; 0: not at all */
+    unsigned backoff_ms; /* pause before submitting again after a shortage; 0: there is none */
 
-    int event_fd; /* told of completions, for a loop that is not ours; -1: there is none */
+    int event_fd; /* signals completions to a host's loop; -1: not created */
     int kick_fd;
     bool kick_multishot;
     bool kick_armed;
-    atomic_bool kicked; /* from the write to kick_fd until its completion was seen */
+    atomic_bool kicked; /* true from the write to kick_fd until the loop sees its completion */
 
     struct ring_stats stats;
 };
@@ -100,14 +102,15 @@ TOUCHES_RING static bool has_completions(const struct ring *ring)
     return io_uring_smp_load_acquire(ring->uring.cq.ktail) != *ring->uring.cq.khead;
 }
 
-/* The kernel has completions that it will only hand over when it is entered. */
+/* Whether the kernel has completions that it delivers only when it is entered. */
 TOUCHES_RING static bool holds_completions(const struct ring *ring)
 {
     return IO_URING_READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
-/* Submits the first `n` SQEs and, with IORING_ENTER_GETEVENTS, waits for `min_complete` completions
- * or `timeout_ns` (negative: for ever). Returns how many SQEs were taken or -errno. */
+/* Submits the first `n` SQEs. With IORING_ENTER_GETEVENTS, also waits for `min_complete`
+ * completions, at most `timeout_ns` (negative: without limit). Returns how many SQEs the kernel
+ * accepted, or -errno. */
 TOUCHES_RING static int enter(struct ring *ring, unsigned n, unsigned min_complete, unsigned flags,
                               int64_t timeout_ns)
 {
@@ -133,8 +136,8 @@ TOUCHES_RING static int enter(struct ring *ring, unsigned n, unsigned min_comple
     return taken;
 }
 
-/* Says what must not happen and ends the process: the kernel still owns memory of tasks, so there
- * is no way to unwind. */
+/* Reports an error that must not happen and aborts. Unwinding is impossible: the kernel still uses
+ * memory on the stacks of tasks. */
 __attribute__((noreturn, cold)) static void give_up(int err)
 {
     const char *why = "";
@@ -142,18 +145,18 @@ __attribute__((noreturn, cold)) static void give_up(int err)
     if (err == -EBADR)
         why = " (the kernel ran out of memory and lost completions)";
     else if (err == -EEXIST)
-        why = " (a run may be used by the thread that started it only)";
+        why = " (only the thread that started a run may use it)";
     fprintf(stderr, "whorl: io_uring_enter: %s%s\n", whorl_strerror(err), why);
     abort();
 }
 
-/* Whether an error of enter() is one that goes away when completions are taken and time passes. */
+/* Whether an error of enter() goes away when completions are reaped and time passes. */
 static bool is_shortage(int err)
 {
     return err == -EAGAIN || err == -EBUSY || err == -ENOMEM;
 }
 
-/* A free SQE, or NULL when the queue is full and the kernel takes nothing just now. */
+/* Returns a free SQE, or NULL when the queue is full and the kernel accepts no SQE now. */
 static struct io_uring_sqe *get_sqe(struct ring *ring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
@@ -235,7 +238,7 @@ TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *
     }
 }
 
-/* The request has ended: gives its slot back and takes it out of the queue it may stand in. */
+/* Releases the slot of a request that has ended and removes the request from its queue, if any. */
 static void forget(struct ring *ring, struct io_op *op)
 {
     slots_release(&ring->slots, op);
@@ -276,7 +279,7 @@ static void ring_cancel(struct io_driver *driver, struct io_op *op)
     struct io_uring_sqe *sqe;
 
     if (queue_is_linked(&op->waiter))
-        return; /* in the backlog: drain_backlog() sees that it is cancelled */
+        return; /* in the backlog: drain_backlog() completes it, as `cancelling` is set */
     if (queue_is_empty(&ring->cancels) && (sqe = get_sqe(ring)))
         fill_cancel(ring, sqe, op);
     else
@@ -300,7 +303,8 @@ static void ring_kick(struct whorl_poller *poller)
 
     if (ring->driver.forked)
         return;
-    /* Whoever finds it set has put what it brings where the loop looks after it clears it. */
+    /* If the flag is already set, the loop has not yet looked at its inbox: it clears the flag
+     * before it looks. So it will see the caller's entry without another wake-up. */
     if (!atomic_exchange_explicit(&ring->kicked, true, memory_order_acq_rel)) {
         ssize_t n = write(ring->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
         whorl_check(n == sizeof(uint64_t));
@@ -331,7 +335,7 @@ static void on_kick(struct ring *ring, int res, bool more)
     if (res == -EINVAL)
         ring->kick_multishot = false;
     if (!more) {
-        /* The count only matters to a poll that is armed anew. */
+        /* Only a newly armed poll looks at the count, so it is reset only before arming one. */
         if (read(ring->kick_fd, &count, sizeof count) < 0)
             whorl_check(errno == EAGAIN || errno == EINTR);
         ring->kick_armed = false;
@@ -339,7 +343,7 @@ static void on_kick(struct ring *ring, int res, bool more)
     atomic_exchange_explicit(&ring->kicked, false, memory_order_acq_rel);
 }
 
-/* --- cancelling again --------------------------------------------------------------------------- */
+/* --- cancelling again ------------------------------------------------------------------------- */
 
 #define RECANCEL_MIN_NS WHORL_MILLISECOND
 #define RECANCEL_MAX_NS (100 * WHORL_MILLISECOND)
@@ -351,7 +355,7 @@ static void recancel_later(struct ring *ring, struct io_op *op)
     if (queue_is_empty(&ring->stubborn)) {
         int64_t now = ring_now(&ring->driver.poller), delay_ns = ring->recancel_delay_ns * 2;
         if (now - ring->recancel_at_ns > RECANCEL_MAX_NS || delay_ns == 0)
-            delay_ns = RECANCEL_MIN_NS; /* another story */
+            delay_ns = RECANCEL_MIN_NS; /* the earlier series of retries is over */
         else if (delay_ns > RECANCEL_MAX_NS)
             delay_ns = RECANCEL_MAX_NS;
         ring->recancel_delay_ns = delay_ns;
@@ -371,7 +375,7 @@ static void recancel(struct ring *ring)
 
 /* --- the turn --------------------------------------------------------------------------------- */
 
-/* Takes the completions that are there. Returns how many. */
+/* Reaps the completions that are available. Returns how many. */
 TOUCHES_RING static unsigned reap(struct ring *ring)
 {
     struct io_uring_cq *cq = &ring->uring.cq;
@@ -379,7 +383,7 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
     unsigned n = tail - head;
 
     for (; head != tail; head++) {
-        /* Copied and given back first: what is called may enter the kernel. */
+        /* Copy the CQE and release it first: the functions called below may enter the kernel. */
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
         uint64_t data = cqe->user_data;
         int res = cqe->res;
@@ -392,10 +396,10 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
         }
         struct io_op *op = slots_find(&ring->slots, data & ~CANCEL_BIT);
         if (!op)
-            continue; /* a cancel of something that has ended */
+            continue; /* the cancel of a request that has ended */
         if (data & CANCEL_BIT) {
             if (res < 0)
-                recancel_later(ring, op); /* unless its completion comes right behind */
+                recancel_later(ring, op); /* if it completes first, forget() removes it again */
             continue;
         }
         if (!more)
@@ -406,7 +410,8 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
     return n;
 }
 
-/* Gives SQEs to what had to wait for one. Returns whether a request was completed on the way. */
+/* Fills in SQEs for the requests and cancels that had to wait for one. Returns whether it completed
+ * a cancelled request. */
 static bool drain_backlog(struct ring *ring)
 {
     struct io_uring_sqe *sqe;
@@ -416,7 +421,7 @@ static bool drain_backlog(struct ring *ring)
         arm_kick(ring);
     while (!queue_is_empty(&ring->backlog)) {
         struct io_op *op = (struct io_op *)ring->backlog.next;
-        if (op->cancelling) { /* the kernel never heard of it */
+        if (op->cancelling) { /* it was never submitted to the kernel */
             forget(ring, op);
             io_op_complete(op, -ECANCELED, false);
             completed = true;
@@ -440,7 +445,7 @@ static bool has_backlog(const struct ring *ring)
     return !queue_is_empty(&ring->backlog) || !queue_is_empty(&ring->cancels) || !ring->kick_armed;
 }
 
-/* How long wait() may sleep: 0 not at all, negative for ever. */
+/* Returns how long wait() may sleep. 0: not at all; negative: without limit. */
 static int64_t time_left(struct ring *ring, int64_t deadline_ns)
 {
     if (deadline_ns <= 0)
@@ -453,7 +458,7 @@ static int64_t time_left(struct ring *ring, int64_t deadline_ns)
     return left_ns > 0 ? left_ns : 0;
 }
 
-/* The kernel is short of memory: submits nothing for a while, but goes on taking completions. */
+/* The kernel is short of memory: submits nothing for a while, but still reaps completions. */
 static int wait_out_shortage(struct ring *ring, int64_t left_ns)
 {
     int64_t pause_ns;
@@ -526,7 +531,7 @@ static void ring_destroy(struct io_driver *driver)
 
     whorl_check(driver->forked || driver->in_flight == 0);
     if (driver->forked)
-        close(ring->uring.ring_fd); /* its mappings stayed with the parent */
+        close(ring->uring.ring_fd); /* a forked child does not have the mappings */
     else
         io_uring_queue_exit(&ring->uring);
     if (ring->kick_fd >= 0)
@@ -537,8 +542,9 @@ static void ring_destroy(struct io_driver *driver)
     free(ring);
 }
 
-/* The ring's own descriptor will not do: with DEFER_TASKRUN it says nothing of completions that only
- * entering the kernel brings. The eventfd is told of those too (6.1). */
+/* The ring's own descriptor cannot be used: with DEFER_TASKRUN it does not become readable for
+ * completions that the kernel delivers only when it is entered. A registered eventfd is signalled
+ * for those too (6.1). */
 static int ring_event_fd(struct io_driver *driver)
 {
     struct ring *ring = of_driver(driver);
@@ -612,7 +618,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
         whorl_error_set(error, err, "io_uring", "setting up the ring: %s", whorl_strerror(err));
         goto err_kick;
     }
-    /* The rest is optional; older kernels do without. */
+    /* The rest is optional: older kernels lack it. */
     ring->enter_flags = IORING_ENTER_EXT_ARG;
     if (io_uring_register_ring_fd(&ring->uring) == 1) /* 5.18 */
         ring->enter_flags |= IORING_ENTER_REGISTERED_RING;

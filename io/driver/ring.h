@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The io_uring driver: one ring per run, entered once per turn of the loop.
  *
- *     tasks run        submit(op): an SQE is filled in, nothing is entered
- *     loop: wait()     io_uring_enter submits all of them and sleeps, timeout included
+ *     tasks run        submit(op): fills in an SQE; makes no system call
+ *     loop: wait()     one io_uring_enter submits all SQEs and sleeps, with a timeout
  *                      each CQE: user_data -> slot -> op -> io_op_complete()
  *
- * `user_data` is a name that finds nobody once the request has ended, see slots.h.
+ * `user_data` is a name, see slots.h. Once a request has ended, its name finds no request.
  */
 #ifndef IO_DRIVER_RING_H
 #define IO_DRIVER_RING_H
@@ -14,16 +14,16 @@
 
 #include "io/driver/op.h"
 
-/* Sets up a ring. `entries` 0: 1024. Returns 0, or a negative code with `error`, which may be NULL,
- * filled in: -ENOMEM; what io_uring_setup(2) said. */
+/* Sets up a ring. `entries` 0: 1024. Returns 0, or a negative code with the details in `error`,
+ * which may be NULL: -ENOMEM; an error of io_uring_setup(2). */
 int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret);
 
-/* What a ring has done so far, for tests and the curious. */
+/* Counters of what a ring has done so far, for tests and measurements. */
 struct ring_stats {
     uint64_t enters;    /* calls of io_uring_enter */
-    uint64_t submitted; /* requests the kernel has taken */
-    uint64_t completed; /* completions seen */
-    uint64_t kicks;     /* completions of the standing poll that wakes the loop */
+    uint64_t submitted; /* SQEs that the kernel has accepted */
+    uint64_t completed; /* CQEs that the loop has reaped */
+    uint64_t kicks;     /* completions of the poll request that wakes the loop */
 };
 
 const struct ring_stats *ring_stats(const struct io_driver *driver);

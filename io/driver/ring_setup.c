@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Setting up an io_uring: the best the kernel has, or words that say why there is none. */
+/* Sets up an io_uring with the best flags that the kernel accepts, or explains why it cannot. */
 #include "io/driver/ring_setup.h"
 
 #include <errno.h>
@@ -9,14 +9,15 @@
 
 enum {
     ENTRIES_DEFAULT = 1024,
-    ENTRIES_MAX = 32768, /* what IORING_SETUP_CLAMP comes to */
+    ENTRIES_MAX = 32768, /* the limit to which IORING_SETUP_CLAMP reduces the number */
     CQ_PER_SQ = 4,
-    WORKERS_BOUNDED = 4,   /* kernel threads for files */
-    WORKERS_UNBOUNDED = 8, /* and for what may take for ever */
+    WORKERS_BOUNDED = 4,   /* kernel threads for requests on files */
+    WORKERS_UNBOUNDED = 8, /* kernel threads for requests that may take unlimited time */
 };
 
-/* From the best to what any io_uring has. Decided by what the kernel accepts, never by its version:
- * vendors back-port and switch off. */
+/* Sets of flags, from the best one to the one that every io_uring accepts. The first set that the
+ * kernel accepts is used. Versions are not compared, because vendors back-port and disable
+ * features. */
 static const unsigned ladder[] = {
     IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN |
         IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SINGLE_ISSUER |
@@ -41,7 +42,7 @@ static int climb_down(struct io_uring *uring, unsigned entries, struct io_uring_
     return err;
 }
 
-/* UNTESTED: other values than 0, which need the system's settings to be changed. */
+/* UNTESTED: values other than 0, because a test would have to change a system setting. */
 int ring_disabled_by_sysctl(void)
 {
     char text[16] = "0";
@@ -61,20 +62,20 @@ static int explain(struct whorl_error *error, int err)
 
     if (err == -EPERM && disabled)
         return whorl_error_set(error, err, "io_uring",
-                               "io_uring is switched off here: kernel.io_uring_disabled = %d",
+                               "io_uring is disabled on this system: kernel.io_uring_disabled = %d",
                                disabled);
     if (err == -EPERM || err == -EACCES)
         return whorl_error_set(error, err, "io_uring",
-                               "io_uring is not permitted here: a seccomp filter, as containers "
-                               "have by default, or a security module refuses it");
+                               "io_uring is not permitted here: it is refused by a seccomp filter, "
+                               "which containers have by default, or by a security module");
     if (err == -ENOSYS)
         return whorl_error_set(error, err, "io_uring",
-                               "this kernel has no io_uring (older than Linux 5.11, or built or "
-                               "sandboxed without it)");
+                               "this kernel has no io_uring: it is older than Linux 5.1 or was "
+                               "built without io_uring, or a sandbox hides it");
     if (err == -ENOMEM)
         return whorl_error_set(error, err, "io_uring",
-                               "no memory for the ring; before Linux 5.12 it counts against the "
-                               "limit of locked memory (ulimit -l)");
+                               "no memory for the ring; before Linux 5.12 its memory counts "
+                               "against the limit of locked memory (ulimit -l)");
     return whorl_error_set(error, err, "io_uring", "io_uring_setup: %s", whorl_strerror(err));
 }
 
@@ -95,7 +96,7 @@ int ring_setup(struct io_uring *uring, unsigned entries, struct whorl_error *err
         return whorl_error_set(error, -ENOSYS, "io_uring",
                                "this kernel's io_uring is too old: Linux 5.11 or later is needed");
     }
-    /* Optional; older kernels refuse it. */
+    /* Optional: older kernels refuse it. */
     io_uring_register_iowq_max_workers(uring,
                                        (unsigned[]){WORKERS_BOUNDED, WORKERS_UNBOUNDED}); /* 5.15 */
     *ret_features = params.features;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs with I/O: chooses and sets up the driver, runs, and takes everything down in order. */
+/* Runs with I/O: sets up the driver, runs the tasks, then stops and frees everything in order. */
 #include <whorl/error.h>
 #include <whorl/io.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of requests in flight: growing it, and its end. */
+/* The table of requests in flight: grows and frees it. */
 #include "io/driver/slots.h"
 
 #include <errno.h>

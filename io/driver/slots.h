@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Names for requests in flight that outlive them harmlessly: a slot's number and its generation.
+/* Names for requests in flight: a slot's number and its generation.
  *
- * The kernel gives a request's name back with its completion. A pointer would do until a completion
- * comes twice or late and hits whoever has the memory by then; a name whose slot was given back, and
- * perhaps taken again, finds nobody.
+ * The kernel returns a request's name with its completion. With a pointer as the name, a completion
+ * that comes twice or late would change memory that something else uses by then. A name stays safe
+ * after its request has ended: it finds no request, even when the slot is in use again.
  */
 #ifndef IO_DRIVER_SLOTS_H
 #define IO_DRIVER_SLOTS_H
@@ -12,29 +12,29 @@
 
 struct slot {
     union {
-        struct io_op *op;   /* while taken */
-        uint32_t next_free; /* while free; 0 ends the list */
+        struct io_op *op;   /* valid while taken */
+        uint32_t next_free; /* valid while free; 0 ends the list */
     };
-    uint32_t generation; /* grows when the slot is given back */
+    uint32_t generation; /* incremented when the slot is released */
     bool taken;
 };
 
-/* Zero-initialised is valid, and empty. Number 0 is never given out. */
+/* A zero-initialised table is valid and empty. Number 0 is never used. */
 struct slots {
     struct slot *table;
     uint32_t len, first_free;
 };
 
-/* Numbers stay below this, so that names have a bit to spare. */
+/* Slot numbers are below this, so bit 31 of a name is free for CANCEL_BIT in ring.c. */
 #define SLOTS_MAX ((uint32_t)1 << 30)
 
-/* Makes room for more; 0 or -ENOMEM. */
+/* Grows the table; 0 or -ENOMEM. */
 int slots_grow(struct slots *slots);
 
 /* Frees the table. */
 void slots_finish(struct slots *slots);
 
-/* Gives `op` a slot, its number in op->slot; 0 or -ENOMEM. */
+/* Assigns a slot to `op` and stores its number in op->slot; 0 or -ENOMEM. */
 static inline int slots_acquire(struct slots *slots, struct io_op *op)
 {
     if (__builtin_expect(slots->first_free == 0, 0)) {
@@ -50,7 +50,7 @@ static inline int slots_acquire(struct slots *slots, struct io_op *op)
     return 0;
 }
 
-/* Takes the slot back; names of `op` find nobody from now on. */
+/* Releases the slot of `op`; from now on the name of `op` finds no request. */
 static inline void slots_release(struct slots *slots, struct io_op *op)
 {
     struct slot *slot = &slots->table[op->slot];
@@ -67,7 +67,7 @@ static inline uint64_t slots_name(const struct slots *slots, const struct io_op 
     return (uint64_t)slots->table[op->slot].generation << 32 | op->slot;
 }
 
-/* The request of that name, or NULL when it has ended. */
+/* The request with that name, or NULL when it has ended. */
 static inline struct io_op *slots_find(const struct slots *slots, uint64_t name)
 {
     uint32_t number = (uint32_t)name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests as system calls: trying them without blocking, and carrying them out on a thread. */
+/* Requests as system calls: tries them without blocking, or carries them out on a thread. */
 #include "io/driver/syscall.h"
 
 #include <errno.h>
@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 enum {
-    PARTS_MAX = 16,     /* of a vector that goes on after a short count */
-    TERMINAL_ROOM = 256 /* what a writable terminal takes at least */
+    PARTS_MAX = 16,     /* iovec entries per call when a request continues after a short count */
+    TERMINAL_ROOM = 256 /* bytes that a writable terminal accepts without blocking */
 };
 
-#define LEN_MAX ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+#define LEN_MAX ((size_t)0x7ffff000) /* the most bytes that the kernel moves in one call */
 
 static void *pointer(uint64_t value)
 {
@@ -30,7 +30,7 @@ static int result(long value)
     return value < 0 ? -errno : (int)value;
 }
 
-/* --- what is left of a request ------------------------------------------------------------------ */
+/* --- what is left of a request ---------------------------------------------------------------- */
 
 struct parts {
     struct iovec *iov;
@@ -38,7 +38,7 @@ struct parts {
     struct iovec left[PARTS_MAX];
 };
 
-/* The parts of the request's memory behind the op->done bytes that it has moved. */
+/* Sets `parts` to the request's memory after the first op->done bytes, which are already moved. */
 static void parts_left(const struct io_op *op, struct iovec *iov, size_t count, struct parts *parts)
 {
     size_t skip = op->done, n = 0;
@@ -66,7 +66,7 @@ static size_t sum(const struct iovec *iov, size_t count)
     return len < LEN_MAX ? len : LEN_MAX;
 }
 
-/* Bytes the request asks for in all. */
+/* The bytes that the request asks for in total. */
 static size_t whole_len(const struct io_op *op)
 {
     const struct msghdr *msg = pointer(op->addr);
@@ -89,9 +89,9 @@ static bool is_reading(const struct io_op *op)
            op->code == IO_OP_RECVMSG;
 }
 
-/* --- reading and writing ------------------------------------------------------------------------ */
+/* --- reading and writing ---------------------------------------------------------------------- */
 
-/* One system call for what is left, at most `len_max` bytes when that is not 0. */
+/* One system call for the bytes that are left: at most `len_max` of them, unless that is 0. */
 static ssize_t transfer(const struct io_op *op, int flags, size_t len_max)
 {
     struct iovec one = {pointer(op->addr), op->len};
@@ -117,7 +117,7 @@ static ssize_t transfer(const struct io_op *op, int flags, size_t len_max)
                           : pwritev2(op->fd, parts.iov, (int)parts.count, off, flags);
 }
 
-/* Whether a short count means that there is more to be had: on files and disks. */
+/* Whether a transfer should continue after a short count: on regular files and block devices. */
 static bool goes_on(int fd)
 {
     struct stat st;
@@ -125,7 +125,7 @@ static bool goes_on(int fd)
     return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
-/* The same by the calls that only sockets have: before Linux 6.3 they do not know RWF_NOWAIT. */
+/* The same with the system calls of sockets: before Linux 6.3 sockets do not support RWF_NOWAIT. */
 static ssize_t transfer_socket(const struct io_op *op)
 {
     struct iovec one = {pointer(op->addr), op->len};
@@ -139,7 +139,7 @@ static ssize_t transfer_socket(const struct io_op *op)
                           : sendmsg(op->fd, &msg, MSG_DONTWAIT);
 }
 
-/* How much may be written to a descriptor that is ready without blocking; 0: as much as it takes. */
+/* The largest write, in bytes, that does not block on a ready descriptor; 0: there is no limit. */
 static size_t room(const struct io_op *op)
 {
     struct stat st;
@@ -151,8 +151,9 @@ static size_t room(const struct io_op *op)
     return isatty(op->fd) ? TERMINAL_ROOM : 0;
 }
 
-/* For a descriptor without any call that does not block: only when poll(2) promises that it won't.
- * Somebody else's read in between makes us wait for the next data. */
+/* Transfers on a descriptor that has no non-blocking call. It does so only when poll(2) reports
+ * that the call will not block. If another process reads the data between poll(2) and our read, the
+ * read blocks until more data arrive. */
 static int transfer_ready(struct io_op *op)
 {
     struct pollfd pollfd = {.fd = op->fd, .events = (short)syscall_events(op)};
@@ -169,7 +170,8 @@ static int transfer_ready(struct io_op *op)
     return result(n);
 }
 
-/* Not known to the file, its file system or the kernel. Buffered writes say EINVAL. */
+/* Whether `err` means that the file, its file system or the kernel does not support RWF_NOWAIT.
+ * Buffered writes fail with EINVAL. */
 static bool is_unsupported(const struct io_op *op, int err)
 {
     return err == EOPNOTSUPP || err == ENOSYS || (err == EINVAL && !is_reading(op));
@@ -214,9 +216,10 @@ static int block_transfer(struct io_op *op)
     return n < 0 && op->done == 0 ? -errno : (int)op->done;
 }
 
-/* --- splice -------------------------------------------------------------------------------------- */
+/* --- splice ----------------------------------------------------------------------------------- */
 
-/* A socket that takes no flag for one call is given this long; whoever asked polls it first. */
+/* splice(2) has no flag that makes one call non-blocking on a socket, so the socket's send timeout
+ * is set to this during the call. The caller polls the socket first. */
 #define SPLICE_PATIENCE_US 10000
 
 static bool set_patience(int fd, const struct timeval *tv)
@@ -224,7 +227,8 @@ static bool set_patience(int fd, const struct timeval *tv)
     return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, tv, sizeof *tv) == 0;
 }
 
-/* On a thread. A blocking socket that is full would hold it until its peer reads on. */
+/* Runs on a thread. Without the send timeout, a full blocking socket would block the thread until
+ * the peer reads. */
 static int block_splice(const struct io_op *op)
 {
     const struct timeval patience = {.tv_usec = SPLICE_PATIENCE_US};
@@ -242,7 +246,7 @@ static int block_splice(const struct io_op *op)
     return res;
 }
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static ssize_t message(const struct io_op *op)
 {
@@ -255,7 +259,7 @@ static ssize_t message(const struct io_op *op)
         return recv(op->fd, at, op->len - op->done, flags);
     if (op->code == IO_OP_SEND)
         return send(op->fd, at, op->len - op->done, flags);
-    if (op->done > 0) { /* names and control messages went with the first bytes */
+    if (op->done > 0) { /* the address and control messages belong to the first bytes */
         parts_left(op, msg->msg_iov, msg->msg_iovlen, &parts);
         rest = (struct msghdr){.msg_iov = parts.iov, .msg_iovlen = parts.count};
         msg = &rest;
@@ -288,9 +292,9 @@ static int try_message(struct io_op *op)
     }
 }
 
-/* --- calls that know no flag for it -------------------------------------------------------------- */
+/* --- calls without a non-blocking flag -------------------------------------------------------- */
 
-/* Two threads that set and put back the flag of one descriptor must not interleave. */
+/* Keeps two threads from setting and restoring the flag of one descriptor at the same time. */
 static pthread_mutex_t flag_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void lock_flag(void)
@@ -349,7 +353,7 @@ static int call_connect(const struct io_op *op)
     return connect(op->fd, pointer(op->addr), op->len);
 }
 
-/* op->done: the kernel is at it. */
+/* op->done: the connect is in progress in the kernel. */
 static int try_connect(struct io_op *op)
 {
     struct sockaddr_storage peer;
@@ -358,7 +362,7 @@ static int try_connect(struct io_op *op)
 
     if (!op->done) {
         err = without_blocking(op, call_connect);
-        if (err == -EAGAIN) /* a Unix socket's peer has no room; only time will tell */
+        if (err == -EAGAIN) /* the backlog of a Unix socket is full; no event reports room */
             return SYSCALL_LATER;
         op->done = err == -EINPROGRESS || err == -EINTR;
         return op->done ? SYSCALL_WAIT : err;
@@ -371,7 +375,7 @@ static int try_connect(struct io_op *op)
     if (getpeername(op->fd, (struct sockaddr *)&peer, &len) == 0)
         return 0;
     struct pollfd pollfd = {.fd = op->fd, .events = POLLOUT};
-    /* Not connected, no error, and yet over: it was shut down meanwhile. */
+    /* Not connected, no error, and yet writable: the socket was shut down meanwhile. */
     return poll(&pollfd, 1, 0) == 1 ? -ECONNABORTED : SYSCALL_WAIT;
 }
 
@@ -384,9 +388,10 @@ static int try_poll(const struct io_op *op)
     return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents;
 }
 
-/* --- closing ------------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
-/* Files may have to write back to a far server, devices to drain; the rest is let go at once. */
+/* Closing a file may write data back to a remote server, and closing a device may wait until it has
+ * drained. Everything else closes at once. */
 static int try_close(const struct io_op *op)
 {
     struct stat st;
@@ -396,14 +401,14 @@ static int try_close(const struct io_op *op)
     switch (st.st_mode & S_IFMT) {
     case S_IFSOCK:
     case S_IFIFO:
-    case 0: /* eventfd and its like */
+    case 0: /* eventfd and the like */
         return result(close(op->fd));
     default:
         return SYSCALL_THREAD;
     }
 }
 
-/* --- all of them --------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 int syscall_try(struct io_op *op, enum syscall_state state)
 {
@@ -471,7 +476,7 @@ unsigned syscall_events(const struct io_op *op)
 {
     switch (op->code) {
     case IO_OP_POLL:
-        return op->len & 0xffff; /* the bits above are epoll's own */
+        return op->len & 0xffff; /* the higher bits are flags of epoll */
     case IO_OP_READ:
     case IO_OP_READV:
     case IO_OP_RECV:

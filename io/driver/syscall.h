@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests as system calls: for a driver that is told when to call, not when it is done.
+/* Carries out requests by system calls, for a driver that learns when a descriptor is ready and not
+ * when a request is complete.
  *
- *     syscall_try()    what can be had at once, or what to wait for; never blocks the thread
- *     syscall_block()  on a thread of its own
+ *     syscall_try()    does what is possible at once, else says what to wait for; never blocks
+ *     syscall_block()  blocks, so it is called on a thread that may block
  *
- * No blocking flag of a descriptor is left changed: where a call has no flag of its own for it
- * (accept, connect) the descriptor's is set around the call and put back.
+ * No call leaves the O_NONBLOCK flag of a descriptor changed. accept and connect have no flag that
+ * prevents blocking, so O_NONBLOCK is set before such a call and restored after it.
  */
 #ifndef IO_DRIVER_SYSCALL_H
 #define IO_DRIVER_SYSCALL_H
@@ -14,34 +15,34 @@
 
 #include "io/driver/op.h"
 
-/* What syscall_try() may answer in place of a result. */
+/* What syscall_try() may return instead of a result. */
 enum {
-    SYSCALL_WAIT = INT_MIN,       /* again when one of syscall_events() holds */
-    SYSCALL_THREAD = INT_MIN + 1, /* it may take long: syscall_block() */
-    SYSCALL_LATER = INT_MIN + 2,  /* again after a while; there is no event for it */
+    SYSCALL_WAIT = INT_MIN,       /* call again when one of syscall_events() is reported */
+    SYSCALL_THREAD = INT_MIN + 1, /* it may take long: call syscall_block() on a thread */
+    SYSCALL_LATER = INT_MIN + 2,  /* call again after a delay; no event reports when */
 };
 
-/* Where an operation that cannot be tried without blocking stands. */
+/* What the caller knows about the descriptor. */
 enum syscall_state {
-    SYSCALL_FIRST,    /* nothing is known of the descriptor */
-    SYSCALL_POLLABLE, /* it can be waited for: it is no file */
-    SYSCALL_READY,    /* and one of syscall_events() has just been seen */
+    SYSCALL_FIRST,    /* nothing */
+    SYSCALL_POLLABLE, /* it can be registered with epoll, so it is no regular file */
+    SYSCALL_READY,    /* the same, and one of syscall_events() has just been reported */
 };
 
-/* Carries the request out as far as it goes, counting in op->done what it moved. Returns its result
- * or one of the above. */
+/* Carries the request out as far as possible without blocking, and counts the bytes that it moved
+ * in op->done. Returns the request's result or one of the codes above. */
 int syscall_try(struct io_op *op, enum syscall_state state);
 
-/* Carries it out and blocks as long as it takes. Returns its result. */
+/* Carries the request out and blocks as long as that takes. Returns the request's result. */
 int syscall_block(struct io_op *op);
 
 /* The events (POLLIN, ...) that a request on a descriptor waits for. */
 unsigned syscall_events(const struct io_op *op);
 
-/* Whether the request is about a path, or needs no waiting for any descriptor. */
+/* Whether the request never waits for a descriptor, such as a request about a path. */
 bool syscall_is_direct(const struct io_op *op);
 
-/* What a request that was told to stop has come to: the bytes it had moved, or -ECANCELED. */
+/* The result of a cancelled request: the bytes that it has moved, or -ECANCELED. */
 int syscall_cancelled(const struct io_op *op);
 
 #endif

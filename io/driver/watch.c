@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of descriptors that requests wait for. */
+/* The table of watches. */
 #include "io/driver/watch.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ int watch_reserve(struct watch_table *table, int fd)
 
     if (fd >= 0 && i < table->chunk_count && (*table->chunks)[i])
         return 0;
-    if (fd < 0 || !is_open(fd)) /* do not grow for a number that is none */
+    if (fd < 0 || !is_open(fd)) /* do not grow the table for a number that is not open */
         return 0;
     if (i >= table->chunk_count && grow(table, i) < 0)
         return -ENOMEM;

@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that requests wait for: by number, with the requests in the order in which they came.
+/* Watches: one per descriptor number, with lists of the requests that wait for the descriptor, in
+ * order of arrival.
  *
- * A number says little: it may be closed and mean another file the next moment. So a watch has a
- * generation, which grows when the kernel says that what was registered under its number is gone.
+ * A descriptor may be closed, and its number may mean another file at once. So a watch has a
+ * generation, which is incremented when the registration of its descriptor is gone.
  */
 #ifndef IO_DRIVER_WATCH_H
 #define IO_DRIVER_WATCH_H
 
 #include "io/driver/op.h"
 
-/* Readers take turns with readers and writers with writers; those that poll take nothing away. */
+/* Readers are served in order, and so are writers. Pollers consume nothing, so an event completes
+ * all of them that wait for it. */
 enum watch_list { WATCH_READERS, WATCH_WRITERS, WATCH_POLLERS, WATCH_LISTS };
 
 struct watch {
-    struct whorl_waiter *first[WATCH_LISTS], *last[WATCH_LISTS]; /* requests; `waiter` is first */
-    struct whorl_waiter *cursor; /* the next poller to be looked at, while they are gone through */
-    struct watch *next_dirty;    /* among those to be registered anew; valid while dirty */
+    struct whorl_waiter *first[WATCH_LISTS], *last[WATCH_LISTS]; /* the `waiter` of requests */
+    struct whorl_waiter *cursor; /* the next poller in a loop over the pollers; else meaningless */
+    struct watch *next_dirty;    /* next watch that must be registered again; valid while dirty */
     int fd;
     uint32_t generation;
     bool dirty;
-    bool registered; /* as far as we know */
-    bool lasting;    /* registered for every change, not for the next event only */
-    uint8_t untried; /* receives that will not be tried before they wait, see epoll.c */
+    bool registered; /* with epoll, as far as the driver knows */
+    bool lasting;    /* registered for every change (edge-triggered), not for one event only */
+    uint8_t untried; /* how many next receives wait without a first try, see epoll_watch.c */
 };
 
 enum { WATCH_CHUNK = 64 };
 
-/* Zero-initialised is valid. Watches stay where they are. */
+/* A zero-initialised table is valid. The address of a watch never changes. */
 struct watch_table {
     struct watch *(*chunks)[];
     unsigned chunk_count;
@@ -40,14 +42,14 @@ struct watch *watch_find(const struct watch_table *table, int fd);
 
 void watch_table_finish(struct watch_table *table);
 
-/* The list a request belongs into. */
+/* The list that a request belongs to. */
 enum watch_list watch_list_of(const struct io_op *op);
 
-/* Puts a request at the end of its list, or takes it out of it. */
+/* Append a request to its list, or remove it from the list. */
 void watch_append(struct watch *watch, struct io_op *op);
 void watch_remove(struct watch *watch, struct io_op *op);
 
-/* The request that has waited longest; NULL when there is none. */
+/* The request of the list that has waited longest; NULL when the list is empty. */
 static inline struct io_op *watch_first(const struct watch *watch, enum watch_list list)
 {
     return (struct io_op *)watch->first[list];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading, writing, closing and polling descriptors of any kind. */
+/* Reads, writes, closes and polls descriptors of any kind. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -10,7 +10,7 @@
 #include "io/driver/op.h"
 
 #define AT_POSITION UINT64_MAX
-#define LEN_MAX     ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+#define LEN_MAX     ((size_t)0x7ffff000) /* the most bytes that the kernel moves in one call */
 
 static uint32_t clamp(size_t len)
 {
@@ -52,7 +52,7 @@ WHORL_SUSPENDS ssize_t whorl_writev(int fd, const struct iovec *iov, int iov_cou
 
 WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset)
 {
-    if (offset < 0) /* -1 would mean the position */
+    if (offset < 0) /* -1 would mean the file position */
         return -EINVAL;
     return transfer(IO_OP_READ, fd, buf, clamp(len), (uint64_t)offset, "pread");
 }
@@ -75,7 +75,7 @@ WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len)
         if (n < 0)
             return (int)n;
         if (n == 0)
-            return -EIO; /* a device that takes nothing and does not say why */
+            return -EIO; /* a device that accepts no bytes and reports no error */
         at += n;
         len -= (size_t)n;
     }
@@ -108,7 +108,8 @@ WHORL_SUSPENDS_SHIELDED int whorl_close(int fd)
     int err = io_op_run_uncancellable(&op, "close");
     if (err != WHORL_ENOTASK && err != WHORL_ENOIO && err != -ENOMEM)
         return err;
-    /* There is no ring to do it, or no memory to ask it: the promise is that the descriptor goes. */
+    /* There is no driver, or no memory for the request. This call promises to close the descriptor,
+     * so close it directly. */
     if (close(fd) == 0 || errno == EINTR)
         return 0;
     return -errno;

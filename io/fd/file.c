@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files and folders: opening, syncing, sizing, asking about, renaming and removing them. */
+/* Files and directories: open, create, sync, allocate, stat, rename and remove. */
 #include <linux/io_uring.h>
 
 #include <whorl/file.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists of memory parts that are written piece by piece. */
+/* Advances an array of struct iovec after a short write. */
 #ifndef IO_FD_IOV_H
 #define IO_FD_IOV_H
 
 #include <stddef.h>
 #include <sys/uio.h>
 
-/* Drops `n` written bytes and parts that are empty from the front of `iov`; `*first` is the part that is
- * next. */
+/* Removes `n` written bytes, and empty entries after them, from the front of `iov`. `*first` is the
+ * index of the first entry that is left. */
 static inline void iov_advance(struct iovec *iov, int iov_count, int *first, size_t n)
 {
     while (*first < iov_count && n >= iov[*first].iov_len) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors sent along with bytes over Unix sockets. */
+/* Passes descriptors together with bytes over Unix sockets. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <whorl/net.h>
 
-/* Aligned room for the control message. */
+/* Aligned buffer for the control message. */
 union control {
     struct cmsghdr header;
     char room[CMSG_SPACE(WHORL_PASSED_FDS_MAX * sizeof(int))];
@@ -19,7 +19,7 @@ WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t len, const
     struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
     union control control;
 
-    /* A stream carries descriptors with bytes only. */
+    /* A stream socket passes descriptors only together with bytes. */
     if (len == 0 || fds_count > WHORL_PASSED_FDS_MAX)
         return -EINVAL;
     if (fds_count > 0) {
@@ -35,8 +35,8 @@ WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t len, const
     return whorl_sendmsg(fd, &msg, 0);
 }
 
-/* Takes the descriptors out of `msg`: the first `max` into `fds`; the others are closed. Returns how
- * many there were. */
+/* Takes the descriptors from `msg`: stores the first `max` in `fds` and closes the others. Returns
+ * how many there were. */
 static size_t take_fds(struct msghdr *msg, int *fds, size_t max)
 {
     size_t count = 0;
@@ -61,7 +61,8 @@ WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds, s
                                       size_t *ret_count)
 {
     struct iovec part = {.iov_base = buf, .iov_len = len};
-    /* Room for all there can be, so that too many are told from a kernel that could not install them. */
+    /* The buffer has room for the most descriptors that a message can have. So MSG_CTRUNC can only
+     * mean that the kernel could not install all of them. */
     union control control;
     struct msghdr msg = {.msg_iov = &part,
                          .msg_iovlen = 1,

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Select's cases that wait for a descriptor: a poll request that outlives the case's stop by the time
- * its cancellation takes.
+/* Cases of select that wait until a descriptor is ready. Each starts a poll request. When the case
+ * is stopped, the request is cancelled and stays in flight until its completion.
  *
  *     select        case               driver
  *     start -------> io_op_start ----> queues the poll
- *                    complete <------- ready
- *                    take: ours? --- yes: whorl_case_ready
- *                                    no: io_op_start again
- *     stop --------> io_op_cancel      (PENDING)
- *                    complete <------- ended: whorl_case_ready, which drops it
+ *                    complete <------- the descriptor is ready
+ *                    take() returns:   true: whorl_case_ready
+ *                                      false: io_op_start again
+ *     stop --------> io_op_cancel      (returns ABORT_PENDING)
+ *                    complete <------- the poll has ended: whorl_case_ready drops the case
  */
 #include "io/fd/poll_case.h"
 
@@ -21,7 +21,7 @@
 #include "io/driver/op.h"
 #include "runtime/base/check.h"
 
-/* On the heap: a request does not fit into the case. */
+/* Allocated on the heap, because a request does not fit into the case. */
 struct poll_watch {
     struct io_op op;
     struct whorl_case *c;
@@ -29,7 +29,7 @@ struct poll_watch {
     bool stopped;
 };
 
-/* The watch is kept where the waiter's owner may keep something. */
+/* Stores the watch in `data` of the waiter, which is free for the waiter's owner. */
 static void remember(struct whorl_case *c, struct poll_watch *watch)
 {
     c->waiter.data = watch;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Select's cases that wait for a descriptor to be ready. */
+/* Cases of select that wait until a descriptor is ready. */
 #ifndef IO_FD_POLL_CASE_H
 #define IO_FD_POLL_CASE_H
 
 #include <whorl/select.h>
 
-/* Called on the loop when `fd` of a case still waited for is ready: completes the case by setting
- * `result` and returns true, or false to go on waiting because another was quicker. `res` is the
- * events that hold or an error, which completes it. Must not suspend. */
+/* Called on the loop's stack when the descriptor of a case is ready, unless the case was stopped.
+ * Sets the case's `result` and returns true to complete the case. Returns false to wait again, when
+ * another task has taken what the descriptor had. `res` is the reported events, or an error; an
+ * error must complete the case. Must not suspend. */
 typedef bool (*poll_case_take)(struct whorl_case *c, int res);
 
-/* The start of such a case. 0, -ENOMEM, WHORL_ENOIO, ... */
+/* The `start` function of such a case. 0, -ENOMEM, WHORL_ENOIO, ... */
 int poll_case_start(struct whorl_case *c, int fd, unsigned events, poll_case_take take);
 
-/* Its stop. */
+/* The `stop` function of such a case. */
 enum whorl_abort poll_case_stop(struct whorl_case *c);
 
 #endif

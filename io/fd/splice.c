@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Moving bytes between descriptors inside the kernel, and pipes, which it does that with. */
+/* Moves bytes between descriptors inside the kernel. Creates pipes, which this needs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,10 +11,10 @@
 #include "io/driver/op.h"
 
 #define AT_POSITION UINT64_MAX
-#define LEN_MAX     ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+#define LEN_MAX     ((size_t)0x7ffff000) /* the most bytes that the kernel moves in one call */
 
 enum {
-    CHUNK = 1 << 20, /* moved at a time; what /proc/sys/fs/pipe-max-size allows by default */
+    CHUNK = 1 << 20, /* bytes moved at a time; the default of /proc/sys/fs/pipe-max-size */
 };
 
 int whorl_pipe(int ret_fds[2])
@@ -40,11 +40,11 @@ WHORL_SUSPENDS static ssize_t splice_once(int in_fd, uint64_t in_offset, int out
 
 WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
 {
-    /* Waiting is the poll's business: a splice that waits would hold up a thread of the kernel. Where
-     * one end is a file, which is always ready, the other decides. */
+    /* Wait by polling, because a splice that waits would occupy a thread of the kernel. If one end
+     * is a file, which is always ready, the wait is for the other end. */
     for (;;) {
         int err = whorl_poll_fd(in_fd, POLLIN);
-        if (err == -EPERM) /* a file, to the epoll driver */
+        if (err == -EPERM) /* a file, which cannot be polled */
             err = 0;
         if (err >= 0)
             err = whorl_poll_fd(out_fd, POLLOUT);
@@ -56,8 +56,8 @@ WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
     }
 }
 
-/* Sends what is in the pipe, `len` bytes. Returns how many went out, short before an error that is
- * then in `ret_err`. */
+/* Sends the `len` bytes that are in the pipe. Returns how many it sent; if fewer, sets
+ * `ret_err`. */
 WHORL_SUSPENDS static size_t drain(int pipe_fd, int out_fd, size_t len, bool more, int *ret_err)
 {
     size_t sent = 0;
@@ -104,7 +104,7 @@ WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset, i
         }
         sent += (int64_t)drain(fds[0], out_fd, (size_t)n, len - sent > n, &err);
     }
-    /* What is left in the pipe goes with it: the file still has it. */
+    /* Bytes left in the pipe are lost with it, but the file still has them. */
     close(fds[0]);
     close(fds[1]);
     return sent > 0 ? sent : err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Socket addresses as values: parsing, formatting, and asking a socket for its own. */
+/* Socket addresses as values: parses and formats them, and gets those of a socket. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -9,7 +9,7 @@
 
 #include <whorl/net.h>
 
-/* The number of an IPv6 zone, given as an interface's name or number; 0 when there is none such. */
+/* The number of an IPv6 zone, given as the name or number of an interface; 0: no such interface. */
 static uint32_t zone_number(const char *zone)
 {
     uint32_t number = if_nametoindex(zone);
@@ -56,7 +56,7 @@ int whorl_addr_unix(const char *path, struct whorl_addr *ret)
     size_t len = strlen(path), start = offsetof(struct sockaddr_un, sun_path);
     bool abstract = path[0] == '@';
 
-    /* A path ends in a zero byte; an abstract name is as long as its address says. */
+    /* A path ends in a zero byte. An abstract name ends where the address length says. */
     if (len + !abstract > sizeof addr.un.sun_path)
         return -ENAMETOOLONG;
     memcpy(addr.un.sun_path, path, len);

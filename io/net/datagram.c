@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Datagrams, over UDP and Unix sockets. */
+/* Datagrams over UDP and Unix sockets. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -48,7 +48,7 @@ WHORL_SUSPENDS ssize_t whorl_recvfrom(int fd, void *buf, size_t len, int flags,
         from.len = msg.msg_namelen;
         *ret_from = from;
     }
-    /* What did not fit is gone: a short count would look like a short datagram. */
+    /* The rest of the datagram is lost, and a short count would look like a short datagram. */
     if (msg.msg_flags & MSG_TRUNC && !(flags & MSG_TRUNC))
         return -EMSGSIZE;
     return n;

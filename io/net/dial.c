@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Connecting to a host by name: Happy Eyeballs, RFC 8305.
+/* Connects to a host by name: Happy Eyeballs, RFC 8305.
  *
- * The dialling task holds the whole race on its stack. Lookups, attempts and the timer run beside it
- * without tasks of their own; each sets one event, and the task then looks at what there is:
+ * The whole race is on the stack of the task that dials. Lookups, attempts and the timer have no
+ * tasks of their own. Each of them sets the same event, and the task then looks at the state of the
+ * race:
  *
  *     lookup done ------+                        +--> start the next attempt (now, or at the timer)
- *     attempt ended ----+--> ask.changed --> run_race: someone has won: stop
- *     timer ------------+                        +--> nothing left to hope for: stop
+ *     attempt ended ----+--> ask.changed --> run_race: an attempt has won: stop
+ *     timer ------------+                        +--> no address and no attempt is left: stop
  *
- * Before it returns, the attempts still under way are cancelled and waited for, because the kernel
- * holds the addresses they were given.
+ * Before the call returns, it cancels the attempts that are still in flight and waits for them,
+ * because the kernel uses their addresses, which are on the stack.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -27,45 +28,45 @@
 #include "io/driver/op.h"
 #include "runtime/base/check.h"
 
-/* RFC 8305 §3: how long IPv4 addresses wait for the IPv6 ones. */
+/* RFC 8305 §3: how long IPv4 addresses wait for IPv6 addresses. */
 #define RESOLUTION_DELAY_NS (50 * WHORL_MILLISECOND)
 
-/* RFC 8305 §5 */
+/* RFC 8305 §5: the time between the starts of two attempts. */
 #define ATTEMPT_DELAY_NS (250 * WHORL_MILLISECOND)
 
 struct race;
 
 struct attempt {
-    struct io_op connect; /* first: the completion gets the attempt from it */
+    struct io_op connect; /* first field: the completion converts it to the attempt */
     struct race *race;
-    const struct dns_ip *ip; /* into the ask */
+    const struct dns_ip *ip; /* points into `ask` of the race */
     union {
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
     } addr;
     int fd;        /* -1 once closed */
-    bool underway; /* the kernel has it */
+    bool underway; /* `connect` is in flight */
 };
 
 struct race {
-    struct dns_ask ask; /* its event tells of everything here */
+    struct dns_ask ask; /* its event is set by lookups, attempts and the timer */
     struct dns_order order;
     struct whorl_timer timer;
     const struct whorl_dial_options *options;
     uint16_t port;
     int64_t attempt_delay_ns;
-    int64_t hold_until_ns; /* IPv4 waits for IPv6; 0: not yet */
+    int64_t hold_until_ns; /* until when IPv4 waits for IPv6; 0: it does not wait yet */
     int64_t next_ns;       /* when the next attempt is due; 0: at once */
-    size_t underway;
+    size_t underway;       /* how many attempts are in flight */
     struct attempt *winner;
-    const struct dns_ip *failed_ip; /* the address that failed last, and how */
-    int failed_err;
-    bool over; /* what ends now is neither victory nor failure */
+    const struct dns_ip *failed_ip; /* the address that failed last; NULL: none */
+    int failed_err;                 /* its error */
+    bool over; /* the race has ended: attempts that end now neither win nor fail */
     size_t attempt_count;
     struct attempt attempts[2 * DNS_IPS_MAX];
 };
 
-/* A socket for a connection to `family`: a descriptor, or -errno. */
+/* Opens a socket for a connection in `family`. Returns a descriptor, or -errno. */
 static int open_socket(int family, const struct whorl_dial_options *options)
 {
     int fd = whorl_socket(family, SOCK_STREAM, IPPROTO_TCP);
@@ -90,7 +91,7 @@ static int fail_resolve(const char *host, int err, struct whorl_error *error)
     return whorl_error_set(error, err, "resolve", "%s: %s", host ? host : "", whorl_strerror(err));
 }
 
-/* The only address there is: nothing to race. */
+/* Connects to the only address; there is no race. */
 static WHORL_SUSPENDS int connect_one(const struct whorl_addr *addr,
                                       const struct whorl_dial_options *options,
                                       struct whorl_error *error, struct whorl_addr *ret_peer)
@@ -134,7 +135,8 @@ static void on_connected(struct io_op *op, int res, bool more)
     struct race *race = attempt->race;
 
     (void)more;
-    /* Interrupted in a worker of the kernel. Asked again, it goes on waiting. */
+    /* A worker thread of the kernel was interrupted. The same request, submitted again, continues
+     * to wait for the connection. */
     if (res == -EINTR && !race->over && (res = io_op_start(op)) == 0)
         return;
     attempt->underway = false;
@@ -180,7 +182,7 @@ static void start_attempt(struct race *race, const struct dns_ip *ip)
 
 /* --- the race --- */
 
-/* Takes in the addresses of lookups that are done. */
+/* Adds the addresses of lookups that are done to the order of attempts. */
 static void take_answers(struct race *race)
 {
     if (race->ask.v6.done && race->ask.v6.result > 0)
@@ -189,8 +191,8 @@ static void take_answers(struct race *race)
         race->order.v4_count = (size_t)race->ask.v4.result;
 }
 
-/* When the first attempt may start: at once when IPv6 is known, else when IPv4 has waited enough.
- * WHORL_FOREVER while there is no address at all. */
+/* When the first attempt may start: at once when the IPv6 lookup is done, else when IPv4 has waited
+ * long enough. WHORL_FOREVER while no address is known. */
 static int64_t first_start_ns(struct race *race)
 {
     if (dns_order_left(&race->order) == 0)
@@ -218,7 +220,7 @@ static void on_timer(struct whorl_timer *timer)
     whorl_event_set(&race->ask.changed);
 }
 
-/* Starts attempts until one wins (0) or there is no more hope (the error to report). */
+/* Starts attempts until one wins (returns 0) or all have failed (returns the error to report). */
 static WHORL_SUSPENDS int run_race(struct race *race)
 {
     for (;;) {
@@ -244,7 +246,7 @@ static WHORL_SUSPENDS int run_race(struct race *race)
     }
 }
 
-/* Cancels and waits for what is still under way; closes every socket but the winner's. */
+/* Cancels the attempts in flight and waits for them. Closes every socket but the winner's. */
 static WHORL_SUSPENDS_SHIELDED void end_race(struct race *race)
 {
     struct whorl_scope shield;
@@ -261,7 +263,7 @@ static WHORL_SUSPENDS_SHIELDED void end_race(struct race *race)
     while (race->underway > 0) {
         whorl_event_reset(&race->ask.changed);
         int err = whorl_event_wait(&race->ask.changed);
-        whorl_check(err == 0); /* shielded, and in a task */
+        whorl_check(err == 0); /* it is shielded and runs in a task, so it cannot fail */
     }
     whorl_scope_leave(&shield, 0);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Listening sockets: one multishot accept stays armed, connections queue until a task takes them.
+/* Listening sockets: one multishot accept stays armed; connections are queued until a task takes
+ * them.
  *
- *     armed        a request is in flight; each completion hands a connection to the task that has
- *                  waited longest, or keeps it. While no task waits the request is a background one.
- *     full         READY_MAX connections are kept: the request is cancelled, and armed anew by the
- *                  next accept that finds none. The rest stay in the kernel's backlog, where their
- *                  number is bounded and other processes can take them.
- *     closed       the owner has let go; the memory goes with the request's last completion.
+ *     armed        a request is in flight; each completion passes a connection to the task that has
+ *                  waited longest, or queues it. While no task waits, it is a background request.
+ *     full         READY_MAX connections are queued: the request is cancelled; the next accept that
+ *                  finds the queue empty arms it again. Further connections stay in the kernel's
+ *                  backlog, where their number is bounded and other processes can accept them.
+ *     closed       the owner has closed the listener; its memory is freed by the last completion of
+ *                  the request.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,23 +25,23 @@
 
 enum {
     BACKLOG_DEFAULT = 4096,
-    READY_MAX = 64, /* connections kept before we stop asking for more */
+    READY_MAX = 64, /* connections in the queue at which the request is cancelled */
 };
 
 struct whorl_listener {
-    struct io_op op; /* in flight while armed; first, so that the two convert */
+    struct io_op op; /* in flight while armed; first field, so pointers to the two convert */
     int fd;
-    pid_t owner; /* a forked child closes its copy only */
+    pid_t owner; /* the process that made it; a forked child closes only its copy */
     struct whorl_addr addr;
     struct whorl_waiter waiters; /* tasks in whorl_accept() */
-    int *ready;                  /* a ring of connections not handed out yet */
+    int *ready;                  /* ring buffer of queued connections */
     unsigned ready_first, ready_count, ready_size;
     bool one_shot; /* the kernel has no multishot accept (before 5.19) */
     bool nonblocking;
     bool closed;
 };
 
-/* --- connections kept ------------------------------------------------------------------------- */
+/* --- queued connections ----------------------------------------------------------------------- */
 
 static int grow_ready(struct whorl_listener *l)
 {
@@ -60,7 +62,7 @@ static int grow_ready(struct whorl_listener *l)
 static void keep(struct whorl_listener *l, int fd)
 {
     if (l->ready_count == l->ready_size && grow_ready(l) < 0) {
-        close(fd); /* what the kernel does too when it has no memory for a connection */
+        close(fd); /* the kernel does the same when it has no memory for a connection */
         return;
     }
     l->ready[(l->ready_first + l->ready_count++) % l->ready_size] = fd;
@@ -98,7 +100,7 @@ static bool wake_one(struct whorl_listener *l, int result)
     return true;
 }
 
-/* Errors of one connection, or of the request, that say nothing about the next. */
+/* Whether an error concerns only one connection or one request, so that the next may succeed. */
 static bool is_passing(int err)
 {
     return err == -ECONNABORTED || err == -EPROTO || err == -EINTR || err == -EAGAIN ||
@@ -136,7 +138,7 @@ static void on_accept(struct io_op *op, int res, bool more)
         if (!wake_one(l, res))
             keep(l, res);
     } else if (res == -EINVAL && l->op.multishot) {
-        l->one_shot = true; /* or it is no listening socket, which the next attempt says again */
+        l->one_shot = true; /* if it is no listening socket, the next request fails again */
     } else if (!is_passing(res)) {
         wake_one(l, res);
     }
@@ -162,7 +164,7 @@ static int open_socket(const struct whorl_addr *addr, const struct whorl_listen_
         (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
         (family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only) < 0) ||
-        /* Connections inherit it, which saves a call for each. */
+        /* Connections inherit TCP_NODELAY, which saves a system call for each. */
         (ip && options->no_delay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) ||
         bind(fd, &addr->sa, addr->len) < 0) {
         err = -errno;
@@ -172,7 +174,7 @@ static int open_socket(const struct whorl_addr *addr, const struct whorl_listen_
     return fd;
 }
 
-/* Removes the socket's file, unless it is abstract or a parent's. */
+/* Removes the file of a Unix socket, unless its address is abstract or a parent process owns it. */
 static void remove_path(const struct whorl_listener *l)
 {
     if (l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] && l->owner == getpid())
@@ -247,9 +249,9 @@ WHORL_SUSPENDS int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret
         io_op_set_background(&l->op, false);
         fd = (int)whorl_park(&waiter, withdraw, "accept");
     }
-    /* `l` may be gone by now. */
+    /* `l` may be freed by now. */
     if (fd >= 0 && ret_peer && whorl_addr_peer(fd, ret_peer) < 0)
-        memset(ret_peer, 0, sizeof *ret_peer); /* it has hung up; the first read will say so */
+        memset(ret_peer, 0, sizeof *ret_peer); /* the peer has hung up; the first read reports it */
     return fd;
 }
 
@@ -272,8 +274,8 @@ void whorl_listener_close(struct whorl_listener *l)
         release(l);
         return;
     }
-    /* The request holds the socket until it ends, so closing alone would go on taking connections
-     * and hold the address. */
+    /* The request keeps the socket open until it ends. Without shutdown(), the socket would still
+     * accept connections and occupy its address until then. */
     shutdown(l->fd, SHUT_RDWR);
     io_op_cancel(&l->op);
 }

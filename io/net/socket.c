@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets: the system calls of their names, on the ring where they may have to wait. */
+/* Sockets: the system calls of the same names. Those that may wait are requests to the driver. */
 #include <errno.h>
 
 #include <whorl/net.h>
@@ -7,7 +7,7 @@
 
 #include "io/driver/op.h"
 
-#define LEN_MAX ((size_t)0x7ffff000) /* what the kernel moves at most in one call */
+#define LEN_MAX ((size_t)0x7ffff000) /* the most bytes that the kernel moves in one call */
 
 int whorl_socket(int family, int type, int protocol)
 {
@@ -69,7 +69,7 @@ WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags
     if (len == 0)
         return whorl_check_cancelled();
     while (len > 0) {
-        /* With MSG_WAITALL the ring itself goes on after a short count, where it can. */
+        /* With MSG_WAITALL the driver itself continues after a short count, where it can. */
         ssize_t n = whorl_send(fd, at, len, flags | MSG_WAITALL);
         if (n < 0)
             return (int)n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The near side of worker processes: handing work to idle ones, and having dead ones replaced.
+/* Worker processes, the program's side: gives work to idle workers and has dead workers replaced.
  *
  *     program                      server                    worker 2
  *     create: fork ------------->  waits for orders
@@ -7,8 +7,8 @@
  *     (all idle) <-----------------------------------------  frame: what init returned
  *     call: frame, request ------------------------------->  work
  *           <----------------------------------------------  frame, response
- *     (it dies: the socket ends: WHORL_EWORKER; the place is empty until the next call: START 2)
- *     (it dies with the request unread: the socket is reset; START 2, and the request once more)
+ *     (the worker dies: its socket ends; WHORL_EWORKER. The next call sends START 2)
+ *     (it dies with the request unread: its socket is reset; START 2, the request is sent again)
  */
 #include "io/process/pool.h"
 
@@ -34,21 +34,22 @@ enum {
 };
 
 struct place {
-    int fd;     /* our end of the worker's socket; -1: nobody is there */
-    bool fresh; /* it has not said yet what `init` returned */
-    bool busy;
+    int fd;     /* our end of the worker's socket; -1: the place has no worker */
+    bool fresh; /* the worker has not yet reported what `init` returned */
+    bool busy;  /* a task calls the worker */
 };
 
 struct whorl_process_pool {
     pid_t owner, server;
-    int control; /* to the server */
+    int control; /* socket to the server */
     unsigned count;
     size_t message_max;
     struct whorl_semaphore idle; /* a permit for each place that is not busy */
     struct place places[];
 };
 
-/* Sends an order; `fd` goes along unless it is -1. The server is quick to take them. */
+/* Sends an order, and passes `fd` with it unless it is -1. This call may block, but only briefly:
+ * the server takes orders quickly. */
 static int tell_server(const struct whorl_process_pool *pool, enum worker_order order, size_t place,
                        int fd)
 {
@@ -95,7 +96,7 @@ static int start_worker(struct whorl_process_pool *pool, struct place *place)
     return 0;
 }
 
-/* Gives up a worker that died or whose state is not known. */
+/* Drops a worker that has died or whose state is unknown. */
 static void drop_worker(struct whorl_process_pool *pool, struct place *place)
 {
     if (place->fd < 0)
@@ -107,7 +108,7 @@ static void drop_worker(struct whorl_process_pool *pool, struct place *place)
 
 /* --- creating and ending ---------------------------------------------------------------------- */
 
-/* What `init` returned, with the thread held up. */
+/* Waits for the worker's first frame, which blocks the thread. Returns what `init` returned. */
 static int await_worker(struct place *place)
 {
     struct worker_frame frame;
@@ -127,7 +128,7 @@ static int start_server(struct whorl_process_pool *pool,
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
         return -errno;
-    fflush(NULL); /* else workers would write again what is buffered */
+    fflush(NULL); /* else the workers would write the buffered output again */
     pool->server = fork();
     if (pool->server == 0)
         worker_server(fds[1], options);
@@ -177,12 +178,13 @@ void whorl_process_pool_destroy(struct whorl_process_pool *pool)
 {
     if (!pool)
         return;
-    bool ours = pool->owner == getpid(); /* else a forked child's copy */
+    bool ours = pool->owner == getpid(); /* else this is the copy in a forked process */
     for (unsigned i = 0; i < pool->count; i++) {
         struct place *place = &pool->places[i];
-        whorl_check_text(!place->busy || !ours, "workers were destroyed while a task calls one");
+        whorl_check_text(!place->busy || !ours,
+                         "a process pool was destroyed while a task calls one of its workers");
         if (place->fd >= 0 && ours)
-            shutdown(place->fd, SHUT_RDWR); /* whoever else has a copy of it */
+            shutdown(place->fd, SHUT_RDWR); /* also ends the copies in forked processes */
         if (place->fd >= 0)
             close(place->fd);
     }
@@ -198,11 +200,12 @@ void whorl_process_pool_destroy(struct whorl_process_pool *pool)
 
 /* --- calling ---------------------------------------------------------------------------------- */
 
-/* The worker went without having read all of the request: the work was never begun. */
+/* The worker ended before it had read the whole request, so it never started the work. */
 enum { UNREAD = 1 };
 
-/* Receives exactly `len` bytes: 0, WHORL_EWORKER when the worker's end is gone, UNREAD, or an error. The
- * kernel tells the two apart: it resets a Unix socket whose far end closes with bytes left in it. */
+/* Receives exactly `len` bytes. Returns 0, WHORL_EWORKER when the worker has ended, UNREAD, or an
+ * error. The kernel distinguishes the two: it resets a Unix socket when the peer closes its end
+ * with unread bytes in it. */
 WHORL_SUSPENDS static int recv_all(int fd, void *buf, size_t len)
 {
     char *at = buf;
@@ -231,7 +234,7 @@ WHORL_SUSPENDS static int send_request(int fd, const void *request, size_t len)
     return err == -EPIPE || err == -ECONNRESET ? UNREAD : err;
 }
 
-/* Whether a worker died while nobody called it. */
+/* Whether a worker died while no task called it. */
 static bool is_dead(int fd)
 {
     char byte;
@@ -240,7 +243,8 @@ static bool is_dead(int fd)
     return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
-/* What a worker says first: what `init` returned. */
+/* Receives the worker's first frame. Returns 0, the error that `init` returned, or another
+ * error. */
 WHORL_SUSPENDS static int greet(struct place *place)
 {
     struct worker_frame frame;
@@ -254,8 +258,8 @@ WHORL_SUSPENDS static int greet(struct place *place)
     return 0;
 }
 
-/* Sends the request to the worker of this place, or to a new one, and receives the head of the response.
- * Returns 0, UNREAD or an error. */
+/* Sends the request to the worker of this place, which it starts if there is none, and receives the
+ * frame of the response. Returns 0, UNREAD or an error. */
 WHORL_SUSPENDS static int ask(struct whorl_process_pool *pool, struct place *place,
                               const void *request, size_t len, struct worker_frame *ret)
 {
@@ -274,8 +278,8 @@ WHORL_SUSPENDS static int ask(struct whorl_process_pool *pool, struct place *pla
     return err;
 }
 
-/* One request and its response. Any error leaves the worker in a state not known, but for what `work`
- * returned, which is in `ret_status`. */
+/* Exchanges one request and its response. An error code of `work` is stored in `ret_status`, and
+ * the call returns 0. When it returns an error, the state of the worker is unknown. */
 WHORL_SUSPENDS static int converse(struct whorl_process_pool *pool, struct place *place,
                                    const void *request, size_t len, int *ret_status, void **ret,
                                    size_t *ret_len)
@@ -283,7 +287,7 @@ WHORL_SUSPENDS static int converse(struct whorl_process_pool *pool, struct place
     struct worker_frame frame;
 
     int err = ask(pool, place, request, len, &frame);
-    if (err == UNREAD) { /* it died idle: no concern of the caller's */
+    if (err == UNREAD) { /* the worker died before it started the work: use a new worker */
         drop_worker(pool, place);
         err = ask(pool, place, request, len, &frame);
     }

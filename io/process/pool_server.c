@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The far side of worker processes: the server that forks them, and what each of them does. */
+/* Worker processes, the other side: the server that forks workers, and what a worker does. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #include "io/process/pool.h"
 
 enum {
-    CONTROL = 3, /* the server's only descriptor besides the standard ones */
+    CONTROL = 3, /* the server's only descriptor besides the standard descriptors */
     GRACE_MS = 200,
 };
 
@@ -44,8 +44,8 @@ WHORL_SUSPENDS static int serve_one(struct whorl_stream *stream, whorl_worker_fn
     void *response = NULL;
     size_t response_len = 0;
 
-    /* A read in flight could swallow a request while this process is being killed; whoever sent it is
-     * to find it unread. */
+    /* Poll first. If this process is killed while a read is in flight, the read could consume the
+     * request; the pool must find it unread. */
     int err = whorl_poll_fd(whorl_stream_fd(stream), POLLIN);
     if (err < 0)
         return err;
@@ -81,10 +81,10 @@ static int worker_root(void *arg)
         return 0;
     while (err == 0)
         err = serve_one(stream, worker->options->work, state);
-    return 0; /* the pool has gone, or this worker is of no use any more */
+    return 0; /* the pool was destroyed, or this worker cannot continue */
 }
 
-/* In the forked child. */
+/* The main function of a worker, in the forked child. */
 __attribute__((noreturn)) static void worker_main(struct worker *worker, pid_t server)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -92,7 +92,7 @@ __attribute__((noreturn)) static void worker_main(struct worker *worker, pid_t s
         _exit(1);
     close(CONTROL);
     int err = whorl_io_run(worker_root, worker);
-    if (err) { /* there was no run to say it in */
+    if (err) { /* the run could not start, so the worker has not reported yet */
         struct worker_frame frame = {.status = err};
         send(worker->fd, &frame, sizeof frame, MSG_NOSIGNAL);
     }
@@ -105,13 +105,14 @@ static void end_worker(pid_t *pid)
 {
     if (*pid == 0)
         return;
-    kill(*pid, SIGKILL); /* not reaped yet, so it is still the same one */
+    kill(*pid, SIGKILL); /* not reaped yet, so the pid still means this worker */
     while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
         ;
     *pid = 0;
 }
 
-/* The workers have seen the end of their sockets: those that compute are given a moment. */
+/* Ends all workers. Their sockets have ended, so they exit by themselves; workers that still
+ * compute are killed after GRACE_MS. */
 static void end_all(pid_t *pids, unsigned count)
 {
     for (int ms = 0; ms < GRACE_MS; ms++) {
@@ -129,7 +130,7 @@ static void end_all(pid_t *pids, unsigned count)
         end_worker(&pids[i]);
 }
 
-/* Reads one message and the descriptor that may come along (-1: none). False at the end. */
+/* Reads one message and the descriptor passed with it (-1: none). False when the pool has ended. */
 static bool next_message(struct worker_message *message, int *ret_fd)
 {
     union {
@@ -153,14 +154,14 @@ static bool next_message(struct worker_message *message, int *ret_fd)
     return n == sizeof *message;
 }
 
-/* The program's handlers and mask are not the workers'. */
+/* Resets the signal actions and the mask, so that workers do not inherit those of the program. */
 static void reset_signals(void)
 {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t none;
 
     for (int i = 1; i < _NSIG; i++)
-        sigaction(i, &action, NULL); /* fails for those that have no other */
+        sigaction(i, &action, NULL); /* fails for signals whose action cannot be changed */
     action.sa_handler = SIG_IGN;
     sigaction(SIGINT, &action, NULL);
     sigemptyset(&none);
@@ -175,7 +176,7 @@ void worker_server(int control, const struct whorl_process_pool_options *options
     reset_signals();
     if (control != CONTROL && dup2(control, CONTROL) < 0)
         _exit(1);
-    /* Other pools' sockets and whatever else the program had open must not stay open here. */
+    /* Sockets of other pools and other descriptors of the program must not stay open here. */
     if (syscall(SYS_close_range, CONTROL + 1, ~0U, 0) < 0) /* 5.9 */
         for (int i = CONTROL + 1; i < (int)sysconf(_SC_OPEN_MAX); i++)
             close(i);
@@ -189,7 +190,7 @@ void worker_server(int control, const struct whorl_process_pool_options *options
             pid_t pid = fork();
             if (pid == 0)
                 worker_main(&worker, self);
-            pids[message.place] = pid > 0 ? pid : 0; /* the pool sees the socket end */
+            pids[message.place] = pid > 0 ? pid : 0; /* if fork() failed, the pool sees EOF */
         }
         if (fd >= 0)
             close(fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Processes: spawning, waiting through a pidfd, signals, and leaving no zombie. */
+/* Processes: spawns them, waits for them through a pidfd, sends signals, and leaves no zombie. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,30 +25,31 @@ enum {
 };
 
 struct whorl_process {
-    pid_t pid, owner; /* the child; the process that spawned it */
+    pid_t pid, owner; /* of the child; of the process that spawned it */
     int pid_fd;
     size_t waiters; /* tasks in whorl_process_wait() or whorl_process_stop() */
     struct whorl_process_exit exit;
-    bool reaped;    /* `exit` is valid and `pid` may be another's by now */
-    bool lost;      /* reaped, but by somebody else */
-    bool new_group; /* it leads one */
-    bool sweep;     /* what is left of its group is to be killed when it has ended */
-    struct whorl_stream *streams[3]; /* our ends, NULL where there is no pipe */
+    bool reaped;    /* `exit` is valid unless `lost`; `pid` may mean another process by now */
+    bool lost;      /* other code of this program has reaped it */
+    bool new_group; /* the child leads a process group */
+    bool sweep;     /* when the child has ended, the rest of its group is killed */
+    struct whorl_stream *streams[3]; /* our ends; NULL: there is no pipe */
 };
 
 /* --- spawning --------------------------------------------------------------------------------- */
 
-/* What a child's descriptors are made of, while it is being spawned. Sources are duplicates above all
- * numbers the child will use, so that no dup2 overwrites the source of a later one. */
+/* The descriptors that a child will get, while it is being spawned. Sources are duplicates with
+ * numbers above all numbers that the child will use, so no dup2 overwrites the source of a later
+ * dup2. */
 struct plan {
     posix_spawn_file_actions_t actions;
-    int number_max; /* the highest the child gets */
-    int *sources;   /* to be closed once it runs */
+    int number_max; /* the highest number that the child gets */
+    int *sources;   /* descriptors to be closed once the child runs */
     size_t sources_count;
-    int ours[3]; /* our ends of pipes, -1: none */
+    int ours[3]; /* our ends of pipes; -1: there is none, or a stream owns it */
 };
 
-/* Closes what the child was given. Ours are closed too unless they have found an owner. */
+/* Closes the sources, and those of our ends that no stream owns. */
 static void plan_finish(struct plan *plan)
 {
     for (size_t i = 0; i < plan->sources_count; i++)
@@ -100,7 +101,7 @@ static int plan_standard(struct plan *plan, const struct whorl_process_io *io, i
     switch (io->kind) {
     case WHORL_PROCESS_INHERIT: {
         int err = plan_fd(plan, number, number);
-        /* We have none: neither has the child. */
+        /* This process does not have the descriptor, so the child will not have it either. */
         return err == -EBADF ? -posix_spawn_file_actions_addclose(&plan->actions, number) : err;
     }
     case WHORL_PROCESS_NULL:
@@ -121,7 +122,7 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Closes in the child whatever lies between the numbers it is given, and beyond. */
+/* Closes in the child all descriptors that it is not given, from 3 upwards. */
 static int plan_closing(struct plan *plan, const struct whorl_process_options *options)
 {
     int *numbers = malloc((options->fds_count + 1) * sizeof *numbers);
@@ -168,7 +169,7 @@ static int spawn(const struct whorl_process_options *options,
                  const posix_spawn_file_actions_t *actions, pid_t *ret)
 {
     const char *program = options->program ? options->program : options->argv[0];
-    /* execve(2) changes neither, but is not declared so. */
+    /* execve(2) does not change these strings, though its prototype lacks the const. */
     char *const *argv = (char *const *)(uintptr_t)options->argv;
     char *const *env = options->env ? (char *const *)(uintptr_t)options->env : environ;
     short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
@@ -207,8 +208,8 @@ static bool is_valid(const struct whorl_process_options *options)
     return true;
 }
 
-/* Makes streams of our ends, which makes them non-blocking; the child's ends are open files of their
- * own. Those that have become a stream are no longer in `ours`. */
+/* Creates streams from our ends of the pipes and removes those ends from `ours`. A stream makes its
+ * end non-blocking. The child's end is a separate open file, so it stays blocking. */
 static int open_streams(struct whorl_process *process, int ours[3])
 {
     for (int i = 0; i < 3; i++) {
@@ -248,12 +249,12 @@ int whorl_process_spawn(const struct whorl_process_options *options, struct whor
     if (err)
         goto err_process;
     err = plan_make(&plan, options);
-    /* The streams first: nothing but the pidfd can fail once the child runs. */
+    /* Create the streams first: then only the pidfd can fail after the child runs. */
     if (err == 0)
         err = open_streams(process, plan.ours);
     if (err == 0)
         err = spawn(options, &plan.actions, &process->pid);
-    plan_finish(&plan); /* which also makes room for one descriptor more */
+    plan_finish(&plan); /* this also frees the number of a descriptor for the pidfd */
     if (err)
         goto err_process;
     process->pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0); /* 5.3; close-on-exec */
@@ -310,7 +311,8 @@ int whorl_process_kill(struct whorl_process *process, int signal)
     return process->owner == getpid() ? send_signal(process, signal) : WHORL_ENOIO;
 }
 
-/* waitid(2), over interruptions. `info->si_pid` is 0 when WNOHANG found it running. */
+/* Calls waitid(2) until it is not interrupted. `info->si_pid` is 0 when the child still runs, which
+ * is possible with WNOHANG. */
 static int wait_id(const struct whorl_process *process, siginfo_t *info, int flags)
 {
     int res;
@@ -322,14 +324,15 @@ static int wait_id(const struct whorl_process *process, siginfo_t *info, int fla
     return res < 0 ? -errno : 0;
 }
 
-/* Takes the status if it has ended; with flags 0 waits for it. */
+/* Reaps the child if it has ended. With `flags` 0, waits for its end. */
 static void reap(struct whorl_process *process, int flags)
 {
     siginfo_t info;
 
     if (process->reaped)
         return;
-    /* Its number, and with it the group's, is taken until the status is: look before taking. */
+    /* The pid (and process group id) cannot be reused until the child is reaped, so peek with
+     * WNOWAIT, signal the group, then reap. */
     int err = wait_id(process, &info, flags | WNOWAIT);
     if (err == 0 && info.si_pid == 0)
         return;
@@ -377,7 +380,7 @@ WHORL_SUSPENDS int whorl_process_wait(struct whorl_process *process, struct whor
     }
 }
 
-/* Kills it and waits for its end, whatever is cancelled. */
+/* Kills the child and waits for its end, also in a cancelled scope. */
 static WHORL_SUSPENDS_SHIELDED void end(struct whorl_process *process)
 {
     process->sweep = true;
@@ -389,7 +392,7 @@ static WHORL_SUSPENDS_SHIELDED void end(struct whorl_process *process)
             return;
         struct io_op op = {.code = IO_OP_POLL, .fd = process->pid_fd, .len = POLLIN};
         if (io_op_run_uncancellable(&op, "process") < 0)
-            reap(process, 0); /* no run, or no memory: the thread waits; it is dying */
+            reap(process, 0); /* no run or no memory: block, as the child is about to end */
     }
 }
 
@@ -421,7 +424,7 @@ WHORL_SUSPENDS_SHIELDED void whorl_process_destroy(struct whorl_process *process
     if (!process)
         return;
     whorl_check_text(process->waiters == 0, "a process was destroyed while a task waits for it");
-    if (process->owner == getpid()) /* else a forked child's copy */
+    if (process->owner == getpid()) /* else this is the copy in a forked process */
         end(process);
     for (int i = 0; i < 3; i++)
         whorl_stream_close(process->streams[i]);

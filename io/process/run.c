@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running a program to its end: a task feeds it while others collect what it says. */
+/* Runs a program to its end: one task writes its input while other tasks collect its output. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct input {
 
 struct output {
     struct whorl_stream *stream;
-    size_t *left; /* how much may still come, of both together */
+    size_t *left; /* bytes that may still come, of standard output and error together */
     char *data;
     size_t len, size;
 };
@@ -31,7 +31,7 @@ static int feed(void *arg)
 
     int err = input->len ? whorl_stream_write(input->stream, input->data, input->len) : 0;
     if (err == -EPIPE)
-        err = 0; /* it has read as much as it wanted */
+        err = 0; /* the program does not want to read the rest */
     return err ? err : whorl_stream_close_write(input->stream);
 }
 

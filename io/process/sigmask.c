@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocking signals in a thread, counted. */
+/* Blocks signals in a thread and counts the users of each. */
 #include "io/process/sigmask.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@
 
 #include "runtime/base/check.h"
 
-/* How many hold a signal blocked in this thread, and whether it was blocked before the first did. */
+/* For each signal: how many users block it in this thread, and whether it was blocked before the
+ * first of them. */
 static _Thread_local struct {
     unsigned count;
     bool was_blocked;
@@ -26,14 +27,16 @@ void sigmask_block(const sigset_t *set)
             holders[i].was_blocked = sigismember(&before, i) == 1;
 }
 
-/* Lets go of the signals of `set`. Those that nobody wants blocked now are in `ret`. */
+/* Removes one user of each signal in `set`. Sets `ret` to the signals that must now be
+ * unblocked. */
 static void release(const sigset_t *set, sigset_t *ret)
 {
     sigemptyset(ret);
     for (int i = 1; i < _NSIG; i++) {
         if (sigismember(set, i) != 1)
             continue;
-        whorl_check_text(holders[i].count > 0, "signals closed by another thread");
+        whorl_check_text(holders[i].count > 0,
+                         "signals were closed by another thread than the one that opened them");
         if (--holders[i].count == 0 && !holders[i].was_blocked)
             sigaddset(ret, i);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals blocked in this thread by several who do not know each other, such as two sets of
- * signals.h: each stays blocked until the last of them lets go of it. */
+/* Blocks signals in the calling thread for several independent users, such as two sets of signals
+ * of whorl/signal.h. Each signal stays blocked until its last user unblocks it. */
 #ifndef IO_PROCESS_SIGMASK_H
 #define IO_PROCESS_SIGMASK_H
 
@@ -9,13 +9,14 @@
 /* Blocks the signals of `set` in the calling thread. */
 void sigmask_block(const sigset_t *set);
 
-/* Ends that. Those that were not blocked before the first one blocked them are unblocked after the
- * last one has let go. */
+/* Undoes one sigmask_block(). When the last user of a signal calls it, the signal is unblocked,
+ * unless it was blocked before the first user blocked it. */
 void sigmask_unblock(const sigset_t *set);
 
-/* The same for SIGPIPE, while a run has the thread: a write to a pipe or socket that nobody reads fails
- * with -EPIPE, and whether the program wants to die of it is not ours to decide. Nor is the action of
- * the signal, which the whole process shares. What was raised meanwhile is forgotten. */
+/* The same for SIGPIPE, while a run uses the thread. A write to a pipe or socket without a reader
+ * then fails with -EPIPE and does not kill the program. The signal's action is not changed, because
+ * the whole process shares it. A SIGPIPE that was raised meanwhile is discarded before the
+ * unblocking. */
 void sigmask_block_sigpipe(void);
 void sigmask_unblock_sigpipe(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals through a signalfd. The descriptor is polled and read here rather than by the driver: a
- * signal of the thread is only to be had by a read in that thread, and a read request that loses a
- * select would have taken it. */
+/* Signals through a signalfd. This file polls the descriptor and calls read(2) itself, for two
+ * reasons: only a read in the thread gets the signals that are directed to the thread, and a read
+ * request that loses a select would have consumed a signal. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,7 +24,8 @@ struct whorl_signals {
     size_t waiters;
 };
 
-/* A fault of the thread's own ends the process when it is blocked, whatever waits for it. */
+/* Whether a task can wait for the signal. A fault signal that a thread causes itself ends the
+ * process when it is blocked, even if a task waits for it. */
 static bool can_be_taken(int number)
 {
     switch (number) {
@@ -71,7 +72,7 @@ int whorl_signals_try_wait(struct whorl_signals *signals, struct whorl_signal *r
     struct signalfd_siginfo info;
 
     if (read(signals->fd, &info, sizeof info) != sizeof info)
-        return -EAGAIN; /* nothing else can go wrong with it */
+        return -EAGAIN; /* the only error that this read can have */
     if (ret)
         *ret = (struct whorl_signal){
             .number = (int)info.ssi_signo,

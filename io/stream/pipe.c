@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams over pipes, one way or, with two of them, both. */
+/* Streams over pipes: over one pipe in one direction, or over two pipes in both directions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,12 +16,12 @@
 #include "runtime/base/check.h"
 
 enum {
-    PARTS_MAX = 16, /* handed to the kernel at once; they are copied, so more costs stack */
+    PARTS_MAX = 16, /* entries per system call; they are copied to the stack, so it is small */
 };
 
 struct pipe_stream {
     struct whorl_stream stream;
-    int read_fd, write_fd; /* -1: none, or finished */
+    int read_fd, write_fd; /* -1: there is none, or it is closed */
     bool reading, writing; /* a task is in read() or writev() */
 };
 
@@ -38,7 +38,7 @@ static WHORL_SUSPENDS ssize_t pipe_read(struct whorl_stream *stream, void *buf, 
     return n;
 }
 
-/* Writes all of at most PARTS_MAX parts, which it changes. */
+/* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
 WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 {
     int first = 0;
@@ -53,7 +53,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
             n = -errno;
         if (n > 0) {
             iov_advance(iov, iov_count, &first, (size_t)n);
-            err = first < iov_count ? 0 : whorl_yield(); /* a quick reader keeps nobody waiting */
+            err = first < iov_count ? 0 : whorl_yield(); /* fast readers never make us wait */
             if (err == WHORL_ENOTASK)
                 return err;
         } else if (n == -EAGAIN) {
@@ -73,7 +73,7 @@ static WHORL_SUSPENDS int pipe_writev(struct whorl_stream *stream, const struct 
     struct pipe_stream *self = (struct pipe_stream *)stream;
     int err = whorl_task_self() ? whorl_check_cancelled() : WHORL_ENOTASK;
 
-    if (err == 0 && !io_driver_current()) /* nor is there anybody who keeps SIGPIPE away */
+    if (err == 0 && !io_driver_current()) /* SIGPIPE is blocked only in a run with I/O */
         err = WHORL_ENOIO;
     if (err)
         return err;
@@ -94,7 +94,7 @@ static WHORL_SUSPENDS int pipe_writev(struct whorl_stream *stream, const struct 
     return err;
 }
 
-/* Closing is the only way to say it. */
+/* Closing the write end is the only way to half-close a pipe. */
 static int pipe_close_write(struct whorl_stream *stream)
 {
     struct pipe_stream *self = (struct pipe_stream *)stream;
@@ -128,7 +128,7 @@ static void pipe_close(struct whorl_stream *stream)
 {
     struct pipe_stream *self = (struct pipe_stream *)stream;
 
-    /* A request in flight would have its memory in use. */
+    /* A request in flight would still use this memory. */
     whorl_check(!self->reading && !self->writing);
     if (self->read_fd >= 0)
         close(self->read_fd);

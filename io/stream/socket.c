@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams over a connected stream socket, TCP or Unix. */
+/* Streams over connected stream sockets, TCP or Unix. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "runtime/base/check.h"
 
 enum {
-    PARTS_MAX = 16, /* handed to the kernel at once; they are copied, so more costs stack */
+    PARTS_MAX = 16, /* entries per system call; they are copied to the stack, so it is small */
 };
 
 struct socket_stream {
@@ -34,7 +34,7 @@ static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf
     return n;
 }
 
-/* Writes all of at most PARTS_MAX parts, which it changes. */
+/* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
 WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 {
     int first = 0;
@@ -104,7 +104,7 @@ static void socket_close(struct whorl_stream *stream)
 {
     struct socket_stream *self = (struct socket_stream *)stream;
 
-    /* A request in flight would keep the connection open and its memory in use. */
+    /* A request in flight would keep the connection open and still use this memory. */
     whorl_check(!self->reading && !self->writing);
     close(self->fd);
     free(self);

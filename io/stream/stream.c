@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: what is the same whatever carries the bytes. */
+/* Streams: the functions that do not depend on what carries the bytes. */
 #include <errno.h>
 
 #include <whorl/stream.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading certificates (RFC 5280), a strict walk over DER. */
+/* Reads certificates (RFC 5280) with a strict DER parser. */
 #include "io/tls/cert.h"
 
 #include <arpa/inet.h>
@@ -226,8 +226,8 @@ int tls_cert_parse(const void *der, size_t len, struct tls_cert *ret)
     return 0;
 }
 
-/* Finds the last attribute of this kind in a name; false when there is none. Bytes of whatever
- * string type it has. */
+/* Finds the last attribute of this kind in a name; false when there is none. `ret` is its bytes,
+ * whatever its string type. */
 static bool find_attribute(const struct tls_bytes *name, const struct tls_bytes *kind,
                            struct tls_bytes *ret)
 {
@@ -267,8 +267,8 @@ static bool equal_names(const unsigned char *pattern, const char *host, size_t l
     return true;
 }
 
-/* Letters, digits, hyphens, underscores; no label empty. Anything else, a NUL or a second asterisk
- * among it, is no host name. */
+/* Whether `name` consists of non-empty labels of letters, digits, hyphens and underscores. Other
+ * bytes, such as a NUL or a second asterisk, are refused. */
 static bool is_host_name(const unsigned char *name, size_t len)
 {
     size_t label = 0;
@@ -297,7 +297,7 @@ bool tls_name_matches(const struct tls_bytes *pattern, const char *host)
         return false;
     if (len < 2 || p[0] != '*' || p[1] != '.')
         return is_host_name(p, len) && len == host_len && equal_names(p, host, len);
-    /* RFC 6125 §6.4.3: the wildcard is the whole leftmost label and stands for one label. */
+    /* RFC 6125 §6.4.3: the wildcard is the whole leftmost label and matches one label. */
     p += 2;
     len -= 2;
     const char *parent = strchr(host, '.');

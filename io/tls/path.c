@@ -10,7 +10,7 @@
 #include "io/tls/trust.h"
 
 enum {
-    RSA_BYTES_MIN = 2048 / 8, /* shorter keys are refused, as by the browsers */
+    RSA_BYTES_MIN = 2048 / 8, /* shorter keys are refused; browsers do the same */
     SIGNATURES_MAX = 32,      /* checked for one server: 32 of P-384 take 0.1 s */
     HASH_BYTES_MAX = 64,
 };
@@ -117,7 +117,7 @@ static bool is_signed_by(struct search *s, const struct tls_cert *cert,
 
 /* --- one certificate, one step --- */
 
-/* What holds for each certificate wherever it stands. */
+/* The checks that every certificate of a path must pass. */
 static bool is_sound(struct search *s, const struct tls_cert *cert)
 {
     br_x509_decoder_context decoder;
@@ -149,7 +149,7 @@ static size_t count_intermediates(const struct search *s)
     return n;
 }
 
-/* Whether `issuer` may stand above the path. */
+/* Whether `issuer` may be above the path, as the issuer of its last certificate. */
 static bool may_issue(struct search *s, const struct tls_cert *issuer)
 {
     const struct tls_cert *cert = s->path[s->path_len - 1];
@@ -204,7 +204,7 @@ static bool reaches_anchor(struct search *s, bool *ret_named)
 static bool climb(struct search *s)
 {
     const struct tls_cert *top = s->path[s->path_len - 1];
-    bool named = false; /* somebody has the name of its issuer */
+    bool named = false; /* a certificate with the name of its issuer was found */
 
     if (reaches_anchor(s, &named))
         return true;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* From a server's certificate up to a trust anchor (RFC 5280 §6): finding a path and checking it.
  *
- * The server's own certificate comes first; the others may come in any order, with strangers between
- * them, and several may have the same name. So a path is searched for: where a candidate fails, the
+ * The server's own certificate comes first. The others may come in any order, unrelated ones may be
+ * among them, and several may have the same name. So a path is searched: when a candidate fails, the
  * next one is tried.
  *
  *     leaf --issued by--> intermediate* --issued by--> anchor
  *
  * Checked are, of every certificate, dates, key length, signature (SHA-256 and longer; RSA PKCS #1 and
  * ECDSA) and unknown critical extensions; of every authority on the way, the anchor included, that it is
- * one (basic constraints), may sign (key usage), how many may stand below it (path length), for what
+ * one (basic constraints), may sign (key usage), how many authorities may be below it (path length), for what
  * (extended key usage) and for which names (name constraints). A certificate that is trusted itself,
  * authority or not, needs no signature: it is compared as a whole, and its dates still count. There is no
  * revocation check.
@@ -29,13 +29,13 @@ enum { TLS_PATH_CERTS_MAX = 16 };
 enum tls_path_fault {
     TLS_PATH_OK,
     TLS_PATH_EXPIRED,     /* or not yet valid: `cert` */
-    TLS_PATH_UNTRUSTED,   /* nobody known has issued `cert` */
+    TLS_PATH_UNTRUSTED,   /* no known certificate has issued `cert` */
     TLS_PATH_SIGNATURE,   /* `cert` is not signed by its issuer */
     TLS_PATH_UNSUPPORTED, /* signature or key of `cert`: an algorithm that is not supported */
     TLS_PATH_KEY_SHORT,   /* RSA key of `cert` */
     TLS_PATH_CRITICAL,    /* `cert` has an unknown critical extension */
     TLS_PATH_NOT_CA,      /* `cert` is issued by a certificate that is no authority */
-    TLS_PATH_KEY_USAGE,   /* `cert` is issued with a key that is not meant for that */
+    TLS_PATH_KEY_USAGE,   /* `cert` is issued with a key that may not sign certificates */
     TLS_PATH_LENGTH,      /* `cert` is issued by an authority that allows fewer below it */
     TLS_PATH_PURPOSE,     /* `cert` is issued by an authority that is not meant for servers */
     TLS_PATH_CONSTRAINED, /* an authority over `cert` may not vouch for its names */

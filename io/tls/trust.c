@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading trust anchors from PEM and DER files and folders. */
+/* Loads trust anchors from PEM and DER files and from directories of them. */
 #include "io/tls/trust.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 
 #include "io/tls/der.h"
 
-/* A bundle is some 200 KiB; what is far larger is not one (/dev/zero, a disk image). */
+/* A bundle has about 200 KiB. A far larger file is not a bundle (/dev/zero, a disk image). */
 enum { FILE_BYTES_MAX = 16 << 20 };
 
 enum { TAG_REJECT = 0xa0 };
@@ -25,18 +25,18 @@ enum { TAG_REJECT = 0xa0 };
 struct bytes {
     unsigned char *data;
     size_t len, size;
-    bool failed; /* there was no memory: a callback of BearSSL's cannot say so */
+    bool failed; /* there was no memory; a callback of BearSSL cannot return an error */
 };
 
-/* What reading one file has come to. */
+/* The result of reading one file. */
 struct tally {
-    size_t found;      /* certificates seen */
-    bool damaged;      /* one did not end or is not Base64 */
-    size_t rejected;   /* certificates that say of themselves that they are not for servers */
-    int decoder_error; /* of the first that BearSSL could not read; 0: none */
+    size_t found;      /* how many certificates */
+    bool damaged;      /* a certificate has no end or is not Base64 */
+    size_t rejected;   /* certificates that are marked as not trusted for servers */
+    int decoder_error; /* of the first certificate that BearSSL could not read; 0: none */
 };
 
-static struct tls_trust *system_trust; /* once loaded, held for the life of the process */
+static struct tls_trust *system_trust; /* once loaded, it is kept until the process ends */
 static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int reserve(struct bytes *bytes, size_t more)
@@ -52,7 +52,7 @@ static int reserve(struct bytes *bytes, size_t more)
     return 0;
 }
 
-/* The shape BearSSL's decoders call. */
+/* Appends bytes to `ctx`, a struct bytes. BearSSL's decoders call it. */
 static void append(void *ctx, const void *src, size_t len)
 {
     struct bytes *bytes = ctx;
@@ -90,7 +90,7 @@ static int read_file(const char *path, struct bytes *bytes)
     return err;
 }
 
-/* Directories hold most certificates twice, under a name and under a hash. */
+/* Directories contain most certificates twice: under a name and under a hash. */
 static bool is_known(const struct tls_trust *trust, const struct tls_bytes *der)
 {
     for (size_t i = 0; i < trust->count; i++)
@@ -116,15 +116,15 @@ static int add_anchor(struct tls_trust *trust, const struct tls_bytes *der)
         return -ENOMEM;
     memcpy(copy, der->data, der->len);
     if (tls_cert_parse(copy, der->len, &trust->anchors[trust->count])) {
-        free(copy); /* parsed before, so it does not happen */
+        free(copy); /* cannot happen: the same bytes have been parsed before */
         return 0;
     }
     trust->count++;
     return 0;
 }
 
-/* How long the DER element at `data` says it is, at most `len`: OpenSSL's "TRUSTED CERTIFICATE" has
- * more behind the certificate. */
+/* The length that the DER element at `data` states, at most `len`. OpenSSL's "TRUSTED CERTIFICATE"
+ * has more data after the certificate. */
 static size_t element_len(const unsigned char *data, size_t len)
 {
     size_t n, head = 2;
@@ -234,7 +234,8 @@ static int add_pem(struct tls_trust *trust, const unsigned char *text, size_t le
     return err;
 }
 
-/* The PEM decoder takes a line to end with LF only, and wants one behind the last line. */
+/* Removes all CR: the PEM decoder accepts only LF as the end of a line. It also needs an LF after
+ * the last line, which the caller appends. */
 static void normalise_lines(struct bytes *bytes)
 {
     size_t len = 0;
@@ -288,7 +289,7 @@ static int load_file(struct tls_trust *trust, const char *path, struct whorl_err
     return 0;
 }
 
-/* *.pem, *.crt, and the hashed names of OpenSSL: eight hex digits, a dot and a number. */
+/* Whether a name is *.pem, *.crt or a hashed name of OpenSSL: eight hex digits, a dot, a number. */
 static bool is_anchor_name(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -301,9 +302,9 @@ static bool is_anchor_name(const char *name)
            dot[1 + strspn(dot + 1, "0123456789")] == '\0';
 }
 
-/* Files that cannot be read or hold nothing usable are left out; that no anchor is left is for the
- * caller to see. */
-static int load_folder(struct tls_trust *trust, const char *path, struct whorl_error *error)
+/* Adds the anchors of all files of a directory. Files that cannot be read or contain no usable
+ * certificate are skipped. It is an error when the directory adds no anchor. */
+static int load_dir(struct tls_trust *trust, const char *path, struct whorl_error *error)
 {
     DIR *dir = opendir(path);
     size_t before = trust->count;
@@ -329,11 +330,11 @@ static int load_folder(struct tls_trust *trust, const char *path, struct whorl_e
         return whorl_error_set(error, err, "TLS", "%s: %s", path, whorl_strerror(err));
     if (trust->count == before)
         return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
-                               "%s: no usable certificate in this folder", path);
+                               "%s: no usable certificate in this directory", path);
     return 0;
 }
 
-int tls_trust_load(const char *file, const char *folder, struct whorl_error *error,
+int tls_trust_load(const char *file, const char *dir, struct whorl_error *error,
                    struct tls_trust **ret)
 {
     struct tls_trust *trust = calloc(1, sizeof *trust);
@@ -344,8 +345,8 @@ int tls_trust_load(const char *file, const char *folder, struct whorl_error *err
     atomic_init(&trust->refs, 1);
     if (file)
         err = load_file(trust, file, error);
-    if (folder && err == 0)
-        err = load_folder(trust, folder, error);
+    if (dir && err == 0)
+        err = load_dir(trust, dir, error);
     if (err) {
         tls_trust_release(trust);
         return err;
@@ -354,7 +355,8 @@ int tls_trust_load(const char *file, const char *folder, struct whorl_error *err
     return 0;
 }
 
-/* Where the distributions keep their bundle: Debian and its kin; Fedora; SUSE; Alpine and BSDs. */
+/* Loads the file or directory that the environment names, else the bundle of the distribution. The
+ * paths are those of Debian and its derivatives, Fedora, SUSE, and Alpine and the BSDs. */
 static int load_system(struct whorl_error *error, struct tls_trust **ret)
 {
     static const char *const bundles[] = {
@@ -363,18 +365,19 @@ static int load_system(struct whorl_error *error, struct tls_trust **ret)
         "/etc/ssl/ca-bundle.pem",
         "/etc/ssl/cert.pem",
     };
-    const char *file = secure_getenv("SSL_CERT_FILE"), *folder = secure_getenv("SSL_CERT_DIR");
+    const char *file = secure_getenv("SSL_CERT_FILE"), *dir = secure_getenv("SSL_CERT_DIR");
 
     if (file && *file)
         return tls_trust_load(file, NULL, error, ret);
-    if (folder && *folder)
-        return tls_trust_load(NULL, folder, error, ret);
+    if (dir && *dir)
+        return tls_trust_load(NULL, dir, error, ret);
     for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
         if (access(bundles[i], R_OK) == 0)
             return tls_trust_load(bundles[i], NULL, error, ret);
     }
     return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
-                           "the system has no certificate bundle, such as %s; name one",
+                           "the system has no certificate bundle, such as %s; name a bundle with "
+                           "SSL_CERT_FILE",
                            bundles[0]);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checking a server's certificate chain. */
+/* Checks a server's certificate chain. */
 #include "io/tls/x509.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "io/tls/der.h"
 #include "io/tls/trust.h"
 
-/* Of RFC 5246 §7.2.2. */
+/* Alerts of RFC 5246 §7.2.2. */
 enum {
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_CERTIFICATE_EXPIRED = 45,
@@ -26,7 +26,7 @@ static struct x509_verifier *verifier_of(const br_x509_class **ctx)
     return (struct x509_verifier *)ctx;
 }
 
-/* Notes why the chain is refused; the first reason stands. */
+/* Notes why the chain is refused. Only the first reason is kept. */
 __attribute__((format(printf, 4, 5))) static void refuse(struct x509_verifier *verifier, int code,
                                                          unsigned alert, const char *format, ...)
 {
@@ -45,7 +45,7 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 {
     struct x509_verifier *verifier = verifier_of(ctx);
 
-    (void)server_name; /* the SNI, which is not sent for addresses: `peer` has the name */
+    (void)server_name; /* the SNI; it is not sent for addresses, so `peer` is used instead */
     verifier->certs_count = 0;
     verifier->chain_len = 0;
     verifier->key = NULL;
@@ -93,8 +93,7 @@ static void end_cert(const br_x509_class **ctx)
     (void)ctx;
 }
 
-/* Reads the key of the server's certificate, which must be the one that signs the key exchange. False when
- * there is no such key. */
+/* Reads the key of the server's certificate. False when BearSSL does not know its kind. */
 static bool read_key(struct x509_verifier *verifier)
 {
     br_x509_decoder_context *decoder = &verifier->decoder;
@@ -106,7 +105,7 @@ static bool read_key(struct x509_verifier *verifier)
     return verifier->key != NULL;
 }
 
-/* Any certificate will do. */
+/* Accepts any certificate. The engine still checks that its key has signed the key exchange. */
 static void accept_any(struct x509_verifier *verifier)
 {
     if (!read_key(verifier))
@@ -141,7 +140,7 @@ static void refuse_dates(struct x509_verifier *verifier, const struct tls_cert *
            authority(verifier, cert, title), verifier->peer->host, date);
 }
 
-/* Nobody known has issued `top`. */
+/* No known certificate has issued `top`. */
 static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *top)
 {
     char title[100];
@@ -166,9 +165,9 @@ static const char *fault_text(enum tls_path_fault fault)
     case TLS_PATH_CRITICAL:
         return "has a critical extension that is not supported";
     case TLS_PATH_NOT_CA:
-        return "is issued by a certificate that is no authority";
+        return "is issued by a certificate that is not an authority";
     case TLS_PATH_KEY_USAGE:
-        return "is issued with a key that is not meant for that";
+        return "is issued with a key that may not sign certificates";
     case TLS_PATH_LENGTH:
         return "has more authorities above it than one of them allows";
     case TLS_PATH_PURPOSE:
@@ -263,7 +262,7 @@ static unsigned end_chain(const br_x509_class **ctx)
         else
             check_chain(verifier);
     }
-    /* The engine only has to stop: the reason stays here. */
+    /* Any error stops the engine; the real reason is in the verifier. */
     return verifier->code ? BR_ERR_X509_NOT_TRUSTED : 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes as ASCII, whatever the locale says. */
+/* ASCII characters, independent of the locale. */
 #ifndef IO_URL_ASCII_H
 #define IO_URL_ASCII_H
 
@@ -20,7 +20,7 @@ static inline char ascii_lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* -1 for what is no hexadecimal digit. */
+/* The value of a hexadecimal digit; -1 for other bytes. */
 static inline int ascii_hex_value(char c)
 {
     if (ascii_is_digit(c))

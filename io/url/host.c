@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hosts of URLs: names through IDNA, IPv4 in one form only, IPv6 in its canonical one. */
+/* Hosts of URLs: names are mapped by IDNA, IPv4 has one form only, IPv6 gets its canonical form. */
 #include "io/url/host.h"
 
 #include <arpa/inet.h>
@@ -29,14 +29,15 @@ static int read_v6(struct url_host *host, struct url_span s, struct whorl_error 
     return 0;
 }
 
-/* Percent-decoded into `ret`; the result may hold any byte. Returns the length or -1. */
+/* Percent-decodes `s` into `ret`, which may then contain any byte. Returns the length, or -1 when
+ * it is above `cap`. */
 static ssize_t decode(char *ret, size_t cap, struct url_span s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.len; n++) {
         if (n == cap)
             return -1;
-        if (s.at[i] == '%') { /* digits were checked */
+        if (s.at[i] == '%') { /* check_text() has checked the digits */
             ret[n] = (char)(ascii_hex_value(s.at[i + 1]) << 4 | ascii_hex_value(s.at[i + 2]));
             i += 3;
         } else {
@@ -46,8 +47,9 @@ static ssize_t decode(char *ret, size_t cap, struct url_span s)
     return (ssize_t)n;
 }
 
-/* IDNA 2008 with the mapping of UTS 46, not transitional. What comes out is checked as if it had been
- * given: the mapping turns other bytes into dots, slashes and digits. */
+/* Maps a name by IDNA 2008 with the non-transitional mapping of UTS 46. The caller checks the
+ * result like a given name, because the mapping can turn other characters into dots, slashes and
+ * digits. */
 static int map_international(char *name, size_t cap, struct whorl_error *error)
 {
     uint8_t *ascii = NULL;
@@ -65,7 +67,8 @@ static int map_international(char *name, size_t cap, struct whorl_error *error)
     return len < cap ? 0 : url_refuse(error, "host is too long");
 }
 
-/* Letters, digits, hyphens and underscores in labels of 1 to 63, lower-cased in place. */
+/* Checks that the name consists of labels of 1 to 63 letters, digits, hyphens and underscores, and
+ * converts it to lower case in place. */
 static int check_labels(char *name, struct whorl_error *error)
 {
     size_t label = 0, len = strlen(name);
@@ -91,8 +94,8 @@ static int check_labels(char *name, struct whorl_error *error)
     return 0;
 }
 
-/* Whether the last label is a number, decimal or 0x: then inet_aton(3) and browsers see an IPv4
- * address in the name, so it is one or nothing. */
+/* Whether the last label is a number, decimal or with 0x. inet_aton(3) and browsers take such a
+ * name for an IPv4 address, so it must be a valid one or is refused. */
 static bool looks_like_v4(const char *name)
 {
     size_t end = strlen(name);
@@ -138,10 +141,10 @@ static int read_name(struct url_host *host, struct url_span s, struct whorl_erro
         err = check_labels(name, error);
     if (err)
         return err;
-    strcpy(host->text, name); /* check_labels() has bounded it */
+    strcpy(host->text, name); /* check_labels() has checked the length */
     if (!looks_like_v4(name))
         return 0;
-    /* inet_pton(3) takes four decimal parts without leading zeros and nothing else. */
+    /* inet_pton(3) accepts only four decimal parts without leading zeros. */
     if (inet_pton(AF_INET, name, &addr) != 1)
         return url_refuse(error, "host looks like an IPv4 address but is not four decimal numbers");
     host->is_ip = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host of a URL, made canonical or refused, and what the two files of URLs share. */
+/* Hosts of URLs: reads a host into canonical form or refuses it. Also the declarations that host.c
+ * and url.c share. */
 #ifndef IO_URL_HOST_H
 #define IO_URL_HOST_H
 
@@ -8,24 +9,24 @@
 
 #include <whorl/error.h>
 
-/* A part of the text as given. `at` is NULL for a part that is not there. */
+/* A part of the text as given. `at` is NULL for a part that is missing. */
 struct url_span {
     const char *at;
     size_t len;
 };
 
-enum { URL_HOST_MAX = 253 }; /* RFC 1035 §2.3.4, in text without the last dot */
+enum { URL_HOST_MAX = 253 }; /* RFC 1035 §2.3.4, as text without the last dot */
 
 struct url_host {
     char text[URL_HOST_MAX +
-              2]; /* canonical, without brackets; with the last dot if there was one */
+              2]; /* canonical, without brackets, with the last dot if the text has one */
     bool is_ip, is_v6;
 };
 
 /**
  * Reads a host whose percent-encoding was checked.
  *
- * @in_brackets  an IPv6 address, without its brackets; else a name or an IPv4 address
+ * @in_brackets  `text` is an IPv6 address without its brackets; else a name or an IPv4 address
  *
  * Returns: 0; WHORL_EHTTP_URL; -ENOMEM.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: split by RFC 3986, made canonical, laid out in one block of memory. */
+/* URLs: splits them by RFC 3986, makes them canonical and stores them in one block of memory. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,11 @@
 #include "io/url/host.h"
 
 enum {
-    URL_MAX = 64 * 1024, /* of a URL as given, and of a canonical one */
+    URL_MAX = 64 * 1024, /* bytes of a URL as given, and of a canonical URL */
     SCRATCH = 1024,
 };
 
-/* RFC 3986 §3, before anything is decoded. `at` is NULL for a part that is not there. */
+/* The parts of RFC 3986 §3, not yet decoded. `at` is NULL for a part that is missing. */
 struct parts {
     struct url_span scheme, authority, path, query;
 };
@@ -32,7 +32,7 @@ int url_no_memory(struct whorl_error *error)
 
 /* --- classes of bytes --- */
 
-/* RFC 3986 §2.3 and sub-delims of §2.2. A switch becomes one test of a bit. */
+/* RFC 3986 §2.3 and the sub-delims of §2.2. Compilers turn the switch into one bit test. */
 static bool is_plain(char c)
 {
     if (ascii_is_alpha(c) || ascii_is_digit(c))
@@ -59,7 +59,7 @@ static bool is_plain(char c)
     }
 }
 
-/* pchar and what path and query add to it */
+/* The pchar of RFC 3986 §3.3, and the slash that separates segments. */
 static bool is_path_char(char c)
 {
     return is_plain(c) || c == ':' || c == '@' || c == '/';
@@ -72,7 +72,7 @@ static bool is_query_char(char c)
 
 /* --- splitting --- */
 
-/* Bytes that no part may hold. `what` is "URL" or "reference". */
+/* Refuses bytes that no part of a URL may contain. */
 static int check_text(const char *text, size_t len, struct whorl_error *error)
 {
     if (len > URL_MAX)
@@ -87,12 +87,12 @@ static int check_text(const char *text, size_t len, struct whorl_error *error)
         if (c == '%' &&
             (i + 2 >= len || ascii_hex_value(text[i + 1]) < 0 || ascii_hex_value(text[i + 2]) < 0))
             return whorl_error_set(error, WHORL_EHTTP_URL, "URL",
-                                   "no two hexadecimal digits behind the %% at byte %zu", i);
+                                   "no two hexadecimal digits after the %% at byte %zu", i);
     }
     return 0;
 }
 
-/* How much of `text` comes before the first `stop` or `other`. */
+/* The number of bytes before the first `stop` or `other` in `text`. */
 static size_t until(const char *text, size_t len, char stop, char other)
 {
     size_t n = 0;
@@ -101,7 +101,7 @@ static size_t until(const char *text, size_t len, char stop, char other)
     return n;
 }
 
-/* RFC 3986 appendix B. The fragment is left out: it is never sent. */
+/* RFC 3986 appendix B. The fragment is dropped, because it is never sent. */
 static void split(const char *text, size_t len, struct parts *ret)
 {
     *ret = (struct parts){0};
@@ -181,7 +181,7 @@ static int read_authority(struct url_span s, uint16_t default_port, struct url_s
     if (s.len > 0 && s.at[0] == '[') {
         size_t n = until(s.at, s.len, ']', ']');
         if (n == s.len)
-            return url_refuse(error, "no ] behind the IPv6 address");
+            return url_refuse(error, "no ] after the IPv6 address");
         err = url_host_read(ret_host, (struct url_span){s.at + 1, n - 1}, true, error);
         rest = (struct url_span){s.at + n + 1, s.len - n - 1};
     } else {
@@ -192,15 +192,16 @@ static int read_authority(struct url_span s, uint16_t default_port, struct url_s
     if (err || rest.len == 0)
         return err;
     if (rest.at[0] != ':')
-        return url_refuse(error, "bytes behind the IPv6 address");
-    if (rest.len == 1) /* RFC 3986 §3.2.3: an empty port is the default one */
+        return url_refuse(error, "bytes after the IPv6 address");
+    if (rest.len == 1) /* RFC 3986 §3.2.3: an empty port means the default port */
         return 0;
     return read_port((struct url_span){rest.at + 1, rest.len - 1}, ret_port, error);
 }
 
 /* --- path and query --- */
 
-/* Appends `s`, percent-encoding what may not stand there. Room for three bytes each. */
+/* Writes `s` to `to` and percent-encodes bytes that are not allowed. `to` has room for three times
+ * the length of `s`. Returns the length written. */
 static size_t put_encoded(char *to, struct url_span s, bool (*allowed)(char c))
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -219,8 +220,8 @@ static size_t put_encoded(char *to, struct url_span s, bool (*allowed)(char c))
     return n;
 }
 
-/* The dots of a segment that is "." or "..", each perhaps as %2e, which means the same (RFC 3986
- * §6.2.2.2); else 0. */
+/* The number of dots of a segment that is "." or ".."; 0 for other segments. A dot may be written
+ * as %2e, which means the same (RFC 3986 §6.2.2.2). */
 static int dots(const char *segment, size_t len)
 {
     int n = 0;
@@ -236,12 +237,13 @@ static int dots(const char *segment, size_t len)
     return n <= 2 ? n : 0;
 }
 
-/* RFC 3986 §5.2.4, in place, for a path that begins with a slash. Returns the new length. */
+/* RFC 3986 §5.2.4: removes dot segments in place. The path begins with a slash. Returns the new
+ * length. */
 static size_t remove_dots(char *path, size_t len)
 {
     size_t out = 0, in = 0;
 
-    while (in < len) { /* at a slash */
+    while (in < len) { /* path[in] is a slash */
         size_t segment = in + 1, n = until(path + segment, len - segment, '/', '/');
         bool is_last = segment + n == len;
         int d = dots(path + segment, n);
@@ -259,7 +261,7 @@ static size_t remove_dots(char *path, size_t len)
     return out;
 }
 
-/* The canonical request target. `to` has room for 3 * (path + query) + 2. */
+/* Writes the canonical request target. `to` has room for 3 * (path + query) + 2 bytes. */
 static size_t put_target(char *to, struct url_span path, struct url_span query)
 {
     size_t n = 0;
@@ -277,7 +279,7 @@ static size_t put_target(char *to, struct url_span path, struct url_span query)
 
 /* --- layout --- */
 
-/* Copies a part behind the others, terminated. */
+/* Copies a part to `*at`, adds a zero byte and moves `*at` behind it. */
 static char *lay(char **at, const char *text, size_t len)
 {
     char *start = *at;
@@ -289,7 +291,7 @@ static char *lay(char **at, const char *text, size_t len)
 
 enum { AUTHORITY_MAX = URL_HOST_MAX + 2 + sizeof "[]:65535" };
 
-/* What goes into the Host header. Returns its length. */
+/* Writes the value of the Host header. Returns its length. */
 static size_t put_authority(char ret[AUTHORITY_MAX], const struct url_host *host, uint16_t port,
                             uint16_t default_port)
 {
@@ -351,7 +353,7 @@ static bool is_scheme(struct url_span s, const char *name)
     return true;
 }
 
-/* Makes a URL of parts that all are there but the query. */
+/* Makes a URL from its parts. The query may be missing. */
 static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_error *error)
 {
     char scratch[SCRATCH], *target = scratch;
@@ -365,7 +367,7 @@ static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_e
             error, WHORL_EHTTP_SCHEME, "URL", "scheme is %.*s, not http or https",
             parts->scheme.len < 32 ? (int)parts->scheme.len : 32, parts->scheme.at);
     if (!parts->authority.at)
-        return url_refuse(error, "no // behind the scheme");
+        return url_refuse(error, "no // after the scheme");
     int err = read_authority(parts->authority, is_tls ? 443 : 80, &userinfo, &host, &port, error);
     if (err)
         return err;
@@ -381,7 +383,7 @@ static int make(struct whorl_url *ret, const struct parts *parts, struct whorl_e
 
 int whorl_url_parse(const char *text, struct whorl_error *error, struct whorl_url *ret)
 {
-    if (!text) /* a request whose url was not set */
+    if (!text) /* the caller has not set the url of its request */
         return url_refuse(error, "no URL given");
     size_t len = strnlen(text, URL_MAX + 1);
     struct parts parts;
@@ -395,11 +397,11 @@ int whorl_url_parse(const char *text, struct whorl_error *error, struct whorl_ur
     return make(ret, &parts, error);
 }
 
-/* RFC 3986 §5.2.3. Returns the merged path, to be freed, or NULL. */
+/* RFC 3986 §5.2.3. Returns the merged path, which the caller frees; NULL: no memory. */
 static char *merge(const char *base_target, struct url_span path, size_t *ret_len)
 {
     size_t keep = until(base_target, strlen(base_target), '?', '?');
-    while (base_target[keep - 1] != '/') /* it begins with one */
+    while (base_target[keep - 1] != '/') /* the target begins with a slash */
         keep--;
     char *merged = malloc(keep + path.len);
     if (!merged)
@@ -410,7 +412,7 @@ static char *merge(const char *base_target, struct url_span path, size_t *ret_le
     return merged;
 }
 
-/* The base's authority with its userinfo, to be freed, or NULL. */
+/* The base's authority with its userinfo, which the caller frees; NULL: no memory. */
 static char *join_authority(const struct whorl_url *base)
 {
     size_t userinfo_len = base->userinfo ? strlen(base->userinfo) + 1 : 0;

@@ -121,12 +121,12 @@ TEST(a_ring_that_is_asked_for_and_refused_is_an_error_with_words)
 {
     check_forbidden(
         EPERM, "io_uring",
-        "EPERM: io_uring: io_uring is not permitted here: a seccomp filter, as containers "
-        "have by default, or a security module refuses it\n");
+        "EPERM: io_uring: io_uring is not permitted here: it is refused by a seccomp filter, "
+        "which containers have by default, or by a security module\n");
     check_forbidden(
         ENOSYS, "io_uring",
-        "ENOSYS: io_uring: this kernel has no io_uring (older than Linux 5.11, or built or "
-        "sandboxed without it)\n");
+        "ENOSYS: io_uring: this kernel has no io_uring: it is older than Linux 5.1 or was built "
+        "without io_uring, or a sandbox hides it\n");
 }
 
 /* --- descriptors ------------------------------------------------------------------------------ */

@@ -359,7 +359,7 @@ TEST(what_the_kernel_cannot_recover_from_ends_the_process_with_a_word_why)
     CHECK(strstr(child.err, "lost completions"));
     child_run(&child, lose_completions, &(int){-EEXIST});
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "by the thread that started it only"));
+    CHECK(strstr(child.err, "only the thread that started a run may use it"));
 }
 
 static int fork_and_wait(void *arg)

@@ -212,7 +212,7 @@ TEST(folder_gives_each_anchor_once)
 
     CHECK_OK(mkdir(folder, 0700));
     CHECK_ERR(tls_trust_load(NULL, folder, &error, &trust), WHORL_ETLS_CAFILE);
-    CHECK(strstr(error.text, "anchors: no usable certificate in this folder"));
+    CHECK(strstr(error.text, "anchors: no usable certificate in this directory"));
     put_text("anchors/ca.txt", ca);
     put_text("anchors/.pem", ca);
     put_text("anchors/1234567.0", ca);

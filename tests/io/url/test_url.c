@@ -430,7 +430,7 @@ TEST(url_errors_name_the_confusion)
         {"http://good@a@evil/", "more than one @ before the path"},
         {"http://[fe80::1%25eth0]/", "IPv6 zone in the host"},
         {"http://a/\x01", "control byte 0x01 at byte 9"},
-        {"http://a/%g0", "no two hexadecimal digits behind the % at byte 9"},
+        {"http://a/%g0", "no two hexadecimal digits after the % at byte 9"},
         {"ftp://a/", "scheme is ftp, not http or https"},
         {"http://a:0/", "port is 0"},
     };
