@@ -1,28 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The packages that this project needs, and how to get them; tools/demo and tools/test source it.
-#     tools/packages.sh [OS_RELEASE]    prints what to install on this system, or on the one that
-#                                       the file OS_RELEASE describes; it installs nothing
+# The packages which this project needs, and the commands that install them. tools/demo and
+# tools/test source this file.
+#     tools/packages.sh [OS_RELEASE]    prints what to install on this system, or on the system
+#                                       which the file OS_RELEASE describes; installs nothing
 
-# To run every test and check: Debian 12's names.
+# The packages which all tests and checks need, with their names in Debian 12.
 packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light openssl curl
     gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev redis-server
     postgresql chromium)
-# For tools/test --full.
+# The additional packages for tools/test --full.
 packages_full=(valgrind)
 
-# packages_know [OS_RELEASE]: looks up this system in /etc/os-release, or in the file that is given
-# or that WHORL_OS_RELEASE names. Sets:
-#   packages_system   its name
-#   packages_tried    true where whorl has been built and tested, else false
-#   packages_build    what builds the library and its programs; empty if the system is unknown
+# packages_know [OS_RELEASE]: identifies the system. Reads the file OS_RELEASE, or else the file
+# which WHORL_OS_RELEASE names, or else /etc/os-release. Sets:
+#   packages_system   the name of the system
+#   packages_tried    true if whorl has been built and tested on this system, else false
+#   packages_build    the packages which the build needs; empty if the system is unknown
 #   packages_install  the command that installs packages
-#   packages_notes    lines about what the packages do not cover
+#   packages_notes    lines about needs which the packages do not cover
 packages_know() {
     local file=${1:-${WHORL_OS_RELEASE:-/etc/os-release}} id version
-    # The file is shell assignments, so a shell of its own reads it.
+    # The file consists of shell assignments, so a subshell reads it.
     { read -r id; read -r version; read -r packages_system; } < <(
         unset ID VERSION_ID NAME PRETTY_NAME
         . "$(realpath "$file")" 2>/dev/null
@@ -33,26 +34,26 @@ packages_know() {
     case $id in
     debian | ubuntu)
         packages_install='apt-get install'
-        # node-llhttp holds llhttp's C sources here. Later systems have the library.
+        # On these systems, node-llhttp contains llhttp's C sources. Later systems have the library.
         case $id-$version in
         debian-12) packages_tried=true packages_build=("${debian[@]}" node-llhttp) ;;
         ubuntu-24.04) packages_build=("${debian[@]}" node-llhttp) ;;
         debian-13) packages_build=("${debian[@]}" libllhttp-dev) ;;
         *)
             packages_build=("${debian[@]}" libllhttp-dev)
-            packages_notes+=("The names are those of Debian 13. Where libllhttp-dev is missing,
-                node-llhttp may hold llhttp's sources.")
+            packages_notes+=("The names are those of Debian 13. If libllhttp-dev does not exist,
+                node-llhttp may contain llhttp's sources.")
             ;;
         esac
         [ $id = debian ] ||
-            packages_notes+=("Some of these are in Ubuntu's section universe.")
+            packages_notes+=("Some of these packages are in Ubuntu's section universe.")
         ;;
     fedora)
         packages_install='dnf install'
         packages_build=(gcc meson ninja-build pkgconf-pkg-config liburing-devel c-ares-devel
             llhttp-devel zlib-ng-compat-devel libidn2-devel ca-certificates)
-        packages_notes+=("BearSSL: no package was found for Fedora. Build and install it from its
-            sources, with bearssl.h and libbearssl where the compiler looks for them.")
+        packages_notes+=("BearSSL: no package was found for Fedora. Build it from its sources, and
+            install bearssl.h and libbearssl in directories which the compiler searches.")
         ;;
     arch)
         packages_install='pacman -S'
@@ -62,29 +63,29 @@ packages_know() {
     esac
 }
 
-# Prints what packages_know has found.
+# Prints the result of packages_know.
 packages_print() {
     local note
     echo "This is $packages_system."
     if [ ${#packages_build[@]} = 0 ]; then
         {
-            echo "tools/packages.sh knows Debian, Ubuntu, Fedora and Arch Linux. This system must have:"
-            echo "gcc or clang, meson 1.0, ninja, pkg-config, and, with their headers, liburing 2.3,"
-            echo "c-ares 1.18, BearSSL, llhttp 9, zlib and libidn2."
+            echo "tools/packages.sh knows Debian, Ubuntu, Fedora and Arch Linux. This system must have"
+            echo "gcc or clang, meson 1.0, ninja and pkg-config. It must also have these libraries with"
+            echo "their headers: liburing 2.3, c-ares 1.18, BearSSL, llhttp 9, zlib and libidn2."
         } | fold -s -w 96
     else
         echo "To build whorl, run as root:"
         echo "  $packages_install ${packages_build[*]}" | fold -s -w 92 |
-            sed '$!s/ *$/ \\/; 2,$s/^/      /' # a command on several lines can be copied
+            sed '$!s/ *$/ \\/; 2,$s/^/      /' # a backslash joins the lines, so they can be copied
     fi
     for note in "${packages_notes[@]}"; do
         xargs <<<"${note//\'/\\\'}" | fold -s -w 96
     done
     $packages_tried ||
-        echo "Nothing has been tried on this system: whorl is built and tested on Debian 12 only."
+        echo "Not tested on this system: whorl is built and tested only on Debian 12."
 }
 
-# Prints those of the named packages that are not installed.
+# packages_missing NAME...: prints the named packages which are not installed.
 packages_missing() {
     local installed
     [ $# -gt 0 ] || return 0
@@ -93,15 +94,15 @@ packages_missing() {
     printf '%s\n' "$@" | grep -Fxv "$installed"
 }
 
-# packages_need NAME...: installs those of the named packages that are missing. Returns 1 when some
-# are still missing then; it has printed which, and `packages_left` holds their names.
+# packages_need NAME...: installs the named packages which are missing. If it cannot, prints their
+# names, stores them in `packages_left`, and returns 1.
 packages_need() {
     local missing
     packages_left=()
     if ! command -v dpkg-query >/dev/null; then
         [ "$*" = "${packages_build[*]}" ] || return 0
         packages_print
-        echo "Nothing was checked: that is done for Debian's packages only."
+        echo "The packages were not checked, because this script can check only Debian packages."
         return 0
     fi
     mapfile -t missing < <(packages_missing "$@")
@@ -109,28 +110,29 @@ packages_need() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing: ${missing[*]}" | fold -s -w 96
         export DEBIAN_FRONTEND=noninteractive
-        # RUNLEVEL=1 keeps a freshly installed web server from starting by itself.
+        # With RUNLEVEL=1, a web server does not start when it is installed.
         {
             apt-get update -q && RUNLEVEL=1 apt-get install -q -y --no-install-recommends "${missing[@]}"
         } >"${TMPDIR:-/tmp}/whorl-apt.$$" 2>&1 || tail -n 15 "${TMPDIR:-/tmp}/whorl-apt.$$"
         rm -f "${TMPDIR:-/tmp}/whorl-apt.$$"
         mapfile -t packages_left < <(packages_missing "$@")
         [ ${#packages_left[@]} -gt 0 ] || return 0
-        echo "Could not be installed: ${packages_left[*]}" | fold -s -w 96
+        echo "These packages could not be installed: ${packages_left[*]}" | fold -s -w 96
         return 1
     fi
     packages_left=("${missing[@]}")
-    echo "Packages are missing that only root can install here. As root, run:"
+    echo "Some packages are missing. To install them, run as root:"
     echo "  apt-get update && apt-get install ${missing[*]}" | fold -s -w 96
     return 1
 }
 
-# Prints how many jobs to run side by side.
+# Prints how many jobs to run in parallel.
 processors() {
     nproc 2>/dev/null || echo 2
 }
 
-# build_configure DIRECTORY OPTION...: sets a build directory up, and again when the options change.
+# build_configure DIRECTORY OPTION...: sets up a build directory, or reconfigures it if the options
+# changed.
 build_configure() {
     local directory=$1 wanted
     shift

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""GDB: the tasks of a stopped program, or of a core file, and where each of them stands.
+"""GDB commands that show the tasks of a stopped program or a core file, and their backtraces.
 
     (gdb) source tools/whorl-gdb.py
     (gdb) whorl tasks
@@ -9,8 +9,8 @@
       task 1 root: waits for group
     (gdb) whorl bt 3
 
-Needs whorl's symbols, in the program or in libwhorl.so, but no debug information of it. A run in
-somebody else's loop (embed.h) is seen only while it has its turn.
+Needs whorl's symbols, in the program or in libwhorl.so, but not its debug information. A run that
+is embedded in another event loop (embed.h) is visible only while that loop runs it.
 """
 import re
 import struct
@@ -21,10 +21,11 @@ import gdb.unwinder
 TASK_MAGIC = 0x77686f726c746173
 NAME_MAX = 256
 
-# Of the machine: stack pointer, frame pointer, where to go on.
+# For each machine: the stack pointer, the frame pointer and the program counter.
 REGISTERS = {'i386:x86-64': ('rsp', 'rbp', 'rip'), 'aarch64': ('sp', 'x29', 'pc')}
 
-# glibc's jmp_buf on x86-64: what is plain in it, and what pointer_guard hides.
+# glibc's jmp_buf on x86-64: the registers which it stores as they are, and those which it encrypts
+# with pointer_guard.
 JMP_BUF_PLAIN = (('rbx', 0), ('r12', 2), ('r13', 3), ('r14', 4), ('r15', 5))
 JMP_BUF_GUARDED = (('rsp', 6), ('rbp', 1), ('rip', 7))
 
@@ -42,7 +43,7 @@ def half(address):
 
 
 def text(address):
-    """The string at an address, with nothing in it that a terminal would obey."""
+    """Returns the string at an address. Control characters are escaped."""
     data = b''
     while address and len(data) < NAME_MAX:
         byte = read(address + len(data), 1)
@@ -62,7 +63,7 @@ def evaluate(expression):
 
 
 class Layout:
-    """Where things are in the library's structs; it says so itself in three tables."""
+    """The offsets of fields in the library's structs, read from three tables in the library."""
 
     STACK = ('classes', 'class_size', 'class_slabs', 'slab_next', 'slab_base', 'slab_stride',
              'slab_carved', 'colours', 'task_size')
@@ -74,10 +75,10 @@ class Layout:
             try:
                 address = evaluate('(long)&%s_layout_for_gdb' % table)
             except gdb.error:
-                raise gdb.GdbError('No whorl here, or without its symbols (is it stripped?).')
+                raise gdb.GdbError('No whorl here, or no symbols of it (is it stripped?).')
             for i, name in enumerate(names):
                 setattr(self, name, half(address + 4 * i))
-        try:  # not in a program without I/O
+        try:  # a program without I/O does not contain this table
             table = evaluate('(long)&op_layout_for_gdb')
             self.op_kind, self.op_fd = word(table), word(table + 8)
         except gdb.error:
@@ -115,7 +116,7 @@ class Task:
         return '%s: %s%s' % (self.title(), self.state(), spawned)
 
     def registers(self):
-        """What the switch will restore, by name."""
+        """Returns the registers which the next switch to this task restores, by name."""
         context = self.address + self.layout.context
         if self.layout.in_jmp_buf:
             return jmp_buf_registers(context)
@@ -125,7 +126,7 @@ class Task:
 
 def jmp_buf_registers(address):
     if architecture() != 'i386:x86-64':
-        raise gdb.GdbError('The ucontext switch is understood on x86-64 only.')
+        raise gdb.GdbError('The ucontext switch is supported only on x86-64.')
     guard = word(evaluate('$fs_base') + 0x30)
     registers = {name: word(address + 8 * i) for name, i in JMP_BUF_PLAIN}
     for name, i in JMP_BUF_GUARDED:
@@ -153,7 +154,8 @@ class Run:
                     high = base + (k + 1) * stride
                     record = high - k % layout.colours * 64 - layout.task_size & ~63
                     if word(record + layout.magic) != TASK_MAGIC:
-                        gdb.write('no record at 0x%x: memory is missing or overwritten\n' % record)
+                        gdb.write('no task record at 0x%x: memory is missing or overwritten\n' %
+                                  record)
                     elif read(record + layout.in_use, 1) != b'\0':
                         found.append(Task(layout, record, record == current))
                 slab = word(slab + layout.slab_next)
@@ -161,7 +163,7 @@ class Run:
 
 
 class Selection:
-    """Puts thread and frame back as they were."""
+    """Restores the selected thread and frame at the end of the block."""
 
     def __enter__(self):
         self.thread = gdb.selected_thread()
@@ -183,7 +185,7 @@ def runs():
             try:
                 sched = evaluate('*(long *)&sched_of_thread')
             except gdb.error:
-                continue  # a thread that is being made, or libthread_db is missing
+                continue  # the thread is being created, or libthread_db is missing
             if sched:
                 found.append(Run(layout, thread, sched))
     if not found:
@@ -198,8 +200,9 @@ class FrameId:
 
 
 class Unwinder(gdb.unwinder.Unwinder):
-    """While a task is set, it stands behind the thread's own innermost frame: registers cannot be
-    changed in a core file, but a frame may say what its caller's were."""
+    """While a task is set, its frames appear as the callers of the thread's innermost frame. This
+    also works for a core file, whose registers cannot be changed: an unwinder may define the
+    registers of a frame's caller."""
 
     def __init__(self):
         super().__init__('whorl')
@@ -233,7 +236,8 @@ gdb.unwinder.register_unwinder(None, unwinder, replace=True)
 
 
 def own_frames(sp_name, sp):
-    """How many frames are the thread's own: one, and what was inlined into it."""
+    """Returns the number of frames that belong to the thread: its innermost frame and the functions
+    inlined into it."""
     count, frame = 0, gdb.newest_frame()
     while frame and int(frame.read_register(sp_name)) & (1 << 64) - 1 == sp:
         count, frame = count + 1, frame.older()
@@ -241,12 +245,13 @@ def own_frames(sp_name, sp):
 
 
 def is_start(pc):
-    """Whether it is a function's first instruction: there is nothing behind it."""
+    """Whether `pc` is the first instruction of a function: the task has not begun."""
     return re.search(r'^\S+ in section', gdb.execute('info symbol 0x%x' % pc, to_string=True))
 
 
 def print_backtrace(skipped):
-    """What `backtrace` says, without the first frames and the end that has no name."""
+    """Prints the output of `backtrace` without the first `skipped` frames and without the nameless
+    frame at the end."""
     number = None
     for line in gdb.execute('backtrace', to_string=True).splitlines():
         match = re.match(r'#(\d+) +(.*)', line)
@@ -277,14 +282,14 @@ def backtrace(run, task):
 
 
 class Whorl(gdb.Command):
-    """Tasks of programs that use whorl."""
+    """Show the tasks of a program that uses whorl."""
 
     def __init__(self):
         super().__init__('whorl', gdb.COMMAND_STACK, prefix=True)
 
 
 class Tasks(gdb.Command):
-    """List all tasks: their number, name, and what they wait for."""
+    """List all tasks with their number, their name, and what they wait for."""
 
     def __init__(self):
         super().__init__('whorl tasks', gdb.COMMAND_STACK)
@@ -299,9 +304,10 @@ class Tasks(gdb.Command):
 
 
 class Backtrace(gdb.Command):
-    """Print where a task stands, or where all do: whorl bt NUMBER|THREAD.NUMBER|all.
+    """Print the backtrace of one task or of all tasks: whorl bt NUMBER|THREAD.NUMBER|all.
 
-    Without a thread the selected one is meant if it has a run, else the first that has."""
+    Without THREAD, the command uses the selected thread, or the first thread that has a run if the
+    selected one has none."""
 
     def __init__(self):
         super().__init__('whorl bt', gdb.COMMAND_STACK)

@@ -69,7 +69,7 @@ def little_address_space_bounds_the_tasks():
         if os.environ.get('TEST_SANITIZED') != '1' else None
     if fit:
         equal((fit['value'], fit['note'], fit['limits']),
-              (str(size // (65536 + 4096)), 'by address space', True))
+              (str(size // (65536 + 4096)), 'limited by address space', True))
 
 
 @test

@@ -357,7 +357,7 @@ def long_or_binary_lines_spoil_only_themselves():
         r = get('-i', '-', stdin=b'x' * 200_000 + b'\n' + url + b'/a\n' + url + b'/\0b\n' + url + b'/c\n')
     equal((r.status, files()), (1, ['a', 'c']))
     contains(r.messages, 'standard input:1: line is too long')
-    contains(r.messages, 'standard input:3: line holds a NUL byte')
+    contains(r.messages, 'standard input:3: line contains a NUL byte')
 
 
 @test
@@ -406,7 +406,7 @@ def bad_status_leaves_no_file():
         r = get('--retries', '0', *(peer.origin + p for p in ('/ok', '/404', '/500', '/206', '/304')))
     equal((r.status, files()), (1, ['ok']))
     contains(r.messages, 'whorl-get: %s/404: status 404 Not Found\n' % peer.origin)
-    contains(r.messages, '/206: status 206 Partial Content (a part nobody asked for)\n')
+    contains(r.messages, '/206: status 206 Partial Content (no range was requested)\n')
     contains(r.messages, '/304: status 304 Not Modified\n')
     contains(r.messages, '/500: ')
     equal('\x1b' in r.messages, False)
@@ -512,7 +512,7 @@ def passing_failure_is_tried_again():
         equal((peer.count('/503'), peer.count('/reset'), peer.count('/short')), (3, 2, 2))
     equal((r.status, files(), read('short')), (0, ['503', 'reset', 'short'], b'here'))
     contains(r.messages, '/503: status 503 Busy; try 2 in ')
-    contains(r.messages, ' at try 3')
+    contains(r.messages, ' on try 3')
 
 
 @test
@@ -547,7 +547,7 @@ def retry_after_beyond_the_cap_is_a_failure_at_once():
         r = get(peer.origin + '/a')
         equal(peer.count('/a'), 1)
     equal((r.status, r.seconds < 5 * SCALE), (3, True))
-    contains(r.messages, 'status 503 Busy (to be asked again in 24:00:00)')
+    contains(r.messages, 'status 503 Busy (the server asks to retry after 24:00:00)')
 
 
 # Limits
@@ -698,7 +698,7 @@ def transfers_are_fewer_where_few_files_may_be_open():
         r = get('-j', '100', '--per-host', '100', '--retries', '0', '-i', 'list', '-d', 'out',
                 preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
     equal((r.status, len(files('out'))), (0, 200))
-    contains(r.messages, 'whorl-get: only 20 at once: no more than 64 files may be open\n')
+    contains(r.messages, 'whorl-get: only 20 transfers at once: the limit on open files is 64\n')
 
 
 # TLS
@@ -915,7 +915,7 @@ def folder_that_cannot_be_made_says_why():
     try:
         r = get('-d', 'disk/sub/sub', 'http://127.0.0.1:9/')
         equal(r.status, 3)
-        contains(r.messages, 'whorl-get: disk/sub/sub: open folder: read-only file system\n')
+        contains(r.messages, 'whorl-get: disk/sub/sub: open directory: read-only file system\n')
     finally:
         subprocess.run(['umount', 'disk'], check=True)
 
@@ -926,7 +926,7 @@ def unwritable_folders_are_failures():
     with Peer({'*': reply(b'x')}) as peer:
         r = get('-d', 'file/sub', peer.origin + '/a')
         equal(r.status, 3)
-        contains(r.messages, 'whorl-get: file/sub: open folder: not a directory\n')
+        contains(r.messages, 'whorl-get: file/sub: open directory: not a directory\n')
         r = get('-d', '/proc', peer.origin + '/a')
         equal(r.status, 3)
         contains(r.messages, '/a: write /proc/a: ')
@@ -1098,7 +1098,7 @@ def ctrl_c_on_a_terminal_leaves_it_clean():
             t.type(b'\x03')
             equal(t.finish(), 3)
     lines = [line.replace('^C', '') for line in Screen(t.output).text()]
-    equal(lines, ['whorl-get: interrupted; 1 transfer stopped, nothing of them kept'])
+    equal(lines, ['whorl-get: interrupted; 1 transfer stopped, partial files removed'])
     equal(files(), [])
 
 

@@ -57,7 +57,7 @@ TEST(bar_tells_waiting_from_pausing)
     bar.state = BAR_PAUSING;
     bar.pause_ns = 7000000000;
     bars_format(line, sizeof line, &bar, 60, false);
-    CHECK(strstr(line, "again in 7 s") != NULL);
+    CHECK(strstr(line, "retry in 7 s") != NULL);
 }
 
 TEST(bar_that_got_more_than_announced_is_full)

@@ -91,11 +91,11 @@ TEST(output_takes_one_url)
     CHECK_EQ(parse("-o - u"), OPTIONS_RUN);
     CHECK_BAD("-o f u1 u2", "--output takes exactly one URL; use --dir for several");
     CHECK_BAD("-o f -i list", "--output takes exactly one URL; use --dir for several");
-    CHECK_BAD("-o f -d x u", "--output and --dir exclude each other");
-    CHECK_BAD("-o f -o g u", "--output may be given once");
+    CHECK_BAD("-o f -d x u", "--output and --dir cannot be used together");
+    CHECK_BAD("-o f -o g u", "--output may be given only once");
     CHECK_BAD("-o _ u", "--output needs a file name");
-    CHECK_BAD("-d _ u", "--dir needs a folder's name");
-    CHECK_BAD("--json -o - u", "--json and --output - both want standard output");
+    CHECK_BAD("-d _ u", "--dir needs a directory name");
+    CHECK_BAD("--json -o - u", "--json and --output - both write to standard output");
 }
 
 TEST(wrong_options_are_named)
@@ -107,9 +107,9 @@ TEST(wrong_options_are_named)
     CHECK_BAD("u -o", "-o needs a value");
     CHECK_BAD("u --timeout", "--timeout needs a value");
     CHECK_BAD("--json=1 u", "--json takes no value");
-    CHECK_BAD("-q -v u", "--quiet and --verbose exclude each other");
-    CHECK_BAD("--insecure --cacert f u", "--insecure and --cacert exclude each other");
-    CHECK_BAD("-i - -i -", "standard input can be read once only");
+    CHECK_BAD("-q -v u", "--quiet and --verbose cannot be used together");
+    CHECK_BAD("--insecure --cacert f u", "--insecure and --cacert cannot be used together");
+    CHECK_BAD("-i - -i -", "standard input can be read only once");
 }
 
 TEST(numbers_are_checked)
@@ -148,7 +148,7 @@ TEST(headers_are_checked)
     CHECK_BAD("-H :x u", "--header needs 'Name: value', not ':x'");
     CHECK_BAD("-H a(b:x u", "--header needs 'Name: value', not 'a(b:x'");
     CHECK_BAD("-H a:x\r\nEvil:1 u", "--header: control byte in the value of 'a:x\\x0d\\x0aEvil:1'");
-    CHECK_BAD("-A a\nb u", "--user-agent must not hold control bytes");
+    CHECK_BAD("-A a\nb u", "--user-agent must not contain control bytes");
     CHECK_EQ(parse("-H a: u"), OPTIONS_RUN);
     CHECK_STR(options.headers[0].value, "");
 }

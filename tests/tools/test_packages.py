@@ -7,7 +7,7 @@ import sys
 from lib import contains, equal, main, run, test
 
 SCRIPT = os.path.abspath(sys.argv[1])
-UNTRIED = 'Nothing has been tried on this system'
+UNTRIED = 'Not tested on this system'
 
 
 def advice(os_release, argument=True):

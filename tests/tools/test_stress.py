@@ -51,7 +51,7 @@ def the_table_has_a_row_for_each_size():
 def a_row_that_takes_too_long_is_a_failure_and_the_next_one_runs():
     status, out, _ = run(STRESS, '-n', '100', '--timeout', '1', 'sleep', 'spawn')
     equal(status, 1)
-    contains(out, 'FAILED: not done after 1 s')
+    contains(out, 'FAILED: not finished after 1 s')
     equal(out.splitlines()[-1].split()[:2], ['spawn', '100'])
 
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of whorl-bench share: one file a workload, and how figures are printed. */
+/* The shared declarations of whorl-bench. Each workload has its own file. */
 #ifndef BENCH_H
 #define BENCH_H
 
 #include <stdint.h>
 
-/* Prints "name value" with one decimal and flushes, so that a killed run keeps its figures. */
+/* Prints "name value" and flushes standard output, so that no figure is lost if the run is
+ * killed. */
 void bench_print(const char *name, double value);
 
-/* Resident memory of this process in bytes. */
+/* Returns the resident memory of this process in bytes. */
 int64_t bench_rss(void);
 
-/* The workloads. Each returns the exit status. */
+/* The workloads. Each returns the exit status of the program. */
 int bench_tasks(void);
 int bench_sleepers(long n);
 int bench_echo(uint16_t port);

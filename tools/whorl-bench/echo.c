@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A TCP echo server: a task per connection. */
+/* A TCP echo server with one task per connection. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static int echo(void *arg)
     return 0;
 }
 
-/* Accepts until it fails, or is cancelled. */
+/* Accepts connections until accepting fails or the task is cancelled. */
 static int serve(void *arg)
 {
     struct whorl_listener *listener = arg;

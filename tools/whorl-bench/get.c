@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An HTTP client that fetches one URL over and over: what a request costs. */
+/* An HTTP client that fetches one URL many times, to measure the cost of a request. */
 #include <stdio.h>
 
 #include <whorl.h>

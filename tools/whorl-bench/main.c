@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* whorl-bench: the figures to compare with other runtimes, a line "name value" each. */
+/* whorl-bench: prints figures for comparison with other runtimes, one line "name value" each. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,12 @@
 #include "tools/whorl-bench/bench.h"
 
 static const char usage[] =
-    "usage: whorl-bench tasks             yield, channels, spawn+join, deadlines, parked memory\n"
-    "       whorl-bench sleepers [N]      N tasks (1,000,000) that each sleep 1 to 2 s\n"
-    "       whorl-bench echo PORT         a TCP echo server on 127.0.0.1 until SIGTERM; 0: any "
-    "port\n"
-    "       whorl-bench get URL N CONNS   N requests over at most CONNS connections\n";
+    "usage: whorl-bench tasks             measure yields, channels, spawn and join, deadlines,\n"
+    "                                     and the memory of parked tasks\n"
+    "       whorl-bench sleepers [N]      run N tasks (1,000,000) that each sleep 1 to 2 s\n"
+    "       whorl-bench echo PORT         run a TCP echo server on 127.0.0.1 until SIGTERM;\n"
+    "                                     with PORT 0 it chooses a free port\n"
+    "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n";
 
 void bench_print(const char *name, double value)
 {
@@ -34,7 +35,7 @@ int64_t bench_rss(void)
     return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
-/* A whole number from min to max; ends the program otherwise. */
+/* Parses a whole number from min to max. If `text` is not one, ends the program. */
 static long number(const char *text, long min, long max)
 {
     char *end;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What tasks cost: yield, channels, spawn and join, memory of parked ones, deadlines. */
+/* Measures the cost of yields, channels, spawn and join, deadlines, and the memory of parked
+ * tasks. */
 #include <stdio.h>
 
 #include <whorl.h>
@@ -153,7 +154,7 @@ static WHORL_SUSPENDS int measure_parked(void)
     for (int i = 0; i < PARKED && err == 0; i++)
         err = whorl_spawn(&group, park, &event);
     if (err == 0)
-        err = whorl_yield(); /* all of them run until they wait */
+        err = whorl_yield(); /* all tasks run until they wait */
     bench_print("park_bytes", (double)(bench_rss() - before) / PARKED);
     whorl_event_set(&event);
     return err ? err : whorl_group_wait(&group);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* whorl-doctor: what this machine gives to whorl, a line each, and what limits it. */
+/* whorl-doctor: reports what this machine offers to whorl, one line per finding, and what is
+ * limited. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -17,17 +18,18 @@
 #define MADV_GUARD_INSTALL 102 /* 6.13 */
 #endif
 
-/* Bytes of a parked task: a page, and its share of page tables and slabs. */
+/* Memory of a parked task in bytes: one page, and its share of page tables and slabs. */
 #define TASK_BYTES 4250
-/* Address space of a task of the default size: stack and guard page. */
+/* Address space of a task with the default stack size: the stack and a guard page. */
 #define TASK_SPACE (65536 + 4096)
 
 struct report {
     bool json, any;
-    int limits; /* findings that limit something */
+    int limits; /* number of findings that report a limitation */
 };
 
-/* One finding. `note` says what follows from it and may be ""; `limits`: it holds something back. */
+/* Prints one finding. `note` describes its effect and may be "". `limits` says that it is a
+ * limitation. */
 __attribute__((format(printf, 5, 6))) static void say(struct report *report, const char *name,
                                                       bool limits, const char *note,
                                                       const char *format, ...)
@@ -53,7 +55,7 @@ __attribute__((format(printf, 5, 6))) static void say(struct report *report, con
     report->any = true;
 }
 
-/* The first line of a small file, or "" when it cannot be read. */
+/* Returns the first line of a small file, or "" when it cannot be read. */
 static const char *read_line(const char *path, char *buf, size_t size)
 {
     FILE *file = fopen(path, "r");
@@ -68,7 +70,7 @@ static const char *read_line(const char *path, char *buf, size_t size)
     return buf;
 }
 
-/* The value behind "Name:" in a file of /proc; -1 when there is none. */
+/* Returns the value after "Name:" in a file of /proc, or -1 when there is none. */
 static long long read_field(const char *path, const char *name)
 {
     FILE *file = fopen(path, "r");
@@ -95,8 +97,8 @@ static void check_driver(struct report *report, const struct whorl_io_probe *pro
     bool asked = forced && *forced;
     say(report, "driver", !ring && !asked,
         ring    ? ""
-        : asked ? "WHORL_DRIVER asks for it"
-                : "io_uring is refused; more system calls for the same work",
+        : asked ? "set by WHORL_DRIVER"
+                : "io_uring is refused; epoll needs more system calls",
         "%s%s%s", probe->driver, probe->why[0] ? ": " : "", probe->why);
 }
 
@@ -112,7 +114,7 @@ static void check_ring(struct report *report, const struct whorl_io_probe *probe
                  {1u << 9, "TASKRUN_FLAG"}};
 
     say(report, "io_uring sysctl", probe->ring_disabled != 0,
-        probe->ring_disabled ? "kernel.io_uring_disabled; 0 allows it" : "", "%d",
+        probe->ring_disabled ? "set kernel.io_uring_disabled to 0 to allow io_uring" : "", "%d",
         probe->ring_disabled);
     if (probe->ring_err) {
         say(report, "io_uring", true, "see the seccomp and sysctl lines", "%s",
@@ -126,7 +128,7 @@ static void check_ring(struct report *report, const struct whorl_io_probe *probe
         say(report, i == 0 ? "io_uring flags" : "", false, has ? "" : "the kernel does not have it",
             "%s%s", has ? "" : "no ", names[i].name);
     }
-    say(report, "io_uring", missing > 0, missing ? "a newer kernel does the same faster" : "",
+    say(report, "io_uring", missing > 0, missing ? "a newer kernel would be faster" : "",
         "features 0x%x", probe->ring_features);
 }
 
@@ -155,7 +157,8 @@ static void say_limit(struct report *report, const char *name, int resource, rli
         limit.rlim_max == RLIM_INFINITY ? "unlimited" : hard);
 }
 
-/* How stacks are guarded here, tried on a page of our own. Returns whether each takes a mapping. */
+/* Reports how stacks are guarded on this machine, by trying it on a page. Returns whether each
+ * guard page needs a separate mapping. */
 static bool check_guards(struct report *report)
 {
     void *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -182,15 +185,16 @@ static void check_memory(struct report *report)
     say(report, "max_map_count", maps < 32768, maps < 32768 ? "vm.max_map_count is low" : "",
         "%lld", maps);
     say(report, "overcommit", overcommit == 2,
-        overcommit == 2 ? "stacks are charged in full: 68 KiB a task" : "",
+        overcommit == 2 ? "each stack is charged in full: 68 KiB per task" : "",
         "vm.overcommit_memory %lld", overcommit);
     read_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line);
-    say(report, "huge pages", false, "stacks ask for none", "%s", line[0] ? line : "not there");
+    say(report, "huge pages", false, "stacks never use them", "%s",
+        line[0] ? line : "not available");
     say(report, "page size", sysconf(_SC_PAGESIZE) != 4096,
-        sysconf(_SC_PAGESIZE) != 4096 ? "a task takes a page of this size" : "", "%ld",
+        sysconf(_SC_PAGESIZE) != 4096 ? "each task needs at least one page" : "", "%ld",
         sysconf(_SC_PAGESIZE));
     long long fit = available / TASK_BYTES;
-    const char *by = "by available memory";
+    const char *by = "limited by available memory";
     long long by_space = (1LL << 47) / TASK_SPACE;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
         by_space = (long long)(space.rlim_cur / TASK_SPACE);
@@ -198,7 +202,7 @@ static void check_memory(struct report *report)
         by_space = available / TASK_SPACE;
     if (by_space < fit) {
         fit = by_space;
-        by = "by address space";
+        by = "limited by address space";
     }
     say(report, "tasks that fit", fit < 100000, by, "%lld", fit);
 }
@@ -211,7 +215,7 @@ static void check_tls(struct report *report)
     int err = whorl_tls_config_create(NULL, &error, &config);
     whorl_tls_config_destroy(config);
     say(report, "CA bundle", err != 0, err ? "https needs --cacert" : "", "%s",
-        err ? "none" : "loads");
+        err ? "none" : "loaded");
 #ifdef __x86_64__
     bool aes = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
     say(report, "AES in hardware", false,
@@ -222,11 +226,11 @@ static void check_tls(struct report *report)
 static void print_help(void)
 {
     fputs("usage: whorl-doctor [--json]\n"
-          "Report what this machine gives to whorl. Lines marked ! limit something.\n\n"
-          "      --json  one object: {\"ok\": ..., \"findings\": [{name, value, limits, note}, "
-          "...]}\n"
-          "  -h, --help  this text\n\n"
-          "Exit status: 0 nothing limits, 1 something does, 2 usage.\n",
+          "Report what this machine offers to whorl. A line marked ! reports a limitation.\n\n"
+          "      --json  print one object:\n"
+          "              {\"ok\": ..., \"findings\": [{name, value, limits, note}, ...]}\n"
+          "  -h, --help  print this help\n\n"
+          "Exit status: 0 no limitation, 1 a limitation, 2 wrong usage.\n",
           stdout);
 }
 
@@ -260,12 +264,12 @@ int main(int argc, char **argv)
         say(&report, "kernel", false, "", "%s %s %s", kernel.sysname, kernel.release,
             kernel.machine);
     struct whorl_io_probe probe;
-    (void)whorl_io_probe_run(&probe); /* what it says stands in the probe */
+    (void)whorl_io_probe_run(&probe); /* the probe also contains the error */
     check_driver(&report, &probe);
     check_ring(&report, &probe);
     check_seccomp(&report);
-    say_limit(&report, "memlock", RLIMIT_MEMLOCK, 65536, "rings of old kernels are charged to it");
-    say_limit(&report, "open files", RLIMIT_NOFILE, 4096, "a connection takes one");
+    say_limit(&report, "memlock", RLIMIT_MEMLOCK, 65536, "old kernels charge io_uring to it");
+    say_limit(&report, "open files", RLIMIT_NOFILE, 4096, "each connection needs one");
     check_memory(&report);
     check_tls(&report);
     if (report.json)

@@ -9,7 +9,8 @@
 
 enum { FIGURES_COLUMNS = 25, LABEL_MIN = 12, BAR_MIN = 6, BAR_MAX = 40 };
 
-/* The figures at a line's end, always FIGURES_COLUMNS wide: " 45%  1.2 MB   340 kB/s  ". */
+/* Writes the figures at the end of a line: " 45%  1.2 MB   340 kB/s  ". They are always
+ * FIGURES_COLUMNS wide. */
 static void format_figures(char *ret, size_t size, const struct bar *bar)
 {
     char a[TEXT_NUMBER_SIZE], b[TEXT_NUMBER_SIZE], percent[8] = "    ";
@@ -19,7 +20,7 @@ static void format_figures(char *ret, size_t size, const struct bar *bar)
         snprintf(ret, size, "%-*s", FIGURES_COLUMNS, "      waiting");
         return;
     case BAR_PAUSING:
-        snprintf(a, sizeof a, "      again in %d s", (int)(bar->pause_ns / 1000000000));
+        snprintf(a, sizeof a, "      retry in %d s", (int)(bar->pause_ns / 1000000000));
         snprintf(ret, size, "%-*s", FIGURES_COLUMNS, a);
         return;
     case BAR_RECEIVING:
@@ -35,7 +36,8 @@ static void format_figures(char *ret, size_t size, const struct bar *bar)
              text_size(b, bar->rate));
 }
 
-/* "[=====>    ]" in `columns`, at least BAR_MIN; blank when the length is unknown. */
+/* Writes "[=====>    ]", `columns` wide, which is at least BAR_MIN. The bar is empty when the
+ * length is unknown. */
 static size_t format_bar(char *ret, size_t size, const struct bar *bar, int columns, bool colour)
 {
     char inner[BAR_MAX + 1];
@@ -60,7 +62,7 @@ size_t bars_format(char *ret, size_t size, const struct bar *bar, int columns, b
     char figures[64], label[BARS_LINE_SIZE(120)];
     int rest = columns - FIGURES_COLUMNS;
 
-    if (rest < 1) { /* too narrow for anything but the name */
+    if (rest < 1) { /* there is room only for the name */
         text_fit(ret, size, bar->label, columns < 0 ? 0 : columns);
         return strlen(ret);
     }
@@ -99,7 +101,7 @@ size_t bars_format_total(char *ret, size_t size, const struct bars_total *total,
              text_time(time, total->duration_ns));
     if (columns < 0)
         columns = 0;
-    /* What does not fit goes whole: "30" of "300 kB" would be a lie. */
+    /* A part that does not fit is removed completely: "30" instead of "300 kB" would be wrong. */
     char *comma;
     while (strlen(text) > (size_t)columns && (comma = strrchr(text, ',')))
         *comma = '\0';

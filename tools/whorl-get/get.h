@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all transfers of one whorl-get share. */
+/* The state which all transfers of one whorl-get process share. */
 #ifndef WHORL_GET_GET_H
 #define WHORL_GET_GET_H
 
@@ -17,9 +17,9 @@ struct get {
     struct retry_policy retry;
     struct report *report;
     struct progress *progress; /* NULL when there are no bars */
-    int dir_fd;                /* of --dir, or AT_FDCWD */
-    bool ranged;               /* the user asks for a range, so 206 is what he wants */
-    uint64_t random;           /* state of the pauses' jitter */
+    int dir_fd;                /* the directory of --dir, or AT_FDCWD */
+    bool ranged;               /* the user sends a Range header, so status 206 is a success */
+    uint64_t random;           /* state of the random generator for retry pauses */
     struct name_hints names;
 };
 

@@ -29,7 +29,7 @@ static bool is_blank(char c)
 static char *trim(char *line, char *end)
 {
     if (end - line >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
-        line += 3; /* the byte order mark some editors put first */
+        line += 3; /* the byte order mark, which some editors write at the start of a file */
     while (line < end && is_blank(*line))
         line++;
     while (end > line && is_blank(end[-1]))

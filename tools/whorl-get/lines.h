@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of a list in, one URL at a time out, in bounded memory. No I/O.
+/* Splits the bytes of a list into lines and returns one URL at a time, in bounded memory. No I/O.
  *
  *     size_t room;
  *     void *to = lines_room(&lines, &room);
@@ -13,27 +13,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A longer line is an error of its own and does not stop the others. */
+/* The longest line, in bytes. A longer line is an error, but the lines after it are still read. */
 enum { LINES_MAX = 64 * 1024 };
 
 /* Zero-initialised is valid. */
 struct lines {
-    size_t start, end; /* what is not yet handed out */
-    long number;       /* of the line handed out last, from 1 */
-    bool skipping;     /* in the rest of a line that was too long */
+    size_t start, end; /* the part of `buf` that is not yet returned */
+    long number;       /* of the line returned last, counted from 1 */
+    bool skipping;     /* the next bytes are the rest of a line that is too long */
     char buf[LINES_MAX + 1];
 };
 
-/* Where the next bytes of the list go, and how many fit; never 0 after lines_next() returned 0. */
+/* Returns where to put the next bytes of the list. `ret` gets the number of bytes that fit, which
+ * is never 0 after lines_next() returned 0. */
 void *lines_room(struct lines *lines, size_t *ret);
 
-/* Says that `n` bytes were put there. */
+/* Says that `n` bytes are now at the address from lines_room(). */
 void lines_added(struct lines *lines, size_t n);
 
-/* The next line that is neither blank nor a comment (#), trimmed; valid until the next call.
+/* Gets the next line that is neither blank nor a comment (#), without surrounding spaces. It is
+ * valid until the next call.
  *
  * Returns 1; 0 when more bytes are needed or, with `at_end`, at the end; -E2BIG for a line that is
- * too long, -EINVAL for one with a NUL byte: `number` tells which, and the next call goes on. */
+ * too long; -EINVAL for a line with a NUL byte. After an error, `number` is the number of that
+ * line, and the next call continues with the line after it. */
 int lines_next(struct lines *lines, bool at_end, char **ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* whorl-get: fetches many URLs at once, each into a file of its own. */
+/* whorl-get: fetches many URLs at once and writes each to its own file. */
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@
 #include "tools/whorl-get/transfer.h"
 #include "tools/whorl-get/writer.h"
 
-/* All that lives from the command line to the exit status. */
+/* Everything that exists for the whole run of the program. */
 struct program {
     struct options options;
     struct whorl_tls_config *tls;
@@ -48,8 +48,9 @@ static void complain(const char *about, const char *step, const char *cause)
     fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
 }
 
-/* Started without one of the standard descriptors, the next file opened would be it, and get our
- * messages into it. What takes the place here cannot be used, so that the loss is noticed. */
+/* If a standard descriptor is closed when the program starts, the next file that is opened gets its
+ * number, and our messages would be written to that file. So this opens /dev/null in its place. The
+ * access mode is the wrong one on purpose: reads and writes fail, so the error is reported. */
 static void fill_standard_fds(void)
 {
     static const int useless[] = {O_WRONLY, O_RDONLY, O_RDONLY};
@@ -59,12 +60,13 @@ static void fill_standard_fds(void)
             _exit(EXIT_NONE);
 }
 
-/* Every transfer needs a socket and a file; the usual soft limit allows 1,024 in all. Where even the
- * hard limit is too low, fewer transfers at once, for otherwise they take the descriptors from
- * each other and none comes through. */
+/* Every transfer needs a socket and a file. The usual soft limit is 1,024 open files, so this
+ * raises it to the hard limit. If the hard limit is too low as well, this reduces the number of
+ * transfers that run at once: otherwise they would compete for descriptors and all of them could
+ * fail. */
 static void fit_open_files(struct options *options)
 {
-    const long spare = 24; /* standard streams, ring, signals, folder, lists, lookups */
+    const long spare = 24; /* standard streams, ring, signals, directory, lists, lookups */
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -78,11 +80,11 @@ static void fit_open_files(struct options *options)
     long room = ((long)limit.rlim_cur - spare) / 2;
     options->jobs = room > 1 ? (int)room : 1;
     if (!options->quiet)
-        fprintf(stderr, "whorl-get: only %d at once: no more than %lu files may be open\n",
+        fprintf(stderr, "whorl-get: only %d transfers at once: the limit on open files is %lu\n",
                 options->jobs, (unsigned long)limit.rlim_cur);
 }
 
-/* Makes the folder with all above it and opens it. Returns the descriptor, or -errno. */
+/* Creates the directory and its parents, and opens it. Returns the descriptor, or -errno. */
 static int open_dir(const char *dir)
 {
     char *path = strdup(dir);
@@ -103,7 +105,7 @@ static int open_dir(const char *dir)
     free(path);
     if (err)
         return err;
-    /* What could not be made but is there is good enough. */
+    /* A directory which could not be created but exists is good enough. */
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT && unmade ? unmade : -errno;
@@ -138,7 +140,7 @@ static int load_tls(struct program *program)
 static int make_session(const struct program *program, struct whorl_http_session **ret)
 {
     const struct options *options = &program->options;
-    /* Without --max-size a little that decodes to very much would still fill the disk. */
+    /* Without --max-size, a small body that decodes to a huge one could still fill the disk. */
     const int64_t decoded_max = (int64_t)1 << 30;
 
     const struct whorl_http_session_options session = {
@@ -162,7 +164,7 @@ static int make_session(const struct program *program, struct whorl_http_session
     return whorl_http_session_create(&session, ret);
 }
 
-/* What kept a list, or a line of it, from being read. */
+/* Reports why a list, or one line of it, could not be read. */
 static void report_item(struct program *program, const struct source_item *item)
 {
     struct outcome outcome = {.url = "", .list = item->list, .line = item->line};
@@ -171,7 +173,7 @@ static void report_item(struct program *program, const struct source_item *item)
     if (item->err == -E2BIG)
         cause = "is too long";
     else if (strcmp(item->step, "line") == 0)
-        cause = "holds a NUL byte";
+        cause = "contains a NUL byte";
     whorl_error_set(&outcome.error, item->err, item->step, "%s", cause);
     report_outcome(&program->report, &outcome);
 }
@@ -197,7 +199,7 @@ static int start(struct program *program, struct whorl_group *group, const struc
     return 0;
 }
 
-/* Starts a transfer per URL, never more than --jobs at a time, and waits for them. */
+/* Starts one transfer per URL, at most --jobs at a time, and waits for all of them. */
 static WHORL_SUSPENDS int fetch_all(struct program *program)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
@@ -221,7 +223,8 @@ static WHORL_SUSPENDS int fetch_all(struct program *program)
     return err ? err : group_err;
 }
 
-/* Writes out what is left. A terminal held with Ctrl-S must not hold up Ctrl-C. */
+/* Writes the remaining output. After a signal it waits at most one second: Ctrl-C must end the
+ * program even if the terminal is stopped with Ctrl-S. */
 static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_group *writers)
 {
     struct whorl_scope scope;
@@ -269,7 +272,8 @@ static int root(void *arg)
     return err == -ECANCELED ? 0 : err;
 }
 
-/* Bars need a terminal, and for themselves. */
+/* Bars are drawn only if standard error is a terminal, and only if no bodies or JSON objects are
+ * written to a terminal as well. */
 static bool wants_bars(const struct options *options)
 {
     bool uses_stdout = options->json || (options->output && strcmp(options->output, "-") == 0);
@@ -335,7 +339,7 @@ static int prepare(struct program *program)
     if (dir) {
         int fd = open_dir(dir);
         if (fd < 0) {
-            complain(dir, "open folder:", whorl_strerror(fd));
+            complain(dir, "open directory:", whorl_strerror(fd));
             return EXIT_NONE;
         }
         program->get.dir_fd = fd;
@@ -351,7 +355,7 @@ int main(int argc, char **argv)
 
     fill_standard_fds();
     program.signals.fd = program.get.dir_fd = -1;
-    setlocale(LC_CTYPE, ""); /* the terminal's encoding, and how wide its characters are */
+    setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:
         fputs(options_help, stdout);

@@ -8,8 +8,9 @@
 
 #include "tools/whorl-get/text.h"
 
-/* Of a longer segment only the head, which alone fills a name, and the tail with its extension are
- * looked at: a byte of a name takes at most three. */
+/* Of a segment longer than RAW_MAX, only the head and the tail are used. The head alone fills a
+ * name, because a byte of a name takes at most three bytes of the URL ("%XX"). The tail contains
+ * the extension. */
 enum {
     EXTENSION_MAX = 16,
     HEAD_MAX = 3 * NAME_SIZE,
@@ -44,7 +45,8 @@ static size_t percent_decode(char *ret, const char *text, size_t len)
     return out;
 }
 
-/* Appends bytes to `ret` at `out`, writing as %XX what may not stand in a name. */
+/* Appends `text` to `ret` at offset `out`, and returns the new length. Bytes which a name must not
+ * contain are written as %XX. */
 static size_t append_safe(char *ret, size_t out, const char *text, size_t len)
 {
     for (size_t at = 0; at < len;) {
@@ -62,7 +64,7 @@ static size_t append_safe(char *ret, size_t out, const char *text, size_t len)
     return out;
 }
 
-/* Cuts to what fits into a name, keeping the last `keep` bytes. */
+/* Shortens `text` until it fits into a name. The last `keep` bytes are kept. */
 static void shorten(char ret[NAME_SIZE], const char *text, size_t len, size_t keep)
 {
     size_t head = text_cut(text, len - keep, NAME_SIZE - 1 - keep);
@@ -92,7 +94,8 @@ void name_from_target(char ret[NAME_SIZE], const char *target)
         memcpy(full, "index.html", 10);
         len = 10;
     }
-    /* Neither hidden, nor "." or "..", nor an option to whoever expands "*". */
+    /* A name must not be hidden, and it must not be "." or "..". When a user passes "*" to a
+     * command, the command must not read the name as an option. */
     if (full[0] == '.' || full[0] == '-')
         full[0] = '_';
 

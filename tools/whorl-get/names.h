@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* File names from URLs: safe whatever the URL says, distinct where the URLs are, and numbered when a
- * name is taken. No I/O.
+/* File names from URLs. A name is safe for every URL. It contains the query, so URLs that differ
+ * only in the query get different names. A name that is taken gets a number. No I/O.
  *
  *     http://h/a/b.txt        b.txt              http://h/a/           index.html
  *     http://h/b.bin?17       b.bin?17           http://h/%2e%2e%2fx   _.%2Fx
@@ -12,18 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The longest name Linux file systems take, and its terminator. */
+/* The longest file name of Linux file systems, plus its terminator. */
 enum { NAME_SIZE = 256 };
 
-/* Writes the name for a URL's path and query, such as "/a/b.txt?x": the last segment of the path,
- * percent-decoded where that gives plain UTF-8, and the query as it is. */
+/* Writes the name for a URL's path and query, such as "/a/b.txt?x". The name is the last segment of
+ * the path, percent-decoded where the result is plain UTF-8, followed by the query, which is not
+ * decoded. */
 void name_from_target(char ret[NAME_SIZE], const char *target);
 
-/* Writes "name.3" for 3, shortening the name if it must. */
+/* Writes "name.3" for the number 3. Shortens the name if it is too long. */
 void name_numbered(char ret[NAME_SIZE], const char *name, unsigned number);
 
-/* Remembers which number to try next for names that were taken, so that thousands of equal names do
- * not each count from 1. Only a hint: who takes a name finds out by taking it. Zero-initialised. */
+/* Remembers which number to try next for each name that was taken, so that thousands of equal names
+ * do not each count from 1. This is only a hint: only creating the file shows whether a name is
+ * free. Zero-initialised is valid. */
 struct name_hints {
     struct {
         uint64_t hash;
@@ -31,7 +33,8 @@ struct name_hints {
     } slots[1024];
 };
 
-/* The number to try for `name` now, 1 at first; one more at each call. */
+/* Returns the number to try for `name` now: 1 at the first call, and one more at each further call.
+ * It starts at 1 again when a name with the same slot was used in between. */
 unsigned name_hints_next(struct name_hints *hints, const char *name);
 
 #endif

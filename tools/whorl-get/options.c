@@ -24,28 +24,28 @@ enum {
 
 const char options_help[] =
     "Usage: whorl-get [OPTION]... URL...\n"
-    "Fetch URLs, many at once, each into a file of its own.\n"
+    "Fetch many URLs at once, each to its own file. Defaults are in parentheses.\n"
     "\n"
-    "  -i, --input FILE        also the URLs in FILE, one a line; - for stdin\n"
-    "  -o, --output FILE       write the one URL to FILE; - for stdout\n"
-    "  -d, --dir DIR           write files into DIR, made if missing\n"
-    "  -j, --jobs N            transfers at once (16)\n"
-    "      --per-host N        connections to one host (6)\n"
-    "      --retries N         tries after the first, with growing pauses (3)\n"
-    "      --max-redirects N   redirects followed (10)\n"
-    "      --timeout TIME      for a whole exchange: 90, 1.5s, 200ms, 5m (none)\n"
-    "      --stall-timeout TIME    without a byte (60s)\n"
-    "      --connect-timeout TIME  to connect, and again for TLS (30s)\n"
-    "      --max-size SIZE     refuse more than 500, 20k, 1.5M, 3G bytes (no limit)\n"
-    "      --compressed        ask for gzip or deflate and decode it\n"
-    "      --cacert PATH       trust the authorities in this file or directory only\n"
+    "  -i, --input FILE        read URLs from FILE, one per line; - is stdin\n"
+    "  -o, --output FILE       write the only URL to FILE; - is stdout\n"
+    "  -d, --dir DIR           write files to DIR; create DIR if it does not exist\n"
+    "  -j, --jobs N            run at most N transfers at once (16)\n"
+    "      --per-host N        open at most N connections to one host (6)\n"
+    "      --retries N         retry failures that may be temporary, N times (3)\n"
+    "      --max-redirects N   follow at most N redirects (10)\n"
+    "      --timeout TIME      limit a whole transfer: 90, 1.5s, 200ms, 5m (none)\n"
+    "      --stall-timeout TIME    limit the wait for the next byte (60s)\n"
+    "      --connect-timeout TIME  limit connecting, and also TLS handshakes (30s)\n"
+    "      --max-size SIZE     refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)\n"
+    "      --compressed        request gzip or deflate, and decode it\n"
+    "      --cacert PATH       trust only the authorities in this file or directory\n"
     "      --insecure          accept any certificate\n"
-    "  -H, --header 'N: V'     send this header too; may be repeated\n"
-    "  -A, --user-agent TEXT   instead of whorl-get/VERSION; '' sends none\n"
-    "  -q, --quiet; -v, --verbose  print failures only; print how each file came\n"
-    "      --json              print an object a line to standard output\n"
-    "      --help, --version\n"
-    "Exit status: 0 all files came, 1 some did not, 2 wrong usage, 3 none came.\n";
+    "  -H, --header 'N: V'     send this header; may be repeated\n"
+    "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
+    "  -q, --quiet; -v, --verbose  print only failures; print more details\n"
+    "      --json              print one JSON object per transfer to stdout\n"
+    "      --help, --version   print this help, or the version\n"
+    "Exit status: 0 all files fetched, 1 some failed, 2 wrong usage, 3 none fetched.\n";
 
 enum {
     OPT_PER_HOST = 256,
@@ -88,7 +88,7 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* What a complaint needs: where it goes, and the option it is about. */
+/* What complain() needs: the buffer for the message, and the option and value in question. */
 struct complaint {
     char *text;
     size_t size;
@@ -126,7 +126,7 @@ static bool take_int(struct complaint *c, int min, int max, int *ret)
                : true;
 }
 
-/* 0 means that there is no limit. */
+/* A time of 0 means no limit. */
 static bool take_time(struct complaint *c, int64_t *ret)
 {
     int err = text_parse_time(c->value, ret);
@@ -155,7 +155,8 @@ static bool take_size(struct complaint *c, int64_t *ret)
     return true;
 }
 
-/* Splits "Name: value" in place; RFC 9110 §5.1 and §5.5 say what each may hold. */
+/* Splits "Name: value" in place. RFC 9110 §5.1 and §5.5 define which characters each part may
+ * contain. */
 static bool take_header(struct complaint *c, struct options *options)
 {
     char *name = optarg, *colon = strchr(name, ':');
@@ -183,12 +184,12 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return true;
     case 'o':
         if (options->output)
-            return complain(c, "--output may be given once");
+            return complain(c, "--output may be given only once");
         options->output = optarg;
         return *optarg ? true : complain(c, "--output needs a file name");
     case 'd':
         options->dir = optarg;
-        return *optarg ? true : complain(c, "--dir needs a folder's name");
+        return *optarg ? true : complain(c, "--dir needs a directory name");
     case 'j':
         return take_int(c, 1, JOBS_MAX, &options->jobs);
     case OPT_PER_HOST:
@@ -219,7 +220,7 @@ static bool take(struct complaint *c, struct options *options, int opt)
     case 'A':
         for (const char *p = optarg; *p; p++)
             if (iscntrl((unsigned char)*p))
-                return complain(c, "--user-agent must not hold control bytes");
+                return complain(c, "--user-agent must not contain control bytes");
         options->agent = optarg;
         return true;
     case 'q':
@@ -236,7 +237,7 @@ static bool take(struct complaint *c, struct options *options, int opt)
     }
 }
 
-/* What each option allows and all together do not. */
+/* Rejects combinations of options that make no sense. */
 static bool check(struct complaint *c, const struct options *options)
 {
     if (options->urls_count == 0 && options->lists_count == 0)
@@ -244,18 +245,18 @@ static bool check(struct complaint *c, const struct options *options)
     if (options->output && (options->urls_count != 1 || options->lists_count > 0))
         return complain(c, "--output takes exactly one URL; use --dir for several");
     if (options->output && options->dir)
-        return complain(c, "--output and --dir exclude each other");
+        return complain(c, "--output and --dir cannot be used together");
     if (options->quiet && options->verbose)
-        return complain(c, "--quiet and --verbose exclude each other");
+        return complain(c, "--quiet and --verbose cannot be used together");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
-        return complain(c, "--json and --output - both want standard output");
+        return complain(c, "--json and --output - both write to standard output");
     if (options->insecure && options->cacert)
-        return complain(c, "--insecure and --cacert exclude each other");
+        return complain(c, "--insecure and --cacert cannot be used together");
     int stdin_lists = 0;
     for (size_t i = 0; i < options->lists_count; i++)
         stdin_lists += strcmp(options->lists[i], "-") == 0;
     if (stdin_lists > 1)
-        return complain(c, "standard input can be read once only");
+        return complain(c, "standard input can be read only once");
     return true;
 }
 
@@ -280,7 +281,7 @@ enum options_verdict options_parse(struct options *ret, int argc, char **argv, c
         complain(&c, "out of memory");
         return OPTIONS_BAD;
     }
-    optind = 0; /* glibc: start afresh */
+    optind = 0; /* resets the state of glibc's getopt */
     opterr = 0;
     while ((opt = getopt_long(argc, argv, ":i:o:d:j:H:A:qv", longs, NULL)) != -1) {
         c.value = optarg;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line: parsed and checked before anything else happens. */
+/* The command line. It is parsed and checked before the program does anything else. */
 #ifndef WHORL_GET_OPTIONS_H
 #define WHORL_GET_OPTIONS_H
 
@@ -9,7 +9,7 @@
 
 #include <whorl/http.h>
 
-/* Strings point into argv. Times are WHORL_FOREVER for none, sizes 0. */
+/* Strings point into argv. WHORL_FOREVER means no time limit, and 0 means no size limit. */
 struct options {
     char *const *urls;
     size_t urls_count;
@@ -35,14 +35,14 @@ struct options {
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 
-/* Parses and checks. On OPTIONS_BAD `why` says what is wrong, without control bytes. Finish `ret`
- * whatever the verdict. */
+/* Parses and checks the command line. On OPTIONS_BAD, `why` says what is wrong; it contains no
+ * control bytes. Call options_finish() on `ret` after every verdict. */
 enum options_verdict options_parse(struct options *ret, int argc, char **argv, char *why,
                                    size_t why_size);
 
 void options_finish(struct options *options);
 
-/* What --help prints; it fits 80 columns by 24 lines. */
+/* The output of --help. It fits 80 columns by 24 lines. */
 extern const char options_help[];
 
 #endif

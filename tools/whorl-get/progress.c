@@ -93,7 +93,7 @@ static void put(struct progress *progress, const char *text)
     writer_add(progress->out, text, strlen(text));
 }
 
-/* The terminal as it is now; what cannot be asked is 80 by 24. */
+/* Reads the size of the terminal. If it is unknown, assumes 80 by 24. */
 static void measure(const struct progress *progress, int *ret_columns, int *ret_rows)
 {
     struct winsize size;
@@ -103,7 +103,8 @@ static void measure(const struct progress *progress, int *ret_columns, int *ret_
     *ret_rows = known && size.ws_row > 0 ? size.ws_row : 24;
 }
 
-/* Moves to where the first row on the screen begins. A terminal made narrower has wrapped them. */
+/* Moves the cursor to the start of the first row. If the terminal became narrower, it has wrapped
+ * the rows, so each may take several lines. */
 static void go_to_top(struct progress *progress, int columns)
 {
     char text[32];
@@ -123,7 +124,7 @@ static void go_to_top(struct progress *progress, int columns)
     progress->rows = 0;
 }
 
-/* The waiting lines, each clearing the rest of the row it overwrites. */
+/* Prints the pending lines. Each one clears the rest of the row which it overwrites. */
 static void put_lines(struct progress *progress)
 {
     const char *at = progress->lines, *end = at + progress->lines_len;
@@ -148,7 +149,7 @@ static void put_row(struct progress *progress, const char *text, int columns)
     progress->row_columns[progress->rows++] = columns;
 }
 
-/* Bytes a second over about two seconds. */
+/* Updates a rate in bytes per second. The rate is an average over about two seconds. */
 static void smooth(double *rate, int64_t gained, int64_t elapsed_ns)
 {
     double now = (double)gained * 1e9 / (double)(elapsed_ns > 0 ? elapsed_ns : 1);
@@ -174,7 +175,8 @@ static struct bar bar_of(struct progress_item *item, int64_t now, int64_t elapse
     return bar;
 }
 
-/* A frame while somebody else has the terminal would disturb him. */
+/* Whether this process may draw. A frame would disturb another process that is in the
+ * foreground. */
 static bool in_foreground(const struct progress *progress)
 {
     pid_t group = tcgetpgrp(progress->fd);
@@ -189,7 +191,7 @@ void progress_draw(struct progress *progress)
     int64_t now = whorl_now(), elapsed_ns = now - progress->frame_ns, received = 0;
 
     measure(progress, &columns, &rows);
-    if (!in_foreground(progress)) { /* the bars on the screen are somebody else's by now */
+    if (!in_foreground(progress)) { /* another process uses the screen now: forget our rows */
         progress->rows = 0;
         put_lines(progress);
         return;
@@ -234,7 +236,7 @@ WHORL_SUSPENDS int progress_run(void *arg)
     int err;
 
     while ((err = whorl_sleep(frame_interval_ns)) == 0)
-        if (writer_is_drained(progress->out)) /* a slow terminal gets fewer frames, not old ones */
+        if (writer_is_drained(progress->out)) /* a slow terminal gets fewer frames, no old ones */
             progress_draw(progress);
     return err;
 }

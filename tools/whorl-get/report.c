@@ -11,7 +11,7 @@
 #include "tools/whorl-get/text.h"
 #include "tools/whorl-get/writer.h"
 
-/* Text being put together; what does not fit is left out, at a whole piece. */
+/* A buffer to which pieces of text are appended. A piece that does not fit is left out. */
 struct line {
     char *buf;
     size_t size, len;
@@ -39,7 +39,8 @@ static void add_url(struct line *line, const char *url)
     line->len += text_escape_url(line->buf + line->len, line->size - line->len, url);
 }
 
-/* `,"name":"text"`, or null. No text takes more than a sixth of the line, so that all have room. */
+/* Appends `,"name":"text"`, or null instead of the text. A text takes at most a sixth of the line,
+ * so that all texts have room. */
 static void add_json(struct line *line, const char *name, const char *text)
 {
     add(line, ",\"%s\":", name);
@@ -55,7 +56,7 @@ static void add_json_url(struct line *line, const char *name, const char *url)
     line->len += text_json_url(line->buf + line->len, line->size / 6, url);
 }
 
-/* One stage of the way to the response, for --verbose. */
+/* Appends the duration of one stage before the response, for --verbose. */
 static void add_stage(struct line *line, const char *name, int64_t duration_ns)
 {
     char time[TEXT_NUMBER_SIZE];
@@ -89,8 +90,8 @@ static void add_success(struct line *line, const struct outcome *o, bool verbose
             add_escaped(line, o->final_url);
         }
         if (o->tries > 1)
-            add(line, " at try %d", o->tries);
-        add(line, ", %s connection", o->timing.reused ? "kept" : "new");
+            add(line, " on try %d", o->tries);
+        add(line, ", %s connection", o->timing.reused ? "reused" : "new");
         add_stage(line, "queue", o->timing.queue_ns);
         add_stage(line, "connect", o->timing.connect_ns);
         add_stage(line, "TLS", o->timing.tls_ns);
@@ -99,8 +100,8 @@ static void add_success(struct line *line, const struct outcome *o, bool verbose
     add(line, ")\n");
 }
 
-/* Whether the text names nothing that the step was about: "URL: no host", as against
- * "connect 127.0.0.1:9: connection refused". */
+/* Whether the text is only a cause, as in "URL: no host". The opposite is a text that also names
+ * the object of the step, as in "connect 127.0.0.1:9: connection refused". */
 static bool is_mere_cause(const struct whorl_error *error)
 {
     return strcmp(error->step, "URL") == 0 ||
@@ -132,7 +133,7 @@ static void add_failure(struct line *line, const struct outcome *o)
 
 size_t report_format_line(char *ret, size_t size, const struct outcome *outcome, bool verbose)
 {
-    struct line line = {ret, size - 1, 0}; /* a byte kept for the newline of what is cut */
+    struct line line = {ret, size - 1, 0}; /* keeps a byte for the newline of a line that is cut */
 
     if (outcome->ok)
         add_success(&line, outcome, verbose);
@@ -178,7 +179,7 @@ size_t report_format_object(char *ret, size_t size, const struct outcome *o)
     return line.len;
 }
 
-/* A line for people goes above the bars where there are any. */
+/* Prints a line for people. It appears above the bars, if there are any. */
 static void say(struct report *report, const char *text, size_t len)
 {
     if (report->progress)
@@ -197,7 +198,7 @@ void report_outcome(struct report *report, const struct outcome *o)
     report->bytes += o->bytes;
     if (report->json)
         writer_add(report->objects, text, report_format_object(text, REPORT_LINE_SIZE, o));
-    /* Who interrupts knows why it ends: no line for each. */
+    /* The user who interrupts knows why the transfers end, so they get no line each. */
     if (o->ok ? report->quiet || report->json : o->interrupted)
         return;
     say(report, text, report_format_line(text, REPORT_LINE_SIZE, o, report->verbose));
@@ -235,7 +236,7 @@ void report_summary(struct report *report, bool interrupted)
         line.len = 0;
     }
     if (interrupted)
-        add(&line, "whorl-get: interrupted; %llu transfer%s stopped, nothing of them kept\n",
+        add(&line, "whorl-get: interrupted; %llu transfer%s stopped, partial files removed\n",
             (unsigned long long)report->interrupted, report->interrupted == 1 ? "" : "s");
     if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
         add(&line, "%llu of %llu files, %s in %s", (unsigned long long)report->done,

@@ -41,7 +41,7 @@ bool retry_helps(int err, int status)
     case 0:
         return status_may_change(status);
 
-    /* The network or the other side, which may come back. */
+    /* Failures of the network or the server, which may be temporary. */
     case -ECONNREFUSED:
     case -ECONNRESET:
     case -ECONNABORTED:
@@ -67,15 +67,15 @@ bool retry_helps(int err, int status)
     case WHORL_EHTTP_STALL_TIMEOUT:
         return true;
 
-    /* Ours, and gone when other transfers have ended. */
+    /* Local shortages, which may end when other transfers end. */
     case -EMFILE:
     case -ENFILE:
     case -ENOBUFS:
     case -EADDRNOTAVAIL:
         return true;
 
-    /* Certificates, malformed answers, bad URLs, limits the user set, the disk, and all we do not
-     * know: the next try would end the same. */
+    /* Certificates, malformed responses, bad URLs, limits set by the user, the disk, and unknown
+     * errors: a retry would fail in the same way. */
     default:
         return false;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ctrl-C and its kin as ordinary events: a signalfd that a daemon task waits on. */
+/* Ctrl-C and similar signals as ordinary events: a daemon task waits on a signalfd. */
 #ifndef WHORL_GET_SIGNALS_H
 #define WHORL_GET_SIGNALS_H
 
@@ -7,20 +7,21 @@
 
 struct progress;
 
-/* Set up with signals_init(). */
+/* signals_init() sets it up. */
 struct signals {
     int fd;
-    int caught;                /* the signal that ended it all, 0 for none */
-    struct whorl_scope *stop;  /* cancelled by it; NULL while there is nothing to cancel */
-    struct progress *progress; /* redrawn when the terminal changes its size; or NULL */
+    int caught;                /* the signal that stopped the transfers, or 0 */
+    struct whorl_scope *stop;  /* the scope to cancel, NULL while there is none */
+    struct progress *progress; /* redrawn when the size of the terminal changes; or NULL */
 };
 
-/* Blocks SIGINT, SIGTERM, SIGHUP (unless ignored) and SIGWINCH, ignores SIGPIPE. 0, or -errno. */
+/* Blocks SIGINT, SIGTERM, SIGHUP (unless it is ignored) and SIGWINCH. Ignores SIGPIPE and SIGXFSZ.
+ * Returns 0 or -errno. */
 int signals_init(struct signals *signals);
 void signals_finish(struct signals *signals);
 
-/* The daemon's body; `arg` is the signals. The first signal stops the transfers; from then on
- * another one kills the process. */
+/* The function of the daemon task; `arg` is the signals. The first signal stops the transfers. A
+ * second one kills the process. */
 WHORL_SUSPENDS int signals_run(void *arg);
 
 #endif

@@ -55,7 +55,7 @@ static int failed(struct source_item *ret, int err, const char *step)
     return 1;
 }
 
-/* The next item of the list at hand; 0 at its end. */
+/* Gets the next item of the current list. Returns 0 at the end of the list. */
 static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item *ret)
 {
     const char *list = source->options->lists[source->list_index];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where URLs come from: the arguments, then each list, read as they are needed. */
+/* The source of URLs: first the arguments, then each list. A list is read as its URLs are
+ * needed. */
 #ifndef WHORL_GET_SOURCE_H
 #define WHORL_GET_SOURCE_H
 
@@ -10,28 +11,29 @@
 #include "tools/whorl-get/lines.h"
 #include "tools/whorl-get/options.h"
 
-/* Set `options`, `fd` to -1; the rest starts at zero. */
+/* Set `options`, and set `fd` to -1. All other fields start at zero. */
 struct source {
     const struct options *options;
     size_t url_index, list_index;
-    int fd; /* the list being read, -1 for none */
+    int fd; /* the list that is being read, or -1 */
     bool at_end;
     struct lines lines;
 };
 
-/* A URL, or what kept one from being read: `err` with its `step` ("open", "read", "line"). */
+/* A URL, or the reason why none could be read: `err`, and the `step` that failed ("open", "read",
+ * "line"). */
 struct source_item {
-    const char *url;  /* valid until the next call; NULL when `err` */
-    const char *list; /* its name for people, NULL for an argument */
-    long line;        /* in that list; 0 when the failure is about no single line */
+    const char *url;  /* valid until the next call; NULL when `err` is set */
+    const char *list; /* the name of the list for messages, NULL for an argument */
+    long line;        /* the line in that list; 0 when the failure concerns no single line */
     int err;
     const char *step;
 };
 
-/* Gets the next item. Returns 1; 0 at the end of all; -ECANCELED. */
+/* Gets the next item. Returns 1, 0 after the last item, or -ECANCELED. */
 WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret);
 
-/* Closes the list that is open, if any. */
+/* Closes the open list, if there is one. */
 void source_finish(struct source *source);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8, escaping, terminal columns, and numbers as people read and write them. */
+/* UTF-8, escaping, terminal columns, and sizes and times for people; see text.h. */
 #include "tools/whorl-get/text.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ size_t text_escape(char *ret, size_t size, const char *text, bool ascii)
     return escape(ret, size, text, strlen(text), ascii);
 }
 
-/* Whether a port follows the host in an authority, or none: then it is one. */
+/* Whether the text is a complete authority: after the host comes a port or nothing. */
 static bool is_authority(const char *at, size_t len)
 {
     const char *colon = memrchr(at, ':', len);
@@ -118,9 +118,10 @@ static bool is_authority(const char *at, size_t len)
     return colon + 1 + digits == at + len;
 }
 
-/* Where name and password stand in what was given as a URL, and may be none: up to the last '@' of the
- * authority. A password with a slash in it ends the authority early, which then ends in no port; nor is
- * it to be seen where the scheme was forgotten. False when there is none. */
+/* Finds the user name and password in `url`, which need not be a valid URL. They end at the last
+ * '@' of the authority. If the password contains a slash, the authority seems to end there, without
+ * a valid port; then they end at the last '@' of the whole text. They are also found when the
+ * scheme is missing, if they contain a colon. Returns false when there are none. */
 static bool find_userinfo(const char *url, size_t *ret_start, size_t *ret_end)
 {
     size_t scheme = strcspn(url, ":/?#@"), start = 0;
@@ -154,7 +155,7 @@ size_t text_escape_url(char *ret, size_t size, const char *url)
     return out + text_escape(ret + out, size - out, url + end, false);
 }
 
-/* Bytes from `text` that take at most `columns`; what they take goes into `taken`. */
+/* Returns how many bytes of `text` fit into `columns`. `taken` gets the columns which they take. */
 static size_t bytes_for(const char *text, size_t len, int columns, int *taken)
 {
     size_t at = 0;
@@ -164,7 +165,7 @@ static size_t bytes_for(const char *text, size_t len, int columns, int *taken)
         uint32_t c = '?';
         size_t n = text_decode(text + at, len - at, &c);
         int width = text_columns(c);
-        /* Marks that take no column of their own must not go on for ever. */
+        /* Limits the number of marks that take no column, such as combining accents. */
         if (*taken + width > columns || at + n > 4 * (size_t)columns)
             break;
         *taken += width;
@@ -173,7 +174,7 @@ static size_t bytes_for(const char *text, size_t len, int columns, int *taken)
     return at;
 }
 
-/* Where the tail of `text` begins that takes at most `columns`. */
+/* Returns the start of the longest tail of `text` that fits into `columns`. */
 static size_t tail_for(const char *text, size_t len, int columns, int *taken)
 {
     size_t at = len;
@@ -204,14 +205,14 @@ int text_fit(char *ret, size_t size, const char *text, int columns)
         snprintf(ret, size, "%.*s", (int)n, text);
         return taken;
     }
-    /* The end of a name tells more than its middle: it has the number and the kind of file. */
+    /* The end of a name says more than its middle: it contains the number and the file type. */
     n = bytes_for(text, len, (columns - 2) / 2, &taken);
     size_t tail = tail_for(text, len, columns - 2 - taken, &tail_taken);
     snprintf(ret, size, "%.*s..%s", (int)n, text, text + tail);
     return taken + 2 + tail_taken;
 }
 
-/* Writes text as the inside of a JSON string, keeping room for a quote. */
+/* Writes text as the inside of a JSON string. Keeps room for the closing quote. */
 static size_t put_json(char *ret, size_t size, const char *text, size_t len)
 {
     size_t out = 0;
@@ -300,7 +301,8 @@ const char *text_time(char ret[TEXT_NUMBER_SIZE], int64_t duration_ns)
     return ret;
 }
 
-/* A plain decimal number and where it ends; -EINVAL for anything strtod() takes beyond that. */
+/* Parses a plain decimal number; `ret_end` gets its end. Fails with -EINVAL for other forms which
+ * strtod() accepts, such as "inf". */
 static int parse_decimal(const char *text, double *ret, const char **ret_end)
 {
     size_t n = strspn(text, "0123456789.");

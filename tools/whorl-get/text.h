@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Text that comes from elsewhere, made fit for a terminal, a file name or a JSON string; sizes and
- * times as people write them. No I/O, no allocation. */
+/* Makes untrusted text safe for a terminal, a file name or a JSON string. Formats and parses sizes
+ * and times. No I/O, no allocation. */
 #ifndef WHORL_GET_TEXT_H
 #define WHORL_GET_TEXT_H
 
@@ -8,54 +8,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for what text_size() and text_time() write. */
+/* Buffer size for text_size() and text_time(). */
 enum { TEXT_NUMBER_SIZE = 24 };
 
-/* Decodes the UTF-8 sequence at `text`; returns its length, or 0 when it is not a valid one. */
+/* Decodes the UTF-8 sequence at `text`. Returns its length, or 0 when it is invalid. */
 size_t text_decode(const char *text, size_t len, uint32_t *ret);
 
-/* Whether a character may be shown or stand in a file name: no control, nothing that reorders the
- * line (U+202E and its kin), nothing invisible that serves to deceive. */
+/* Whether a character may be shown or used in a file name. Control characters, characters that
+ * reorder the line (such as U+202E) and invisible characters are not plain, because they can
+ * deceive the user. */
 bool text_is_plain(uint32_t c);
 
-/* The largest length <= `max` that does not cut a UTF-8 sequence of `text` in two. */
+/* Returns the largest length <= `max` which does not split a UTF-8 sequence of `text`. */
 size_t text_cut(const char *text, size_t len, size_t max);
 
-/* Columns a character takes on a terminal. Needs LC_CTYPE to be a UTF-8 locale for others than
- * ASCII, else it answers 2, so that a line is never too long. */
+/* Returns the columns which a character takes on a terminal. If LC_CTYPE is not a UTF-8 locale, it
+ * returns 2 for characters outside ASCII, so that a line is never too long. */
 int text_columns(uint32_t c);
 
-/* Copies `text` with everything that is not plain written as \xNN, cut whole to `size`. With
- * `ascii`, everything but ASCII is. Returns the length. */
+/* Copies `text`. Bytes that are not plain are written as \xNN, with `ascii` also all bytes outside
+ * ASCII. The result is cut to `size`, never inside a character or \xNN. Returns the length. */
 size_t text_escape(char *ret, size_t size, const char *text, bool ascii);
 
-/* text_escape() for a URL as the user gave it: a name and password in it become "***". */
+/* text_escape() for a URL as the user gave it. A user name and password become "***". */
 size_t text_escape_url(char *ret, size_t size, const char *url);
 
-/* Copies already escaped text, shortened in its middle to at most `columns`. Returns the columns it
- * takes; `ret` needs 4 bytes a column and one. */
+/* Copies escaped text, and shortens it in its middle to at most `columns`. Returns the columns
+ * which it takes. `ret` needs 4 bytes per column, plus one. */
 int text_fit(char *ret, size_t size, const char *text, int columns);
 
-/* Writes `text` as a JSON string with its quotes; what is not UTF-8 becomes U+FFFD. Cut whole to
- * `size`, always closed. Returns the length. */
+/* Writes `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. A text
+ * that is too long for `size` is cut, never inside a character, and still gets its closing quote.
+ * Returns the length. */
 size_t text_json(char *ret, size_t size, const char *text);
 
 /* text_json() for a URL as the user gave it. */
 size_t text_json_url(char *ret, size_t size, const char *url);
 
-/* "17 B", "1.5 kB", "12 MB": SI units, as disks and networks have them. Returns `ret`. */
+/* Writes "17 B", "1.5 kB" or "12 MB": SI units, as for disks and networks. Returns `ret`. */
 const char *text_size(char ret[TEXT_NUMBER_SIZE], int64_t bytes);
 
-/* "12 ms", "3.4 s", "2:05", "1:02:03". Returns `ret`. */
+/* Writes "12 ms", "3.4 s", "2:05" or "1:02:03". Returns `ret`. */
 const char *text_time(char ret[TEXT_NUMBER_SIZE], int64_t duration_ns);
 
-/* Parses "10", "1.5k", "20M", "3G" (binary multiples) into bytes. 0, or -EINVAL, -ERANGE. */
+/* Parses "10", "1.5k", "20M" or "3G" (powers of 1024) into bytes. Returns 0, -EINVAL or -ERANGE. */
 int text_parse_size(const char *text, int64_t *ret);
 
-/* Parses "10", "1.5s", "200ms", "5m", "2h" into nanoseconds. 0, or -EINVAL, -ERANGE. */
+/* Parses "10", "1.5s", "200ms", "5m" or "2h" into nanoseconds. Returns 0, -EINVAL or -ERANGE. */
 int text_parse_time(const char *text, int64_t *ret);
 
-/* Parses a decimal number in [min, max]. 0, or -EINVAL, -ERANGE. */
+/* Parses a decimal number in [min, max]. Returns 0, -EINVAL or -ERANGE. */
 int text_parse_int(const char *text, int min, int max, int *ret);
 
 #endif

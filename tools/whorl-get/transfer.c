@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One transfer: ask, save, try again, report; see transfer.h. */
+/* One transfer: request, save, retry, report; see transfer.h. */
 #include "tools/whorl-get/transfer.h"
 
 #include <errno.h>
@@ -20,12 +20,12 @@ enum { COPY_SIZE = 64 * 1024 };
 
 struct transfer {
     struct get *get;
-    const char *url;       /* as given */
+    const char *url;       /* as the user gave it */
     char name[NAME_SIZE];  /* from the URL */
-    char taken[NAME_SIZE]; /* the name with a number, once the plain one was taken */
-    const char *path;      /* what the file is called, in --dir */
-    bool wrote;            /* bytes went to standard output: there is no way back */
-    int64_t asked_ns;      /* what Retry-After said, or -1 */
+    char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
+    const char *path;      /* the path of the file, relative to --dir */
+    bool wrote;            /* bytes were written to standard output, so a retry is impossible */
+    int64_t asked_ns;      /* the delay from the Retry-After header, or -1 */
     struct outcome outcome;
     struct progress_item item;
     char *final_url;
@@ -46,7 +46,7 @@ static uint64_t next_random(struct get *get)
     return get->random = x;
 }
 
-/* The name is taken: gives the next one. */
+/* Called when the name is taken. Returns the next name to try. */
 static const char *next_path(void *ctx, unsigned attempt)
 {
     struct transfer *t = ctx;
@@ -97,7 +97,8 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
     return whorl_http_response_save(response, t->path, &how);
 }
 
-/* What the response means for us: 0 when its body is what was asked for. */
+/* Checks the status of the response. Returns 0 when the body is what the user asked for, and 1 when
+ * the status is a failure. */
 static int judge(struct transfer *t, struct whorl_http_response *response)
 {
     struct outcome *o = &t->outcome;
@@ -109,7 +110,7 @@ static int judge(struct transfer *t, struct whorl_http_response *response)
     text_escape(reason, sizeof reason, whorl_http_response_reason(response), false);
     const char *why = "";
     if (o->status == 206)
-        why = " (a part nobody asked for)";
+        why = " (no range was requested)";
     else if (o->status >= 300 && o->status < 400)
         why = whorl_http_response_header(response, "location") ? " (redirect not followed)" : "";
     snprintf(o->error.text, sizeof o->error.text, "%d%s%s%s", o->status, *reason ? " " : "", reason,
@@ -131,7 +132,7 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
     }
 }
 
-/* A failure's words: the library's, and what only we know. */
+/* Completes the error text: the library's text, and what only this program knows. */
 static void explain(struct transfer *t, int err, const char *step)
 {
     struct whorl_error *error = &t->outcome.error;
@@ -142,14 +143,15 @@ static void explain(struct transfer *t, int err, const char *step)
     if (err == WHORL_EHTTP_BODY_TOO_LARGE) {
         size_t len = strlen(error->text);
         snprintf(error->text + len, sizeof error->text - len, "%s",
-                 options->size_max ? " (--max-size)" : " (decoded; allow more by --max-size)");
+                 options->size_max ? " (--max-size)"
+                                   : " (after decoding; --max-size changes the limit)");
     }
-    if (options->dir && strcmp(error->step, "write") == 0) /* it knows the name in there only */
+    if (options->dir && strcmp(error->step, "write") == 0) /* the library's text has no --dir */
         whorl_error_set(error, err, "write", "%s/%s: %s", options->dir, t->path,
                         whorl_strerror(err));
 }
 
-/* One try. 0; 1 when the response's status is the failure; or a negative code. */
+/* Makes one attempt. Returns 0, 1 when the response's status is the failure, or a negative code. */
 static WHORL_SUSPENDS int try_once(struct transfer *t)
 {
     const struct options *options = t->get->options;
@@ -183,14 +185,14 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     err = save(t, response);
     t->item.response = NULL;
     o->bytes = whorl_http_response_received(response);
-    if (err && !o->error.code) /* standard output has told its own */
+    if (err && !o->error.code) /* save_to_stdout() sets the error itself if its write fails */
         o->error = *whorl_http_response_error(response);
     if (err)
         explain(t, err, "write");
     return err;
 }
 
-/* Whether to try again, and after how long. */
+/* Whether to retry, and after which pause. */
 static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 {
     struct outcome *o = &t->outcome;
@@ -203,13 +205,14 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     if (t->asked_ns > t->get->retry.asked_max_ns) {
         char time[TEXT_NUMBER_SIZE];
         size_t len = strlen(o->error.text);
-        snprintf(o->error.text + len, sizeof o->error.text - len, " (to be asked again in %s)",
-                 text_time(time, t->asked_ns));
+        snprintf(o->error.text + len, sizeof o->error.text - len,
+                 " (the server asks to retry after %s)", text_time(time, t->asked_ns));
     }
     return false;
 }
 
-/* Tries until it is there or hopeless. 0, 1 for a status, or a negative code. */
+/* Retries until the transfer succeeds or a retry would not help. Returns 0, 1 when the status is
+ * the failure, or a negative code. */
 static WHORL_SUSPENDS int try_all(struct transfer *t)
 {
     for (;;) {
@@ -226,7 +229,7 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
     }
 }
 
-/* What the URL says about names; a bad one ends the transfer here. */
+/* Makes the file name from the URL. A URL that cannot be parsed ends the transfer here. */
 static int name_it(struct transfer *t)
 {
     WHORL_AUTO(url) url = {0};

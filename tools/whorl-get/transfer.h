@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One URL into one file, with as many tries as it takes and is worth. */
+/* Downloads one URL to one file, and retries when that may help. */
 #ifndef WHORL_GET_TRANSFER_H
 #define WHORL_GET_TRANSFER_H
 
@@ -7,16 +7,16 @@
 
 struct get;
 
-/* What a transfer's task is given, copied onto its stack. */
+/* The argument of a transfer's task. It is copied to the task's stack. */
 struct transfer_job {
     struct get *get;
     char *url;        /* the task frees it */
-    const char *list; /* where it was read, NULL for an argument */
+    const char *list; /* the list which contains the URL, NULL for an argument */
     long line;
 };
 
-/* The task's body; `arg` is a struct transfer_job. Reports the outcome itself and returns 0, or
- * -ECANCELED. */
+/* The function of the task; `arg` is a struct transfer_job. It reports the outcome itself. Returns
+ * 0 or -ECANCELED. */
 WHORL_SUSPENDS int transfer_run(void *arg);
 
 #endif

@@ -60,7 +60,7 @@ WHORL_SUSPENDS int writer_run(void *arg)
         if (err)
             return 0;
         if (writer->len == 0)
-            return 0; /* closed and all written */
+            return 0; /* the writer is closed and all text is written */
 
         char *text = writer->buf;
         size_t len = writer->len, size = writer->size;
@@ -68,7 +68,7 @@ WHORL_SUSPENDS int writer_run(void *arg)
         writer->spare = text, writer->spare_size = size;
         writer->len = 0;
         whorl_event_set(&writer->room);
-        /* Others add to `buf` meanwhile; `spare` is ours until the write is over. */
+        /* Other tasks may add to `buf` during the write. `spare` does not change until it ends. */
         err = whorl_write_all(writer->fd, text, len);
         if (err)
             writer->err = err, writer->len = 0;

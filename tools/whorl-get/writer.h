@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Text on its way to a descriptor, written by a task of its own, so that a slow reader holds up
- * nobody and many lines leave in one write.
+/* Buffers text and writes it to a descriptor in a separate task. A slow reader therefore does not
+ * block other tasks, and many lines are written in one call.
  *
- *     writer_add(&writer, line, line_len);            // from any task, never suspends
- *     err = writer_wait_room(&writer);                // back-pressure, where one may wait
+ *     writer_add(&writer, line, line_len);            // from any task; never suspends
+ *     err = writer_wait_room(&writer);                // back-pressure, in tasks that may wait
  *     ...
- *     writer_close(&writer);                          // the task ends when all is written
+ *     writer_close(&writer);                          // the task ends when all text is written
  */
 #ifndef WHORL_GET_WRITER_H
 #define WHORL_GET_WRITER_H
@@ -15,34 +15,35 @@
 
 #include <whorl/sync.h>
 
-/* Set `fd`; the rest starts at zero. */
+/* Set `fd`. All other fields start at zero. */
 struct writer {
     int fd;
-    int err; /* the first failure; what follows it is dropped */
+    int err; /* the first failure; all text after it is dropped */
     bool closed;
-    char *buf; /* text to come; swapped with `spare` while that is written */
-    char *spare;
+    char *buf;   /* text that is not yet being written */
+    char *spare; /* text that is being written; swapped with `buf` before each write */
     size_t len, size, spare_size;
-    struct whorl_event more; /* set: there is text, or it was closed */
+    struct whorl_event more; /* set: there is text to write, or the writer is closed */
     struct whorl_event room; /* set: there is less text than WRITER_FULL */
 };
 
-/* Beyond this much text, those who can wait should. */
+/* writer_wait_room() waits while there is at least this much text, in bytes. */
 enum { WRITER_FULL = 256 * 1024 };
 
-/* Appends; drops the text and notes -ENOMEM when there is no memory. */
+/* Appends the text. When there is no memory, drops it and sets `err` to -ENOMEM. */
 void writer_add(struct writer *writer, const char *text, size_t len);
 
-/* Waits until the backlog is short. 0, or -ECANCELED. */
+/* Waits until there is less text than WRITER_FULL. Returns 0 or -ECANCELED. */
 WHORL_SUSPENDS int writer_wait_room(struct writer *writer);
 
-/* Whether all that was added has been written, or never will be. */
+/* Whether all added text is written. Also true after a failure, when nothing more will be
+ * written. */
 bool writer_is_drained(const struct writer *writer);
 
-/* No more is added. */
+/* Says that no more text will be added. */
 void writer_close(struct writer *writer);
 
-/* The task's body; `arg` is the writer. Returns 0, whatever happens to the text. */
+/* The function of the task; `arg` is the writer. Always returns 0; a failure is in `err`. */
 WHORL_SUSPENDS int writer_run(void *arg);
 
 void writer_finish(struct writer *writer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload with a network: an echo server and its clients in one run, over loopback TCP. More
- * clients than descriptors allow take turns on the connections there are. */
+/* The workload with a network: an echo server and its clients in one run, over loopback TCP. If
+ * there are more clients than the descriptor limit allows, they share the connections in turn. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,8 +15,8 @@
 
 struct echo {
     struct run *run;
-    uint64_t trips;           /* of each task */
-    struct whorl_chan *conns; /* descriptors that are free */
+    uint64_t trips;           /* round trips per task */
+    struct whorl_chan *conns; /* descriptors of the free connections */
     uint64_t next_id;
 };
 
@@ -59,7 +59,7 @@ static WHORL_SUSPENDS int recv_exactly(int fd, char *buf, size_t len)
     return 0;
 }
 
-/* One message there and back, compared. */
+/* Sends one message, receives it back, and compares. */
 static WHORL_SUSPENDS int trip(struct run *run, int fd, uint64_t id, uint64_t number)
 {
     char message[MESSAGE] = {0}, answer[MESSAGE];
@@ -91,7 +91,8 @@ static int client(void *arg)
     return err ? err : whorl_chan_send(echo->conns, &fd);
 }
 
-/* Connects, and puts the descriptors where clients take them. */
+/* Opens `count` connections. Stores their descriptors in `fds`, and sends them to echo->conns, from
+ * which the clients take them. */
 static WHORL_SUSPENDS int connect_all(struct echo *echo, const struct whorl_addr *addr, int *fds,
                                       size_t count)
 {

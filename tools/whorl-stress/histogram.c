@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Histograms of durations with buckets that grow with what they hold. */
+/* Histograms of durations. The width of a bucket grows with the duration. */
 #include "tools/whorl-stress/stress.h"
 
 #define SUB_BITS 5 /* 32 buckets for each power of two */
@@ -15,7 +15,7 @@ static unsigned bucket_of(int64_t duration_ns)
     return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
 }
 
-/* The middle of a bucket. */
+/* Returns the middle of a bucket. */
 static int64_t value_of(unsigned bucket)
 {
     if (bucket < 1u << SUB_BITS)

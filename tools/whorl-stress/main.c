@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* whorl-stress: how tasks scale from a thousand to a million. Every row is measured in a process of its
- * own, so that its memory is its own and a crash costs one row. */
+/* whorl-stress: measures how tasks scale from a thousand to a million. Each row is measured in a
+ * separate process, so that rows do not share memory and a crash affects one row only. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -30,20 +30,20 @@ struct options {
 static void print_help(FILE *to)
 {
     fputs("usage: whorl-stress [OPTION]... [WORKLOAD]...\n"
-          "Run 1,000 to 1,000,000 tasks and show what each operation costs.\n\n"
+          "Run 1,000 to 1,000,000 tasks and show the cost of each operation.\n\n"
           "Workloads (default: all):\n",
           to);
     for (size_t i = 0; i < workloads_count; i++)
         fprintf(to, "  %-8s %s\n", workloads[i].name, workloads[i].what);
     fputs("\nOptions:\n"
           "  -n, --sizes N[,N]...  numbers of tasks (1000,10000,100000,1000000)\n"
-          "      --timeout S       give a row up after S seconds (default: 120)\n"
-          "      --plot FILE.svg   draw CPU time per operation over the number of tasks\n"
-          "      --json            one JSON object a row instead of the table\n"
-          "  -q, --quiet           no progress\n"
-          "  -h, --help            this text\n\n"
-          "A lost wake-up or a wrong sum is a failure. Exit status: 0 all rows ran and\n"
-          "their sums are right, 1 some did not, 2 usage.\n",
+          "      --timeout S       stop a row after S seconds (default: 120)\n"
+          "      --plot FILE.svg   draw CPU time per operation against the number of tasks\n"
+          "      --json            print one JSON object per row instead of the table\n"
+          "  -q, --quiet           do not show progress\n"
+          "  -h, --help            print this help\n\n"
+          "A lost wake-up or a wrong sum is a failure. Exit status: 0 all rows succeeded,\n"
+          "1 a row failed, 2 wrong usage.\n",
           to);
 }
 
@@ -122,7 +122,7 @@ static int parse(int argc, char **argv, struct options *options)
     return 0;
 }
 
-/* In the child: runs the workload, hands the run over in shared memory. */
+/* Runs the workload in the child process. The results are in `run`, which is shared memory. */
 static void run_here(const struct workload *workload, struct run *run)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -137,7 +137,7 @@ static void show_progress(const struct workload *workload, const struct run *run
             (unsigned long long)done);
 }
 
-/* Waits for the child, showing what it has done. Returns its wait status; -1: given up. */
+/* Waits for the child and shows its progress. Returns its wait status, or -1 after the timeout. */
 static int wait_for(pid_t child, const struct workload *workload, const struct run *run,
                     const struct options *options, struct rusage *ret_usage)
 {
@@ -170,10 +170,10 @@ static void judge(const struct run *run, int status, const struct options *optio
     size_t size = sizeof result->error;
 
     if (status == -1)
-        snprintf(error, size, "not done after %d s (%llu operations)", options->timeout_s,
+        snprintf(error, size, "not finished after %d s (%llu operations)", options->timeout_s,
                  (unsigned long long)*run->progress);
     else if (WIFSIGNALED(status))
-        snprintf(error, size, "ended by signal %d", WTERMSIG(status));
+        snprintf(error, size, "killed by signal %d", WTERMSIG(status));
     else if (run->err)
         snprintf(error, size, "%s", whorl_strerror(run->err));
     else if (run->sum != run->expected)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The scaling curves as an SVG picture: cost per operation over the number of tasks, both on
- * logarithmic axes, so that equal slopes are equal growth and a flat line is perfect scaling. */
+/* Draws the scaling curves as an SVG picture: the cost per operation against the number of tasks.
+ * Both axes are logarithmic, so equal slopes mean equal growth, and a flat line means perfect
+ * scaling. */
 #include <errno.h>
 #include <math.h>
 
@@ -81,7 +82,7 @@ static void draw_grid(FILE *to, const struct axes *a)
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 15);
 }
 
-/* Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008). */
+/* Colours which colour-blind people can distinguish (Okabe and Ito, 2008). */
 static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73",
                                       "#cc79a7", "#e69f00", "#56b4e9"};
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Results as a table for people and as JSON lines for programs. */
+/* Prints results as a table for people and as JSON lines for programs. */
 #include <inttypes.h>
 
 #include "tools/whorl-stress/stress.h"
 
-/* A duration in the unit that keeps it below 1000: "412 ns", "3.1 us", "27 ms". */
+/* Formats a duration in a unit in which it is below 1000: "412 ns", "3.1 us", "27 ms". */
 static const char *duration(char *buf, size_t size, int64_t ns)
 {
     static const struct {

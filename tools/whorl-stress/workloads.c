@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The workloads without a network. Each checks a sum that comes out wrong when a wake-up is lost, a
- * value is delivered twice, or two tasks are where one should be. */
+/* The workloads without a network. Each one checks a sum. The sum is wrong when a wake-up is lost,
+ * when a value is delivered twice, or when two tasks are in a critical section at the same time. */
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,10 +9,12 @@
 
 #include "tools/whorl-stress/stress.h"
 
-/* Small sizes repeat until they have done this much, so that the clock has something to measure. */
+/* Runs with few tasks repeat their work until they have done this many operations, so that the
+ * measured time is long enough. */
 #define OPS_MIN 2000000
 
-/* Reading the clock costs several switches: one wake-up in so many is timed. */
+/* Reading the clock takes as long as several switches, so only one of this many wake-ups is
+ * timed. */
 #define TIMED_EVERY 64
 
 int64_t stress_rss(void)
@@ -55,7 +57,8 @@ static void count_op(struct run *run)
         *run->progress = run->ops;
 }
 
-/* Starts `tasks` tasks of fn(run) and lets them run until they wait; measures what they take. */
+/* Starts run->tasks tasks of fn(run), and lets them run until they wait. Measures the memory which
+ * they take. */
 static WHORL_SUSPENDS int start_all(struct run *run, struct whorl_group *group, whorl_task_fn fn)
 {
     int64_t before = stress_rss();
@@ -69,7 +72,7 @@ static WHORL_SUSPENDS int start_all(struct run *run, struct whorl_group *group, 
     return err;
 }
 
-/* --- sleep: every task sleeps three times, each time for its own while --------------------------- */
+/* --- sleep: every task sleeps three times, each time for a different duration ----------------- */
 
 #define SLEEPS 3
 
@@ -79,7 +82,7 @@ static int sleep_task(void *arg)
     uint64_t id = whorl_task_id(whorl_task_self());
 
     for (int i = 0; i < SLEEPS; i++) {
-        /* Between 100 ms and 1.1 s, spread evenly, the same in every run. */
+        /* Between 100 ms and 1.1 s, evenly distributed, and the same in every run. */
         uint64_t spread = (id * SLEEPS + (uint64_t)i) * 0x9e3779b97f4a7c15 >> 32;
         int64_t deadline = whorl_after((int64_t)(spread % 1000000 + 100000) * WHORL_MICROSECOND);
         int err = whorl_sleep_until(deadline);
@@ -107,21 +110,21 @@ static WHORL_SUSPENDS int sleep_root(void *arg)
     return err;
 }
 
-/* --- ring: tokens go round all tasks, each adding one ---------------------------------------------- */
+/* --- ring: tokens go round all tasks, and each task adds one ---------------------------------- */
 
 #define TOKENS 64
 
 struct ring {
     struct run *run;
-    struct whorl_chan **chans; /* task i receives from chans[i], sends to chans[i + 1] */
-    size_t next;               /* the place of the next task to begin */
-    uint64_t hops_left;        /* of all tokens together */
+    struct whorl_chan **chans; /* task i receives from chans[i] and sends to chans[i + 1] */
+    size_t next;               /* the place of the next task that begins */
+    uint64_t hops_left;        /* the remaining hops of all tokens together */
     struct whorl_event done;
 };
 
 struct token {
     uint64_t hops;
-    int64_t sent_ns; /* 0: not timed */
+    int64_t sent_ns; /* 0 when this hop is not timed */
 };
 
 /* Passes tokens on until it is cancelled. */
@@ -138,7 +141,7 @@ static int ring_task(void *arg)
     while ((err = whorl_chan_recv(from, &token)) == 0) {
         if (token.sent_ns)
             histogram_add(&run->latency, whorl_now() - token.sent_ns);
-        if (ring->hops_left == 0) /* the other tokens stop where they are */
+        if (ring->hops_left == 0) /* all hops are done, so this token is not passed on */
             return 0;
         token.hops++;
         run->sum++;
@@ -163,7 +166,8 @@ static WHORL_SUSPENDS int ring_run(struct ring *ring)
     int err = 0;
 
     for (size_t i = 0; i < run->tasks && err == 0; i++) {
-        /* Room for all tokens: a ring of full channels could not move. */
+        /* Each channel has room for all tokens. Otherwise all channels could be full, and no task
+         * could send. */
         ring->chans[i] = whorl_chan_create(sizeof(struct token), tokens);
         err = ring->chans[i] ? whorl_spawn(&group, ring_task, ring) : -ENOMEM;
     }
@@ -196,13 +200,13 @@ static WHORL_SUSPENDS int ring_root(void *arg)
     return err;
 }
 
-/* --- mutex: all tasks increment one number, giving way in the middle --------------------------------- */
+/* --- mutex: all tasks increment one number, and each yields while it holds the mutex ---------- */
 
 struct contended {
     struct run *run;
     struct whorl_mutex mutex;
     uint64_t rounds;
-    int64_t unlocked_ns; /* 0: not timed */
+    int64_t unlocked_ns; /* 0 when this wake-up is not timed */
 };
 
 static int mutex_task(void *arg)
@@ -217,7 +221,7 @@ static int mutex_task(void *arg)
         if (contended->unlocked_ns)
             histogram_add(&run->latency, whorl_now() - contended->unlocked_ns);
         uint64_t sum = run->sum;
-        err = whorl_yield(); /* without the lock another would add to the same number */
+        err = whorl_yield(); /* without the mutex, another task would now read the same sum */
         run->sum = sum + 1;
         count_op(run);
         contended->unlocked_ns = run->ops % TIMED_EVERY == 0 ? whorl_now() : 0;
@@ -251,11 +255,11 @@ static WHORL_SUSPENDS int mutex_root(void *arg)
     return err;
 }
 
-/* --- spawn: all tasks at once, joined, again and again ------------------------------------------------ */
+/* --- spawn: all tasks are started at once and joined, many times ------------------------------ */
 
 struct storm {
     struct run *run;
-    int64_t spawned_ns; /* of the last task; a task's wait in the ready queue is timed from it */
+    int64_t spawned_ns; /* time of the last spawn, from which the waits in the ready queue count */
     int64_t alive_max_rss;
 };
 
@@ -281,7 +285,7 @@ static WHORL_SUSPENDS int spawn_root(void *arg)
     int err = 0;
 
     run->expected = rounds * run->tasks;
-    /* The first round touches the memory; it is counted in the sum and not in the time. */
+    /* The first round touches the memory for the first time, so it is not measured. */
     for (uint64_t round = 0; round <= rounds && err == 0; round++) {
         if (round == 1)
             run_begin(run);
@@ -301,7 +305,7 @@ static WHORL_SUSPENDS int spawn_root(void *arg)
     return err;
 }
 
-/* --- mix: sleeps, a mutex, a channel and yields in one task -------------------------------------------- */
+/* --- mix: each task sleeps, locks a mutex, yields and sends to a channel ---------------------- */
 
 struct mix {
     struct run *run;
@@ -380,8 +384,8 @@ const struct workload workloads[] = {
     {"sleep", "each task sleeps three times, 0.1 to 1.1 s", false, 0, sleep_root},
     {"ring", "tokens go round a ring of tasks over channels", false, 0, ring_root},
     {"mutex", "all tasks increment one number under one mutex", false, 0, mutex_root},
-    {"spawn", "all tasks started at once and joined", false, 0, spawn_root},
-    {"echo", "round trips over loopback TCP, a task a client", true, 0, stress_echo},
+    {"spawn", "all tasks are started at once and joined", false, 0, spawn_root},
+    {"echo", "round trips over loopback TCP, one task per client", true, 0, stress_echo},
     {"mix", "sleep, mutex, yield and channel in each task", false, 0, mix_root},
 };
 const size_t workloads_count = sizeof workloads / sizeof workloads[0];
