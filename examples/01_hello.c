@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A task is a function; a run is a scheduler with one task to begin with, and ends when that ends.
+/* A task is a function that a scheduler runs. whorl_run() starts a scheduler with one task, the
+ * root task, and returns when that task ends.
  * Next: 02_say_after.c */
 #include <stdio.h>
 
@@ -8,7 +9,7 @@
 static int hello(void *arg)
 {
     printf("hello, %s\n", (const char *)arg);
-    return 0; /* or a negative code, which whorl_run() would return */
+    return 0; /* whorl_run() returns this value; a negative one is an error */
 }
 
 int main(void)

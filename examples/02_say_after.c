@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One after the other, as tasks, and as a group: a task that sleeps lets the others of its thread run,
- * so two of them take as long as the longer. With an argument, on a virtual clock, which jumps.
+/* Two sleeps, in sequence, as tasks and as a group. While a task sleeps, others run, so two tasks
+ * take as long as the longer sleep. Any argument selects a virtual clock, which never waits.
  * Next: 03_groups.c */
 #include <stdio.h>
 
@@ -16,13 +16,13 @@ static int say_after(void *arg)
 
 static WHORL_SUSPENDS int one_by_one(void)
 {
-    int err = say_after(&seconds[0]); /* a call like any other: no task is started */
+    int err = say_after(&seconds[0]); /* an ordinary call, which starts no task */
     return err ? err : say_after(&seconds[1]);
 }
 
 static WHORL_SUSPENDS int as_tasks(void)
 {
-    struct whorl_future ends[2] = {0}; /* the end of each, to be waited for by itself */
+    struct whorl_future ends[2] = {0}; /* one per task, to wait for each task alone */
     WHORL_AUTO(group) group = {0};
     int err = whorl_spawn_future(&group, say_after, &seconds[0], &ends[0]);
     err = err ? err : whorl_spawn_future(&group, say_after, &seconds[1], &ends[1]);
@@ -37,7 +37,7 @@ static WHORL_SUSPENDS int as_group(void)
     WHORL_AUTO(group) group = {0};
     int err = whorl_spawn(&group, say_after, &seconds[0]);
     err = err ? err : whorl_spawn(&group, say_after, &seconds[1]);
-    return err ? err : whorl_group_wait(&group); /* all of them */
+    return err ? err : whorl_group_wait(&group); /* waits for both tasks */
 }
 
 static int root(void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks live in a group and cannot outlive it. The first that fails cancels its siblings, and the
- * group returns that failure; with the policy to collect, all run to their end.
+/* Tasks live in a group and cannot outlive it. By default the first task that fails cancels the
+ * others, and the group returns its error. With WHORL_GROUP_COLLECT every task runs to its end.
  * Next: 04_copy.c */
 #include <stdio.h>
 
@@ -16,13 +16,13 @@ static int fails(void *arg)
 static int waits(void *arg)
 {
     int err = whorl_sleep(*(int64_t *)arg);
-    printf("  the sibling: %s\n", err ? whorl_strerror(err) : "finished in peace");
+    printf("  the sibling: %s\n", err ? whorl_strerror(err) : "finished");
     return err;
 }
 
 static WHORL_SUSPENDS int run_both(enum whorl_group_policy policy, int64_t wait_ns)
 {
-    WHORL_AUTO(group) group = {.policy = policy}; /* leaving the block joins the tasks */
+    WHORL_AUTO(group) group = {.policy = policy}; /* leaving the block joins its tasks */
 
     int err = whorl_spawn(&group, waits, &wait_ns);
     if (err == 0)
@@ -38,7 +38,7 @@ static int root(void *arg)
 {
     (void)arg;
     printf("fail fast:\n");
-    int err = run_both(WHORL_GROUP_FAIL_FAST, WHORL_HOUR); /* takes 10 ms all the same */
+    int err = run_both(WHORL_GROUP_FAIL_FAST, WHORL_HOUR); /* cancelled after 10 ms */
     if (err)
         return err;
     printf("collect:\n");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop-variable bug and its cure. A spawned task runs later, so a pointer to the loop's variable
- * shows all of them its last value; whorl_spawn_copy() puts the value on the new task's own stack.
+/* A common bug with loop variables, and its fix. A new task runs only after the task that spawned
+ * it suspends. So a pointer to the loop's variable shows every task the last value.
+ * whorl_spawn_copy() copies the value to the new task's own stack.
  * Next: 05_cancel.c */
 #include <stdio.h>
 
@@ -20,7 +21,7 @@ static int root(void *arg)
     (void)arg;
     printf("a pointer to i:");
     for (i = 0; i < 4 && err == 0; i++)
-        err = whorl_spawn(&group, print, &i); /* wrong: `i` goes on changing */
+        err = whorl_spawn(&group, print, &i); /* wrong: `i` changes before print() runs */
     if (err == 0)
         err = whorl_group_wait(&group);
     printf("\na copy of i:");

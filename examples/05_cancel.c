@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A scope is a stretch of code that can be cancelled, by a deadline or by another task. Every call
- * that waits in it then returns -ECANCELED until the scope is left, so a code that is not passed on
- * once comes again. Who set the deadline sees -ETIMEDOUT.
+/* A scope is a section of code that can be cancelled, by its deadline or by another task. From then
+ * on every suspending call in it returns -ECANCELED until the task leaves the scope. So a task that
+ * ignores the error once gets it again. If the deadline was the reason, leaving returns -ETIMEDOUT.
  * Next: 06_shield.c */
 #include <stdio.h>
 
@@ -11,7 +11,7 @@ static WHORL_SUSPENDS int stubborn(void)
 {
     int err = whorl_sleep(WHORL_HOUR);
     printf("  first wait:  %s\n", whorl_strerror(err));
-    err = whorl_sleep(WHORL_HOUR); /* goes on regardless, and gets no further */
+    err = whorl_sleep(WHORL_HOUR); /* ignores the error, so this fails too */
     printf("  second wait: %s\n", whorl_strerror(err));
     return err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Clean-up that has to wait, such as saying goodbye to a peer, runs under a shield: cancellation from
- * outside does not reach into it. A deadline of its own keeps it from taking for ever.
+/* Clean-up that must wait, such as a last message to a peer, runs inside a shield. A shield is a
+ * scope that outer cancellation does not reach. Its own deadline makes sure that the clean-up ends.
  * Next: 07_channel.c */
 #include <stdio.h>
 
@@ -8,8 +8,8 @@
 
 static WHORL_SUSPENDS int say_goodbye(const char *how)
 {
-    int err = whorl_sleep(5 * WHORL_MILLISECOND); /* stands for a message and its answer */
-    printf("goodbye %s a shield: %s\n", how, err ? whorl_strerror(err) : "said");
+    int err = whorl_sleep(5 * WHORL_MILLISECOND); /* in place of a message and its answer */
+    printf("goodbye %s a shield: %s\n", how, err ? whorl_strerror(err) : "sent");
     return err;
 }
 
@@ -22,8 +22,8 @@ static int worker(void *arg)
     if (say_goodbye("without") == 0)
         return err;
     whorl_scope_enter_shield(&shield, whorl_after(WHORL_SECOND));
-    int said = whorl_scope_leave(&shield, say_goodbye("under"));
-    return said ? said : err;
+    int goodbye_err = whorl_scope_leave(&shield, say_goodbye("with"));
+    return goodbye_err ? goodbye_err : err;
 }
 
 static int root(void *arg)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A pipeline: tasks joined by channels, each with one thing to do. Closing a channel says that no
- * more will come; the receiver's loop ends when it has drained it, and it closes its own.
+/* A pipeline: each task does one step, and channels connect the tasks. Closing a channel says that
+ * no more values will come. A receiver's loop ends when its channel is closed and empty. Then the
+ * receiver closes its own output channel.
  * Next: 08_queue.c */
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue with several producers and several consumers: a channel that all of them use. When the last
- * producer has ended it is closed, and each consumer ends when nothing is left in it.
+/* A queue with several producers and consumers is one channel that all of them use. It is closed
+ * after the last producer has ended. Each consumer ends when the channel is closed and empty.
  * Next: 09_backpressure.c */
 #include <stdio.h>
 
@@ -26,10 +26,10 @@ static int consume(void *arg)
 
     whorl_chan_for_each(int, number, queue, &err) { /* waits while it is empty */
         ++*mine;
-        if ((err = whorl_sleep(5 * WHORL_MILLISECOND)) != 0) /* works on it */
+        if ((err = whorl_sleep(5 * WHORL_MILLISECOND)) != 0) /* in place of work */
             break;
     }
-    return err; /* 0: closed and empty */
+    return err; /* 0 when the queue is closed and empty */
 }
 
 static int root(void *arg)

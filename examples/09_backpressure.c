@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A producer that is faster than its consumer: the channel's capacity bounds how far it can get
- * ahead. When two values wait, the third send suspends until one has been taken.
+/* The producer is faster than the consumer. The channel's capacity limits how far ahead the
+ * producer can be: when the channel is full, the next send waits until the consumer takes a value.
  * Next: 10_select.c */
 #include <stdio.h>
 

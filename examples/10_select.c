@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for several things at once: whorl_select() takes the one that comes first and leaves no
- * trace in the others. Here: a value, an instant, or the order to stop.
+/* Waiting for several events at once. whorl_select() completes the case that is ready first and has
+ * no effect on the others. Here the cases are a value, a deadline and a request to stop.
  * Next: 11_mutex.c */
 #include <stdio.h>
 
@@ -41,7 +41,7 @@ static int root(void *arg)
             printf("nothing for a while\n");
             deadline = WHORL_FOREVER;
         } else {
-            printf("%s\n", which == 2 ? "told to stop" : whorl_strerror(which));
+            printf("%s\n", which == 2 ? "asked to stop" : whorl_strerror(which));
             break;
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A race on one thread. Between two suspending calls nobody else runs, so `balance += 1` needs no
- * lock; what was read before such a call may be stale after it. A mutex keeps others out meanwhile.
+/* A race on one thread. Between two suspending calls no other task runs, so `balance += 1` needs no
+ * lock. A value read before such a call may be stale after it. Holding a mutex prevents that.
  * Next: 12_semaphore.c */
 #include <stdio.h>
 
@@ -15,8 +15,8 @@ static int deposit(void *arg)
 {
     (void)arg;
     int seen = balance;
-    int err = whorl_sleep(WHORL_MILLISECOND); /* asks a database, say; the others run */
-    balance = seen + 1;                       /* what they wrote is lost */
+    int err = whorl_sleep(WHORL_MILLISECOND); /* like a database query: others run */
+    balance = seen + 1;                       /* overwrites their deposits */
     return err;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A deadlock: each of two tasks holds what the other one waits for. Nothing can end that, so the run
- * reports who waits for whom, cancels all and fails with -EDEADLK. The cure is one order for all.
+/* A deadlock: each of two tasks holds a lock that the other task waits for. No event can end this,
+ * so the run reports which task waits for which, cancels all tasks and returns -EDEADLK. There is
+ * no deadlock when every task takes the locks in the same order.
  * Next: 14_starvation.c */
 #include <stdio.h>
 
@@ -20,7 +21,7 @@ static int write_letter(void *arg)
 
     if (err)
         return err;
-    err = whorl_yield(); /* meanwhile the other one takes its first */
+    err = whorl_yield(); /* meanwhile the other task takes its first lock */
     if (err == 0)
         err = whorl_mutex_lock(writer->second);
     if (err == 0) {
@@ -45,12 +46,12 @@ static int root(void *arg)
 
 int main(void)
 {
-    struct writer crosswise[] = {{"ada", &pen, &paper}, {"bob", &paper, &pen}};
-    struct writer in_order[] = {{"ada", &pen, &paper}, {"bob", &pen, &paper}};
-    int crossed = whorl_run(root, crosswise);
+    struct writer opposite[] = {{"ada", &pen, &paper}, {"bob", &paper, &pen}};
+    struct writer same[] = {{"ada", &pen, &paper}, {"bob", &pen, &paper}};
+    int opposite_err = whorl_run(root, opposite);
 
-    printf("crosswise: %s\n", whorl_error_name(crossed));
-    int err = whorl_run(root, in_order);
-    printf("in one order: %s\n", err ? whorl_error_name(err) : "both have written");
-    return crossed == -EDEADLK && err == 0 ? 0 : 1;
+    printf("in opposite orders: %s\n", whorl_error_name(opposite_err));
+    int err = whorl_run(root, same);
+    printf("in the same order: %s\n", err ? whorl_error_name(err) : "both have written");
+    return opposite_err == -EDEADLK && err == 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starvation: a task that never gives way takes all of the thread, and the others get nothing though
- * they are ready; the watchdog names it. Locks starve nobody: unlocking hands over to the longest waiter.
+/* Starvation: a task that never suspends keeps the thread, so ready tasks do not run; the watchdog
+ * reports it. Locks starve no task: unlocking passes the lock to the longest waiter.
  * Next: 15_future.c */
 #include <stdio.h>
 #include <time.h>
@@ -8,29 +8,29 @@
 #include <whorl.h>
 
 static struct whorl_mutex lock;
-static char order[16]; /* of those who had the lock */
-static int ticks, had;
+static char order[16]; /* which task held the lock, turn by turn */
+static int ticks, turns;
 
-static int tick(void *arg) /* has something to do every 5 ms */
+static int tick(void *arg) /* wants to run every 5 ms */
 {
     for ((void)arg; whorl_sleep(5 * WHORL_MILLISECOND) == 0;)
         ticks++;
     return whorl_check_cancelled();
 }
 
-static WHORL_SUSPENDS_SHIELDED void compute(bool gives_way) /* 0.1 ms of work, 2,000 times */
+static WHORL_SUSPENDS_SHIELDED void compute(bool yields) /* 0.1 ms of work, 2,000 times */
 {
-    for (int i = ticks = 0; i < 2000 && (!gives_way || whorl_yield() == 0); i++)
+    for (int i = ticks = 0; i < 2000 && (!yields || whorl_yield() == 0); i++)
         for (clock_t end = clock() + CLOCKS_PER_SEC / 10000; clock() < end;)
             ;
-    printf("%s giving way: the other task ran %d times\n", gives_way ? "often" : "never", ticks);
+    printf("%s: the other task ran %d times\n", yields ? "yielding" : "not yielding", ticks);
 }
 
-static int grab(void *arg) /* unlocks and locks again at once, with no pause in between */
+static int grab(void *arg) /* locks again as soon as it has unlocked */
 {
     int err = 0;
     for (int i = 0; i < 5 && err == 0 && (err = whorl_mutex_lock(&lock)) == 0; i++) {
-        order[had++] = *(char *)arg;
+        order[turns++] = *(char *)arg;
         err = whorl_yield();
         whorl_mutex_unlock(&lock);
     }
@@ -46,8 +46,8 @@ static int root(void *arg)
     compute(false);
     compute(true);
     if (err == 0)
-        err = whorl_map(grab, (char[]){"ab"}, 1, 2, 0, NULL); /* one task for each */
-    printf("a lock that two grab at once: %s\n", order);
+        err = whorl_map(grab, (char[]){"ab"}, 1, 2, 0, NULL); /* one task per character */
+    printf("two tasks share a lock: %s\n", order);
     return err;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A future is the end of one task, for any number of tasks to wait for, while the group goes on. The
- * data goes beside it, here in the struct that holds both.
+/* A future becomes done when its task ends. Any number of tasks can wait for it, while other tasks
+ * of the group continue. A future holds only the result code, so the data is stored beside it.
  * Next: 16_generator.c */
 #include <stdio.h>
 
@@ -45,7 +45,7 @@ static int root(void *arg)
     if (err == 0)
         err = whorl_group_wait(&group);
     if (err == 0)
-        err = reader(&answer); /* later too: it stays done */
+        err = reader(&answer); /* a future stays done, so this does not wait */
     return err;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A generator is a task that gives a value each time it is pulled, so a loop with state, here a walk
- * through a tree, needs no state machine and stops whenever the other side has had enough.
+/* A generator is a task that produces a value each time the caller asks for one. So a walk through
+ * a tree can be an ordinary recursive function, and the caller can stop early.
  * Next: 17_offload.c */
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static WHORL_SUSPENDS int walk(struct whorl_generator *generator, const struct n
 {
     if (!node)
         return 0;
-    int err = walk(generator, node->left); /* recursion, and a yield from the depth of it */
+    int err = walk(generator, node->left); /* the yield works at any depth of recursion */
     if (err == 0)
         err = whorl_generator_yield(generator, &node->value);
     return err ? err : walk(generator, node->right);
@@ -36,7 +36,7 @@ static int root(void *arg)
     (void)arg;
     while (err == 0 && (err = whorl_generator_next(generator, &value)) > 0) {
         printf("%d\n", value);
-        err = value == 7 ? -EPIPE : 0; /* enough: the rest is never walked */
+        err = value == 7 ? -EPIPE : 0; /* stops early: the rest is not visited */
     }
     return err == -EPIPE ? 0 : err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Work that would hold up every task, a call that blocks or a long computation, goes to a pool of
- * threads. The task that asks for it waits as for anything else, and the others go on.
+/* A call that blocks, or a long computation, would stop all tasks of the thread.
+ * whorl_offload_run() runs it on a thread of a pool instead. The calling task waits for it, and the
+ * other tasks continue.
  * Next: 18_executor.c */
 #include <stdio.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ static int tick(void *arg)
     return err;
 }
 
-static int block(void *arg) /* on a thread: nothing that suspends may be called here */
+static int block(void *arg) /* runs on a pool thread, where no call may suspend */
 {
     for (int i = 0; i < 20; i++)
         usleep(5000);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An executor: a pool of threads that takes work in two ways. Submitting returns at once and gives a
- * future for each; map does all of an array and returns when the last is done.
+/* An executor is a pool of threads that takes work in two ways. Submitting a job returns at once,
+ * and a future says when the job is done. A map runs a function on each element of an array and
+ * returns when all are done.
  * Next: 19_map_reduce.c */
 #include <stdio.h>
 
@@ -13,7 +14,7 @@ static struct job {
     struct whorl_future end;
 } jobs[JOBS] = {{.below = 100}, {.below = 1000}, {.below = 10000}, {.below = 100000}};
 
-static int count_primes(void *arg) /* on a thread of the pool */
+static int count_primes(void *arg) /* runs on a thread of the pool */
 {
     struct job *job = arg;
 

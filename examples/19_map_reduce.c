@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Map and reduce with threads: the words of each file of a folder are counted on a thread of the pool
- * (map), as many at once as it has, and the counts are added up by the task (reduce). They share the
- * memory, so a result is where the thread has put it. Without a folder, of texts made for it.
+/* Map and reduce with threads. The threads of a pool count the words of each file of a directory
+ * (map). The task adds up the counts (reduce). Threads share memory, so the task finds each result
+ * in the array. Without an argument the program counts texts that it makes itself.
  * Next: 20_map_processes.c */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct file {
     struct words words;
 };
 
-static int map(void *arg) /* on a thread */
+static int map(void *arg) /* runs on a pool thread */
 {
     struct file *file = arg;
     return words_count(&file->words, file->path);
@@ -23,22 +23,22 @@ static int map(void *arg) /* on a thread */
 
 static int root(void *arg)
 {
-    struct folder *folder = arg;
-    struct file *files = calloc(folder->count + 1, sizeof *files);
+    struct directory *directory = arg;
+    struct file *files = calloc(directory->count + 1, sizeof *files);
     struct words all = {0};
     int err = files ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < folder->count && err == 0; i++)
-        files[i].path = folder->paths[i];
+    for (size_t i = 0; i < directory->count && err == 0; i++)
+        files[i].path = directory->paths[i];
     if (err == 0)
-        err = whorl_offload_map(NULL, map, files, sizeof *files, folder->count);
-    for (size_t i = 0; files && i < folder->count; i++) {
+        err = whorl_offload_map(NULL, map, files, sizeof *files, directory->count);
+    for (size_t i = 0; files && i < directory->count; i++) {
         if (err == 0)
             err = words_merge(&all, &files[i].words);
         words_finish(&files[i].words);
     }
     if (err == 0)
-        words_print(&all, folder->count);
+        words_print(&all, directory->count);
     words_finish(&all);
     free(files);
     return err;
@@ -46,10 +46,10 @@ static int root(void *arg)
 
 int main(int argc, char **argv)
 {
-    struct folder folder;
-    int err = folder_open(&folder, argc > 1 ? argv[1] : NULL);
+    struct directory directory;
+    int err = directory_open(&directory, argc > 1 ? argv[1] : NULL);
 
     if (err == 0)
-        err = whorl_run(root, &folder);
-    return folder_close(&folder, err);
+        err = whorl_run(root, &directory);
+    return directory_close(&directory, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The same with processes: a task a file asks a worker of the pool. They share nothing, so the path is
- * sent to the worker and the counts are sent back.
+/* The same with processes. For each file, one task sends a request to a worker of the pool.
+ * Processes share no memory, so the path is sent to the worker and the counts are sent back.
  * Next: 21_crash.c */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static struct words all;
 
 static int map(void *state, const void *path, size_t len, void **ret, size_t *ret_len)
 {
-    struct words words = {0}; /* in a worker */
+    struct words words = {0}; /* runs in a worker */
     int err = words_count(&words, path);
     (void)state, (void)len;
     *ret = words.at; /* the pool sends it back and frees it */
@@ -30,7 +30,7 @@ static int ask(void *arg)
     size_t len = 0;
     int err = whorl_process_pool_call(workers, path, strlen(path) + 1, &answer, &len);
 
-    if (err == 0) /* reduce; no lock, for nothing in it suspends */
+    if (err == 0) /* reduce: needs no lock, since words_merge() never suspends */
         err = words_merge(&all, &(struct words){answer, len / sizeof(struct word)});
     free(answer);
     return err;
@@ -38,20 +38,20 @@ static int ask(void *arg)
 
 static int root(void *arg)
 {
-    struct folder *folder = arg;
-    return whorl_map(ask, folder->paths, sizeof *folder->paths, folder->count, 0, NULL);
+    struct directory *directory = arg;
+    return whorl_map(ask, directory->paths, sizeof *directory->paths, directory->count, 0, NULL);
 }
 
 int main(int argc, char **argv)
 {
-    struct whorl_process_pool_options options = {.work = map}; /* as many as there are processors */
-    struct folder folder;
-    int err = folder_open(&folder, argc > 1 ? argv[1] : NULL);
+    struct whorl_process_pool_options options = {.work = map}; /* one worker per processor */
+    struct directory directory;
+    int err = directory_open(&directory, argc > 1 ? argv[1] : NULL);
     if (err == 0)
         err = whorl_process_pool_create(&options, &workers);
-    if (err == 0 && (err = whorl_io_run(root, &folder)) == 0)
-        words_print(&all, folder.count);
+    if (err == 0 && (err = whorl_io_run(root, &directory)) == 0)
+        words_print(&all, directory.count);
     whorl_process_pool_destroy(workers);
     words_finish(&all);
-    return folder_close(&folder, err);
+    return directory_close(&directory, err);
 }

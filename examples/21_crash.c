@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A process that crashes takes nobody with it: the call that it was to answer fails, and the next one
- * finds a new worker in its place. In a thread or a task the same would end the whole program.
+/* A process that crashes does not harm the others. The call that it was working on fails, and the
+ * pool starts a new worker for the next call. A thread or a task that crashes ends the program.
  * Next: 22_echo.c */
 #include <signal.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@
 
 static int divide(void *state, const void *request, size_t len, void **ret, size_t *ret_len)
 {
-    const int *numbers = request; /* in a worker */
+    const int *numbers = request; /* runs in a worker */
     int *quotient = malloc(sizeof *quotient);
 
     (void)state, (void)len;
     if (numbers[1] == 0)
-        raise(SIGKILL); /* stands for any way to crash */
+        raise(SIGKILL); /* in place of a real crash */
     if (!quotient)
         return -ENOMEM;
     *quotient = numbers[0] / numbers[1];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An echo server: a task per connection, written as if it were the only one. whorl_io_run() gives
- * the run an I/O driver; the calls are the system calls' names. Ends when its input does.
+/* An echo server. Each connection has its own task, whose code looks as if it were the only one.
+ * whorl_io_run() starts a run that can do I/O; its calls have the names of the system calls. The
+ * program ends at the end of its input.
  * Next: 23_signals.c */
 #include <stdio.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ static int serve(void *arg)
 
     while (err == 0 && (n = whorl_recv(fd, buf, sizeof buf, 0)) > 0)
         err = whorl_send_all(fd, buf, (size_t)n, 0);
-    whorl_close(fd); /* also when cancelled */
+    whorl_close(fd); /* after cancellation too */
     return err;
 }
 
@@ -48,7 +49,7 @@ static int root(void *arg)
     fflush(stdout);
     while ((n = whorl_read(STDIN_FILENO, buf, sizeof buf)) > 0)
         ;
-    return (int)n; /* leaving the group cancels the connections and closes them */
+    return (int)n; /* leaving the block cancels and joins all tasks */
 }
 
 int main(void)

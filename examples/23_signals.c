@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* An orderly end: a signal is one more thing to wait for. The servers' group is asked to stop and given
- * time to finish what they are at; who takes longer is cancelled.
+/* An orderly shutdown. The root task waits for a signal. Then it asks the group to stop and gives
+ * its tasks 200 ms to finish their jobs. After that it cancels the tasks that still run.
  * Next: 24_http.c */
 #include <signal.h>
 #include <stdio.h>
 
 #include <whorl.h>
 
-/* Finishes the job it is at when asked to stop. */
+/* Ends after its current job when the group is asked to stop. */
 static int serve(void *arg)
 {
     int err = 0;
 
     while (err == 0 && !whorl_stop_requested())
         err = whorl_sleep(20 * WHORL_MILLISECOND); /* a job */
-    printf("%s: %s\n", (const char *)arg, err ? "cut short" : "finished its last job");
+    printf("%s: %s\n", (const char *)arg, err ? "cancelled" : "finished its last job");
     return err;
 }
 
-static int dawdle(void *arg)
+static int run_long_job(void *arg)
 {
-    int err = whorl_sleep(WHORL_HOUR); /* does not listen, so the grace runs out */
+    int err = whorl_sleep(WHORL_HOUR); /* ignores the request to stop */
 
-    printf("%s: %s\n", (const char *)arg, err ? "cut short" : "finished");
+    printf("%s: %s\n", (const char *)arg, err ? "cancelled" : "finished");
     return err;
 }
 
@@ -38,16 +38,16 @@ static int root(void *arg)
     if (err == 0)
         err = whorl_spawn(&servers, serve, "server");
     if (err == 0)
-        err = whorl_spawn(&servers, dawdle, "dawdler");
+        err = whorl_spawn(&servers, run_long_job, "long job");
     printf("serving until SIGINT or SIGTERM\n");
     fflush(stdout);
     if (err == 0)
         err = whorl_signals_wait(signals, &signal);
     if (err)
         return err;
-    printf("%s came\n", signal.number == SIGTERM ? "SIGTERM" : "SIGINT");
+    printf("received %s\n", signal.number == SIGTERM ? "SIGTERM" : "SIGINT");
     err = whorl_group_stop(&servers, 200 * WHORL_MILLISECOND);
-    printf("stopped: %s\n", err == -ETIMEDOUT ? "not all in time" : whorl_strerror(err));
+    printf("stopped: %s\n", err == -ETIMEDOUT ? "some tasks were cancelled" : whorl_strerror(err));
     return 0;
 }
 

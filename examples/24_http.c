@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One page over HTTP, with a deadline for all of it and words for what goes wrong. Name lookup,
- * connecting, TLS and the body all wait as a sleep does.
- * Next: 25_hidden_switch.c, the concurrent downloader */
+/* One page over HTTP, with one deadline for the whole request and a text for each error. Name
+ * lookup, connecting, TLS and reading the body all suspend, as a sleep does.
+ * Next: 25_hidden_switch.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A switch that cannot be seen. withdraw() checks the balance and then uses it. The helper between
- * the two looks harmless, but it suspends, so the other task checks the same balance meanwhile.
- * A function that may suspend carries WHORL_SUSPENDS; whorl-check-suspends finds the missing marker.
+/* A task switch that is hard to see. withdraw() checks the balance and then uses it. The helper
+ * between the two suspends, and meanwhile the other task checks the same balance. A function that
+ * may suspend carries WHORL_SUSPENDS; whorl-check-suspends finds missing markers.
  * Next: fetch.c */
 #include <stdio.h>
 
@@ -12,7 +12,7 @@ static int balance = 100;
 static int write_audit(const char *name)
 {
     printf("%s asks for 80\n", name);
-    return whorl_sleep(WHORL_MILLISECOND); /* stands for a log on another machine */
+    return whorl_sleep(WHORL_MILLISECOND); /* in place of a log on another machine */
 }
 
 static int withdraw(void *arg)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A concurrent downloader, whole: a task per URL, eight at a time, each saved into a file.
- * Next: models/, the same in other ways: threads, processes, one after the other */
+/* A complete concurrent downloader. Each URL has its own task, at most eight run at a time, and
+ * each saves its page to a file.
+ * Next: models/, which does the same job with threads, with processes and sequentially */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The demonstration site: an HTTP/1.1 server with a task per connection and a delay per page.
+/* The demonstration site: an HTTP/1.1 server with one task per connection and a delay per page.
  *
- * Three host names share one port of loopback and 160 pages. It shows a server's whole shape: an
- * accept loop that spawns, a deadline around each wait for a client, a signal as one more thing to
- * wait for, and clean-up that needs no code of its own: leaving a group cancels and joins it.
+ * Three host names share 160 pages and one port on the loopback interface. The program has all
+ * parts of a real server: an accept loop that spawns tasks, a deadline for each wait for a client,
+ * and a shutdown on a signal. It needs no clean-up code for its tasks, because leaving a group
+ * cancels and joins them.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -21,32 +22,32 @@
 enum { HEAD_MAX = 8192, IDLE_S = 30 };
 
 struct options {
-    uint16_t port;        /* 0: a free one */
+    uint16_t port;        /* 0: the system chooses a free port */
     int64_t latency_ns;   /* before each page */
-    int pages;            /* between all hosts */
+    int pages;            /* of all hosts together */
     const char *urls;     /* file to write, or NULL */
     const char *manifest; /* file to write, or NULL */
-    bool with_parent;     /* end when the parent process does */
+    bool with_parent;     /* end when the parent process ends */
 };
 
 static struct options options = {.latency_ns = 50 * WHORL_MILLISECOND, .pages = 160};
 static struct site site;
 
-/* What a request's head says, as far as this server cares. All point into the head. */
+/* The parts of a request that this server uses. All pointers point into the head. */
 struct request {
     const char *method, *path;
     char host[256]; /* without the port */
     bool keep_alive, has_body;
 };
 
-/* One connection and the bytes of it that are not answered yet. */
+/* One connection and the received bytes that are not answered yet. */
 struct conn {
     struct whorl_stream *stream;
     size_t len;
     char head[HEAD_MAX + 1];
 };
 
-/* A status line with a short text as body. `err` is what comes of the connection. */
+/* Sends a response. Returns 0, or a negative code that ends the connection. */
 static WHORL_SUSPENDS int answer(struct conn *conn, const struct request *request,
                                  const char *status, const char *type, const char *body,
                                  size_t body_len)
@@ -67,7 +68,8 @@ static WHORL_SUSPENDS int refuse(struct conn *conn, struct request *request, con
     return answer(conn, request, status, "text/plain", status, strlen(status));
 }
 
-/* The value of a header line, when it is the one named: spaces around it are cut off in place. */
+/* Returns the value of a header line if the line has this name, else NULL. Cuts the spaces around
+ * the value off, in place. */
 static char *header_value(char *line, const char *name)
 {
     size_t len = strlen(name);
@@ -79,7 +81,7 @@ static char *header_value(char *line, const char *name)
     return value;
 }
 
-/* Takes a head apart, in place. Returns the status to refuse it with, or NULL. */
+/* Parses a head in place. Returns the error status to answer with, or NULL. */
 static const char *parse(struct request *request, char *head)
 {
     char *rest = head, *line = strsep(&rest, "\r"), *value;
@@ -105,12 +107,12 @@ static const char *parse(struct request *request, char *head)
             request->has_body = true;
         }
     }
-    if (request->has_body) /* this server reads none, so it does not know where the next starts */
+    if (request->has_body) /* this server reads no bodies, so it cannot find the next request */
         request->keep_alive = false;
     return has_host || !request->keep_alive ? NULL : "400 Bad Request";
 }
 
-/* Answers one request. 0, or a code that ends the connection. */
+/* Answers one request. Returns 0, or a negative code that ends the connection. */
 static WHORL_SUSPENDS int respond(struct conn *conn, struct request *request)
 {
     bool known = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
@@ -136,8 +138,9 @@ static WHORL_SUSPENDS int respond(struct conn *conn, struct request *request)
     return answer(conn, request, "200 OK", "text/html", page->text, page->len);
 }
 
-/* Reads until a whole head is there, for at most IDLE_S. Its length with the empty line; 0 when the
- * client has left; -E2BIG; another code. */
+/* Reads until the buffer holds a complete head, for at most IDLE_S seconds. Returns the length of
+ * the head with its empty line; 0 when the client has closed; -E2BIG when the head is too long; or
+ * another negative code. */
 static WHORL_SUSPENDS ssize_t read_head(struct conn *conn)
 {
     struct whorl_scope scope;
@@ -160,7 +163,7 @@ static WHORL_SUSPENDS ssize_t read_head(struct conn *conn)
     return n < 0 || !end ? n : end + 4 - conn->head;
 }
 
-/* A connection's task: request after request until one side has had enough. */
+/* The task of one connection: answers requests until one side ends the connection. */
 static int serve(void *arg)
 {
     struct conn conn = {.stream = arg};
@@ -176,7 +179,7 @@ static int serve(void *arg)
         }
         if (len <= 0)
             break;
-        conn.head[len - 1] = '\0'; /* the empty line's own, so the parser sees this head only */
+        conn.head[len - 1] = '\0'; /* so that parse() sees only this head */
         const char *wrong = parse(&request, conn.head);
         if (wrong)
             request.keep_alive = false;
@@ -190,7 +193,7 @@ static int serve(void *arg)
     return err;
 }
 
-/* Accepts until cancelled; what goes wrong with one connection is nobody else's trouble. */
+/* Accepts connections until cancelled. A failed connection does not end the loop or the others. */
 static int listen_loop(void *arg)
 {
     struct whorl_listener *listener = arg;
@@ -213,7 +216,7 @@ static int listen_loop(void *arg)
     }
 }
 
-/* The port on ::1 too where there is one: clients try it first. */
+/* Listens on ::1 as well if the machine has it, because many clients try it first. */
 static int listen_both(struct whorl_listener **ret_v4, struct whorl_listener **ret_v6)
 {
     struct whorl_listen_options listen_options = {.no_delay = true, .v6_only = true};
@@ -255,22 +258,22 @@ static int root(void *arg)
         return err;
     printf("listening on port %d\n", options.port);
     fflush(stdout);
-    return whorl_signals_wait(signals,
-                              NULL); /* leaving the group ends the loops and what they serve */
+    /* Leaving the block cancels and joins the accept loops and their connections. */
+    return whorl_signals_wait(signals, NULL);
 }
 
 static int usage(FILE *out)
 {
-    fputs(
-        "usage: site [--port N] [--latency MS] [--pages N] [--urls FILE] [--manifest FILE]\n"
-        "            [--exit-with-parent]\n"
-        "Serves one.localhost, two.localhost and three.localhost on loopback until SIGTERM or\n"
-        "SIGINT. --urls writes the pages' URLs, --manifest their digests for sha256sum --check.\n",
-        out);
+    fputs("usage: site [--port N] [--latency MS] [--pages N] [--urls FILE] [--manifest FILE]\n"
+          "            [--exit-with-parent]\n"
+          "Serves one.localhost, two.localhost and three.localhost on loopback until SIGTERM or\n"
+          "SIGINT. --urls writes the URLs of the pages to a file, and --manifest writes their\n"
+          "digests to a file that sha256sum --check reads.\n",
+          out);
     return out == stdout ? 0 : 2;
 }
 
-/* A number of an option, at most `max`; -1 when it is none. */
+/* Parses the number of an option. Returns -1 unless it is a number from 0 to `max`. */
 static long number(const char *text, long max)
 {
     char *end;

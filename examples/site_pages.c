@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pages of the demonstration site: what each of its hosts has, the same on every run. */
+/* The pages of the demonstration site. Their contents are the same in every run. */
 #include "site_pages.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static const char *const words[] = {
     "skein", "reel",    "knot",   "cloth",  "pattern", "colour", "needle",  "hem",
 };
 
-/* Numbers that look random and are the same everywhere. */
+/* A pseudo-random number. The sequence is the same on every machine. */
 static uint32_t draw(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;

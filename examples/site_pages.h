@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pages of the demonstration site: what each of its hosts has, the same on every run. */
+/* The pages of the demonstration site. Their contents are the same in every run. */
 #ifndef SITE_PAGES_H
 #define SITE_PAGES_H
 
@@ -20,27 +20,29 @@ struct site {
     int count;
 };
 
-/* "one.localhost", ...: names below localhost are the loopback addresses (RFC 6761 §6.3). NULL ends
- * the list. */
+/* The host names, NULL-terminated. Names that end in .localhost are loopback addresses: RFC 6761
+ * §6.3. */
 extern const char *const site_hosts[];
 
-/* Makes `count` pages, dealt to the hosts in turn. 0 or -ENOMEM. */
+/* Makes `count` pages and assigns them to the hosts in turn. Returns 0 or -ENOMEM. */
 int site_create(struct site *ret, int count);
 void site_finish(struct site *site);
 
-/* The page that `path` ("/page-001.html") means on `host` (without a port, any case), or NULL. */
+/* Returns the page with the path `path` ("/page-001.html") on `host`, or NULL. `host` has no port
+ * and may be in any case. */
 const struct site_page *site_find(const struct site *site, const char *host, const char *path);
 
-/* The page's links to all pages of `host`, as HTML. free() it; NULL when there is no memory. */
+/* Returns an HTML page with links to all pages of `host`; free() it. Returns NULL when there is no
+ * memory. */
 char *site_index(const struct site *site, const char *host, size_t *ret_len);
 
-/* The name in site_hosts, or NULL. */
+/* Returns the entry of site_hosts that equals `host` in any case, or NULL. */
 const char *site_host(const char *host);
 
-/* One URL a line, in the order of the page numbers. 0 or -errno. */
+/* Writes one URL per line, in the order of the page numbers. Returns 0 or -errno. */
 int site_write_urls(const struct site *site, uint16_t port, const char *path);
 
-/* Lines that `sha256sum --check` reads. 0 or -errno. */
+/* Writes lines that `sha256sum --check` reads. Returns 0 or -errno. */
 int site_write_manifest(const struct site *site, const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counting words, see words.h. */
+/* Counts words, see words.h. */
 #include "words.h"
 
 #include <ctype.h>
@@ -15,7 +15,7 @@
 
 enum { SHOWN = 3, TEXTS = 40 };
 
-/* Where a word is, or where it belongs. */
+/* The index of a word, or the index at which to insert it. */
 static size_t find(const struct words *words, const char *text)
 {
     size_t from = 0, to = words->count;
@@ -36,7 +36,7 @@ static int add(struct words *words, const char *text, unsigned count)
 
     if (i == words->count || strcmp(words->at[i].text, text) != 0) {
         struct word *at = words->at;
-        if ((words->count & (words->count - 1)) == 0) /* full at every power of two */
+        if ((words->count & (words->count - 1)) == 0) /* 0 or a power of two: it is full */
             at = reallocarray(at, words->count ? 2 * words->count : 1, sizeof *at);
         if (!at)
             return -ENOMEM;
@@ -64,7 +64,7 @@ int words_count(struct words *words, const char *path)
     }
     do {
         c = getc(file);
-        if (isalpha(c) || c >= 0x80) { /* a letter, or part of one in UTF-8 */
+        if (isalpha(c) || c >= 0x80) { /* a letter, or a byte of a UTF-8 sequence */
             if (len < sizeof text - 1)
                 text[len++] = (char)tolower(c);
         } else if (len > 0) {
@@ -122,9 +122,9 @@ void words_finish(struct words *words)
     *words = (struct words){0};
 }
 
-/* --- folders ---------------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------------------ */
 
-static int make_texts(char folder[32])
+static int make_texts(char dir[32])
 {
     static const char *const lines[] = {
         "A whorl keeps the spindle turning while fibres become thread.\n",
@@ -132,14 +132,14 @@ static int make_texts(char folder[32])
         "The thread waits when every task waits.\n",
     };
 
-    strcpy(folder, "/tmp/whorl-texts-XXXXXX");
-    if (!mkdtemp(folder)) {
-        *folder = '\0';
+    strcpy(dir, "/tmp/whorl-texts-XXXXXX");
+    if (!mkdtemp(dir)) {
+        *dir = '\0';
         return -errno;
     }
     for (int i = 0; i < TEXTS; i++) {
         char path[64];
-        snprintf(path, sizeof path, "%s/%02d.txt", folder, i);
+        snprintf(path, sizeof path, "%s/%02d.txt", dir, i);
         FILE *file = fopen(path, "we");
         if (!file)
             return -errno;
@@ -151,7 +151,7 @@ static int make_texts(char folder[32])
     return 0;
 }
 
-static int list(struct folder *folder, const char *path)
+static int list(struct directory *directory, const char *path)
 {
     DIR *dir = opendir(path);
     int err = dir ? 0 : -errno;
@@ -164,10 +164,10 @@ static int list(struct folder *folder, const char *path)
         } else if (stat(name, &info) < 0 || !S_ISREG(info.st_mode)) {
             free(name);
         } else {
-            char **paths = reallocarray(folder->paths, folder->count + 1, sizeof *paths);
+            char **paths = reallocarray(directory->paths, directory->count + 1, sizeof *paths);
             if (paths) {
-                folder->paths = paths;
-                folder->paths[folder->count++] = name;
+                directory->paths = paths;
+                directory->paths[directory->count++] = name;
             } else {
                 free(name);
                 err = -ENOMEM;
@@ -179,27 +179,27 @@ static int list(struct folder *folder, const char *path)
     return err;
 }
 
-int folder_open(struct folder *ret, const char *path)
+int directory_open(struct directory *ret, const char *path)
 {
-    *ret = (struct folder){0};
+    *ret = (struct directory){0};
     int err = path ? 0 : make_texts(ret->made);
 
     ret->path = path ? path : ret->made;
     return err ? err : list(ret, ret->path);
 }
 
-int folder_close(struct folder *folder, int err)
+int directory_close(struct directory *directory, int err)
 {
     if (err)
-        fprintf(stderr, "%s: %s%s\n", folder->path, folder->count ? "not counted: " : "",
+        fprintf(stderr, "%s: %s%s\n", directory->path, directory->count ? "not counted: " : "",
                 whorl_strerror(err));
-    for (size_t i = 0; i < folder->count; i++) {
-        if (*folder->made)
-            unlink(folder->paths[i]);
-        free(folder->paths[i]);
+    for (size_t i = 0; i < directory->count; i++) {
+        if (*directory->made)
+            unlink(directory->paths[i]);
+        free(directory->paths[i]);
     }
-    free(folder->paths);
-    if (*folder->made)
-        rmdir(folder->made);
+    free(directory->paths);
+    if (*directory->made)
+        rmdir(directory->made);
     return err ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libcurl's multi interface on whorl: libcurl says which descriptors and which instant it waits for, a
- * watch and a timer task do the waiting, and a task that fetches reads like any other.
+/* libcurl's multi interface on whorl. libcurl names the descriptors and the deadline that it waits
+ * for. Watches and a timer task wait for them. A task that fetches a URL is written like any other
+ * task.
  * Next: hiredis.c */
 #include <curl/curl.h>
 #include <poll.h>
@@ -11,8 +12,8 @@
 
 struct client {
     CURLM *multi;
-    struct whorl_group *group; /* of the watches */
-    int64_t deadline_ns;       /* when libcurl wants to be called */
+    struct whorl_group *group; /* the group of the watches */
+    int64_t deadline_ns;       /* the time at which libcurl wants to be called */
     struct whorl_event moved;
 };
 
@@ -26,7 +27,7 @@ struct job {
     const char *url;
 };
 
-/* Completes the transfers that have ended. */
+/* Completes the futures of the transfers that have ended. */
 static void reap(struct client *client)
 {
     CURLMsg *message;
@@ -53,7 +54,8 @@ static void on_ready(struct watch *watch, unsigned events)
     reap(client);
 }
 
-/* libcurl's wishes: callbacks, which may not call it back and need not. */
+/* The callbacks with which libcurl names its descriptors and its deadline. They must not call
+ * libcurl back. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
     struct client *client = ctx;
@@ -95,7 +97,7 @@ static int keep_time(void *arg)
         which = whorl_select(cases, 2);
         whorl_event_reset(&client->moved);
         if (which == 1) {
-            client->deadline_ns = WHORL_FOREVER; /* unless the call sets another */
+            client->deadline_ns = WHORL_FOREVER; /* on_timer() may set a new one */
             curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
             reap(client);
         }
@@ -110,7 +112,7 @@ static size_t count(char *data, size_t size, size_t n, void *ctx)
     return size * n;
 }
 
-/* A task: fetches one URL and returns when it is there. */
+/* A task that fetches one URL. */
 static int fetch(void *arg)
 {
     const struct job *job = arg;
@@ -128,7 +130,7 @@ static int fetch(void *arg)
     curl_multi_add_handle(job->client->multi, easy);
     int err = whorl_future_wait(&transfer.done);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(job->client->multi, easy); /* also ends one that was cancelled */
+    curl_multi_remove_handle(job->client->multi, easy); /* also ends a cancelled transfer */
     if (err == 0)
         printf("%s: %ld, %zu bytes, %s\n", job->url, status, transfer.bytes,
                curl_easy_strerror((CURLcode)transfer.done.result));
@@ -139,7 +141,7 @@ static int fetch(void *arg)
 static int root(void *arg)
 {
     char **urls = arg;
-    WHORL_AUTO(group) background = {.stack_size = 262144}; /* libcurl keeps buffers on the stack */
+    WHORL_AUTO(group) background = {.stack_size = 262144}; /* libcurl has big stack buffers */
     WHORL_AUTO(group) fetches = {.policy = WHORL_GROUP_COLLECT, .stack_size = 262144};
     struct client client = {
         .multi = curl_multi_init(), .group = &background, .deadline_ns = WHORL_FOREVER};
@@ -154,7 +156,7 @@ static int root(void *arg)
     if (err == 0)
         err = whorl_group_wait(&fetches);
     whorl_group_finish(&fetches);
-    curl_multi_cleanup(client.multi); /* ends the watches of kept connections */
+    curl_multi_cleanup(client.multi); /* ends the watches of idle connections */
     return err;
 }
 

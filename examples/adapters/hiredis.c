@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* hiredis on whorl: its asynchronous interface asks for reading and writing, a watch does it, and a
- * task's command returns with the reply. Commands of many tasks travel over one connection.
+/* hiredis on whorl. Its asynchronous interface asks to be called when the connection is readable or
+ * writable, and a watch does that. A task's command returns when the reply arrives. Many tasks send
+ * their commands over one connection.
  * Next: libpq.c */
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -20,7 +21,7 @@ static void on_ready(struct watch *watch, unsigned events)
 {
     redisAsyncContext *redis = watch->data;
 
-    /* Either may end the connection and with it the watch. */
+    /* Either call may end the connection and its watch. */
     if (events & POLLOUT && watch->events & POLLOUT)
         redisAsyncHandleWrite(redis);
     if (!watch->ended && events & (POLLIN | POLLERR | POLLHUP))
@@ -67,7 +68,7 @@ static int attach(redisAsyncContext *redis, struct whorl_group *group)
     return 0;
 }
 
-/* hiredis frees its reply when this returns. NULL: the connection was lost. */
+/* hiredis frees the reply when this returns. A NULL reply means that the connection was lost. */
 static void on_reply(redisAsyncContext *redis, void *got, void *ctx)
 {
     const redisReply *from = got;
@@ -81,7 +82,8 @@ static void on_reply(redisAsyncContext *redis, void *got, void *ctx)
     whorl_future_complete(&reply->done, from ? 0 : -ECONNRESET);
 }
 
-/* A command's reply. hiredis cannot take a command back, so the wait for it is not cut short. */
+/* Sends a command and waits for its reply. hiredis cannot withdraw a command, so the wait is
+ * shielded from cancellation. */
 static WHORL_SUSPENDS int command(redisAsyncContext *redis, struct reply *ret, const char *text)
 {
     struct whorl_scope shield;
@@ -136,7 +138,7 @@ static int root(void *arg)
     if (err == 0)
         err = talk(redis);
     if (err == 0)
-        redisAsyncDisconnect(redis); /* nothing is outstanding: ends now */
+        redisAsyncDisconnect(redis); /* no command is pending, so it disconnects at once */
     else if (err != -ECONNRESET && err != -ENOTCONN)
         redisAsyncFree(redis);
     int joined = whorl_group_wait(&group);

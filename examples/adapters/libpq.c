@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* libpq on whorl: it has calls that do not block and a descriptor, so no callbacks are needed: each
- * step that would block becomes whorl_poll_fd(). Here several connections ask at the same time. */
+/* libpq on whorl. It has calls that do not block, and a descriptor, so it needs no callbacks: where
+ * a call would block, the task waits with whorl_poll_fd(). Here several connections run a query at
+ * the same time. */
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@ struct query {
     char answer[32];
 };
 
-/* PQconnectPoll() says after each step what to wait for; the descriptor may change between two. */
+/* PQconnectPoll() says after each step whether to wait for reading or writing. The descriptor may
+ * change between two steps. */
 static WHORL_SUSPENDS int connect_to(PGconn *conn)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
@@ -29,7 +31,8 @@ static WHORL_SUSPENDS int connect_to(PGconn *conn)
     return got < 0 ? got : status == PGRES_POLLING_OK ? 0 : -ECONNREFUSED;
 }
 
-/* Sends what is queued; reads meanwhile, or both sides might wait for the other to read. */
+/* Sends the queued data. It also reads, because otherwise each side could wait for the other to
+ * read. */
 static WHORL_SUSPENDS int flush(PGconn *conn)
 {
     int left, got = 0;
@@ -42,7 +45,7 @@ static WHORL_SUSPENDS int flush(PGconn *conn)
     return got < 0 ? got : left < 0 ? -ECONNRESET : 0;
 }
 
-/* The next result, which may be NULL: the query is done. */
+/* Waits for the next result. A NULL result means that the query is done. */
 static WHORL_SUSPENDS int next_result(PGconn *conn, PGresult **ret)
 {
     while (PQisBusy(conn)) {

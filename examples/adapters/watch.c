@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Watches: a task that polls one descriptor and calls back. */
+/* A watch: a task that polls one descriptor and calls a function when it is ready. */
 #include "watch.h"
 
 #include <stdlib.h>
 
-/* Waits for the events wanted now; a change of them cancels the wait and it begins anew. */
+/* Waits for the wanted events. When they change, the wait is cancelled and the caller waits
+ * again. */
 static WHORL_SUSPENDS int wait_ready(struct watch *watch)
 {
     struct whorl_scope scope;
@@ -30,13 +31,14 @@ static int run(void *arg)
         int got = wait_ready(watch);
         if (got > 0 && !watch->ended)
             watch->ready(watch, (unsigned)got);
-        /* What comes after the end says nothing: the library may have closed the descriptor. */
+        /* After watch_end() the result has no meaning, because the library may have closed the
+         * descriptor. */
         err = got < 0 && got != -ECANCELED && !watch->ended ? got : whorl_check_cancelled();
     }
     if (watch->ended)
         free(watch);
     else
-        watch->ended = true; /* cancelled: whoever ends it frees it */
+        watch->ended = true; /* cancelled: watch_end() frees it */
     return err;
 }
 

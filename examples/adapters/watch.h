@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A descriptor that a callback library wants to be told of: what an adapter is mostly made of. */
+/* Watches a file descriptor for a callback library. This is the main part of each adapter. */
 #ifndef WATCH_H
 #define WATCH_H
 
@@ -7,23 +7,24 @@
 
 struct watch {
     int fd;
-    void (*ready)(struct watch *watch, unsigned events); /* in a task of its own */
+    void (*ready)(struct watch *watch, unsigned events); /* called in the task of the watch */
     void *data;
 
-    unsigned events; /* what is waited for, as poll(2) has it */
+    unsigned events; /* the events to wait for, as in poll(2) */
     bool ended;
     struct whorl_event changed;
-    struct whorl_scope *waiting; /* valid while it waits for the descriptor */
+    struct whorl_scope *waiting; /* valid while the task waits for the descriptor */
 };
 
-/* Starts a task of `group` that calls `ready` whenever an event holds. NULL: no memory. */
+/* Starts a task in `group` that calls `ready` when one of the wanted events occurs. Returns NULL
+ * when there is no memory. */
 struct watch *watch_start(struct whorl_group *group, int fd,
                           void (*ready)(struct watch *watch, unsigned events), void *data);
 
-/* Changes the events waited for; 0 waits for none. Never suspends, so callbacks may call it. */
+/* Changes the wanted events; 0 means none. Never suspends, so callbacks may call it. */
 void watch_set(struct watch *watch, unsigned events);
 
-/* `ready` is not called any more, and the task frees the watch. Never suspends. */
+/* Ends the watch: `ready` is not called again, and the watch is freed. Never suspends. */
 void watch_end(struct watch *watch);
 
 #endif

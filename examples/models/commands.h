@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The subcommands of `models`. Each gets its own name as argv[0] and returns an exit status, whose
- * meanings main.c lists. */
+/* The subcommands of `models`. Each gets its own name as argv[0] and returns an exit status; main.c
+ * explains the values. */
 #ifndef MODELS_COMMANDS_H
 #define MODELS_COMMANDS_H
 

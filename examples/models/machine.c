@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading what the machine is, see machine.h. */
+/* Reads the properties of the machine, see machine.h. */
 #include "machine.h"
 
 #include <sched.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* x86 only says "model name"; elsewhere the machine's kind has to do. */
+/* Only x86 has a "model name"; on other machines the machine type is used. */
 static void read_cpu(struct machine *ret, const char *kind)
 {
     FILE *from = fopen("/proc/cpuinfo", "r");

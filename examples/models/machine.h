@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a measurement has to say about the machine it was made on. */
+/* The machine on which a measurement was made. */
 #ifndef MODELS_MACHINE_H
 #define MODELS_MACHINE_H
 
 struct machine {
-    int processors; /* that this program may use */
-    char cpu[128];  /* as the kernel names it; "processors" when it does not */
+    int processors; /* the number that this program may use */
+    char cpu[128];  /* the kernel's name for it; the machine type if there is none */
     char kernel[128];
 };
 

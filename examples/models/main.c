@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One problem, several ways of doing many things at once: the programs that compare them, as
- * subcommands of one. */
+/* `models`: does the same job in several concurrency models. Each comparison is a subcommand. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,16 +10,16 @@ static const struct command {
     const char *name, *help;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {"io", "the same pages downloaded in four models: waiting is what there is to save", io_main},
-    {"cpu", "big sums in four models: only more processors help", cpu_main},
-    {"race", "many workers add to one counter: who loses what, and why", race_main},
-    {"spinner", "what turns while something slow runs, and what stops it", spinner_main},
-    {"cost", "what a task, a thread and a process cost that do nothing", cost_main},
+    {"io", "download the same pages in four models: tasks save the most time", io_main},
+    {"cpu", "compute large sums in four models: only more processors help", cpu_main},
+    {"race", "let many workers add to one counter: some ways lose additions", race_main},
+    {"spinner", "draw a spinner during a slow call: some ways stop it", spinner_main},
+    {"cost", "measure what an idle task, thread and process cost", cost_main},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
-/* What could not be printed is a failure, too. */
+/* Returns a failure if the output could not be printed. */
 static int finish(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -32,12 +31,12 @@ static int finish(int status)
 static int usage(FILE *to)
 {
     fputs("usage: models COMMAND [OPTION]...\n"
-          "Concurrency models side by side: what each is good for, shown and measured.\n\n",
+          "Does the same job in several concurrency models and compares them.\n\n",
           to);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-9s%s\n", commands[i].name, commands[i].help);
-    fputs("\nmodels COMMAND --help lists a command's options.\n"
-          "Exit status: 0 all came out as it should, 1 something did not, 2 usage.\n",
+    fputs("\nmodels COMMAND --help lists the options of a command.\n"
+          "Exit status: 0 success, 1 failure or wrong result, 2 wrong usage.\n",
           to);
     return to == stdout ? 0 : 2;
 }
@@ -46,7 +45,7 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
-        fputs("models: which command?\n", stderr);
+        fputs("models: a command is missing\n", stderr);
         return usage(stderr);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

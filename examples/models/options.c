@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the options of a subcommand, see options.h. */
+/* Reads the options of a subcommand, see options.h. */
 #include "options.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What getopt_long() returns for the rows, by their order. Each has its own, or it would take what two
- * names begin with for the first of them. */
+/* The values that getopt_long() returns for the rows, in order. Each row has its own value.
+ * Otherwise getopt_long() would accept an ambiguous prefix of two names as the first of them. */
 enum { ROWS_MAX = 24, HELP = 'h', FIRST = 256 };
 
 int options_complain(const char *command, const char *format, ...)
@@ -36,10 +36,10 @@ static void print_help(const struct option_table *table)
             printf(" (%d)", *row->number);
         printf("\n");
     }
-    printf("  --help                this text\n");
+    printf("  --help                print this text\n");
 }
 
-/* Stores the value of an option. False after a complaint. */
+/* Stores the value of an option. Returns false after an error message. */
 static bool take(const struct option_table *table, const struct option_row *row, const char *text)
 {
     char *end;
@@ -88,7 +88,7 @@ bool options_read(const struct option_table *table, int argc, char **argv, int *
             return false;
     }
     if (!table->operands && argv[optind]) {
-        options_complain(table->command, "it takes no '%s'", argv[optind]);
+        options_complain(table->command, "unexpected argument '%s'", argv[optind]);
         return false;
     }
     return true;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of a subcommand: one table is what is read, what is checked and what --help prints.
+/* The options of a subcommand. One table controls the parsing, the checks and the text of --help.
  *
  *     int threads = 5;
  *     const char *timeline = NULL;
  *     const struct option_row rows[] = {
  *         {"threads", "N", "threads in the pool", .number = &threads, .min = 1, .max = 64},
- *         {"timeline", "FILE.svg", "draw who worked and waited when", .text = &timeline},
+ *         {"timeline", "FILE.svg", "draw when each lane works", .text = &timeline},
  *         {0}};
  *     const struct option_table table = {"cpu", NULL, "Squares, in four models.", rows};
  *     int status;
@@ -18,30 +18,31 @@
 
 #include <stdbool.h>
 
-/* One of `number`, `text` and `flag` says where the value goes; what it held before is the default. */
+/* One option. Its value is stored in `number`, `text` or `flag`, whichever is set. The value before
+ * the call is the default. */
 struct option_row {
-    const char *name;  /* without its dashes; NULL ends the table */
-    const char *value; /* what the help calls the value: "N"; NULL for a flag */
+    const char *name;  /* without the dashes; NULL ends the table */
+    const char *value; /* the name of the value in the help: "N"; NULL for a flag */
     const char *help;
     int *number;
-    int min, max; /* of the number */
+    int min, max; /* the limits of the number */
     const char **text;
     bool *flag;
 };
 
 struct option_table {
     const char *command;
-    const char *operands; /* what the help calls them: "[URL]..."; NULL: it takes none */
-    const char *about;    /* a sentence or more, for the help */
+    const char *operands; /* their name in the help: "[URL]..."; NULL: it takes no operands */
+    const char *about;    /* one or more sentences for the help */
     const struct option_row *rows;
 };
 
-/* Reads a subcommand's arguments. False when there is nothing more to do: `ret_status` is then what to
- * return from main, 0 after --help, 2 after a complaint, which has been written to standard error.
- * The operands are what follows from argv[optind] on, NULL-terminated. */
+/* Reads the arguments of a subcommand. Returns false when the subcommand must end: main() then
+ * returns `*ret_status`, which is 0 after --help, and 2 after an error message on standard error.
+ * The operands start at argv[optind] and are NULL-terminated. */
 bool options_read(const struct option_table *table, int argc, char **argv, int *ret_status);
 
-/* Writes "models COMMAND: what\nsee models COMMAND --help\n" to standard error. Returns 2. */
+/* Writes "models COMMAND: message\nsee models COMMAND --help\n" to standard error. Returns 2. */
 int options_complain(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

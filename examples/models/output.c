@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing files that are whole or not there, see output.h. */
+/* Writes files that are either complete or absent, see output.h. */
 #include "output.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A fresh file, of the mode that creating one the plain way gives. */
+/* Creates a file with the permissions that open(2) would give it. */
 static int open_beside(char *name)
 {
     mode_t mask = umask(0);
@@ -37,7 +37,7 @@ static int fill(int fd, output_fn write, const void *arg)
         close(fd);
         return err;
     }
-    errno = 0; /* what comes after the write that fails says the same, or nothing */
+    errno = 0; /* afterwards it is the error of the first failed write, if any */
     int err = write(arg, to);
     if (err == 0 && ferror(to))
         err = errno ? -errno : -EIO;
@@ -46,7 +46,7 @@ static int fill(int fd, output_fn write, const void *arg)
     return err;
 }
 
-/* Whether it is what standard output goes to: /dev/stdout, whatever that is, or the file by its name. */
+/* True for the file that standard output writes to, either as /dev/stdout or by its name. */
 static bool is_stdout(const struct stat *is)
 {
     struct stat out;
@@ -54,8 +54,8 @@ static bool is_stdout(const struct stat *is)
     return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == is->st_dev && out.st_ino == is->st_ino;
 }
 
-/* What is no file, a pipe or a device, must not be replaced by one. To standard output it goes behind
- * what has been printed. */
+/* Pipes and devices must not be replaced by a regular file. On standard output the contents follow
+ * the text that was printed before. */
 static int write_in_place(const char *path, output_fn write, const void *arg)
 {
     struct stat is;
@@ -66,7 +66,7 @@ static int write_in_place(const char *path, output_fn write, const void *arg)
     return fd < 0 ? -errno : fill(fd, write, arg);
 }
 
-/* What is behind a link is replaced, and the link stays. */
+/* Replaces the target of a symbolic link and keeps the link. */
 static int begin_beside(const char *path, char **ret_target, char **ret_name)
 {
     char *target, *name;
@@ -108,7 +108,7 @@ static int write_beside(const char *path, output_fn write, const void *arg)
     return err;
 }
 
-/* What is no file is written in place, and so is what others have open. */
+/* True for paths that are written in place: standard output and all but regular files. */
 static bool is_special(const char *path)
 {
     struct stat is;
@@ -116,7 +116,7 @@ static bool is_special(const char *path)
     return stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || is_stdout(&is));
 }
 
-static int tell(const char *path, int err)
+static int report(const char *path, int err)
 {
     if (err)
         fprintf(stderr, "models: cannot write %s: %s\n", *path ? path : "''", strerror(-err));
@@ -125,11 +125,11 @@ static int tell(const char *path, int err)
 
 int output_write(const char *path, output_fn write, const void *arg)
 {
-    return tell(path, is_special(path) ? write_in_place(path, write, arg)
-                                       : write_beside(path, write, arg));
+    return report(path, is_special(path) ? write_in_place(path, write, arg)
+                                         : write_beside(path, write, arg));
 }
 
-/* By making a file as write_beside() would, and leaving none. */
+/* Creates a temporary file as write_beside() does, and removes it. */
 static int try_beside(const char *path)
 {
     char *target, *name;
@@ -149,8 +149,8 @@ int output_check(const char *path)
     struct stat is;
 
     if (!is_special(path))
-        return tell(path, try_beside(path));
+        return report(path, try_beside(path));
     if (stat(path, &is) == 0 && S_ISDIR(is.st_mode))
-        return tell(path, -EISDIR);
-    return tell(path, access(path, W_OK) < 0 ? -errno : 0);
+        return report(path, -EISDIR);
+    return report(path, access(path, W_OK) < 0 ? -errno : 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing the pictures, see pictures.h. */
+/* Writes the pictures, see pictures.h. */
 #include "pictures.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ int pictures_write(struct pictures *pictures, const char *title)
     if (!pictures->svg && !pictures->trace)
         return 0;
     if (!pictures->timeline) {
-        fputs("models: no memory to record a timeline in\n", stderr);
+        fputs("models: out of memory for the timeline\n", stderr);
         return -ENOMEM;
     }
     if (pictures->svg)

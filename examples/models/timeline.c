@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Recording: marks and lanes in shared memory, a place for each drawn from a counter. */
+/* Recording: marks and lanes are slots in shared memory, reserved with atomic counters. */
 #include "timeline.h"
 
 #include <stdatomic.h>
@@ -29,7 +29,7 @@ void timeline_destroy(struct timeline *timeline)
         munmap(timeline, sizeof *timeline);
 }
 
-/* Cuts what is too long, but no character of UTF-8 in two. */
+/* Copies a name and cuts it if it is too long, but never inside a UTF-8 character. */
 static void copy_name(char *to, const char *name)
 {
     size_t len = strnlen(name, TIMELINE_NAME_MAX);

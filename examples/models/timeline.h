@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Execution timing diagrams: a recorder of who computes and who waits from when to when, and the
- * pictures of it. A lane is one task, thread or process:
+/* Execution timing diagrams: a recorder of when each lane computes and waits, and the pictures of a
+ * recording. A lane is one task, thread or process:
  *
  *     struct timeline *timeline = timeline_create();
  *     timeline_section(timeline, "threads");
@@ -15,9 +15,10 @@
  *     int err = timeline_write_svg(timeline, "160 pages", file);
  *     timeline_destroy(timeline);
  *
- * It lives in memory shared with children that are forked later, and marking takes no lock: a place is
- * drawn and filled, so threads and processes mark at once and one that is killed spoils nothing. NULL
- * is a timeline that does not record, so that callers need not ask.
+ * A timeline is in memory that is shared with children forked later. Marking takes no lock: it
+ * reserves a slot with an atomic counter and then fills it. So threads and processes can mark at
+ * the same time, and one that is killed damages nothing. A NULL timeline records nothing, so
+ * callers need no checks.
  */
 #ifndef MODELS_TIMELINE_H
 #define MODELS_TIMELINE_H
@@ -25,8 +26,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What holds 4 million marks: 64 MiB, of which pages without marks take none. What comes later is
- * counted, and the pictures say so. */
+/* Room for 4 million marks: 64 MiB, but pages without marks use no memory. Marks beyond that are
+ * only counted, and the pictures say how many are missing. */
 enum { TIMELINE_SECTIONS_MAX = 64, TIMELINE_LANES_MAX = 65536, TIMELINE_MARKS_MAX = 1 << 22 };
 
 /* Longer names are cut. */
@@ -36,43 +37,45 @@ enum timeline_state { TIMELINE_WORKS, TIMELINE_WAITS, TIMELINE_ENDS };
 
 struct timeline;
 
-/* NULL when there is no memory. */
+/* Returns NULL when there is no memory. */
 struct timeline *timeline_create(void);
 void timeline_destroy(struct timeline *timeline);
 
-/* Adds the sections of another one, which nobody marks any more: each run of a program may have been
- * recorded by itself, and those that count come into one picture. */
+/* Adds the sections of another timeline, which must not be marked any more. So each run of a
+ * program can have its own recording, and one picture can show some of them. */
 void timeline_append(struct timeline *timeline, const struct timeline *from);
 
-/* Begins a section: lanes that are made from now on stand together under this name, in which time
- * begins anew. For several models in one picture, stacked under each other at the same scale. Lanes
- * without a section stand in one of their own without a name, where time begins with the first mark. */
+/* Begins a section. Lanes that are created from now on belong to it, and its time starts at 0.
+ * Sections are for several models in one picture: they are drawn below each other at the same
+ * scale. Lanes without a section belong to one without a name, whose time starts with the first
+ * mark. */
 void timeline_section(struct timeline *timeline, const char *name);
 
-/* A new lane of the section that was begun last. Copies the name. Returns its number; -1 when there are
- * too many, and -1 may be marked like any other. From any thread or forked process. */
+/* Creates a lane in the latest section and copies its name. Returns the number of the lane, or -1
+ * when there are too many lanes; marking lane -1 has no effect. Any thread or forked process may
+ * call it. */
 int timeline_lane(struct timeline *timeline, const char *name);
 
-/* Another name for a lane. By whoever marks it. */
+/* Renames a lane. Only the thread or process that marks the lane may call it. */
 void timeline_rename(struct timeline *timeline, int lane, const char *name);
 
-/* From now on the lane is in this state. From any thread or forked process. */
+/* Sets the state of the lane from now on. Any thread or forked process may call it. */
 void timeline_mark(struct timeline *timeline, int lane, enum timeline_state state);
 
-/* The same for an instant of CLOCK_MONOTONIC that has passed, or of a virtual clock. */
+/* The same for a given time: an earlier time of CLOCK_MONOTONIC, or a time of a virtual clock. */
 void timeline_mark_at(struct timeline *timeline, int lane, enum timeline_state state,
                       int64_t at_ns);
 
-/* Inside a run: from now on each of its tasks has a lane of its own, in which it works while it has the
- * thread. Named as the task is, or after its function and number. */
+/* Call it inside a run. From now on each task of the run has its own lane, which works while the
+ * task has the thread. The lane has the name of the task, or of its function and number. */
 void timeline_watch_tasks(struct timeline *timeline);
 
-/* Inside a run: a lane for the whole of it, which works while any task runs and waits while all wait.
- * It ends with the run. */
+/* Call it inside a run. The lane represents the whole run: it works while any task runs, and waits
+ * while all tasks wait. It ends with the run. */
 void timeline_watch_run(struct timeline *timeline, int lane);
 
-/* The pictures, of what has been marked when all who mark have ended: a self-contained SVG, and trace
- * events as JSON, which https://ui.perfetto.dev opens. 0 or -errno. */
+/* Writes the recording as a self-contained SVG, or as trace events in JSON that
+ * https://ui.perfetto.dev opens. All lanes must have ended their marking. Returns 0 or -errno. */
 int timeline_write_svg(const struct timeline *timeline, const char *title, FILE *to);
 int timeline_write_trace(const struct timeline *timeline, const char *title, FILE *to);
 

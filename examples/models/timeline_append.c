@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Several recordings put into one. */
+/* Joins several recordings into one. */
 #include <stdatomic.h>
 
 #include "timeline_view.h"
@@ -9,7 +9,7 @@ static int32_t least(int64_t drawn, int32_t room)
     return drawn < room ? (int32_t)drawn : room;
 }
 
-/* Returns what to add to the numbers of named sections. */
+/* Returns the offset to add to the numbers of named sections. */
 static int32_t append_sections(struct timeline *to, const struct timeline *from)
 {
     int32_t base = atomic_load(&to->section), count = atomic_load(&from->section);
@@ -21,7 +21,7 @@ static int32_t append_sections(struct timeline *to, const struct timeline *from)
     return base;
 }
 
-/* Returns what to add to the numbers of lanes. */
+/* Returns the offset to add to the numbers of lanes. */
 static int32_t append_lanes(struct timeline *to, const struct timeline *from, int32_t section_base)
 {
     int32_t base = least(atomic_load(&to->lanes_drawn), TIMELINE_LANES_MAX);
@@ -50,5 +50,5 @@ void timeline_append(struct timeline *to, const struct timeline *from)
         to->marks[base + i] = from->marks[i];
         to->marks[base + i].lane += lane_base;
     }
-    atomic_store(&to->marks_drawn, base + drawn); /* what found no room is counted */
+    atomic_store(&to->marks_drawn, base + drawn); /* includes the marks that found no room */
 }

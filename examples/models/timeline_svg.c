@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A timeline as a picture: the execution timing diagram.
+/* Draws a timeline as an execution timing diagram.
  *
  *     title                                      computes  waits
  *     section, its total
@@ -8,12 +8,13 @@
  *             |      |      |      |
  *             0    0.5 s   1 s   1.5 s      the same scale in all sections
  *
- * The file stays small whatever was recorded. The width is cut into columns of about a pixel, and a
- * column says how much of its time the lane computed: not at all, a bit, about half, or all of it, in
- * four shades. Neighbours of one shade are one stroke, and a lane's strokes of one shade are one path:
- * some ten bytes for each time the shade changes. So a thousand short steps in a row look like what
- * they are, a mixture; one of them alone in a long wait is a tick that can be seen. Lanes get thinner
- * the more there are; of more than LANES_MAX each nth is shown, and the picture says so.
+ * The file is small for any recording. The width is divided into columns of about one pixel, and
+ * the shade of a column says how much of its time the lane computed: none, some, about half, or
+ * all. Columns of the same shade in a row are one stroke, and the strokes of a lane that have the
+ * same shade are one path. This takes about ten bytes per change of shade. A thousand short steps
+ * in a row look like a mixture. A single short step in a long wait is drawn as a visible tick. The
+ * more lanes there are, the thinner they are. With more than LANES_MAX lanes only every nth is
+ * shown, and the picture says so.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,13 +27,13 @@ enum { WIDTH = 760, MARGIN = 14, TITLE_HEIGHT = 44, HEADING_HEIGHT = 26, AXIS_HE
 enum { NAME_MIN = 30, NAME_MAX = 170, NAME_GAP = 8, NAME_PITCH = 12 };
 enum { LANES_MAX = 400, TICKS_MAX = 8, TICK_APART = 6 };
 
-/* Shades of a column. The first three have the line of waiting in them. */
+/* The shades of a column. The waiting line is drawn behind the first three. */
 enum { WAITS, SOME, HALF, COMPUTES, SHADES, ABSENT = SHADES };
 
 static const char *const shades[SHADES] = {"w", "c1", "c2", "c3"};
 
-/* In light and dark colours: as the reader's system says, light where it says nothing. Its own
- * background keeps the picture readable on any page. */
+/* Light or dark colours, as the reader's system prefers; the default is light. The picture has its
+ * own background, so it is readable on any page. */
 static const char style[] =
     "<style>\n"
     ".timeline{background:#fff;font-family:system-ui,'Segoe UI',Roboto,'DejaVu "
@@ -53,17 +54,17 @@ static const char style[] =
 struct picture {
     FILE *to;
     const struct timeline_view *view;
-    int64_t longest_ns; /* the scale: what the width of all lanes means */
+    int64_t longest_ns; /* the scale: the time that the full width represents */
     int64_t tick_ns;
     int left, columns;
     double column_width;
-    uint8_t *shade;       /* of each column of a lane */
-    double *works, *here; /* of each column: how much of it the lane computed and was there */
+    uint8_t *shade;       /* one per column of a lane */
+    double *works, *here; /* per column: the share of time the lane computed and existed */
 };
 
 /* --- text ------------------------------------------------------------------------------------- */
 
-/* Room that a character takes at the size of names, roughly: scripts of the far east are wide. */
+/* The approximate width of a character in a name. East Asian characters are wide. */
 static double char_width(const unsigned char *p, int len)
 {
     return len >= 3 && *p >= 0xe1 && !(*p == 0xe2 && p[1] < 0xba) ? 12 : 6.6;
@@ -81,8 +82,8 @@ static double text_width(const char *text)
     return width;
 }
 
-/* As XML text (XML 1.0 §2.2, §2.4), cut with an ellipsis where it gets wider. What no text may hold
- * becomes U+FFFD. */
+/* Writes XML text (XML 1.0 §2.2, §2.4). Text that is too wide is cut and gets an ellipsis.
+ * Characters that XML does not allow become U+FFFD. */
 static void put_text(const char *text, double width_max, FILE *to)
 {
     bool cut = text_width(text) > width_max;
@@ -105,7 +106,7 @@ static void put_text(const char *text, double width_max, FILE *to)
     }
 }
 
-/* "3.74 s", "742 ms": three digits or so. */
+/* Formats a duration with about three digits: "3.74 s", "742 ms". */
 static const char *put_duration(char *buf, size_t size, int64_t ns)
 {
     static const struct {
@@ -127,7 +128,7 @@ static const char *put_duration(char *buf, size_t size, int64_t ns)
 
 /* --- the axis --------------------------------------------------------------------------------- */
 
-/* 1, 2 or 5 times a power of ten, so that there are not too many. */
+/* Chooses 1, 2 or 5 times a power of ten, so that there are at most TICKS_MAX + 1 ticks. */
 static int64_t choose_tick(int64_t longest_ns)
 {
     int64_t power = 1;
@@ -140,7 +141,8 @@ static int64_t choose_tick(int64_t longest_ns)
     return power * 10;
 }
 
-/* With as many decimals as the tick has, in the unit of the whole. */
+/* Writes the label of a tick, in one unit and with the same number of decimals on the whole
+ * axis. */
 static void put_tick(const struct picture *p, int64_t at_ns)
 {
     int64_t unit = p->longest_ns >= 1000000000 ? 1000000000
@@ -163,7 +165,7 @@ static double x_of(const struct picture *p, int64_t at_ns)
     return p->left + (double)at_ns / (double)p->longest_ns * p->columns * p->column_width;
 }
 
-/* The grid behind the lanes and what its lines mean. */
+/* Draws the grid behind the lanes, and the labels of its lines. */
 static void put_axis(const struct picture *p, double top, double bottom)
 {
     double right = p->left + p->columns * p->column_width;
@@ -183,7 +185,7 @@ static void put_axis(const struct picture *p, double top, double bottom)
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 
-/* Adds a span to the columns it touches, each as far as it reaches into it. */
+/* Adds a span to the columns that it overlaps, to each in proportion to the overlap. */
 static void add_span(struct picture *p, const struct timeline_span *span, int64_t began_ns)
 {
     double scale = (double)p->columns / (double)p->longest_ns;
@@ -198,8 +200,8 @@ static void add_span(struct picture *p, const struct timeline_span *span, int64_
     }
 }
 
-/* How many columns from this one on, in the direction, the lane only waits; not counted further than it
- * takes. */
+/* Returns the number of columns from `column` on, in one direction, in which the lane only waits.
+ * Stops counting at `enough`. */
 static int count_waits(const struct picture *p, int column, int direction, int enough)
 {
     int n = 0;
@@ -211,8 +213,9 @@ static int count_waits(const struct picture *p, int column, int direction, int e
     return n;
 }
 
-/* A short step in a long wait covers part of a column or two, which is too pale for the eye. It becomes
- * a tick in full colour; but not where one comes close on the other, for that would be a lie. */
+/* A short step in a long wait covers part of one or two columns, which is too pale to see. It
+ * becomes a tick in full colour. This is not done where ticks would be close together, because the
+ * picture would then show too much work. */
 static void show_ticks(struct picture *p)
 {
     int far = (int)(TICK_APART / p->column_width), wide = p->column_width < 1 ? 2 : 1, to;
@@ -244,8 +247,8 @@ static void shade_lane(struct picture *p, const struct timeline_view_lane *lane,
     show_ticks(p);
 }
 
-/* One path: a stroke for each stretch of columns that have the shade; waiting goes on behind shades
- * that let it through. */
+/* Draws all strokes of one shade as one path. The waiting line continues behind the shades that are
+ * partly transparent. */
 static void put_shade(const struct picture *p, int shade, double y, double thickness)
 {
     int at = 0;
@@ -294,7 +297,7 @@ static void put_lane(struct picture *p, const struct timeline_view_lane *lane, i
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-/* How many lanes one stands for, and what height one has. */
+/* Every nth lane is drawn: this is n. */
 static size_t stride_of(const struct timeline_view_section *section)
 {
     return (section->count + LANES_MAX - 1) / LANES_MAX;
@@ -366,7 +369,7 @@ static void put_legend(const struct picture *p)
             WIDTH - MARGIN - 172, WIDTH - MARGIN - 145, WIDTH - MARGIN - 64, WIDTH - MARGIN - 37);
 }
 
-/* The scale and the room for names, which are the same in all sections. */
+/* Computes the scale and the width of the names, which are the same in all sections. */
 static int lay_out(struct picture *p)
 {
     double widest = NAME_MIN;
@@ -402,7 +405,7 @@ static void put_picture(struct picture *p, const char *title)
         height += height_of(&p->view->sections[i]);
     if (p->view->count == 0 || p->view->lost > 0)
         height += HEADING_HEIGHT;
-    /* A high one is to be scrolled in a window of its own and not shrunk to it. */
+    /* In a window of its own a tall picture is scrolled and not made smaller. */
     fprintf(p->to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"timeline\" width=\"100%%\" "
             "height=\"%.0f\" "
@@ -412,7 +415,7 @@ static void put_picture(struct picture *p, const char *title)
     fprintf(p->to, "</title>\n%s<rect class=\"page\" width=\"%d\" height=\"%.0f\" rx=\"6\"/>\n",
             style, WIDTH, height);
     fprintf(p->to, "<text class=\"title\" x=\"%d\" y=\"28\">", MARGIN);
-    put_text(title, 320, p->to); /* in letters larger than those that are measured */
+    put_text(title, 320, p->to); /* measured as a name; title letters are wider */
     if (p->view->count == 1 && !p->view->sections[0].name[0])
         put_total(p, &p->view->sections[0]);
     fputs("</text>\n", p->to);
@@ -425,11 +428,10 @@ static void put_picture(struct picture *p, const char *title)
         fprintf(p->to, "<text class=\"dim\" x=\"%d\" y=\"%.0f\">Nothing was recorded.</text>\n",
                 MARGIN, y + 16);
     else if (p->view->lost > 0)
-        fprintf(
-            p->to,
-            "<text class=\"dim\" x=\"%d\" y=\"%.0f\">%zu changes are missing: there was no room "
-            "for more.</text>\n",
-            MARGIN, y + 12, p->view->lost);
+        fprintf(p->to,
+                "<text class=\"dim\" x=\"%d\" y=\"%.0f\">%zu changes are missing, because the "
+                "recording was full.</text>\n",
+                MARGIN, y + 12, p->view->lost);
     fputs("</svg>\n", p->to);
 }
 
@@ -443,7 +445,7 @@ int timeline_write_svg(const struct timeline *timeline, const char *title, FILE 
     struct picture picture = {.to = to, .view = &view};
     err = lay_out(&picture);
     if (err == 0) {
-        errno = 0; /* what comes after the write that fails says the same, or nothing */
+        errno = 0; /* afterwards it is the error of the first failed write, if any */
         put_picture(&picture, title);
         if (fflush(to) != 0 || ferror(to))
             err = errno ? -errno : -EIO;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A timeline as trace events in JSON, for Perfetto and chrome://tracing: a section is a process, a lane
- * a thread, and each span a slice. */
+/* Writes a timeline as trace events in JSON, for Perfetto and chrome://tracing. A section becomes a
+ * process, a lane a thread, and each span a slice. */
 #include <errno.h>
 #include <inttypes.h>
 
 #include "timeline_view.h"
 
-/* As a JSON string (RFC 8259 §7). Bytes that are no UTF-8 become U+FFFD: names may hold anything. */
+/* Writes a JSON string (RFC 8259 §7). Names can hold any bytes, so invalid UTF-8 becomes U+FFFD. */
 static void put_string(const char *text, FILE *to)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -28,7 +28,7 @@ static void put_string(const char *text, FILE *to)
     putc('"', to);
 }
 
-/* Microseconds, as the format has it. */
+/* Writes a time in microseconds, the unit of the format. */
 static void put_us(int64_t ns, FILE *to)
 {
     fprintf(to, "%" PRId64 ".%03d", ns / 1000, (int)(ns % 1000));
@@ -73,7 +73,7 @@ int timeline_write_trace(const struct timeline *timeline, const char *title, FIL
     int err = timeline_view_init(&view, timeline);
     if (err)
         return err;
-    errno = 0; /* what comes after the write that fails says the same, or nothing */
+    errno = 0; /* afterwards it is the error of the first failed write, if any */
     fputs("{\"displayTimeUnit\":\"ms\",\"otherData\":{\"title\":", to);
     put_string(title, to);
     fprintf(to, ",\"lost\":%zu},\n\"traceEvents\":[\n", view.lost);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Marks put in order: sorted by lane and time, and made into spans. */
+/* Sorts the marks of a recording by lane and time, and turns them into spans. */
 #include "timeline_view.h"
 
 #include <errno.h>
@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While the marks are read. `from[lane]` is where the lane's marks begin in `sorted`. */
+/* The data of one conversion. `from[lane]` is the index in `sorted` of the lane's first mark. */
 struct reading {
     const struct timeline *timeline;
     int32_t lanes;
-    size_t marks; /* places to look at */
+    size_t marks; /* slots to look at */
     const struct timeline_mark **sorted;
-    size_t *from; /* lanes + 1 of them */
+    size_t *from; /* lanes + 1 entries */
 };
 
-/* The state of a mark, or -1 where none was made. */
+/* The state of a mark, or -1 for a slot that was never filled. */
 static int state_of(const struct reading *r, size_t place)
 {
     const struct timeline_mark *mark = &r->timeline->marks[place];
@@ -25,8 +25,8 @@ static int state_of(const struct reading *r, size_t place)
     return state >= 0 && mark->lane < r->lanes ? state : -1;
 }
 
-/* Marks of several threads and processes may have drawn their places in another order than they
- * looked at the clock, but seldom and never by much. */
+/* Threads and processes may reserve their slots in another order than they read the clock, so marks
+ * can be out of order. This is rare, and the distance is short, so an insertion sort is fast. */
 static void sort_by_time(const struct timeline_mark **marks, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
@@ -38,15 +38,15 @@ static void sort_by_time(const struct timeline_mark **marks, size_t count)
     }
 }
 
-/* Sorts by lane, counting, and then each lane by time. */
+/* Sorts by lane with a counting sort, and then each lane by time. */
 static int sort(struct reading *r)
 {
     r->sorted = malloc((r->marks + 1) * sizeof(const struct timeline_mark *));
     r->from = calloc((size_t)r->lanes + 2, sizeof *r->from);
     if (!r->sorted || !r->from)
         return -ENOMEM;
-    /* from[lane + 2] counts, from[lane + 1] becomes where the lane's next goes, and so in the end
-     * where the lane after it begins. */
+    /* from[lane + 2] counts the marks of the lane. Then from[lane + 1] is the index at which the
+     * lane's next mark is stored. In the end it is the index at which the following lane begins. */
     for (size_t i = 0; i < r->marks; i++)
         if (state_of(r, i) >= 0)
             r->from[r->timeline->marks[i].lane + 2]++;
@@ -73,7 +73,7 @@ static void widen(struct timeline_view_section *section, const struct reading *r
         section->began_ns = first_ns;
 }
 
-/* The spans of a lane, written to `to`. Returns how many. */
+/* Writes the spans of a lane to `to`. Returns their number. */
 static size_t make_spans(const struct reading *r, int32_t lane, int64_t ended_ns,
                          struct timeline_span *to)
 {
@@ -102,7 +102,7 @@ static void read_section(struct timeline_view *view, const struct reading *r, in
     *section = (struct timeline_view_section){.name = r->timeline->sections[number].name,
                                               .began_ns = r->timeline->sections[number].began_ns,
                                               .lanes = *lane_end};
-    for (int pass = 0; pass < 2; pass++) { /* how long it is, then what it holds */
+    for (int pass = 0; pass < 2; pass++) { /* 0: the times and sizes; 1: the spans */
         section->count = 0;
         for (int32_t i = 0; i < r->lanes; i++) {
             const struct timeline_lane_name *lane = &r->timeline->lanes[i];
@@ -171,7 +171,7 @@ int timeline_char_len(const unsigned char *p)
     uint32_t c = len > 1 ? *p & (0x7fu >> len) : *p;
 
     for (int i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) /* also the end of the text */
+        if ((p[i] & 0xc0) != 0x80) /* true at the end of the text too */
             return 0;
         c = c << 6 | (p[i] & 0x3fu);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lanes that mark themselves: the runtime tells what its tasks do (whorl/trace.h). */
+/* Lanes that are marked automatically: the runtime reports what its tasks do (whorl/trace.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +9,10 @@
 
 struct watch {
     struct timeline *timeline;
-    int lane;   /* of the run, when all tasks are watched as one */
-    bool works; /* that lane, now */
-    int *lanes; /* of the tasks by their numbers, which begin with 1; 0: none, else lane + 1 */
-    size_t lanes_max; /* how many there is room for */
+    int lane;         /* the lane of the run, when one lane represents all tasks */
+    bool works;       /* the current state of that lane */
+    int *lanes;       /* lane + 1 by task number, which starts at 1; 0: no lane */
+    size_t lanes_max; /* the length of `lanes` */
 };
 
 static void finish(struct watch *watch)
@@ -21,7 +21,8 @@ static void finish(struct watch *watch)
     free(watch);
 }
 
-/* A task's own name; else that of its function, without where it was spawned, and its number. */
+/* Returns the name of the task. A default name is "function at file:line"; then it returns the
+ * function and the task number. */
 static const char *label_of(const struct whorl_task *task, char *buf, size_t size)
 {
     const char *name = whorl_task_name(task), *at = strstr(name, " at ");
@@ -33,7 +34,7 @@ static const char *label_of(const struct whorl_task *task, char *buf, size_t siz
     return buf;
 }
 
-/* Where the lane of task `id` is kept; NULL when there is no memory. */
+/* Returns the entry for task `id`, or NULL when there is no memory. */
 static int *lane_of(struct watch *watch, size_t id)
 {
     if (id >= watch->lanes_max) {
@@ -62,7 +63,7 @@ static void note_task(void *arg, const struct whorl_trace_event *event)
     if (event->kind == WHORL_TRACE_SPAWNED)
         *lane = 1 + timeline_lane(watch->timeline, label);
     else if (event->kind != WHORL_TRACE_RUNS)
-        timeline_rename(watch->timeline, *lane - 1, label); /* it may have got one meanwhile */
+        timeline_rename(watch->timeline, *lane - 1, label); /* the task may have been named since */
     timeline_mark_at(watch->timeline, *lane - 1,
                      event->kind == WHORL_TRACE_RUNS   ? TIMELINE_WORKS
                      : event->kind == WHORL_TRACE_ENDS ? TIMELINE_ENDS

@@ -19,7 +19,8 @@ TEST(models_refuse_what_is_no_command)
 {
     const char *models = test_program("examples/models");
 
-    expect_refusal((const char *[]){models, NULL}, "models: which command?\nusage: models COMMAND");
+    expect_refusal((const char *[]){models, NULL},
+                   "models: a command is missing\nusage: models COMMAND");
     expect_refusal((const char *[]){models, "nothing", NULL},
                    "models: there is no command 'nothing'\nusage: models COMMAND");
 }

@@ -66,9 +66,9 @@ TEST(cpu_says_that_tasks_use_one_processor)
                                     "--runs", "1", NULL},
                    NULL);
     CHECK(strstr(run.out, "Tasks do not help: they take turns on one thread"));
-    const char *had = strstr(run.out, "here they\nhad ");
+    const char *had = strstr(run.out, "Here they used at most\n");
     double most, busy = row(run.out, "threads").busy, other = row(run.out, "processes").busy;
-    CHECK(had && sscanf(had, "here they\nhad %lf of", &most) == 1);
+    CHECK(had && sscanf(had, "Here they used at most\n%lf of", &most) == 1);
     CHECK(most >= (busy > other ? busy : other));
     CHECK(row(run.out, "sequential").busy <= 1.1);
     CHECK(row(run.out, "tasks").busy <= 1.1);

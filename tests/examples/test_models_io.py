@@ -154,10 +154,10 @@ def the_report_says_what_was_measured_and_where():
         text = re.sub(r'\s+', ' ', re.sub(r'<[^>]+>', ' ', f.read().split('<body>')[1]))
     with open('/proc/sys/kernel/osrelease') as f:
         contains(text, 'Linux ' + f.read().strip())
-    for part in ('The same 12 pages', 'From 2 sites, which let 5 ms pass', 'median of 3 runs',
+    for part in ('The same 12 pages', 'From 2 sites, which delay each page by 5 ms', 'median of 3 runs',
                  'at most 2 connections to a site', '%d processor' % len(os.sched_getaffinity(0)),
                  'A pool of 3 threads', 'A task for each of the 12 pages', 'A pool of 2 processes',
-                 '12 of 12 pages right', '14.3', '3.7', '2.6', '5.7'):
+                 '12 of 12 pages correct', '14.3', '3.7', '2.6', '5.7'):
         contains(text, part)
 
 
@@ -203,8 +203,8 @@ def a_report_says_how_many_pages_were_right():
         equal(result.status, 1)
         with open('r.html') as f:
             text = f.read()
-        equal(text.count('1 of 2 pages right'), 4)
-        contains(text, 'what the first model got')
+        equal(text.count('1 of 2 pages correct'), 4)
+        contains(text, 'the page that the first model received')
 
 
 @test
@@ -299,7 +299,7 @@ def a_refused_page_is_told_and_ends_it():
     contains(result.messages, 'sequential: %s: connect: ' % url)
     contains(result.messages, 'sequential: %s2: connect: ' % url)
     contains(result.messages, 'refused')
-    contains(result.messages, 'no page came')
+    contains(result.messages, 'no page was correct')
     equal(list(rows(result)), ['sequential'])
 
 
@@ -323,7 +323,7 @@ def a_page_that_changes_is_not_right():
         result = io('--runs', '1', peer.origin + '/')
         equal(result.status, 1)
         equal(right(result), ['1/1', '0/1'])
-        contains(result.messages, 'threads: %s/: 6 bytes that are not the page' % peer.origin)
+        contains(result.messages, 'threads: %s/: received 6 bytes, not the expected page' % peer.origin)
 
 
 @test
@@ -368,7 +368,7 @@ def what_the_site_serves_is_checked_byte_by_byte():
                                '--pages', '1')
         equal((result.status, right(result)), (status, counts))
         contains(result.messages, '' if body is page else
-                 '/page-001.html: %d bytes that are not the page as it should be\n' % len(page))
+                 '/page-001.html: received %d bytes, not the expected page\n' % len(page))
 
 
 @test
@@ -376,7 +376,7 @@ def a_site_that_does_not_start_is_told():
     for script, why in (('exit 1', ''), ('echo hello', '')):
         result = with_site(script)
         equal((result.status, result.out), (1, b''))
-        contains(result.messages, 'models io: the site does not start')
+        contains(result.messages, 'models io: the site did not start')
     os.remove('site')
     result = run(os.path.abspath('models'), 'io')
     equal(result.status, 1)
@@ -389,7 +389,7 @@ def many_failures_are_counted_and_not_all_listed():
         result = io('--times', '30', '--runs', '1', peer.origin + '/')
         equal((result.status, result.messages.count('status 404\n')), (1, 10))
         contains(result.messages, '\nsequential: 20 more failed\n')
-        contains(result.messages, 'no page came right')
+        contains(result.messages, 'no page was correct')
 
 
 @test
@@ -406,7 +406,7 @@ def a_model_that_is_killed_has_no_time():
         out, err = child.communicate(timeout=600)
         equal((child.returncode, err.decode()), (1, (
             'sequential: ended by signal 9\n'
-            'sequential: %s/: under way when the model ended\n'
+            'sequential: %s/: in flight when the model ended\n'
             'sequential: 1 not tried: the model ended early\n') % peer.origin))
         table = {line.split()[0]: line.split()[1:] for line in out.decode().splitlines() if line}
         equal([table['sequential'][n] for n in (2, 3, 4, 5, 7)], ['-', '-', '-', '-', '1/3'])

@@ -35,14 +35,14 @@ TEST(race_loses_only_where_another_comes_between)
                                     "--tries", "1", NULL},
                    NULL);
     CHECK_STR(run.err, "");
-    CHECK(strstr(run.out, "500 workers add 100 each: 50000 is right.\n"
-                          "Threads come 100 at a time, tasks all at once.\n"));
+    CHECK(strstr(run.out, "500 workers add 100 each: 50000 is the correct sum.\n"
+                          "Threads are started 100 at a time, tasks all at once.\n"));
     expect(run.out, "threads, a lock", 50000, 0);
     expect(run.out, "threads, atomic", 50000, 0);
     expect(run.out, "tasks, no lock", 50000, 0);
     /* All tasks read the same number and write the same number. */
     expect(run.out, "tasks that suspend", 100, 49900);
-    expect(run.out, "the same, a lock", 50000, 0);
+    expect(run.out, "tasks with a lock", 50000, 0);
     subprocess_finish(&run);
 }
 
@@ -64,7 +64,7 @@ TEST(race_is_tried_until_threads_lose)
     row(run.out, "threads, no lock", &counted, &lost);
     CHECK(lost > 0);
     CHECK_EQ(counted + lost, 50000);
-    CHECK(strstr(run.out, "by chance: in run "));
+    CHECK(strstr(run.out, "depends on chance: lost in run "));
     subprocess_finish(&run);
 }
 
@@ -85,7 +85,7 @@ TEST(race_that_loses_nothing_is_a_failure)
                                     "--tries", "1", NULL},
                    NULL);
     CHECK_EQ(run.exit_status, 1);
-    CHECK(strstr(run.out, "not once, in run 1 of at most 1"));
+    CHECK(strstr(run.out, "no loss up to run 1 of at most 1"));
     subprocess_finish(&run);
 }
 
@@ -110,7 +110,7 @@ TEST(race_draws_few_workers_only)
         &run, (const char *[]){test_program("examples/models"), "race", "--timeline", path, NULL},
         NULL);
     CHECK_EQ(run.exit_status, 2);
-    CHECK(strstr(run.err, "models race: a picture has room for --workers 50\n"));
+    CHECK(strstr(run.err, "models race: a picture needs --workers 50 or fewer\n"));
     subprocess_finish(&run);
 }
 

@@ -644,7 +644,7 @@ TEST(timeline_svg_says_when_something_or_all_is_missing)
     timeline_mark(t, timeline_lane(t, "one"), TIMELINE_WAITS);
     t->marks_drawn = TIMELINE_MARKS_MAX + 7;
     CHECK_STR(read_picture(t, "full", "print(texts[-1], texts[0])\n"),
-              "7 changes are missing: there was no room for more. full: 0 ns\n");
+              "7 changes are missing, because the recording was full. full: 0 ns\n");
     timeline_destroy(t);
 }
 

@@ -47,7 +47,7 @@ TEST(groups_fail_fast_or_collect)
 {
     expect("examples/03_groups",
            "fail fast:\n  the sibling: cancelled\n  the group: input/output error\n"
-           "collect:\n  the sibling: finished in peace\n  the group: input/output error\n");
+           "collect:\n  the sibling: finished\n  the group: input/output error\n");
 }
 
 TEST(copy_cures_the_loop_variable)
@@ -67,7 +67,7 @@ TEST(cancel_is_seen_until_the_scope_is_left)
 TEST(shield_lets_clean_up_wait)
 {
     expect("examples/06_shield", "goodbye without a shield: cancelled\n"
-                                 "goodbye under a shield: said\nthe worker: cancelled\n");
+                                 "goodbye with a shield: sent\nthe worker: cancelled\n");
 }
 
 TEST(channel_passes_all_values_on)
@@ -90,7 +90,7 @@ TEST(backpressure_bounds_the_producer)
 
 TEST(select_takes_what_comes_first)
 {
-    expect("examples/10_select", "received 42\nnothing for a while\ntold to stop\n");
+    expect("examples/10_select", "received 42\nnothing for a while\nasked to stop\n");
 }
 
 TEST(mutex_prevents_the_lost_update)
@@ -111,8 +111,8 @@ TEST(deadlock_is_reported_and_ends_the_run)
     struct subprocess run;
 
     subprocess_run(&run, (const char *[]){test_program("examples/13_deadlock"), NULL}, NULL);
-    CHECK_STR(run.out, "crosswise: EDEADLK\nada writes\nbob writes\n"
-                       "in one order: both have written\n");
+    CHECK_STR(run.out, "in opposite orders: EDEADLK\nada writes\nbob writes\n"
+                       "in the same order: both have written\n");
     CHECK(strstr(run.err, "whorl: these wait for each other in a circle:\n"
                           "  ada waits for mutex \"paper\" held by bob\n"
                           "  bob waits for mutex \"pen\" held by ada\n"));
@@ -127,13 +127,13 @@ TEST(starvation_ends_with_giving_way)
 
     subprocess_run(&run, (const char *[]){test_program("examples/14_starvation"), NULL}, NULL);
     CHECK_EQ(sscanf(run.out,
-                    "never giving way: the other task ran %d times\n"
-                    "often giving way: the other task ran %d times\n%n",
+                    "not yielding: the other task ran %d times\n"
+                    "yielding: the other task ran %d times\n%n",
                     &greedy, &polite, &end),
              2);
     CHECK_EQ(greedy, 0);
     CHECK(polite > 0);
-    CHECK_STR(run.out + end, "a lock that two grab at once: ababababab\n");
+    CHECK_STR(run.out + end, "two tasks share a lock: ababababab\n");
     CHECK(strncmp(run.err, "whorl: task 1 computing has kept its thread for ", 48) == 0);
     CHECK_EQ(run.exit_status, 0);
     subprocess_finish(&run);
@@ -313,9 +313,9 @@ TEST(signals_end_it_in_order)
     subprocess_wait_output(&run, "serving until SIGINT or SIGTERM\n", false);
     subprocess_signal(&run, SIGTERM);
     subprocess_wait(&run);
-    CHECK_STR(run.out, "serving until SIGINT or SIGTERM\nSIGTERM came\n"
-                       "server: finished its last job\ndawdler: cut short\n"
-                       "stopped: not all in time\n");
+    CHECK_STR(run.out, "serving until SIGINT or SIGTERM\nreceived SIGTERM\n"
+                       "server: finished its last job\nlong job: cancelled\n"
+                       "stopped: some tasks were cancelled\n");
     CHECK_EQ(run.exit_status, 0);
     subprocess_finish(&run);
 }

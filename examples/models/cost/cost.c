@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `models cost`: what a worker costs that has nothing to do, as a task, as a thread and as a process. */
+/* `models cost`: what a worker that does nothing costs, as a task, a thread and a process. */
 #include "cost.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static const struct kind {
     cost_fn run;
 } kinds[KINDS] = {{"task", cost_task}, {"thread", cost_thread}, {"process", cost_process}};
 
-/* Shared with the process that measures. */
+/* In memory shared with the process that measures. */
 struct result {
     struct cost cost;
     int err;
@@ -49,7 +49,7 @@ double cost_resident_bytes(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* In a process of its own, so that what one leaves behind is no gift to the next. */
+/* Measures in a child process, so that one measurement does not influence the next. */
 static int measure(const struct kind *kind, int count, struct result *shared)
 {
     int status;
@@ -97,13 +97,14 @@ int cost_main(int argc, char **argv)
 {
     int counts[KINDS] = {100000, 1000, 100}, runs = 3, failed = 0, status;
     const struct option_row rows[] = {
-        {"tasks", "N", "how many", .number = &counts[0], .min = 1, .max = 1000000},
-        {"threads", "N", "how many", .number = &counts[1], .min = 1, .max = 100000},
-        {"processes", "N", "how many", .number = &counts[2], .min = 1, .max = 10000},
-        {"runs", "N", "the median of so many", .number = &runs, .min = 1, .max = RUNS_MAX},
+        {"tasks", "N", "number of tasks", .number = &counts[0], .min = 1, .max = 1000000},
+        {"threads", "N", "number of threads", .number = &counts[1], .min = 1, .max = 100000},
+        {"processes", "N", "number of processes", .number = &counts[2], .min = 1, .max = 10000},
+        {"runs", "N", "number of runs; the medians are shown", .number = &runs, .min = 1,
+         .max = RUNS_MAX},
         {0}};
     const struct option_table table = {
-        "cost", NULL, "What a task, a thread and a process cost that have nothing to do.", rows};
+        "cost", NULL, "Measures what a task, a thread and a process cost that do nothing.", rows};
     struct machine machine;
 
     if (!options_read(&table, argc, argv, &status))
@@ -113,13 +114,13 @@ int cost_main(int argc, char **argv)
     if (shared == MAP_FAILED)
         return 1;
     machine_read(&machine);
-    printf("%d x %s, %s; medians of %d.\n\n%-10s %8s %17s %17s\n", machine.processors, machine.cpu,
-           machine.kernel, runs, "", "workers", "start and end, us", "idle memory, KiB");
+    printf("%d x %s, %s; medians of %d runs.\n\n%-10s %8s %17s %17s\n", machine.processors,
+           machine.cpu, machine.kernel, runs, "", "workers", "start and end, us",
+           "idle memory, KiB");
     for (int i = 0; i < KINDS; i++)
         failed += show(&kinds[i], counts[i], runs, shared) != 0;
-    printf(
-        "\nThe memory is the program's own; what the kernel has for each thread and process comes\n"
-        "on top.\n");
+    printf("\nThis is the memory of the program. The kernel needs more for each thread and "
+           "process.\n");
     munmap(shared, sizeof *shared);
     return failed ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process costs: a fork of this one, which shares with it what neither has changed. The stack and
- * the tables that the kernel has for each are not seen from here. */
+/* The cost of a process. The process is a fork, which shares with its parent all memory that
+ * neither has changed. The measurement does not include the memory that the kernel uses for each
+ * process. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static int start_each(int count, struct cost *ret)
     return 0;
 }
 
-/* What a process has for itself alone, as it says itself. */
+/* The memory that only this process uses, as the kernel reports it. */
 static long private_bytes(void)
 {
     FILE *from = fopen("/proc/self/smaps_rollup", "re");
@@ -41,7 +42,7 @@ static long private_bytes(void)
     return sum;
 }
 
-/* Tells what it has, and waits until the other end of `end` is closed. */
+/* Sends its memory use to `say`. Then waits until the other end of `end` is closed. */
 static void wait_for_end(int end, int say)
 {
     long bytes = private_bytes();
@@ -59,7 +60,7 @@ static int keep_all(int count, struct cost *ret)
     double sum = 0;
 
     if (pipe(end) < 0 || pipe(say) < 0)
-        return -errno; /* the process ends, and they with it */
+        return -errno; /* the process ends and closes the pipes */
     while (started < count && err == 0) {
         pid_t pid = fork();
         if (pid == 0) {

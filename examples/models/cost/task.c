@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a task costs. */
+/* The cost of a task. */
 #include <whorl.h>
 
 #include "cost.h"
@@ -45,7 +45,7 @@ static WHORL_SUSPENDS int keep_all(struct measuring *m)
     for (int i = 0; i < m->count && err == 0; i++)
         err = whorl_spawn(&group, wait_for_end, &m->end);
     if (err == 0)
-        err = whorl_yield(); /* now all wait */
+        err = whorl_yield(); /* now all tasks wait */
     m->cost->idle_bytes = (cost_resident_bytes() - before) / m->count;
     whorl_event_set(&m->end);
     return err ? err : whorl_group_wait(&group);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a thread costs. The stack that the kernel has for each is not seen from here. */
+/* The cost of a thread. The measurement does not include the memory that the kernel uses for each
+ * thread. */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `models cpu`: work that waits for nothing, in four models. Each runs several times by turns, every
- * sum is checked, and what is shown is the median time and how many processors were busy in it. */
+/* `models cpu`: work that never waits, in four models. The models run in turn, several times each,
+ * and every sum is checked. The output shows the median time and how many processors were busy. */
 #include "cpu.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ struct cpu_run {
     double wall_s, cpu_s;
 };
 
-/* The compiler knows the formula too: it must not see through the sum. */
+/* Compilers can replace this loop by the formula. The asm statement prevents that. */
 void cpu_add_squares(struct cpu_sum *sum)
 {
     uint64_t total = 0;
@@ -45,7 +45,7 @@ void cpu_add_squares(struct cpu_sum *sum)
     sum->sum = total;
 }
 
-/* (n - 1) n (2n - 1) / 6, divided before it is multiplied: what is left is right modulo 2^64. */
+/* (n - 1) n (2n - 1) / 6. The divisions come first, so that the product is correct modulo 2^64. */
 static uint64_t formula(uint64_t n)
 {
     uint64_t factors[] = {n - 1, n, 2 * n - 1};
@@ -68,7 +68,7 @@ static double seconds(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-/* Processor time of this process and of the children it has waited for. */
+/* Processor time of this process and of the children that it has reaped. */
 static double cpu_now_s(void)
 {
     struct rusage own, children;
@@ -87,7 +87,7 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Returns how many sums are right, or what the model failed with. */
+/* Returns the number of correct sums, or the error of the model. */
 static int run(const struct model *model, struct cpu_batch *batch, int below, struct cpu_run *ret)
 {
     int right = 0;
@@ -110,8 +110,8 @@ static int by_wall(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Every model once a round, so that what else the machine does meets them all alike. Returns how many
- * sums were wrong, or the first failure. */
+/* Runs every model once per round, so that other load on the machine affects all models alike.
+ * Returns the number of wrong sums, or the first error. */
 static int compare(struct cpu_batch *batch, const int workers[MODELS], int below, int rounds,
                    struct cpu_run runs[MODELS][ROUNDS_MAX])
 {
@@ -151,11 +151,10 @@ static void print(struct cpu_run runs[MODELS][ROUNDS_MAX], const int workers[MOD
         if (medians[m].cpu_s / medians[m].wall_s > most)
             most = medians[m].cpu_s / medians[m].wall_s;
     }
-    printf("\nTasks do not help: they take turns on one thread, and none of them waits, so none "
-           "makes\n"
-           "room. Threads and processes run at once, as many as there are processors; here they\n"
-           "had %.1f of %d at most. The fewer, the more others computed, and the less the times "
-           "say.\n",
+    printf("\nTasks do not help: they take turns on one thread, and none of them waits.\n"
+           "Threads and processes run on all processors at the same time. Here they used at most\n"
+           "%.1f of %d. If that is much less, other programs used the processors, or there were\n"
+           "too few workers.\n",
            most, processors);
 }
 
@@ -168,15 +167,16 @@ int cpu_main(int argc, char **argv)
     struct pictures pictures = {0};
     static struct cpu_run runs[MODELS][ROUNDS_MAX];
     const struct option_row rows[] = {
-        {"below", "N", "the smallest of the numbers", .number = &below, .min = 1, .max = 1 << 30},
-        {"count", "N", "how many numbers", .number = &count, .min = 1, .max = CPU_COUNT_MAX},
-        {"threads", "N", "threads; the processors", .number = &threads, .min = 1, .max = 256},
-        {"processes", "N", "the same of processes", .number = &processes, .min = 1, .max = 256},
-        {"runs", "N", "the median of so many", .number = &rounds, .min = 1, .max = ROUNDS_MAX},
+        {"below", "N", "the smallest number", .number = &below, .min = 1, .max = 1 << 30},
+        {"count", "N", "number of sums", .number = &count, .min = 1, .max = CPU_COUNT_MAX},
+        {"threads", "N", "number of threads", .number = &threads, .min = 1, .max = 256},
+        {"processes", "N", "number of processes", .number = &processes, .min = 1, .max = 256},
+        {"runs", "N", "number of runs; the medians are shown", .number = &rounds, .min = 1,
+         .max = ROUNDS_MAX},
         PICTURES_ROWS(pictures),
         {0}};
     const struct option_table table = {
-        "cpu", NULL, "Adds up the squares below some big numbers, in four models.", rows};
+        "cpu", NULL, "Adds up the squares below some large numbers, in four models.", rows};
     int status;
 
     if (!options_read(&table, argc, argv, &status))
@@ -187,8 +187,8 @@ int cpu_main(int argc, char **argv)
     if (!batch.sums)
         return 1;
     batch.timeline = pictures_timeline(&pictures);
-    printf("The squares of all numbers below %d, %d + 1, ... added up: %d sums, modulo 2^64.\n"
-           "%d x %s, %s; medians of %d.\n",
+    printf("Sums of the squares of all numbers below %d, %d + 1, ...: %d sums, modulo 2^64.\n"
+           "%d x %s, %s; medians of %d runs.\n",
            below, below, count, machine.processors, machine.cpu, machine.kernel, rounds);
     const int workers[MODELS] = {1, threads, count, processes};
     int wrong = compare(&batch, workers, below, rounds, runs);
@@ -197,7 +197,7 @@ int cpu_main(int argc, char **argv)
         printf("\n%d of %d sums agree with the formula (n-1) n (2n-1) / 6.\n",
                MODELS * rounds * count - wrong, MODELS * rounds * count);
     }
-    int err = pictures_write(&pictures, "The squares below big numbers, added up");
+    int err = pictures_write(&pictures, "Sums of the squares below large numbers");
     free(batch.sums);
     return wrong || err ? 1 : 0;
 }

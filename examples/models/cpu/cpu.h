@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the four models have in common: numbers, and the sum of the squares below each. */
+/* The common parts of the four models: numbers, and for each the sum of the squares below it. */
 #ifndef MODELS_CPU_H
 #define MODELS_CPU_H
 
@@ -11,17 +11,17 @@ enum { CPU_COUNT_MAX = 170 };
 
 struct cpu_sum {
     uint64_t below; /* the number */
-    uint64_t sum;   /* of the squares of all smaller ones, modulo 2^64 */
+    uint64_t sum;   /* the sum of the squares of all smaller numbers, modulo 2^64 */
 };
 
 struct cpu_batch {
     struct cpu_sum *sums;
     int count;
     int workers;
-    struct timeline *timeline; /* who computes when; NULL: not recorded */
+    struct timeline *timeline; /* NULL: not recorded */
 };
 
-/* A model: works out all sums of the batch. Returns 0 or a negative code. */
+/* A model. Computes all sums of the batch. Returns 0 or a negative code. */
 typedef int (*cpu_model_fn)(struct cpu_batch *batch);
 
 int cpu_sequential(struct cpu_batch *batch);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Processes: they run at once as threads do, and share nothing. Which number is next, and what came of
- * it, goes through pipes; so small a message is read and written whole. */
+/* Processes. They run on several processors as threads do, but share no memory. So the numbers and
+ * the sums are sent through pipes. A message is so small that it is always read and written
+ * completely. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -33,9 +34,10 @@ static void work(struct cpu_batch *batch, int number, int from, int to)
     _exit(0);
 }
 
-_Static_assert(CPU_COUNT_MAX * sizeof(struct message) <= 4096, "what a pipe holds at least");
+_Static_assert(CPU_COUNT_MAX * sizeof(struct message) <= 4096, "the smallest capacity of a pipe");
 
-/* The numbers first, then the sums: a pipe holds all of either, so nobody waits for the other one. */
+/* Sends all numbers. The sums are read after that. A pipe has room for all of either, so no side
+ * waits for the other. */
 static int hand_out(const struct cpu_batch *batch, int to)
 {
     for (int i = 0; i < batch->count; i++)
@@ -47,11 +49,11 @@ static int hand_out(const struct cpu_batch *batch, int to)
 static int collect(struct cpu_batch *batch, int from)
 {
     struct message message;
-    int come = 0;
+    int received = 0;
 
-    for (; read(from, &message, sizeof message) == sizeof message; come++)
+    for (; read(from, &message, sizeof message) == sizeof message; received++)
         batch->sums[message.index] = message.sum;
-    return come == batch->count ? 0 : WHORL_EWORKER;
+    return received == batch->count ? 0 : WHORL_EWORKER;
 }
 
 int cpu_processes(struct cpu_batch *batch)
@@ -69,7 +71,7 @@ int cpu_processes(struct cpu_batch *batch)
     for (int i = 0; i < batch->workers; i++) {
         pid_t pid = fork();
         if (pid == 0) {
-            close(numbers[1]); /* or it would never see the end of the numbers */
+            close(numbers[1]); /* otherwise it never reads the end of the numbers */
             close(sums[0]);
             work(batch, i + 1, numbers[0], sums[1]);
         }
@@ -78,7 +80,7 @@ int cpu_processes(struct cpu_batch *batch)
     close(numbers[0]);
     close(sums[1]);
     int err = hand_out(batch, numbers[1]);
-    close(numbers[1]); /* nothing more comes, and the workers end */
+    close(numbers[1]); /* the workers read the end of the numbers and end */
     if (err == 0)
         err = collect(batch, sums[0]);
     close(sums[0]);

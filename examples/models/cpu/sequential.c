@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sequential: one after the other, on one processor. */
+/* Sequential: one sum after the other, on one processor. */
 #include "../timeline.h"
 #include "cpu.h"
 

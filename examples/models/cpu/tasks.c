@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks: a task per number, and no gain. They take turns on one thread, and a turn ends where a task
- * waits; these have nothing to wait for. */
+/* Tasks: one per number, without any gain. Tasks take turns on one thread, and a turn ends when the
+ * task waits. These tasks never wait. */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: the system runs as many at once as there are processors. They share the memory, so the one
- * thing that all of them change, whose turn is next, is atomic. */
+/* Threads: the system runs as many at the same time as there are processors. They share memory, so
+ * the one variable that all of them change, the index of the next number, is atomic. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,7 +42,7 @@ int cpu_threads(struct cpu_batch *batch)
         n += err == 0;
     }
     if (n > 0)
-        err = 0; /* fewer than wanted do it all the same */
+        err = 0; /* some threads could not be started; the others do all the work */
     while (n > 0)
         pthread_join(threads[--n], NULL);
     free(threads);

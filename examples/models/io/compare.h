@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The comparison around the four models: where the pages come from, how a model is measured, and how
- * the result is shown. */
+/* The comparison of the four models: the source of the pages, the measurement of a model, and the
+ * report. */
 #ifndef MODELS_IO_COMPARE_H
 #define MODELS_IO_COMPARE_H
 
@@ -13,9 +13,9 @@
 enum { MODELS = 4, RUNS_MAX = 99 };
 
 struct settings {
-    int sites, pages, latency_ms; /* of the site served here */
-    char **urls;                  /* given ones, NULL-terminated; without any the site is used */
-    int times;                    /* each of them is fetched */
+    int sites, pages, latency_ms; /* the site that the program starts */
+    char **urls;                  /* NULL-terminated; if empty, the site is used */
+    int times;                    /* the number of times that each URL is fetched */
     int per_site, threads, processes, timeout_s;
     int runs;
     struct pictures pictures;
@@ -26,15 +26,15 @@ struct settings {
 
 struct source {
     struct batch *batch;
-    size_t size; /* of the batch */
+    size_t size; /* the size of the batch in bytes */
     int sites;
-    pid_t server; /* 0: none was started */
+    pid_t server; /* 0: no site was started */
 };
 
-/* Starts the site, or takes the given URLs. 0, or an exit status after a complaint. */
+/* Starts the site, or uses the given URLs. Returns 0, or an exit status after an error message. */
 int source_open(const struct settings *settings, struct source *ret);
 
-/* Ends the site. Accepts a zeroed one. */
+/* Stops the site and frees the pages. Accepts a zeroed source. */
 void source_close(struct source *source);
 
 /* --- measuring -------------------------------------------------------------------------------- */
@@ -46,21 +46,21 @@ struct model {
 
 extern const struct model models[MODELS];
 
-/* The run whose time is the median; `right` is the worst run's. */
+/* The run with the median time; but `right` is from the worst run. */
 struct outcome {
     const struct model *model;
-    int at_once; /* pages under way at most */
+    int at_once; /* the most pages in flight at the same time */
     int64_t took_ns;
-    int64_t expected_ns; /* pages / at once, rounded up, times the latency; 0: unknown */
-    int connections;     /* opened */
-    long peak_kib;       /* of all its processes together */
-    int right;           /* pages */
+    int64_t expected_ns; /* ceil(pages / at_once) times the latency; 0: unknown */
+    int connections;     /* the number of opened connections */
+    long peak_kib;       /* the sum over all processes of the model */
+    int right;           /* correct pages */
     struct timeline *timeline;
 };
 
-/* Has the model fetch all pages `runs` times, each in a process of its own; pages that failed are told
- * on standard error. The first outcome that has a page decides what the others must get, where it is
- * not known. */
+/* Runs the model `runs` times, each time in a process of its own. Failed pages are reported on
+ * standard error. If the correct contents of a page are unknown, the first model that receives the
+ * page defines them. */
 void measure(const struct model *model, const struct settings *settings, struct batch *batch,
              struct outcome *ret);
 
@@ -75,7 +75,7 @@ struct comparison {
     struct outcome outcomes[MODELS];
 };
 
-/* Writes the page to settings->report. 0 or -errno; a failure has been told. */
+/* Writes the report to settings->report. Returns 0, or -errno after an error message. */
 int report_write(const struct comparison *comparison);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* `models io`: the same pages downloaded one after the other, by a pool of threads, by tasks and by a
- * pool of processes; every page is checked, and times stand beside what waiting alone would take. */
+/* `models io`: downloads the same pages sequentially, with a pool of threads, with tasks, and with
+ * a pool of processes. Every page is checked. The output compares each time with the time that
+ * waiting alone would take. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -19,24 +20,24 @@ const struct model models[MODELS] = {
 
 static const char about[] =
     "Downloads the same pages one after the other, with a pool of threads, with tasks and\n"
-    "with a pool of processes, checks every page, and compares the times.\n"
-    "Without URLs the pages are those of a site that it serves itself on loopback.";
+    "with a pool of processes. Checks every page, and compares the times.\n"
+    "Without URLs it downloads from a site that it starts itself on the loopback interface.";
 
 static bool read_options(int argc, char **argv, struct settings *ret, int *ret_status)
 {
     const struct option_row rows[] = {
         {"sites", "N", "sites to download from", .number = &ret->sites, 1, 3},
         {"pages", "N", "pages of each site", .number = &ret->pages, 1, 10000},
-        {"latency", "MS", "time the site takes for a page", .number = &ret->latency_ms, 0, 60000},
-        {"times", "N", "how often a given URL is downloaded", .number = &ret->times, 1, 10000},
-        {"per-site", "N", "connections a session may have to a site", .number = &ret->per_site, 1,
+        {"latency", "MS", "delay of the site per page", .number = &ret->latency_ms, 0, 60000},
+        {"times", "N", "downloads of each given URL", .number = &ret->times, 1, 10000},
+        {"per-site", "N", "connections of a session to one site", .number = &ret->per_site, 1,
          1000},
         {"threads", "N", "threads in the pool", .number = &ret->threads, 1, THREADS_MAX},
         {"processes", "N", "processes in the pool", .number = &ret->processes, 1, PROCESSES_MAX},
         {"timeout", "S", "seconds to wait for a page", .number = &ret->timeout_s, 1, 3600},
-        {"runs", "N", "runs, whose median time counts", .number = &ret->runs, 1, RUNS_MAX},
+        {"runs", "N", "runs; the median time is shown", .number = &ret->runs, 1, RUNS_MAX},
         PICTURES_ROWS(ret->pictures),
-        {"report", "FILE.html", "a page with the diagrams and the times", .text = &ret->report},
+        {"report", "FILE.html", "write the times and diagrams as a page", .text = &ret->report},
         {0}};
     const struct option_table table = {"io", "[URL]...", about, rows};
 
@@ -68,9 +69,9 @@ static void print_head(const struct comparison *c)
            settings->runs == 1 ? "time" : "medians", settings->runs,
            settings->runs == 1 ? "" : "s");
     printf("%-12s%8s%12s%10s%10s%7s%9s%10s%12s\n", "", "at once", "opened", "expected", "measured",
-           "", "times as", "memory", "right");
-    printf("%-12s%8s%12s%10s%10s%7s%9s%10s%12s\n", "", "", "connections", "s", "s", "more", "fast",
-           "KiB", "pages");
+           "", "times as", "memory", "correct");
+    printf("%-12s%8s%12s%10s%10s%7s%9s%10s%12s\n", "", "", "connections", "s", "s", "excess",
+           "fast", "KiB", "pages");
     fflush(stdout);
 }
 
@@ -79,7 +80,7 @@ static bool is_whole(const struct comparison *c, const struct outcome *outcome)
     return outcome->took_ns > 0 && outcome->right == c->source->batch->count;
 }
 
-/* Times are compared only of models that did the same. */
+/* The speed-up is shown only for models that received the same number of pages. */
 static void print_row(const struct comparison *c, const struct outcome *outcome)
 {
     char expected[16] = "-", measured[16] = "-", more[16] = "-", faster[16] = "-";
@@ -108,12 +109,11 @@ static void print_tail(const struct comparison *c)
 
     if (tasks->expected_ns == 0 || !is_whole(c, tasks))
         return;
-    printf(
-        "\nExpected is what waiting alone takes: pages / at once, rounded up, times the latency.\n"
-        "Tasks: ceil(%d / %d) x %d ms = %.3f s; measured %.3f s, %s.\n",
-        c->source->batch->count, tasks->at_once, c->settings->latency_ms,
-        seconds(tasks->expected_ns), seconds(tasks->took_ns),
-        over_ns * 10 <= tasks->expected_ns ? "within 10 %" : "over 10 % more");
+    printf("\nThe expected time is the time of waiting alone: ceil(pages / at once) x latency.\n"
+           "Tasks: ceil(%d / %d) x %d ms = %.3f s; measured %.3f s, %s.\n",
+           c->source->batch->count, tasks->at_once, c->settings->latency_ms,
+           seconds(tasks->expected_ns), seconds(tasks->took_ns),
+           over_ns * 10 <= tasks->expected_ns ? "within 10 %" : "more than 10 % above");
 }
 
 /* --- the comparison --------------------------------------------------------------------------- */
@@ -128,7 +128,7 @@ static int at_once(const struct comparison *c, const struct model *model)
     return most < c->source->batch->count ? most : c->source->batch->count;
 }
 
-/* All models. Returns 0, or 1 when some page was not right. */
+/* Runs all models. Returns 0, or 1 when a page was not correct. */
 static int compare(struct comparison *c)
 {
     struct batch *batch = c->source->batch;
@@ -145,7 +145,7 @@ static int compare(struct comparison *c)
         print_row(c, outcome);
         all_right = all_right && outcome->right == batch->count;
         if (outcome->right == 0) {
-            fputs("models io: no page came right, so there is nothing to compare\n", stderr);
+            fputs("models io: no page was correct, so there is nothing to compare\n", stderr);
             return 1;
         }
     }
@@ -155,7 +155,7 @@ static int compare(struct comparison *c)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Said before the work is done and not after. */
+/* Called before the work, so that an error is reported early. */
 static bool can_write(const struct settings *settings)
 {
     return pictures_check(&settings->pictures) == 0 &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the four downloaders have in common: the pages, what came of them, and how one is fetched, so
- * that what differs between sequential.c, threads.c, tasks.c and processes.c is the model alone. */
+/* The common parts of the four downloaders: the pages, their results, and the function that fetches
+ * one page. So sequential.c, threads.c, tasks.c and processes.c differ only in the model. */
 #ifndef MODELS_IO_H
 #define MODELS_IO_H
 
@@ -14,40 +14,40 @@
 
 enum { THREADS_MAX = 256, PROCESSES_MAX = 256 };
 
-/* What came of a page. */
+/* The result of one page. */
 struct result {
-    int status;  /* 200, 404, ... */
-    bool reused; /* came over a connection that was there */
+    int status;  /* 200, 404, ...; 0: no response */
+    bool reused; /* received over a connection that had been used before */
     int64_t len;
     uint64_t digest;
-    struct whorl_error error; /* code 0: it has come, whatever its status */
+    struct whorl_error error; /* code 0: received completely, with any status */
 };
 
 struct page {
     const char *url;
-    bool known; /* what is right, in the next two */
+    bool known; /* true when the next two fields hold the correct values */
     int64_t len;
     uint64_t digest;
     struct result result;
 };
 
-/* The pages to fetch, and what a model is to know. Lives in memory that forked processes share. */
+/* The pages to fetch and the settings of the models. In memory that forked processes share. */
 struct batch {
-    int threads, processes;    /* in the pools */
-    int per_site;              /* connections that a session may have to one site */
-    int timeout_s;             /* for one page */
-    struct timeline *timeline; /* NULL: nobody wants a picture */
-    atomic_int lanes;          /* named so far */
-    atomic_int failures;       /* pages that did not come; too many, and the rest is not tried */
-    int err;                   /* of the process that runs the model, as are the next two */
+    int threads, processes;    /* the sizes of the pools */
+    int per_site;              /* most connections of a session to one site */
+    int timeout_s;             /* the limit for one page */
+    struct timeline *timeline; /* NULL: not recorded */
+    atomic_int lanes;          /* the number of lanes named by page_lane() */
+    atomic_int failures;       /* pages that failed; after too many the others are not tried */
+    int err; /* set by the process that runs the model, as are the next two fields */
     int64_t took_ns;
-    long peak_kib; /* of its workers */
+    long peak_kib; /* the memory of the worker processes */
     int count;
     struct page pages[];
 };
 
-/* A model: fetches all of the batch. Returns 0 or a code when it could not even try; what came of the
- * pages is in them. */
+/* A model: fetches all pages of the batch and stores their results in them. Returns 0, or a
+ * negative code when it could not start. */
 typedef int (*model_fn)(struct batch *batch);
 
 int run_sequential(struct batch *batch);
@@ -55,17 +55,17 @@ int run_threads(struct batch *batch);
 int run_tasks(struct batch *batch);
 int run_processes(struct batch *batch);
 
-/* The same client for all of them. NULL when there is no memory. */
+/* Creates a session with the same options for every model. Returns 0 or -ENOMEM. */
 int page_session(const struct batch *batch, struct whorl_http_session **ret);
 
-/* Fetches a page and says what came of it. */
+/* Fetches a page and stores its result. */
 WHORL_SUSPENDS_SHIELDED void page_get(struct batch *batch, struct whorl_http_session *session,
                                       const struct page *page, struct result *ret);
 
-/* A further lane of the picture, with a number behind its name. */
+/* Creates a lane with the name `kind` and a number. */
 int page_lane(struct batch *batch, const char *kind);
 
-/* FNV-1a, piece by piece, beginning with PAGE_DIGEST_EMPTY. */
+/* Computes the FNV-1a digest of a text in pieces. The first call gets PAGE_DIGEST_EMPTY. */
 #define PAGE_DIGEST_EMPTY UINT64_C(14695981039346656037)
 uint64_t page_digest(uint64_t digest, const char *data, size_t len);
 

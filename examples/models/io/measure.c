@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Measuring a model: so many runs, each in a process of its own, whose memory can then be told from the
- * others' and which finds the same world as they did. */
+/* Measures a model: several runs, each in its own process. So the memory of a run can be measured
+ * alone, and every run starts in the same state. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ struct run {
 
 /* --- one run ---------------------------------------------------------------------------------- */
 
-/* In the child. What the largest worker had stands for each of them. */
+/* Runs in the child. getrusage() reports the largest worker only, so it is counted for each one. */
 __attribute__((noreturn)) static void run_here(const struct model *model, struct batch *batch,
                                                pid_t parent)
 {
@@ -52,7 +52,7 @@ static void reset(struct batch *batch)
 {
     atomic_store(&batch->lanes, 0);
     atomic_store(&batch->failures, 0);
-    batch->err = -ECHILD; /* until the process says otherwise */
+    batch->err = -ECHILD; /* until the process stores its result */
     batch->took_ns = batch->peak_kib = 0;
     for (int i = 0; i < batch->count; i++) {
         batch->pages[i].result = (struct result){0};
@@ -89,11 +89,11 @@ static void run_once(const struct model *model, struct batch *batch, struct run 
     }
 }
 
-/* --- what did not come out as it should ------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
-enum { TOLD_MAX = 10 }; /* one by one */
+enum { LISTED_MAX = 10 }; /* this many failures are listed */
 
-static void tell_failures(const struct model *model, const struct batch *batch)
+static void list_failures(const struct model *model, const struct batch *batch)
 {
     const char *why = NULL;
     int not_tried = 0, failed = 0;
@@ -107,27 +107,27 @@ static void tell_failures(const struct model *model, const struct batch *batch)
         if (error->code == -ECANCELED) {
             not_tried++;
             why = error->text;
-        } else if (++failed > TOLD_MAX) {
+        } else if (++failed > LISTED_MAX) {
             continue;
         } else if (error->code) {
             fprintf(stderr, "%s: %s: %s: %s\n", model->name, page->url, error->step,
                     error->text[0] ? error->text : whorl_strerror(error->code));
         } else if (result->status == 0) {
-            fprintf(stderr, "%s: %s: under way when the model ended\n", model->name, page->url);
+            fprintf(stderr, "%s: %s: in flight when the model ended\n", model->name, page->url);
         } else if (result->status != 200) {
             fprintf(stderr, "%s: %s: status %d\n", model->name, page->url, result->status);
         } else {
-            fprintf(stderr, "%s: %s: %lld bytes that are not the page%s\n", model->name, page->url,
-                    (long long)result->len, page->known ? " as it should be" : "");
+            fprintf(stderr, "%s: %s: received %lld bytes%s\n", model->name, page->url,
+                    (long long)result->len, page->known ? ", not the expected page" : "");
         }
     }
-    if (failed > TOLD_MAX)
-        fprintf(stderr, "%s: %d more failed\n", model->name, failed - TOLD_MAX);
+    if (failed > LISTED_MAX)
+        fprintf(stderr, "%s: %d more failed\n", model->name, failed - LISTED_MAX);
     if (not_tried)
         fprintf(stderr, "%s: %d not tried: %s\n", model->name, not_tried, why);
 }
 
-/* What a page of an unknown site should be, is what the first model got. */
+/* Takes the first correct download of an unknown page as its correct contents. */
 static void adopt(struct batch *batch)
 {
     for (int i = 0; i < batch->count; i++) {
@@ -163,7 +163,7 @@ void measure(const struct model *model, const struct settings *settings, struct 
         adopt(batch);
     }
     if (right < batch->count)
-        tell_failures(model, batch);
+        list_failures(model, batch);
     qsort(runs, (size_t)count, sizeof *runs, by_time);
     const struct run *median = &runs[(count - 1) / 2];
     ret->model = model;

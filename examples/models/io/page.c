@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Fetching one page, the same in every model. */
+/* Fetches one page, in the same way for every model. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "io.h"
 
-/* A site that answers nobody costs this many time-outs and not one for each of its pages. */
+/* If a site never answers, only this many pages wait for the time-out; the others are not tried. */
 enum { FAILURES_MAX = 10 };
 
 int page_session(const struct batch *batch, struct whorl_http_session **ret)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool of processes: nothing is shared, so nothing can race, and a crash takes one worker only. An
- * initialiser gives each its own session; numbers of pages travel one way, results the other.
+/* A pool of processes. They share no memory, so there are no races, and a crash ends only one
+ * worker. An initialiser gives each worker its own session. Page numbers are sent to the workers,
+ * and results are sent back.
  *
- * The workers use the same client as the other models. Handing out is done by tasks, one for each page,
- * that wait for an idle worker and then for its answer. */
+ * The workers use the same client as the other models. For each page there is a task that waits for
+ * an idle worker, sends it the page number and waits for its result. */
 #include <stdlib.h>
 
 #include "io.h"
@@ -13,7 +14,7 @@ struct worker {
     struct whorl_http_session *session;
 };
 
-/* In each worker, once. Its session ends with it. */
+/* Runs once in each worker. The session ends with the worker. */
 static int begin(void *arg, void **ret_state)
 {
     static struct worker worker;
@@ -25,7 +26,7 @@ static int begin(void *arg, void **ret_state)
     return err;
 }
 
-/* In a worker, for each request. */
+/* Runs in a worker, once per request. */
 static WHORL_SUSPENDS_SHIELDED int work(void *state, const void *request, size_t len, void **ret,
                                         size_t *ret_len)
 {

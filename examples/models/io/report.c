@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The report: one page that opens without a network, with the times, a diagram for each model, and what
- * was measured how. */
+/* The report: one page that needs no network to open. It shows the times, one diagram per model,
+ * and how everything was measured. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 #include "../output.h"
 #include "compare.h"
 
-/* The classic run of this comparison, for orientation. */
+/* The times of the classic run of this comparison, see put_classic(). */
 static const double classic_s[MODELS] = {14.3, 3.7, 2.6, 5.7};
 
-/* Wide things scroll in themselves, so that the page never does. */
+/* Wide parts scroll in their own boxes, so the page never scrolls sideways. */
 static const char style[] =
     ":root{color-scheme:light dark;--text:#1c1e21;--soft:#5c636b;--page:#fff;--line:#d9dde2;"
     "--bar:#8b95a3}\n"
@@ -66,50 +66,51 @@ static void put_escaped(const char *text, FILE *to)
     }
 }
 
-/* --- what each model is ----------------------------------------------------------------------- */
+/* --- descriptions of the models --------------------------------------------------------------- */
 
-static void tell_sequential(const struct comparison *c, FILE *to)
+static void describe_sequential(const struct comparison *c, FILE *to)
 {
     fprintf(to,
-            "One page after the other: ask, wait, ask for the next. It is the simplest program "
-            "there is, and nearly all of its time is red: it waits %d times and computes hardly "
-            "at all, so no faster processor would help it.",
+            "One page after the other. The program requests a page, waits for it, and requests the "
+            "next. This is the simplest program. Nearly all of its time is red: it waits %d times "
+            "and hardly computes, so a faster processor would not help.",
             c->source->batch->count);
 }
 
-static void tell_threads(const struct comparison *c, FILE *to)
-{
-    fprintf(to,
-            "A pool of %d threads, of which each takes the next page from a list as soon as it has "
-            "done its last. The kernel switches between them wherever it likes, so the list has "
-            "a lock, and each thread has a session of its own in thread-local storage. %d waits "
-            "overlap; for more of them there would have to be more threads.",
-            c->settings->threads, c->outcomes[1].at_once);
-}
-
-static void tell_tasks(const struct comparison *c, FILE *to)
-{
-    fprintf(to,
-            "A task for each of the %d pages, all on one thread. One runs until it has to wait, "
-            "then another does. Nothing runs between two waits, so all share one session "
-            "without a lock. Only the connections are a bound, %d to each site: %d waits overlap, "
-            "and the steps of the diagram are their turns.",
-            c->source->batch->count, c->settings->per_site, c->outcomes[2].at_once);
-}
-
-static void tell_processes(const struct comparison *c, FILE *to)
+static void describe_threads(const struct comparison *c, FILE *to)
 {
     fprintf(
         to,
-        "A pool of %d processes, with nothing in common: an initialiser has made each a session "
-        "of its own, numbers of pages go to them and results come back. They could compute "
-        "on as many processors at once, but here there is little to compute, and their "
-        "waits overlap only as often as there are processes.",
+        "A pool of %d threads. Each thread takes the next page from a list when it has finished "
+        "a page. The kernel can switch between threads at any instruction, so a lock protects "
+        "the list, and each thread has its own session in thread-local storage. %d waits "
+        "overlap. More overlapping waits need more threads.",
+        c->settings->threads, c->outcomes[1].at_once);
+}
+
+static void describe_tasks(const struct comparison *c, FILE *to)
+{
+    fprintf(to,
+            "A task for each of the %d pages, all on one thread. A task runs until it has to wait, "
+            "and then another task runs. Tasks switch only where they wait, so all of them share "
+            "one session without a lock. Only the number of connections limits them, %d to each "
+            "site: %d waits overlap. Each step in the diagram is one round of these waits.",
+            c->source->batch->count, c->settings->per_site, c->outcomes[2].at_once);
+}
+
+static void describe_processes(const struct comparison *c, FILE *to)
+{
+    fprintf(
+        to,
+        "A pool of %d processes, which share no memory. An initialiser makes a session in each of "
+        "them. Page numbers are sent to the processes, and results are sent back. The processes "
+        "could compute on several processors at the same time, but there is little to compute "
+        "here. Each process waits for one page, so more overlapping waits need more processes.",
         c->settings->processes);
 }
 
-static void (*const tell[MODELS])(const struct comparison *c, FILE *to) = {
-    tell_sequential, tell_threads, tell_tasks, tell_processes};
+static void (*const describe[MODELS])(const struct comparison *c, FILE *to) = {
+    describe_sequential, describe_threads, describe_tasks, describe_processes};
 
 /* --- the parts of the page -------------------------------------------------------------------- */
 
@@ -125,9 +126,9 @@ static void put_head(const struct comparison *c, FILE *to)
             "<h1>The same %d pages, downloaded in four concurrency models</h1>\n<p>From %d site%s",
             batch->count, style, batch->count, c->source->sites, c->source->sites == 1 ? "" : "s");
     if (c->source->server)
-        fprintf(to, ", which let %d ms pass before each page", c->settings->latency_ms);
-    fputs(". Every model uses the same HTTP client and gets the same bytes; what differs is who "
-          "waits while another one works.</p>\n",
+        fprintf(to, ", which delay each page by %d ms", c->settings->latency_ms);
+    fputs(". Every model uses the same HTTP client and receives the same bytes. The models differ "
+          "only in how they wait.</p>\n",
           to);
 }
 
@@ -163,7 +164,7 @@ static void title_of(const struct comparison *c, int index, char *ret, size_t si
                  model->run == run_tasks ? "a task for each" : "one after the other");
 }
 
-/* The diagram alone, without what stands before it in a file of its own. */
+/* Writes the <svg> element of the diagram, without the lines before it. */
 static int put_diagram(const struct comparison *c, int index, FILE *to)
 {
     const struct timeline *timeline = c->outcomes[index].timeline;
@@ -193,10 +194,10 @@ static int put_model(const struct comparison *c, int index, FILE *to)
                 seconds(outcome->took_ns));
     else
         fprintf(to, "<section>\n<h2>%s: it did not end</h2>\n<p>", outcome->model->name);
-    tell[index](c, to);
+    describe[index](c, to);
     fputs("</p>\n<figure>\n", to);
     int err = put_diagram(c, index, to);
-    fprintf(to, "<figcaption>%d at once over %d connections", outcome->at_once,
+    fprintf(to, "<figcaption>%d pages at once over %d connections", outcome->at_once,
             outcome->connections);
     if (outcome->expected_ns && outcome->took_ns)
         fprintf(to,
@@ -204,14 +205,14 @@ static int put_model(const struct comparison *c, int index, FILE *to)
                 seconds(outcome->expected_ns), c->source->batch->count, outcome->at_once,
                 c->settings->latency_ms, seconds(outcome->took_ns));
     fprintf(to,
-            ". %d of %d pages right. At most %.1f MiB of memory. The source is "
+            ". %d of %d pages correct. At most %.1f MiB of memory. The source is "
             "<code>examples/models/io/%s</code>.</figcaption>\n</figure>\n</section>\n",
             outcome->right, c->source->batch->count, (double)outcome->peak_kib / 1024,
             outcome->model->file);
     return err;
 }
 
-/* A model that did not end has taken no time. */
+/* A model that did not end has no time. */
 static void put_cell(double took_s, double first_s, int decimals, FILE *to)
 {
     if (took_s <= 0 || first_s <= 0)
@@ -224,13 +225,12 @@ static void put_classic(const struct comparison *c, FILE *to)
 {
     double first_s = seconds(c->outcomes[0].took_ns);
 
-    fputs(
-        "<p>For orientation: the classic run of this comparison, a program in Python with asyncio "
-        "for tasks, on another machine and with other pages. Proportions can be compared, seconds "
-        "cannot.</p>\n"
-        "<table>\n<thead><tr><th></th><th colspan=\"2\">classic</th>"
-        "<th colspan=\"2\">here</th></tr></thead>\n<tbody>\n",
-        to);
+    fputs("<p>The table also shows the classic run of this comparison: a Python program that uses "
+          "asyncio for tasks. It ran on another machine and downloaded other pages. So the ratios "
+          "can be compared, but not the seconds.</p>\n"
+          "<table>\n<thead><tr><th></th><th colspan=\"2\">classic</th>"
+          "<th colspan=\"2\">here</th></tr></thead>\n<tbody>\n",
+          to);
     for (int i = 0; i < MODELS; i++) {
         double took_s = seconds(c->outcomes[i].took_ns);
         fprintf(to, "<tr><th>%s</th>", models[i].name);
@@ -247,32 +247,31 @@ static void put_note(const struct comparison *c, FILE *to)
 
     fputs("<section>\n<h2>How this was measured</h2>\n<p>", to);
     if (settings->runs == 1)
-        fputs("Each time is that of a single run, in a process of its own. ", to);
+        fputs("Each model ran once, in a process of its own. ", to);
     else
         fprintf(to,
-                "Each time is the median of %d runs, each in a process of its own, and each "
-                "diagram shows the run whose time that is. ",
+                "Each time is the median of %d runs, and each diagram shows the run with that "
+                "time. Each run has a process of its own. ",
                 settings->runs);
     if (c->source->server)
-        fputs("The sites are served on this machine, over loopback: there is no network between, "
-              "only the wait that each page was given. ",
+        fputs("The sites run on this machine and use the loopback interface. So there is no "
+              "network delay, only the delay that was chosen for each page. ",
               to);
     fprintf(to,
-            "A session opens at most %d connections to a site and keeps them. Every page was "
-            "compared with %s by length and digest. Memory is that of all processes of a model "
-            "together, with what they share counted in each.</p>\n",
+            "A session opens at most %d connections to a site and reuses them. The length and "
+            "digest of every page were compared with those of %s. Memory is the sum over all "
+            "processes of a model; shared memory is counted in each of them.</p>\n",
             settings->per_site,
-            c->source->server ? "what the site has" : "what the first model got");
+            c->source->server ? "the original" : "the page that the first model received");
     fprintf(to, "<p>The machine: %d processor%s, ", c->machine.processors,
             c->machine.processors == 1 ? "" : "s");
     put_escaped(c->machine.cpu, to);
     fputs("; ", to);
     put_escaped(c->machine.kernel, to);
-    fputs(
-        ".</p>\n<p>Threads and processes run whorl's client too, each in a run with a single task, "
-        "which holds up its thread as a client that blocks would. So the model differs and not "
-        "the library.</p>\n",
-        to);
+    fputs(".</p>\n<p>Threads and processes use whorl's client too. Each has a run with a single "
+          "task, which blocks its thread as a blocking client would. So the models differ, but not "
+          "the library.</p>\n",
+          to);
     put_classic(c, to);
     fputs("</section>\n", to);
 }
@@ -285,9 +284,9 @@ static int put_page(const void *arg, FILE *to)
     put_head(c, to);
     put_bars(c, to);
     fputs(
-        "<p class=\"soft\">In the diagrams there is a lane for each thread, task or process: blue "
-        "where it computes, red where it waits. Each has a scale of its own, and can be moved "
-        "sideways where the window is narrow.</p>\n",
+        "<p class=\"soft\">Each diagram has one lane for each thread, task or process. A lane is "
+        "blue while it computes, and red while it waits. Each diagram has a scale of its own. In a "
+        "narrow window a diagram can be scrolled sideways.</p>\n",
         to);
     for (int i = 0; i < MODELS && err == 0; i++)
         err = put_model(c, i, to);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One after the other: the simplest program there is, and it spends nearly all its time waiting.
+/* Sequential: one page after the other. This is the simplest program, and it waits nearly all the
+ * time.
  * Next: threads.c */
 #include "io.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The pages to fetch: those of the demonstration site, started for the comparison, or given URLs. */
+/* The pages to fetch: those of the demonstration site, which is started here, or given URLs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -35,7 +35,7 @@ static int allocate(struct source *source, const struct settings *settings, int 
 
 /* --- the site --------------------------------------------------------------------------------- */
 
-/* In the child. */
+/* Runs in the child. */
 __attribute__((noreturn)) static void become_site(const char *path, int latency_ms, int pages,
                                                   int out, pid_t parent)
 {
@@ -50,7 +50,8 @@ __attribute__((noreturn)) static void become_site(const char *path, int latency_
     _exit(127);
 }
 
-/* Starts the program beside this one and waits until it serves. Its port, or -1. */
+/* Starts `site`, which is in the same directory as this program, and waits until it listens.
+ * Returns its port, or -1. */
 static int start_site(struct source *source, int latency_ms, int pages)
 {
     char path[4096];
@@ -66,17 +67,17 @@ static int start_site(struct source *source, int latency_ms, int pages)
     if (source->server == 0)
         become_site(path, latency_ms, pages, out[1], self);
     close(out[1]);
-    FILE *said = fdopen(out[0], "r");
-    if (!said)
+    FILE *output = fdopen(out[0], "r");
+    if (!output)
         close(out[0]);
-    else if (fscanf(said, "listening on port %d", &port) != 1)
+    else if (fscanf(output, "listening on port %d", &port) != 1)
         port = -1;
-    if (said)
-        fclose(said);
+    if (output)
+        fclose(output);
     return source->server < 0 ? -1 : port;
 }
 
-/* The site deals its pages to three hosts in turn; those of the first `sites` are used. */
+/* The site assigns its pages to three hosts in turn. Only the first `sites` hosts are used. */
 static int fill_from_site(struct source *source, const struct site *site, int sites, int port)
 {
     struct page *page = source->batch->pages;
@@ -106,7 +107,7 @@ static int open_site(const struct settings *settings, struct source *ret)
         err = allocate(ret, settings, settings->pages * settings->sites);
     int port = err ? -1 : start_site(ret, settings->latency_ms, total);
     if (err == 0 && port <= 0) {
-        fputs("models io: the site does not start\n", stderr);
+        fputs("models io: the site did not start\n", stderr);
         err = -ECHILD;
     } else if (err == 0) {
         err = fill_from_site(ret, &site, settings->sites, port);
@@ -126,7 +127,7 @@ static bool is_first_of_origin(const struct whorl_url *urls, int index)
     return true;
 }
 
-/* How many sites the parsed URLs are of. */
+/* The number of different sites in the parsed URLs. */
 static int count_sites(const struct whorl_url *urls, int count)
 {
     int sites = 0;
@@ -136,7 +137,7 @@ static int count_sites(const struct whorl_url *urls, int count)
     return sites;
 }
 
-/* 0, or 2 after a complaint about one of them. */
+/* Returns 0, or 2 after an error message about one of the URLs. */
 static int parse_urls(char **texts, int count, struct whorl_url *ret)
 {
     for (int i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks: one for each page, because they cost next to nothing; one thread switches between them where
- * they wait and nowhere else. So all share one session without a lock, and the only bound is how many
- * connections that has to a site.
+/* Tasks: one per page, because tasks are cheap. One thread switches between them, but only where
+ * they wait. So all tasks share one session without a lock. Only the number of connections per site
+ * limits them.
  * Next: processes.c */
 #include "io.h"
 

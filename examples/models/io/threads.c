@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool of threads: each waits on its own, and the kernel switches between them wherever it likes.
- * They share memory, so taking a page needs a lock; what is forgotten here shows now and then. What
- * must not be shared, a session, is one variable that every thread has for itself.
+/* A pool of threads. Each thread waits on its own, and the kernel can switch between threads at any
+ * instruction. Threads share memory, so a lock protects the list of pages; a forgotten lock shows
+ * only now and then. A session must not be shared, so each thread has its own in a thread-local
+ * variable.
  *
- * The client is whorl's here too: each thread has a run with one task, whose calls hold up the thread
- * as blocking calls would.
+ * The threads use whorl's client too. Each thread has a run with one task, so its calls block the
+ * thread as calls of a blocking client would.
  * Next: tasks.c */
 #include <pthread.h>
 
@@ -13,7 +14,7 @@
 struct pool {
     struct batch *batch;
     pthread_mutex_t lock;
-    int next; /* under lock */
+    int next; /* protected by the lock */
 };
 
 static _Thread_local struct whorl_http_session *session;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `models race`: many workers add to one counter at the same time, in ways that lose some of it and in
- * ways that do not. */
+/* `models race`: many workers add to one counter at the same time. Some ways lose additions, and
+ * some do not. */
 #include "race.h"
 
 #include <stdbool.h>
@@ -12,27 +12,28 @@
 #include "../options.h"
 #include "../pictures.h"
 
-enum { DRAWN_MAX = 50 }; /* more lanes than can be looked at */
+enum { DRAWN_MAX = 50 }; /* more lanes than a reader can look at */
 
 static const struct way {
     const char *name, *remark;
     race_fn run;
-    bool by_chance; /* how much is lost, so it is tried until something is */
+    bool by_chance; /* the loss depends on chance, so it runs until there is one */
     bool loses;
 } ways[] = {
     {"threads, no lock", "another thread runs between a read and a write", race_threads, true,
      true},
     {"threads, a lock", "one at a time", race_threads_locked, false, false},
     {"threads, atomic", "read, add and write are one step", race_threads_atomic, false, false},
-    {"tasks, no lock", "they take turns between additions, never within one", race_tasks, false,
+    {"tasks, no lock", "tasks switch between additions, never inside one", race_tasks, false,
      false},
-    {"tasks that suspend", "between the read and the write: all the others run there",
+    {"tasks that suspend", "all other tasks run between the read and the write",
      race_tasks_suspending, false, true},
-    {"the same, a lock", "held across the suspending call", race_tasks_locked, false, false},
+    {"tasks with a lock", "the lock is held across the suspending call", race_tasks_locked, false,
+     false},
 };
 
-/* Runs until something is lost, if that is the point. Returns how many runs it took; a negative code
- * when one failed. */
+/* Runs once, or until an addition is lost if that depends on chance. Returns the number of runs, or
+ * a negative code when one failed. */
 static int run(const struct way *way, int workers, int tries, struct timeline *timeline, long *ret)
 {
     long right = (long)workers * RACE_ADDS;
@@ -45,7 +46,7 @@ static int run(const struct way *way, int workers, int tries, struct timeline *t
     return err ? err : tried;
 }
 
-/* Whether it came out as it should. */
+/* Returns true if the result is as expected. */
 static bool show(const struct way *way, int workers, int tries, struct timeline *timeline)
 {
     long right = (long)workers * RACE_ADDS, counted = 0;
@@ -60,7 +61,8 @@ static bool show(const struct way *way, int workers, int tries, struct timeline 
     printf("%-20s %9ld %9ld   %s\n", way->name, counted, right - counted, way->remark);
     if (way->by_chance)
         printf("%-20s %9s %9s   %s %d of at most %d\n", "", "", "",
-               counted == right ? "not once, in run" : "by chance: in run", tried, tries);
+               counted == right ? "no loss up to run" : "depends on chance: lost in run", tried,
+               tries);
     return way->loses ? counted < right : counted == right;
 }
 
@@ -70,23 +72,22 @@ int race_main(int argc, char **argv)
     struct pictures pictures = {0};
     const struct option_row rows[] = {
         {"workers", "N", "threads or tasks", .number = &workers, .min = 2, .max = 100000},
-        {"tries", "N", "run the race until it loses, so often at most", .number = &tries, .min = 1,
+        {"tries", "N", "run until an addition is lost, at most N times", .number = &tries, .min = 1,
          .max = 1000000},
         PICTURES_ROWS(pictures),
         {0}};
     const struct option_table table = {
-        "race", NULL, "Many workers add 100 each to one counter, and some of it may get lost.",
-        rows};
+        "race", NULL, "Many workers add 100 each to one counter. Some ways lose additions.", rows};
 
     if (!options_read(&table, argc, argv, &status))
         return status;
     if ((pictures.svg || pictures.trace) && workers > DRAWN_MAX)
-        return options_complain("race", "a picture has room for --workers %d", DRAWN_MAX);
+        return options_complain("race", "a picture needs --workers %d or fewer", DRAWN_MAX);
     if (pictures_check(&pictures) < 0)
         return 1;
     struct timeline *timeline = pictures_timeline(&pictures);
-    printf("%d workers add %d each: %ld is right.\n"
-           "Threads come %d at a time, tasks all at once.\n\n%-20s %9s %9s\n",
+    printf("%d workers add %d each: %ld is the correct sum.\n"
+           "Threads are started %d at a time, tasks all at once.\n\n%-20s %9s %9s\n",
            workers, RACE_ADDS, (long)workers * RACE_ADDS,
            workers < RACE_THREADS_AT_ONCE ? workers : RACE_THREADS_AT_ONCE, "", "counted", "lost");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Many workers add to one counter: the ways of doing it, wrong ones too. */
+/* Many workers add to one counter, in several ways. Some ways lose additions. */
 #ifndef MODELS_RACE_H
 #define MODELS_RACE_H
 
 struct timeline;
 
 enum {
-    RACE_ADDS = 100,           /* of one each, by every worker */
-    RACE_THREADS_AT_ONCE = 100 /* they come in so many waves as that takes */
+    RACE_ADDS = 100,           /* each worker adds 1 this many times */
+    RACE_THREADS_AT_ONCE = 100 /* the workers run in waves of this size */
 };
 
-/* Lets so many workers run until all have added, and puts what the counter says into `ret`. 0, or a
- * negative code when not all could be started.
+/* Runs `workers` workers until all have added, and stores the counter in `ret`. Returns 0, or a
+ * negative code when some could not be started.
  *
- * @timeline  a lane for each worker, or NULL */
+ * @timeline  gets one lane per worker; may be NULL */
 typedef int (*race_fn)(int workers, struct timeline *timeline, long *ret);
 
 int race_threads(int workers, struct timeline *timeline, long *ret);        /* without a lock */
-int race_threads_locked(int workers, struct timeline *timeline, long *ret); /* with one */
+int race_threads_locked(int workers, struct timeline *timeline, long *ret); /* with a lock */
 int race_threads_atomic(int workers, struct timeline *timeline,
-                        long *ret); /* with an addition that nobody gets in between */
+                        long *ret); /* with an atomic addition */
 
-int race_tasks(int workers, struct timeline *timeline, long *ret); /* nothing needed */
+int race_tasks(int workers, struct timeline *timeline,
+               long *ret); /* without a lock, which is correct */
 int race_tasks_suspending(int workers, struct timeline *timeline,
-                          long *ret); /* giving way between the read and the write */
+                          long *ret); /* with a suspending call between the read and the write */
 int race_tasks_locked(int workers, struct timeline *timeline,
-                      long *ret); /* that too, with a lock */
+                      long *ret); /* the same, with a lock */
 
 #endif

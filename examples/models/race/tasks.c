@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The same with tasks: on one thread, and nobody else runs between two suspending calls. So a plain
- * variable and a plain addition are right, until a call that suspends stands in the middle. */
+/* The race between tasks. They run on one thread, and no other task runs between two suspending
+ * calls. So a plain variable and a plain addition are correct, unless a suspending call is in the
+ * middle. */
 #include <stdio.h>
 
 #include <whorl.h>
@@ -17,17 +18,17 @@ static int add(void *arg)
 
     (void)arg;
     for (int i = 0; i < RACE_ADDS && err == 0; i++) {
-        counter++;           /* read, add and write: nothing in it suspends */
-        err = whorl_yield(); /* the others' turn */
+        counter++;           /* read, add and write: none of the three suspends */
+        err = whorl_yield(); /* now the other tasks run */
     }
     return err;
 }
 
-/* What was read before a suspending call may be stale after it. */
+/* A value read before a suspending call may be stale after it. */
 static WHORL_SUSPENDS int add_one_suspending(void)
 {
     long seen = counter;
-    int err = whorl_yield(); /* asks a database, say; every other task runs here */
+    int err = whorl_yield(); /* like a database query: every other task runs here */
     counter = seen + 1;
     return err;
 }

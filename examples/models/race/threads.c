@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The race between threads. Adding is three steps: read, add, write. What another thread writes between
- * my read and my write is lost, and the system may let it in at any instant. */
+/* The race between threads. An addition has three steps: read, add, write. If another thread writes
+ * between the read and the write, its addition is lost. The system can switch threads at any
+ * time. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -8,9 +9,9 @@
 #include "../timeline.h"
 #include "race.h"
 
-/* On a plain `long`, two threads at once would be undefined behaviour, and the compiler could do what
- * it liked: add 100 in one go, say, and hide the race. With relaxed loads and stores the steps are
- * those that are written here, each whole, and nothing but the race is left. */
+/* With a plain `long`, two threads at the same time would be undefined behaviour. The compiler
+ * could, for example, add 100 at once and hide the race. With relaxed loads and stores each step
+ * happens as it is written here, and only the race is left. */
 static atomic_long counter;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
@@ -56,8 +57,9 @@ static void *work(void *arg)
     snprintf(name, sizeof name, "thread %d", atomic_fetch_add(&wave->started, 1) + 1);
     int lane = timeline_lane(wave->timeline, name);
     timeline_mark(wave->timeline, lane, TIMELINE_WAITS);
-    /* Starting a thread takes longer than all it has to do, so without a gate each would be alone. Many
-     * at once may hold it for reading, once it is not held for writing. */
+    /* Starting a thread takes longer than its additions, so without a gate each thread would run
+     * alone. All threads of a wave wait here until the write lock is released, and then start
+     * together. */
     pthread_rwlock_rdlock(&gate);
     pthread_rwlock_unlock(&gate);
     timeline_mark(wave->timeline, lane, TIMELINE_WORKS);

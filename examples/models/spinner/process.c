@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A process turns the spinner. Nothing is shared: it is told of the end, and tells how many frames it
- * drew, through a socket between the two. */
+/* A process turns the spinner. The two processes share no memory. A socket between them tells the
+ * child when to end, and the child sends back the number of frames that it drew. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/wait.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `models spinner`: a spinner turns while something slow runs, or it does not. */
+/* `models spinner`: a spinner turns, or stops, while a slow call runs. */
 #include "spinner.h"
 
 #include <errno.h>
@@ -19,11 +19,11 @@ static const struct way {
     const char *name, *remark;
     spinner_fn run;
 } ways[] = {
-    {"thread", "a thread turns it, and the system shares the time out", spinner_thread},
-    {"process", "a process does", spinner_process},
-    {"task", "a task does, whenever the slow one waits", spinner_task},
-    {"blocked", "the slow one blocks the thread: it stops", spinner_blocked},
-    {"offload", "the call that blocks is made on another thread", spinner_offloaded},
+    {"thread", "a thread turns it; the system switches threads", spinner_thread},
+    {"process", "a process turns it", spinner_process},
+    {"task", "a task turns it while the slow task waits", spinner_task},
+    {"blocked", "the slow task blocks the thread: the spinner stops", spinner_blocked},
+    {"offload", "the blocking call runs on another thread", spinner_offloaded},
 };
 
 enum { WAYS = sizeof ways / sizeof *ways };
@@ -54,7 +54,7 @@ void spinner_turn(struct spinner *spinner)
 {
     note_still(spinner);
     if (spinner->animate) {
-        /* Back at the start of the line, so that a report covers it. */
+        /* The cursor returns to the start of the line, so that a report overwrites it. */
         char text[] = "  thinking\r";
         text[0] = "|/-\\"[spinner->frames % 4];
         if (write(STDOUT_FILENO, text, sizeof text - 1) < 0)
@@ -98,7 +98,7 @@ static bool chosen(const struct way *way, char **names)
     return !*names;
 }
 
-/* Whether it found the answer. */
+/* Returns true if the answer was found. */
 static bool run(const struct way *way, int slow_ms, struct timeline *timeline)
 {
     struct spinner spinner = {.animate = isatty(STDOUT_FILENO), .timeline = timeline};
@@ -123,12 +123,12 @@ int spinner_main(int argc, char **argv)
     int slow_ms = 1000, failed = 0, status;
     struct pictures pictures = {0};
     const struct option_row rows[] = {
-        {"ms", "N", "how long the slow thing takes", .number = &slow_ms, .min = 2, .max = 600000},
+        {"ms", "N", "how long the slow call takes", .number = &slow_ms, .min = 2, .max = 600000},
         PICTURES_ROWS(pictures),
         {0}};
     const struct option_table table = {
         "spinner", "[thread|process|task|blocked|offload]...",
-        "A spinner turns while something slow runs; all the ways of it, or the named ones.", rows};
+        "Turns a spinner while a slow call runs, in all ways or only in the named ones.", rows};
 
     if (!options_read(&table, argc, argv, &status))
         return status;
@@ -142,10 +142,10 @@ int spinner_main(int argc, char **argv)
     if (pictures_check(&pictures) < 0)
         return 1;
     struct timeline *timeline = pictures_timeline(&pictures);
-    printf("%-9s %6s %8s %8s\n", "", "frames", "seconds", "still");
+    printf("%-9s %6s %8s %8s\n", "", "frames", "seconds", "pause");
     for (int i = 0; i < WAYS; i++)
         if (chosen(&ways[i], argv + optind))
             failed += !run(&ways[i], slow_ms, timeline);
-    int err = pictures_write(&pictures, "A spinner turns while something slow runs");
+    int err = pictures_write(&pictures, "A spinner turns while a slow call runs");
     return failed || err ? 1 : 0;
 }

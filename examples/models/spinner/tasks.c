@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A task turns the spinner on the same thread, whenever the slow one waits. When that blocks the thread
- * instead, nobody else runs; the watchdog, a thread, sees it and names it. */
+/* A task turns the spinner on the same thread while the slow task waits. If the slow task blocks
+ * the thread, no other task runs. The watchdog is a thread, so it sees this and reports the
+ * task. */
 #include <whorl.h>
 
 #include "../timeline.h"
@@ -22,10 +23,10 @@ static int turn(void *arg)
         spinner_turn(arg);
         err = whorl_sleep(SPINNER_FRAME_MS * WHORL_MILLISECOND);
     }
-    return err; /* always cancelled in the end: a task can be */
+    return err; /* always -ECANCELED, because only cancellation ends the loop */
 }
 
-/* Waits as tasks do: the spinner turns. */
+/* Suspends as tasks should, so the spinner turns. */
 static int find_waiting(void *arg)
 {
     struct slow *slow = arg;
@@ -35,7 +36,7 @@ static int find_waiting(void *arg)
     return err;
 }
 
-/* Wrong: a call that blocks holds up every task of the thread. */
+/* Wrong: a call that blocks stops every task of the thread. */
 static int find_blocking(void *arg)
 {
     struct slow *slow = arg;
@@ -44,13 +45,13 @@ static int find_blocking(void *arg)
     return 0;
 }
 
-/* Right: such a call goes to a thread of the pool. */
+/* Right: the call runs on a thread of the pool. */
 static int find_offloaded(void *arg)
 {
     return whorl_offload_run(NULL, find_blocking, arg);
 }
 
-/* In any case it waits properly for the first half of its time, so that the spinner gets going. */
+/* Suspends for the first half of the time in every way, so that the spinner starts to turn. */
 static int find(void *arg)
 {
     struct slow *slow = arg;
@@ -71,7 +72,7 @@ static int root(void *arg)
                                &(struct whorl_spawn_options){.name = "spinner"});
     if (err == 0)
         err = whorl_spawn_with(&finding, find, slow, &(struct whorl_spawn_options){.name = "slow"});
-    return err ? err : whorl_group_wait(&finding); /* leaving cancels the spinner */
+    return err ? err : whorl_group_wait(&finding); /* leaving the block cancels the spinner */
 }
 
 static int run(struct spinner *spinner, int slow_ms, whorl_task_fn find_fn)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread turns the spinner, and the system shares the time out. It is told of the end by a pipe that
- * closes, for a thread cannot be stopped from outside. */
+/* A thread turns the spinner, and the system switches between the threads. A thread cannot be
+ * stopped from outside, so closing a pipe tells it to end. */
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
