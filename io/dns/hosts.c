@@ -20,7 +20,7 @@
 
 /* One name of one line. */
 struct record {
-    const char *name; /* into the table's text; lower case, no trailing dot */
+    const char *name; /* in the table's text; lower case, no trailing dot */
     uint32_t next;    /* in the same bucket, in the order of the file */
     struct dns_ip ip;
 };

@@ -2,12 +2,11 @@
 /* The time limits of an exchange; see clock.h for which one applies when. */
 #include "io/http/clock.h"
 
-void http_clock_start(struct http_clock *clock, int64_t first_byte_limit_ns, int64_t stall_limit_ns,
+void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts *limits,
                       int64_t total_deadline_ns)
 {
     *clock = (struct http_clock){
-        .first_byte_limit_ns = first_byte_limit_ns,
-        .stall_limit_ns = stall_limit_ns,
+        .limits = *limits,
         .total_deadline_ns = total_deadline_ns,
         .sent_ns = -1,
         .first_byte_ns = -1,
@@ -17,7 +16,7 @@ void http_clock_start(struct http_clock *clock, int64_t first_byte_limit_ns, int
 
 void http_clock_enter_write(const struct http_clock *clock, struct http_stage *stage)
 {
-    http_stage_enter(stage, http_deadline(clock->stall_limit_ns), WHORL_EHTTP_STALL_TIMEOUT,
+    http_stage_enter(stage, http_deadline(clock->limits.stall_ns), WHORL_EHTTP_STALL_TIMEOUT,
                      clock->total_deadline_ns);
 }
 
@@ -31,11 +30,11 @@ void http_clock_enter_read(struct http_clock *clock, struct http_stage *stage)
         whorl_scope_enter(&stage->scope, clock->total_deadline_ns);
         clock->head = stage;
     } else if (clock->awaits_head) {
-        int64_t limit_ns = clock->first_byte_limit_ns;
+        int64_t limit_ns = clock->limits.first_byte_ns;
         http_stage_enter(stage, limit_ns == WHORL_FOREVER ? limit_ns : clock->sent_ns + limit_ns,
                          WHORL_EHTTP_FIRST_BYTE_TIMEOUT, clock->total_deadline_ns);
     } else {
-        http_stage_enter(stage, http_deadline(clock->stall_limit_ns), WHORL_EHTTP_STALL_TIMEOUT,
+        http_stage_enter(stage, http_deadline(clock->limits.stall_ns), WHORL_EHTTP_STALL_TIMEOUT,
                          clock->total_deadline_ns);
     }
 }
@@ -56,7 +55,7 @@ void http_clock_mark_sent(struct http_clock *clock)
 {
     clock->sent_ns = whorl_now();
     if (clock->head)
-        http_stage_move(clock->head, http_deadline(clock->first_byte_limit_ns),
+        http_stage_move(clock->head, http_deadline(clock->limits.first_byte_ns),
                         WHORL_EHTTP_FIRST_BYTE_TIMEOUT, clock->total_deadline_ns);
 }
 

@@ -14,7 +14,7 @@
 #include "io/http/stage.h"
 
 struct http_clock {
-    int64_t first_byte_limit_ns, stall_limit_ns;
+    struct whorl_http_timeouts limits; /* defaults filled in */
     int64_t total_deadline_ns;
     int64_t sent_ns;         /* when the last byte of the request was sent; -1: not yet */
     int64_t first_byte_ns;   /* from there to the first byte of the response; -1: none yet */
@@ -24,7 +24,7 @@ struct http_clock {
 };
 
 /* Starts the clock of one exchange. */
-void http_clock_start(struct http_clock *clock, int64_t first_byte_limit_ns, int64_t stall_limit_ns,
+void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts *limits,
                       int64_t total_deadline_ns);
 
 /* Around a write, and around a read; `n` is the result of the read, a count or a code. */

@@ -31,9 +31,14 @@ void http_conn_reset(struct http_conn *conn)
 static int fail(const struct http_dial *dial, int err, const char *step,
                 const struct whorl_error *detail)
 {
-    if (detail->code != err)
+    char timeout[HTTP_TIMEOUT_TEXT_SIZE];
+    const char *text;
+
+    if (detail->code != err) {
+        text = http_timeout_text(timeout, err, dial->timeouts, -1, -1);
         return whorl_error_set(dial->error, err, step, "%s:%u: %s", dial->host, dial->port,
-                               whorl_strerror(err));
+                               text ? text : whorl_strerror(err));
+    }
     if (dial->error)
         *dial->error = *detail;
     return err;
@@ -47,7 +52,7 @@ static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
     struct http_stage stage;
     int64_t start_ns = whorl_now();
 
-    http_stage_enter(&stage, http_deadline(dial->connect_ns), WHORL_EHTTP_CONNECT_TIMEOUT,
+    http_stage_enter(&stage, http_deadline(dial->timeouts->connect_ns), WHORL_EHTTP_CONNECT_TIMEOUT,
                      dial->total_deadline_ns);
     int err = dial->dialer->dial(dial->dialer->ctx, dial->host, dial->port, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
@@ -64,7 +69,7 @@ static WHORL_SUSPENDS int secure(const struct http_dial *dial, struct whorl_stre
     struct http_stage stage;
     int64_t start_ns = whorl_now();
 
-    http_stage_enter(&stage, http_deadline(dial->tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
+    http_stage_enter(&stage, http_deadline(dial->timeouts->tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
                      dial->total_deadline_ns);
     int err = whorl_tls_connect(dial->tls, carrier, dial->host, &detail, ret);
     err = (int)http_stage_leave(&stage, err);

@@ -32,9 +32,9 @@ struct http_dial {
     const char *host;
     uint16_t port;
     bool is_tls;
-    struct whorl_tls_config *tls; /* with `is_tls` */
-    int64_t connect_ns, tls_ns;   /* the limit of each step */
-    int64_t total_deadline_ns;    /* applies to both steps */
+    struct whorl_tls_config *tls;               /* with `is_tls` */
+    const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
+    int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;
     struct whorl_error *error; /* filled on failure; may be NULL */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Content decoding with zlib. Each coding is a layer. Bytes are pulled from the last layer, and
  * every other layer writes into the buffer of the next, so memory does not depend on how far a
- * stream expands.
+ * stream expands. Work is bounded by DECODE_PAUSE_BYTES and DECODE_BETWEEN_MAX.
  */
 #include "io/http/decode.h"
 
@@ -107,6 +107,16 @@ static int add_layer(struct decode *d, enum layer_kind kind)
     return 0;
 }
 
+static void free_layers(struct decode *d)
+{
+    for (int i = 0; i < d->count; i++) {
+        if (d->layers[i]->is_ready)
+            inflateEnd(&d->layers[i]->zs);
+        free(d->layers[i]);
+    }
+    d->count = 0;
+}
+
 int decode_init(struct decode *d, const struct header_list *headers, int64_t decoded_max)
 {
     const char *cursor, *member;
@@ -124,16 +134,14 @@ int decode_init(struct decode *d, const struct header_list *headers, int64_t dec
                 err = fail(d, WHORL_EHTTP_ENCODING_UNKNOWN, "unknown content coding");
         }
     }
+    if (err)
+        free_layers(d);
     return err ? err : d->count > 0;
 }
 
 void decode_finish(struct decode *d)
 {
-    for (int i = 0; i < d->count; i++) {
-        if (d->layers[i]->is_ready)
-            inflateEnd(&d->layers[i]->zs);
-        free(d->layers[i]);
-    }
+    free_layers(d);
     *d = (struct decode){0};
 }
 
@@ -218,6 +226,25 @@ static int step(struct decode *d, struct decode_layer *layer, const uint8_t *in,
     return 0;
 }
 
+static void spend(struct decode *d, size_t bytes)
+{
+    d->budget -= bytes < d->budget ? bytes : d->budget;
+}
+
+/* Counts what a step of layer `i` has read and written. 0 or an error. */
+static int account(struct decode *d, int i, size_t taken, size_t made)
+{
+    if (i == 0)
+        d->coded += (int64_t)taken;
+    if (i == d->count - 1)
+        return 0;
+    d->between += (int64_t)made;
+    if (d->between - DECODE_BETWEEN_MAX > d->coded * DECODE_BETWEEN_RATIO)
+        return fail(d, WHORL_EHTTP_BODY_TOO_LARGE,
+                    "content codings expand beyond the allowed size");
+    return 0;
+}
+
 /* Runs layer `i` until `out` is full or no layer can continue. Its input comes from the network or
  * from the layer before. A layer returns the bytes it holds before it asks the layer before for
  * more, so an error is reported after all bytes that precede it, however the input is cut. */
@@ -229,6 +256,10 @@ static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_
 
     for (;;) {
         size_t made_before = *made, taken = 0;
+        if (d->budget == 0) {
+            d->paused = true;
+            return 0;
+        }
         if (i == 0) {
             err = step(d, layer, in + *used, in_len - *used, &taken, out + *made, out_len - *made,
                        made);
@@ -238,6 +269,9 @@ static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_
                        &taken, out + *made, out_len - *made, made);
             layer->buf_pos += taken;
         }
+        spend(d, taken + (*made - made_before));
+        if (err == 0)
+            err = account(d, i, taken, *made - made_before);
         if (err || *made == out_len)
             return err;
         if (*made > made_before || taken > 0)
@@ -246,7 +280,7 @@ static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_
             return 0;
         layer->buf_pos = layer->buf_len = 0; /* all was taken */
         err = pull(d, i - 1, in, in_len, used, layer->buf, LAYER_BUF, &layer->buf_len);
-        if (layer->buf_len == 0 || err == -ENOMEM)
+        if (layer->buf_len == 0 || err == -ENOMEM || err == WHORL_EHTTP_BODY_TOO_LARGE)
             return err;
         d->error = 0; /* the next call finds it again, after these bytes */
     }
@@ -271,6 +305,8 @@ int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_u
     int err;
 
     *ret_in_used = *ret_out_len = 0;
+    d->paused = false;
+    d->budget = DECODE_PAUSE_BYTES;
     if (d->error || out_len == 0)
         return d->error;
     if (d->decoded_max > 0 && (uint64_t)(d->decoded_max - d->decoded) < room)

@@ -27,6 +27,12 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
 
 int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text)
 {
+    char timeout[HTTP_TIMEOUT_TEXT_SIZE];
+    bool in_body = x->head.status > 0;
+
+    if (!text)
+        text = http_timeout_text(timeout, err, &x->clock.limits, in_body ? x->received : -1,
+                                 in_body ? x->head.length : -1);
     return whorl_error_set(&x->error, err, step, "%s:%u: %s", x->url->host, x->url->port,
                            text ? text : whorl_strerror(err));
 }

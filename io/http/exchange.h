@@ -61,7 +61,7 @@ struct http_outgoing {
     const char *method;
     const char *user_agent;
     bool has_body;
-    bool drop_credentials, drop_body_headers; /* set by redirects, see request.h */
+    bool other_origin, drop_body_headers; /* set by redirects, see request.h */
 };
 
 /* What one version of HTTP supplies. */

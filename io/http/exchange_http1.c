@@ -134,7 +134,8 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         .user_agent = out->user_agent,
         .body_len = framed_len(out),
         .decode = request->decode,
-        .drop_credentials = out->drop_credentials,
+        .other_origin = out->other_origin,
+        .trust_redirects = request->trust_redirects,
         .drop_body_headers = out->drop_body_headers,
     };
     struct iovec parts[2] = {{.iov_base = h->in->data},
@@ -387,8 +388,7 @@ int http1_exchange_create(struct http_store *store, const struct http1_exchange_
         return -ENOMEM;
     struct http_exchange *x = &h->base;
     http_exchange_init(x, &http1_exchange_ops, store, setup->out);
-    http_clock_start(&x->clock, setup->first_byte_limit_ns, setup->stall_limit_ns,
-                     setup->total_deadline_ns);
+    http_clock_start(&x->clock, setup->timeouts, setup->total_deadline_ns);
     h->in = http_buf_acquire(store);
     if (!h->in) {
         destroy(x);

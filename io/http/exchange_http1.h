@@ -13,7 +13,7 @@ struct http1_exchange_setup {
     struct whorl_stream *stream;
     const struct http_outgoing *out;
     struct http1_limits limits;
-    int64_t first_byte_limit_ns, stall_limit_ns;
+    const struct whorl_http_timeouts *timeouts; /* defaults filled in */
     int64_t total_deadline_ns;
 };
 

@@ -17,13 +17,32 @@ static bool is_one_of(const char *name, const char *const *names)
     return false;
 }
 
-bool redirect_is_credential(const char *name)
+/* A list of what is harmless, because a list of what is secret has no end: Authorization, Cookie,
+ * X-Api-Key, PRIVATE-TOKEN, ... */
+bool redirect_is_harmless(const char *name)
 {
     static const char *const names[] = {
-        "Authorization",    "Cookie", "Cookie2", "Proxy-Authorization",
-        "WWW-Authenticate", "Host",   "Origin",  NULL,
+        "Accept",
+        "Accept-Charset",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Cache-Control",
+        "Connection",
+        "DNT",
+        "If-Match",
+        "If-Modified-Since",
+        "If-None-Match",
+        "If-Range",
+        "If-Unmodified-Since",
+        "Pragma",
+        "Prefer",
+        "Priority",
+        "Range",
+        "Upgrade-Insecure-Requests",
+        "User-Agent",
+        NULL,
     };
-    return is_one_of(name, names);
+    return is_one_of(name, names) || redirect_is_about_body(name);
 }
 
 bool redirect_is_about_body(const char *name)

@@ -15,7 +15,7 @@ struct redirect {
     struct whorl_url url; /* owned: the caller finishes it or takes it over */
     const char *method;   /* the caller's, or "GET" */
     bool drop_body;       /* the next request has no body and none of the headers about it */
-    bool cross_origin;    /* the next request leaves out credentials */
+    bool cross_origin;    /* the next request leaves out what may be secret */
     bool is_downgrade;    /* https to http */
 };
 
@@ -34,8 +34,9 @@ struct redirect {
 int redirect_follow(struct redirect *ret, const struct whorl_url *current, const char *method,
                     int status, const struct header_list *headers, struct whorl_error *error);
 
-/** Headers of the caller that must not go to another origin: Authorization, Cookie, Host, ... */
-bool redirect_is_credential(const char *name);
+/** Whether a header of the caller may go to another origin: those that RFC 9110 and its neighbours
+ *  define and that hold no secret. Any other may hold one. */
+bool redirect_is_harmless(const char *name);
 
 /** Headers that describe a body: Content-Type, Content-Length, Expect, ... */
 bool redirect_is_about_body(const char *name);

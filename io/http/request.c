@@ -18,6 +18,7 @@
 struct writer {
     char *buf;
     size_t cap, len;
+    bool refused; /* text had a control byte */
 };
 
 static void put(struct writer *w, const char *bytes, size_t len)
@@ -29,9 +30,13 @@ static void put(struct writer *w, const char *bytes, size_t len)
     w->len += len;
 }
 
+/* All text that is not ours goes through here, so none of it can end a line. */
 static void put_text(struct writer *w, const char *text)
 {
-    put(w, text, strlen(text));
+    size_t len = strlen(text);
+
+    w->refused |= !header_is_value(text, len);
+    put(w, text, len);
 }
 
 static void put_header(struct writer *w, const char *name, const char *value)
@@ -46,7 +51,8 @@ static void put_header(struct writer *w, const char *name, const char *value)
 
 static bool is_left_out(const struct request_head *head, const char *name)
 {
-    return (head->drop_credentials && redirect_is_credential(name)) ||
+    return (head->other_origin && (header_equal(name, "Host") ||
+                                   (!head->trust_redirects && !redirect_is_harmless(name)))) ||
            (head->drop_body_headers && redirect_is_about_body(name));
 }
 
@@ -83,7 +89,9 @@ static int check_header(const struct whorl_http_header *header, struct whorl_err
 
     if (!name || !header_is_token(name, strlen(name)))
         return refuse(error, "not a header name", name ? name : "NULL");
-    if (!value || !header_is_value(value, strlen(value)))
+    if (!value)
+        return refuse(error, "header without a value (NULL)", name);
+    if (!header_is_value(value, strlen(value)))
         return refuse(error, "value with a control byte in header", name);
     if (is_ours(name))
         return refuse(error, "header is set by the client itself", name);
@@ -109,6 +117,8 @@ static int check(const struct request_head *head, const char *method, struct who
             return err;
         hosts += header_equal(head->headers[i].name, "Host");
     }
+    if (head->user_agent && !header_is_value(head->user_agent, strlen(head->user_agent)))
+        return refuse(error, "value with a control byte in header", "User-Agent");
     /* RFC 9112 §3.2 */
     return hosts > 1 ? refuse(error, "header given twice", "Host") : 0;
 }
@@ -227,7 +237,7 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
     put_text(&w, method);
     put(&w, " ", 1);
     put_text(&w, head->url->target);
-    put_text(&w, " HTTP/1.1\r\n");
+    put(&w, " HTTP/1.1\r\n", 11);
     put_header(&w, "Host", host ? host->value : head->url->authority);
     put_default(&w, head, "User-Agent", head->user_agent);
     put_default(&w, head, "Accept", "*/*");
@@ -244,6 +254,9 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
     }
     put_framing(&w, head, method);
     put(&w, "\r\n", 2);
+    if (w.refused)
+        return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
+                               "control byte in the request head");
     return (ssize_t)w.len;
 }
 

@@ -26,7 +26,8 @@ struct request_head {
     const char *user_agent; /* NULL or "": none */
     int64_t body_len;       /* 0 or more, or one of the above */
     bool decode;            /* send Accept-Encoding */
-    bool drop_credentials;  /* leave out the caller's credentials: another origin */
+    bool other_origin;      /* a redirect led to another origin: leave out what may be secret */
+    bool trust_redirects;   /* leave out Host only */
     bool drop_body_headers; /* leave out the caller's headers about a body: the method changed */
 };
 

@@ -194,15 +194,27 @@ static WHORL_SUSPENDS ssize_t read_decoded(struct whorl_http_response *r, char *
 
     if (r->err)
         return r->err;
+    /* A few received bytes can decode to many megabytes without any wait. */
+    if (r->decoded_run >= DECODE_PAUSE_BYTES) {
+        r->decoded_run = 0;
+        err = whorl_yield();
+        if (err)
+            return err;
+    }
     do {
         size_t used, got;
         err = decode_run(decode, r->coded, r->coded_len, &used, buf, len, &got);
         r->coded += used;
         r->coded_len -= used;
+        r->decoded_run += got;
         if (got > 0)
             return (ssize_t)got;
         n = 1;
-        if (err == 0 && r->coded_len == 0) {
+        if (decode_has_paused(decode)) {
+            err = whorl_yield();
+            if (err)
+                return err;
+        } else if (err == 0 && r->coded_len == 0) {
             n = http_response_read_part(r, NULL, 0, &r->coded);
             r->coded_len = n > 0 ? (size_t)n : 0;
             if (n < 0)

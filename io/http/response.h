@@ -31,6 +31,7 @@ struct whorl_http_response {
     struct decode decode; /* valid while `decodes` */
     const char *coded;    /* still to be decoded; memory of the exchange */
     size_t coded_len;
+    size_t decoded_run; /* bytes decoded since reading last let other tasks run for that */
 };
 
 /* For the session */

@@ -3,9 +3,11 @@
  * before a byte is kept. After the empty line llhttp tokenises the whole section in place in one
  * call, so a field never arrives in pieces.
  *
- * llhttp 8.1 accepts more than RFC 9112 does. Refused before llhttp runs: folded lines, line feeds
- * without a carriage return, control bytes, versions other than 1.0 and 1.1, status codes that are
- * not three digits from 100 to 599. Refused in its callbacks: empty names.
+ * llhttp 8.1 accepts more than RFC 9112 does. Refused before llhttp runs: line feeds without a
+ * carriage return, control bytes, versions other than 1.0 and 1.1, status codes that are not three
+ * digits from 100 to 999, folded lines of fields that decide something. Refused in its callbacks:
+ * empty names. It also accepts less: other lines are unfolded for it, a tab at the end of a line
+ * becomes a space, and framing fields in trailers are taken out.
  */
 #include "io/http/section.h"
 
@@ -13,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <llhttp.h>
 
@@ -41,6 +44,20 @@ static const char *field_name(const struct section *s)
 
 /* --- lines of a section, before llhttp --- */
 
+enum { FRAME_HEADER = 9 };
+
+/* RFC 9113 §3.4, §4.1: an HTTP/2 server begins with a SETTINGS frame of stream 0. How many of the
+ * first `len` bytes, at most FRAME_HEADER, could be its header. */
+static size_t match_settings(const char *bytes, size_t len)
+{
+    static const char header[FRAME_HEADER] = {0, 0, 0, 4}; /* [2] is the length */
+    size_t n = 0;
+
+    while (n < FRAME_HEADER && n < len && (n == 2 || bytes[n] == header[n]))
+        n++;
+    return n;
+}
+
 /* RFC 9112 §4: checks the first `len` bytes of the status line in their order. So the first bytes
  * show that a peer does not speak HTTP, and not the limit of the head. */
 static int check_status_line(struct section *s, const char *line, size_t len, bool is_whole)
@@ -52,14 +69,21 @@ static int check_status_line(struct section *s, const char *line, size_t len, bo
     if (len > SECTION_STATUS_LINE_MIN &&
         memcmp(line, "HTTP/1.1 200 ", SECTION_STATUS_LINE_MIN + 1) == 0)
         return 0;
+    if (len > 0 && line[0] == '\0') {
+        size_t n = match_settings(line, len);
+        if (n == FRAME_HEADER)
+            return fail(s, WHORL_EHTTP_VERSION, "the server speaks HTTP/2 only");
+        if (n == len && !is_whole)
+            return 0; /* the next bytes tell */
+    }
     for (size_t i = 0; i < len && i < SECTION_STATUS_LINE_MIN && !wrong; i++) {
         bool digit = line[i] >= '0' && line[i] <= '9';
         if (pattern[i] == '0' ? !digit : line[i] != pattern[i])
             wrong = i < 9 ? "not an HTTP/1 status line" : "status code is not three digits";
         else if (i == 7 && (line[5] != '1' || line[7] > '1'))
             return fail(s, WHORL_EHTTP_VERSION, "the response is in HTTP/%c.%c", line[5], line[7]);
-        else if (i == 9 && (line[9] < '1' || line[9] > '5'))
-            wrong = "status code is not in 100 to 599";
+        else if (i == 9 && line[9] == '0') /* RFC 9110 §15: 600 to 999 are treated like 5xx */
+            wrong = "status code is not in 100 to 999";
     }
     /* The space before an empty reason is often left out. */
     if (!wrong && (len > SECTION_STATUS_LINE_MIN ? line[SECTION_STATUS_LINE_MIN] != ' '
@@ -87,9 +111,11 @@ static int check_line(struct section *s, const char *line, size_t len)
         err = check_status_line(s, line, len, true);
     else if (len == 0)
         return 1;
-    else if (line[0] == ' ' || line[0] == '\t') /* RFC 9112 §5.2 */
-        return fail(s, WHORL_EHTTP_HEADER, "line %zu of the %ss is folded", s->lines,
+    else if ((line[0] == ' ' || line[0] == '\t') && s->lines == 1U + !s->is_trailers)
+        return fail(s, WHORL_EHTTP_HEADER, "the first of the %ss begins with a space",
                     field_name(s));
+    else if (line[0] == ' ' || line[0] == '\t')
+        s->is_folded = true;
     else if (s->lines - !s->is_trailers > s->fields_max)
         return fail(s, WHORL_EHTTP_HEADERS_TOO_MANY, "more than %zu %ss", s->fields_max,
                     field_name(s));
@@ -194,6 +220,105 @@ static int check_controls(struct section *s, const struct header_list *list)
     }
     return fail(s, line == 1 && !s->is_trailers ? WHORL_EHTTP_STATUS_LINE : WHORL_EHTTP_HEADER,
                 "control byte in line %zu of the %ss", line, field_name(s));
+}
+
+/* --- what llhttp does not accept and RFC 9110 and 9112 do --- */
+
+static bool is_named(const char *line, const char *end, const char *name)
+{
+    size_t len = strlen(name);
+
+    return (size_t)(end - line) > len && line[len] == ':' && strncasecmp(line, name, len) == 0;
+}
+
+static bool is_one_of(const char *line, const char *end, const char *const *names)
+{
+    for (; *names; names++)
+        if (is_named(line, end, *names))
+            return true;
+    return false;
+}
+
+/* RFC 9110 §6.5.1: fields that frame a message mean nothing in trailers, and are ignored. */
+static bool is_framing(const char *line, const char *end)
+{
+    static const char *const names[] = {"Content-Length", "Transfer-Encoding", NULL};
+    return is_one_of(line, end, names);
+}
+
+/* Fields of which another recipient may not see the folded part: what they decide is then read in two
+ * ways, which smuggling and session fixation need. */
+static bool decides(const char *line, const char *end)
+{
+    static const char *const names[] = {
+        "Content-Length",   "Transfer-Encoding", "Connection", "Upgrade",    "Trailer",
+        "Content-Encoding", "Content-Range",     "Location",   "Set-Cookie", NULL,
+    };
+    return is_one_of(line, end, names);
+}
+
+/* RFC 9112 §5.2: each folded line becomes part of the line before it, its line end two spaces. */
+static int unfold(struct section *s, struct header_list *list)
+{
+    char *field = list->bytes, *end = list->bytes + list->bytes_len;
+    size_t number = 1;
+
+    for (char *lf = field; (lf = memchr(lf, '\n', (size_t)(end - lf))) != NULL; number++) {
+        char *next = lf + 1;
+        bool is_last = next == end;
+        if (!is_last && (*next == ' ' || *next == '\t')) {
+            if (decides(field, lf))
+                return fail(s, WHORL_EHTTP_HEADER, "line %zu of the %ss is folded", number + 1,
+                            field_name(s));
+            lf[-1] = *lf = ' ';
+            s->lines--;
+        } else {
+            field = next;
+        }
+        if (is_last)
+            break;
+        lf = next;
+    }
+    return 0;
+}
+
+/* RFC 9112 §5: white space at the end of a value is no part of it; llhttp wants spaces there. */
+static void replace_tabs(struct header_list *list)
+{
+    char *end = list->bytes + list->bytes_len;
+
+    for (char *cr = list->bytes; (cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL; cr++)
+        for (char *at = cr; at > list->bytes && (at[-1] == ' ' || at[-1] == '\t'); at--)
+            at[-1] = ' ';
+}
+
+static void drop_framing(struct section *s, struct header_list *list)
+{
+    char *to = list->bytes, *end = list->bytes + list->bytes_len;
+
+    for (char *line = list->bytes; line < end;) {
+        char *next = (char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+        if (is_framing(line, next)) {
+            s->lines--;
+        } else {
+            memmove(to, line, (size_t)(next - line));
+            to += next - line;
+        }
+        line = next;
+    }
+    list->bytes_len = (size_t)(to - list->bytes);
+}
+
+/* Rewrites the section for llhttp. All three are rare. */
+static int rewrite(struct section *s, struct header_list *list)
+{
+    int err = s->is_folded ? unfold(s, list) : 0;
+
+    if (err == 0 && memchr(list->bytes, '\t', list->bytes_len))
+        replace_tabs(list);
+    if (err == 0 && s->is_trailers)
+        drop_framing(s, list);
+    return err;
 }
 
 /* What llhttp's callbacks collect. */
@@ -320,7 +445,9 @@ int section_feed(struct section *s, struct header_list *list, const char *buf, s
         return result;
     if (s->is_trailers && s->lines == 1) /* only the empty line */
         return 1;
-    result = tokenise(s, list);
+    result = rewrite(s, list);
+    if (result == 0)
+        result = tokenise(s, list);
     return result ? result : 1;
 }
 
@@ -329,4 +456,5 @@ void section_start(struct section *s, bool is_trailers)
     s->is_trailers = is_trailers;
     s->line_start = 0;
     s->lines = 0;
+    s->is_folded = false;
 }

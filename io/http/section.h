@@ -18,6 +18,7 @@ struct section {
     size_t bytes_max;  /* status line included */
     size_t fields_max; /* at most */
     bool is_trailers;  /* no status line */
+    bool is_folded;    /* a line begins with a space or a tab */
     size_t line_start; /* of the current line, in the list's bytes */
     size_t lines;      /* complete lines so far */
     char error_text[160];

@@ -175,6 +175,9 @@ struct request {
 static int fail(const struct request *q, int err, const char *step, const char *text)
 {
     const struct whorl_url *url = &q->response->url;
+    char timeout[HTTP_TIMEOUT_TEXT_SIZE];
+    if (!text)
+        text = http_timeout_text(timeout, err, &q->timeouts, -1, -1);
     return whorl_error_set(q->error, err, step, "%s:%u: %s", url->host, url->port,
                            text ? text : whorl_strerror(err));
 }
@@ -262,8 +265,7 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .port = r->url.port,
         .is_tls = r->url.is_tls,
         .tls = q->session->tls,
-        .connect_ns = q->timeouts.connect_ns,
-        .tls_ns = q->timeouts.tls_ns,
+        .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
         .dialer = &q->session->options.dialer,
         .error = q->error,
@@ -282,8 +284,7 @@ static WHORL_SUSPENDS int run_exchange(struct request *q)
         .stream = r->conn->stream,
         .out = &q->out,
         .limits = q->limits,
-        .first_byte_limit_ns = q->timeouts.first_byte_ns,
-        .stall_limit_ns = q->timeouts.stall_ns,
+        .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
     };
     int err = http1_exchange_create(&q->session->store, &setup, &r->exchange);
@@ -387,6 +388,8 @@ static int follow(struct request *q)
     bool has_body = out->has_body && !redirect.drop_body;
     if (r->timing.redirects >= q->redirects_max) {
         err = fail(q, WHORL_EHTTP_REDIRECTS, "redirect", "too many redirects");
+    } else if (redirect.is_downgrade && !q->session->options.allow_downgrade) {
+        err = fail(q, WHORL_EHTTP_REDIRECT_DOWNGRADE, "redirect", NULL);
     } else if (has_body && !can_send_again(out)) {
         err = fail(q, WHORL_EHTTP_REDIRECT_BODY, "redirect", NULL);
     } else if (has_body && (err = rewind_body(out))) {
@@ -407,7 +410,7 @@ static int follow(struct request *q)
     out->method = redirect.method;
     out->has_body = has_body;
     out->drop_body_headers |= redirect.drop_body;
-    out->drop_credentials |= redirect.cross_origin;
+    out->other_origin |= redirect.cross_origin;
     return 1;
 }
 

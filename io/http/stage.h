@@ -14,6 +14,7 @@
 
 #include <whorl/base.h>
 #include <whorl/error.h>
+#include <whorl/http.h>
 #include <whorl/scope.h>
 
 struct http_stage {
@@ -21,6 +22,17 @@ struct http_stage {
     int code;                 /* returned when the time is over */
     bool entered;
 };
+
+enum { HTTP_TIMEOUT_TEXT_SIZE = 120 };
+
+/* Writes what a timeout means: which limit, how long it is, and how much of the body had arrived.
+ *
+ * @received, @length  bytes of the body so far, and as announced; -1: not in the body, unknown
+ *
+ * Returns: `text`; NULL when `code` is not one of the timeouts of struct whorl_http_timeouts. */
+const char *http_timeout_text(char text[HTTP_TIMEOUT_TEXT_SIZE], int code,
+                              const struct whorl_http_timeouts *limits, int64_t received,
+                              int64_t length);
 
 /* The deadline of a limit that starts now. */
 static inline int64_t http_deadline(int64_t limit_ns)

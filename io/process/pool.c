@@ -179,7 +179,7 @@ void whorl_process_pool_destroy(struct whorl_process_pool *pool)
 {
     if (!pool)
         return;
-    bool ours = pool->owner == getpid(); /* else a forked child's copy */
+    bool ours = pool->owner == getpid(); /* else this is the copy in a forked process */
     for (unsigned i = 0; i < pool->count; i++) {
         struct place *place = &pool->places[i];
         whorl_check_text(!place->busy || !ours,

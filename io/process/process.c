@@ -33,7 +33,7 @@ struct whorl_process {
     bool lost;      /* other code of this program has reaped it */
     bool new_group; /* the child leads a process group */
     bool sweep;     /* when the child has ended, the rest of its group is killed */
-    struct whorl_stream *streams[3]; /* our ends, NULL where there is no pipe */
+    struct whorl_stream *streams[3]; /* our ends; NULL: there is no pipe */
 };
 
 /* --- spawning --------------------------------------------------------------------------------- */

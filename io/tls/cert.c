@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading certificates (RFC 5280), a strict walk over DER. */
+/* Reads certificates (RFC 5280) with a strict DER parser. */
 #include "io/tls/cert.h"
 
 #include <arpa/inet.h>
@@ -8,100 +8,27 @@
 #include <string.h>
 #include <time.h>
 
+#include "io/tls/der.h"
+
 enum {
-    TAG_BOOLEAN = 0x01,
-    TAG_INTEGER = 0x02,
-    TAG_BITS = 0x03,
-    TAG_OCTETS = 0x04,
-    TAG_OID = 0x06,
-    TAG_UTC_TIME = 0x17,
-    TAG_GENERALIZED_TIME = 0x18,
-    TAG_SEQUENCE = 0x30,
-    TAG_SET = 0x31,
     TAG_VERSION = 0xa0,
     TAG_ISSUER_ID = 0x81,
     TAG_SUBJECT_ID = 0x82,
     TAG_EXTENSIONS = 0xa3,
-    SAN_DNS = 0x82,
-    SAN_IP = 0x87,
+    TAG_PERMITTED = 0xa0,
+    TAG_EXCLUDED = 0xa1,
 };
 
 static const struct tls_bytes oid_common_name = {(const unsigned char *)"\x55\x04\x03", 3};
 static const struct tls_bytes oid_organisation = {(const unsigned char *)"\x55\x04\x0a", 3};
 static const struct tls_bytes oid_san = {(const unsigned char *)"\x55\x1d\x11", 3};
 static const struct tls_bytes oid_eku = {(const unsigned char *)"\x55\x1d\x25", 3};
+static const struct tls_bytes oid_basic = {(const unsigned char *)"\x55\x1d\x13", 3};
+static const struct tls_bytes oid_key_usage = {(const unsigned char *)"\x55\x1d\x0f", 3};
+static const struct tls_bytes oid_constraints = {(const unsigned char *)"\x55\x1d\x1e", 3};
 static const struct tls_bytes oid_any_eku = {(const unsigned char *)"\x55\x1d\x25\x00", 4};
 static const struct tls_bytes oid_server_auth = {
     (const unsigned char *)"\x2b\x06\x01\x05\x05\x07\x03\x01", 8};
-
-static bool same(const struct tls_bytes *a, const struct tls_bytes *b)
-{
-    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
-/* Takes the next element off `from`: its tag and contents. False at the end and when it is
- * malformed: indefinite, non-minimal or longer than what is there. */
-static bool next(struct tls_bytes *from, unsigned *ret_tag, struct tls_bytes *ret)
-{
-    const unsigned char *p = from->data;
-    size_t left = from->len, len;
-
-    if (left < 2 || (p[0] & 0x1f) == 0x1f)
-        return false;
-    *ret_tag = p[0];
-    len = p[1];
-    p += 2;
-    left -= 2;
-    if (len & 0x80) {
-        size_t count = len & 0x7f;
-        if (count == 0 || count > 3 || left < count || p[0] == 0)
-            return false;
-        len = 0;
-        for (size_t i = 0; i < count; i++)
-            len = len << 8 | p[i];
-        if (len < 0x80)
-            return false;
-        p += count;
-        left -= count;
-    }
-    if (len > left)
-        return false;
-    *ret = (struct tls_bytes){p, len};
-    *from = (struct tls_bytes){p + len, left - len};
-    return true;
-}
-
-/* Takes the next element, which must have this tag. */
-static bool expect(struct tls_bytes *from, unsigned tag, struct tls_bytes *ret)
-{
-    struct tls_bytes rest = *from;
-    unsigned found;
-
-    if (!next(&rest, &found, ret) || found != tag)
-        return false;
-    *from = rest;
-    return true;
-}
-
-/* Takes the next element when it has this tag. */
-static void skip_optional(struct tls_bytes *from, unsigned tag)
-{
-    struct tls_bytes ignored;
-
-    (void)expect(from, tag, &ignored);
-}
-
-/* The next element, which must have this tag, with its head. */
-static bool expect_whole(struct tls_bytes *from, unsigned tag, struct tls_bytes *ret)
-{
-    const unsigned char *start = from->data;
-    struct tls_bytes contents;
-
-    if (!expect(from, tag, &contents))
-        return false;
-    *ret = (struct tls_bytes){start, (size_t)(from->data - start)};
-    return true;
-}
 
 static bool two_digits(const unsigned char *p, int *ret)
 {
@@ -118,14 +45,14 @@ static bool read_time(struct tls_bytes *from, int64_t *ret)
     unsigned tag;
     int century, year, part[5];
 
-    if (!next(from, &tag, &text))
+    if (!der_next(from, &tag, &text))
         return false;
     const unsigned char *p = text.data;
-    if (tag == TAG_GENERALIZED_TIME && text.len == 15) {
+    if (tag == DER_GENERALIZED_TIME && text.len == 15) {
         if (!two_digits(p, &century) || !two_digits(p + 2, &year))
             return false;
         p += 4;
-    } else if (tag == TAG_UTC_TIME && text.len == 13) {
+    } else if (tag == DER_UTC_TIME && text.len == 13) {
         if (!two_digits(p, &year))
             return false;
         century = year < 50 ? 20 : 19;
@@ -149,64 +76,158 @@ static bool read_time(struct tls_bytes *from, int64_t *ret)
     return true;
 }
 
-/* Notes one extension; false when it is malformed or came before. */
-static bool read_extension(struct tls_bytes extension, struct tls_cert *cert)
+/* RFC 5280 §4.2.1.9: SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER OPTIONAL } */
+static bool read_basic(struct tls_bytes value, struct tls_cert *cert)
 {
-    struct tls_bytes oid, value, *slot;
+    struct tls_bytes fields, flag, number;
 
-    if (!expect(&extension, TAG_OID, &oid))
+    if (!der_expect(&value, DER_SEQUENCE, &fields) || value.len > 0)
         return false;
-    skip_optional(&extension, TAG_BOOLEAN);
-    if (!expect(&extension, TAG_OCTETS, &value) || extension.len > 0)
+    if (der_expect(&fields, DER_BOOLEAN, &flag)) {
+        if (flag.len != 1)
+            return false;
+        cert->is_ca = flag.data[0] != 0;
+    }
+    if (der_expect(&fields, DER_INTEGER, &number)) {
+        if (number.len == 0 || number.data[0] & 0x80)
+            return false;
+        cert->path_len = number.len == 1 ? number.data[0] : INT16_MAX;
+    }
+    return fields.len == 0;
+}
+
+/* RFC 5280 §4.2.1.3: a BIT STRING; its first byte counts unused bits. */
+static bool read_key_usage(struct tls_bytes value, struct tls_cert *cert)
+{
+    struct tls_bytes bits;
+
+    if (!der_expect(&value, DER_BITS, &bits) || value.len > 0 || bits.len < 2)
         return false;
-    if (same(&oid, &oid_san))
-        slot = &cert->san;
-    else if (same(&oid, &oid_eku))
-        slot = &cert->eku;
-    else
+    cert->has_key_usage = true;
+    for (unsigned i = 0; i < 8; i++)
+        cert->key_usage |= (unsigned)(bits.data[1] >> (7 - i) & 1) << i;
+    return true;
+}
+
+/* RFC 5280 §4.2.1.10 */
+static bool read_constraints(struct tls_bytes value, struct tls_cert *cert)
+{
+    struct tls_bytes fields;
+
+    if (!der_expect(&value, DER_SEQUENCE, &fields) || value.len > 0)
+        return false;
+    (void)der_expect(&fields, TAG_PERMITTED, &cert->permitted);
+    (void)der_expect(&fields, TAG_EXCLUDED, &cert->excluded);
+    return fields.len == 0;
+}
+
+static bool read_list(struct tls_bytes value, struct tls_bytes *ret)
+{
+    return der_expect(&value, DER_SEQUENCE, ret) && value.len == 0;
+}
+
+/* Which extensions have been read, for finding one that comes twice. */
+enum { SEEN_SAN = 1, SEEN_EKU = 2, SEEN_BASIC = 4, SEEN_KEY_USAGE = 8, SEEN_CONSTRAINTS = 16 };
+
+/* Reads one extension; false when it is malformed or comes twice. */
+static bool read_extension(struct tls_bytes extension, struct tls_cert *cert, unsigned *seen)
+{
+    struct tls_bytes oid, value, critical = {0};
+    unsigned bit;
+    bool ok;
+
+    if (!der_expect(&extension, DER_OID, &oid))
+        return false;
+    (void)der_expect(&extension, DER_BOOLEAN, &critical);
+    if (!der_expect(&extension, DER_OCTETS, &value) || extension.len > 0)
+        return false;
+    if (der_equal(&oid, &oid_san)) {
+        bit = SEEN_SAN;
+        ok = read_list(value, &cert->san);
+    } else if (der_equal(&oid, &oid_eku)) {
+        bit = SEEN_EKU;
+        ok = read_list(value, &cert->eku);
+    } else if (der_equal(&oid, &oid_basic)) {
+        bit = SEEN_BASIC;
+        ok = read_basic(value, cert);
+    } else if (der_equal(&oid, &oid_key_usage)) {
+        bit = SEEN_KEY_USAGE;
+        ok = read_key_usage(value, cert);
+    } else if (der_equal(&oid, &oid_constraints)) {
+        bit = SEEN_CONSTRAINTS;
+        ok = read_constraints(value, cert);
+    } else {
+        cert->has_unknown_critical |= critical.len > 0 && critical.data[0] != 0;
         return true;
-    if (slot->data)
-        return false;
-    return expect(&value, TAG_SEQUENCE, slot) && value.len == 0;
+    }
+    ok = ok && !(*seen & bit);
+    *seen |= bit;
+    return ok;
 }
 
 static bool read_extensions(struct tls_bytes tbs, struct tls_cert *cert)
 {
     struct tls_bytes wrapper, list, extension;
+    unsigned seen = 0;
 
-    skip_optional(&tbs, TAG_ISSUER_ID);
-    skip_optional(&tbs, TAG_SUBJECT_ID);
+    der_skip_optional(&tbs, TAG_ISSUER_ID);
+    der_skip_optional(&tbs, TAG_SUBJECT_ID);
     if (tbs.len == 0)
         return true;
-    if (!expect(&tbs, TAG_EXTENSIONS, &wrapper) || tbs.len > 0 ||
-        !expect(&wrapper, TAG_SEQUENCE, &list) || wrapper.len > 0)
+    if (!der_expect(&tbs, TAG_EXTENSIONS, &wrapper) || tbs.len > 0 ||
+        !der_expect(&wrapper, DER_SEQUENCE, &list) || wrapper.len > 0)
         return false;
     while (list.len > 0)
-        if (!expect(&list, TAG_SEQUENCE, &extension) || !read_extension(extension, cert))
+        if (!der_expect(&list, DER_SEQUENCE, &extension) || !read_extension(extension, cert, &seen))
             return false;
     return true;
 }
 
+/* SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING } */
+static bool read_signed(struct tls_bytes whole, struct tls_cert *cert)
+{
+    struct tls_bytes algorithm, bits;
+
+    if (!der_expect_whole(&whole, DER_SEQUENCE, &cert->tbs) ||
+        !der_expect(&whole, DER_SEQUENCE, &algorithm) ||
+        !der_expect(&algorithm, DER_OID, &cert->algorithm) ||
+        !der_expect(&whole, DER_BITS, &bits) || whole.len > 0 || bits.len < 2 || bits.data[0] != 0)
+        return false;
+    cert->signature = (struct tls_bytes){bits.data + 1, bits.len - 1};
+    return true;
+}
+
+/* RFC 5280 §4.1.1.2: the algorithm stands in the signed part too, and both are the same. */
+static bool read_tbs(struct tls_bytes tbs, struct tls_cert *cert)
+{
+    struct tls_bytes algorithm, oid, validity, ignored;
+
+    der_skip_optional(&tbs, TAG_VERSION);
+    return der_expect(&tbs, DER_INTEGER, &ignored) && der_expect(&tbs, DER_SEQUENCE, &algorithm) &&
+           der_expect(&algorithm, DER_OID, &oid) && der_equal(&oid, &cert->algorithm) &&
+           der_expect_whole(&tbs, DER_SEQUENCE, &cert->issuer) &&
+           der_expect(&tbs, DER_SEQUENCE, &validity) && read_time(&validity, &cert->not_before) &&
+           read_time(&validity, &cert->not_after) &&
+           der_expect_whole(&tbs, DER_SEQUENCE, &cert->subject) &&
+           der_expect(&tbs, DER_SEQUENCE, &ignored) && read_extensions(tbs, cert);
+}
+
 int tls_cert_parse(const void *der, size_t len, struct tls_cert *ret)
 {
-    struct tls_bytes all = {der, len}, whole, tbs, validity, ignored;
-    struct tls_cert cert = {0};
+    struct tls_bytes all = {der, len}, whole, tbs, contents;
+    struct tls_cert cert = {.der = {der, len}, .path_len = -1};
 
-    if (!expect(&all, TAG_SEQUENCE, &whole) || all.len > 0 || !expect(&whole, TAG_SEQUENCE, &tbs))
+    if (!der_expect(&all, DER_SEQUENCE, &whole) || all.len > 0 || !read_signed(whole, &cert))
         return -EBADMSG;
-    skip_optional(&tbs, TAG_VERSION);
-    if (!expect(&tbs, TAG_INTEGER, &ignored) || !expect(&tbs, TAG_SEQUENCE, &ignored) ||
-        !expect_whole(&tbs, TAG_SEQUENCE, &cert.issuer) || !expect(&tbs, TAG_SEQUENCE, &validity) ||
-        !read_time(&validity, &cert.not_before) || !read_time(&validity, &cert.not_after) ||
-        !expect_whole(&tbs, TAG_SEQUENCE, &cert.subject) || !expect(&tbs, TAG_SEQUENCE, &ignored) ||
-        !read_extensions(tbs, &cert))
+    tbs = cert.tbs;
+    if (!der_expect(&tbs, DER_SEQUENCE, &contents) || !read_tbs(contents, &cert))
         return -EBADMSG;
     *ret = cert;
     return 0;
 }
 
-/* Finds the last attribute of this kind in a name; false when there is none. Bytes of whatever
- * string type it has. */
+/* Finds the last attribute of this kind in a name; false when there is none. `ret` is its bytes,
+ * whatever its string type. */
 static bool find_attribute(const struct tls_bytes *name, const struct tls_bytes *kind,
                            struct tls_bytes *ret)
 {
@@ -214,18 +235,23 @@ static bool find_attribute(const struct tls_bytes *name, const struct tls_bytes 
     bool found = false;
     unsigned tag;
 
-    if (!expect(&whole, TAG_SEQUENCE, &rdns))
+    if (!der_expect(&whole, DER_SEQUENCE, &rdns))
         return false;
-    while (expect(&rdns, TAG_SET, &rdn)) {
-        while (expect(&rdn, TAG_SEQUENCE, &attribute)) {
-            if (expect(&attribute, TAG_OID, &oid) && same(&oid, kind) &&
-                next(&attribute, &tag, &value)) {
+    while (der_expect(&rdns, DER_SET, &rdn)) {
+        while (der_expect(&rdn, DER_SEQUENCE, &attribute)) {
+            if (der_expect(&attribute, DER_OID, &oid) && der_equal(&oid, kind) &&
+                der_next(&attribute, &tag, &value)) {
                 *ret = value;
                 found = true;
             }
         }
     }
     return found;
+}
+
+bool tls_cert_common_name(const struct tls_cert *cert, struct tls_bytes *ret)
+{
+    return find_attribute(&cert->subject, &oid_common_name, ret);
 }
 
 static char lower(unsigned char c)
@@ -241,8 +267,8 @@ static bool equal_names(const unsigned char *pattern, const char *host, size_t l
     return true;
 }
 
-/* Letters, digits, hyphens, underscores; no label empty. Anything else, a NUL or a second asterisk
- * among it, is no host name. */
+/* Whether `name` consists of non-empty labels of letters, digits, hyphens and underscores. Other
+ * bytes, such as a NUL or a second asterisk, are refused. */
 static bool is_host_name(const unsigned char *name, size_t len)
 {
     size_t label = 0;
@@ -271,7 +297,7 @@ bool tls_name_matches(const struct tls_bytes *pattern, const char *host)
         return false;
     if (len < 2 || p[0] != '*' || p[1] != '.')
         return is_host_name(p, len) && len == host_len && equal_names(p, host, len);
-    /* RFC 6125 §6.4.3: the wildcard is the whole leftmost label and stands for one label. */
+    /* RFC 6125 §6.4.3: the wildcard is the whole leftmost label and matches one label. */
     p += 2;
     len -= 2;
     const char *parent = strchr(host, '.');
@@ -289,8 +315,8 @@ bool tls_cert_is_for_name(const struct tls_cert *cert, const char *host)
     if (!list.data)
         return find_attribute(&cert->subject, &oid_common_name, &name) &&
                tls_name_matches(&name, host);
-    while (next(&list, &tag, &name))
-        if (tag == SAN_DNS && tls_name_matches(&name, host))
+    while (der_next(&list, &tag, &name))
+        if (tag == TLS_NAME_DNS && tls_name_matches(&name, host))
             return true;
     return false;
 }
@@ -300,10 +326,15 @@ bool tls_cert_is_for_ip(const struct tls_cert *cert, const unsigned char *ip, si
     struct tls_bytes list = cert->san, name;
     unsigned tag;
 
-    while (next(&list, &tag, &name))
-        if (tag == SAN_IP && name.len == ip_len && memcmp(name.data, ip, ip_len) == 0)
+    while (der_next(&list, &tag, &name))
+        if (tag == TLS_NAME_IP && name.len == ip_len && memcmp(name.data, ip, ip_len) == 0)
             return true;
     return false;
+}
+
+bool tls_oid_is_for_servers(const struct tls_bytes *oid)
+{
+    return der_equal(oid, &oid_server_auth) || der_equal(oid, &oid_any_eku);
 }
 
 bool tls_cert_is_for_servers(const struct tls_cert *cert)
@@ -312,8 +343,8 @@ bool tls_cert_is_for_servers(const struct tls_cert *cert)
 
     if (!list.data)
         return true;
-    while (expect(&list, TAG_OID, &oid))
-        if (same(&oid, &oid_server_auth) || same(&oid, &oid_any_eku))
+    while (der_expect(&list, DER_OID, &oid))
+        if (tls_oid_is_for_servers(&oid))
             return true;
     return false;
 }
@@ -335,12 +366,12 @@ void tls_cert_names(const struct tls_cert *cert, char *text, size_t size)
     unsigned tag;
 
     text[0] = '\0';
-    while (next(&list, &tag, &name)) {
+    while (der_next(&list, &tag, &name)) {
         char one[INET6_ADDRSTRLEN + 64];
-        if (tag == SAN_DNS)
+        if (tag == TLS_NAME_DNS)
             snprintf(one, sizeof one, "%.*s", (int)(name.len < 64 ? name.len : 64),
                      (const char *)name.data);
-        else if (tag != SAN_IP || (name.len != 4 && name.len != 16) ||
+        else if (tag != TLS_NAME_IP || (name.len != 4 && name.len != 16) ||
                  !inet_ntop(name.len == 4 ? AF_INET : AF_INET6, name.data, one, sizeof one))
             continue;
         if (used + strlen(one) + sizeof ", ..." > size) {

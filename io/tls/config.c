@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Settling TLS options. */
+/* TLS options: copies and checks them. */
 #include "io/tls/config.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "io/tls/trust.h"
 
-/* RFC 7301 §3.1: protocol names are 1 to 255 bytes; BearSSL sends at most some hundred bytes. */
+/* RFC 7301 §3.1: protocol names have 1 to 255 bytes. BearSSL sends some hundred bytes at most. */
 enum { ALPN_NAME_MAX = 255, ALPN_TOTAL_MAX = 512 };
 
 static int copy_alpn(struct whorl_tls_config *config, const char *const *alpn)

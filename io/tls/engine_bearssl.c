@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* BearSSL as a TLS engine.
  *
- * The client keeps separate areas for incoming and outgoing records ("bidirectional"), so reading and
- * writing never wait for each other. Both have full size: with less the client would ask servers for
- * shorter records (RFC 6066 §4). All public-key work happens inside `feed`: a handshake is one slice
- * of some milliseconds of this thread.
+ * The client has separate areas for incoming and outgoing records ("bidirectional"), so reading and
+ * writing never wait for each other. Both areas have full size: with less, the client would ask
+ * servers for shorter records (RFC 6066 §4). All public-key operations run inside `feed`, so a
+ * handshake keeps this thread busy for some milliseconds without a break.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,19 +25,19 @@ struct bearssl {
     struct whorl_tls_config *config;
     struct tls_peer peer;
     br_ssl_client_context client;
-    struct x509_verifier *verifier; /* until the handshake is over */
-    bool open;                      /* the handshake is over */
+    struct x509_verifier *verifier; /* owned; NULL after the handshake */
+    bool open;                      /* the handshake is complete */
 
-    /* Where the incoming bytes stand in their record. */
+    /* The position of the incoming bytes in their record. */
     unsigned char header[RECORD_HEADER];
     size_t header_len, payload_left;
 
-    /* BearSSL fails silently on a certificate it refuses; the server is told all the same. */
+    /* BearSSL sends no alert when it refuses a certificate, so this one is sent to the server. */
     unsigned char alert[ALERT_LEN];
     size_t alert_sent;
     bool alerting;
 
-    /* Plaintext has been in so many bytes of these areas; pages never used are never touched. */
+    /* How many bytes of each area have contained plaintext. Pages beyond that are never touched. */
     size_t in_used, out_used;
     unsigned char in[BR_SSL_BUFSIZE_INPUT], out[BR_SSL_BUFSIZE_OUTPUT];
 };
@@ -64,7 +64,8 @@ static enum tls_state bearssl_state(const struct tls_engine *engine)
     return bearssl->open ? TLS_OPEN : TLS_HANDSHAKE;
 }
 
-/* The handshake is over once the engine would take application data. */
+/* Notes a refused certificate, and the end of the handshake: the engine accepts application
+ * data. */
 static void note_progress(struct bearssl *bearssl)
 {
     unsigned state = br_ssl_engine_current_state(&bearssl->client.eng);
@@ -72,7 +73,7 @@ static void note_progress(struct bearssl *bearssl)
     if (!bearssl->open && (state & BR_SSL_SENDAPP))
         bearssl->open = true;
     if (bearssl->verifier && bearssl->verifier->code && !bearssl->alerting) {
-        /* The handshake has not come to encryption yet, so the alert goes in the clear. */
+        /* The handshake has not reached encryption yet, so the alert is sent unencrypted. */
         bearssl->alerting = true;
         memcpy(bearssl->alert, "\x15\x03\x03\x00\x02\x02", ALERT_LEN - 1);
         bearssl->alert[ALERT_LEN - 1] = (unsigned char)bearssl->verifier->alert;
@@ -85,7 +86,7 @@ static void note_use(size_t *used, ptrdiff_t end)
         *used = (size_t)end;
 }
 
-/* Follows the framing of what is fed. */
+/* Updates the position in the record for bytes that are fed. */
 static void track(struct bearssl *bearssl, const unsigned char *bytes, size_t len)
 {
     while (len > 0) {
@@ -120,7 +121,8 @@ static size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t le
     const unsigned char *bytes = buf;
     size_t left = len;
 
-    /* A message that asks for an answer must find room for it: 0.6 does not come back to it later. */
+    /* Feed only while no output is pending. BearSSL 0.6 needs room for the answer when it reads a
+     * message; it does not come back to the message later. */
     while (left > 0 && bearssl_wants_input(engine)) {
         size_t room;
         unsigned char *area = br_ssl_engine_recvrec_buf(eng, &room);
@@ -226,7 +228,7 @@ static void bearssl_close(struct tls_engine *engine)
     br_ssl_engine_context *eng = &bearssl_of(engine)->client.eng;
     size_t there;
 
-    /* 0.6 would keep unread data for ever and take nothing more in. */
+    /* BearSSL 0.6 would keep the unread data for ever and accept no more input. */
     if (br_ssl_engine_recvapp_buf(eng, &there))
         br_ssl_engine_recvapp_ack(eng, there);
     br_ssl_engine_close(eng);
@@ -241,7 +243,7 @@ static void free_verifier(struct bearssl *bearssl)
     bearssl->verifier = NULL;
 }
 
-/* Renegotiation is off, so no certificate comes any more. */
+/* The verifier is no longer needed: renegotiation is disabled, so no further certificate comes. */
 static void bearssl_opened(struct tls_engine *engine)
 {
     struct bearssl *bearssl = bearssl_of(engine);
@@ -333,7 +335,7 @@ static const char *engine_text(int err)
     case BR_ERR_LIMIT_EXCEEDED:
         return "key is too long";
     case BR_ERR_BAD_FINISHED:
-        return "Finished does not match";
+        return "Finished message does not match the handshake";
     case BR_ERR_INVALID_ALGORITHM:
         return "server chose a curve or signature that was not offered";
     case BR_ERR_BAD_SIGNATURE:
@@ -355,7 +357,8 @@ static int bearssl_failure(const struct tls_engine *engine, struct whorl_error *
         return whorl_error_set(error, verifier->code, "TLS", "%s", verifier->text);
     if (err >= BR_ERR_SEND_FATAL_ALERT) {
         err -= BR_ERR_SEND_FATAL_ALERT;
-        return whorl_error_set(error, code, "TLS", "%s: server's answer is refused: %s (%d)", host,
+        return whorl_error_set(error, code, "TLS",
+                               "%s: server's answer was refused with alert %s (%d)", host,
                                alert_name(err), err);
     }
     if (err >= BR_ERR_RECV_FATAL_ALERT) {
@@ -368,7 +371,8 @@ static int bearssl_failure(const struct tls_engine *engine, struct whorl_error *
         return whorl_error_set(error, WHORL_ETLS_VERSION, "TLS", "%s does not speak TLS 1.2", host);
     if (err == BR_ERR_WRONG_KEY_USAGE)
         return whorl_error_set(error, WHORL_ETLS_CERTIFICATE, "TLS",
-                               "key in the certificate for %s is not meant for this", host);
+                               "key in the certificate for %s may not be used for this handshake",
+                               host);
     return whorl_error_set(error, code, "TLS", "%s: %s (%d)", host, engine_text(err), err);
 }
 
@@ -414,7 +418,7 @@ static const struct tls_engine_ops bearssl_ops = {
     .destroy = bearssl_destroy,
 };
 
-/* 0.6 would seed itself from the processor's generator alone. */
+/* BearSSL 0.6 would seed itself from the processor's random number generator only. */
 static int inject_entropy(br_ssl_engine_context *eng)
 {
     unsigned char seed[48];
@@ -438,7 +442,7 @@ int tls_engine_create(struct whorl_tls_config *config, const struct tls_peer *pe
 
     if (!bearssl)
         return -ENOMEM;
-    /* The two large areas at the end need no zeroes. */
+    /* The two large areas at the end are not zeroed, because they need not be. */
     memset(bearssl, 0, offsetof(struct bearssl, in));
     bearssl->engine.ops = &bearssl_ops;
     bearssl->peer = *peer;

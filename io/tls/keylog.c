@@ -31,7 +31,7 @@ void keylog_append(const char *path, const unsigned char client_random[32],
     *end++ = ' ';
     end = hex(end, master_secret, 48);
     *end++ = '\n';
-    /* One write: lines of several threads do not mix. */
+    /* One write, so that lines of several threads do not mix. */
     if (write(fd, line, (size_t)(end - line)) < 0)
         (void)0;
     close(fd);

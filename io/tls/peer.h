@@ -5,14 +5,14 @@
 
 #include <stddef.h>
 
-/* The longest host, with its terminating zero. */
+/* The size of the longest host, with its terminating zero. */
 enum { TLS_HOST_MAX = 256 };
 
-/* Whom the certificate must be for. */
+/* The peer that the certificate must be issued for. */
 struct tls_peer {
-    char host[TLS_HOST_MAX]; /* lower case, no trailing dot; for a literal as it was given */
+    char host[TLS_HOST_MAX]; /* lower case, no trailing dot; an address literal as it was given */
     unsigned char ip[16];
-    size_t ip_len; /* 4 or 16: `host` is a literal address, which is never sent as SNI; else 0 */
+    size_t ip_len; /* 4 or 16: `host` is an address literal, which is never sent as SNI; else 0 */
 };
 
 #endif

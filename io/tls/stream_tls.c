@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS as a stream over a stream: who waits for what, and how things end.
+/* TLS as a stream over another stream, the carrier: what each task waits for, and how streams end.
  *
  *            reader task                                   writer task
  *     engine.read <- engine.feed                  engine.write -> engine.drain
@@ -8,14 +8,16 @@
  *                        |                                             v        alerts
  *                   carrier read                                 carrier write
  *
- * At most one carrier read is outstanding, the reader's; it fills `in`, which nobody else touches.
- * At most one carrier write is: whoever owns `output` sends what is in `out` until that and the
- * engine are empty. Anybody may put the engine's output behind what is being sent (collect), which
- * never waits, so a reader with an alert for the peer leaves it to a writer at work. The engine is
- * never touched by a call that waits; its state is looked at again after each.
+ * At most one carrier read is in flight. The reader task makes it; it fills `in`, which no other
+ * task uses. At most one carrier write is in flight. The task that owns `output` makes it, and
+ * continues until both `out` and the engine's output are empty. Any task may append the engine's
+ * output to `out` with collect(), which never waits. So a reader with an alert for the peer leaves
+ * the alert to a writer that is sending. The engine is not used during a call that waits, and its
+ * state is read again after each such call.
  *
- * Ends: the peer's close_notify is the end, 0. An end of the carrier without it may have been forged
- * by anyone on the way and is WHORL_ETLS_TRUNCATED, again on each later read.
+ * Ends: after the peer's close_notify, reads return 0. When the carrier ends without a
+ * close_notify, an attacker on the path may have forged the end, so that read and all later reads
+ * fail with WHORL_ETLS_TRUNCATED.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,24 +33,25 @@
 #include "io/tls/config.h"
 #include "io/tls/engine.h"
 
-/* `in` and `out` hold a full record each: 16,384 bytes, 5 of header, up to 256 of padding and tag. */
+/* `in` and `out` have room for a full record each: 16,384 bytes of data, 5 of header, up to 256 of
+ * padding and tag. */
 enum { BUFFER_SIZE = 16384 + 512 };
 
-/* A reader's alert is a few bytes; when even these cannot be sent at once, its read is not worth
- * waiting longer. */
+/* A reader's alert is only a few bytes. If they cannot be sent within this time, the read does not
+ * wait longer. */
 #define ALERT_TIMEOUT_NS WHORL_SECOND
 
 struct tls_stream {
     struct whorl_stream stream;
     struct whorl_stream *carrier;
     struct tls_engine *engine;
-    struct whorl_mutex output; /* owned while a carrier write is outstanding */
-    int write_err;             /* why nothing can be written any more; 0: it can */
-    int read_err;              /* why nothing can be read any more; 0: it can */
-    bool ended;                /* close_notify came */
+    struct whorl_mutex output; /* held while a carrier write is in flight */
+    int write_err;             /* why writes fail from now on; 0: they do not */
+    int read_err;              /* why reads fail from now on; 0: they do not */
+    bool ended;                /* close_notify was received */
     bool finished;             /* close_notify was sent */
     size_t in_start, in_end;
-    size_t out_sent, out_len; /* `out_sent` of `out_len` bytes are the carrier's already */
+    size_t out_sent, out_len; /* the first `out_sent` of `out_len` bytes are sent to the carrier */
     unsigned char in[BUFFER_SIZE], out[BUFFER_SIZE];
 };
 
@@ -57,8 +60,8 @@ static struct tls_stream *tls_of(struct whorl_stream *stream)
     return (struct tls_stream *)stream;
 }
 
-/* Moves the engine's output into `out` as far as there is room; returns how much. Behind a carrier
- * that takes no more, output is lost. */
+/* Moves the engine's output into `out` as far as there is room; returns how many bytes. After a
+ * write error the output is discarded. */
 static size_t collect(struct tls_stream *tls)
 {
     size_t n = 0;
@@ -77,7 +80,7 @@ static size_t collect(struct tls_stream *tls)
     }
 }
 
-/* Sends all output there is. The caller owns `output`. */
+/* Sends all output of the engine. The caller holds `output`. */
 static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
 {
     for (;;) {
@@ -89,7 +92,7 @@ static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
         size_t n = tls->out_len - tls->out_sent;
         int err = whorl_stream_write(tls->carrier, tls->out + tls->out_sent, n);
         if (err) {
-            /* How much of a record went out is unknown: nothing can follow it. */
+            /* It is unknown how much of the record was sent, so nothing can be sent after it. */
             tls->write_err = err == -ECANCELED ? -EPIPE : err;
             return err;
         }
@@ -99,9 +102,9 @@ static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
     }
 }
 
-/* For a reader: sends alerts the engine has prepared, unless a writer is at work, who will. It must
- * not be cut short by a cancelled read, which leaves the stream usable; a failure shows at the next
- * write. */
+/* For a reader: sends alerts that the engine has prepared, unless a writer holds `output` and will
+ * send them. A cancelled read must leave the stream usable, so it must not interrupt this write. A
+ * failure is reported by the next write. */
 static WHORL_SUSPENDS_SHIELDED void send_alerts(struct tls_stream *tls)
 {
     struct whorl_scope shield;
@@ -115,8 +118,9 @@ static WHORL_SUSPENDS_SHIELDED void send_alerts(struct tls_stream *tls)
     whorl_mutex_unlock(&tls->output);
 }
 
-/* Feeds what was received, copies out what that decrypts and puts answers into `out`, until `buf` is
- * full or nothing gets any further. Returns the count. */
+/* Feeds received bytes to the engine, copies decrypted data to `buf` and collects answers into
+ * `out`, until `buf` is full or none of these makes progress. Returns the count of bytes in
+ * `buf`. */
 static size_t decrypt(struct tls_stream *tls, unsigned char *buf, size_t len)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
@@ -136,7 +140,8 @@ static size_t decrypt(struct tls_stream *tls, unsigned char *buf, size_t len)
     return n;
 }
 
-/* Receives into the empty `in`. Returns the count, 0 at the carrier's end, or its error. */
+/* Receives from the carrier into `in`, which is empty. Returns the count, 0 at the carrier's end,
+ * or an error of the carrier. */
 static WHORL_SUSPENDS ssize_t receive(struct tls_stream *tls)
 {
     ssize_t n = whorl_stream_read(tls->carrier, tls->in, sizeof tls->in);
@@ -155,9 +160,10 @@ static void fail(struct tls_stream *tls, int err)
         tls->write_err = err;
 }
 
-/* `out` is full of a writer's data and the engine has an alert to get rid of first: waits until the
- * writer has got on. Or the engine is stuck: BearSSL 0.6 does not come back to what stands behind a
- * HelloRequest in the same record, which no server should send. */
+/* To be called when the engine accepts no input. Either `out` is full of a writer's data and the
+ * engine has an alert that must be drained first: then this waits until the writer has sent its
+ * data. Or the engine is stuck: BearSSL 0.6 never reads the bytes after a HelloRequest in the same
+ * record, which no server should send. */
 static WHORL_SUSPENDS int make_room(struct tls_stream *tls)
 {
     int err = whorl_mutex_lock(&tls->output);
@@ -210,7 +216,7 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
     return 0;
 }
 
-/* Hands one part to the engine, sending whenever a record is full. The caller owns `output`. */
+/* Passes bytes to the engine, and sends whenever a record is full. The caller holds `output`. */
 static WHORL_SUSPENDS int write_part(struct tls_stream *tls, const unsigned char *bytes, size_t len)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
@@ -227,7 +233,7 @@ static WHORL_SUSPENDS int write_part(struct tls_stream *tls, const unsigned char
         if (ops->state(tls->engine) == TLS_FAILED)
             return ops->failure(tls->engine, NULL);
         if (ops->state(tls->engine) != TLS_OPEN)
-            return -EPIPE; /* the peer has said goodbye */
+            return -EPIPE; /* the peer has sent close_notify */
     }
     return 0;
 }
@@ -263,7 +269,7 @@ static WHORL_SUSPENDS int tls_writev(struct whorl_stream *stream, const struct i
     return err;
 }
 
-/* RFC 5246 §7.2.1: close_notify ends both directions; what the peer still sends is discarded. */
+/* RFC 5246 §7.2.1: close_notify ends both directions. Data that still arrives is discarded. */
 static WHORL_SUSPENDS int tls_close_write(struct whorl_stream *stream)
 {
     struct tls_stream *tls = tls_of(stream);
@@ -281,8 +287,8 @@ static WHORL_SUSPENDS int tls_close_write(struct whorl_stream *stream)
     return err ? err : whorl_stream_close_write(tls->carrier);
 }
 
-/* Nothing decrypted, nothing on the way into or out of the engine, nothing at the carrier: an alert
- * that waits to be read there may be the peer's goodbye. */
+/* Whether there is no decrypted data, no data in either buffer or in the engine, and nothing to
+ * read from the carrier. An alert that is unread at the carrier may be the peer's close_notify. */
 static bool tls_is_idle(struct whorl_stream *stream)
 {
     struct tls_stream *tls = tls_of(stream);
@@ -299,7 +305,7 @@ static int tls_fd(struct whorl_stream *stream)
     return whorl_stream_fd(tls_of(stream)->carrier);
 }
 
-/* Frees all but the carrier. What `in` and `out` held is encrypted. */
+/* Frees everything but the carrier. `in` and `out` are not erased: their data is encrypted. */
 static void release(struct tls_stream *tls)
 {
     tls->engine->ops->destroy(tls->engine);
@@ -324,7 +330,7 @@ static const struct whorl_stream_ops tls_ops = {
     .close = tls_close,
 };
 
-/* Whether the first bytes from the server are no TLS record: the protocol in words, else NULL. */
+/* Returns the protocol of the server's first bytes in words; NULL when they are a TLS record. */
 static const char *foreign_protocol(const unsigned char *bytes, size_t len)
 {
     static const struct {
@@ -345,7 +351,8 @@ static const char *foreign_protocol(const unsigned char *bytes, size_t len)
     return "in another protocol than TLS";
 }
 
-/* The carrier takes nothing more: the server has hung up, and may have said why before. */
+/* The carrier accepts no more bytes, because the server has hung up. Reads what the server sent
+ * before that: it may be an alert with the reason. */
 static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
@@ -376,7 +383,7 @@ static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const struct tls_pee
             return 0;
         if (ops->state(tls->engine) == TLS_CLOSED)
             return whorl_error_set(error, WHORL_ETLS_HANDSHAKE, "TLS",
-                                   "%s: server said goodbye during the handshake", peer->host);
+                                   "%s: server sent close_notify during the handshake", peer->host);
         if (tls->in_start == tls->in_end) {
             ssize_t n = receive(tls);
             if (n == 0)
@@ -404,7 +411,7 @@ static bool is_host_char(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
 }
 
-/* Settles whom the certificate must be for. False when `host` cannot be a host. */
+/* Sets the peer that the certificate must be issued for. False when `host` is no valid host. */
 static bool parse_peer(const char *host, struct tls_peer *peer)
 {
     size_t len = strlen(host);
@@ -414,7 +421,7 @@ static bool parse_peer(const char *host, struct tls_peer *peer)
     if (len == 0 || len >= sizeof peer->host)
         return false;
     memcpy(peer->host, host, len + 1);
-    /* A scope, as in fe80::1%eth0, says where the address is, not what it is. */
+    /* A scope, as in fe80::1%eth0, is not part of the address. */
     size_t literal_len = strcspn(host, "%");
     if (literal_len < sizeof literal) {
         memcpy(literal, host, literal_len);
@@ -451,7 +458,7 @@ WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct who
     struct tls_stream *tls = malloc(sizeof *tls);
     if (!tls)
         return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
-    /* The two large areas at the end need no zeroes. */
+    /* The two large buffers at the end are not zeroed, because they need not be. */
     memset(tls, 0, offsetof(struct tls_stream, in));
     tls->stream.ops = &tls_ops;
     tls->carrier = carrier;

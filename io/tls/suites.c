@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cipher suites: ephemeral elliptic curves with authenticated encryption, and nothing else. */
+/* Cipher suites: only ephemeral elliptic-curve key exchanges with authenticated encryption. */
 #include "io/tls/suites.h"
 
 #include <stddef.h>
@@ -34,7 +34,8 @@ static const uint16_t chacha_first[] = {
     BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 };
 
-/* Without both, BearSSL's constant-time AES-GCM is several times slower than its ChaCha20. */
+/* Whether the processor has instructions for AES and for GHASH. Without both, BearSSL's
+ * constant-time AES-GCM is several times slower than its ChaCha20. */
 static bool processor_has_aes(void)
 {
     return (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get()) ||
@@ -50,7 +51,7 @@ void suites_apply_for(br_ssl_client_context *client, bool has_aes)
         br_ssl_engine_set_suites(engine, aes_first, sizeof aes_first / sizeof *aes_first);
     else
         br_ssl_engine_set_suites(engine, chacha_first, sizeof chacha_first / sizeof *chacha_first);
-    /* The hashes are also the signature algorithms offered: no SHA-1, no MD5. */
+    /* The hashes also determine the signature algorithms that are offered: no SHA-1, no MD5. */
     br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
     br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);
     br_ssl_engine_set_hash(engine, br_sha512_ID, &br_sha512_vtable);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading trust anchors from PEM and DER files and folders. */
+/* Loads trust anchors from PEM and DER files and from directories of them. */
 #include "io/tls/trust.h"
 
 #include <dirent.h>
@@ -11,25 +11,32 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <bearssl.h>
+
 #include <whorl/base.h>
 
-/* A bundle is some 200 KiB; what is far larger is not one (/dev/zero, a disk image). */
+#include "io/tls/der.h"
+
+/* A bundle has about 200 KiB. A far larger file is not a bundle (/dev/zero, a disk image). */
 enum { FILE_BYTES_MAX = 16 << 20 };
+
+enum { TAG_REJECT = 0xa0 };
 
 struct bytes {
     unsigned char *data;
     size_t len, size;
-    bool failed; /* there was no memory: a callback of BearSSL's cannot say so */
+    bool failed; /* there was no memory; a callback of BearSSL cannot return an error */
 };
 
-/* What reading one file has come to. */
+/* The result of reading one file. */
 struct tally {
-    size_t found;      /* certificates seen */
-    bool damaged;      /* one did not end or is not Base64 */
-    int decoder_error; /* of the first that BearSSL could not read; 0: none */
+    size_t found;      /* how many certificates */
+    bool damaged;      /* a certificate has no end or is not Base64 */
+    size_t rejected;   /* certificates that are marked as not trusted for servers */
+    int decoder_error; /* of the first certificate that BearSSL could not read; 0: none */
 };
 
-static struct tls_trust *system_trust; /* once loaded, held for the life of the process */
+static struct tls_trust *system_trust; /* once loaded, it is kept until the process ends */
 static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int reserve(struct bytes *bytes, size_t more)
@@ -45,7 +52,7 @@ static int reserve(struct bytes *bytes, size_t more)
     return 0;
 }
 
-/* The shape BearSSL's decoders call. */
+/* Appends bytes to `ctx`, a struct bytes. BearSSL's decoders call it. */
 static void append(void *ctx, const void *src, size_t len)
 {
     struct bytes *bytes = ctx;
@@ -83,71 +90,41 @@ static int read_file(const char *path, struct bytes *bytes)
     return err;
 }
 
-static size_t key_len(const br_x509_pkey *key)
+/* Directories contain most certificates twice: under a name and under a hash. */
+static bool is_known(const struct tls_trust *trust, const struct tls_bytes *der)
 {
-    return key->key_type == BR_KEYTYPE_RSA ? key->key.rsa.nlen + key->key.rsa.elen
-                                           : key->key.ec.qlen;
-}
-
-static bool same_key(const br_x509_pkey *a, const br_x509_pkey *b)
-{
-    if (a->key_type != b->key_type)
-        return false;
-    if (a->key_type == BR_KEYTYPE_RSA)
-        return a->key.rsa.nlen == b->key.rsa.nlen && a->key.rsa.elen == b->key.rsa.elen &&
-               memcmp(a->key.rsa.n, b->key.rsa.n, a->key.rsa.nlen) == 0 &&
-               memcmp(a->key.rsa.e, b->key.rsa.e, a->key.rsa.elen) == 0;
-    return a->key.ec.curve == b->key.ec.curve && a->key.ec.qlen == b->key.ec.qlen &&
-           memcmp(a->key.ec.q, b->key.ec.q, a->key.ec.qlen) == 0;
-}
-
-/* Folders hold most certificates twice, under a name and under a hash. */
-static bool is_known(const struct tls_trust *trust, const struct bytes *dn, unsigned flags,
-                     const br_x509_pkey *key)
-{
-    for (size_t i = 0; i < trust->count; i++) {
-        const br_x509_trust_anchor *anchor = &trust->anchors[i];
-        if (anchor->dn.len == dn->len && memcmp(anchor->dn.data, dn->data, dn->len) == 0 &&
-            anchor->flags == flags && same_key(&anchor->pkey, key))
+    for (size_t i = 0; i < trust->count; i++)
+        if (der_equal(&trust->anchors[i].der, der))
             return true;
-    }
     return false;
 }
 
-static int add_anchor(struct tls_trust *trust, const struct bytes *dn, unsigned flags,
-                      const br_x509_pkey *key)
+static int add_anchor(struct tls_trust *trust, const struct tls_bytes *der)
 {
-    if (is_known(trust, dn, flags, key))
+    if (is_known(trust, der))
         return 0;
     if (trust->count == trust->size) {
         size_t size = trust->size ? trust->size * 2 : 16;
-        br_x509_trust_anchor *anchors = realloc(trust->anchors, size * sizeof *anchors);
+        struct tls_cert *anchors = realloc(trust->anchors, size * sizeof *anchors);
         if (!anchors)
             return -ENOMEM;
         trust->anchors = anchors;
         trust->size = size;
     }
-    unsigned char *block = malloc(dn->len + key_len(key));
-    if (!block)
+    unsigned char *copy = malloc(der->len);
+    if (!copy)
         return -ENOMEM;
-    br_x509_trust_anchor *anchor = &trust->anchors[trust->count++];
-    anchor->dn.data = memcpy(block, dn->data, dn->len);
-    anchor->dn.len = dn->len;
-    anchor->flags = flags;
-    anchor->pkey = *key;
-    block += dn->len;
-    if (key->key_type == BR_KEYTYPE_RSA) {
-        anchor->pkey.key.rsa.n = memcpy(block, key->key.rsa.n, key->key.rsa.nlen);
-        block += key->key.rsa.nlen;
-        anchor->pkey.key.rsa.e = memcpy(block, key->key.rsa.e, key->key.rsa.elen);
-    } else {
-        anchor->pkey.key.ec.q = memcpy(block, key->key.ec.q, key->key.ec.qlen);
+    memcpy(copy, der->data, der->len);
+    if (tls_cert_parse(copy, der->len, &trust->anchors[trust->count])) {
+        free(copy); /* cannot happen: the same bytes have been parsed before */
+        return 0;
     }
+    trust->count++;
     return 0;
 }
 
-/* How long the DER element at `data` says it is, at most `len`: OpenSSL's "TRUSTED CERTIFICATE" has
- * more behind the certificate. */
+/* The length that the DER element at `data` states, at most `len`. OpenSSL's "TRUSTED CERTIFICATE"
+ * has more data after the certificate. */
 static size_t element_len(const unsigned char *data, size_t len)
 {
     size_t n, head = 2;
@@ -167,25 +144,51 @@ static size_t element_len(const unsigned char *data, size_t len)
     return n < len - head ? n + head : len;
 }
 
-static int add_certificate(struct tls_trust *trust, const unsigned char *der, size_t len,
+static bool has_purpose(struct tls_bytes list)
+{
+    struct tls_bytes oid;
+
+    while (der_expect(&list, DER_OID, &oid))
+        if (tls_oid_is_for_servers(&oid))
+            return true;
+    return false;
+}
+
+/* What OpenSSL's "TRUSTED CERTIFICATE" has behind the certificate (x509(1), "Trusted Certificates"):
+ * SEQUENCE { trust SEQUENCE OF OID OPTIONAL, reject [0] SEQUENCE OF OID OPTIONAL, ... }. Whether it allows
+ * the certificate to vouch for servers. */
+static bool is_trusted_for_servers(struct tls_bytes extra)
+{
+    struct tls_bytes fields, trust, reject;
+
+    if (!der_expect(&extra, DER_SEQUENCE, &fields))
+        return extra.len == 0;
+    if (der_expect(&fields, DER_SEQUENCE, &trust) && !has_purpose(trust))
+        return false;
+    return !der_expect(&fields, TAG_REJECT, &reject) || !has_purpose(reject);
+}
+
+static int add_certificate(struct tls_trust *trust, const unsigned char *data, size_t len,
                            struct tally *tally)
 {
     br_x509_decoder_context decoder;
-    struct bytes dn = {0};
-    int err = 0;
+    size_t cert_len = element_len(data, len);
+    struct tls_bytes der = {data, cert_len}, extra = {data + cert_len, len - cert_len};
+    struct tls_cert cert;
 
     tally->found++;
-    br_x509_decoder_init(&decoder, append, &dn);
-    br_x509_decoder_push(&decoder, der, element_len(der, len));
-    const br_x509_pkey *key = br_x509_decoder_get_pkey(&decoder);
-    if (dn.failed)
-        err = -ENOMEM;
-    else if (key)
-        err = add_anchor(trust, &dn, br_x509_decoder_isCA(&decoder) ? BR_X509_TA_CA : 0, key);
-    else if (tally->decoder_error == 0)
-        tally->decoder_error = br_x509_decoder_last_error(&decoder);
-    free(dn.data);
-    return err;
+    br_x509_decoder_init(&decoder, NULL, NULL);
+    br_x509_decoder_push(&decoder, data, cert_len);
+    if (!br_x509_decoder_get_pkey(&decoder) || tls_cert_parse(data, cert_len, &cert)) {
+        if (tally->decoder_error == 0)
+            tally->decoder_error = br_x509_decoder_last_error(&decoder);
+        return 0;
+    }
+    if (!is_trusted_for_servers(extra)) {
+        tally->rejected++;
+        return 0;
+    }
+    return add_anchor(trust, &der);
 }
 
 static bool is_certificate(const char *label)
@@ -231,7 +234,8 @@ static int add_pem(struct tls_trust *trust, const unsigned char *text, size_t le
     return err;
 }
 
-/* The PEM decoder takes a line to end with LF only, and wants one behind the last line. */
+/* Removes all CR: the PEM decoder accepts only LF as the end of a line. It also needs an LF after
+ * the last line, which the caller appends. */
 static void normalise_lines(struct bytes *bytes)
 {
     size_t len = 0;
@@ -275,6 +279,9 @@ static int load_file(struct tls_trust *trust, const char *path, struct whorl_err
                                tally.found + 1);
     if (tally.found == 0)
         return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS", "%s: no certificate in it", path);
+    if (trust->count == before && tally.rejected > 0)
+        return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
+                               "%s: no certificate in it is trusted for servers", path);
     if (trust->count == before)
         return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
                                "%s: no certificate with a usable key in it (decoder error %d)",
@@ -282,7 +289,7 @@ static int load_file(struct tls_trust *trust, const char *path, struct whorl_err
     return 0;
 }
 
-/* *.pem, *.crt, and the hashed names of OpenSSL: eight hex digits, a dot and a number. */
+/* Whether a name is *.pem, *.crt or a hashed name of OpenSSL: eight hex digits, a dot, a number. */
 static bool is_anchor_name(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -295,9 +302,9 @@ static bool is_anchor_name(const char *name)
            dot[1 + strspn(dot + 1, "0123456789")] == '\0';
 }
 
-/* Files that cannot be read or hold nothing usable are left out; that no anchor is left is for the
- * caller to see. */
-static int load_folder(struct tls_trust *trust, const char *path, struct whorl_error *error)
+/* Adds the anchors of all files of a directory. Files that cannot be read or contain no usable
+ * certificate are skipped. It is an error when the directory adds no anchor. */
+static int load_dir(struct tls_trust *trust, const char *path, struct whorl_error *error)
 {
     DIR *dir = opendir(path);
     size_t before = trust->count;
@@ -323,11 +330,11 @@ static int load_folder(struct tls_trust *trust, const char *path, struct whorl_e
         return whorl_error_set(error, err, "TLS", "%s: %s", path, whorl_strerror(err));
     if (trust->count == before)
         return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
-                               "%s: no usable certificate in this folder", path);
+                               "%s: no usable certificate in this directory", path);
     return 0;
 }
 
-int tls_trust_load(const char *file, const char *folder, struct whorl_error *error,
+int tls_trust_load(const char *file, const char *dir, struct whorl_error *error,
                    struct tls_trust **ret)
 {
     struct tls_trust *trust = calloc(1, sizeof *trust);
@@ -338,8 +345,8 @@ int tls_trust_load(const char *file, const char *folder, struct whorl_error *err
     atomic_init(&trust->refs, 1);
     if (file)
         err = load_file(trust, file, error);
-    if (folder && err == 0)
-        err = load_folder(trust, folder, error);
+    if (dir && err == 0)
+        err = load_dir(trust, dir, error);
     if (err) {
         tls_trust_release(trust);
         return err;
@@ -348,7 +355,8 @@ int tls_trust_load(const char *file, const char *folder, struct whorl_error *err
     return 0;
 }
 
-/* Where the distributions keep their bundle: Debian and its kin; Fedora; SUSE; Alpine and BSDs. */
+/* Loads the file or directory that the environment names, else the bundle of the distribution. The
+ * paths are those of Debian and its derivatives, Fedora, SUSE, and Alpine and the BSDs. */
 static int load_system(struct whorl_error *error, struct tls_trust **ret)
 {
     static const char *const bundles[] = {
@@ -357,18 +365,19 @@ static int load_system(struct whorl_error *error, struct tls_trust **ret)
         "/etc/ssl/ca-bundle.pem",
         "/etc/ssl/cert.pem",
     };
-    const char *file = secure_getenv("SSL_CERT_FILE"), *folder = secure_getenv("SSL_CERT_DIR");
+    const char *file = secure_getenv("SSL_CERT_FILE"), *dir = secure_getenv("SSL_CERT_DIR");
 
     if (file && *file)
         return tls_trust_load(file, NULL, error, ret);
-    if (folder && *folder)
-        return tls_trust_load(NULL, folder, error, ret);
+    if (dir && *dir)
+        return tls_trust_load(NULL, dir, error, ret);
     for (size_t i = 0; i < sizeof bundles / sizeof *bundles; i++) {
         if (access(bundles[i], R_OK) == 0)
             return tls_trust_load(bundles[i], NULL, error, ret);
     }
     return whorl_error_set(error, WHORL_ETLS_CAFILE, "TLS",
-                           "the system has no certificate bundle, such as %s; name one",
+                           "the system has no certificate bundle, such as %s; name a bundle with "
+                           "SSL_CERT_FILE",
                            bundles[0]);
 }
 
@@ -392,7 +401,7 @@ void tls_trust_release(struct tls_trust *trust)
     if (!trust || atomic_fetch_sub_explicit(&trust->refs, 1, memory_order_acq_rel) > 1)
         return;
     for (size_t i = 0; i < trust->count; i++)
-        free(trust->anchors[i].dn.data);
+        free((void *)(uintptr_t)trust->anchors[i].der.data);
     free(trust->anchors);
     free(trust);
 }

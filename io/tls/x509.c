@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checking a server's certificate chain. */
+/* Checks a server's certificate chain. */
 #include "io/tls/x509.h"
 
 #include <errno.h>
@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "io/tls/cert.h"
+#include "io/tls/der.h"
 #include "io/tls/trust.h"
 
-/* Of RFC 5246 §7.2.2. */
+/* Alerts of RFC 5246 §7.2.2. */
 enum {
     ALERT_BAD_CERTIFICATE = 42,
     ALERT_CERTIFICATE_EXPIRED = 45,
@@ -20,18 +21,12 @@ enum {
     ALERT_INTERNAL_ERROR = 80,
 };
 
-/* BearSSL counts days from the year 0. */
-enum { DAYS_TO_1970 = 719528, DAY_S = 86400 };
-
-/* Shorter RSA keys are refused, as by the browsers. */
-enum { RSA_BYTES_MIN = 2048 / 8 };
-
 static struct x509_verifier *verifier_of(const br_x509_class **ctx)
 {
     return (struct x509_verifier *)ctx;
 }
 
-/* Notes why the chain is refused; the first reason stands. */
+/* Notes why the chain is refused. Only the first reason is kept. */
 __attribute__((format(printf, 4, 5))) static void refuse(struct x509_verifier *verifier, int code,
                                                          unsigned alert, const char *format, ...)
 {
@@ -50,7 +45,7 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 {
     struct x509_verifier *verifier = verifier_of(ctx);
 
-    (void)server_name; /* the SNI, which is not sent for addresses: `peer` has the name */
+    (void)server_name; /* the SNI; it is not sent for addresses, so `peer` is used instead */
     verifier->certs_count = 0;
     verifier->chain_len = 0;
     verifier->key = NULL;
@@ -98,8 +93,8 @@ static void end_cert(const br_x509_class **ctx)
     (void)ctx;
 }
 
-/* Any certificate will do, but the key in it must be the one that signs the key exchange. */
-static void accept_any(struct x509_verifier *verifier)
+/* Reads the key of the server's certificate. False when BearSSL does not know its kind. */
+static bool read_key(struct x509_verifier *verifier)
 {
     br_x509_decoder_context *decoder = &verifier->decoder;
 
@@ -107,110 +102,50 @@ static void accept_any(struct x509_verifier *verifier)
     br_x509_decoder_push(decoder, verifier->chain, verifier->certs[0].len);
     verifier->key = br_x509_decoder_get_pkey(decoder);
     verifier->usages = BR_KEYTYPE_KEYX | BR_KEYTYPE_SIGN;
-    if (!verifier->key)
+    return verifier->key != NULL;
+}
+
+/* Accepts any certificate. The engine still checks that its key has signed the key exchange. */
+static void accept_any(struct x509_verifier *verifier)
+{
+    if (!read_key(verifier))
         refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_BAD_CERTIFICATE,
                "certificate of %s has no usable key (decoder error %d)", verifier->peer->host,
-               br_x509_decoder_last_error(decoder));
+               br_x509_decoder_last_error(&verifier->decoder));
 }
 
-static bool same_name(const struct tls_bytes *a, const struct tls_bytes *b)
-{
-    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
-/* Puts the numbers of the certificates on the way up into `path`, the leaf first; returns how many
- * there are. What does not belong to the way is left out. */
-static size_t order_path(const struct tls_cert *certs, const bool *parsed, size_t count,
-                         size_t path[X509_CERTS_MAX])
-{
-    bool used[X509_CERTS_MAX] = {true};
-    size_t n = 1;
-
-    path[0] = 0;
-    for (;;) {
-        const struct tls_cert *last = &certs[path[n - 1]];
-        size_t i = 1;
-        while (i < count && (used[i] || !parsed[i] || !same_name(&certs[i].subject, &last->issuer)))
-            i++;
-        if (i == count)
-            return n;
-        used[i] = true;
-        path[n++] = i;
-    }
-}
-
-static void set_time(br_x509_minimal_context *minimal, int64_t time_unix_s)
-{
-    int64_t days = time_unix_s / DAY_S, seconds = time_unix_s % DAY_S;
-
-    if (seconds < 0) {
-        seconds += DAY_S;
-        days--;
-    }
-    br_x509_minimal_set_time(minimal, (uint32_t)(days + DAYS_TO_1970), (uint32_t)seconds);
-}
-
-/* Everything but SHA-1 and MD5. */
-static void init_minimal(br_x509_minimal_context *minimal, const struct tls_trust *trust,
-                         int64_t time_unix_s)
-{
-    br_x509_minimal_init(minimal, &br_sha256_vtable, trust->anchors, trust->count);
-    br_x509_minimal_set_hash(minimal, br_sha256_ID, &br_sha256_vtable);
-    br_x509_minimal_set_hash(minimal, br_sha384_ID, &br_sha384_vtable);
-    br_x509_minimal_set_hash(minimal, br_sha512_ID, &br_sha512_vtable);
-    br_x509_minimal_set_rsa(minimal, br_rsa_pkcs1_vrfy_get_default());
-    br_x509_minimal_set_ecdsa(minimal, br_ec_get_default(), br_ecdsa_vrfy_asn1_get_default());
-    br_x509_minimal_set_minrsa(minimal, RSA_BYTES_MIN);
-    set_time(minimal, time_unix_s);
-}
-
-static unsigned run_minimal(struct x509_verifier *verifier, const size_t *path, size_t path_len,
-                            int64_t time_unix_s)
-{
-    const br_x509_class **minimal = &verifier->minimal.vtable;
-
-    init_minimal(&verifier->minimal, verifier->config->trust, time_unix_s);
-    (*minimal)->start_chain(minimal, NULL);
-    for (size_t i = 0; i < path_len; i++) {
-        size_t start = verifier->certs[path[i]].start, len = verifier->certs[path[i]].len;
-        (*minimal)->start_cert(minimal, (uint32_t)len);
-        if (len > 0)
-            (*minimal)->append(minimal, verifier->chain + start, len);
-        (*minimal)->end_cert(minimal);
-    }
-    return (*minimal)->end_chain(minimal);
-}
-
-static void refuse_dates(struct x509_verifier *verifier, const struct tls_cert *certs,
-                         const size_t *path, size_t path_len, int64_t now)
-{
-    const char *host = verifier->peer->host;
-    char title[80] = "", date[16];
-
-    for (size_t i = 0; i < path_len; i++) {
-        const struct tls_cert *cert = &certs[path[i]];
-        if (now >= cert->not_before && now <= cert->not_after)
-            continue;
-        if (i > 0)
-            tls_cert_title(&cert->subject, title, sizeof title);
-        tls_cert_date(now < cert->not_before ? cert->not_before : cert->not_after, date);
-        refuse(verifier, WHORL_ETLS_EXPIRED, ALERT_CERTIFICATE_EXPIRED,
-               now < cert->not_before ? "certificate%s%s for %s is not valid before %s"
-                                      : "certificate%s%s for %s expired %s",
-               i > 0 ? " of authority " : "", title, host, date);
-        return;
-    }
-    refuse(verifier, WHORL_ETLS_EXPIRED, ALERT_CERTIFICATE_EXPIRED,
-           "certificate for %s has expired or is not yet valid", host);
-}
-
-/* `top` is the last certificate on the way up. */
-static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *leaf,
-                         const struct tls_cert *top)
+/* " of authority NAME" for a certificate that is not the server's, else "". */
+static const char *authority(const struct x509_verifier *verifier, const struct tls_cert *cert,
+                             char text[100])
 {
     char title[80];
 
-    if (top == leaf && same_name(&leaf->issuer, &leaf->subject)) {
+    text[0] = '\0';
+    if (cert->der.data == verifier->chain + verifier->certs[0].start)
+        return text;
+    tls_cert_title(&cert->subject, title, sizeof title);
+    snprintf(text, 100, " of authority %s", title);
+    return text;
+}
+
+static void refuse_dates(struct x509_verifier *verifier, const struct tls_cert *cert, int64_t now)
+{
+    char title[100], date[16];
+    bool is_early = now < cert->not_before;
+
+    tls_cert_date(is_early ? cert->not_before : cert->not_after, date);
+    refuse(verifier, WHORL_ETLS_EXPIRED, ALERT_CERTIFICATE_EXPIRED,
+           is_early ? "certificate%s for %s is not valid before %s"
+                    : "certificate%s for %s expired %s",
+           authority(verifier, cert, title), verifier->peer->host, date);
+}
+
+/* No known certificate has issued `top`. */
+static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *top)
+{
+    char title[100];
+
+    if (!*authority(verifier, top, title) && der_equal(&top->issuer, &top->subject)) {
         refuse(verifier, WHORL_ETLS_TRUST, ALERT_UNKNOWN_CA,
                "certificate for %s is self-signed and not trusted", verifier->peer->host);
         return;
@@ -220,46 +155,52 @@ static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *
            "certificate for %s is issued by %s, which is not trusted", verifier->peer->host, title);
 }
 
-static const char *minimal_text(unsigned err)
+static const char *fault_text(enum tls_path_fault fault)
 {
-    switch (err) {
-    case BR_ERR_X509_UNSUPPORTED:
+    switch (fault) {
+    case TLS_PATH_UNSUPPORTED:
         return "uses an algorithm that is not supported";
-    case BR_ERR_X509_LIMIT_EXCEEDED:
-        return "has a key or signature that is too long";
-    case BR_ERR_X509_WRONG_KEY_TYPE:
-        return "is signed with another kind of key than its issuer has";
-    case BR_ERR_X509_CRITICAL_EXTENSION:
-        return "has a critical extension that is not supported";
-    case BR_ERR_X509_NOT_CA:
-        return "is issued by one that is no authority";
-    case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-        return "is issued with a key not meant for that";
-    case BR_ERR_X509_WEAK_PUBLIC_KEY:
+    case TLS_PATH_KEY_SHORT:
         return "has an RSA key shorter than 2048 bits";
+    case TLS_PATH_CRITICAL:
+        return "has a critical extension that is not supported";
+    case TLS_PATH_NOT_CA:
+        return "is issued by a certificate that is not an authority";
+    case TLS_PATH_KEY_USAGE:
+        return "is issued with a key that may not sign certificates";
+    case TLS_PATH_LENGTH:
+        return "has more authorities above it than one of them allows";
+    case TLS_PATH_PURPOSE:
+        return "is issued by an authority that is not meant for servers";
+    case TLS_PATH_CONSTRAINED:
+        return "has a name for which one of its authorities may not vouch";
+    case TLS_PATH_TOO_COMPLEX:
+        return "comes with too many certificates of the same names";
     default:
-        return "is malformed";
+        return "is not acceptable";
     }
 }
 
-static void refuse_minimal(struct x509_verifier *verifier, unsigned err,
-                           const struct tls_cert *certs, const size_t *path, size_t path_len,
-                           int64_t now)
+static void refuse_path(struct x509_verifier *verifier, const struct tls_path_report *report,
+                        int64_t now)
 {
-    switch (err) {
-    case BR_ERR_X509_EXPIRED:
-        refuse_dates(verifier, certs, path, path_len, now);
+    char title[100];
+
+    switch (report->fault) {
+    case TLS_PATH_EXPIRED:
+        refuse_dates(verifier, report->cert, now);
         break;
-    case BR_ERR_X509_NOT_TRUSTED:
-        refuse_trust(verifier, &certs[0], &certs[path[path_len - 1]]);
+    case TLS_PATH_UNTRUSTED:
+        refuse_trust(verifier, report->cert);
         break;
-    case BR_ERR_X509_BAD_SIGNATURE:
+    case TLS_PATH_SIGNATURE:
         refuse(verifier, WHORL_ETLS_TRUST, ALERT_BAD_CERTIFICATE,
                "certificate chain of %s has a wrong signature", verifier->peer->host);
         break;
     default:
-        refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_BAD_CERTIFICATE,
-               "certificate for %s %s (%u)", verifier->peer->host, minimal_text(err), err);
+        refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_BAD_CERTIFICATE, "certificate%s for %s %s",
+               authority(verifier, report->cert, title), verifier->peer->host,
+               fault_text(report->fault));
     }
 }
 
@@ -271,6 +212,10 @@ static void check_peer(struct x509_verifier *verifier, const struct tls_cert *le
     if (!tls_cert_is_for_servers(leaf)) {
         refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_CERTIFICATE_UNKNOWN,
                "certificate for %s is not meant for servers", peer->host);
+    } else if (leaf->has_key_usage && !(leaf->key_usage & TLS_USAGE_SIGN)) {
+        /* Every suite of ours signs the key exchange (RFC 5280 §4.2.1.3, RFC 8422 §2). */
+        refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_CERTIFICATE_UNKNOWN,
+               "certificate for %s has a key that is not meant for signing", peer->host);
     } else if (peer->ip_len > 0 ? !tls_cert_is_for_ip(leaf, peer->ip, peer->ip_len)
                                 : !tls_cert_is_for_name(leaf, peer->host)) {
         tls_cert_names(leaf, names, sizeof names);
@@ -282,27 +227,26 @@ static void check_peer(struct x509_verifier *verifier, const struct tls_cert *le
 static void check_chain(struct x509_verifier *verifier)
 {
     struct tls_cert certs[X509_CERTS_MAX];
-    bool parsed[X509_CERTS_MAX];
-    size_t path[X509_CERTS_MAX], path_len;
+    struct tls_path_report report;
     int64_t now = tls_config_time(verifier->config);
 
     for (size_t i = 0; i < verifier->certs_count; i++)
-        parsed[i] = tls_cert_parse(verifier->chain + verifier->certs[i].start,
-                                   verifier->certs[i].len, &certs[i]) == 0;
-    if (!parsed[0]) {
+        if (tls_cert_parse(verifier->chain + verifier->certs[i].start, verifier->certs[i].len,
+                           &certs[i]))
+            certs[i].der.data = NULL;
+    if (!certs[0].der.data) {
         refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_BAD_CERTIFICATE,
                "certificate of %s is malformed", verifier->peer->host);
         return;
     }
-    path_len = order_path(certs, parsed, verifier->certs_count, path);
-    unsigned err = run_minimal(verifier, path, path_len, now);
-    if (err) {
-        refuse_minimal(verifier, err, certs, path, path_len, now);
+    if (!tls_path_find(certs, verifier->certs_count, verifier->config->trust, now, &report)) {
+        refuse_path(verifier, &report, now);
         return;
     }
     check_peer(verifier, &certs[0]);
-    verifier->key = verifier->minimal.vtable->get_pkey(
-        (const br_x509_class *const *)&verifier->minimal.vtable, &verifier->usages);
+    if (verifier->code == 0 && !read_key(verifier))
+        refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_BAD_CERTIFICATE,
+               "certificate of %s has no usable key", verifier->peer->host);
 }
 
 static unsigned end_chain(const br_x509_class **ctx)
@@ -318,7 +262,7 @@ static unsigned end_chain(const br_x509_class **ctx)
         else
             check_chain(verifier);
     }
-    /* The engine only has to stop: the reason stays here. */
+    /* Any error stops the engine; the real reason is in the verifier. */
     return verifier->code ? BR_ERR_X509_NOT_TRUSTED : 0;
 }
 

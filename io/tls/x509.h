@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Checking a server's certificate chain, as BearSSL's engine calls for it during a handshake.
+/* Checks a server's certificate chain. BearSSL's TLS engine calls it during a handshake.
  *
- * BearSSL's own "minimal" engine checks dates, signatures and the way up to a trust anchor. Around it
- * this one keeps the chain until it is complete, puts it in order (servers send intermediates in any
- * order, the minimal engine insists on one), then checks purpose and host itself and finds words for
- * what is wrong.
+ * It collects the chain until it is complete, searches a path to a trust anchor (path.h), checks the
+ * purpose and the host of the server's certificate, and describes in words what is wrong. BearSSL's own "minimal"
+ * engine is not used: it accepts only one order, ignores name constraints and the purpose of authorities,
+ * refuses extensions only for being critical, and trusts any certificate with the key and the name of an
+ * anchor that is no authority.
  */
 #ifndef IO_TLS_X509_H
 #define IO_TLS_X509_H
@@ -12,34 +13,32 @@
 #include <bearssl.h>
 
 #include "io/tls/config.h"
+#include "io/tls/path.h"
 #include "io/tls/peer.h"
 
-/* A chain may be this long; the web's are three certificates and some 5 KiB. */
-enum { X509_CERTS_MAX = 16, X509_CHAIN_BYTES_MAX = 128 << 10 };
+/* The limits of a chain. On the web, a chain has three certificates and about 5 KiB. */
+enum { X509_CERTS_MAX = TLS_PATH_CERTS_MAX, X509_CHAIN_BYTES_MAX = 128 << 10 };
 
 struct x509_verifier {
-    const br_x509_class *vtable; /* first, as BearSSL's engines have it */
+    const br_x509_class *vtable; /* first field, as BearSSL requires */
     const struct whorl_tls_config *config;
     const struct tls_peer *peer;
     struct {
         size_t start, len;
     } certs[X509_CERTS_MAX];
     size_t certs_count;
-    unsigned char *chain; /* the certificates as they came, one behind the other */
+    unsigned char *chain; /* owned; the certificates in the order in which they were received */
     size_t chain_len, chain_size;
-    union {
-        br_x509_minimal_context minimal;
-        br_x509_decoder_context decoder; /* when any certificate will do */
-    };
-    const br_x509_pkey *key; /* the server's, once the chain is accepted; in the union */
+    br_x509_decoder_context decoder; /* of the server's certificate */
+    const br_x509_pkey *key;         /* the server's, once the chain is accepted; in the decoder */
     unsigned usages;
 
     int code;       /* why the chain is refused; 0: it is not */
-    unsigned alert; /* what to tell the server then */
-    char text[200]; /* the same in words */
+    unsigned alert; /* the alert for the server; valid when `code` is set */
+    char text[200]; /* the reason in words; valid when `code` is set */
 };
 
-/* `config` and `peer` must outlive it. */
+/* `config` and `peer` must outlive the verifier. */
 void x509_init(struct x509_verifier *verifier, const struct whorl_tls_config *config,
                const struct tls_peer *peer);
 

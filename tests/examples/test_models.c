@@ -10,7 +10,7 @@ static void expect_refusal(const char *const argv[], const char *complaint)
     subprocess_run(&run, argv, NULL);
     CHECK_STR(run.out, "");
     if (strncmp(run.err, complaint, strlen(complaint)) != 0)
-        test_fail(__FILE__, __LINE__, "expected: %s\ncame:     %s", complaint, run.err);
+        test_fail(__FILE__, __LINE__, "expected: %s\ngot:      %s", complaint, run.err);
     CHECK_EQ(run.exit_status, 2);
     subprocess_finish(&run);
 }

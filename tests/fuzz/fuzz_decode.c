@@ -40,12 +40,12 @@ static struct account decode(const char *stack, int64_t max, const uint8_t *data
         size_t n = len - pos < in_step ? len - pos : in_step;
         a.verdict = decode_run(&d, data + pos, n, &used, out, out_step, &made);
         FUZZ_CHECK(used <= n && made <= out_step);
-        FUZZ_CHECK(a.verdict || used || made || n == 0);
+        FUZZ_CHECK(a.verdict || used || made || n == 0 || decode_has_paused(&d));
         pos += used;
         a.out_len += made;
         for (size_t i = 0; i < made; i++)
             a.out_hash = (a.out_hash ^ out[i]) * 1099511628211u;
-        if (a.verdict == 0 && pos == len && made == 0) {
+        if (a.verdict == 0 && pos == len && made == 0 && !decode_has_paused(&d)) {
             a.verdict = decode_end(&d);
             break;
         }

@@ -26,7 +26,7 @@ static void check_url(const struct whorl_url *url)
     FUZZ_CHECK(!strchr(url->authority, '@'));
     const char *dots = strstr(url->target, "/../"), *query = strchr(url->target, '?');
     FUZZ_CHECK(!dots || (query && query < dots));
-    /* Text = scheme "://" authority target. */
+    /* text = scheme "://" authority target */
     FUZZ_CHECK(strncmp(url->text, url->scheme, scheme_len) == 0);
     FUZZ_CHECK(strncmp(url->text + scheme_len, "://", 3) == 0);
     FUZZ_CHECK(strncmp(url->text + scheme_len + 3, url->authority, authority_len) == 0);

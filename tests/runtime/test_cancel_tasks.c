@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups, sleeps and threads, with a task that is cancelled at every point: all tasks and jobs are
- * joined, and no sleep is too short. */
+ * joined, and sleeps and intervals end exactly at their time. */
 #include <whorl/group.h>
 #include <whorl/interval.h>
 #include <whorl/map.h>

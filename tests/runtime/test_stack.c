@@ -558,7 +558,7 @@ TEST(every_stack_ends_in_a_guard_page)
 TEST(guards_by_mprotect_stop_before_the_limit_of_mappings)
 {
 #ifdef __SANITIZE_THREAD__
-    test_skip("ThreadSanitizer knows 8128 stacks at most");
+    test_skip("ThreadSanitizer supports at most 8128 stacks");
 #endif
     enum { N = 40000 };
     static struct whorl_task *tasks[N];

@@ -61,6 +61,7 @@ struct whorl_http_session_options {
     int64_t body_bytes_max;    /* of a body as sent, before decoding; default: no limit */
     int64_t decoded_bytes_max; /* of a body after decoding; default: no limit */
     struct whorl_http_timeouts timeouts;
+    bool allow_downgrade;         /* follow redirects from https to http; default: an error */
     const char *user_agent;       /* "whorl/VERSION"; "" sends none */
     struct whorl_tls_config *tls; /* NULL: trust the system's certificates */
     struct whorl_http_dialer dialer;
@@ -95,6 +96,9 @@ struct whorl_http_request {
     struct whorl_http_body body;
     bool decode; /* ask for gzip and deflate, and decode them; otherwise bodies are not decoded */
     int redirects_max;
+    /* Send all `headers` but Host to other origins too, secrets included. By default a redirect to
+     * another origin gets only those that are known to hold no secret, such as Accept and Range. */
+    bool trust_redirects;
     int64_t body_bytes_max, decoded_bytes_max;
     struct whorl_http_timeouts timeouts;
 };

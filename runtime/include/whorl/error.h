@@ -72,7 +72,8 @@
     X(WHORL_EHTTP_STALL_TIMEOUT, -5326, "transfer stalled")                                       \
     X(WHORL_EHTTP_TOTAL_TIMEOUT, -5327, "exchange took too long")                                 \
     X(WHORL_EHTTP_UPGRADE, -5328, "server switched protocols without being asked")                \
-    X(WHORL_EHTTP_NOT_REDIRECTABLE, -5329, "redirect to another scheme than http or https")
+    X(WHORL_EHTTP_NOT_REDIRECTABLE, -5329, "redirect to another scheme than http or https")       \
+    X(WHORL_EHTTP_REDIRECT_DOWNGRADE, -5330, "redirect from https to http")
 
 enum whorl_error_code {
 #define WHORL_ERROR_ENUM(name, number, text) name = number,

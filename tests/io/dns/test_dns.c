@@ -530,10 +530,10 @@ TEST_IO(configure_refuses_servers_that_do_not_parse)
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (whorl_dns_configure(&(struct whorl_dns_options){.servers = bad[i]}) != -EINVAL)
-            test_fail(__FILE__, __LINE__, "\"%s\" was taken", bad[i]);
+            test_fail(__FILE__, __LINE__, "\"%s\" was accepted", bad[i]);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (whorl_dns_configure(&(struct whorl_dns_options){.servers = good[i]}) != 0)
-            test_fail(__FILE__, __LINE__, "\"%s\" was not taken", good[i]);
+            test_fail(__FILE__, __LINE__, "\"%s\" was not accepted", good[i]);
     CHECK_ERR(whorl_dns_configure(&(struct whorl_dns_options){.timeout_ns = -1}), -EINVAL);
     CHECK_ERR(whorl_dns_configure(&(struct whorl_dns_options){.tries = -1}), -EINVAL);
 }

@@ -376,7 +376,7 @@ static const char *report_of(struct watched w)
 TEST(embed_has_a_watchdog)
 {
     if (test_on_valgrind())
-        test_skip("the watchdog's thread gets no turn while a task computes");
+        test_skip("the watchdog's thread does not run while a task computes");
     struct watched by_option = {.fn = hog, .watchdog_ns = 20 * WHORL_MILLISECOND};
     struct watched by_environment = {.fn = hog, .debug = "watchdog=20"};
     const char *text = report_of(by_option);
@@ -396,7 +396,7 @@ static int hog_when_cancelled(void *arg)
 TEST(embed_is_watched_while_it_is_destroyed)
 {
     if (test_on_valgrind())
-        test_skip("the watchdog's thread gets no turn while a task computes");
+        test_skip("the watchdog's thread does not run while a task computes");
     const char *text = report_of((struct watched){
         .fn = hog_when_cancelled, .watchdog_ns = 20 * WHORL_MILLISECOND, .destroy_early = true});
     CHECK(strstr(text, "task 1 root has kept its thread for "));

@@ -31,7 +31,7 @@ static void on_the_ring(void)
     struct io_driver *driver;
     int err;
     if (wanted && strcmp(wanted, "epoll") == 0)
-        test_skip("WHORL_DRIVER=epoll, and this is about the ring");
+        test_skip("WHORL_DRIVER=epoll, and this test needs the ring");
     if ((err = ring_create(0, NULL, &driver)) != 0)
         test_skip("io_uring is refused here: %s", whorl_strerror(err));
     driver->ops->destroy(driver);

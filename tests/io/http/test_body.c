@@ -5,6 +5,7 @@
 
 #include <zlib.h>
 
+#include <whorl/group.h>
 #include <whorl/http.h>
 #include <whorl/stream.h>
 #include <whorl/task.h>
@@ -396,6 +397,49 @@ TEST_VIRTUAL(a_coded_body_that_is_cut_or_too_large_is_an_error)
         {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx", 0});
     CHECK_ERR(limited(unknown, 0, 100, true, 0), WHORL_EHTTP_ENCODING_UNKNOWN);
     CHECK_OK(limited(unknown, 0, 100, false, 0));
+}
+
+static WHORL_SUSPENDS int count_turns(void *arg)
+{
+    int *turns = arg;
+    for (int err = 0; err == 0; ++*turns)
+        err = whorl_yield();
+    return 0;
+}
+
+TEST_VIRTUAL(other_tasks_run_while_a_few_bytes_decode_to_many)
+{
+    enum { LEN = 32 << 20 };
+    static char head[200];
+    static unsigned char coded[200000];
+    char *text = calloc(LEN, 1);
+    size_t coded_len = gzip(text, LEN, coded, sizeof coded);
+    FAKE fake = {.scripts = {RESPONDS({FAKE_SEND, head, 0},
+                                      {FAKE_SEND, (char *)coded, (int64_t)coded_len})}};
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_request request = {.url = "http://a.test/", .decode = true};
+    int64_t received = -1, decoded = 0;
+    int turns = 0, last = 0;
+    ssize_t n;
+
+    snprintf(head, sizeof head,
+             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", coded_len);
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    CHECK_OK(whorl_spawn(&group, count_turns, &turns));
+    while ((n = whorl_http_response_read(response, text, 65536)) > 0) {
+        decoded += n;
+        if (received != whorl_http_response_received(response) || turns != last) {
+            received = whorl_http_response_received(response);
+            last = turns;
+            decoded = 0;
+        }
+        CHECK(decoded < (1 << 20));
+    }
+    CHECK_EQ(n, 0);
+    whorl_group_cancel(&group);
+    free(text);
 }
 
 /* Request bodies */

@@ -84,8 +84,8 @@ static struct outcome decode_all(const char *const *encodings, int64_t max, stru
             o.out.data = realloc(o.out.data, o.out.len + out_len + 1);
             memcpy(o.out.data + o.out.len, out, out_len);
             o.out.len += out_len;
-            CHECK(o.err || used || out_len || n == 0);
-        } while (o.err == 0 && (n > 0 || out_len > 0));
+            CHECK(o.err || used || out_len || n == 0 || decode_has_paused(&d));
+        } while (o.err == 0 && (n > 0 || out_len > 0 || decode_has_paused(&d)));
         free(piece);
         if (o.err || is_end)
             break;
@@ -354,6 +354,58 @@ TEST(decode_bounds_what_comes_out)
     expect(__LINE__, LIST("gzip"), TEXT_LEN, cut, WHORL_EHTTP_ENCODING, text, TEXT_LEN);
     free(bomb.data);
     free(data);
+}
+
+TEST(decode_that_is_refused_frees_the_layers_it_has_made)
+{
+    struct header_list headers = {0};
+    CHECK_OK(header_list_append(&headers, "Content-Encoding", "gzip, gzip, gzip, br"));
+    long before = faults_live();
+    for (int i = 0; i < 10; i++) {
+        struct decode d = {0};
+        CHECK_ERR(decode_init(&d, &headers, 0), WHORL_EHTTP_ENCODING_UNKNOWN);
+        CHECK(decode_reason(&d)[0]);
+    }
+    CHECK_EQ(faults_live(), before);
+    header_list_finish(&headers);
+}
+
+TEST(decode_of_layers_around_empty_blocks_pauses_and_ends_early)
+{
+    enum { BLOCKS = 8 << 20, BLOCK = 5 };
+    static const uint8_t header[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3};
+    struct header_list headers = {0};
+    struct decode d = {0};
+    struct bytes in = {malloc(sizeof header + (size_t)BLOCKS * BLOCK), sizeof header};
+    uint8_t out[64];
+    size_t used, made, pos = 0, pauses = 0;
+    int err = 0;
+
+    memcpy(in.data, header, sizeof header);
+    for (size_t i = 0; i < BLOCKS; i++, in.len += BLOCK) /* RFC 1951 §3.2.4: stored, empty */
+        memcpy(in.data + in.len, "\0\0\0\xff\xff", BLOCK);
+    for (int i = 0; i < 2; i++) {
+        struct bytes packed = compress_as(GZIP, in.data, in.len);
+        free(in.data);
+        in = packed;
+    }
+    CHECK(in.len < 16384);
+    CHECK_OK(header_list_append(&headers, "Content-Encoding", "gzip, gzip, gzip"));
+    CHECK_EQ(decode_init(&d, &headers, 0), 1);
+    while (err == 0) {
+        err = decode_run(&d, in.data + pos, in.len - pos, &used, out, sizeof out, &made);
+        pos += used;
+        CHECK_EQ(made, 0);
+        CHECK(err || decode_has_paused(&d));
+        pauses += err == 0;
+        CHECK(pauses < 1000);
+    }
+    CHECK_ERR(err, WHORL_EHTTP_BODY_TOO_LARGE);
+    CHECK(pauses >= DECODE_BETWEEN_MAX / DECODE_PAUSE_BYTES);
+    CHECK(d.between <= DECODE_BETWEEN_MAX + 2 * 16384 + DECODE_BETWEEN_RATIO * d.coded);
+    decode_finish(&d);
+    header_list_finish(&headers);
+    free(in.data);
 }
 
 /* Compressed by the caller, so that only decoding is counted. */

@@ -234,6 +234,29 @@ TEST_IO(a_kept_connection_that_the_server_closed_is_noticed_or_retried)
     CHECK_EQ(peer_connections(peer), 3);
 }
 
+/* The connection is asked for readable bytes before it is used again. */
+TEST_IO(an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one)
+{
+    static const struct peer_step script[] = {
+        PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+        PEER_PAUSE(2),    PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
+        PEER_READ_HEAD(), PEER_HANG(),
+        PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+        PEER_HANG(),      PEER_END};
+    struct scripted_peer *peer = peer_start(script);
+    WHORL_AUTO(http_session) *session = plain_session();
+
+    for (int i = 0; i < 2; i++) {
+        WHORL_AUTO(http_response) *response = NULL;
+        char *body;
+        CHECK_OK(do_get(session, url_of("http", peer_port(peer), "/"), &response));
+        CHECK_OK(whorl_http_response_read_to_end(response, 10, &body, NULL));
+        CHECK_STR(body, "hi");
+        free(body);
+        usleep(50000); /* the thread sleeps: the loop has no turn in which it could notice */
+    }
+}
+
 TEST_IO(nginx_refuses_a_large_body_early_and_says_so)
 {
     static char data[8 << 20];

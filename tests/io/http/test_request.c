@@ -10,7 +10,7 @@ struct want {
     struct whorl_http_header headers[6];
     const char *user_agent;
     int64_t body_len;
-    bool decode, drop_credentials, drop_body_headers;
+    bool decode, other_origin, trust_redirects, drop_body_headers;
 };
 
 /* Writes the head with every capacity and returns the result; the text is stored in `ret`. */
@@ -24,7 +24,8 @@ static ssize_t write_head(const struct want *want, char ret[4096], struct whorl_
         .user_agent = want->user_agent,
         .body_len = want->body_len,
         .decode = want->decode,
-        .drop_credentials = want->drop_credentials,
+        .other_origin = want->other_origin,
+        .trust_redirects = want->trust_redirects,
         .drop_body_headers = want->drop_body_headers,
     };
     CHECK_OK(whorl_url_parse(want->url ? want->url : "http://a/", NULL, &url));
@@ -160,17 +161,20 @@ TEST(request_userinfo_becomes_basic_authorization)
     expect_error(__LINE__, (struct want){.url = "http://%00:b@a/"}, WHORL_EHTTP_REQUEST_HEADER);
 }
 
-TEST(request_leaves_credentials_behind_on_another_origin)
+TEST(request_leaves_what_may_be_secret_behind_on_another_origin)
 {
-    HEAD("GET / HTTP/1.1\r\n" DEFAULTS "X-A: 1\r\n\r\n", .drop_credentials = true,
+    HEAD("GET / HTTP/1.1\r\n" DEFAULTS "Range: bytes=0-\r\n\r\n", .other_origin = true,
          .headers = {{"Authorization", "Bearer x"},
                      {"cookie", "a=b"},
                      {"Host", "b"},
-                     {"Proxy-Authorization", "x"},
-                     {"X-A", "1"}});
+                     {"X-Api-Key", "x"},
+                     {"Range", "bytes=0-"}});
+    HEAD("GET / HTTP/1.1\r\n" DEFAULTS "X-Api-Key: x\r\nCookie: a=b\r\n\r\n", .other_origin = true,
+         .trust_redirects = true,
+         .headers = {{"X-Api-Key", "x"}, {"Cookie", "a=b"}, {"Host", "b"}});
     /* The credentials in the new URL are for the new origin. */
     HEAD("GET / HTTP/1.1\r\n" DEFAULTS "Authorization: Basic dTpw\r\n\r\n", .url = "http://u:p@a/",
-         .drop_credentials = true, .headers = {{"Authorization", "x"}});
+         .other_origin = true, .headers = {{"Authorization", "x"}});
 }
 
 TEST(request_leaves_body_headers_behind_when_the_method_changed)
@@ -214,6 +218,8 @@ TEST(request_refuses_injection)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         BAD_HEADER({names[i], "x"});
     BAD_HEADER({"X", NULL});
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        expect_error(__LINE__, (struct want){.user_agent = values[i]}, WHORL_EHTTP_REQUEST_HEADER);
     HEAD("GET / HTTP/1.1\r\n" DEFAULTS "X: a\tb \xc3\xa4\r\n\r\n",
          .headers = {{"X", "a\tb \xc3\xa4"}});
 }
@@ -221,7 +227,7 @@ TEST(request_refuses_injection)
 /* Headers that are left out are still checked: a mistake is found on the first request or never. */
 TEST(request_checks_headers_it_leaves_out)
 {
-    expect_error(__LINE__, (struct want){.drop_credentials = true, .headers = {{"Cookie", "a\n"}}},
+    expect_error(__LINE__, (struct want){.other_origin = true, .headers = {{"Cookie", "a\n"}}},
                  WHORL_EHTTP_REQUEST_HEADER);
 }
 

@@ -269,7 +269,7 @@ static const char *device(const char *name, unsigned minor_number)
     const char *own = in_tmpdir(name);
     if (geteuid() == 0) {
         if (mknod(own, S_IFCHR | 0666, makedev(1, minor_number)) || access(own, W_OK))
-            test_skip("no devices in the temporary folder");
+            test_skip("no devices in the temporary directory");
         return own;
     }
     snprintf(path, sizeof path, "/dev/%s", name);
@@ -283,7 +283,7 @@ TEST_IO(devices_are_written_in_place)
     struct stat st;
     int fd = open(null, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        test_skip("devices in the temporary folder cannot be opened");
+        test_skip("devices in the temporary directory cannot be opened");
     close(fd);
     CHECK_OK(save_from(hello, null, NULL));
     CHECK_OK(save_from(hello, null, &overwrite));

@@ -61,12 +61,14 @@ TEST_VIRTUAL(the_defaults_are_as_documented)
                 WHORL_EHTTP_CONNECT_TIMEOUT, 30 * S, "connect");
     check_fails(&(struct fake){.scripts = {mute}}, none, WHORL_EHTTP_FIRST_BYTE_TIMEOUT, 60 * S,
                 "response");
+    CHECK_STR(error.text, "a.test:80: no answer within 60 s (first-byte limit)");
     static const struct fake_step stalls[] = {
         {.action = FAKE_HEAD},
         {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh", 0},
         {0}};
     check_fails(&(struct fake){.scripts = {stalls}}, none, WHORL_EHTTP_STALL_TIMEOUT, 60 * S,
                 "body");
+    CHECK_STR(error.text, "a.test:80: nothing moved for 60 s (stall limit), after 1 of 2 bytes");
 }
 
 TEST_VIRTUAL(connecting_has_its_limit)
@@ -74,7 +76,7 @@ TEST_VIRTUAL(connecting_has_its_limit)
     FAKE fake = {.scripts = {mute}, .dial_ns = WHORL_HOUR};
     check_fails(&fake, (struct whorl_http_timeouts){.connect_ns = 3 * S},
                 WHORL_EHTTP_CONNECT_TIMEOUT, 3 * S, "connect");
-    CHECK_STR(error.text, "a.test:80: connecting took too long");
+    CHECK_STR(error.text, "a.test:80: not connected within 3 s (connect limit)");
     CHECK_EQ(fake.dialled, 0);
 }
 

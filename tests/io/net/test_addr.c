@@ -65,7 +65,7 @@ TEST(what_is_no_literal_address_is_refused)
     struct whorl_addr addr = {.len = 77};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (whorl_addr_parse(wrong[i], 80, &addr) != -EINVAL)
-            test_fail(__FILE__, __LINE__, "\"%s\" was taken", wrong[i]);
+            test_fail(__FILE__, __LINE__, "\"%s\" was accepted", wrong[i]);
     CHECK_EQ(addr.len, 77); /* outputs are written on success only */
 }
 

@@ -183,10 +183,10 @@ static struct der element(unsigned tag, const void *contents, size_t len)
 {
     struct der der = {.bytes = {(unsigned char)tag}, .len = 1};
 
-    if (len >= 0x80) {
-        der.bytes[der.len++] = 0x82;
+    if (len >= 0x80)
+        der.bytes[der.len++] = len < 0x100 ? 0x81 : 0x82;
+    if (len >= 0x100)
         der.bytes[der.len++] = (unsigned char)(len >> 8);
-    }
     der.bytes[der.len++] = (unsigned char)len;
     memcpy(der.bytes + der.len, contents, len);
     der.len += len;
@@ -216,9 +216,10 @@ static struct der san_extension(const struct der *names)
 /* Makes a minimal certificate with these extensions and dates. */
 static struct der certificate(const struct der *extensions, const char *from, const char *until)
 {
-    struct der tbs = element(0x02, "\1", 1), dates;
+    struct der tbs = element(0x02, "\1", 1), dates, whole;
+    struct der algorithm = wrapped(0x30, element(0x06, "\x2a\x03", 2));
 
-    add(&tbs, element(0x30, "", 0));
+    add(&tbs, algorithm);
     add(&tbs, element(0x30, "", 0));
     dates = element(strlen(from) == 13 ? 0x17 : 0x18, from, strlen(from));
     add(&dates, element(strlen(until) == 13 ? 0x17 : 0x18, until, strlen(until)));
@@ -227,7 +228,10 @@ static struct der certificate(const struct der *extensions, const char *from, co
     add(&tbs, element(0x30, "", 0));
     if (extensions)
         add(&tbs, wrapped(0xa3, wrapped(0x30, *extensions)));
-    return wrapped(0x30, wrapped(0x30, tbs));
+    whole = wrapped(0x30, tbs);
+    add(&whole, algorithm);
+    add(&whole, element(0x03, "\0\1", 2));
+    return wrapped(0x30, whole);
 }
 
 static int parse(const struct der *der, struct tls_cert *ret)

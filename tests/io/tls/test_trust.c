@@ -72,9 +72,9 @@ TEST(pem_file_gives_its_anchors)
 
     CHECK_OK(tls_trust_load(cert_path("both-cas.pem"), NULL, NULL, &trust));
     CHECK_EQ(trust->count, 2);
-    CHECK_EQ(trust->anchors[0].flags, BR_X509_TA_CA);
-    CHECK_EQ(trust->anchors[0].pkey.key_type, BR_KEYTYPE_RSA);
-    CHECK_EQ(trust->anchors[1].pkey.key_type, BR_KEYTYPE_EC);
+    CHECK(trust->anchors[0].is_ca);
+    CHECK(trust->anchors[1].is_ca);
+    CHECK(trust->anchors[0].der.len > trust->anchors[1].der.len); /* RSA, then P-256 */
     tls_trust_release(trust);
 }
 
@@ -125,6 +125,29 @@ TEST(openssl_trusted_certificate_gives_an_anchor)
     CHECK_EQ(run.exit_status, 0);
     subprocess_finish(&run);
     CHECK_EQ(count_in(pem), 1);
+}
+
+TEST(openssl_trusted_certificate_that_is_not_for_servers_is_left_out)
+{
+    static const char *const options[][2] = {{"-addreject", "serverAuth"},
+                                             {"-addreject", "anyExtendedKeyUsage"},
+                                             {"-addtrust", "emailProtection"}};
+    const char *pem = path_of("rejected.pem");
+    struct whorl_error error = {0};
+    struct tls_trust *trust;
+
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        struct subprocess run;
+        subprocess_run(&run,
+                       (const char *[]){"openssl", "x509", "-in", cert_path("ca.pem"),
+                                        options[i][0], options[i][1], "-trustout", "-out", pem,
+                                        NULL},
+                       NULL);
+        CHECK_EQ(run.exit_status, 0);
+        subprocess_finish(&run);
+        CHECK_ERR(tls_trust_load(pem, NULL, &error, &trust), WHORL_ETLS_CAFILE);
+        CHECK(strstr(error.text, "no certificate in it is trusted for servers"));
+    }
 }
 
 TEST(file_without_certificates_says_so)
@@ -189,7 +212,7 @@ TEST(folder_gives_each_anchor_once)
 
     CHECK_OK(mkdir(folder, 0700));
     CHECK_ERR(tls_trust_load(NULL, folder, &error, &trust), WHORL_ETLS_CAFILE);
-    CHECK(strstr(error.text, "anchors: no usable certificate in this folder"));
+    CHECK(strstr(error.text, "anchors: no usable certificate in this directory"));
     put_text("anchors/ca.txt", ca);
     put_text("anchors/.pem", ca);
     put_text("anchors/1234567.0", ca);
@@ -277,7 +300,7 @@ TEST(system_bundle_of_this_machine_loads_whole)
     struct subprocess run;
 
     if (access(bundle, R_OK) != 0)
-        test_skip("%s is not there", bundle);
+        test_skip("%s does not exist", bundle);
     snprintf(command, sizeof command, "grep -c BEGIN %s", bundle);
     subprocess_run(&run, (const char *[]){"sh", "-c", command, NULL}, NULL);
     /* Authorities that renewed their certificate with the same key count as one anchor. */

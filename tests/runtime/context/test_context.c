@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The context switch: what a task must find unchanged after other tasks have run. This file is also
- * compiled two more times with the portable switch, once of these fortified (see
+/* The context switch: what a task must find unchanged after other tasks have run. In optimised
+ * builds this file is compiled a second time, with the portable switch and fortification (see
  * tests/meson.build). */
 #include <execinfo.h>
 #include <fenv.h>

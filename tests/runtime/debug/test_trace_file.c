@@ -300,7 +300,7 @@ static void fork_beside_a_run(void *arg)
 TEST(trace_file_of_a_child_forked_beside_a_run_is_not_waited_for)
 {
     if (test_on_valgrind())
-        test_skip("a child of a program with threads leaks what they had");
+        test_skip("in a child forked from a threaded program the threads' memory counts as leaked");
     const struct child *child = trace("t.json", fork_beside_a_run, NULL);
     CHECK_STR(child->err, "");
     CHECK_EQ(child->exit_status, 0);
@@ -330,7 +330,7 @@ static void run_fork_in_a_task(void *arg)
 TEST(trace_file_is_not_the_childs_that_is_forked_in_a_run)
 {
 #ifdef __SANITIZE_THREAD__
-    test_skip("ThreadSanitizer looks away after a fork, but from the task that forked only");
+    test_skip("after a fork ThreadSanitizer ignores only the task that forked");
 #endif
     CHECK_STR(trace("t.json", run_fork_in_a_task, NULL)->err, "");
     CHECK_STR(ask("t.json", "print(unfinished, len(kinds(1)), len(os.listdir()),\n"
