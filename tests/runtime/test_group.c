@@ -282,7 +282,8 @@ static int wake_the_spawner(void *arg)
 /* The last task has ended and woken the owner, who has not run yet, when another is started. */
 TEST_VIRTUAL(a_task_started_from_elsewhere_while_the_last_ends_is_joined)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     struct whorl_group others = {0}, group = {0};
     void *args[] = {chan, &group};
 

@@ -60,8 +60,9 @@ static int sleep_a_bit(void *arg)
 
 static int live_a_little(void *arg)
 {
-    WHORL_AUTO(chan) *there = whorl_chan_create(sizeof(int), 0);
-    WHORL_AUTO(chan) *back = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *there = NULL, *back = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &there));
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &back));
     WHORL_AUTO(group) group = {0};
     struct whorl_chan *chans[] = {there, back};
     struct whorl_scope scope;

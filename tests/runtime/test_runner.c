@@ -207,7 +207,8 @@ static WHORL_SUSPENDS_SHIELDED void join(pthread_t thread, const struct remote *
 
 static WHORL_SUSPENDS_SHIELDED void receive_from_four(size_t capacity)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), capacity);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), capacity, &chan));
     struct remote senders[4];
     pthread_t threads[4];
     int next[4] = {0}, value;
@@ -239,7 +240,8 @@ TEST_REAL(runner_sends_from_threads_arrive_once_and_in_order)
 
 TEST_REAL(runner_send_blocks_its_thread_until_there_is_room)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
     struct remote r = {.runner = whorl_runner_acquire(), .chan = chan, .count = 2};
     pthread_t thread = start(send_many, &r);
     int value;
@@ -258,7 +260,8 @@ TEST_REAL(runner_send_blocks_its_thread_until_there_is_room)
 TEST_REAL(runner_send_returns_epipe_when_the_channel_is_or_gets_closed)
 {
     for (int early = 0; early < 2; early++) {
-        WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+        WHORL_AUTO(chan) *chan = NULL;
+        CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
         struct remote r = {.runner = whorl_runner_acquire(), .chan = chan, .count = 1};
         if (early)
             whorl_chan_close(chan);
@@ -334,7 +337,7 @@ static int end_while_sending(void *arg)
 
 TEST(runner_send_returns_eshutdown_when_the_run_ends_first)
 {
-    last_chan = whorl_chan_create(sizeof(int), 1);
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &last_chan));
     CHECK_OK(whorl_run(end_while_sending, NULL));
     for (int i = 0; i < 4; i++) {
         pthread_join(last_threads[i], NULL);

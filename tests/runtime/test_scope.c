@@ -21,7 +21,8 @@
 
 TEST_VIRTUAL(every_call_in_a_cancelled_scope_says_so_until_it_is_left)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
     struct whorl_semaphore semaphore = {.permits = 1};
     struct whorl_event event = {.is_set = true};
     struct whorl_mutex mutex = {0};

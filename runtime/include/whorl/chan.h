@@ -5,9 +5,11 @@
  * for its receiver. Closing says that no more will come: what is buffered can still be received,
  * then receivers get -EPIPE, and senders get it at once.
  *
- *     WHORL_AUTO(chan) *numbers = whorl_chan_create(sizeof(int), 16);
+ *     WHORL_AUTO(chan) *numbers = NULL;
+ *     int err = whorl_chan_create(sizeof(int), 16, &numbers);
+ *     if (err)
+ *         return err;
  *     ...
- *     int err;
  *     whorl_chan_for_each(int, n, numbers, &err)
  *         printf("%d\n", n);
  *     return err;
@@ -28,11 +30,12 @@ extern "C" {
  *
  * @value_size  bytes of a value, 0 for a channel of signals
  * @capacity    values it buffers; 0: none
+ * @ret         the channel; destroy it with whorl_chan_destroy()
  *
- * Returns: the channel; destroy it with whorl_chan_destroy(). NULL when there is no memory or the
- * product overflows.
+ * Returns: 0; -ENOMEM; -EOVERFLOW when the size of the buffer does not fit in a size_t.
  */
-WHORL_API WHORL_CHECKED struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity);
+WHORL_API WHORL_CHECKED int whorl_chan_create(size_t value_size, size_t capacity,
+                                              struct whorl_chan **ret);
 
 /** Frees the channel; nobody may wait on it any more. Accepts NULL. Never suspends. */
 WHORL_API void whorl_chan_destroy(struct whorl_chan *chan);

@@ -56,7 +56,8 @@ TEST_IO(a_descriptor_that_becomes_ready_is_taken)
 
 TEST_IO(a_deadline_or_a_channel_beats_a_quiet_descriptor_and_leaves_no_request)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
     int p[2], value = 7;
     CHECK_OK(pipe(p));
     for (int i = 0; i < 20; i++) {

@@ -162,7 +162,8 @@ static int round_nearest_throughout(void *arg)
 
 TEST_SEEDS(rounding_mode_belongs_to_the_task)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
 
     CHECK_OK(whorl_spawn(&group, round_nearest_throughout, NULL));

@@ -126,8 +126,8 @@ TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
     enum { N = sizeof names / sizeof *names };
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
 
-    chan = whorl_chan_create(sizeof(int), 0);
-    other = whorl_chan_create(sizeof(int), 0);
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &other));
     whorl_chan_set_name(chan, "pages");
     whorl_task_set_name("boss");
     CHECK_OK(whorl_mutex_lock(&named));

@@ -27,8 +27,7 @@ static void begin_pipe(void)
 {
     memset(&pipe_, 0, sizeof pipe_);
     pipe_.senders.count = senders;
-    pipe_.chan = whorl_chan_create(sizeof(int), capacity);
-    CHECK(pipe_.chan != NULL);
+    CHECK_OK(whorl_chan_create(sizeof(int), capacity, &pipe_.chan));
 }
 
 static void end_pipe(void)
