@@ -45,7 +45,8 @@ static int count_up(struct whorl_generator *generator, void *arg)
 
 static WHORL_SUSPENDS int pull(void)
 {
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, NULL, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count_up, NULL, sizeof(int), &generator));
     int value, n = whorl_generator_next(generator, &value);
 
     return n < 0 ? n : 0;

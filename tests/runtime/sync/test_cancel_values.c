@@ -224,7 +224,8 @@ static int count(struct whorl_generator *generator, void *arg)
 static int pull_all(void *arg)
 {
     int values = 5, got = 0, value, n = 1;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count, &values, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count, &values, sizeof(int), &generator));
     struct whorl_scope scope;
 
     (void)arg;
@@ -245,7 +246,8 @@ static int pull_all(void *arg)
 static int pull_three(void *arg)
 {
     int values = 5, value, n = 1;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count, &values, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count, &values, sizeof(int), &generator));
 
     (void)arg;
     CHECK(generator != NULL);
