@@ -207,8 +207,7 @@ static void begin_jobs(void)
     struct whorl_offload_options options = {.threads_max = 1, .queue_max = 1};
 
     jobs_begun = jobs_done = 0;
-    pool = whorl_offload_create(&options);
-    CHECK(pool != NULL);
+    CHECK_OK(whorl_offload_create(&options, &pool));
 }
 
 static void end_jobs(void)
