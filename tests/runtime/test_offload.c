@@ -322,10 +322,11 @@ static void cancel_scope(void *arg)
 TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
 {
     WHORL_AUTO(group) group = {0};
-    struct whorl_runner *runner = whorl_runner_acquire();
+    struct whorl_runner *runner = NULL;
     struct gate gate;
     struct call a = {NULL, &gate, NULL, 1, true};
 
+    CHECK_OK(whorl_runner_acquire(&runner));
     gate_init(&gate, 3);
     CHECK_OK(whorl_spawn(&group, call, &a));
     CHECK_OK(whorl_yield());

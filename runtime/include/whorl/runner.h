@@ -35,9 +35,11 @@ extern "C" {
  * A handle on this run for other threads. While one is held the run is never taken for deadlocked,
  * for a call may come. Never suspends.
  *
- * Returns: the handle; NULL outside a run or without memory.
+ * @ret  the handle; give it back with whorl_runner_release_remote()
+ *
+ * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run.
  */
-WHORL_API WHORL_CHECKED struct whorl_runner *whorl_runner_acquire(void);
+WHORL_API WHORL_CHECKED int whorl_runner_acquire(struct whorl_runner **ret);
 
 /** Gives a handle back. From any thread. Accepts NULL. */
 WHORL_API void whorl_runner_release_remote(struct whorl_runner *runner);
