@@ -79,10 +79,10 @@ WHORL_API WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void
                                                    size_t ret_size, int *ret_err);
 
 /** Sends without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
-WHORL_API int whorl_chan_try_send(struct whorl_chan *chan, const void *value);
+WHORL_API WHORL_CHECKED int whorl_chan_try_send(struct whorl_chan *chan, const void *value);
 
 /** Receives without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
-WHORL_API int whorl_chan_try_recv(struct whorl_chan *chan, void *ret);
+WHORL_API WHORL_CHECKED int whorl_chan_try_recv(struct whorl_chan *chan, void *ret);
 
 /** Closes; waiting receivers and senders get -EPIPE. Again: nothing happens. Never suspends. */
 WHORL_API void whorl_chan_close(struct whorl_chan *chan);

@@ -87,8 +87,8 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
  *
  * Returns: 0; -EAGAIN when the queue is full; -ENOMEM; WHORL_ENOTASK. Never suspends.
  */
-WHORL_API int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn fn, void *arg,
-                                   struct whorl_future *future);
+WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn fn,
+                                                 void *arg, struct whorl_future *future);
 
 /**
  * Runs fn(item) for each of `count` items of an array, on as many threads as the pool has.

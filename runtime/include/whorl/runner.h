@@ -50,8 +50,8 @@ WHORL_API void whorl_runner_release_remote(struct whorl_runner *runner);
  *
  * Returns: 0; -ESHUTDOWN when the run has ended; -ENOMEM.
  */
-WHORL_API int whorl_runner_post_remote(struct whorl_runner *runner, void (*fn)(void *arg),
-                                       void *arg);
+WHORL_API WHORL_CHECKED int whorl_runner_post_remote(struct whorl_runner *runner,
+                                                     void (*fn)(void *arg), void *arg);
 
 /**
  * whorl_wake() from another thread. The waiter must not be withdrawn by its abort function once this
@@ -59,8 +59,8 @@ WHORL_API int whorl_runner_post_remote(struct whorl_runner *runner, void (*fn)(v
  *
  * Returns: as whorl_runner_post_remote().
  */
-WHORL_API int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl_waiter *waiter,
-                                       int64_t result);
+WHORL_API WHORL_CHECKED int whorl_runner_wake_remote(struct whorl_runner *runner,
+                                                     struct whorl_waiter *waiter, int64_t result);
 
 /**
  * whorl_chan_send() from another thread, which is blocked until the value is in the buffer or with a
@@ -68,8 +68,8 @@ WHORL_API int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl
  *
  * Returns: 0; -EPIPE; -ESHUTDOWN when the run ends first; -ENOMEM.
  */
-WHORL_API int whorl_chan_send_remote(struct whorl_runner *runner, struct whorl_chan *chan,
-                                     const void *value);
+WHORL_API WHORL_CHECKED int whorl_chan_send_remote(struct whorl_runner *runner,
+                                                   struct whorl_chan *chan, const void *value);
 
 #ifdef __cplusplus
 }

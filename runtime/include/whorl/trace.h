@@ -78,7 +78,7 @@ WHORL_API void whorl_dump_tasks(FILE *to);
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run. Never suspends.
  */
-WHORL_API int whorl_trace_start(whorl_trace_fn fn, void *arg);
+WHORL_API WHORL_CHECKED int whorl_trace_start(whorl_trace_fn fn, void *arg);
 
 /** Ends what whorl_trace_start() began with the same `fn` and `arg`. Never suspends. */
 WHORL_API void whorl_trace_stop(whorl_trace_fn fn, void *arg);
