@@ -46,7 +46,7 @@ static int root(void *arg)
     compute(false);
     compute(true);
     if (err == 0)
-        err = whorl_map(grab, (char[]){"ab"}, 1, 2, 0, NULL); /* one task for each */
+        err = whorl_map(grab, 0, (char[]){"ab"}, 1, NULL, 2); /* one task for each */
     printf("a lock that two grab at once: %s\n", order);
     return err;
 }

@@ -39,7 +39,7 @@ static int ask(void *arg)
 static int root(void *arg)
 {
     struct folder *folder = arg;
-    return whorl_map(ask, folder->paths, sizeof *folder->paths, folder->count, 0, NULL);
+    return whorl_map(ask, 0, folder->paths, sizeof *folder->paths, NULL, folder->count);
 }
 
 int main(int argc, char **argv)
