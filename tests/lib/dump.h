@@ -9,7 +9,7 @@
 
 #include "test.h"
 
-/* What whorl_dump_tasks() wrote last. */
+/* What whorl_run_dump_tasks() wrote last. */
 extern char dumped[1 << 18];
 
 /* Has it write now. */

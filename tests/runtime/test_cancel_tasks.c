@@ -56,7 +56,7 @@ static int work_until_asked(void *arg)
 {
     (void)arg;
     children++;
-    int err = whorl_stop_wait();
+    int err = whorl_stop_wait_requested();
     err = err ? err : whorl_sleep(cancel_number(arg));
     children--;
     return err;

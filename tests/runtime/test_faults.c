@@ -214,7 +214,7 @@ static WHORL_SUSPENDS int wait_in_vain(struct held *held, int way)
     case 9:
         return wait_for_tick();
     default:
-        return whorl_stop_wait();
+        return whorl_stop_wait_requested();
     }
 }
 

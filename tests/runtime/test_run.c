@@ -168,7 +168,7 @@ TEST(a_run_unmaps_its_stacks)
 
 static int check_root_stack(void *arg)
 {
-    size_t left = whorl_stack_left();
+    size_t left = whorl_task_stack_left();
     CHECK(left > *(size_t *)arg - 8192 && left < *(size_t *)arg);
     return 0;
 }

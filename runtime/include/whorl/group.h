@@ -44,7 +44,7 @@ struct whorl_group {
     size_t alive, below;                  /* tasks alive; wake the owner when fewer than `below` */
     size_t failed;                        /* tasks that returned a negative code */
     size_t succeeded;                     /* tasks that did not */
-    struct whorl_wait_queue stop_waiters; /* in whorl_stop_wait() */
+    struct whorl_wait_queue stop_waiters; /* in whorl_stop_wait_requested() */
     int err;                              /* the first failure, or 0 */
     bool opened, wake_on_failure;
 };

@@ -83,7 +83,7 @@ WHORL_API const char *whorl_task_name(const struct whorl_task *task);
 WHORL_API void whorl_task_set_name(const char *name);
 
 /** Bytes of stack the running task has left below the current frame; 0 outside a task. */
-WHORL_API size_t whorl_stack_left(void);
+WHORL_API size_t whorl_task_stack_left(void);
 
 #ifdef __cplusplus
 }

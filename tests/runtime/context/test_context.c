@@ -338,7 +338,7 @@ static __attribute__((noinline)) WHORL_SUSPENDS int recurse(int depth)
         mine[i] = depth * 16 + i;
     if (depth % 10 == 0)
         CHECK_OK(whorl_yield());
-    int below = whorl_stack_left() > SPARE_STACK ? recurse(depth + 1) : depth;
+    int below = whorl_task_stack_left() > SPARE_STACK ? recurse(depth + 1) : depth;
     if (depth % 10 == 0)
         CHECK_OK(whorl_yield());
     for (int i = 0; i < 16; i++)

@@ -107,7 +107,7 @@ static int wait_for(void *arg)
         return whorl_select(many, 30) < 0 ? -ECANCELED : 0;
     }
     if (!strcmp(what, "t-stop"))
-        return whorl_stop_wait();
+        return whorl_stop_wait_requested();
     if (!strcmp(what, "t-cond")) {
         struct whorl_mutex mutex = {0};
         CHECK_OK(whorl_mutex_lock(&mutex));
