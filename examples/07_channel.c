@@ -36,15 +36,17 @@ static int square(void *arg)
 
 static int root(void *arg)
 {
-    WHORL_AUTO(chan) *numbers = whorl_chan_create(sizeof(int), 0);
-    WHORL_AUTO(chan) *squares = whorl_chan_create(sizeof(int), 0);
-    struct stage counting = {.out = numbers}, squaring = {numbers, squares};
-    WHORL_AUTO(group) group = {0};
-    int err = numbers && squares ? 0 : -ENOMEM;
+    WHORL_AUTO(chan) *numbers = NULL, *squares = NULL;
+    int err = whorl_chan_create(sizeof(int), 0, &numbers);
 
     (void)arg;
     if (err == 0)
-        err = whorl_spawn(&group, count, &counting);
+        err = whorl_chan_create(sizeof(int), 0, &squares);
+    if (err)
+        return err;
+    struct stage counting = {.out = numbers}, squaring = {numbers, squares};
+    WHORL_AUTO(group) group = {0};
+    err = whorl_spawn(&group, count, &counting);
     if (err == 0)
         err = whorl_spawn(&group, square, &squaring);
     if (err == 0)

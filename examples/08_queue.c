@@ -34,11 +34,12 @@ static int consume(void *arg)
 
 static int root(void *arg)
 {
-    WHORL_AUTO(chan) *chan = queue = whorl_chan_create(sizeof(int), 4);
+    WHORL_AUTO(chan) *chan = NULL;
     WHORL_AUTO(group) producers = {0}, consumers = {0};
-    int err = chan ? 0 : -ENOMEM;
+    int err = whorl_chan_create(sizeof(int), 4, &chan);
 
     (void)arg;
+    queue = chan;
     for (int i = 0; i < CONSUMERS && err == 0; i++)
         err = whorl_spawn(&consumers, consume, &used[i]);
     for (int i = 0; i < PRODUCERS && err == 0; i++)

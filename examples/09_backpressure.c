@@ -25,12 +25,14 @@ static int produce(void *arg)
 
 static int root(void *arg)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), CAPACITY);
+    WHORL_AUTO(chan) *chan = NULL;
     WHORL_AUTO(group) group = {0};
     int used = 0, ahead_max = 0;
 
     (void)arg;
-    int err = chan ? whorl_spawn(&group, produce, chan) : -ENOMEM;
+    int err = whorl_chan_create(sizeof(int), CAPACITY, &chan);
+    if (err == 0)
+        err = whorl_spawn(&group, produce, chan);
     if (err)
         return err;
     whorl_chan_for_each(int, n, chan, &err) {

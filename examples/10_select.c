@@ -24,12 +24,15 @@ static int send_then_stop(void *arg)
 
 static int root(void *arg)
 {
-    struct shared shared = {.chan = whorl_chan_create(sizeof(int), 0)};
-    WHORL_AUTO(chan) *chan = shared.chan;
+    WHORL_AUTO(chan) *chan = NULL;
+    struct shared shared = {0};
     WHORL_AUTO(group) group = {0};
-    int value, which, err = chan ? whorl_spawn(&group, send_then_stop, &shared) : -ENOMEM;
+    int value, which, err = whorl_chan_create(sizeof(int), 0, &chan);
 
     (void)arg;
+    shared.chan = chan;
+    if (err == 0)
+        err = whorl_spawn(&group, send_then_stop, &shared);
     int64_t deadline = whorl_after(50 * WHORL_MILLISECOND);
     while (err == 0) {
         struct whorl_case cases[] = {whorl_case_recv(chan, &value), whorl_case_deadline(deadline),

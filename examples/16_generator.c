@@ -30,8 +30,8 @@ static int root(void *arg)
 {
     struct node two = {2, NULL, NULL}, five = {5, NULL, NULL}, eight = {8, NULL, NULL};
     struct node three = {3, &two, &five}, tree = {7, &three, &eight};
-    WHORL_AUTO(generator) *generator = whorl_generator_create(values, &tree, sizeof(int));
-    int value, err = generator ? 0 : -ENOMEM;
+    WHORL_AUTO(generator) *generator = NULL;
+    int value, err = whorl_generator_create(values, &tree, sizeof(int), &generator);
 
     (void)arg;
     while (err == 0 && (err = whorl_generator_next(generator, &value)) > 0) {

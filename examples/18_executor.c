@@ -30,9 +30,9 @@ static int count_primes(void *arg) /* runs on a thread of the pool */
 
 static int root(void *arg)
 {
-    WHORL_AUTO(offload) *pool =
-        whorl_offload_create(&(struct whorl_offload_options){.threads_max = 2});
-    int submitted = 0, err = pool ? 0 : -ENOMEM;
+    WHORL_AUTO(offload) *pool = NULL;
+    struct whorl_offload_options options = {.threads_max = 2};
+    int submitted = 0, err = whorl_offload_create(&options, &pool);
 
     (void)arg;
     while (submitted < JOBS && err == 0) {

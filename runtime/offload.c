@@ -58,26 +58,30 @@ static void drop_reference(struct whorl_offload *pool)
         free(pool);
 }
 
-struct whorl_offload *whorl_offload_create(const struct whorl_offload_options *options)
+int whorl_offload_create(const struct whorl_offload_options *options, struct whorl_offload **ret)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    struct whorl_offload *pool;
+    size_t queue_max = options && options->queue_max ? options->queue_max : QUEUE_DEFAULT;
 
-    if (!sched_self() || !(pool = calloc(1, sizeof *pool)))
-        return NULL;
+    if (!sched_self())
+        return WHORL_ENOTASK;
+    struct whorl_offload *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return -ENOMEM;
     pool->threads_max = options && options->threads_max ? options->threads_max
                         : processors > THREADS_MIN      ? (unsigned)processors
                                                         : THREADS_MIN;
-    pool->in_flight_max = pool->threads_max;
-    pool->in_flight_max += options && options->queue_max ? options->queue_max : QUEUE_DEFAULT;
+    if (__builtin_add_overflow(pool->threads_max, queue_max, &pool->in_flight_max))
+        pool->in_flight_max = SIZE_MAX;
     pool->references = 1;
     pool->workers =
         thread_pool_create(options && options->name ? options->name : "offload", pool->threads_max);
     if (!pool->workers) {
         free(pool);
-        return NULL;
+        return -ENOMEM;
     }
-    return pool;
+    *ret = pool;
+    return 0;
 }
 
 /* Runs on a thread. */
@@ -141,14 +145,19 @@ static void job_done(struct runner_call *call, bool dropped)
         free(job);
 }
 
-/* Replaces a NULL `*pool` by the run's own pool. Returns 0 or -ENOMEM. */
+/* Replaces a NULL `*pool` by the run's own pool, and makes the runner that jobs need. Returns 0 or
+ * -ENOMEM. */
 static int pool_of(struct sched *s, struct whorl_offload **pool)
 {
+    int err = 0;
+
     if (!*pool && !s->offload)
-        s->offload = whorl_offload_create(NULL);
+        err = whorl_offload_create(NULL, &s->offload);
+    if (err)
+        return err;
     if (!*pool)
         *pool = s->offload;
-    return *pool && runner_of(s) ? 0 : -ENOMEM;
+    return runner_of(s) ? 0 : -ENOMEM;
 }
 
 /* Queues a job whose fn, arg and pool are set. Returns 0, or a negative code; then the job is not

@@ -40,14 +40,18 @@ void runner_hold(struct whorl_runner *runner)
     pthread_mutex_unlock(&runner->lock);
 }
 
-struct whorl_runner *whorl_runner_acquire(void)
+int whorl_runner_acquire(struct whorl_runner **ret)
 {
     struct sched *s = sched_self();
-    struct whorl_runner *runner = s ? runner_of(s) : NULL;
 
-    if (runner)
-        runner_hold(runner);
-    return runner;
+    if (!s)
+        return WHORL_ENOTASK;
+    struct whorl_runner *runner = runner_of(s);
+    if (!runner)
+        return -ENOMEM;
+    runner_hold(runner);
+    *ret = runner;
+    return 0;
 }
 
 static void destroy(struct whorl_runner *runner)

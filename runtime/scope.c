@@ -244,7 +244,7 @@ void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
     set_deadline(scope, deadline_ns);
 }
 
-int64_t whorl_deadline(void)
+int64_t whorl_task_deadline(void)
 {
     struct whorl_task *self = sched_current();
     int64_t earliest = WHORL_FOREVER;

@@ -55,7 +55,7 @@ static struct whorl_wait_queue *stop_queue(struct whorl_task *self)
     return self->group ? &self->group->stop_waiters : &sched_self()->root_stop_waiters;
 }
 
-WHORL_SUSPENDS int whorl_stop_wait(void)
+WHORL_SUSPENDS int whorl_stop_wait_requested(void)
 {
     struct whorl_task *self;
     struct sched *s;

@@ -127,7 +127,7 @@ int whorl_check_cancelled(void)
     return self && sched_is_cancelled(self) ? -ECANCELED : 0;
 }
 
-size_t whorl_stack_left(void)
+size_t whorl_task_stack_left(void)
 {
     struct whorl_task *self = sched_current();
     return self ? (size_t)((char *)__builtin_frame_address(0) - (char *)self->stack_low) : 0;

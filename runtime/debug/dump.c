@@ -157,7 +157,7 @@ void dump_tasks(struct sched *s, FILE *to, const char *title)
     free(list.tasks);
 }
 
-void whorl_dump_tasks(FILE *to)
+void whorl_run_dump_tasks(FILE *to)
 {
     struct sched *s = sched_self();
 

@@ -27,21 +27,22 @@ struct whorl_chan {
     unsigned char values[];
 };
 
-struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity)
+int whorl_chan_create(size_t value_size, size_t capacity, struct whorl_chan **ret)
 {
     size_t places = 1, bytes;
 
     while (value_size > 0 && places < capacity)
         if (__builtin_add_overflow(places, places, &places))
-            return NULL;
+            return -EOVERFLOW;
     if (__builtin_mul_overflow(value_size, capacity ? places : 0, &bytes) ||
         __builtin_add_overflow(bytes, sizeof(struct whorl_chan), &bytes))
-        return NULL;
+        return -EOVERFLOW;
     struct whorl_chan *chan = malloc(bytes);
-    if (chan)
-        *chan =
-            (struct whorl_chan){.value_size = value_size, .capacity = capacity, .mask = places - 1};
-    return chan;
+    if (!chan)
+        return -ENOMEM;
+    *chan = (struct whorl_chan){.value_size = value_size, .capacity = capacity, .mask = places - 1};
+    *ret = chan;
+    return 0;
 }
 
 void whorl_chan_destroy(struct whorl_chan *chan)

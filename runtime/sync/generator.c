@@ -30,26 +30,29 @@ struct whorl_generator {
     unsigned char value[];
 };
 
-struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn, void *arg,
-                                                  size_t value_size, const char *site)
+int whorl_generator_create_at(whorl_generator_fn fn, void *arg, size_t value_size, const char *site,
+                              struct whorl_generator **ret)
 {
     struct whorl_task *self = sched_current();
     size_t size;
 
-    if (!self || __builtin_add_overflow(value_size, sizeof(struct whorl_generator), &size))
-        return NULL;
+    if (!self)
+        return WHORL_ENOTASK;
+    if (__builtin_add_overflow(value_size, sizeof(struct whorl_generator), &size))
+        return -EOVERFLOW;
     struct whorl_generator *generator = calloc(1, size);
-    if (generator) {
-        generator->fn = fn;
-        generator->arg = arg;
-        generator->value_size = value_size;
-        generator->site = site;
-        generator->group.policy = WHORL_GROUP_COLLECT;
-        /* Open the group here and not at the first pull: the first pull may be inside a scope with
-         * a deadline of its own. */
-        group_open(&generator->group, self->scope);
-    }
-    return generator;
+    if (!generator)
+        return -ENOMEM;
+    generator->fn = fn;
+    generator->arg = arg;
+    generator->value_size = value_size;
+    generator->site = site;
+    generator->group.policy = WHORL_GROUP_COLLECT;
+    /* Open the group here and not at the first pull: the first pull may be inside a scope with
+     * a deadline of its own. */
+    group_open(&generator->group, self->scope);
+    *ret = generator;
+    return 0;
 }
 
 static const struct whorl_generator *generator_of(const struct whorl_waiter *waiter)

@@ -11,7 +11,7 @@ const char *dump(void)
     FILE *to = fmemopen(dumped, sizeof dumped, "w");
 
     CHECK(to != NULL);
-    whorl_dump_tasks(to);
+    whorl_run_dump_tasks(to);
     fclose(to);
     return dumped;
 }

@@ -9,7 +9,7 @@
 
 #include "test.h"
 
-/* The last report of whorl_dump_tasks(). */
+/* The last report of whorl_run_dump_tasks(). */
 extern char dumped[1 << 18];
 
 /* Writes a new report and returns it. */

@@ -56,7 +56,7 @@ static int work_until_asked(void *arg)
 {
     (void)arg;
     children++;
-    int err = whorl_stop_wait();
+    int err = whorl_stop_wait_requested();
     err = err ? err : whorl_sleep(cancel_number(arg));
     children--;
     return err;
@@ -108,7 +108,7 @@ static int map_item(void *arg)
 static int map_five(void *arg)
 {
     int items[5] = {0, 1, 2, 3, 4}, results[5] = {1, 1, 1, 1, 1};
-    int err = whorl_map(map_item, items, sizeof *items, 5, 2, results);
+    int err = whorl_map(map_item, 2, items, sizeof *items, results, 5);
 
     (void)arg;
     for (int i = 0; i < 5; i++)
@@ -207,8 +207,7 @@ static void begin_jobs(void)
     struct whorl_offload_options options = {.threads_max = 1, .queue_max = 1};
 
     jobs_begun = jobs_done = 0;
-    pool = whorl_offload_create(&options);
-    CHECK(pool != NULL);
+    CHECK_OK(whorl_offload_create(&options, &pool));
 }
 
 static void end_jobs(void)

@@ -131,10 +131,10 @@ static WHORL_SUSPENDS_SHIELDED void cancel_all(bool begun)
 
 TEST_SLOW(a_million_tasks_are_cancelled_and_nothing_is_left_of_them, TEST_ROOT_VIRTUAL, 120)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
 
     need_memory();
-    CHECK(chan != NULL);
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     never.chan = chan;
     CHECK_OK(whorl_mutex_lock(&never.mutex));
     long live = faults_live();

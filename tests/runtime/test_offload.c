@@ -124,9 +124,11 @@ TEST(offload_outside_a_task_is_refused)
 {
     struct gate gate;
     struct whorl_future future = {0};
+    struct whorl_offload *pool = NULL;
 
     gate_init(&gate, 0);
-    CHECK(!whorl_offload_create(NULL));
+    CHECK_ERR(whorl_offload_create(NULL, &pool), WHORL_ENOTASK);
+    CHECK(!pool);
     whorl_offload_destroy(NULL);
     CHECK_ERR(whorl_offload_run(NULL, work_now, &gate), WHORL_ENOTASK);
     CHECK_ERR(whorl_offload_map(NULL, work_now, &gate, 1, 1), WHORL_ENOTASK);
@@ -179,8 +181,9 @@ TEST_REAL(offload_threads_have_names)
 
     CHECK_OK(whorl_offload_run(NULL, note_name, name));
     CHECK_STR(name, "offload-1");
-    WHORL_AUTO(offload) *pool = whorl_offload_create(
-        &(struct whorl_offload_options){.threads_max = 1, .name = "decompressors"});
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(
+        &(struct whorl_offload_options){.threads_max = 1, .name = "decompressors"}, &pool));
     CHECK_OK(whorl_offload_run(pool, note_name, name));
     CHECK_STR(name, "decompresso-1");
     return 0;
@@ -220,8 +223,8 @@ static int meet(void *arg)
  * a while. */
 TEST_REAL(offload_starts_threads_for_all_work_that_is_queued)
 {
-    WHORL_AUTO(offload) *pool =
-        whorl_offload_create(&(struct whorl_offload_options){.threads_max = 4});
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(&(struct whorl_offload_options){.threads_max = 4}, &pool));
     char items[4];
     struct gate gate;
 
@@ -239,7 +242,8 @@ TEST_REAL(offload_starts_threads_for_all_work_that_is_queued)
 
 TEST_REAL(offload_cancelled_while_queued_never_runs)
 {
-    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
     WHORL_AUTO(group) group = {0};
     struct gate first, second;
     struct call a = {pool, &first, NULL, 1, false}, b = {pool, &second, NULL, 1, false};
@@ -320,10 +324,11 @@ static void cancel_scope(void *arg)
 TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
 {
     WHORL_AUTO(group) group = {0};
-    struct whorl_runner *runner = whorl_runner_acquire();
+    struct whorl_runner *runner = NULL;
     struct gate gate;
     struct call a = {NULL, &gate, NULL, 1, true};
 
+    CHECK_OK(whorl_runner_acquire(&runner));
     gate_init(&gate, 3);
     CHECK_OK(whorl_spawn(&group, call, &a));
     CHECK_OK(whorl_yield());
@@ -340,7 +345,8 @@ TEST_REAL(offload_owned_that_ends_right_after_the_cancel_is_released_once)
 
 TEST_REAL(offload_owned_cancelled_while_queued_is_released_without_running)
 {
-    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
     WHORL_AUTO(group) group = {0};
     struct gate first, second;
     struct call a = {pool, &first, NULL, 1, false}, b = {pool, &second, NULL, 1, true};
@@ -390,7 +396,8 @@ TEST(offload_owned_outlives_the_run)
 /* Its result is posted to the running run when the pool no longer exists. */
 TEST_REAL(offload_owned_outlives_its_pool)
 {
-    struct whorl_offload *pool = whorl_offload_create(&one_thread);
+    struct whorl_offload *pool = NULL;
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
 
     gate_init(&outliving, 0);
     CHECK_OK(abandon(pool));
@@ -419,7 +426,8 @@ TEST_REAL(offload_submit_completes_its_future)
 
 TEST_REAL(offload_future_cancelled_while_queued_is_withdrawn_and_while_running_is_not)
 {
-    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
     struct whorl_future first = {0}, second = {0};
     struct gate a, b;
 
@@ -444,7 +452,8 @@ TEST_REAL(offload_future_cancelled_while_queued_is_withdrawn_and_while_running_i
 
 TEST_REAL(offload_pool_destroyed_with_queued_work_finishes_it_and_completes_the_futures)
 {
-    struct whorl_offload *pool = whorl_offload_create(&one_thread);
+    struct whorl_offload *pool = NULL;
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
     struct whorl_future futures[20] = {0};
     struct gate gate;
 
@@ -474,10 +483,24 @@ TEST(offload_submitted_work_is_finished_before_the_run_returns)
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
+TEST_REAL(offload_queue_may_have_no_limit)
+{
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(
+        &(struct whorl_offload_options){.threads_max = 1, .queue_max = SIZE_MAX}, &pool));
+    struct gate gate;
+
+    gate_init(&gate, 0);
+    CHECK_OK(whorl_offload_run(pool, work_now, &gate));
+    CHECK_EQ(gate.ran, 1);
+    return 0;
+}
+
 TEST_REAL(offload_waits_for_a_place_in_a_full_queue)
 {
-    WHORL_AUTO(offload) *pool =
-        whorl_offload_create(&(struct whorl_offload_options){.threads_max = 1, .queue_max = 2});
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(&(struct whorl_offload_options){.threads_max = 1, .queue_max = 2},
+                                  &pool));
     WHORL_AUTO(group) group = {0};
     struct whorl_future future = {0};
     struct gate gate;
@@ -609,7 +632,8 @@ static int map_three(void *arg)
 
 TEST_REAL(offload_map_that_is_cancelled_waits_for_what_has_begun_and_runs_no_more)
 {
-    WHORL_AUTO(offload) *pool = whorl_offload_create(&one_thread);
+    WHORL_AUTO(offload) *pool = NULL;
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
     WHORL_AUTO(group) group = {0};
     struct gate gates[3];
     struct call c = {pool, gates, NULL, 1, false};

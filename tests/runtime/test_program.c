@@ -192,7 +192,7 @@ static long run_program(uint64_t seed)
     struct program p = {.random = seed, .semaphore.permits = 2};
 
     for (int c = 0; c < CHANS; c++)
-        CHECK((p.chans[c] = whorl_chan_create(sizeof(int), (size_t)c * 2)) != NULL);
+        CHECK_OK(whorl_chan_create(sizeof(int), (size_t)c * 2, &p.chans[c]));
     int err = whorl_run_virtual(&options, root, &p);
     for (int c = 0; c < CHANS; c++)
         whorl_chan_destroy(p.chans[c]);

@@ -60,8 +60,9 @@ static int sleep_a_bit(void *arg)
 
 static int live_a_little(void *arg)
 {
-    WHORL_AUTO(chan) *there = whorl_chan_create(sizeof(int), 0);
-    WHORL_AUTO(chan) *back = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *there = NULL, *back = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &there));
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &back));
     WHORL_AUTO(group) group = {0};
     struct whorl_chan *chans[] = {there, back};
     struct whorl_scope scope;
@@ -167,7 +168,7 @@ TEST(a_run_unmaps_its_stacks)
 
 static int check_root_stack(void *arg)
 {
-    size_t left = whorl_stack_left();
+    size_t left = whorl_task_stack_left();
     CHECK(left > *(size_t *)arg - 8192 && left < *(size_t *)arg);
     return 0;
 }

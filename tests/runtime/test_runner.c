@@ -33,9 +33,19 @@ static pthread_t start(void *(*fn)(void *arg), void *arg)
     return thread;
 }
 
+static struct whorl_runner *acquire(void)
+{
+    struct whorl_runner *runner = NULL;
+    CHECK_OK(whorl_runner_acquire(&runner));
+    return runner;
+}
+
 TEST(runner_outside_a_run_is_refused)
 {
-    CHECK(!whorl_runner_acquire());
+    struct whorl_runner *runner = NULL;
+
+    CHECK_ERR(whorl_runner_acquire(&runner), WHORL_ENOTASK);
+    CHECK(!runner);
     whorl_runner_release_remote(NULL);
 }
 
@@ -83,7 +93,7 @@ TEST_REAL(runner_calls_what_many_threads_post_in_each_ones_order)
 
     CHECK(posters != NULL);
     for (int i = 0; i < THREADS; i++) {
-        posters[i].runner = whorl_runner_acquire();
+        posters[i].runner = acquire();
         posters[i].wait_group = &wait_group;
         threads[i] = start(post_all, &posters[i]);
     }
@@ -117,7 +127,7 @@ static void *post_spawn(void *arg)
 
 TEST_REAL(runner_calls_may_spawn_and_wake)
 {
-    struct whorl_runner *runner = whorl_runner_acquire();
+    struct whorl_runner *runner = acquire();
     pthread_t thread = start(post_spawn, runner);
 
     CHECK_OK(whorl_event_wait(&posted_event));
@@ -157,7 +167,7 @@ static enum whorl_abort cannot_withdraw(struct whorl_waiter *waiter)
 TEST_REAL(runner_wakes_a_waiter)
 {
     for (useconds_t delay = 0; delay <= 5000; delay += 1000) {
-        struct remote r = {.runner = whorl_runner_acquire(), .delay = delay};
+        struct remote r = {.runner = acquire(), .delay = delay};
         pthread_t thread = start(wake_soon, &r);
         CHECK_EQ(whorl_park(&r.waiter, cannot_withdraw, "remote"), 77);
         pthread_join(thread, NULL);
@@ -168,7 +178,7 @@ TEST_REAL(runner_wakes_a_waiter)
 
 TEST_REAL(runner_wakes_a_waiter_that_is_cancelled_meanwhile)
 {
-    struct remote r = {.runner = whorl_runner_acquire(), .delay = 5000};
+    struct remote r = {.runner = acquire(), .delay = 5000};
     struct whorl_scope scope;
     pthread_t thread = start(wake_soon, &r);
 
@@ -207,14 +217,14 @@ static WHORL_SUSPENDS_SHIELDED void join(pthread_t thread, const struct remote *
 
 static WHORL_SUSPENDS_SHIELDED void receive_from_four(size_t capacity)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), capacity);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), capacity, &chan));
     struct remote senders[4];
     pthread_t threads[4];
     int next[4] = {0}, value;
 
     for (int i = 0; i < 4; i++) {
-        senders[i] = (struct remote){
-            .runner = whorl_runner_acquire(), .chan = chan, .value = i, .count = 300};
+        senders[i] = (struct remote){.runner = acquire(), .chan = chan, .value = i, .count = 300};
         threads[i] = start(send_many, &senders[i]);
     }
     for (int i = 0; i < 1200; i++) {
@@ -239,8 +249,9 @@ TEST_REAL(runner_sends_from_threads_arrive_once_and_in_order)
 
 TEST_REAL(runner_send_blocks_its_thread_until_there_is_room)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
-    struct remote r = {.runner = whorl_runner_acquire(), .chan = chan, .count = 2};
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
+    struct remote r = {.runner = acquire(), .chan = chan, .count = 2};
     pthread_t thread = start(send_many, &r);
     int value;
 
@@ -258,8 +269,9 @@ TEST_REAL(runner_send_blocks_its_thread_until_there_is_room)
 TEST_REAL(runner_send_returns_epipe_when_the_channel_is_or_gets_closed)
 {
     for (int early = 0; early < 2; early++) {
-        WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
-        struct remote r = {.runner = whorl_runner_acquire(), .chan = chan, .count = 1};
+        WHORL_AUTO(chan) *chan = NULL;
+        CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
+        struct remote r = {.runner = acquire(), .chan = chan, .count = 1};
         if (early)
             whorl_chan_close(chan);
         pthread_t thread = start(send_many, &r);
@@ -304,7 +316,7 @@ static int end_while_posting(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 4; i++)
-        last_threads[i] = start(post_until_shut, whorl_runner_acquire());
+        last_threads[i] = start(post_until_shut, acquire());
     return whorl_sleep(5 * WHORL_MILLISECOND);
 }
 
@@ -322,8 +334,8 @@ static int end_while_sending(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 4; i++) {
-        last_senders[i] = (struct remote){
-            .runner = whorl_runner_acquire(), .chan = last_chan, .value = i, .count = 1000};
+        last_senders[i] =
+            (struct remote){.runner = acquire(), .chan = last_chan, .value = i, .count = 1000};
         last_threads[i] = start(send_many, &last_senders[i]);
     }
     int value;
@@ -334,7 +346,7 @@ static int end_while_sending(void *arg)
 
 TEST(runner_send_returns_eshutdown_when_the_run_ends_first)
 {
-    last_chan = whorl_chan_create(sizeof(int), 1);
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &last_chan));
     CHECK_OK(whorl_run(end_while_sending, NULL));
     for (int i = 0; i < 4; i++) {
         pthread_join(last_threads[i], NULL);
@@ -360,7 +372,7 @@ static void *set_late(void *arg)
 
 TEST_REAL(runner_that_is_held_keeps_a_run_from_being_deadlocked)
 {
-    pthread_t thread = start(set_late, whorl_runner_acquire());
+    pthread_t thread = start(set_late, acquire());
 
     CHECK_OK(whorl_event_wait(&posted_event));
     pthread_join(thread, NULL);
@@ -377,7 +389,7 @@ static void *release_late(void *arg)
 static int wait_for_nobody(void *arg)
 {
     struct whorl_event never = {0};
-    pthread_t thread = start(release_late, whorl_runner_acquire());
+    pthread_t thread = start(release_late, acquire());
 
     (void)arg;
     int err = whorl_event_wait(&never);
@@ -402,8 +414,7 @@ TEST(runner_given_back_by_a_thread_lets_the_run_see_its_deadlock)
 
 static int hold_and_leave(void *arg)
 {
-    *(struct whorl_runner **)arg = whorl_runner_acquire();
-    return *(struct whorl_runner **)arg ? 0 : -ENOMEM;
+    return whorl_runner_acquire(arg);
 }
 
 static int run_hold_and_leave(void *arg)

@@ -21,7 +21,8 @@
 
 TEST_VIRTUAL(every_call_in_a_cancelled_scope_says_so_until_it_is_left)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
     struct whorl_semaphore semaphore = {.permits = 1};
     struct whorl_event event = {.is_set = true};
     struct whorl_mutex mutex = {0};
@@ -157,13 +158,13 @@ TEST_VIRTUAL(a_deadline_ends_a_wait_and_its_scope_says_etimedout)
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, whorl_after(5 * MS));
-    CHECK_EQ(whorl_deadline(), 5 * MS);
+    CHECK_EQ(whorl_task_deadline(), 5 * MS);
     CHECK_OK(whorl_sleep(5 * MS - 1));
     CHECK_ERR(whorl_sleep(2), -ECANCELED);
     CHECK_EQ(whorl_now(), 5 * MS);
     CHECK_ERR(whorl_sleep(2), -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
-    CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
+    CHECK_EQ(whorl_task_deadline(), WHORL_FOREVER);
     CHECK_OK(whorl_sleep(WHORL_SECOND));
 }
 
@@ -188,7 +189,7 @@ TEST_VIRTUAL(only_the_scope_that_owns_the_deadline_says_etimedout)
 
     whorl_scope_enter(&outer, whorl_after(5 * MS));
     whorl_scope_enter(&inner, whorl_after(10 * MS));
-    CHECK_EQ(whorl_deadline(), 5 * MS);
+    CHECK_EQ(whorl_task_deadline(), 5 * MS);
     CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
     CHECK_EQ(whorl_now(), 5 * MS);
     CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ECANCELED);
@@ -370,7 +371,7 @@ TEST_VIRTUAL(a_deadline_can_be_moved)
 
     whorl_scope_enter(&scope, whorl_after(5 * MS));
     whorl_scope_set_deadline(&scope, whorl_after(20 * MS));
-    CHECK_EQ(whorl_deadline(), 20 * MS);
+    CHECK_EQ(whorl_task_deadline(), 20 * MS);
     CHECK_OK(whorl_sleep(10 * MS));
     whorl_scope_set_deadline(&scope, whorl_after(5 * MS));
     CHECK_ERR(whorl_sleep(10 * MS), -ECANCELED);
@@ -413,7 +414,7 @@ TEST_VIRTUAL(a_shield_keeps_outer_cancellation_out)
     whorl_scope_enter(&outer, whorl_after(5 * MS));
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
     whorl_scope_enter(&inner, WHORL_FOREVER);
-    CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
+    CHECK_EQ(whorl_task_deadline(), WHORL_FOREVER);
     CHECK_OK(whorl_sleep(10 * MS));
     CHECK(whorl_scope_is_cancelled(&outer));
     CHECK_OK(whorl_check_cancelled());
@@ -433,9 +434,9 @@ TEST_VIRTUAL(a_shield_has_deadlines_and_cancellation_of_its_own)
 
     whorl_scope_enter(&outer, whorl_after(5 * MS));
     whorl_scope_enter_shield(&shield, whorl_after(20 * MS));
-    CHECK_EQ(whorl_deadline(), 20 * MS);
+    CHECK_EQ(whorl_task_deadline(), 20 * MS);
     whorl_scope_enter(&inner, whorl_after(10 * MS));
-    CHECK_EQ(whorl_deadline(), 10 * MS);
+    CHECK_EQ(whorl_task_deadline(), 10 * MS);
     CHECK_ERR(whorl_sleep(WHORL_SECOND), -ECANCELED);
     CHECK_EQ(whorl_now(), 10 * MS);
     CHECK_ERR(whorl_scope_leave(&inner, -ECANCELED), -ETIMEDOUT);
@@ -553,7 +554,7 @@ static int nest_and_sleep(void *arg)
     (void)arg;
     for (int i = 0; i < DEPTH; i++)
         whorl_scope_enter(&scopes[i], i % 2 ? whorl_after(WHORL_HOUR + i) : WHORL_FOREVER);
-    CHECK_EQ(whorl_deadline(), WHORL_HOUR + 1);
+    CHECK_EQ(whorl_task_deadline(), WHORL_HOUR + 1);
     CHECK_ERR(whorl_sleep(WHORL_HOUR * 2), -ECANCELED);
     CHECK_EQ(whorl_now(), MS);
     for (int i = DEPTH - 1; i >= 0; i--) {
@@ -710,7 +711,7 @@ static WHORL_SUSPENDS int spawn_never_leave(void *arg)
 
 static void run_root(void *arg)
 {
-    whorl_run_virtual(NULL, *(whorl_task_fn *)arg, NULL);
+    test_ignore(whorl_run_virtual(NULL, *(whorl_task_fn *)arg, NULL));
 }
 
 static void enter_outside(void *arg)

@@ -602,7 +602,7 @@ TEST_VIRTUAL(one_task_after_another_uses_one_stack)
 
 static int report_left(void *arg)
 {
-    *(size_t *)arg = whorl_stack_left();
+    *(size_t *)arg = whorl_task_stack_left();
     return 0;
 }
 

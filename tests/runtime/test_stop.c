@@ -18,7 +18,7 @@ struct worker {
 static int work(void *arg)
 {
     struct worker *w = arg;
-    int err = whorl_stop_wait();
+    int err = whorl_stop_wait_requested();
 
     if (err == 0)
         err = whorl_sleep(w->tidy);
@@ -97,7 +97,7 @@ TEST(stop_outside_a_task_is_refused)
     struct whorl_group group = {0};
 
     CHECK_ERR(whorl_group_stop(&group, 0), WHORL_ENOTASK);
-    CHECK_ERR(whorl_stop_wait(), WHORL_ENOTASK);
+    CHECK_ERR(whorl_stop_wait_requested(), WHORL_ENOTASK);
     CHECK(!whorl_stop_requested());
 }
 
@@ -127,7 +127,7 @@ static int nest_when_asked(void *arg)
 {
     struct whorl_scope shield;
 
-    CHECK_OK(whorl_stop_wait());
+    CHECK_OK(whorl_stop_wait_requested());
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
     CHECK(whorl_stop_requested());
     int err = nest(arg);
@@ -228,7 +228,7 @@ TEST_VIRTUAL(stop_wait_that_is_cancelled_leaves_no_trace)
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, whorl_after(10)); /* the root task is never asked */
-    CHECK_ERR(whorl_scope_leave(&scope, whorl_stop_wait()), -ETIMEDOUT);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_stop_wait_requested()), -ETIMEDOUT);
     struct whorl_case cases[] = {whorl_case_stop(), whorl_case_deadline(whorl_after(10))};
     CHECK_EQ(whorl_select(cases, 2), 1);
 }

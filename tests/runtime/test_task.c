@@ -35,8 +35,8 @@ TEST(outside_a_run_there_is_no_task)
     CHECK_EQ(whorl_task_id(NULL), 0);
     CHECK_STR(whorl_task_name(NULL), "");
     CHECK_OK(whorl_check_cancelled());
-    CHECK_EQ(whorl_stack_left(), 0);
-    CHECK_EQ(whorl_deadline(), WHORL_FOREVER);
+    CHECK_EQ(whorl_task_stack_left(), 0);
+    CHECK_EQ(whorl_task_deadline(), WHORL_FOREVER);
     whorl_task_set_name("nobody");
 }
 
@@ -78,19 +78,19 @@ static __attribute__((noinline)) size_t left_deeper(void)
     char frame[4096];
 
     __asm__ volatile("" : : "r"(frame) : "memory"); /* the compiler must keep the whole array */
-    return whorl_stack_left();
+    return whorl_task_stack_left();
 }
 
 static int measure(void *arg)
 {
-    size_t here = whorl_stack_left(), deeper = left_deeper();
+    size_t here = whorl_task_stack_left(), deeper = left_deeper();
 
     (void)arg;
     CHECK(here <= stack_size_of(whorl_task_self()));
     CHECK(here > stack_size_of(whorl_task_self()) - 8192);
     CHECK(deeper + 4096 <= here);
     CHECK(deeper + 4096 + 2048 > here);
-    CHECK_EQ(whorl_stack_left(), here);
+    CHECK_EQ(whorl_task_stack_left(), here);
     return 0;
 }
 

@@ -41,7 +41,9 @@ static int stopper(void *arg)
     (void)arg;
     while (!other_waits && whorl_sleep(WHORL_MILLISECOND) == 0)
         ;
-    whorl_spawn(group_of_root, latecomer, NULL);
+    int err = whorl_spawn(group_of_root, latecomer, NULL);
+    if (err)
+        return err;
     abort();
 }
 
@@ -49,10 +51,12 @@ static int root(void *arg)
 {
     WHORL_AUTO(group) group = {0};
     group_of_root = &group;
-    whorl_spawn(&group, sleeper, NULL);
-    whorl_spawn(&group, reader, arg);
-    whorl_spawn(&group, stopper, NULL);
-    return whorl_group_wait(&group);
+    int err = whorl_spawn(&group, sleeper, NULL);
+    if (err == 0)
+        err = whorl_spawn(&group, reader, arg);
+    if (err == 0)
+        err = whorl_spawn(&group, stopper, NULL);
+    return err ? err : whorl_group_wait(&group);
 }
 
 static int tell(void *arg)
@@ -67,14 +71,16 @@ static int other_root(void *arg)
     WHORL_AUTO(group) group = {0};
     (void)arg;
     whorl_task_set_name("other");
-    whorl_spawn(&group, sleeper, NULL);
-    whorl_spawn(&group, tell, NULL);
-    return whorl_group_wait(&group);
+    int err = whorl_spawn(&group, sleeper, NULL);
+    if (err == 0)
+        err = whorl_spawn(&group, tell, NULL);
+    return err ? err : whorl_group_wait(&group);
 }
 
 static void *run_other(void *arg)
 {
-    whorl_run(other_root, arg);
+    if (whorl_run(other_root, arg) != 0)
+        exit(1);
     return NULL;
 }
 

@@ -68,14 +68,16 @@ static int answer(void *arg)
 
 static WHORL_SUSPENDS int measure_pingpong(void)
 {
-    WHORL_AUTO(chan) *there = whorl_chan_create(sizeof(long), 0);
-    WHORL_AUTO(chan) *back = whorl_chan_create(sizeof(long), 0);
+    WHORL_AUTO(chan) *there = NULL, *back = NULL;
     WHORL_AUTO(group) group = {0};
-    struct pair pair = {there, back};
+    int err = whorl_chan_create(sizeof(long), 0, &there);
 
-    if (!there || !back)
-        return -ENOMEM;
-    int err = whorl_spawn(&group, answer, &pair);
+    if (err == 0)
+        err = whorl_chan_create(sizeof(long), 0, &back);
+    if (err)
+        return err;
+    struct pair pair = {there, back};
+    err = whorl_spawn(&group, answer, &pair);
     int64_t start = whorl_now();
     for (long i = 0, value; i < ROUND_TRIPS && err == 0; i++) {
         err = whorl_chan_send(there, &i);
@@ -102,14 +104,15 @@ static int produce(void *arg)
 
 static WHORL_SUSPENDS int measure_buffered(void)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(long), 128);
+    WHORL_AUTO(chan) *chan = NULL;
     WHORL_AUTO(group) group = {0};
     long value, sum = 0;
 
-    if (!chan)
-        return -ENOMEM;
+    int err = whorl_chan_create(sizeof(long), 128, &chan);
+    if (err)
+        return err;
     int64_t start = whorl_now();
-    int err = whorl_spawn(&group, produce, chan);
+    err = whorl_spawn(&group, produce, chan);
     while (err == 0 && (err = whorl_chan_recv(chan, &value)) == 0)
         sum += value;
     figure_print("chan128_ns", per(start, ITEMS));

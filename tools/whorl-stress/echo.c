@@ -144,19 +144,20 @@ WHORL_SUSPENDS int stress_echo(void *arg)
         count = run->tasks;
 
     WHORL_AUTO(listener) *listener = NULL;
-    WHORL_AUTO(chan) *conns = whorl_chan_create(sizeof(int), count);
+    WHORL_AUTO(chan) *conns = NULL;
     WHORL_AUTO(group) server = {0};
+    int err = whorl_chan_create(sizeof(int), count, &conns);
     struct echo echo = {.run = run, .conns = conns};
     int *fds = malloc(count * sizeof *fds);
 
-    if (!conns || !fds) {
+    if (err || !fds) {
         free(fds);
-        return -ENOMEM;
+        return err ? err : -ENOMEM;
     }
     memset(fds, -1, count * sizeof *fds);
     echo.trips = run->tasks < TRIPS_MIN ? TRIPS_MIN / run->tasks : 1;
     run->expected = echo.trips * run->tasks;
-    int err = whorl_addr_parse("127.0.0.1", 0, &addr);
+    err = whorl_addr_parse("127.0.0.1", 0, &addr);
     if (err == 0)
         err = whorl_listen(&addr, &(struct whorl_listen_options){.no_delay = true}, &listener);
     if (err == 0)

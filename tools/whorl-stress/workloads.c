@@ -136,8 +136,9 @@ static WHORL_SUSPENDS int ring_run(struct ring *ring)
     for (size_t i = 0; i < run->tasks && err == 0; i++) {
         /* Each channel has room for all tokens. Otherwise all channels could be full, and no task
          * could send. */
-        ring->chans[i] = whorl_chan_create(sizeof(struct token), tokens);
-        err = ring->chans[i] ? whorl_spawn(&group, ring_task, ring) : -ENOMEM;
+        err = whorl_chan_create(sizeof(struct token), tokens, &ring->chans[i]);
+        if (err == 0)
+            err = whorl_spawn(&group, ring_task, ring);
     }
     if (err == 0)
         err = whorl_yield();
@@ -322,15 +323,16 @@ static int mix_collect(void *arg)
 static WHORL_SUSPENDS int mix_root(void *arg)
 {
     struct run *run = arg;
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(uint64_t), 128);
+    WHORL_AUTO(chan) *chan = NULL;
     WHORL_AUTO(group) collector = {0};
     WHORL_AUTO(group) group = {0};
-    struct mix mix = {.run = run, .chan = chan};
+    int err = whorl_chan_create(sizeof(uint64_t), 128, &chan);
 
-    if (!chan)
-        return -ENOMEM;
+    if (err)
+        return err;
+    struct mix mix = {.run = run, .chan = chan};
     run->expected = 2 * MIX_ROUNDS * run->tasks;
-    int err = whorl_spawn(&collector, mix_collect, &mix);
+    err = whorl_spawn(&collector, mix_collect, &mix);
     int64_t before = resident_bytes();
     run_begin(run);
     for (size_t i = 0; i < run->tasks && err == 0; i++)

@@ -5,9 +5,11 @@
  * for its receiver. Closing says that no more will come: what is buffered can still be received,
  * then receivers get -EPIPE, and senders get it at once.
  *
- *     WHORL_AUTO(chan) *numbers = whorl_chan_create(sizeof(int), 16);
+ *     WHORL_AUTO(chan) *numbers = NULL;
+ *     int err = whorl_chan_create(sizeof(int), 16, &numbers);
+ *     if (err)
+ *         return err;
  *     ...
- *     int err;
  *     whorl_chan_for_each(int, n, numbers, &err)
  *         printf("%d\n", n);
  *     return err;
@@ -28,11 +30,12 @@ extern "C" {
  *
  * @value_size  bytes of a value, 0 for a channel of signals
  * @capacity    values it buffers; 0: none
+ * @ret         the channel; destroy it with whorl_chan_destroy()
  *
- * Returns: the channel; destroy it with whorl_chan_destroy(). NULL when there is no memory or the
- * product overflows.
+ * Returns: 0; -ENOMEM; -EOVERFLOW when the size of the buffer does not fit in a size_t.
  */
-WHORL_API WHORL_CHECKED struct whorl_chan *whorl_chan_create(size_t value_size, size_t capacity);
+WHORL_API WHORL_CHECKED int whorl_chan_create(size_t value_size, size_t capacity,
+                                              struct whorl_chan **ret);
 
 /** Frees the channel; nobody may wait on it any more. Accepts NULL. Never suspends. */
 WHORL_API void whorl_chan_destroy(struct whorl_chan *chan);
@@ -76,10 +79,10 @@ WHORL_API WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void
                                                    size_t ret_size, int *ret_err);
 
 /** Sends without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
-WHORL_API int whorl_chan_try_send(struct whorl_chan *chan, const void *value);
+WHORL_API WHORL_CHECKED int whorl_chan_try_send(struct whorl_chan *chan, const void *value);
 
 /** Receives without waiting: 0, -EAGAIN when it would wait, or -EPIPE. Never suspends. */
-WHORL_API int whorl_chan_try_recv(struct whorl_chan *chan, void *ret);
+WHORL_API WHORL_CHECKED int whorl_chan_try_recv(struct whorl_chan *chan, void *ret);
 
 /** Closes; waiting receivers and senders get -EPIPE. Again: nothing happens. Never suspends. */
 WHORL_API void whorl_chan_close(struct whorl_chan *chan);

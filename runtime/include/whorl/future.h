@@ -70,8 +70,9 @@ WHORL_API struct whorl_case whorl_case_future(struct whorl_future *future);
                           #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
 /** whorl_spawn_future() with a static description of the call site. */
-WHORL_API int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
-                                    struct whorl_future *future, const char *site);
+WHORL_API WHORL_CHECKED int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn,
+                                                  void *arg, struct whorl_future *future,
+                                                  const char *site);
 
 #ifdef __cplusplus
 }

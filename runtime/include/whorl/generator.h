@@ -37,22 +37,23 @@ extern "C" {
 
 /**
  * Makes a generator. Its body starts with the first whorl_generator_next().
- * `struct whorl_generator *whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size)`
+ * `int whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size,
+ *                             struct whorl_generator **ret)`
  *
  * @value_size  bytes of a value
+ * @ret         the generator; destroy it with whorl_generator_destroy(), in the same task
  *
- * Returns: the generator; destroy it with whorl_generator_destroy(), in the same task. NULL: no
- * memory, or outside a task. Never suspends.
+ * Returns: 0; -ENOMEM; -EOVERFLOW when a value of that size does not fit in memory; WHORL_ENOTASK
+ *          outside a task. Never suspends.
  */
-#define whorl_generator_create(fn, arg, value_size)      \
+#define whorl_generator_create(fn, arg, value_size, ret) \
     whorl_generator_create_at((fn), (arg), (value_size), \
-                              #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
+                              #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (ret))
 
 /** whorl_generator_create() with a static description of the call site, for reports. */
-WHORL_API WHORL_CHECKED struct whorl_generator *whorl_generator_create_at(whorl_generator_fn fn,
-                                                                          void *arg,
-                                                                          size_t value_size,
-                                                                          const char *site);
+WHORL_API WHORL_CHECKED int whorl_generator_create_at(whorl_generator_fn fn, void *arg,
+                                                      size_t value_size, const char *site,
+                                                      struct whorl_generator **ret);
 
 /**
  * The next value.

@@ -44,7 +44,7 @@ struct whorl_group {
     size_t alive, below;                  /* tasks alive; wake the owner when fewer than `below` */
     size_t failed;                        /* tasks that returned a negative code */
     size_t succeeded;                     /* tasks that did not */
-    struct whorl_wait_queue stop_waiters; /* in whorl_stop_wait() */
+    struct whorl_wait_queue stop_waiters; /* in whorl_stop_wait_requested() */
     int err;                              /* the first failure, or 0 */
     bool opened, wake_on_failure;
 };
@@ -96,16 +96,18 @@ extern "C" {
                         #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
 /** whorl_spawn() with a static description of the call site, for reports. */
-WHORL_API int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
-                             const char *site);
+WHORL_API WHORL_CHECKED int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
+                                           const char *site);
 
 /** whorl_spawn_copy() with the size and the call site spelt out. */
-WHORL_API int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn, const void *arg,
-                                  size_t arg_size, const char *site);
+WHORL_API WHORL_CHECKED int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn,
+                                                const void *arg, size_t arg_size, const char *site);
 
 /** The same for whorl_spawn_with(). */
-WHORL_API int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
-                                  const struct whorl_spawn_options *options, const char *site);
+WHORL_API WHORL_CHECKED int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn,
+                                                void *arg,
+                                                const struct whorl_spawn_options *options,
+                                                const char *site);
 
 /**
  * Waits until all tasks of the group have ended. The group can be used again afterwards.

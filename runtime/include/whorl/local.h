@@ -34,7 +34,7 @@ extern "C" {
  * Returns: 0; -ENOMEM (the value stays the caller's); -EINVAL; WHORL_ENOTASK. Never suspends.
  * Owns:    `value`, on success.
  */
-WHORL_API int whorl_local_set(const struct whorl_local *key, void *value);
+WHORL_API WHORL_CHECKED int whorl_local_set(const struct whorl_local *key, void *value);
 
 /** The running task's value, set or inherited; NULL when there is none. */
 WHORL_API void *whorl_local_get(const struct whorl_local *key);

@@ -39,10 +39,12 @@ extern "C" {
  * Makes a pool for this run. No thread is started yet. Everywhere below, NULL in place of a pool
  * means the run's own, with default options, made on first use and ended with the run.
  *
- * Returns: the pool; destroy it with whorl_offload_destroy(). NULL: no memory, or outside a run.
+ * @ret  the pool; destroy it with whorl_offload_destroy()
+ *
+ * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run.
  */
-WHORL_API WHORL_CHECKED struct whorl_offload *whorl_offload_create(
-    const struct whorl_offload_options *options);
+WHORL_API WHORL_CHECKED int whorl_offload_create(const struct whorl_offload_options *options,
+                                                 struct whorl_offload **ret);
 
 /** Ends the pool once its threads have finished what is queued; blocks the thread meanwhile, so join
  *  your work first. Accepts NULL. Never suspends. */
@@ -85,8 +87,8 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
  *
  * Returns: 0; -EAGAIN when the queue is full; -ENOMEM; WHORL_ENOTASK. Never suspends.
  */
-WHORL_API int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn fn, void *arg,
-                                   struct whorl_future *future);
+WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn fn,
+                                                 void *arg, struct whorl_future *future);
 
 /**
  * Runs fn(item) for each of `count` items of an array, on as many threads as the pool has.

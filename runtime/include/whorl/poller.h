@@ -54,8 +54,9 @@ extern "C" {
  * Returns: the root task's result; -EDEADLK (see run.h); -ENOMEM; WHORL_EBUSYRUN; an error of the
  * poller.
  */
-WHORL_API int whorl_run_on(struct whorl_poller *poller, const struct whorl_run_options *options,
-                           whorl_task_fn fn, void *arg);
+WHORL_API WHORL_CHECKED int whorl_run_on(struct whorl_poller *poller,
+                                         const struct whorl_run_options *options, whorl_task_fn fn,
+                                         void *arg);
 
 /** The poller of the run on this thread; NULL when there is none. */
 WHORL_API struct whorl_poller *whorl_poller_current(void);

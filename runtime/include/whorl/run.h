@@ -48,11 +48,11 @@ extern "C" {
  *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run.
  */
-WHORL_API int whorl_run(whorl_task_fn fn, void *arg);
+WHORL_API WHORL_CHECKED int whorl_run(whorl_task_fn fn, void *arg);
 
 /** whorl_run() on a virtual clock. @options NULL for the defaults. */
-WHORL_API int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn fn,
-                                void *arg);
+WHORL_API WHORL_CHECKED int whorl_run_virtual(const struct whorl_virtual_options *options,
+                                              whorl_task_fn fn, void *arg);
 
 /* What a run has done and holds, for tests, benchmarks and the curious. */
 struct whorl_run_stats {
@@ -68,7 +68,7 @@ struct whorl_run_stats {
 };
 
 /** Fills `ret` for the run on this thread. Returns 0, or WHORL_ENOTASK when there is none. */
-WHORL_API int whorl_run_get_stats(struct whorl_run_stats *ret);
+WHORL_API WHORL_CHECKED int whorl_run_get_stats(struct whorl_run_stats *ret);
 
 /** Gives the memory of stacks that no task uses back to the system now; most of it also goes by itself
  *  a second or two after a spike. Never suspends. */

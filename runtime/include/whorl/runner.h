@@ -35,9 +35,11 @@ extern "C" {
  * A handle on this run for other threads. While one is held the run is never taken for deadlocked,
  * for a call may come. Never suspends.
  *
- * Returns: the handle; NULL outside a run or without memory.
+ * @ret  the handle; give it back with whorl_runner_release_remote()
+ *
+ * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run.
  */
-WHORL_API WHORL_CHECKED struct whorl_runner *whorl_runner_acquire(void);
+WHORL_API WHORL_CHECKED int whorl_runner_acquire(struct whorl_runner **ret);
 
 /** Gives a handle back. From any thread. Accepts NULL. */
 WHORL_API void whorl_runner_release_remote(struct whorl_runner *runner);
@@ -48,8 +50,8 @@ WHORL_API void whorl_runner_release_remote(struct whorl_runner *runner);
  *
  * Returns: 0; -ESHUTDOWN when the run has ended; -ENOMEM.
  */
-WHORL_API int whorl_runner_post_remote(struct whorl_runner *runner, void (*fn)(void *arg),
-                                       void *arg);
+WHORL_API WHORL_CHECKED int whorl_runner_post_remote(struct whorl_runner *runner,
+                                                     void (*fn)(void *arg), void *arg);
 
 /**
  * whorl_wake() from another thread. The waiter must not be withdrawn by its abort function once this
@@ -57,8 +59,8 @@ WHORL_API int whorl_runner_post_remote(struct whorl_runner *runner, void (*fn)(v
  *
  * Returns: as whorl_runner_post_remote().
  */
-WHORL_API int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl_waiter *waiter,
-                                       int64_t result);
+WHORL_API WHORL_CHECKED int whorl_runner_wake_remote(struct whorl_runner *runner,
+                                                     struct whorl_waiter *waiter, int64_t result);
 
 /**
  * whorl_chan_send() from another thread, which is blocked until the value is in the buffer or with a
@@ -66,8 +68,8 @@ WHORL_API int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl
  *
  * Returns: 0; -EPIPE; -ESHUTDOWN when the run ends first; -ENOMEM.
  */
-WHORL_API int whorl_chan_send_remote(struct whorl_runner *runner, struct whorl_chan *chan,
-                                     const void *value);
+WHORL_API WHORL_CHECKED int whorl_chan_send_remote(struct whorl_runner *runner,
+                                                   struct whorl_chan *chan, const void *value);
 
 #ifdef __cplusplus
 }

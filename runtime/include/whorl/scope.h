@@ -87,7 +87,7 @@ WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
 WHORL_API void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns);
 
 /** The earliest deadline that applies to the running task, shields considered; or WHORL_FOREVER. */
-WHORL_API int64_t whorl_deadline(void);
+WHORL_API int64_t whorl_task_deadline(void);
 
 #ifdef __cplusplus
 }

@@ -90,7 +90,7 @@ WHORL_API struct whorl_case whorl_case_event(struct whorl_event *event);
 WHORL_API WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count);
 
 /** Takes a case that is ready now: its index, or -EAGAIN. Never suspends. */
-WHORL_API int whorl_try_select(struct whorl_case *cases, size_t count);
+WHORL_API WHORL_CHECKED int whorl_try_select(struct whorl_case *cases, size_t count);
 
 /* For implementers. */
 

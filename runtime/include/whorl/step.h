@@ -23,16 +23,18 @@ extern "C" {
  *
  * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run.
  */
-WHORL_API int whorl_stepped_create(struct whorl_poller *poller,
-                                   const struct whorl_run_options *options, whorl_task_fn fn,
-                                   void *arg, struct whorl_stepped **ret);
+WHORL_API WHORL_CHECKED int whorl_stepped_create(struct whorl_poller *poller,
+                                                 const struct whorl_run_options *options,
+                                                 whorl_task_fn fn, void *arg,
+                                                 struct whorl_stepped **ret);
 
 /**
  * Runs tasks until none is ready or `turns` turns of the loop are over, without waiting.
  *
  * Returns: true once the run has ended, with `*ret_result` what whorl_run_on() would have returned.
  */
-WHORL_API bool whorl_stepped_run(struct whorl_stepped *run, unsigned turns, int *ret_result);
+WHORL_API WHORL_CHECKED bool whorl_stepped_run(struct whorl_stepped *run, unsigned turns,
+                                               int *ret_result);
 
 /** When whorl_stepped_run() is to be called again at the latest: 0 is at once, WHORL_FOREVER when
  *  the poller has something. */

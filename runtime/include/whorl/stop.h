@@ -50,7 +50,7 @@ WHORL_API bool whorl_stop_requested(void);
  * Suspends: until asked.
  * Cancel:   -ECANCELED.
  */
-WHORL_API WHORL_SUSPENDS int whorl_stop_wait(void);
+WHORL_API WHORL_SUSPENDS int whorl_stop_wait_requested(void);
 
 /** Being asked to finish, for whorl_select(). Result 0. Made and used by the same task. */
 WHORL_API struct whorl_case whorl_case_stop(void);

@@ -121,7 +121,7 @@ WHORL_API bool whorl_event_is_set(const struct whorl_event *event);
 WHORL_API WHORL_SUSPENDS int whorl_mutex_lock(struct whorl_mutex *mutex);
 
 /** Locks if free: 0, or -EAGAIN. Never suspends, no cancel point. */
-WHORL_API int whorl_mutex_try_lock(struct whorl_mutex *mutex);
+WHORL_API WHORL_CHECKED int whorl_mutex_try_lock(struct whorl_mutex *mutex);
 
 /** Unlocks; the caller must own it. Never suspends. */
 WHORL_API void whorl_mutex_unlock(struct whorl_mutex *mutex);
@@ -136,7 +136,7 @@ WHORL_API void whorl_mutex_unlock(struct whorl_mutex *mutex);
 WHORL_API WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *semaphore);
 
 /** Takes a permit if there is one and nobody waits: 0, or -EAGAIN. Never suspends. */
-WHORL_API int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore);
+WHORL_API WHORL_CHECKED int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore);
 
 /** Gives one permit back or adds one; goes to the longest waiter if any. Never suspends. */
 WHORL_API void whorl_semaphore_release(struct whorl_semaphore *semaphore);
@@ -160,10 +160,10 @@ WHORL_API WHORL_SUSPENDS int whorl_rwlock_read_lock(struct whorl_rwlock *lock);
 WHORL_API WHORL_SUSPENDS int whorl_rwlock_write_lock(struct whorl_rwlock *lock);
 
 /** Locks for reading if that takes no waiting: 0, or -EAGAIN. Never suspends. */
-WHORL_API int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock);
+WHORL_API WHORL_CHECKED int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock);
 
 /** Locks for writing if that takes no waiting: 0, or -EAGAIN. Never suspends. */
-WHORL_API int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock);
+WHORL_API WHORL_CHECKED int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock);
 
 /** Gives back what the caller holds, whichever it is. Never suspends. */
 WHORL_API void whorl_rwlock_unlock(struct whorl_rwlock *lock);

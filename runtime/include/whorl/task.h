@@ -63,7 +63,7 @@ WHORL_API WHORL_SUSPENDS int whorl_sleep_until(int64_t deadline_ns);
  * 0 while the running task may go on, -ECANCELED once a scope it stands in is cancelled. Never
  * suspends. For loops that compute for long without any suspending call. Outside a task: 0.
  */
-WHORL_API int whorl_check_cancelled(void);
+WHORL_API WHORL_CHECKED int whorl_check_cancelled(void);
 
 /** The running task, or NULL outside a task. Valid until the task ends. */
 WHORL_API struct whorl_task *whorl_task_self(void);
@@ -83,7 +83,7 @@ WHORL_API const char *whorl_task_name(const struct whorl_task *task);
 WHORL_API void whorl_task_set_name(const char *name);
 
 /** Bytes of stack the running task has left below the current frame; 0 outside a task. */
-WHORL_API size_t whorl_stack_left(void);
+WHORL_API size_t whorl_task_stack_left(void);
 
 #ifdef __cplusplus
 }

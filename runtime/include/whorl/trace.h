@@ -70,7 +70,7 @@ extern "C" {
  * Writes a line for each task of this run: its number, its name, what it waits for and from where it
  * was spawned; then any circle of tasks that wait for each other. At most 1,000 tasks. Never suspends.
  */
-WHORL_API void whorl_dump_tasks(FILE *to);
+WHORL_API void whorl_run_dump_tasks(FILE *to);
 
 /**
  * Has `fn(arg, event)` called for everything that happens in this run from now on. For each task that
@@ -78,7 +78,7 @@ WHORL_API void whorl_dump_tasks(FILE *to);
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run. Never suspends.
  */
-WHORL_API int whorl_trace_start(whorl_trace_fn fn, void *arg);
+WHORL_API WHORL_CHECKED int whorl_trace_start(whorl_trace_fn fn, void *arg);
 
 /** Ends what whorl_trace_start() began with the same `fn` and `arg`. Never suspends. */
 WHORL_API void whorl_trace_stop(whorl_trace_fn fn, void *arg);

@@ -295,7 +295,7 @@ static void check_dump_says(const char *expected)
     static char text[8192];
     FILE *to = fmemopen(text, sizeof text, "w");
 
-    whorl_dump_tasks(to);
+    whorl_run_dump_tasks(to);
     fclose(to);
     if (!strstr(text, expected))
         test_fail(__FILE__, __LINE__, "'%s' is not in: %s", expected, text);

@@ -56,7 +56,8 @@ TEST_IO(a_descriptor_that_becomes_ready_is_taken)
 
 TEST_IO(a_deadline_or_a_channel_beats_a_quiet_descriptor_and_leaves_no_request)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
     int p[2], value = 7;
     CHECK_OK(pipe(p));
     for (int i = 0; i < 20; i++) {
@@ -66,7 +67,7 @@ TEST_IO(a_deadline_or_a_channel_beats_a_quiet_descriptor_and_leaves_no_request)
         CHECK_EQ(whorl_select(cases, 3), 1);
         CHECK_OK(whorl_chan_send(chan, &(int){i}));
         CHECK_EQ(whorl_select(cases + 1, 2) >= 0, true);
-        whorl_chan_try_recv(chan, &value);
+        test_ignore(whorl_chan_try_recv(chan, &value));
     }
     close(p[0]);
     close(p[1]);

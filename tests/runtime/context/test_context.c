@@ -164,7 +164,8 @@ static int round_nearest_throughout(void *arg)
 
 TEST_SEEDS(rounding_mode_belongs_to_the_task)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
 
     CHECK_OK(whorl_spawn(&group, round_nearest_throughout, NULL));
@@ -340,7 +341,7 @@ static __attribute__((noinline)) WHORL_SUSPENDS int recurse(int depth)
         mine[i] = depth * 16 + i;
     if (depth % 10 == 0)
         CHECK_OK(whorl_yield());
-    int below = whorl_stack_left() > SPARE_STACK ? recurse(depth + 1) : depth;
+    int below = whorl_task_stack_left() > SPARE_STACK ? recurse(depth + 1) : depth;
     if (depth % 10 == 0)
         CHECK_OK(whorl_yield());
     for (int i = 0; i < 16; i++)

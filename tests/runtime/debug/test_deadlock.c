@@ -108,7 +108,8 @@ TEST(a_real_run_notices_too)
 
 static int recv_from_nobody(void *arg)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(1, 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(1, 0, &chan));
     struct whorl_chan *named = chan;
     char value;
 

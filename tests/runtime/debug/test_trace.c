@@ -45,7 +45,8 @@ static int count_up(struct whorl_generator *generator, void *arg)
 
 static WHORL_SUSPENDS int pull(void)
 {
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, NULL, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count_up, NULL, sizeof(int), &generator));
     int value, n = whorl_generator_next(generator, &value);
 
     return n < 0 ? n : 0;
@@ -106,7 +107,7 @@ static int wait_for(void *arg)
         return whorl_select(many, 30) < 0 ? -ECANCELED : 0;
     }
     if (!strcmp(what, "t-stop"))
-        return whorl_stop_wait();
+        return whorl_stop_wait_requested();
     if (!strcmp(what, "t-cond")) {
         struct whorl_mutex mutex = {0};
         CHECK_OK(whorl_mutex_lock(&mutex));
@@ -126,8 +127,8 @@ TEST_VIRTUAL(trace_says_what_each_kind_of_wait_waits_for)
     enum { N = sizeof names / sizeof *names };
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
 
-    chan = whorl_chan_create(sizeof(int), 0);
-    other = whorl_chan_create(sizeof(int), 0);
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &other));
     whorl_chan_set_name(chan, "pages");
     whorl_task_set_name("boss");
     CHECK_OK(whorl_mutex_lock(&named));

@@ -28,8 +28,7 @@ static void begin_pipe(void)
 {
     memset(&pipe_, 0, sizeof pipe_);
     pipe_.senders.count = senders;
-    pipe_.chan = whorl_chan_create(sizeof(int), capacity);
-    CHECK(pipe_.chan != NULL);
+    CHECK_OK(whorl_chan_create(sizeof(int), capacity, &pipe_.chan));
 }
 
 static void end_pipe(void)
@@ -227,7 +226,8 @@ static int count(struct whorl_generator *generator, void *arg)
 static int pull_all(void *arg)
 {
     int values = 5, got = 0, value, n = 1;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count, &values, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count, &values, sizeof(int), &generator));
     struct whorl_scope scope;
 
     (void)arg;
@@ -248,7 +248,8 @@ static int pull_all(void *arg)
 static int pull_three(void *arg)
 {
     int values = 5, value, n = 1;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count, &values, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count, &values, sizeof(int), &generator));
 
     (void)arg;
     CHECK(generator != NULL);

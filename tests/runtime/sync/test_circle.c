@@ -276,7 +276,8 @@ static int pull_itself(struct whorl_generator *generator, void *arg)
 
 static int pull_with_gate(void *arg)
 {
-    WHORL_AUTO(generator) *generator = whorl_generator_create(pull_itself, arg, 0);
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(pull_itself, arg, 0, &generator));
 
     whorl_task_set_name("puller");
     CHECK_OK(whorl_mutex_lock(arg));

@@ -28,9 +28,9 @@ static int count_up(struct whorl_generator *generator, void *arg)
 TEST_VIRTUAL(generator_and_puller_take_turns)
 {
     int n = 3, value = -1, err;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, &n, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(count_up, &n, sizeof(int), &generator));
 
-    CHECK(generator != NULL);
     CHECK_OK(whorl_yield());
     test_log("start");
     while ((err = whorl_generator_next(generator, &value)) > 0)
@@ -43,15 +43,30 @@ TEST_VIRTUAL(generator_and_puller_take_turns)
 
 TEST(generator_outside_a_task_is_refused)
 {
+    struct whorl_generator *generator = NULL;
     int n = 1;
-    CHECK(!whorl_generator_create(count_up, &n, sizeof(int)));
+
+    CHECK_ERR(whorl_generator_create(count_up, &n, sizeof(int), &generator), WHORL_ENOTASK);
+    CHECK(!generator);
     whorl_generator_destroy(NULL);
+}
+
+TEST_VIRTUAL(generator_of_values_that_fit_in_no_memory_is_eoverflow)
+{
+    struct whorl_generator *generator = NULL;
+    int n = 1;
+
+    CHECK_ERR(whorl_generator_create(count_up, &n, SIZE_MAX, &generator), -EOVERFLOW);
+    CHECK(!generator);
 }
 
 TEST_VIRTUAL(generator_that_was_never_pulled_never_begins)
 {
+    struct whorl_generator *generator = NULL;
     int n = 3;
-    whorl_generator_destroy(whorl_generator_create(count_up, &n, sizeof(int)));
+
+    CHECK_OK(whorl_generator_create(count_up, &n, sizeof(int), &generator));
+    whorl_generator_destroy(generator);
     CHECK_OK(whorl_yield());
     CHECK_STR(test_logged(), "");
 }
@@ -59,7 +74,8 @@ TEST_VIRTUAL(generator_that_was_never_pulled_never_begins)
 TEST_VIRTUAL(generator_destroyed_early_cancels_and_joins_its_body)
 {
     int n = 3, value;
-    struct whorl_generator *generator = whorl_generator_create(count_up, &n, sizeof(int));
+    struct whorl_generator *generator = NULL;
+    CHECK_OK(whorl_generator_create(count_up, &n, sizeof(int), &generator));
 
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
@@ -77,7 +93,8 @@ static int fail_after_one(struct whorl_generator *generator, void *arg)
 TEST_VIRTUAL(generator_ends_with_its_error_again_and_again)
 {
     int seven = 7, value = 0;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(fail_after_one, &seven, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(fail_after_one, &seven, sizeof(int), &generator));
 
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
     CHECK_EQ(value, 7);
@@ -112,7 +129,8 @@ static WHORL_SUSPENDS int next_within(struct whorl_generator *generator, int64_t
 
 TEST_VIRTUAL(generator_keeps_the_value_a_cancelled_puller_missed)
 {
-    WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(tick, NULL, sizeof(int), &generator));
     int value = -1;
 
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
@@ -132,7 +150,8 @@ TEST_VIRTUAL(generator_keeps_the_value_a_cancelled_puller_missed)
  * pull. */
 TEST_VIRTUAL(generator_outlives_a_first_pull_that_times_out)
 {
-    WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(tick, NULL, sizeof(int), &generator));
     int value = -1;
 
     CHECK_ERR(next_within(generator, WHORL_SECOND / 2, &value), -ETIMEDOUT);
@@ -143,7 +162,8 @@ TEST_VIRTUAL(generator_outlives_a_first_pull_that_times_out)
 
 static int square(struct whorl_generator *generator, void *arg)
 {
-    WHORL_AUTO(generator) *inner = whorl_generator_create(count_up, arg, sizeof(int));
+    WHORL_AUTO(generator) *inner = NULL;
+    CHECK_OK(whorl_generator_create(count_up, arg, sizeof(int), &inner));
     int value, err;
 
     while ((err = whorl_generator_next(inner, &value)) > 0) {
@@ -158,7 +178,8 @@ TEST_VIRTUAL(generators_nest)
 {
     int n = 5, err;
     long value, sum = 0;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(square, &n, sizeof(long));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(square, &n, sizeof(long), &generator));
 
     while ((err = whorl_generator_next(generator, &value)) > 0)
         sum += value;
@@ -170,7 +191,8 @@ TEST_VIRTUAL(generator_that_nests_is_destroyed_with_what_is_inside)
 {
     int n = 5;
     long value;
-    struct whorl_generator *generator = whorl_generator_create(square, &n, sizeof(long));
+    struct whorl_generator *generator = NULL;
+    CHECK_OK(whorl_generator_create(square, &n, sizeof(long), &generator));
 
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
     whorl_generator_destroy(generator);
@@ -189,7 +211,8 @@ static int stubborn(struct whorl_generator *generator, void *arg)
 TEST_VIRTUAL(generator_that_goes_on_yielding_while_destroyed_is_refused)
 {
     int value = 1;
-    struct whorl_generator *generator = whorl_generator_create(stubborn, &value, sizeof(int));
+    struct whorl_generator *generator = NULL;
+    CHECK_OK(whorl_generator_create(stubborn, &value, sizeof(int), &generator));
 
     CHECK_EQ(whorl_generator_next(generator, &value), 1);
     whorl_generator_destroy(generator);
@@ -209,7 +232,8 @@ static int signals(struct whorl_generator *generator, void *arg)
 TEST_VIRTUAL(generator_of_values_without_bytes_counts_its_yields)
 {
     int n = 4, pulled = 0;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(signals, &n, 0);
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(signals, &n, 0, &generator));
 
     while (whorl_generator_next(generator, NULL) > 0)
         pulled++;
@@ -218,12 +242,13 @@ TEST_VIRTUAL(generator_of_values_without_bytes_counts_its_yields)
 
 static int pull_all(void *arg)
 {
-    int n = 3, value, err;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(count_up, &n, sizeof(int));
+    int n = 3, value;
+    WHORL_AUTO(generator) *generator = NULL;
+    int err = whorl_generator_create(count_up, &n, sizeof(int), &generator);
 
     (void)arg;
-    if (!generator)
-        return -ENOMEM;
+    if (err)
+        return err;
     while ((err = whorl_generator_next(generator, &value)) > 0)
         ;
     return err;
@@ -262,7 +287,8 @@ static int pull_impatiently(void *arg)
 {
     uint64_t *random = arg;
     uint64_t bodys = *random + 100;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(dawdle, &bodys, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(dawdle, &bodys, sizeof(int), &generator));
     int expected = 0, value, got;
 
     CHECK(generator != NULL);
@@ -294,7 +320,8 @@ TEST_SEEDS(generator_loses_and_doubles_no_value_whenever_its_puller_gives_up)
 static int abandon(void *arg)
 {
     int value;
-    WHORL_AUTO(generator) *generator = whorl_generator_create(tick, NULL, sizeof(int));
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(tick, NULL, sizeof(int), &generator));
 
     (void)arg;
     int err = whorl_generator_next(generator, &value);

@@ -63,7 +63,7 @@ static int fail_and_look(void *arg)
     (void)arg;
     CHECK_ERR(whorl_once_run(&once, open_it, NULL), -EIO);
     FILE *to = fmemopen(text, sizeof text, "w");
-    whorl_dump_tasks(to);
+    whorl_run_dump_tasks(to);
     fclose(to);
     CHECK(strstr(text, " run by no task"));
     return 0;

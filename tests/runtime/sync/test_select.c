@@ -91,13 +91,14 @@ TEST_VIRTUAL(select_gives_the_same_chance_to_ready_cases_wherever_they_stand)
 
 TEST_VIRTUAL(select_is_fair_between_channels_that_are_always_full)
 {
-    WHORL_AUTO(chan) *a = whorl_chan_create(sizeof(int), 1);
-    WHORL_AUTO(chan) *b = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *a = NULL, *b = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &a));
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &b));
     int got[2] = {0}, value = 0;
 
     for (int i = 0; i < 4000; i++) {
-        (void)whorl_chan_try_send(a, &(int){1});
-        (void)whorl_chan_try_send(b, &(int){2});
+        test_ignore(whorl_chan_try_send(a, &(int){1}));
+        test_ignore(whorl_chan_try_send(b, &(int){2}));
         struct whorl_case cases[] = {whorl_case_recv(a, &value), whorl_case_recv(b, &value)};
         int k = whorl_select(cases, 2);
         CHECK(k == 0 || k == 1);
@@ -128,7 +129,8 @@ static int send_42_later(void *arg)
 
 TEST_VIRTUAL(select_receives_what_comes_first)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
     struct ctx ctx = {.chan = chan};
     int value = 0;
@@ -203,7 +205,8 @@ static int close_later(void *arg)
 
 TEST_VIRTUAL(select_is_woken_by_a_close_on_both_ends)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
     struct ctx ctx = {.chan = chan};
     int value = 7;
@@ -223,7 +226,8 @@ TEST_VIRTUAL(select_is_woken_by_a_close_on_both_ends)
 
 TEST_VIRTUAL(select_sends_when_there_is_room)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 1);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 1, &chan));
     struct whorl_case c = whorl_case_send(chan, &(int){5});
     int value = 0;
 
@@ -254,7 +258,8 @@ static int swap(void *arg)
 
 TEST_SEEDS(select_with_send_and_receive_on_one_channel_meets_another_but_never_itself)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
     struct ctx a = {.chan = chan, .name = "a"}, b = {.chan = chan, .name = "b"};
 
@@ -269,7 +274,8 @@ TEST_SEEDS(select_with_send_and_receive_on_one_channel_meets_another_but_never_i
 
 TEST_VIRTUAL(select_alone_with_both_ends_of_a_channel_waits)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     int value = 3;
     struct whorl_case cases[] = {whorl_case_send(chan, &value), whorl_case_recv(chan, &value),
                                  whorl_case_deadline(whorl_after(1))};
@@ -364,7 +370,7 @@ TEST_SEEDS(select_loses_and_doubles_no_value_in_any_order)
     WHORL_AUTO(group) group = {0};
 
     for (int c = 0; c < CHANS; c++)
-        CHECK((t.chans[c] = whorl_chan_create(sizeof(int), (size_t)c)) != NULL);
+        CHECK_OK(whorl_chan_create(sizeof(int), (size_t)c, &t.chans[c]));
     for (int i = 0; i < WORKERS; i++) {
         CHECK_OK(whorl_spawn(&group, send_some, &t));
         CHECK_OK(whorl_spawn(&group, receive_some, &t));
@@ -395,7 +401,8 @@ static int select_recv(void *arg)
 
 TEST_VIRTUAL(select_that_is_cancelled_took_nothing)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
     struct ctx ctx = {.chan = chan};
 
@@ -411,7 +418,8 @@ TEST_VIRTUAL(select_that_is_cancelled_took_nothing)
 
 TEST_VIRTUAL(select_cancelled_in_the_turn_in_which_a_case_fired_keeps_the_case)
 {
-    WHORL_AUTO(chan) *chan = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *chan = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &chan));
     WHORL_AUTO(group) group = {0};
     struct ctx ctx = {.chan = chan};
 
@@ -621,8 +629,9 @@ static int select_named(void *arg)
 
 TEST_VIRTUAL(select_waits_in_line_with_others_on_a_channel)
 {
-    WHORL_AUTO(chan) *one = whorl_chan_create(sizeof(int), 0);
-    WHORL_AUTO(chan) *two = whorl_chan_create(sizeof(int), 0);
+    WHORL_AUTO(chan) *one = NULL, *two = NULL;
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &one));
+    CHECK_OK(whorl_chan_create(sizeof(int), 0, &two));
     WHORL_AUTO(group) group = {0};
     struct ctx ctx[] = {{.chan = one, .other = two, .name = "a"},
                         {.chan = one, .other = two, .name = "b"},
