@@ -46,7 +46,7 @@ static int root(void *arg)
     compute(false);
     compute(true);
     if (err == 0)
-        err = whorl_map(grab, 0, (char[]){"ab"}, 1, NULL, 2); /* one task per character */
+        err = whorl_map(grab, (char[]){"ab"}, 1, 2, 0, NULL); /* one task per character */
     printf("two tasks share a lock: %s\n", order);
     return err;
 }

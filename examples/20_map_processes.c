@@ -39,7 +39,7 @@ static int ask(void *arg)
 static int root(void *arg)
 {
     struct directory *directory = arg;
-    return whorl_map(ask, 0, directory->paths, sizeof *directory->paths, NULL, directory->count);
+    return whorl_map(ask, directory->paths, sizeof *directory->paths, directory->count, 0, NULL);
 }
 
 int main(int argc, char **argv)

@@ -37,16 +37,16 @@ static int map_some(void *arg)
     return 0;
 }
 
-WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, size_t limit, void *items,
-                                size_t item_size, int *ret_results, size_t count)
+WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items, size_t item_size,
+                                size_t count, size_t limit, int *results)
 {
-    struct map map = {fn, items, item_size, count, 0, ret_results, 0, 0};
+    struct map map = {fn, items, item_size, count, 0, results, 0, 0};
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
     struct whorl_task *self;
     struct sched *s;
 
-    for (size_t i = 0; ret_results && i < count; i++)
-        ret_results[i] = -ECANCELED;
+    for (size_t i = 0; results && i < count; i++)
+        results[i] = -ECANCELED;
     int err = sched_enter(&s, &self);
     if (err)
         return err;

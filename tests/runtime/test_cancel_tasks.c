@@ -108,7 +108,7 @@ static int map_item(void *arg)
 static int map_five(void *arg)
 {
     int items[5] = {0, 1, 2, 3, 4}, results[5] = {1, 1, 1, 1, 1};
-    int err = whorl_map(map_item, 2, items, sizeof *items, results, 5);
+    int err = whorl_map(map_item, items, sizeof *items, 5, 2, results);
 
     (void)arg;
     for (int i = 0; i < 5; i++)

@@ -38,7 +38,7 @@ TEST_VIRTUAL(map_runs_each_item_once_in_order_and_keeps_every_result)
 
     for (int i = 0; i < 20; i++)
         items[i] = (struct item){(i * 7) % 5, i + 100, 0};
-    CHECK_OK(whorl_map(handle, 3, items, sizeof *items, results, 20));
+    CHECK_OK(whorl_map(handle, items, sizeof *items, 20, 3, results));
     CHECK_EQ(running_max, 3);
     for (int i = 0; i < 20; i++) {
         CHECK_EQ(results[i], i + 100);
@@ -52,18 +52,18 @@ TEST_VIRTUAL(map_without_a_limit_runs_all_at_once)
 
     for (int i = 0; i < 50; i++)
         items[i] = (struct item){10, 0, 0};
-    CHECK_OK(whorl_map(handle, 0, items, sizeof *items, NULL, 50));
+    CHECK_OK(whorl_map(handle, items, sizeof *items, 50, 0, NULL));
     CHECK_EQ(running_max, 50);
     CHECK_EQ(whorl_now(), 10);
     /* The limit is higher than the number of items. */
-    CHECK_OK(whorl_map(handle, 1000, items, sizeof *items, NULL, 2));
+    CHECK_OK(whorl_map(handle, items, sizeof *items, 2, 1000, NULL));
     CHECK_EQ(started, 52);
 }
 
 TEST_VIRTUAL(map_of_nothing_is_done)
 {
-    CHECK_OK(whorl_map(handle, 4, NULL, 8, NULL, 0));
-    CHECK_OK(whorl_map(handle, 0, NULL, 8, NULL, 0));
+    CHECK_OK(whorl_map(handle, NULL, 8, 0, 4, NULL));
+    CHECK_OK(whorl_map(handle, NULL, 8, 0, 0, NULL));
     CHECK_EQ(started, 0);
 }
 
@@ -72,7 +72,7 @@ TEST_VIRTUAL(map_returns_the_first_failure_in_the_items_order_and_runs_the_rest)
     struct item items[] = {{10, 1, 0}, {50, -EIO, 0}, {1, -EPERM, 0}, {10, 4, 0}, {1, -EBUSY, 0}};
     int results[5];
 
-    CHECK_ERR(whorl_map(handle, 2, items, sizeof *items, results, 5), -EIO);
+    CHECK_ERR(whorl_map(handle, items, sizeof *items, 5, 2, results), -EIO);
     CHECK_EQ(results[0], 1);
     CHECK_ERR(results[1], -EIO);
     CHECK_ERR(results[2], -EPERM);
@@ -87,7 +87,7 @@ TEST_VIRTUAL(map_that_is_cancelled_tells_which_items_never_ran)
     struct whorl_scope scope;
 
     whorl_scope_enter(&scope, whorl_after(15));
-    int err = whorl_map(handle, 2, items, sizeof *items, results, 5);
+    int err = whorl_map(handle, items, sizeof *items, 5, 2, results);
     CHECK_ERR(err, -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK_EQ(whorl_now(), 15);
@@ -107,7 +107,7 @@ TEST_VIRTUAL(map_in_a_cancelled_scope_runs_nothing)
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
     whorl_scope_cancel(&scope);
-    CHECK_ERR(whorl_map(handle, 0, items, sizeof *items, results, 2), -ECANCELED);
+    CHECK_ERR(whorl_map(handle, items, sizeof *items, 2, 0, results), -ECANCELED);
     (void)whorl_scope_leave(&scope, 0);
     CHECK_EQ(started, 0);
     CHECK_ERR(results[0], -ECANCELED);
@@ -133,7 +133,7 @@ TEST_SEEDS(map_runs_each_item_once_and_never_more_than_the_limit)
             items[i].result = test_draw(&random, 4) ? i + 1 : -i - 1;
         }
         whorl_scope_enter(&scope, deadline);
-        int err = whorl_map(handle, limit, items, sizeof *items, results, 12);
+        int err = whorl_map(handle, items, sizeof *items, 12, limit, results);
         (void)whorl_scope_leave(&scope, err);
         CHECK_EQ(running, 0);
         CHECK(running_max <= (int)limit);
@@ -156,7 +156,7 @@ static int map_three(void *arg)
     int results[3];
 
     (void)arg;
-    int err = whorl_map(handle, 0, items, sizeof *items, results, 3);
+    int err = whorl_map(handle, items, sizeof *items, 3, 0, results);
     for (int i = 0; i < 3; i++)
         CHECK_ERR(results[i], err ? -ECANCELED : 1);
     return err;
@@ -178,7 +178,7 @@ TEST(map_with_fewer_tasks_than_wanted_takes_longer)
 
     CHECK_OK(whorl_run_virtual(&options, map_three, NULL));
     CHECK_EQ(running_max, 1);
-    CHECK_ERR(whorl_map(handle, 0, NULL, 1, NULL, 0), WHORL_ENOTASK);
+    CHECK_ERR(whorl_map(handle, NULL, 1, 0, 0, NULL), WHORL_ENOTASK);
 }
 
 static int say_name(void *arg)
@@ -191,7 +191,7 @@ TEST_VIRTUAL(map_tasks_are_named_after_the_function_and_the_call)
 {
     char names[2][100];
 
-    CHECK_OK(whorl_map(say_name, 0, names, sizeof *names, (int[]){1, 2}, 2));
+    CHECK_OK(whorl_map(say_name, names, sizeof *names, 2, 0, (int[]){1, 2}));
     for (int i = 0; i < 2; i++) {
         CHECK(strncmp(names[i], "say_name at ", 12) == 0);
         CHECK(strstr(names[i], "test_map.c:"));

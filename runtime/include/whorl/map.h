@@ -8,7 +8,7 @@
  *     }
  *
  *     int results[100];
- *     int err = whorl_map(fetch, 8, pages, sizeof *pages, results, 100);     // 8 at a time
+ *     int err = whorl_map(fetch, pages, sizeof *pages, 100, 8, results);     // 8 at a time
  */
 #ifndef WHORL_MAP_H
 #define WHORL_MAP_H
@@ -22,27 +22,26 @@ extern "C" {
 #endif
 
 /**
- * Runs `fn(item)` for each of the `count` items of an array in tasks, at most `limit` at a time, and
- * stores every result.
- * `int whorl_map(whorl_task_fn fn, size_t limit, void *items, size_t item_size, int *ret_results,
- *                size_t count)`
+ * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
+ * every result.
+ * `int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
+ *                int *results)`
  *
- * @limit        how many tasks run at a time; 0: one for each item
- * @ret_results  NULL, or room for `count` results: what `fn` returned for each item, -ECANCELED for
- *               items that never ran. It is written in every case, also when the call fails.
+ * @limit    0: all at once
+ * @results  `count` of them, each what `fn` returned; -ECANCELED for items that never ran. May be
+ *           NULL
  *
- * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
- *           WHORL_ENOTASK.
- * Suspends: until all items are done.
- * Cancel:   -ECANCELED after the tasks, which are cancelled too, have ended.
+ * Returns:  0; the failure of the first item, in their order, that failed; -ENOMEM; WHORL_ENOTASK.
+ * Suspends: until all are done.
+ * Cancel:   -ECANCELED once the tasks, cancelled too, have ended.
  */
 #define whorl_map(fn, ...) /* so that literals may hold commas */ \
     whorl_map_at(#fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (fn), __VA_ARGS__)
 
 /** whorl_map() with a static description of the call site, for reports. */
-WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, size_t limit,
-                                          void *items, size_t item_size, int *ret_results,
-                                          size_t count);
+WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
+                                          size_t item_size, size_t count, size_t limit,
+                                          int *results);
 
 #ifdef __cplusplus
 }
