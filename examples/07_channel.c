@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pipeline: each task does one step, and channels connect the tasks. Closing a channel says that
- * no more values will come. A receiver's loop ends when its channel is closed and empty. Then the
- * receiver closes its own output channel.
+/* A pipeline: each task does one step, and channels connect the tasks. A task closes its channel when
+ * no more values will come. A receiver's loop ends when its channel is closed and empty.
  * Next: 08_queue.c */
 #include <stdio.h>
 
@@ -40,9 +39,7 @@ static int root(void *arg)
     int err = whorl_chan_create(sizeof(int), 0, &numbers);
 
     (void)arg;
-    if (err == 0)
-        err = whorl_chan_create(sizeof(int), 0, &squares);
-    if (err)
+    if (err || (err = whorl_chan_create(sizeof(int), 0, &squares)))
         return err;
     struct stage counting = {.out = numbers}, squaring = {numbers, squares};
     WHORL_AUTO(group) group = {0};

@@ -25,11 +25,11 @@ extern "C" {
  * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
  * every result.
  * `int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
- *                int *results)`
+ *                int *ret_results)`
  *
- * @limit    0: all at once
- * @results  `count` of them, each what `fn` returned; -ECANCELED for items that never ran. May be
- *           NULL
+ * @limit        0: all at once
+ * @ret_results  `count` results, one per item: what `fn` returned, or -ECANCELED for an item that did
+ *               not run. May be NULL
  *
  * Returns:  0; the failure of the first item, in their order, that failed; -ENOMEM; WHORL_ENOTASK.
  * Suspends: until all are done.
@@ -41,7 +41,7 @@ extern "C" {
 /** whorl_map() with a static description of the call site, for reports. */
 WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
                                           size_t item_size, size_t count, size_t limit,
-                                          int *results);
+                                          int *ret_results);
 
 #ifdef __cplusplus
 }
