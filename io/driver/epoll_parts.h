@@ -14,8 +14,8 @@
 
 #include "io/driver/epoll.h"
 #include "io/driver/queue.h"
+#include "io/driver/threads.h"
 #include "io/driver/watch.h"
-#include "runtime/base/thread_pool.h"
 
 /* Where a request is; in op->slot. */
 enum place {
@@ -24,11 +24,9 @@ enum place {
     PLACE_WATCH,      /* on a list of its descriptor's watch, op->waiter.queue */
     PLACE_REGISTERED, /* the same, and that has been registered since it came */
     PLACE_LATER,      /* on `later` */
-    PLACE_THREAD,     /* a thread has it or will; op->waiter.queue is its job */
+    PLACE_THREAD,     /* a thread has it or will, see threads.h */
     PLACE_ENDED,      /* on `ended`: cancelled, its completion is due */
 };
-
-struct job;
 
 struct epoll {
     struct io_driver driver;
@@ -45,9 +43,7 @@ struct epoll {
     bool look_due; /* events may wait: a loop that is not ours saw one, or there were too many */
     bool milliseconds; /* epoll_pwait2 is not to be had (before 5.11) */
 
-    struct thread_pool *workers; /* NULL until a request needs one */
-    struct job *jobs, *free_jobs;
-    _Atomic(struct job *) done; /* by threads, last first */
+    struct threads threads;
 
     int kick_fd;
     atomic_bool kicked; /* from the write to kick_fd until its event was seen */
@@ -66,15 +62,6 @@ void epoll_route(struct epoll *e, struct io_op *op, int res);
 
 /* Completes what threads have done. */
 void epoll_take_jobs(struct epoll *e);
-
-/* Takes a request out of the threads' queue; false when one has begun it. */
-bool epoll_withdraw_job(struct epoll *e, struct io_op *op);
-
-/* Cancels the requests that threads have or will have. */
-void epoll_cancel_jobs(struct epoll *e);
-
-/* Ends the threads; a forked child's copy has none. */
-void epoll_finish_jobs(struct epoll *e);
 
 /* The poller's kick: from any thread. */
 void epoll_kick(struct whorl_poller *poller);
