@@ -22,29 +22,37 @@
 
 enum io_op_code {
     IO_OP_NOP,
-    IO_OP_READ,      /* fd addr len off (-1: at the position) */
-    IO_OP_WRITE,     /* fd addr len off */
-    IO_OP_READV,     /* fd addr=iovec len=count off */
-    IO_OP_WRITEV,    /* fd addr=iovec len=count off */
-    IO_OP_OPENAT,    /* fd=dir addr=path len=mode flags */
-    IO_OP_CLOSE,     /* fd */
-    IO_OP_FSYNC,     /* fd flags: IORING_FSYNC_DATASYNC */
-    IO_OP_FALLOCATE, /* fd off addr=length len=mode */
-    IO_OP_STATX,     /* fd=dir addr=path addr2=statx len=mask flags */
-    IO_OP_RENAMEAT,  /* fd=old dir addr=old path addr2=new path len=new dir flags */
-    IO_OP_UNLINKAT,  /* fd=dir addr=path flags */
-    IO_OP_MKDIRAT,   /* fd=dir addr=path len=mode */
-    IO_OP_CONNECT,   /* fd addr=sockaddr len */
-    IO_OP_ACCEPT,    /* fd; multishot when op->multishot */
-    IO_OP_RECV,      /* fd addr len flags */
-    IO_OP_SEND,      /* fd addr len flags */
-    IO_OP_RECVMSG,   /* fd addr=msghdr flags */
-    IO_OP_SENDMSG,   /* fd addr=msghdr flags */
-    IO_OP_POLL,      /* fd len=events; multishot when op->multishot */
+    IO_OP_READ,       /* fd addr len off (-1: at the position) */
+    IO_OP_WRITE,      /* fd addr len off */
+    IO_OP_READV,      /* fd addr=iovec len=count off */
+    IO_OP_WRITEV,     /* fd addr=iovec len=count off */
+    IO_OP_OPENAT,     /* fd=dir addr=path len=mode flags */
+    IO_OP_CLOSE,      /* fd */
+    IO_OP_FSYNC,      /* fd flags: IORING_FSYNC_DATASYNC */
+    IO_OP_FALLOCATE,  /* fd off addr=length len=mode */
+    IO_OP_STATX,      /* fd=dir addr=path addr2=statx len=mask flags */
+    IO_OP_RENAMEAT,   /* fd=old dir addr=old path addr2=new path len=new dir flags */
+    IO_OP_UNLINKAT,   /* fd=dir addr=path flags */
+    IO_OP_MKDIRAT,    /* fd=dir addr=path len=mode */
+    IO_OP_FTRUNCATE,  /* fd off=length */
+    IO_OP_LINKAT,     /* fd=old dir addr=old path addr2=new path len=new dir flags */
+    IO_OP_SYMLINKAT,  /* fd=dir addr=target addr2=path */
+    IO_OP_READLINKAT, /* fd=dir addr=path addr2=buf len */
+    IO_OP_UTIMENSAT,  /* fd=dir addr=path addr2=timespec[2] flags */
+    IO_OP_FLOCK,      /* fd flags=operation */
+    IO_OP_GETDENTS,   /* fd addr=buf len */
+    IO_OP_CONNECT,    /* fd addr=sockaddr len */
+    IO_OP_ACCEPT,     /* fd; multishot when op->multishot */
+    IO_OP_RECV,       /* fd addr len flags */
+    IO_OP_SEND,       /* fd addr len flags */
+    IO_OP_RECVMSG,    /* fd addr=msghdr flags */
+    IO_OP_SENDMSG,    /* fd addr=msghdr flags */
+    IO_OP_POLL,       /* fd len=events; multishot when op->multishot */
     /* fd=out addr2=in addr=in offset, off=out offset (-1: at the position) len flags, of splice(2).
      * For a driver that calls splice(2) itself: where a socket has hung up that raises SIGPIPE, so it
      * is for a thread which blocks all signals. */
     IO_OP_SPLICE,
+    IO_OP_CODES, /* how many there are */
 };
 
 struct io_op {
@@ -82,7 +90,8 @@ struct io_driver_ops {
     /* Requests are carried out by system calls, which do best on sockets that do not block. */
     bool calls;
     /* Queues the request; it will complete exactly once (multishot: until more is false), never
-     * from inside this call. Returns 0, or -ENOMEM with nothing queued. */
+     * from inside this call. Returns 0; -ENOMEM, or -EAGAIN when no thread can be started for it: then
+     * nothing is queued. */
     int (*submit)(struct io_driver *driver, struct io_op *op);
     /* Asks for the request's end; its completion still comes. Nothing happens for one that is not
      * in flight. Cannot fail: what cannot be queued now is queued later. */
@@ -123,8 +132,8 @@ WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what);
 /* io_op_run() that is not cut short and not refused by a cancelled scope: close and the like. */
 WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what);
 
-/* For requests with `complete` set. 0, -ENOMEM, WHORL_ENOTASK, WHORL_ENOIO, or -ECANCELED when the
- * run is ending. */
+/* For requests with `complete` set. 0, -ENOMEM, -EAGAIN, WHORL_ENOTASK, WHORL_ENOIO, or -ECANCELED when
+ * the run is ending. */
 int io_op_start(struct io_op *op);
 
 /* Says whether the end of a request started by io_op_start() will wake somebody. A background one,

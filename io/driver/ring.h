@@ -5,6 +5,9 @@
  *     loop: wait()     io_uring_enter submits all of them and sleeps, timeout included
  *                      each CQE: user_data -> slot -> op -> io_op_complete()
  *
+ * A request that the kernel has no opcode for is carried out by a thread, see threads.h. Which opcodes
+ * there are is asked once, when the ring is set up.
+ *
  * `user_data` is a name that finds nobody once the request has ended, see slots.h.
  */
 #ifndef IO_DRIVER_RING_H
@@ -23,6 +26,7 @@ struct ring_stats {
     uint64_t enters;    /* calls of io_uring_enter */
     uint64_t submitted; /* requests the kernel has taken */
     uint64_t completed; /* completions seen */
+    uint64_t threaded;  /* requests that threads have carried out; not among `submitted` */
     uint64_t kicks;     /* completions of the standing poll that wakes the loop */
 };
 
