@@ -28,6 +28,89 @@ static int temporary_file(const char *content)
     return fd;
 }
 
+/* --- owners ----------------------------------------------------------------------------------- */
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+TEST(an_owner_closes_its_descriptor_when_its_block_is_left)
+{
+    int seen;
+    {
+        WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
+        seen = whorl_fd_get(&file);
+        CHECK(is_open(seen));
+        CHECK_EQ(whorl_fd_get(&file), seen);
+    }
+    CHECK(!is_open(seen));
+}
+
+TEST(descriptor_0_is_owned_like_any_other)
+{
+    int before = dup(STDIN_FILENO);
+    {
+        WHORL_AUTO(fd) standard = whorl_fd_own(STDIN_FILENO);
+        CHECK_EQ(whorl_fd_get(&standard), STDIN_FILENO);
+    }
+    CHECK(!is_open(STDIN_FILENO));
+    CHECK_EQ(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(before);
+}
+
+TEST(an_owner_that_is_zeroed_or_holds_an_error_closes_nothing)
+{
+    CHECK(is_open(STDIN_FILENO));
+    for (int err = -3; err < 0; err++) {
+        WHORL_AUTO(fd) file = whorl_fd_own(err);
+        CHECK_EQ(whorl_fd_get(&file), err);
+    }
+    {
+        WHORL_AUTO(fd) none = {0};
+        CHECK(whorl_fd_get(&none) < 0);
+        struct whorl_fd zeroed;
+        memset(&zeroed, 0, sizeof zeroed);
+        whorl_fd_finish(&zeroed);
+    }
+    CHECK(is_open(STDIN_FILENO));
+}
+
+TEST(a_descriptor_that_is_taken_from_its_owner_stays_open)
+{
+    int fd;
+    {
+        WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
+        fd = whorl_fd_take(&file);
+        CHECK(whorl_fd_get(&file) < 0);
+        CHECK(whorl_fd_take(&file) < 0);
+    }
+    CHECK(is_open(fd));
+    WHORL_AUTO(fd) again = whorl_fd_own(fd);
+    whorl_fd_finish(&again);
+    CHECK(!is_open(fd));
+    CHECK(whorl_fd_get(&again) < 0);
+}
+
+static int open_and_fail(void *arg)
+{
+    WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
+    WHORL_AUTO(fd) missing = whorl_fd_own(whorl_openat(AT_FDCWD, "/nowhere/at/all", O_RDONLY, 0));
+    *(int *)arg = whorl_fd_get(&file);
+    if (whorl_fd_get(&missing) < 0)
+        return whorl_fd_get(&missing);
+    return 0;
+}
+
+TEST_IO(an_owner_keeps_the_error_of_an_open)
+{
+    int fd;
+    CHECK_ERR(open_and_fail(&fd), -ENOENT);
+    CHECK(!is_open(fd));
+}
+
+/* --- reading and writing ---------------------------------------------------------------------- */
+
 TEST_IO(read_and_write_move_the_position)
 {
     int fd = temporary_file("0123456789");
