@@ -86,6 +86,20 @@ static inline void whorl_auto_fd(struct whorl_fd *owner)
 /** read(2) at the descriptor's position. 0 is the end. Short counts are normal. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
 
+/**
+ * Reads from the descriptor's position to the end.
+ *
+ * @len_max  how many bytes there may be
+ * @ret      the bytes, followed by a NUL; free them with free()
+ * @ret_len  how many, without the NUL; may be NULL
+ *
+ * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; other errors. Unless it is 0, what
+ *           was read before is lost.
+ * Suspends: until the end.
+ * Cancel:   -ECANCELED; what was read before is lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_read_to_end(int fd, size_t len_max, char **ret, size_t *ret_len);
+
 /** write(2) at the descriptor's position. Short counts are possible, see whorl_write_all(). A pipe or
  *  socket that nothing reads any more gives -EPIPE and no SIGPIPE. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len);

@@ -79,6 +79,21 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream
                                                      size_t len);
 
 /**
+ * Reads to the end of the stream.
+ *
+ * @len_max  how many bytes there may be
+ * @ret      the bytes, followed by a NUL; free them with free()
+ * @ret_len  how many, without the NUL; may be NULL
+ *
+ * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; errors of whorl_stream_read().
+ *           Unless it is 0, what was read before is lost.
+ * Suspends: until the end.
+ * Cancel:   -ECANCELED; what was read before is lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *stream, size_t len_max,
+                                                      char **ret, size_t *ret_len);
+
+/**
  * Writes all of `buf`.
  *
  * Returns:  0; -EPIPE; -ECONNRESET; other errors.

@@ -14,6 +14,7 @@
 #include <whorl.h>
 #include <whorl/fd.h>
 
+#include "faults.h"
 #include "io_faults.h"
 #include "test.h"
 
@@ -462,12 +463,97 @@ TEST_IO(stdin_may_be_a_terminal)
     }
 }
 
+/* --- to the end --------------------------------------------------------------------------------- */
+
+TEST_IO(read_to_end_returns_all_from_the_position_on)
+{
+    char *text = NULL;
+    size_t len = 99;
+    int fd = temporary_file("0123456789");
+    CHECK_EQ(lseek(fd, 3, SEEK_SET), 3);
+    CHECK_OK(whorl_read_to_end(fd, 7, &text, &len));
+    CHECK_STR(text, "3456789");
+    CHECK_EQ(len, 7);
+    free(text);
+    CHECK_OK(whorl_read_to_end(fd, 0, &text, NULL));
+    CHECK_STR(text, "");
+    free(text);
+    CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+    text = NULL;
+    CHECK_ERR(whorl_read_to_end(fd, 9, &text, &len), -EFBIG);
+    CHECK_ERR(whorl_read_to_end(-1, 9, &text, &len), -EBADF);
+    CHECK(!text);
+    close(fd);
+}
+
+struct flood {
+    int fd;
+    size_t len;
+};
+
+static int write_flood(void *arg)
+{
+    const struct flood *flood = arg;
+    char *bytes = malloc(flood->len + 1);
+    for (size_t i = 0; i < flood->len; i++)
+        bytes[i] = (char)('a' + i % 23);
+    int err = whorl_write_all(flood->fd, bytes, flood->len);
+    free(bytes);
+    whorl_close(flood->fd);
+    return err;
+}
+
+/* Sizes around those at which the memory grows, all of them at the limit and one byte over it. */
+TEST_IO(read_to_end_takes_any_length_up_to_its_limit)
+{
+    static const size_t lens[] = {1, 4095, 4096, 4097, 8192, 8193, 8194, 100000, 3000000};
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++)
+        for (size_t less = 0; less < 2; less++) {
+            WHORL_AUTO(group) group = {0};
+            char *text = NULL;
+            size_t len = 0;
+            int p[2];
+            CHECK_OK(whorl_pipe(p));
+            CHECK_OK(whorl_spawn_copy(&group, write_flood, (&(struct flood){p[1], lens[i]})));
+            int err = whorl_read_to_end(p[0], lens[i] - less, &text, &len);
+            close(p[0]);
+            if (less) {
+                CHECK_ERR(err, -EFBIG);
+                test_ignore(whorl_group_wait(&group)); /* it may have got -EPIPE */
+                continue;
+            }
+            CHECK_OK(err);
+            CHECK_OK(whorl_group_wait(&group));
+            CHECK_EQ(len, lens[i]);
+            CHECK_EQ(strlen(text), len);
+            for (size_t k = 0; k < len; k++)
+                CHECK(text[k] == (char)('a' + k % 23));
+            free(text);
+        }
+}
+
+TEST_IO(a_cancelled_read_to_end_frees_what_it_had)
+{
+    struct whorl_scope scope;
+    char *text = NULL;
+    int p[2];
+    CHECK_OK(whorl_pipe(p));
+    CHECK_OK(whorl_write_all(p[1], "some", 4));
+    whorl_scope_enter(&scope, whorl_after(2 * WHORL_MILLISECOND));
+    CHECK_ERR(whorl_read_to_end(p[0], SIZE_MAX, &text, NULL), -ECANCELED);
+    CHECK_ERR(whorl_read_to_end(p[0], SIZE_MAX, &text, NULL), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK(!text);
+    close(p[0]);
+    close(p[1]);
+}
+
 /* --- faults ------------------------------------------------------------------------------------- */
 
 static int copy(void *arg)
 {
     int p[2];
-    char buf[8];
+    char buf[8], *text;
     struct iovec part = {buf, sizeof buf};
 
     (void)arg;
@@ -478,8 +564,12 @@ static int copy(void *arg)
         err = whorl_poll_fd(p[0], POLLIN);
     if (err > 0)
         err = (int)whorl_readv(p[0], &part, 1);
-    whorl_close(p[0]);
+    if (err >= 0)
+        err = whorl_write_all(p[1], "hello", 5);
     whorl_close(p[1]);
+    if (err == 0 && (err = whorl_read_to_end(p[0], 5, &text, NULL)) == 0)
+        free(text);
+    whorl_close(p[0]);
     return err < 0 ? err : 0;
 }
 
@@ -488,9 +578,10 @@ static int run_copy(void *arg)
     return whorl_io_run(copy, arg);
 }
 
-TEST(every_failing_request_is_reported)
+TEST(every_failing_request_or_allocation_is_reported)
 {
-    CHECK_EQ(io_faults_sweep(run_copy, NULL, -EIO), 6);
+    CHECK_EQ(io_faults_sweep(run_copy, NULL, -EIO), 12);
+    CHECK(faults_sweep(run_copy, NULL) > 3);
 }
 
 TEST_MAIN()
