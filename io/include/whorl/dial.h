@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Dialling: connecting to a host by its name. The name is resolved, and the addresses are tried with
- * Happy Eyeballs (RFC 8305), so a broken IPv6 or one dead server delays the connection only a little.
+/* Dialling: connecting to a host by its name. The name is resolved, and the addresses are tried
+ * with Happy Eyeballs (RFC 8305), so a broken IPv6 or one dead server delays the connection only a
+ * little.
  *
  *     static int say_hello(void)
  *     {

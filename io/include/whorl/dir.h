@@ -53,8 +53,8 @@ WHORL_API WHORL_SUSPENDS int whorl_dir_open(int dir_fd, const char *path, struct
 /**
  * Reads the next entry. One task at a time may read a handle.
  *
- * Returns:  1 with `*ret` filled in; 0 at the end; -ENOENT when the directory has been removed; other
- *           getdents(2) errors; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO.
+ * Returns:  1 with `*ret` filled in; 0 at the end; -ENOENT when the directory has been removed;
+ *           other getdents(2) errors; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until the kernel has read more entries, when the buffer is used up.
  * Cancel:   -ECANCELED; no entry is lost.
  */

@@ -13,17 +13,17 @@
  *     }
  *
  * Each call is the system call of its name, carried out by the run's driver. The kernel uses the
- * buffers until the call returns, but not longer, even when the call is cancelled. Leave descriptors
- * blocking. The calls work with O_NONBLOCK too and wait all the same, but then each wait costs a poll
- * more.
+ * buffers until the call returns, but not longer, even when the call is cancelled. Leave
+ * descriptors blocking. The calls work with O_NONBLOCK too and wait all the same, but then each
+ * wait costs a poll more.
  *
  * Common to all calls here:
  *
  *     Returns:  what the system call returns, or -errno; WHORL_ENOTASK; WHORL_ENOIO in a run
  *               without I/O, and in a child forked from a task, because the ring is its parent's.
  *     Suspends: until the kernel has completed the request.
- *     Cancel:   -ECANCELED once the kernel no longer uses the memory. If bytes moved, their count is
- *               returned instead, and the next call reports the cancel. A request on a regular file
+ *     Cancel:   -ECANCELED once the kernel no longer uses the memory. If bytes moved, their count
+ *               is returned instead, and the next call reports the cancel. A request on a regular file
  *               that the kernel has begun cannot be interrupted; the call waits for it.
  */
 #ifndef WHORL_FD_H
@@ -34,8 +34,8 @@
 #include <whorl/base.h>
 #include <whorl/select.h>
 
-/* A descriptor that is closed when its block is left: WHORL_AUTO(fd). Zero-initialised it owns nothing.
- * Use the functions below instead of the field. */
+/* A descriptor that is closed when its block is left: WHORL_AUTO(fd). Zero-initialised it owns
+ * nothing. Use the functions below instead of the field. */
 struct whorl_fd {
     int fd_plus_one; /* or a negative code + 1, so that 0 is not the descriptor 0 */
 };
@@ -45,8 +45,8 @@ extern "C" {
 #endif
 
 /**
- * Makes an owner of `fd`. A negative code owns nothing and is kept, so that the result of an open can
- * be passed as it is and whorl_fd_get() returns the error.
+ * Makes an owner of `fd`. A negative code owns nothing and is kept, so that the result of an open
+ * can be passed as it is and whorl_fd_get() returns the error.
  */
 static inline struct whorl_fd whorl_fd_own(int fd)
 {
@@ -93,15 +93,15 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
  * @ret      the bytes, followed by a NUL; free them with free()
  * @ret_len  how many, without the NUL; may be NULL
  *
- * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; other errors. Unless it is 0, what
- *           was read before is lost.
+ * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; other errors. Unless it is 0,
+ *           what was read before is lost.
  * Suspends: until the end.
  * Cancel:   -ECANCELED; what was read before is lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_read_to_end(int fd, size_t len_max, char **ret, size_t *ret_len);
 
-/** write(2) at the descriptor's position. Short counts are possible, see whorl_write_all(). A pipe or
- *  socket that nothing reads any more gives -EPIPE and no SIGPIPE. */
+/** write(2) at the descriptor's position. Short counts are possible, see whorl_write_all(). A pipe
+ *  or socket that nothing reads any more gives -EPIPE and no SIGPIPE. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len);
 
 /** readv(2). `iov` is borrowed for the call and has at most 1024 parts. */
@@ -119,8 +119,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t le
 /**
  * Writes all of `buf`; continues after short counts.
  *
- * Returns:  0 once everything is written; otherwise the error, and how much was written before it is
- *           unknown.
+ * Returns:  0 once everything is written; otherwise the error, and how much was written before it
+ *           is unknown.
  */
 WHORL_API WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len);
 
@@ -128,15 +128,17 @@ WHORL_API WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len
 WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset);
 
 /**
- * close(2). The descriptor is closed whatever the result, also in a cancelled scope and outside a run.
- * No request may be in flight on it: cancel the tasks that use it first, or shut the socket down.
+ * close(2). The descriptor is closed whatever the result, also in a cancelled scope and outside a
+ * run. No request may be in flight on it: cancel the tasks that use it first, or shut the socket
+ * down.
  *
  * Cancel: not a cancel point.
  */
 WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
 
 /**
- * Waits until `fd` is ready. With it, libraries that make their own system calls can wait in a task.
+ * Waits until `fd` is ready. With it, libraries that make their own system calls can wait in a
+ * task.
  *
  * @events  POLLIN, POLLOUT, ... as in poll(2)
  *
@@ -150,8 +152,8 @@ WHORL_API WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events);
 WHORL_API WHORL_CHECKED int whorl_pipe(int ret_fds[2]);
 
 /**
- * splice(2): moves bytes from one descriptor to another inside the kernel. One of the two is a pipe.
- * Both are used at their positions.
+ * splice(2): moves bytes from one descriptor to another inside the kernel. One of the two is a
+ * pipe. Both are used at their positions.
  *
  * Returns:  the count of bytes, at most `len`; 0 at the end of the input; -EINVAL when neither is a
  *           pipe.
@@ -159,11 +161,13 @@ WHORL_API WHORL_CHECKED int whorl_pipe(int ret_fds[2]);
 WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len);
 
 /**
- * Sends `len` bytes of a file, from `offset` on, to a socket or pipe inside the kernel; continues after
- * short counts. The file's position does not change. A peer that has hung up raises no signal.
+ * Sends `len` bytes of a file, from `offset` on, to a socket or pipe inside the kernel; continues
+ * after short counts. The file's position does not change. A peer that has hung up raises no
+ * signal.
  *
- * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error follows them
- *           (the next call, from there on, reports the error); 0 at the end of the file; -errno.
+ * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error follows
+ *           them (the next call, from there on, reports the error); 0 at the end of the file;
+ *           -errno.
  * Suspends: until all are sent.
  * Cancel:   the count of bytes sent; -ECANCELED when there are none.
  */

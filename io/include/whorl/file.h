@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Files, directories and links by their paths. Each call is the system call of its name, carried out
- * by the run's driver, so other tasks run while the disk works. A path is relative to the directory
- * `dir_fd`, or to the working directory when that is AT_FDCWD. Paths are borrowed for the call.
+/* Files, directories and links by their paths. Each call is the system call of its name, carried
+ * out by the run's driver, so other tasks run while the disk works. A path is relative to the
+ * directory `dir_fd`, or to the working directory when that is AT_FDCWD. Paths are borrowed for the
+ * call.
  *
  *     static int write_page(const char *page, size_t page_len)
  *     {
@@ -37,7 +38,8 @@ extern "C" {
  * openat(2) with O_CLOEXEC added.
  *
  * Open a FIFO with O_NONBLOCK. Without it the drivers differ: io_uring does not wait for the other
- * end (a writer gets -ENXIO), and the epoll driver waits in a thread that a cancel cannot interrupt.
+ * end (a writer gets -ENXIO), and the epoll driver waits in a thread that a cancel cannot
+ * interrupt.
  *
  * Returns: the descriptor; -errno.
  * Cancel:  -ECANCELED, and no descriptor is left open. If the open was faster than the cancel, the
@@ -95,8 +97,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, 
                                                   size_t size);
 
 /**
- * flock(2): LOCK_SH or LOCK_EX locks an open file, LOCK_UN unlocks it. With LOCK_NB the call does not
- * wait.
+ * flock(2): LOCK_SH or LOCK_EX locks an open file, LOCK_UN unlocks it. With LOCK_NB the call does
+ * not wait.
  *
  * While another open file holds the lock, the call tries again after pauses that grow from 1 ms to
  * 50 ms. So a lock that becomes free is taken up to 50 ms later, and the waiters have no order. The
@@ -105,8 +107,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, 
  *
  * Returns:  0; -EWOULDBLOCK when the lock is held elsewhere and LOCK_NB is set; -errno.
  * Suspends: until the file is locked or unlocked.
- * Cancel:   -ECANCELED; the file is not locked. LOCK_UN is not a cancel point and works in a cancelled
- *           scope.
+ * Cancel:   -ECANCELED; the file is not locked. LOCK_UN is not a cancel point and works in a
+ *           cancelled scope.
  */
 WHORL_API WHORL_SUSPENDS int whorl_flock(int fd, int operation);
 

@@ -66,8 +66,8 @@ WHORL_API WHORL_CHECKED int whorl_addr_parse(const char *ip, uint16_t port, stru
 /** Makes a Unix-domain address; a leading '@' means the abstract namespace. 0, or -ENAMETOOLONG. */
 WHORL_API WHORL_CHECKED int whorl_addr_unix(const char *path, struct whorl_addr *ret);
 
-/** Writes "1.2.3.4:80", "[::1]:80" or a path to `text`, with a NUL and at most `size` bytes; returns
- *  `text`. WHORL_ADDR_TEXT_MAX is always enough. */
+/** Writes "1.2.3.4:80", "[::1]:80" or a path to `text`, with a NUL and at most `size` bytes;
+ *  returns `text`. WHORL_ADDR_TEXT_MAX is always enough. */
 WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size);
 
 /** The port of an IP address; 0 for other families. */
@@ -107,7 +107,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int f
 WHORL_API WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags);
 
 /**
- * Opens a datagram socket bound to `addr`, close-on-exec: UDP, or Unix datagrams for a Unix address.
+ * Opens a datagram socket bound to `addr`, close-on-exec: UDP, or Unix datagrams for a Unix
+ * address.
  *
  * Returns: the descriptor; a socket(2) or bind(2) error. Never suspends.
  */
@@ -148,15 +149,15 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t 
  * @ret_fds    the descriptors; room for `fds_max`
  * @ret_count  how many descriptors arrived; may be NULL only if there can be none
  *
- * Returns: the count of bytes, 0 at the end; -EMSGSIZE when more than `fds_max` descriptors arrived;
- *          -EMFILE when this process may not open so many; other recvmsg(2) errors. After -EMSGSIZE
- *          and -EMFILE all these descriptors are closed and the bytes are lost.
+ * Returns: the count of bytes, 0 at the end; -EMSGSIZE when more than `fds_max` descriptors
+ *          arrived; -EMFILE when this process may not open so many; other recvmsg(2) errors. After
+ *          -EMSGSIZE and -EMFILE all these descriptors are closed and the bytes are lost.
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *ret_fds,
                                                 size_t fds_max, size_t *ret_count);
 
-/** shutdown(2). Wakes the tasks that wait in whorl_recv() on the socket. Never suspends, so it works in
- *  a cancelled scope. */
+/** shutdown(2). Wakes the tasks that wait in whorl_recv() on the socket. Never suspends, so it
+ *  works in a cancelled scope. */
 WHORL_API WHORL_CHECKED int whorl_shutdown(int fd, int how);
 
 struct whorl_listener;
@@ -183,15 +184,15 @@ WHORL_API WHORL_CHECKED int whorl_listen(const struct whorl_addr *addr,
                                          struct whorl_listener **ret);
 
 /**
- * Makes a listener of a socket that listens already: one that systemd passes to a service, or one that
- * was opened before the process forked. It becomes close-on-exec. In the epoll driver it becomes
- * non-blocking, also for other processes that share it.
+ * Makes a listener of a socket that listens already: one that systemd passes to a service, or one
+ * that was opened before the process forked. It becomes close-on-exec. In the epoll driver it
+ * becomes non-blocking, also for other processes that share it.
  *
- * The close removes no Unix path, and other processes that share the socket go on accepting. As with
- * whorl_listen(), connections that this process has accepted and kept are closed.
+ * The close removes no Unix path, and other processes that share the socket go on accepting. As
+ * with whorl_listen(), connections that this process has accepted and kept are closed.
  *
- * @options  `no_delay` applies, and `backlog` when it is not 0; the others are settled by the bind and
- *           are ignored. NULL for the defaults
+ * @options  `no_delay` applies, and `backlog` when it is not 0; the others are settled by the bind
+ *           and are ignored. NULL for the defaults
  *
  * Returns: 0; -EINVAL when the socket does not listen; -EBADF; -ENOTSOCK; -ENOMEM; listen(2) and
  *          setsockopt(2) errors. Never suspends.
@@ -201,8 +202,8 @@ WHORL_API WHORL_CHECKED int whorl_listen_fd(int fd, const struct whorl_listen_op
                                             struct whorl_listener **ret);
 
 /**
- * Waits for the next connection. Any number of tasks may wait; they are served in the order in which
- * they came.
+ * Waits for the next connection. Any number of tasks may wait; they are served in the order in
+ * which they came.
  *
  * Where the kernel has multishot accept, one stays armed, and connections that arrive between two
  * calls are accepted and kept. There are at most 64 of them, and a few more when several arrive at

@@ -15,22 +15,23 @@
  *         return err ? err : atoi(text);
  *     }
  *
- * The handle owns the process. Destroying it, which the example does on every path out of the block,
- * kills the child if it still runs and collects its exit status. So neither an orphan nor a zombie is
- * left, even when the task was cancelled.
+ * The handle owns the process. Destroying it, which the example does on every path out of the
+ * block, kills the child if it still runs and collects its exit status. So neither an orphan nor a
+ * zombie is left, even when the task was cancelled.
  *
- * A child has the descriptors that it was given and no others, an empty signal mask, and the default
- * action for every signal. The program must not ignore SIGCHLD, and must not wait for children that it
- * did not start itself: otherwise exit statuses are lost, and waiting returns -ECHILD.
+ * A child has the descriptors that it was given and no others, an empty signal mask, and the
+ * default action for every signal. The program must not ignore SIGCHLD, and must not wait for
+ * children that it did not start itself: otherwise exit statuses are lost, and waiting returns
+ * -ECHILD.
  *
- * About fork(2): a run belongs to the process that began it. In a child that was forked from a task, or
- * on the run's thread while tasks exist:
+ * About fork(2): a run belongs to the process that began it. In a child that was forked from a
+ * task, or on the run's thread while tasks exist:
  * - every request fails with WHORL_ENOIO, because the ring is the parent's;
  * - the parent's processes cannot be signalled or waited for;
  * - a new run can begin only after the tasks have been left, see io.h.
  * Such a child should only exec or _exit(). whorl_process_spawn() starts programs without these
- * limits. process_pool.h has worker processes that run C functions of this program. Forking outside a
- * run is as safe as it is without whorl.
+ * limits. process_pool.h has worker processes that run C functions of this program. Forking outside
+ * a run is as safe as it is without whorl.
  */
 #ifndef WHORL_PROCESS_H
 #define WHORL_PROCESS_H
@@ -92,22 +93,22 @@ extern "C" {
 #endif
 
 /**
- * Starts a program. The thread blocks until the child has executed it, well under a millisecond. Never
- * suspends; may be called outside a run too.
+ * Starts a program. The thread blocks until the child has executed it, well under a millisecond.
+ * Never suspends; may be called outside a run too.
  *
  * @ret  the process; destroy it with whorl_process_destroy()
  *
- * Returns: 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG and other execve(2) errors, or the chdir(2) error for
- *          `dir`; -EBADF for a descriptor that is not open; -EINVAL; -EMFILE; -EAGAIN; -ENOMEM;
+ * Returns: 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG and other execve(2) errors, or the chdir(2) error
+ *          for `dir`; -EBADF for a descriptor that is not open; -EINVAL; -EMFILE; -EAGAIN; -ENOMEM;
  *          -ENOSYS before Linux 5.3.
  */
 WHORL_API WHORL_CHECKED int whorl_process_spawn(const struct whorl_process_options *options,
                                                 struct whorl_process **ret);
 
 /**
- * This process's ends of the pipes; NULL where the option was not WHORL_PROCESS_PIPE. The process owns
- * them. whorl_stream_close_write() on stdin closes it, and the child reads the end. Once the child has
- * closed its end, writes fail with -EPIPE; SIGPIPE is not raised.
+ * This process's ends of the pipes; NULL where the option was not WHORL_PROCESS_PIPE. The handle
+ * owns them. whorl_stream_close_write() on stdin closes it, and the child reads the end. Once the
+ * child has closed its end, writes fail with -EPIPE; SIGPIPE is not raised.
  */
 WHORL_API struct whorl_stream *whorl_process_stdin(struct whorl_process *process);
 WHORL_API struct whorl_stream *whorl_process_stdout(struct whorl_process *process);
@@ -129,21 +130,22 @@ WHORL_API WHORL_SUSPENDS int whorl_process_wait(struct whorl_process *process,
                                                 struct whorl_process_exit *ret);
 
 /** For whorl_select(): the end of the process. The result is that of whorl_process_wait(); `ret` is
- *  set when it is 0 and may be NULL. A case that is not taken leaves the status for the next wait. */
+ *  set when it is 0 and may be NULL. A case that is not taken leaves the status for the next
+ *  wait. */
 WHORL_API struct whorl_case whorl_case_process(struct whorl_process *process,
                                                struct whorl_process_exit *ret);
 
 /**
  * Sends a signal to the process, or to its whole group if it has its own. Never suspends.
  *
- * Returns: 0, also when it has ended but has not been waited for; -ESRCH once it has been waited for;
- *          -EPERM; -EINVAL; WHORL_ENOIO in a forked child.
+ * Returns: 0, also when it has ended but has not been waited for; -ESRCH once it has been waited
+ *          for; -EPERM; -EINVAL; WHORL_ENOIO in a forked child.
  */
 WHORL_API WHORL_CHECKED int whorl_process_kill(struct whorl_process *process, int signal);
 
 /**
- * Ends the process: sends SIGTERM, sends SIGKILL if it still runs after `grace_ns`, and waits for its
- * end. If it has a group of its own, the rest of the group is killed then.
+ * Ends the process: sends SIGTERM, sends SIGKILL if it still runs after `grace_ns`, and waits for
+ * its end. If it has a group of its own, the rest of the group is killed then.
  *
  * @ret  how it ended; may be NULL
  *
@@ -155,8 +157,8 @@ WHORL_API WHORL_SUSPENDS int whorl_process_stop(struct whorl_process *process, i
                                                 struct whorl_process_exit *ret);
 
 /**
- * Kills the process (and its own group) unless it has been waited for, collects its status, closes the
- * pipes and frees the handle. No task may wait for it or use its streams. Accepts NULL.
+ * Kills the process (and its own group) unless it has been waited for, collects its status, closes
+ * the pipes and frees the handle. No task may wait for it or use its streams. Accepts NULL.
  *
  * Suspends: until it is dead; a cancel does not shorten this. Outside a run the thread blocks.
  */
@@ -172,7 +174,8 @@ WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_process_destroy(struct whorl_proces
  *
  * Returns:  0 however it ended, see `ret->exit`; -EFBIG; errors of whorl_process_spawn();
  *           WHORL_ENOTASK; WHORL_ENOIO.
- * Suspends: until it has ended, and every other process that has its stdout or stderr has closed them.
+ * Suspends: until it has ended, and every other process that has its stdout or stderr has closed
+ *           them.
  * Cancel:   -ECANCELED; the child has been killed.
  */
 WHORL_API WHORL_SUSPENDS int whorl_process_run(const struct whorl_process_options *options,

@@ -93,7 +93,7 @@ TEST(a_descriptor_that_is_taken_from_its_owner_stays_open)
     CHECK(whorl_fd_get(&again) < 0);
 }
 
-static int open_and_fail(void *arg)
+static WHORL_SUSPENDS int open_and_fail(void *arg)
 {
     WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
     WHORL_AUTO(fd) missing = whorl_fd_own(whorl_openat(AT_FDCWD, "/nowhere/at/all", O_RDONLY, 0));

@@ -193,7 +193,7 @@ TEST_IO(utimensat_sets_the_times_of_a_file_or_a_link)
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
-static int open_lock(int dir)
+static WHORL_SUSPENDS int open_lock(int dir)
 {
     int fd = whorl_openat(dir, "lock", O_RDWR | O_CREAT, 0600);
     CHECK(fd >= 0);
