@@ -198,7 +198,7 @@ static void driver_cancel(struct io_driver *driver, struct io_op *op)
         queue_remove(&op->waiter);
         break;
     case PLACE_THREAD:
-        if (op->code == IO_OP_CLOSE || !epoll_withdraw_job(e, op))
+        if (op->code == IO_OP_CLOSE || !threads_withdraw(&e->threads, op))
             return;
         break;
     default:
@@ -216,7 +216,7 @@ static void driver_cancel_all(struct io_driver *driver)
         io_op_cancel((struct io_op *)w);
     while (!queue_is_empty(&e->later))
         io_op_cancel((struct io_op *)e->later.next);
-    epoll_cancel_jobs(e);
+    threads_cancel_all(&e->threads);
     epoll_watch_cancel(e);
 }
 
@@ -227,7 +227,7 @@ static void driver_destroy(struct io_driver *driver)
     struct epoll *e = of_driver(driver);
 
     whorl_check(driver->forked || driver->in_flight == 0);
-    epoll_finish_jobs(e);
+    threads_finish(&e->threads, driver->forked);
     watch_table_finish(&e->watches);
     close(e->kick_fd);
     close(e->fd);
@@ -299,6 +299,7 @@ int epoll_driver_create(struct whorl_error *error, struct io_driver **ret)
     queue_init(&e->ended);
     e->driver.poller.ops = &poller_ops;
     e->driver.ops = &driver_ops;
+    e->threads.poller = &e->driver.poller;
     *ret = &e->driver;
     return 0;
 

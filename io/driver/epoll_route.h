@@ -15,17 +15,8 @@ void epoll_complete_once(struct epoll *e, struct io_op *op, int res);
  * it must be tried later or run on a thread. */
 void epoll_route(struct epoll *e, struct io_op *op, int res);
 
-/* Completes the requests whose jobs threads have finished. */
+/* Completes the requests that threads have carried out. */
 void epoll_take_jobs(struct epoll *e);
-
-/* Removes a request from the threads' queue. Returns false when a thread has already started it. */
-bool epoll_withdraw_job(struct epoll *e, struct io_op *op);
-
-/* Cancels the requests that are running on a thread or queued for one. */
-void epoll_cancel_jobs(struct epoll *e);
-
-/* Ends the threads and frees the jobs. In a forked child there are no threads to end. */
-void epoll_finish_jobs(struct epoll *e);
 
 /* The kick of the poller: wakes the loop. May be called from any thread. */
 void epoll_kick(struct whorl_poller *poller);

@@ -15,8 +15,8 @@
 #include "io/driver/epoll_stats.h"
 #include "io/driver/op.h"
 #include "io/driver/queue.h"
+#include "io/driver/threads.h"
 #include "io/driver/watch.h"
-#include "runtime/base/thread_pool.h"
 
 /* The place of a request; stored in op->slot. */
 enum place {
@@ -25,11 +25,9 @@ enum place {
     PLACE_WATCH,      /* in a list of its descriptor's watch, which is op->waiter.queue */
     PLACE_REGISTERED, /* the same, and the watch was registered after the request joined the list */
     PLACE_LATER,      /* in `later` */
-    PLACE_THREAD,     /* queued for a thread or running on one; op->waiter.queue is its job */
+    PLACE_THREAD,     /* queued for a thread or running on one, see threads.h */
     PLACE_ENDED,      /* in `ended`: cancelled, not completed yet */
 };
-
-struct job;
 
 struct epoll {
     struct io_driver driver;
@@ -46,9 +44,7 @@ struct epoll {
     bool look_due;     /* events may be pending: a host's loop saw one, or there were too many */
     bool milliseconds; /* the kernel has no epoll_pwait2 (before 5.11) */
 
-    struct thread_pool *workers; /* NULL until a request needs a thread */
-    struct job *jobs, *free_jobs;
-    _Atomic(struct job *) done; /* jobs that threads have finished, the last one first */
+    struct threads threads;
 
     int kick_fd;
     atomic_bool kicked; /* true from the write to kick_fd until the loop sees its event */

@@ -88,7 +88,13 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
     case IO_OP_RENAMEAT:
     case IO_OP_UNLINKAT:
     case IO_OP_MKDIRAT:
+    case IO_OP_LINKAT:
+    case IO_OP_READLINKAT:
+    case IO_OP_UTIMENSAT:
         snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr);
+        break;
+    case IO_OP_SYMLINKAT:
+        snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr2);
         break;
     default:
         snprintf(text, size, "%s fd %d", what, op->fd);

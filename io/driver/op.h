@@ -24,29 +24,37 @@
 
 enum io_op_code {
     IO_OP_NOP,
-    IO_OP_READ,      /* fd addr len off (-1: at the file position) */
-    IO_OP_WRITE,     /* fd addr len off */
-    IO_OP_READV,     /* fd addr=iovec len=count off */
-    IO_OP_WRITEV,    /* fd addr=iovec len=count off */
-    IO_OP_OPENAT,    /* fd=dir addr=path len=mode flags */
-    IO_OP_CLOSE,     /* fd */
-    IO_OP_FSYNC,     /* fd flags: IORING_FSYNC_DATASYNC */
-    IO_OP_FALLOCATE, /* fd off addr=length len=mode */
-    IO_OP_STATX,     /* fd=dir addr=path addr2=statx len=mask flags */
-    IO_OP_RENAMEAT,  /* fd=old dir addr=old path addr2=new path len=new dir flags */
-    IO_OP_UNLINKAT,  /* fd=dir addr=path flags */
-    IO_OP_MKDIRAT,   /* fd=dir addr=path len=mode */
-    IO_OP_CONNECT,   /* fd addr=sockaddr len */
-    IO_OP_ACCEPT,    /* fd; multishot when op->multishot */
-    IO_OP_RECV,      /* fd addr len flags */
-    IO_OP_SEND,      /* fd addr len flags */
-    IO_OP_RECVMSG,   /* fd addr=msghdr flags */
-    IO_OP_SENDMSG,   /* fd addr=msghdr flags */
-    IO_OP_POLL,      /* fd len=events; multishot when op->multishot */
+    IO_OP_READ,       /* fd addr len off (-1: at the file position) */
+    IO_OP_WRITE,      /* fd addr len off */
+    IO_OP_READV,      /* fd addr=iovec len=count off */
+    IO_OP_WRITEV,     /* fd addr=iovec len=count off */
+    IO_OP_OPENAT,     /* fd=dir addr=path len=mode flags */
+    IO_OP_CLOSE,      /* fd */
+    IO_OP_FSYNC,      /* fd flags: IORING_FSYNC_DATASYNC */
+    IO_OP_FALLOCATE,  /* fd off addr=length len=mode */
+    IO_OP_STATX,      /* fd=dir addr=path addr2=statx len=mask flags */
+    IO_OP_RENAMEAT,   /* fd=old dir addr=old path addr2=new path len=new dir flags */
+    IO_OP_UNLINKAT,   /* fd=dir addr=path flags */
+    IO_OP_MKDIRAT,    /* fd=dir addr=path len=mode */
+    IO_OP_FTRUNCATE,  /* fd off=length */
+    IO_OP_LINKAT,     /* fd=old dir addr=old path addr2=new path len=new dir flags */
+    IO_OP_SYMLINKAT,  /* fd=dir addr=target addr2=path */
+    IO_OP_READLINKAT, /* fd=dir addr=path addr2=buf len */
+    IO_OP_UTIMENSAT,  /* fd=dir addr=path addr2=timespec[2] flags */
+    IO_OP_FLOCK,      /* fd flags=operation */
+    IO_OP_GETDENTS,   /* fd addr=buf len */
+    IO_OP_CONNECT,    /* fd addr=sockaddr len */
+    IO_OP_ACCEPT,     /* fd; multishot when op->multishot */
+    IO_OP_RECV,       /* fd addr len flags */
+    IO_OP_SEND,       /* fd addr len flags */
+    IO_OP_RECVMSG,    /* fd addr=msghdr flags */
+    IO_OP_SENDMSG,    /* fd addr=msghdr flags */
+    IO_OP_POLL,       /* fd len=events; multishot when op->multishot */
     /* fd=out addr2=in addr=in offset, off=out offset (-1: at the file position) len flags, as of
      * splice(2). splice(2) raises SIGPIPE when the peer of the output socket has hung up, so a
      * driver that calls it itself must do so on a thread that blocks all signals. */
     IO_OP_SPLICE,
+    IO_OP_CODES, /* how many there are */
 };
 
 struct io_op {
@@ -85,7 +93,8 @@ struct io_driver_ops {
     /* The driver carries out requests by system calls, so non-blocking sockets are faster. */
     bool calls;
     /* Queues the request. It completes exactly once (multishot: until `more` is false), and never
-     * inside this call. Returns 0, or -ENOMEM with nothing queued. */
+     * inside this call. Returns 0; -ENOMEM, or -EAGAIN when no thread can be started for it, both with
+     * nothing queued. */
     int (*submit)(struct io_driver *driver, struct io_op *op);
     /* Asks the kernel to end the request; its completion still comes. The request must be in
      * flight. Cannot fail: a cancel that cannot be queued now is queued later. */
@@ -129,7 +138,7 @@ WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what);
 /* Like io_op_run(), but a cancelled scope neither refuses nor ends it. For close and the like. */
 WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what);
 
-/* Submits a request whose `complete` is set, without waiting. 0, -ENOMEM, WHORL_ENOTASK,
+/* Submits a request whose `complete` is set, without waiting. 0, -ENOMEM, -EAGAIN, WHORL_ENOTASK,
  * WHORL_ENOIO, or -ECANCELED when the run is ending. */
 int io_op_start(struct io_op *op);
 

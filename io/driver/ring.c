@@ -16,6 +16,7 @@
 #include "io/driver/queue.h"
 #include "io/driver/ring_setup.h"
 #include "io/driver/slots.h"
+#include "io/driver/threads.h"
 #include "runtime/base/check.h"
 
 /* The headers of Linux 6.1 do not define these. */
@@ -23,6 +24,12 @@
 #define IORING_FEAT_NO_IOWAIT  (1U << 17) /* 6.15 */
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
+
+/* The headers of Linux 6.1 do not define it. It is an enumerator, which #ifndef does not see. */
+#define OPCODE_FTRUNCATE 55 /* 6.9 */
+
+/* In place of an opcode: no kernel has one. */
+#define OPCODE_NONE UINT8_MAX
 
 /* Marks functions that access the ring's mapping. ThreadSanitizer does not see that liburing unmaps
  * it, so the next ring at the same address would look like a race. */
@@ -51,6 +58,9 @@ struct ring {
     bool cqe_skip;        /* successful cancels produce no CQE */
 
     struct slots slots; /* the requests in flight */
+
+    struct threads threads;  /* for the kinds of request that the kernel has no opcode for */
+    uint64_t without_opcode; /* a bit for each of them, 1 << enum io_op_code */
 
     struct whorl_waiter backlog; /* requests for which no SQE was free, oldest first */
     struct whorl_waiter cancels; /* requests in flight for whose cancel no SQE was free */
@@ -187,6 +197,13 @@ static const uint8_t opcodes[] = {
     [IO_OP_RENAMEAT] = IORING_OP_RENAMEAT,
     [IO_OP_UNLINKAT] = IORING_OP_UNLINKAT,
     [IO_OP_MKDIRAT] = IORING_OP_MKDIRAT,
+    [IO_OP_FTRUNCATE] = OPCODE_FTRUNCATE,
+    [IO_OP_LINKAT] = IORING_OP_LINKAT,
+    [IO_OP_SYMLINKAT] = IORING_OP_SYMLINKAT,
+    [IO_OP_READLINKAT] = OPCODE_NONE,
+    [IO_OP_UTIMENSAT] = OPCODE_NONE,
+    [IO_OP_FLOCK] = OPCODE_NONE,
+    [IO_OP_GETDENTS] = OPCODE_NONE,
     [IO_OP_CONNECT] = IORING_OP_CONNECT,
     [IO_OP_ACCEPT] = IORING_OP_ACCEPT,
     [IO_OP_RECV] = IORING_OP_RECV,
@@ -196,6 +213,42 @@ static const uint8_t opcodes[] = {
     [IO_OP_POLL] = IORING_OP_POLL_ADD,
     [IO_OP_SPLICE] = IORING_OP_SPLICE,
 };
+
+_Static_assert(sizeof opcodes == IO_OP_CODES, "each kind of request has its entry");
+_Static_assert(IO_OP_CODES <= 64, "each kind of request has its bit");
+
+/* Kinds whose opcode a kernel may lack that has all the features we need. */
+static bool is_newer(enum io_op_code code)
+{
+    switch (code) {
+    case IO_OP_RENAMEAT:  /* 5.11 */
+    case IO_OP_UNLINKAT:  /* 5.11 */
+    case IO_OP_MKDIRAT:   /* 5.15 */
+    case IO_OP_SYMLINKAT: /* 5.15 */
+    case IO_OP_LINKAT:    /* 5.15 */
+    case IO_OP_FTRUNCATE: /* 6.9 */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The kinds that the kernel has no opcode for. When it does not say, the newer ones count as such. */
+static uint64_t find_without_opcode(struct io_uring *uring)
+{
+    union {
+        struct io_uring_probe probe;
+        char room[sizeof(struct io_uring_probe) + 256 * sizeof(struct io_uring_probe_op)];
+    } answer = {.room = {0}};
+    uint64_t without = 0;
+
+    bool told = io_uring_register_probe(uring, &answer.probe, 256) == 0; /* 5.6 */
+    for (enum io_op_code code = 0; code < IO_OP_CODES; code++)
+        if (opcodes[code] == OPCODE_NONE ||
+            (is_newer(code) && !(told && io_uring_opcode_supported(&answer.probe, opcodes[code]))))
+            without |= (uint64_t)1 << code;
+    return without;
+}
 
 TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe,
                                   const struct io_op *op)
@@ -212,6 +265,8 @@ TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *
     switch (op->code) {
     case IO_OP_STATX:
     case IO_OP_RENAMEAT:
+    case IO_OP_LINKAT:
+    case IO_OP_SYMLINKAT:
         sqe->off = op->addr2;
         break;
     case IO_OP_CONNECT:
@@ -254,6 +309,12 @@ static int ring_submit(struct io_driver *driver, struct io_op *op)
     int err = slots_acquire(&ring->slots, op);
     if (err)
         return err;
+    if (__builtin_expect(ring->without_opcode >> op->code & 1, 0)) {
+        err = threads_start(&ring->threads, op);
+        if (err)
+            slots_release(&ring->slots, op);
+        return err;
+    }
     if (queue_is_empty(&ring->backlog) && (sqe = get_sqe(ring)))
         fill_sqe(ring, sqe, op);
     else
@@ -280,6 +341,11 @@ static void ring_cancel(struct io_driver *driver, struct io_op *op)
 
     if (queue_is_linked(&op->waiter))
         return; /* in the backlog: drain_backlog() completes it, as `cancelling` is set */
+    if (threads_have(op)) {
+        if (threads_withdraw(&ring->threads, op))
+            queue_append(&ring->backlog, &op->waiter); /* for drain_backlog() to complete it */
+        return;
+    }
     if (queue_is_empty(&ring->cancels) && (sqe = get_sqe(ring)))
         fill_cancel(ring, sqe, op);
     else
@@ -375,6 +441,21 @@ static void recancel(struct ring *ring)
 
 /* --- the turn --------------------------------------------------------------------------------- */
 
+/* Completes the requests that threads have carried out. Returns how many. */
+static unsigned reap_threads(struct ring *ring)
+{
+    struct io_op *op;
+    unsigned n = 0;
+    int res;
+
+    for (; (op = threads_take_done(&ring->threads, &res)); n++) {
+        forget(ring, op);
+        io_op_complete(op, res, false);
+    }
+    ring->stats.threaded += n;
+    return n;
+}
+
 /* Reaps the completions that are available. Returns how many. */
 TOUCHES_RING static unsigned reap(struct ring *ring)
 {
@@ -406,6 +487,8 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
             forget(ring, op);
         io_op_complete(op, res, more);
     }
+    /* Behind the kick, which says that a thread is done. */
+    n += reap_threads(ring);
     ring->stats.completed += n;
     return n;
 }
@@ -530,6 +613,7 @@ static void ring_destroy(struct io_driver *driver)
     struct ring *ring = of_driver(driver);
 
     whorl_check(driver->forked || driver->in_flight == 0);
+    threads_finish(&ring->threads, driver->forked);
     if (driver->forked)
         close(ring->uring.ring_fd); /* a forked child does not have the mappings */
     else
@@ -626,12 +710,14 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     if (features & IORING_FEAT_NO_IOWAIT)
         ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
     ring->cqe_skip = features & IORING_FEAT_CQE_SKIP;
+    ring->without_opcode = find_without_opcode(&ring->uring);
 
     ring->kick_multishot = true;
     queue_init(&ring->backlog);
     queue_init(&ring->cancels);
     queue_init(&ring->stubborn);
     arm_kick(ring);
+    ring->threads.poller = &ring->driver.poller;
     ring->driver.poller.ops = &poller_ops;
     ring->driver.ops = &driver_ops;
     *ret = &ring->driver;

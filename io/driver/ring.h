@@ -5,6 +5,9 @@
  *     loop: wait()     one io_uring_enter submits all SQEs and sleeps, with a timeout
  *                      each CQE: user_data -> slot -> op -> io_op_complete()
  *
+ * A request for which the kernel has no opcode is carried out by a thread, see threads.h. The driver
+ * asks once, when it sets the ring up, which opcodes the kernel has.
+ *
  * `user_data` is a name, see slots.h. Once a request has ended, its name finds no request.
  */
 #ifndef IO_DRIVER_RING_H
@@ -23,6 +26,7 @@ struct ring_stats {
     uint64_t enters;    /* calls of io_uring_enter */
     uint64_t submitted; /* SQEs that the kernel has accepted */
     uint64_t completed; /* CQEs that the loop has reaped */
+    uint64_t threaded;  /* requests that threads have carried out; not among `submitted` */
     uint64_t kicks;     /* completions of the poll request that wakes the loop */
 };
 

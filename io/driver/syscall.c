@@ -2,12 +2,14 @@
 /* Requests as system calls: tries them without blocking, or carries them out on a thread. */
 #include "io/driver/syscall.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -467,6 +469,20 @@ int syscall_block(struct io_op *op)
         return result(unlinkat(dir, path, (int)op->flags));
     case IO_OP_MKDIRAT:
         return result(mkdirat(dir, path, (mode_t)op->len));
+    case IO_OP_FTRUNCATE:
+        return result(ftruncate(op->fd, (off_t)op->off));
+    case IO_OP_LINKAT:
+        return result(linkat(dir, path, (int)op->len, pointer(op->addr2), (int)op->flags));
+    case IO_OP_SYMLINKAT:
+        return result(symlinkat(path, dir, pointer(op->addr2)));
+    case IO_OP_READLINKAT:
+        return result(readlinkat(dir, path, pointer(op->addr2), op->len));
+    case IO_OP_UTIMENSAT:
+        return result(utimensat(dir, path, pointer(op->addr2), (int)op->flags));
+    case IO_OP_FLOCK:
+        return result(flock(op->fd, (int)op->flags));
+    case IO_OP_GETDENTS:
+        return result(getdents64(op->fd, pointer(op->addr), op->len));
     default:
         return -EINVAL;
     }

@@ -115,6 +115,14 @@ WHORL_SUSPENDS_SHIELDED int whorl_close(int fd)
     return -errno;
 }
 
+void whorl_fd_finish(struct whorl_fd *owner)
+{
+    int fd = whorl_fd_take(owner);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events)
 {
     struct io_op op = {.code = IO_OP_POLL, .fd = fd, .len = events};

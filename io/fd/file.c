@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Files and directories: open, create, sync, allocate, stat, rename and remove. */
+/* Files, directories and links: open, create, sync, resize, lock, stat, rename, link and remove. */
+#include <errno.h>
+#include <limits.h>
 #include <linux/io_uring.h>
 
 #include <whorl/file.h>
+#include <whorl/task.h>
 
 #include "io/driver/op.h"
+
+/* Between two tries to lock a file that is locked elsewhere; doubled each time. */
+#define LOCK_PAUSE_MIN_NS WHORL_MILLISECOND
+#define LOCK_PAUSE_MAX_NS (50 * WHORL_MILLISECOND)
 
 WHORL_SUSPENDS int whorl_openat(int dir_fd, const char *path, int flags, mode_t mode)
 {
@@ -95,4 +102,87 @@ WHORL_SUSPENDS int whorl_mkdirat(int dir_fd, const char *path, mode_t mode)
     };
 
     return io_op_run(&op, "mkdirat");
+}
+
+WHORL_SUSPENDS int whorl_ftruncate(int fd, int64_t len)
+{
+    struct io_op op = {.code = IO_OP_FTRUNCATE, .fd = fd, .off = (uint64_t)len};
+
+    return io_op_run(&op, "ftruncate");
+}
+
+WHORL_SUSPENDS int whorl_utimensat(int dir_fd, const char *path, const struct timespec times[2],
+                                   int flags)
+{
+    struct io_op op = {
+        .code = IO_OP_UTIMENSAT,
+        .fd = dir_fd,
+        .addr = (uint64_t)(uintptr_t)path,
+        .addr2 = (uint64_t)(uintptr_t)times,
+        .flags = (uint32_t)flags,
+    };
+
+    return io_op_run(&op, "utimensat");
+}
+
+WHORL_SUSPENDS int whorl_linkat(int old_dir_fd, const char *old_path, int new_dir_fd,
+                                const char *new_path, int flags)
+{
+    struct io_op op = {
+        .code = IO_OP_LINKAT,
+        .fd = old_dir_fd,
+        .addr = (uint64_t)(uintptr_t)old_path,
+        .addr2 = (uint64_t)(uintptr_t)new_path,
+        .len = (uint32_t)new_dir_fd,
+        .flags = (uint32_t)flags,
+    };
+
+    return io_op_run(&op, "linkat");
+}
+
+WHORL_SUSPENDS int whorl_symlinkat(const char *target, int dir_fd, const char *path)
+{
+    struct io_op op = {
+        .code = IO_OP_SYMLINKAT,
+        .fd = dir_fd,
+        .addr = (uint64_t)(uintptr_t)target,
+        .addr2 = (uint64_t)(uintptr_t)path,
+    };
+
+    return io_op_run(&op, "symlinkat");
+}
+
+WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *buf, size_t size)
+{
+    struct io_op op = {
+        .code = IO_OP_READLINKAT,
+        .fd = dir_fd,
+        .addr = (uint64_t)(uintptr_t)path,
+        .addr2 = (uint64_t)(uintptr_t)buf,
+        .len = size < INT_MAX ? (uint32_t)size : INT_MAX,
+    };
+
+    return io_op_run(&op, "readlinkat");
+}
+
+WHORL_SUSPENDS int whorl_flock(int fd, int operation)
+{
+    struct io_op op = {
+        .code = IO_OP_FLOCK,
+        .fd = fd,
+        .flags = (uint32_t)(operation | LOCK_NB),
+    };
+    int64_t pause_ns = LOCK_PAUSE_MIN_NS;
+
+    if (operation & LOCK_UN)
+        return io_op_run_uncancellable(&op, "flock");
+    for (;;) {
+        int err = io_op_run(&op, "flock");
+        if (err != -EWOULDBLOCK || operation & LOCK_NB)
+            return err;
+        err = whorl_sleep(pause_ns);
+        if (err)
+            return err;
+        pause_ns = pause_ns * 2 < LOCK_PAUSE_MAX_NS ? pause_ns * 2 : LOCK_PAUSE_MAX_NS;
+    }
 }

@@ -57,7 +57,7 @@ static size_t take_fds(struct msghdr *msg, int *fds, size_t max)
     return count;
 }
 
-WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds, size_t fds_max,
+WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *ret_fds, size_t fds_max,
                                       size_t *ret_count)
 {
     struct iovec part = {.iov_base = buf, .iov_len = len};
@@ -72,10 +72,10 @@ WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds, s
     ssize_t n = whorl_recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
     if (n < 0)
         return n;
-    size_t count = take_fds(&msg, fds, fds_max);
+    size_t count = take_fds(&msg, ret_fds, fds_max);
     if (count > fds_max || msg.msg_flags & MSG_CTRUNC) {
         for (size_t i = 0; i < count && i < fds_max; i++)
-            close(fds[i]);
+            close(ret_fds[i]);
         return count > fds_max ? -EMSGSIZE : -EMFILE;
     }
     if (ret_count)

@@ -39,18 +39,14 @@ static void on_ready(struct io_op *op, int res, bool more)
 {
     struct poll_watch *watch = container_of(op, struct poll_watch, op);
     struct whorl_case *c = watch->c;
-    int result = res;
 
     whorl_check(!more);
-    if (!watch->stopped) {
-        bool again = res == -EINTR || !watch->take(c, res);
-        if (again && (result = io_op_start(op)) == 0)
+    /* Interrupted, or another was quicker: polls again. When that fails, its error completes the case. */
+    while (!watch->stopped && (res == -EINTR || !watch->take(c, res)))
+        if ((res = io_op_start(op)) == 0)
             return;
-        if (!again)
-            result = c->result;
-    }
     free(watch);
-    whorl_case_ready(c, result);
+    whorl_case_ready(c, c->result);
 }
 
 int poll_case_start(struct whorl_case *c, int fd, unsigned events, poll_case_take take)

@@ -7,10 +7,10 @@
 
 #include <whorl/task.h>
 
+#include "io/fd/to_end.h"
 #include "runtime/base/check.h"
 
 enum {
-    SIZE_UNKNOWN = 4096,    /* first size of a body of unknown length */
     SIZE_BELIEVED = 1 << 20 /* first size of a body whose announced length is larger */
 };
 
@@ -242,53 +242,30 @@ WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *resp
 }
 
 /* The first size of the memory: the announced length, where it is small enough to be believed. */
-static size_t first_size(const struct whorl_http_response *response, size_t len_max)
+static size_t first_size(const struct whorl_http_response *response)
 {
     int64_t len = whorl_http_response_length(response);
-    if (len < 0 || len > SIZE_BELIEVED)
-        len = len < 0 ? SIZE_UNKNOWN : SIZE_BELIEVED;
-    return (uint64_t)len < len_max ? (size_t)len : len_max;
+    if (len < 0)
+        return TO_END_SIZE;
+    return len < SIZE_BELIEVED ? (size_t)len : SIZE_BELIEVED;
+}
+
+static WHORL_SUSPENDS ssize_t read_response(void *response, void *buf, size_t len)
+{
+    return whorl_http_response_read(response, buf, len);
 }
 
 WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *response,
                                                    size_t len_max, char **ret, size_t *ret_len)
 {
-    if (len_max > SIZE_MAX / 2)
-        len_max = SIZE_MAX / 2;
-    if (whorl_http_response_length(response) > (int64_t)len_max)
-        return latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
-    size_t cap = first_size(response, len_max), len = 0;
-    char *buf = malloc(cap + 1);
-    ssize_t n;
+    int64_t announced = whorl_http_response_length(response);
 
-    if (!buf)
-        return -ENOMEM;
-    /* There is room for one byte more than may be kept, which shows that the body is longer. */
-    while ((n = whorl_http_response_read(response, buf + len, cap + 1 - len)) > 0) {
-        len += (size_t)n;
-        if (len > len_max) {
-            n = latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
-            break;
-        }
-        if (len <= cap)
-            continue;
-        cap = cap > len_max / 2 ? len_max : cap * 2;
-        char *grown = realloc(buf, cap + 1);
-        if (!grown) {
-            n = -ENOMEM;
-            break;
-        }
-        buf = grown;
-    }
-    if (n < 0) {
-        free(buf);
-        return (int)n;
-    }
-    buf[len] = '\0';
-    *ret = buf;
-    if (ret_len)
-        *ret_len = len;
-    return 0;
+    if (announced > 0 && (uint64_t)announced > len_max)
+        return latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
+    int err = to_end_read(read_response, response, first_size(response), len_max, ret, ret_len);
+    if (err == -EFBIG && !response->err)
+        return latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
+    return err;
 }
 
 void whorl_http_response_close(struct whorl_http_response *response)

@@ -21,7 +21,6 @@
 #include <string.h>
 
 #include <whorl/dial.h>
-#include <whorl/fd.h>
 #include <whorl/http.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
@@ -57,13 +56,7 @@ static WHORL_SUSPENDS int dial_tcp(void *ctx, const char *host, uint16_t port,
                                    struct whorl_error *error, struct whorl_stream **ret)
 {
     (void)ctx;
-    int fd = whorl_dial_tcp(host, port, NULL, error, NULL);
-    if (fd < 0)
-        return fd;
-    int err = whorl_stream_from_socket(fd, ret);
-    if (err)
-        whorl_close(fd);
-    return err;
+    return whorl_dial_stream(host, port, NULL, error, ret);
 }
 
 /* The request's limit if it sets one, else the session's. */

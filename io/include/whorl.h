@@ -6,6 +6,7 @@
 #include <whorl/base.h>
 #include <whorl/chan.h>
 #include <whorl/dial.h>
+#include <whorl/dir.h>
 #include <whorl/dns.h>
 #include <whorl/embed.h>
 #include <whorl/error.h>

@@ -331,3 +331,19 @@ WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
         return fail_resolve(host, WHORL_EDNS_NODATA, error);
     return connect_one(&addr, options, error, ret_peer);
 }
+
+WHORL_SUSPENDS int whorl_dial_stream(const char *host, uint16_t port,
+                                     const struct whorl_dial_options *options,
+                                     struct whorl_error *error, struct whorl_stream **ret)
+{
+    int fd = whorl_dial_tcp(host, port, options, error, NULL);
+
+    if (fd < 0)
+        return fd;
+    int err = whorl_stream_from_socket(fd, ret);
+    if (err) {
+        close(fd);
+        return whorl_error_set(error, err, "connect", "%s: %s", host, whorl_strerror(err));
+    }
+    return 0;
+}

@@ -7,12 +7,15 @@
  *     full         READY_MAX connections are queued: the request is cancelled; the next accept that
  *                  finds the queue empty arms it again. Further connections stay in the kernel's
  *                  backlog, where their number is bounded and other processes can accept them.
+ *     polled       a poll is in flight in place of the accept: for a socket with O_NONBLOCK, on a kernel
+ *                  that completes its accepts with -EAGAIN instead of waiting.
  *     closed       the owner has closed the listener; its memory is freed by the last completion of
  *                  the request.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +25,7 @@
 
 #include "io/driver/op.h"
 #include "io/driver/queue.h"
+#include "runtime/base/check.h"
 
 enum {
     BACKLOG_DEFAULT = 4096,
@@ -29,11 +33,13 @@ enum {
 };
 
 struct whorl_listener {
-    struct io_op op; /* in flight while armed; first field, so pointers to the two convert */
+    struct io_op
+        op; /* in flight while armed or polled; first field, so pointers to the two convert */
     int fd;
+    bool bound;  /* by whorl_listen(), so that closing removes the path of a Unix socket */
     pid_t owner; /* the process that made it; a forked child closes only its copy */
     struct whorl_addr addr;
-    struct whorl_waiter waiters; /* tasks in whorl_accept() */
+    struct whorl_waiter waiters; /* tasks in whorl_accept(), and cases of a select */
     int *ready;                  /* ring buffer of queued connections */
     unsigned ready_first, ready_count, ready_size;
     bool one_shot; /* the kernel has no multishot accept (before 5.19) */
@@ -117,33 +123,44 @@ static int arm(struct whorl_listener *l)
         l->nonblocking = fcntl(l->fd, F_SETFL, O_NONBLOCK) == 0;
     l->op.code = IO_OP_ACCEPT;
     l->op.fd = l->fd;
+    l->op.len = 0;
     l->op.flags = SOCK_CLOEXEC;
     l->op.multishot = !l->one_shot;
     l->op.complete = on_accept;
     return io_op_start(&l->op);
 }
 
+static int arm_poll(struct whorl_listener *l)
+{
+    l->op.code = IO_OP_POLL;
+    l->op.len = POLLIN;
+    l->op.flags = 0;
+    l->op.multishot = false;
+    return io_op_start(&l->op);
+}
+
 static void on_accept(struct io_op *op, int res, bool more)
 {
     struct whorl_listener *l = (struct whorl_listener *)op;
+    bool polled = op->code == IO_OP_POLL;
 
     if (l->closed) {
-        if (res >= 0)
+        if (res >= 0 && !polled)
             close(res);
         if (!more)
             release(l);
         return;
     }
-    if (res >= 0) {
+    if (res >= 0 && !polled) {
         if (!wake_one(l, res))
             keep(l, res);
     } else if (res == -EINVAL && l->op.multishot) {
         l->one_shot = true; /* if it is no listening socket, the next request fails again */
-    } else if (!is_passing(res)) {
+    } else if (res < 0 && !is_passing(res)) {
         wake_one(l, res);
     }
     if (!more && !queue_is_empty(&l->waiters)) {
-        int err = arm(l);
+        int err = res == -EAGAIN && !polled ? arm_poll(l) : arm(l);
         while (err && wake_one(l, err)) {
         }
     }
@@ -174,10 +191,12 @@ static int open_socket(const struct whorl_addr *addr, const struct whorl_listen_
     return fd;
 }
 
-/* Removes the file of a Unix socket, unless its address is abstract or a parent process owns it. */
+/* Removes the file of a Unix socket that whorl_listen() bound, unless its address is abstract or a
+ * parent process owns it. */
 static void remove_path(const struct whorl_listener *l)
 {
-    if (l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] && l->owner == getpid())
+    if (l->bound && l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] &&
+        l->owner == getpid())
         unlink(l->addr.un.sun_path);
 }
 
@@ -197,6 +216,7 @@ int whorl_listen(const struct whorl_addr *addr, const struct whorl_listen_option
         err = l->fd;
         goto err_listener;
     }
+    l->bound = true;
     l->owner = getpid();
     l->addr = *addr;
     if (listen(l->fd, options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT) < 0)
@@ -217,6 +237,57 @@ err_listener:
     return err;
 }
 
+/* 0, or -EINVAL when the socket does not listen. */
+static int check_listens(int fd)
+{
+    int listens = 0;
+    socklen_t len = sizeof listens;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0)
+        return -errno;
+    return listens ? 0 : -EINVAL;
+}
+
+/* Sets what can still be set on a socket that listens. */
+static int configure(int fd, int family, const struct whorl_listen_options *options)
+{
+    const int on = 1;
+    bool ip = family == AF_INET || family == AF_INET6;
+
+    if ((options->backlog > 0 && listen(fd, options->backlog) < 0) ||
+        (ip && options->no_delay && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    return 0;
+}
+
+int whorl_listen_fd(int fd, const struct whorl_listen_options *options, struct whorl_listener **ret)
+{
+    static const struct whorl_listen_options defaults;
+    struct whorl_listener *l;
+    struct whorl_addr addr;
+
+    int err = check_listens(fd);
+    if (err == 0)
+        err = whorl_addr_local(fd, &addr);
+    if (err)
+        return err;
+    l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    err = configure(fd, addr.sa.sa_family, options ? options : &defaults);
+    if (err) {
+        free(l);
+        return err;
+    }
+    l->fd = fd;
+    l->owner = getpid();
+    l->addr = addr;
+    queue_init(&l->waiters);
+    *ret = l;
+    return 0;
+}
+
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
     struct whorl_listener *l = waiter->data;
@@ -224,6 +295,26 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     queue_remove(waiter);
     io_op_set_background(&l->op, queue_is_empty(&l->waiters));
     return WHORL_ABORT_DONE;
+}
+
+/* Fills in the peer of a connection that is handed out, or an error; returns `fd`. */
+static int with_peer(int fd, struct whorl_addr *ret_peer)
+{
+    if (fd >= 0 && ret_peer && whorl_addr_peer(fd, ret_peer) < 0)
+        memset(ret_peer, 0, sizeof *ret_peer); /* it has hung up; the first read will say so */
+    return fd;
+}
+
+/* Puts a waiter behind the others; while there is one, an accept is in flight. */
+static int wait_for_connection(struct whorl_listener *l, struct whorl_waiter *waiter)
+{
+    int err = arm(l);
+
+    if (err)
+        return err;
+    queue_append(&l->waiters, waiter);
+    io_op_set_background(&l->op, false);
+    return 0;
 }
 
 WHORL_SUSPENDS int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret_peer)
@@ -241,18 +332,14 @@ WHORL_SUSPENDS int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret
     if (l->ready_count > 0) {
         fd = take(l);
     } else {
-        err = arm(l);
+        waiter.data = l;
+        err = wait_for_connection(l, &waiter);
         if (err)
             return err;
-        waiter.data = l;
-        queue_append(&l->waiters, &waiter);
-        io_op_set_background(&l->op, false);
         fd = (int)whorl_park(&waiter, withdraw, "accept");
     }
     /* `l` may be freed by now. */
-    if (fd >= 0 && ret_peer && whorl_addr_peer(fd, ret_peer) < 0)
-        memset(ret_peer, 0, sizeof *ret_peer); /* the peer has hung up; the first read reports it */
-    return fd;
+    return with_peer(fd, ret_peer);
 }
 
 const struct whorl_addr *whorl_listener_addr(const struct whorl_listener *l)
@@ -275,7 +362,46 @@ void whorl_listener_close(struct whorl_listener *l)
         return;
     }
     /* The request keeps the socket open until it ends. Without shutdown(), the socket would still
-     * accept connections and occupy its address until then. */
-    shutdown(l->fd, SHUT_RDWR);
+     * accept connections and occupy its address until then. A socket that whorl_listen_fd() got may be
+     * shared with other processes, for which it must keep listening. */
+    if (l->bound)
+        shutdown(l->fd, SHUT_RDWR);
     io_op_cancel(&l->op);
+}
+
+/* --- select ----------------------------------------------------------------------------------- */
+
+static bool accept_try(struct whorl_case *c)
+{
+    struct whorl_listener *l = c->object;
+
+    if (!l->closed && l->ready_count == 0)
+        return false;
+    c->result = l->closed ? -EPIPE : with_peer(take(l), c->data);
+    return true;
+}
+
+/* In place of a task that is woken: the case gets the connection and is the one taken. */
+static void accept_notify(struct whorl_waiter *waiter)
+{
+    struct whorl_case *c = container_of(waiter, struct whorl_case, waiter);
+
+    whorl_case_ready(c, with_peer((int)waiter->result, c->data));
+}
+
+static int accept_start(struct whorl_case *c)
+{
+    c->waiter = (struct whorl_waiter){.data = c->object, .notify = accept_notify};
+    return wait_for_connection(c->object, &c->waiter);
+}
+
+static enum whorl_abort accept_stop(struct whorl_case *c)
+{
+    return withdraw(&c->waiter);
+}
+
+struct whorl_case whorl_case_accept(struct whorl_listener *listener, struct whorl_addr *ret_peer)
+{
+    static const struct whorl_case_ops ops = {"accept", accept_try, accept_start, accept_stop};
+    return (struct whorl_case){.ops = &ops, .object = listener, .data = ret_peer};
 }

@@ -17,6 +17,7 @@
 #include <whorl/task.h>
 
 #include "io/driver/op.h"
+#include "io/fd/poll_case.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -27,7 +28,8 @@ enum {
 struct whorl_process {
     pid_t pid, owner; /* of the child; of the process that spawned it */
     int pid_fd;
-    size_t waiters; /* tasks in whorl_process_wait() or whorl_process_stop() */
+    size_t
+        waiters; /* tasks in whorl_process_wait() or whorl_process_stop(), and cases of a select */
     struct whorl_process_exit exit;
     bool reaped;    /* `exit` is valid unless `lost`; `pid` may mean another process by now */
     bool lost;      /* other code of this program has reaped it */
@@ -430,4 +432,56 @@ WHORL_SUSPENDS_SHIELDED void whorl_process_destroy(struct whorl_process *process
         whorl_stream_close(process->streams[i]);
     close(process->pid_fd);
     free(process);
+}
+
+/* --- select ----------------------------------------------------------------------------------- */
+
+static bool process_try(struct whorl_case *c)
+{
+    struct whorl_process *process = c->object;
+
+    if (process->owner != getpid()) {
+        c->result = WHORL_ENOIO;
+        return true;
+    }
+    reap(process, WNOHANG);
+    if (!process->reaped)
+        return false;
+    c->result = tell(process, c->data);
+    return true;
+}
+
+static bool process_take(struct whorl_case *c, int res)
+{
+    struct whorl_process *process = c->object;
+
+    c->result = res;
+    if (res >= 0 && !process_try(c))
+        return false;
+    process->waiters--;
+    return true;
+}
+
+static int process_start(struct whorl_case *c)
+{
+    struct whorl_process *process = c->object;
+
+    int err = poll_case_start(c, process->pid_fd, POLLIN, process_take);
+    if (err == 0)
+        process->waiters++;
+    return err;
+}
+
+static enum whorl_abort process_stop(struct whorl_case *c)
+{
+    struct whorl_process *process = c->object;
+
+    process->waiters--;
+    return poll_case_stop(c);
+}
+
+struct whorl_case whorl_case_process(struct whorl_process *process, struct whorl_process_exit *ret)
+{
+    static const struct whorl_case_ops ops = {"process", process_try, process_start, process_stop};
+    return (struct whorl_case){.ops = &ops, .object = process, .data = ret};
 }

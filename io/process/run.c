@@ -2,15 +2,12 @@
 /* Runs a program to its end: one task writes its input while other tasks collect its output. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <whorl/error.h>
 #include <whorl/group.h>
 #include <whorl/process.h>
 
-enum {
-    ROOM_MIN = 4096,
-};
+#include "io/fd/to_end.h"
 
 struct input {
     struct whorl_stream *stream;
@@ -21,8 +18,8 @@ struct input {
 struct output {
     struct whorl_stream *stream;
     size_t *left; /* bytes that may still come, of standard output and error together */
-    char *data;
-    size_t len, size;
+    char *data;   /* owned; set at the end */
+    size_t len;
 };
 
 static int feed(void *arg)
@@ -35,40 +32,23 @@ static int feed(void *arg)
     return err ? err : whorl_stream_close_write(input->stream);
 }
 
-static int make_room(struct output *output)
+static WHORL_SUSPENDS ssize_t read_output(void *arg, void *buf, size_t len)
 {
-    size_t size = output->size ? output->size * 2 : ROOM_MIN;
+    struct output *output = arg;
+    ssize_t n = whorl_stream_read(output->stream, buf, len);
 
-    if (output->size - output->len > 1)
-        return 0;
-    char *data = realloc(output->data, size);
-    if (!data)
-        return -ENOMEM;
-    output->data = data;
-    output->size = size;
-    return 0;
+    if (n > 0 && (size_t)n > *output->left)
+        return -EFBIG;
+    if (n > 0)
+        *output->left -= (size_t)n;
+    return n;
 }
 
 static int collect(void *arg)
 {
     struct output *output = arg;
 
-    for (;;) {
-        int err = make_room(output);
-        if (err)
-            return err;
-        ssize_t n = whorl_stream_read(output->stream, output->data + output->len,
-                                      output->size - output->len - 1);
-        if (n < 0)
-            return (int)n;
-        if ((size_t)n > *output->left)
-            return -EFBIG;
-        *output->left -= (size_t)n;
-        output->len += (size_t)n;
-        output->data[output->len] = '\0';
-        if (n == 0)
-            return 0;
-    }
+    return to_end_read(read_output, output, TO_END_SIZE, SIZE_MAX, &output->data, &output->len);
 }
 
 WHORL_SUSPENDS static int converse(struct whorl_process *process, struct input *input,

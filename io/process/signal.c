@@ -21,7 +21,7 @@
 struct whorl_signals {
     int fd;
     sigset_t set;
-    size_t waiters;
+    size_t waiters; /* tasks in whorl_signals_wait(), and cases of a select */
 };
 
 /* Whether a task can wait for the signal. A fault signal that a thread causes itself ends the
@@ -123,17 +123,35 @@ static bool signal_try(struct whorl_case *c)
 
 static bool signal_take(struct whorl_case *c, int res)
 {
+    struct whorl_signals *signals = c->object;
+
     c->result = res;
-    return res < 0 || signal_try(c);
+    if (res >= 0 && !signal_try(c))
+        return false;
+    signals->waiters--;
+    return true;
 }
 
 static int signal_start(struct whorl_case *c)
 {
-    return poll_case_start(c, ((struct whorl_signals *)c->object)->fd, POLLIN, signal_take);
+    struct whorl_signals *signals = c->object;
+
+    int err = poll_case_start(c, signals->fd, POLLIN, signal_take);
+    if (err == 0)
+        signals->waiters++;
+    return err;
+}
+
+static enum whorl_abort signal_stop(struct whorl_case *c)
+{
+    struct whorl_signals *signals = c->object;
+
+    signals->waiters--;
+    return poll_case_stop(c);
 }
 
 struct whorl_case whorl_case_signal(struct whorl_signals *signals, struct whorl_signal *ret)
 {
-    static const struct whorl_case_ops ops = {"signal", signal_try, signal_start, poll_case_stop};
+    static const struct whorl_case_ops ops = {"signal", signal_try, signal_start, signal_stop};
     return (struct whorl_case){.ops = &ops, .object = signals, .data = ret};
 }

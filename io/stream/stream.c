@@ -5,6 +5,8 @@
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
+#include "io/fd/to_end.h"
+
 WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf, size_t len)
 {
     return stream->ops->read(stream, buf, len);
@@ -26,6 +28,17 @@ WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream, void *bu
         len -= (size_t)n;
     }
     return 0;
+}
+
+static WHORL_SUSPENDS ssize_t read_stream(void *stream, void *buf, size_t len)
+{
+    return whorl_stream_read(stream, buf, len);
+}
+
+WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *stream, size_t len_max, char **ret,
+                                            size_t *ret_len)
+{
+    return to_end_read(read_stream, stream, TO_END_SIZE, len_max, ret, ret_len);
 }
 
 WHORL_SUSPENDS int whorl_stream_write(struct whorl_stream *stream, const void *buf, size_t len)

@@ -17,6 +17,7 @@ static _Thread_local bool struck;
 static _Thread_local uint64_t seen, target;
 static _Thread_local int complete_err, setup_err, enter_err;
 static _Thread_local unsigned refused_flags, missing_features, enter_failures;
+static _Thread_local unsigned last_opcode = UINT8_MAX;
 
 /* victim: the request that fails. stand_in: a no-op that is submitted in its place, so that the
  * failure arrives like a completion. */
@@ -32,6 +33,10 @@ int __real_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
                                       struct io_uring_params *params);
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
                                       struct io_uring_params *params);
+int __real_io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *probe,
+                                   unsigned nr);
+int __wrap_io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *probe,
+                                   unsigned nr);
 int __real_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
                            sigset_t *sig, size_t size);
 int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
@@ -109,6 +114,17 @@ int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
     return err;
 }
 
+int __wrap_io_uring_register_probe(struct io_uring *ring, struct io_uring_probe *probe, unsigned nr)
+{
+    int err = __real_io_uring_register_probe(ring, probe, nr);
+
+    if (probe->last_op > last_opcode)
+        probe->last_op = (uint8_t)last_opcode;
+    for (unsigned i = last_opcode + 1; i < nr; i++)
+        probe->ops[i] = (struct io_uring_probe_op){0};
+    return err;
+}
+
 int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complete, unsigned flags,
                            sigset_t *sig, size_t size)
 {
@@ -153,6 +169,11 @@ void io_faults_setup(int err, unsigned flags)
 void io_faults_features(unsigned missing)
 {
     missing_features = missing;
+}
+
+void io_faults_opcodes(unsigned last)
+{
+    last_opcode = last;
 }
 
 void io_faults_enter(unsigned count, int err)

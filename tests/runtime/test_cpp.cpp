@@ -2,8 +2,10 @@
 /* C++: every public header, and exceptions that are thrown and caught inside tasks. */
 #include <csignal>
 #include <exception>
+#include <fcntl.h>
 #include <stdexcept>
 #include <string>
+#include <unistd.h>
 
 #include <whorl.h>
 #include <whorl/park.h>
@@ -195,6 +197,21 @@ TEST_VIRTUAL(an_exception_is_handed_to_another_task)
         caught = true;
     }
     CHECK(caught);
+}
+
+TEST(an_owned_descriptor_is_closed_on_the_way_out)
+{
+    int fd = -1;
+    try {
+        WHORL_AUTO(fd) owner = whorl_fd_own(dup(STDERR_FILENO));
+        WHORL_AUTO(fd) none = {};
+        fd = whorl_fd_get(&owner);
+        CHECK(fcntl(fd, F_GETFD) >= 0);
+        CHECK(whorl_fd_get(&none) < 0);
+        throw std::runtime_error("out");
+    } catch (const std::runtime_error &) {
+    }
+    CHECK(fcntl(fd, F_GETFD) < 0);
 }
 
 static int throw_out(void *arg)

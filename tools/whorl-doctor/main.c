@@ -85,11 +85,12 @@ static long long read_field(const char *path, const char *name)
     return value;
 }
 
-static void check_driver(struct report *report, const struct whorl_io_probe *probe)
+/* `err` is what the probe returned. */
+static void check_driver(struct report *report, const struct whorl_io_probe *probe, int err)
 {
     const char *forced = getenv("WHORL_DRIVER");
 
-    if (!probe->driver) {
+    if (err) {
         say(report, "driver", true, "no run with I/O can start", "none: %s", probe->error.text);
         return;
     }
@@ -264,8 +265,8 @@ int main(int argc, char **argv)
         say(&report, "kernel", false, "", "%s %s %s", kernel.sysname, kernel.release,
             kernel.machine);
     struct whorl_io_probe probe;
-    (void)whorl_io_probe_run(&probe); /* the probe also contains the error */
-    check_driver(&report, &probe);
+    int err = whorl_io_probe_run(&probe);
+    check_driver(&report, &probe, err);
     check_ring(&report, &probe);
     check_seccomp(&report);
     say_limit(&report, "memlock", RLIMIT_MEMLOCK, 65536, "old kernels charge io_uring to it");

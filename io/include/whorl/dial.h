@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* Dialling: connecting to a host by name.
+/* Dialling: connecting to a host by its name. The name is resolved, and the addresses are tried
+ * with Happy Eyeballs (RFC 8305), so a broken IPv6 or one dead server delays the connection only a
+ * little.
  *
- *     struct whorl_error error;
- *     int fd = whorl_dial_tcp("example.org", 80, NULL, &error, NULL);
- *     if (fd < 0)
- *         fprintf(stderr, "%s: %s\n", error.step, error.text);
+ *     static int say_hello(void)
+ *     {
+ *         struct whorl_error error;
+ *         WHORL_AUTO(stream) *stream = NULL;
+ *         int err = whorl_dial_stream("example.org", 80, NULL, &error, &stream);
+ *         if (err) {
+ *             fprintf(stderr, "%s: %s\n", error.step, error.text);
+ *             return err;
+ *         }
+ *         return whorl_stream_write(stream, "hello\n", 6);
+ *     }
  */
 #ifndef WHORL_DIAL_H
 #define WHORL_DIAL_H
@@ -12,6 +21,7 @@
 #include <whorl/base.h>
 #include <whorl/error.h>
 #include <whorl/net.h>
+#include <whorl/stream.h>
 
 /* Zero-initialised is valid. */
 struct whorl_dial_options {
@@ -25,23 +35,39 @@ extern "C" {
 #endif
 
 /**
- * Connects to a host by name with Happy Eyeballs (RFC 8305).
+ * Connects to a host by its name.
  *
- * Addresses of both families are tried in turn. A new attempt starts after each 250 ms, or as soon
- * as an attempt fails. The first connection wins and all other sockets are closed.
+ * Addresses of both families are tried in turn. A new attempt starts every 250 ms, or as soon as an
+ * attempt fails. The first connection wins, and all other sockets are closed.
  *
+ * @host      a DNS name or a literal address without brackets
  * @options   NULL for the defaults
  * @error     set on failure; its step is "resolve" or "connect"; may be NULL; borrowed for the call
  * @ret_peer  the address that was reached; may be NULL
  *
- * Returns:  the connected socket, blocking and close-on-exec; the socket(2) or connect(2) error of
- *           the attempt that failed last; if no attempt was made, the error of whorl_resolve().
+ * Returns:  the connected socket, blocking and close-on-exec. Otherwise the socket(2) or connect(2)
+ *           error of the attempt that failed last; when there was no attempt, the error of
+ *           whorl_resolve().
  * Suspends: until connected. Only a scope limits the time.
  * Cancel:   -ECANCELED; no socket is left open.
  */
 WHORL_API WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
                                             const struct whorl_dial_options *options,
                                             struct whorl_error *error, struct whorl_addr *ret_peer);
+
+/**
+ * whorl_dial_tcp() that makes a stream of the connection.
+ *
+ * @ret  the stream; close it with whorl_stream_close()
+ *
+ * Returns:  0; -ENOMEM; errors of whorl_dial_tcp().
+ * Suspends: until connected.
+ * Cancel:   -ECANCELED; no socket is left open.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_dial_stream(const char *host, uint16_t port,
+                                               const struct whorl_dial_options *options,
+                                               struct whorl_error *error,
+                                               struct whorl_stream **ret);
 
 #ifdef __cplusplus
 }

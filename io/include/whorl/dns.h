@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Names to addresses, through c-ares on the run's own loop.
+/* Resolving names to addresses, with c-ares on the run's own loop.
  *
- * Both families are asked side by side, /etc/hosts is honoured, answers are kept for their TTL
- * (clamped to 1 to 60 s; failures for 2 s) in a cache of the run, and concurrent lookups of one
- * name share one query. `localhost` and names below it are the loopback addresses (RFC 6761 §6.3).
+ *     static int print_addresses(const char *host)
+ *     {
+ *         struct whorl_addr addrs[16];
+ *         char text[WHORL_ADDR_TEXT_MAX];
+ *         int n = whorl_resolve(host, 80, AF_UNSPEC, addrs, 16);
+ *         for (int i = 0; i < n; i++)
+ *             puts(whorl_addr_text(&addrs[i], text, sizeof text));
+ *         return n < 0 ? n : 0;
+ *     }
+ *
+ * Addresses of both families are queried at the same time, and /etc/hosts is read. A cache, which
+ * belongs to the run, keeps an answer for its TTL, but at least 1 s and at most 60 s, and a failure
+ * for 2 s. Lookups of one name at the same time share one query. `localhost` and the names below it
+ * are the loopback addresses (RFC 6761 §6.3).
  */
 #ifndef WHORL_DNS_H
 #define WHORL_DNS_H
@@ -16,7 +27,7 @@
 struct whorl_dns_options {
     const char *servers;    /* "ip[:port],[ip6]:port,..." instead of resolv.conf; borrowed */
     const char *hosts_file; /* instead of /etc/hosts; borrowed */
-    int64_t timeout_ns;     /* of the first try, doubled each time all were asked; 0: 2 s */
+    int64_t timeout_ns;     /* of the first try; doubled when all servers were tried; 0: 2 s */
     int tries;              /* per server; 0: 3 */
 };
 
@@ -25,32 +36,33 @@ extern "C" {
 #endif
 
 /**
- * Sets how this run resolves. Call it before the first lookup of the run.
+ * Sets how this run resolves names. Call it before the first lookup of the run. Never suspends.
  *
- * Returns: 0; -EBUSY when names have been looked up already; -EINVAL for servers that do not parse
- * and for negative numbers; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO. Copies what the options point at.
- * Never suspends.
+ * @options  copied, with the strings
+ *
+ * Returns: 0; -EBUSY when the run has looked up a name already; -EINVAL for servers that do not
+ *          parse and for negative numbers; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO.
  */
 WHORL_API WHORL_CHECKED int whorl_dns_configure(const struct whorl_dns_options *options);
 
 /**
- * Resolves a host name or IP literal.
+ * Resolves a host name or a literal address.
  *
- * A name in the hosts file has the addresses it has there and no others. Names in .onion and .invalid
- * do not exist, and one that ends in a number is a misspelt address, not a name; none of these is
- * asked for.
+ * A name in the hosts file has only the addresses that it has there. No query is sent for names in
+ * .onion and .invalid, which do not exist, and for names that end in a number, which are misspelt
+ * addresses.
  *
- * @host    a DNS name in ASCII or a literal address without brackets
- * @port    is put into each address
- * @family  AF_INET, AF_INET6, or AF_UNSPEC for both (IPv6 first, the families interleaved)
- * @ret      room for `ret_max` addresses
+ * @host     a DNS name in ASCII, or a literal address without brackets
+ * @port     is put into each address
+ * @family   AF_INET, AF_INET6, or AF_UNSPEC for both (IPv6 first, then in turn)
+ * @ret      the addresses; room for `ret_max`
  * @ret_max  at least 1
  *
- * Returns:  how many addresses were written, at least 1 and at most 16 of a family; WHORL_EDNS_*;
- *           -EINVAL; -ENOMEM; -EMFILE and the like when no socket could be made; WHORL_ENOTASK;
+ * Returns:  the count of addresses, at least 1 and at most 16 per family; WHORL_EDNS_*; -EINVAL;
+ *           -ENOMEM; -EMFILE and the like when no socket could be opened; WHORL_ENOTASK;
  *           WHORL_ENOIO.
- * Suspends: until the answer is there; not for literals and cached names.
- * Cancel:   -ECANCELED; the query goes on for others who asked the same.
+ * Suspends: until the answer has arrived; not for literal addresses and names in the cache.
+ * Cancel:   -ECANCELED; the query continues for other tasks that look up the same name.
  */
 WHORL_API WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family,
                                            struct whorl_addr *ret, size_t ret_max);

@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading and writing descriptors of any kind without holding up the other tasks.
+/* Reading and writing descriptors of any kind; other tasks run while a call waits.
  *
- * Each call is the system call of its name, carried out by the ring. Buffers belong to the kernel
- * until the call returns and never longer, also when it is cancelled. Descriptors should be left
- * blocking: the ring waits for them. Those that are not are waited for all the same, at the cost of
- * a poll where the kernel says -EAGAIN.
+ *     static int copy_head(const char *from, int to)
+ *     {
+ *         WHORL_AUTO(fd) file = whorl_fd_own(whorl_openat(AT_FDCWD, from, O_RDONLY, 0));
+ *         char buf[4096];
+ *         int fd = whorl_fd_get(&file);
+ *         if (fd < 0)
+ *             return fd;
+ *         ssize_t n = whorl_read(fd, buf, sizeof buf);
+ *         return n < 0 ? (int)n : whorl_write_all(to, buf, (size_t)n);
+ *     }
+ *
+ * Each call is the system call of its name, carried out by the run's driver. The kernel uses the
+ * buffers until the call returns, but not longer, even when the call is cancelled. Leave
+ * descriptors blocking. The calls work with O_NONBLOCK too and wait all the same, but then each
+ * wait costs a poll more.
  *
  * Common to all calls here:
  *
  *     Returns:  what the system call returns, or -errno; WHORL_ENOTASK; WHORL_ENOIO in a run
- *               without I/O, and in a child forked from a task: the ring is its parent's.
+ *               without I/O, and in a child forked from a task, because the ring is its parent's.
  *     Suspends: until the kernel has completed the request.
- *     Cancel:   -ECANCELED once the kernel has let go of the memory; but if bytes moved, their count
- *               (the next call reports the cancel). Requests on regular files that the kernel has
- *               begun are not interruptible and are waited for.
+ *     Cancel:   -ECANCELED once the kernel no longer uses the memory. If bytes moved, their count
+ *               is returned instead, and the next call reports the cancel. A request on a regular file
+ *               that the kernel has begun cannot be interrupted; the call waits for it.
  */
 #ifndef WHORL_FD_H
 #define WHORL_FD_H
@@ -23,33 +34,93 @@
 #include <whorl/base.h>
 #include <whorl/select.h>
 
+/* A descriptor that is closed when its block is left: WHORL_AUTO(fd). Zero-initialised it owns
+ * nothing. Use the functions below instead of the field. */
+struct whorl_fd {
+    int fd_plus_one; /* or a negative code + 1, so that 0 is not the descriptor 0 */
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/**
+ * Makes an owner of `fd`. A negative code owns nothing and is kept, so that the result of an open
+ * can be passed as it is and whorl_fd_get() returns the error.
+ */
+static inline struct whorl_fd whorl_fd_own(int fd)
+{
+    struct whorl_fd owner = {fd + 1};
+
+    return owner;
+}
+
+/** The descriptor, which stays owned; or the negative code given to whorl_fd_own(). -1 when it owns
+ *  nothing. */
+static inline int whorl_fd_get(const struct whorl_fd *owner)
+{
+    return owner->fd_plus_one - 1;
+}
+
+/** Returns what whorl_fd_get() returns; from then on the descriptor belongs to the caller. */
+static inline int whorl_fd_take(struct whorl_fd *owner)
+{
+    int fd = owner->fd_plus_one - 1;
+
+    owner->fd_plus_one = 0;
+    return fd;
+}
+
+/**
+ * Closes the descriptor with close(2) if there is one; then it owns nothing. No request may be in
+ * flight on it. Never suspends: where a close may take long, as on a network file system, call
+ * whorl_close(whorl_fd_take(owner)) instead.
+ */
+WHORL_API void whorl_fd_finish(struct whorl_fd *owner);
+
+static inline void whorl_auto_fd(struct whorl_fd *owner)
+{
+    whorl_fd_finish(owner);
+}
+
 /** read(2) at the descriptor's position. 0 is the end. Short counts are normal. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
 
-/** write(2) at the descriptor's position. Short counts are possible; see whorl_write_all(). -EPIPE where
- *  nobody reads any more, without a SIGPIPE. */
+/**
+ * Reads from the descriptor's position to the end.
+ *
+ * @len_max  how many bytes there may be
+ * @ret      the bytes, followed by a NUL; free them with free()
+ * @ret_len  how many, without the NUL; may be NULL
+ *
+ * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; other errors. Unless it is 0,
+ *           what was read before is lost.
+ * Suspends: until the end.
+ * Cancel:   -ECANCELED; what was read before is lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_read_to_end(int fd, size_t len_max, char **ret, size_t *ret_len);
+
+/** write(2) at the descriptor's position. Short counts are possible, see whorl_write_all(). A pipe
+ *  or socket that nothing reads any more gives -EPIPE and no SIGPIPE. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len);
 
-/** readv(2). `iov` is borrowed until the call returns. At most 1024 parts. */
+/** readv(2). `iov` is borrowed for the call and has at most 1024 parts. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_readv(int fd, const struct iovec *iov, int iov_count);
 
-/** writev(2). */
+/** writev(2). `iov` is borrowed for the call and has at most 1024 parts. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_writev(int fd, const struct iovec *iov, int iov_count);
 
-/** pread(2): at `offset`, the descriptor's position is left alone. */
+/** pread(2): reads at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset);
 
-/** pwrite(2): at `offset`, the descriptor's position is left alone. */
+/** pwrite(2): writes at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset);
 
 /**
- * Writes all of `buf`, going on after short counts.
+ * Writes all of `buf`; continues after short counts.
  *
- * Returns:  0 once everything is written; else the error (what was written before it is unknown).
+ * Returns:  0 once everything is written; otherwise the error, and how much was written before it
+ *           is unknown.
  */
 WHORL_API WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len);
 
@@ -57,15 +128,17 @@ WHORL_API WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len
 WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t len, int64_t offset);
 
 /**
- * close(2). The descriptor is gone whatever the result. No request may be in flight on it: shut a
- * socket down or cancel its users first. Under a cancelled scope, and outside a run, it still closes.
+ * close(2). The descriptor is closed whatever the result, also in a cancelled scope and outside a
+ * run. No request may be in flight on it: cancel the tasks that use it first, or shut the socket
+ * down.
  *
  * Cancel: not a cancel point.
  */
 WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
 
 /**
- * Waits until `fd` is ready. This is how libraries that do their own system calls live on the loop.
+ * Waits until `fd` is ready. With it, libraries that make their own system calls can wait in a
+ * task.
  *
  * @events  POLLIN, POLLOUT, ... as in poll(2)
  *
@@ -79,27 +152,29 @@ WHORL_API WHORL_SUSPENDS int whorl_poll_fd(int fd, unsigned events);
 WHORL_API WHORL_CHECKED int whorl_pipe(int ret_fds[2]);
 
 /**
- * splice(2): moves bytes from one descriptor to another, one of which is a pipe, at their positions and
- * without copying them through the program.
+ * splice(2): moves bytes from one descriptor to another inside the kernel. One of the two is a
+ * pipe. Both are used at their positions.
  *
- * Returns:  how many bytes, at most `len`; 0 at the end of the input; -EINVAL when neither is a pipe.
+ * Returns:  the count of bytes, at most `len`; 0 at the end of the input; -EINVAL when neither is a
+ *           pipe.
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len);
 
 /**
- * Sends `len` bytes of a file from `offset` on to a socket or pipe, going on after short counts, without
- * copying them through the program. The file's position is left alone. No signal is raised for a peer
- * that has hung up.
+ * Sends `len` bytes of a file, from `offset` on, to a socket or pipe inside the kernel; continues
+ * after short counts. The file's position does not change. A peer that has hung up raises no
+ * signal.
  *
- * Returns:  how many bytes were sent: all of `len`, fewer at the end of the file or where an error came
- *           after some (the next call, from there on, reports it); 0 at the end; -errno.
- * Suspends: until all are handed over.
- * Cancel:   how many went out; -ECANCELED when none did.
+ * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error follows
+ *           them (the next call, from there on, reports the error); 0 at the end of the file;
+ *           -errno.
+ * Suspends: until all are sent.
+ * Cancel:   the count of bytes sent; -ECANCELED when there are none.
  */
 WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset,
                                                 int64_t len);
 
-/** A descriptor being ready, for whorl_select(). Result as of whorl_poll_fd(). */
+/** For whorl_select(): `fd` is ready. The result is that of whorl_poll_fd(). */
 WHORL_API struct whorl_case whorl_case_fd(int fd, unsigned events);
 
 #ifdef __cplusplus

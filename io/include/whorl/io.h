@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs with I/O: a scheduler whose waiting is done by one io_uring.
+/* Runs with I/O: a scheduler and a driver that carries out the requests of all tasks. The driver is
+ * one io_uring per run, or epoll where the kernel refuses io_uring.
  *
  *     static int root(void *arg)
  *     {
@@ -13,13 +14,15 @@
  *         return whorl_io_run(root, NULL) ? 1 : 0;
  *     }
  *
- * SIGPIPE is blocked in the run's thread while the run lasts, and forgotten at its end: a write to a
- * pipe or socket nobody reads any more returns -EPIPE and ends no program. The signal's action is left
- * alone. Processes started by whorl_process_spawn(), or by fork(2) and exec, do not have it blocked;
- * system(3) and popen(3) pass the mask on.
+ * SIGPIPE is blocked in the run's thread while the run lasts, and one that is pending at the end is
+ * dropped: a write to a pipe or socket that nothing reads any more returns -EPIPE and does not end
+ * the program. The signal's action is not changed. Programs that whorl_process_spawn() starts, or
+ * fork(2) and exec, do not have SIGPIPE blocked; those that system(3) and popen(3) start do.
  *
- * fork(2): the ring belongs to the process that made it. In a child forked while a run is under way
- * every request is refused with WHORL_ENOIO; process.h says what is safe there.
+ * fork(2): the ring belongs to the process that made it. In a child that was forked during a run
+ * every request fails with WHORL_ENOIO. Such a child may exec, exit, or return from the run's
+ * function and then start a run of its own; waiting for anything in the old run ends the child.
+ * process.h says more.
  */
 #ifndef WHORL_IO_H
 #define WHORL_IO_H
@@ -39,19 +42,17 @@ extern "C" {
 #endif
 
 /**
- * Runs `fn` as the root task on a fresh ring on this thread; returns its result once it and all
- * daemons have ended and the kernel has let go of every request.
+ * Runs `fn` as the root task of a new run on this thread. Returns when it and all daemons have
+ * ended and the kernel has completed every request.
  *
- * The environment variable WHORL_DRIVER forces a driver by name; a name that is none is -EINVAL.
- *
- * A child forked from a task has no part in the ring: its calls return WHORL_ENOIO. It may exec, exit,
- * or return from `fn` and then start a run of its own; waiting for anything in the old one ends it.
- *
- * Without it an epoll driver takes over where the kernel refuses io_uring; WHORL_DEBUG=io says so.
+ * The environment variable WHORL_DRIVER names the driver to use: io_uring or epoll. Without it,
+ * io_uring is used, or epoll where the kernel refuses io_uring. WHORL_DEBUG=io prints which driver
+ * runs, and why.
  *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run; -EPERM or -ENOSYS
- * when io_uring is forced and the kernel refuses it; -EINVAL. whorl_io_run_with() also
- * gives the reason as text.
+ *          when WHORL_DRIVER demands io_uring and the kernel refuses it; -EINVAL when WHORL_DRIVER
+ *          names no driver; other errors of setting up the driver, which whorl_io_run_with()
+ *          explains.
  */
 WHORL_API WHORL_CHECKED int whorl_io_run(whorl_task_fn fn, void *arg);
 
@@ -67,24 +68,26 @@ WHORL_API WHORL_CHECKED int whorl_io_run_with(const struct whorl_io_options *opt
 
 /* What a run would find on this machine. */
 struct whorl_io_probe {
-    const char *driver;       /* that would run: "io_uring" or "epoll"; NULL: none can */
-    char why[128];            /* why it is not the other one, or "" */
-    struct whorl_error error; /* when there is none: why */
-    int ring_err;             /* 0, or what setting up an io_uring said */
-    unsigned ring_flags;      /* IORING_SETUP_ flags the kernel took, see io_uring_setup(2) */
+    const char *driver; /* the driver that would run: "io_uring" or "epoll"; NULL: neither can */
+    char why[128];      /* what decided this: WHORL_DRIVER, or why io_uring is refused; or "" */
+    struct whorl_error error; /* why neither can run */
+    int ring_err;             /* the result of setting up an io_uring: 0, or a negative code */
+    unsigned ring_flags;      /* IORING_SETUP_ flags that the kernel accepted, io_uring_setup(2) */
     unsigned ring_features;   /* IORING_FEAT_ bits */
-    int ring_disabled;        /* the sysctl kernel.io_uring_disabled, 0 where there is none */
+    int ring_disabled;        /* the sysctl kernel.io_uring_disabled; 0 when it does not exist */
 };
 
 /**
- * Tries what whorl_io_run() would set up, and takes it down again. WHORL_DRIVER counts.
+ * Sets up what whorl_io_run() would set up, and takes it down again. WHORL_DRIVER applies. Never
+ * suspends; not for use inside a run.
  *
- * Returns: 0; the code whorl_io_run() would fail with. `*ret` is filled in either way. Never suspends;
- * not for use inside a run.
+ * @ret  filled in on success and on failure
+ *
+ * Returns: 0; the code with which whorl_io_run() would fail.
  */
-WHORL_API int whorl_io_probe_run(struct whorl_io_probe *ret);
+WHORL_API WHORL_CHECKED int whorl_io_probe_run(struct whorl_io_probe *ret);
 
-/** "io_uring" or "epoll" for the run on this thread; NULL when it has no I/O. */
+/** The driver of the run on this thread, "io_uring" or "epoll"; NULL when the run has no I/O. */
 WHORL_API const char *whorl_io_driver(void);
 
 #ifdef __cplusplus

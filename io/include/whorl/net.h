@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets: the system calls on the ring, addresses as values, and dialling by name.
+/* Sockets: the system calls, carried out by the run's driver; addresses as values; and listeners.
+ * dial.h connects to hosts by name.
  *
- * A server, whole:
- *
- *     static int serve(void *arg)                     // a task per connection
+ *     static int serve(void *arg)                     // one task per connection
  *     {
  *         int fd = *(int *)arg;
  *         char buf[4096];
@@ -15,15 +14,19 @@
  *         return 0;
  *     }
  *
- *     struct whorl_addr addr;
- *     WHORL_AUTO(listener) *listener = NULL;
- *     int err = whorl_addr_parse("127.0.0.1", 7000, &addr);
- *     if (err == 0)
- *         err = whorl_listen(&addr, NULL, &listener);
- *     while (err == 0 && (err = whorl_accept(listener, NULL)) >= 0)
- *         err = whorl_spawn_copy(&group, serve, &(int){err});
+ *     static int serve_all(struct whorl_group *group)
+ *     {
+ *         struct whorl_addr addr;
+ *         WHORL_AUTO(listener) *listener = NULL;
+ *         int err = whorl_addr_parse("127.0.0.1", 7000, &addr);
+ *         if (err == 0)
+ *             err = whorl_listen(&addr, NULL, &listener);
+ *         while (err == 0 && (err = whorl_accept(listener, NULL)) >= 0)
+ *             err = whorl_spawn_copy(group, serve, &(int){err});
+ *         return err;
+ *     }
  *
- * What is common to all suspending calls stands in fd.h.
+ * fd.h says what is common to all suspending calls.
  */
 #ifndef WHORL_NET_H
 #define WHORL_NET_H
@@ -34,6 +37,7 @@
 
 #include <whorl/base.h>
 #include <whorl/error.h>
+#include <whorl/select.h>
 
 /* A socket address of family AF_INET, AF_INET6 or AF_UNIX. A plain value. */
 struct whorl_addr {
@@ -49,7 +53,7 @@ struct whorl_addr {
 /* Room for any address as text: "[ipv6%scope]:65535" or a Unix path. */
 #define WHORL_ADDR_TEXT_MAX 128
 
-/* Descriptors that can be passed in one message: what the kernel allows. */
+/* How many descriptors can be passed in one message; the kernel's limit. */
 #define WHORL_PASSED_FDS_MAX 253
 
 #ifdef __cplusplus
@@ -59,14 +63,14 @@ extern "C" {
 /** Parses a literal IPv4 or IPv6 address (no brackets). 0, or -EINVAL. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_addr_parse(const char *ip, uint16_t port, struct whorl_addr *ret);
 
-/** A Unix-domain address; a leading '@' means the abstract namespace. 0, or -ENAMETOOLONG. */
+/** Makes a Unix-domain address; a leading '@' means the abstract namespace. 0, or -ENAMETOOLONG. */
 WHORL_API WHORL_CHECKED int whorl_addr_unix(const char *path, struct whorl_addr *ret);
 
-/** Writes "1.2.3.4:80", "[::1]:80" or a path into `text`, cut to `size` with its NUL; returns `text`.
- *  WHORL_ADDR_TEXT_MAX is always enough. */
+/** Writes "1.2.3.4:80", "[::1]:80" or a path to `text`, with a NUL and at most `size` bytes;
+ *  returns `text`. WHORL_ADDR_TEXT_MAX is always enough. */
 WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size);
 
-/** The port of an IP address; 0 for others. */
+/** The port of an IP address; 0 for other families. */
 WHORL_API uint16_t whorl_addr_port(const struct whorl_addr *addr);
 
 /** Sets the port of an IP address. */
@@ -75,7 +79,7 @@ WHORL_API void whorl_addr_set_port(struct whorl_addr *addr, uint16_t port);
 /** The local address of a socket. 0, or -errno. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_addr_local(int fd, struct whorl_addr *ret);
 
-/** The peer's address of a socket. 0, or -errno. Never suspends. */
+/** The address of a socket's peer. 0, or -errno. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_addr_peer(int fd, struct whorl_addr *ret);
 
 /** socket(2), close-on-exec. Never suspends. */
@@ -93,59 +97,68 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_recv(int fd, void *buf, size_t len, int f
 /** send(2) with MSG_NOSIGNAL added. Short counts are possible. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len, int flags);
 
-/** Sends all of `buf`: 0, or an error (how much was sent before it is unknown). */
+/** Sends all of `buf`: 0, or an error, and then how much was sent is unknown. */
 WHORL_API WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags);
 
-/** recvmsg(2). `msg` and what it points at are borrowed until the call returns. */
+/** recvmsg(2). `msg` and the memory that it points to are borrowed for the call. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags);
 
 /** sendmsg(2) with MSG_NOSIGNAL added. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags);
 
 /**
- * A datagram socket bound to `addr` (UDP, or Unix datagrams for a Unix address), close-on-exec.
+ * Opens a datagram socket bound to `addr`, close-on-exec: UDP, or Unix datagrams for a Unix
+ * address.
  *
  * Returns: the descriptor; a socket(2) or bind(2) error. Never suspends.
  */
 WHORL_API WHORL_CHECKED int whorl_socket_udp(const struct whorl_addr *addr);
 
-/** sendto(2) with MSG_NOSIGNAL added: one datagram, whole. @to NULL where the socket is connected */
+/**
+ * sendto(2) with MSG_NOSIGNAL added: sends one datagram as a whole.
+ *
+ * @to  NULL when the socket is connected
+ */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_sendto(int fd, const void *buf, size_t len, int flags,
                                               const struct whorl_addr *to);
 
 /**
- * recvfrom(2): one datagram. One that does not fit is lost and reported as -EMSGSIZE, unless the flags
- * say MSG_TRUNC: then its whole length is returned.
+ * recvfrom(2): receives one datagram. A datagram that does not fit into `buf` is lost, and the call
+ * returns -EMSGSIZE; with MSG_TRUNC in `flags` it returns the datagram's whole length instead.
  *
- * @ret_from  who sent it; may be NULL
+ * @ret_from  the address of the sender; may be NULL
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recvfrom(int fd, void *buf, size_t len, int flags,
                                                 struct whorl_addr *ret_from);
 
 /**
- * Sends descriptors along with bytes over a Unix socket. They stay open here.
+ * Sends descriptors together with bytes over a Unix socket. They stay open in this process.
  *
- * @len  at least 1; on a stream the descriptors go with the first byte, and the count may be short
+ * @len  at least 1. On a stream socket the descriptors go with the first byte, and the count may be
+ *       short
  *
- * Returns: how many bytes; -EINVAL for no byte or more than WHORL_PASSED_FDS_MAX descriptors; -EBADF.
+ * Returns: the count of bytes; -EINVAL for no byte or more than WHORL_PASSED_FDS_MAX descriptors;
+ *          -EBADF; other sendmsg(2) errors.
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t len, const int *fds,
                                                 size_t fds_count);
 
 /**
- * Receives bytes and the descriptors that came along, close-on-exec.
+ * Receives bytes and the descriptors that were sent with them, close-on-exec.
  *
- * @fds        room for `fds_max`
- * @ret_count  how many came; may be NULL only if none can
+ * @ret_fds    the descriptors; room for `fds_max`
+ * @ret_count  how many descriptors arrived; may be NULL only if there can be none
  *
- * Returns: how many bytes, 0 at the end; -EMSGSIZE when more descriptors came than expected, -EMFILE when
- *          this process may not have as many. Then all are closed, and the bytes are gone.
+ * Returns: the count of bytes, 0 at the end; -EMSGSIZE when more than `fds_max` descriptors
+ *          arrived; -EMFILE when this process may not open so many; other recvmsg(2) errors. After
+ *          -EMSGSIZE and -EMFILE all these descriptors are closed and the bytes are lost.
  */
-WHORL_API WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *fds,
+WHORL_API WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *ret_fds,
                                                 size_t fds_max, size_t *ret_count);
 
-/** shutdown(2). Wakes those who wait in whorl_recv() on the socket. Works in a cancelled scope. */
-WHORL_API int whorl_shutdown(int fd, int how);
+/** shutdown(2). Wakes the tasks that wait in whorl_recv() on the socket. Never suspends, so it
+ *  works in a cancelled scope. */
+WHORL_API WHORL_CHECKED int whorl_shutdown(int fd, int how);
 
 struct whorl_listener;
 
@@ -158,8 +171,11 @@ struct whorl_listen_options {
 };
 
 /**
- * Opens a listening stream socket with SO_REUSEADDR. Port 0 takes a free one; see
- * whorl_listener_addr(). A Unix path must not exist yet; it is removed by the close.
+ * Opens a listening stream socket with SO_REUSEADDR. Port 0 means any free port, which
+ * whorl_listener_addr() then tells. A Unix path must not exist yet; the close removes it.
+ *
+ * @options  NULL for the defaults
+ * @ret      the listener; close it with whorl_listener_close()
  *
  * Returns: 0; -EADDRINUSE and other bind(2) and listen(2) errors; -ENOMEM. Never suspends.
  */
@@ -168,28 +184,52 @@ WHORL_API WHORL_CHECKED int whorl_listen(const struct whorl_addr *addr,
                                          struct whorl_listener **ret);
 
 /**
- * The next connection. Several tasks may wait in it; they are served in turn.
+ * Makes a listener of a socket that listens already: one that systemd passes to a service, or one
+ * that was opened before the process forked. It becomes close-on-exec. In the epoll driver it
+ * becomes non-blocking, also for other processes that share it.
  *
- * One multishot accept stays armed where the kernel has it, so connections that arrive between two
- * calls are taken and kept: up to 64, and what arrives in one go on top. The others wait in the
- * kernel's backlog.
+ * The close removes no Unix path, and other processes that share the socket go on accepting. As
+ * with whorl_listen(), connections that this process has accepted and kept are closed.
+ *
+ * @options  `no_delay` applies, and `backlog` when it is not 0; the others are settled by the bind
+ *           and are ignored. NULL for the defaults
+ *
+ * Returns: 0; -EINVAL when the socket does not listen; -EBADF; -ENOTSOCK; -ENOMEM; listen(2) and
+ *          setsockopt(2) errors. Never suspends.
+ * Owns:    `fd`, on success.
+ */
+WHORL_API WHORL_CHECKED int whorl_listen_fd(int fd, const struct whorl_listen_options *options,
+                                            struct whorl_listener **ret);
+
+/**
+ * Waits for the next connection. Any number of tasks may wait; they are served in the order in
+ * which they came.
+ *
+ * Where the kernel has multishot accept, one stays armed, and connections that arrive between two
+ * calls are accepted and kept. There are at most 64 of them, and a few more when several arrive at
+ * once; the others wait in the kernel's backlog.
  *
  * @ret_peer  the peer's address; may be NULL, which saves a system call. All zero when the peer has
- *            hung up already
+ *            already hung up
  *
- * Returns:  the connection's descriptor, close-on-exec; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM
- *           (the caller should pause, then try again); -EPIPE once the listener is closed.
- * Suspends: until there is one.
+ * Returns:  the connection's descriptor, close-on-exec; -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM (pause,
+ *           then try again); -EPIPE once the listener is closed; WHORL_ENOTASK; WHORL_ENOIO.
+ * Suspends: until there is a connection.
  * Cancel:   -ECANCELED; no connection is lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_accept(struct whorl_listener *listener,
                                           struct whorl_addr *ret_peer);
 
-/** The address it listens on, with the port the kernel chose. */
+/** For whorl_select(): a connection. The result is that of whorl_accept(): the descriptor, or an
+ *  error. `ret_peer` may be NULL. A case that is not taken loses no connection. */
+WHORL_API struct whorl_case whorl_case_accept(struct whorl_listener *listener,
+                                              struct whorl_addr *ret_peer);
+
+/** The address that it listens on, with the port that the kernel chose. Valid until the close. */
 WHORL_API const struct whorl_addr *whorl_listener_addr(const struct whorl_listener *listener);
 
-/** Closes it: waiting accepts return -EPIPE, connections not yet handed out are closed. Accepts
- *  NULL. Never suspends. */
+/** Closes the listener. Waiting accepts return -EPIPE; connections that no task has accepted are
+ *  closed. Accepts NULL. Never suspends. */
 WHORL_API void whorl_listener_close(struct whorl_listener *listener);
 
 static inline void whorl_auto_listener(struct whorl_listener **listener)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals as something a task waits for.
+/* Signals that a task waits for.
  *
  *     static int serve_until_told(struct whorl_group *servers)
  *     {
@@ -12,10 +12,11 @@
  *         return err ? err : whorl_group_stop(servers, 5 * WHORL_SECOND);
  *     }
  *
- * While they are open these signals are blocked in the run's thread, so that they interrupt nothing
- * and call no handler. Signals sent to the process go to any thread that does not block them: open
- * them before starting threads of one's own, or block them there too. The runtime's own threads block
- * all. As ever with signals, several of one number that come before one is taken may be one.
+ * While they are open, these signals are blocked in the run's thread: they interrupt no system call
+ * and call no handler. The kernel delivers a signal for the process to any thread that does not
+ * block it. So open the signals before you start threads, or block them there too; the runtime's
+ * own threads block all signals. Several signals of one number that arrive before the first is
+ * taken may be reported as one, as always with signals.
  */
 #ifndef WHORL_SIGNAL_H
 #define WHORL_SIGNAL_H
@@ -25,14 +26,14 @@
 
 struct whorl_signals;
 
-/* A signal that came. */
+/* A signal that has arrived. */
 struct whorl_signal {
     int number;
     int code;  /* SI_USER, CLD_EXITED, ... as in sigaction(2) */
-    pid_t pid; /* who sent it, or the child it is about */
+    pid_t pid; /* the process that sent it, or for SIGCHLD the child */
     uid_t uid;
-    int status; /* of a child */
-    int value;  /* that sigqueue(3) gave along */
+    int status; /* for SIGCHLD, the child's */
+    int value;  /* passed to sigqueue(3) by the sender */
 };
 
 #ifdef __cplusplus
@@ -40,40 +41,41 @@ extern "C" {
 #endif
 
 /**
- * Begins to take signals: they are blocked in this thread.
+ * Blocks signals in this thread and begins to take them. Never suspends.
  *
- * @numbers  SIGINT, ...; 0 ends them. Copied
+ * @numbers  SIGINT, ...; the last one is 0. Copied
+ * @ret      the signals; close them with whorl_signals_close()
  *
- * Returns: 0; -EINVAL for a number that is none, that cannot be blocked, or whose cause is an error
- *          of this thread (SIGSEGV and the like); -EMFILE, -ENFILE, -ENOMEM.
- * Never suspends.
+ * Returns: 0; -EINVAL for a number that is not a signal, that cannot be blocked, or that reports an
+ *          error of this thread (SIGSEGV and the like); -EMFILE, -ENFILE, -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_signals_open(const int *numbers, struct whorl_signals **ret);
 
 /**
- * The next signal. Several tasks may wait; each signal goes to one of them.
+ * Waits for the next signal. Any number of tasks may wait; each signal goes to one of them.
  *
- * @ret  which it was; may be NULL
+ * @ret  the signal; may be NULL
  *
  * Returns:  0; WHORL_ENOTASK; WHORL_ENOIO.
- * Suspends: until there is one.
+ * Suspends: until a signal arrives.
  * Cancel:   -ECANCELED; no signal was taken.
  */
 WHORL_API WHORL_SUSPENDS int whorl_signals_wait(struct whorl_signals *signals,
                                                 struct whorl_signal *ret);
 
-/** Takes a signal that is there already: 0, or -EAGAIN. Never suspends. */
+/** Takes a signal that has already arrived: 0, or -EAGAIN when there is none. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_signals_try_wait(struct whorl_signals *signals,
                                                    struct whorl_signal *ret);
 
-/** A signal, for whorl_select(); `ret` may be NULL. Result 0. One not taken stays for the next. */
+/** For whorl_select(): a signal. The result is 0; `ret` may be NULL. A case that is not taken
+ *  leaves the signal for the next wait. */
 WHORL_API struct whorl_case whorl_case_signal(struct whorl_signals *signals,
                                               struct whorl_signal *ret);
 
 /**
- * Ends it, in the thread that opened it. Signals that it had blocked and nobody else has open have
- * their usual effect again; those that came and were not taken have it now. Accepts NULL. Nobody
- * may be waiting. Never suspends.
+ * Stops taking signals; called by the thread that opened them. Those that no other open signals
+ * need are unblocked, so they have their usual effect again, and those that have arrived but were
+ * not taken have it now. No task may wait for them. Accepts NULL. Never suspends.
  */
 WHORL_API void whorl_signals_close(struct whorl_signals *signals);
 

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: two-way flows of bytes, whatever carries them: TCP, a Unix socket, TLS over either, a
- * pipe, or memory in a test. One task may read while another writes; two may not do the same.
+/* Streams: bytes in both directions, whatever carries them: TCP, a Unix socket, TLS over either, a
+ * pipe, or memory in a test.
+ *
+ *     static int ask(struct whorl_stream *stream, const char *question)
+ *     {
+ *         char *answer;
+ *         int err = whorl_stream_write(stream, question, strlen(question));
+ *         if (err == 0)
+ *             err = whorl_stream_close_write(stream);
+ *         if (err == 0)
+ *             err = whorl_stream_read_to_end(stream, 65536, &answer, NULL);
+ *         if (err)
+ *             return err;
+ *         puts(answer);
+ *         free(answer);
+ *         return 0;
+ *     }
+ *
+ * dial.h, tls.h and process.h open streams, and the calls below make one of a descriptor. One task
+ * may read while another writes, but two tasks may not read at the same time, nor write.
  */
 #ifndef WHORL_STREAM_H
 #define WHORL_STREAM_H
@@ -11,26 +29,26 @@
 
 struct whorl_stream;
 
-/* For implementers. Embed `struct whorl_stream` as the first member of yours. */
+/* For implementers: `struct whorl_stream` is the first member of your own struct. */
 struct whorl_stream_ops {
     const char *name; /* "tcp", "tls", "memory" */
 
     /* Reads at least one byte. Returns the count, 0 at the orderly end, or a negative code. */
     WHORL_SUSPENDS ssize_t (*read)(struct whorl_stream *stream, void *buf, size_t len);
 
-    /* Writes all parts before it returns 0; a negative code says the stream is unusable for
+    /* Writes all parts, then returns 0. After a negative code the stream cannot be used for
      * writing. `iov` is borrowed and not changed. */
     WHORL_SUSPENDS int (*writev)(struct whorl_stream *stream, const struct iovec *iov,
                                  int iov_count);
 
-    /* Says politely that no more will be written: FIN, or close_notify. Best effort. */
+    /* Half-close: tells the peer that nothing more will be written, by a FIN or close_notify. */
     WHORL_SUSPENDS int (*close_write)(struct whorl_stream *stream);
 
-    /* Whether a quiet connection is still good for another exchange: false when the peer closed it
-     * or sent something unasked. Never suspends. */
+    /* Whether an idle connection can be used for another exchange: false when the peer has closed
+     * it or has sent something that nothing asked for. Never suspends. */
     bool (*is_idle)(struct whorl_stream *stream);
 
-    /* The descriptor underneath, -1 when there is none. Never suspends. */
+    /* The descriptor underneath; -1 when there is none. Never suspends. */
     int (*fd)(struct whorl_stream *stream);
 
     /* Releases everything. Never suspends. */
@@ -46,26 +64,34 @@ extern "C" {
 #endif
 
 /**
- * Makes a stream of a connected stream socket.
+ * Makes a stream of a connected stream socket. Never suspends.
  *
- * Returns: 0; -EBADF when `fd` is not open; -ENOMEM. Never suspends.
+ * @ret  the stream; close it with whorl_stream_close()
+ *
+ * Returns: 0; -EBADF when `fd` is not open; -ENOMEM.
  * Owns:    `fd`, on success.
  */
 WHORL_API WHORL_CHECKED int whorl_stream_from_socket(int fd, struct whorl_stream **ret);
 
 /**
- * Makes a stream of the reading end of one pipe and the writing end of another; -1 for neither. They
- * are made non-blocking, so their open files must not be shared with anybody who minds. A pipe that
- * nobody reads makes writes fail with -EPIPE and raises no SIGPIPE; finishing closes the writing end.
+ * Makes a stream of the reading end of one pipe and the writing end of another. Never suspends.
  *
- * Returns: 0; -EBADF when a descriptor is not open; -ENOMEM. Never suspends.
+ * Both become non-blocking, which another process that shares their open files notices. When
+ * nothing reads the pipe any more, writes fail with -EPIPE and raise no SIGPIPE.
+ * whorl_stream_close_write() closes the writing end.
+ *
+ * @read_fd   -1: the stream cannot be read
+ * @write_fd  -1: the stream cannot be written
+ * @ret       the stream; close it with whorl_stream_close()
+ *
+ * Returns: 0; -EBADF when a descriptor is not open; -ENOMEM.
  * Owns:    both descriptors, on success.
  */
 WHORL_API WHORL_CHECKED int whorl_stream_from_pipe(int read_fd, int write_fd,
                                                    struct whorl_stream **ret);
 
 /**
- * Reads what is there, at most `len` bytes.
+ * Reads the bytes that have arrived, at most `len`.
  *
  * Returns:  the count; 0 at the end; -errno; WHORL_ETLS_TRUNCATED and other WHORL_ETLS_*.
  * Suspends: until there is at least one byte.
@@ -74,34 +100,52 @@ WHORL_API WHORL_CHECKED int whorl_stream_from_pipe(int read_fd, int write_fd,
 WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf,
                                                    size_t len);
 
-/** Reads exactly `len` bytes: 0; -ENODATA when the stream ends first; or an error. */
+/** Reads exactly `len` bytes. 0; -ENODATA when the stream ends first; other errors. */
 WHORL_API WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream, void *buf,
                                                      size_t len);
+
+/**
+ * Reads to the end of the stream.
+ *
+ * @len_max  how many bytes there may be
+ * @ret      the bytes, followed by a NUL; free them with free()
+ * @ret_len  how many, without the NUL; may be NULL
+ *
+ * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; errors of whorl_stream_read().
+ *           Unless it is 0, what was read before is lost.
+ * Suspends: until the end.
+ * Cancel:   -ECANCELED; what was read before is lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *stream, size_t len_max,
+                                                      char **ret, size_t *ret_len);
 
 /**
  * Writes all of `buf`.
  *
  * Returns:  0; -EPIPE; -ECONNRESET; other errors.
- * Suspends: until the last byte was handed over.
- * Cancel:   -ECANCELED; how much was written is unknown, so the stream can only be closed.
+ * Suspends: until the stream has taken the last byte.
+ * Cancel:   -ECANCELED; how much was written is unknown, so all that is left is to close the
+ *           stream.
  */
 WHORL_API WHORL_SUSPENDS int whorl_stream_write(struct whorl_stream *stream, const void *buf,
                                                 size_t len);
 
-/** whorl_stream_write() of several parts in one go. */
+/** whorl_stream_write() of several parts, in their order. */
 WHORL_API WHORL_SUSPENDS int whorl_stream_writev(struct whorl_stream *stream,
                                                  const struct iovec *iov, int iov_count);
 
-/** Says that no more will be written. 0 or an error. */
+/** Half-close: tells the peer that nothing more will be written. 0, or an error. */
 WHORL_API WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *stream);
 
-/** Whether a quiet connection can be used again. Never suspends. */
+/** Whether an idle connection can be used again: false when the peer has closed it or has sent
+ *  something. Never suspends. */
 WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);
 
-/** The descriptor underneath, or -1. */
+/** The descriptor underneath; -1 when there is none. It stays the stream's. */
 WHORL_API int whorl_stream_fd(struct whorl_stream *stream);
 
-/** Closes and frees. Accepts NULL. Never suspends. */
+/** Closes the stream and frees it. No task may be reading or writing. Accepts NULL. Never
+ *  suspends. */
 WHORL_API void whorl_stream_close(struct whorl_stream *stream);
 
 static inline void whorl_auto_stream(struct whorl_stream **stream)

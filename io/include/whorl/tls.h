@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS for clients: TLS 1.2 through BearSSL, as a stream over a stream.
+/* TLS for clients: TLS 1.2 with BearSSL, as a stream over another stream.
  *
- *     struct whorl_tls_options options = {.ca_file = "ca.pem"};
- *     WHORL_AUTO(tls_config) *config = NULL;
- *     int err = whorl_tls_config_create(&options, NULL, &config);
- *     if (err == 0)
- *         err = whorl_tls_connect(config, tcp, "example.org", NULL, &stream);
+ *     static int connect_safely(const char *host, struct whorl_stream **ret)
+ *     {
+ *         WHORL_AUTO(tls_config) *config = NULL;
+ *         struct whorl_stream *tcp;
+ *         int err = whorl_tls_config_create(NULL, NULL, &config);
+ *         if (err == 0)
+ *             err = whorl_dial_stream(host, 443, NULL, NULL, &tcp);
+ *         if (err)
+ *             return err;
+ *         err = whorl_tls_connect(config, tcp, host, NULL, ret);
+ *         if (err)
+ *             whorl_stream_close(tcp);
+ *         return err;
+ *     }
  *
- * The certificate chain is checked against trust anchors (the system's unless others are given) and
- * the host: DNS names by RFC 6125 §6.4 (a wildcard is the whole leftmost label and has two labels
- * behind it; the common name counts only where there are no alternative names), IP addresses by
- * their SAN entry. The server may send its intermediates in any order. There is no revocation check.
- * Suites are ECDHE with AES-GCM (first where the processor has AES) or ChaCha20-Poly1305, nothing
- * else; no renegotiation. There is no TLS 1.3: BearSSL 0.6 does not have it.
+ * The certificate chain is checked against trust anchors (the system's, unless others are given)
+ * and against the host:
+ * - A DNS name is matched by RFC 6125 §6.4. A wildcard replaces the whole leftmost label, and two
+ *   labels follow it. The common name counts only when there are no alternative names.
+ * - An IP address is matched with the alternative names.
+ * The server may send its intermediate certificates in any order. Revocation is not checked.
  *
- * The stream's rules are those of stream.h, and these:
- * - An end without close_notify is WHORL_ETLS_TRUNCATED: what came before may have been cut by
- *   anyone on the way. A body whose length was known and has come is whole all the same.
+ * The cipher suites are ECDHE with AES-GCM (first when the processor has AES) and with
+ * ChaCha20-Poly1305. There is no renegotiation, and no TLS 1.3, which BearSSL 0.6 does not have.
+ *
+ * The stream has the rules of stream.h, and three more:
+ * - An end without close_notify is WHORL_ETLS_TRUNCATED, because an attacker on the way may have
+ *   cut off the rest. A body of known length that has arrived in full is complete all the same.
  * - whorl_stream_close_write() sends close_notify, which in TLS 1.2 ends both directions (RFC 5246
- *   §7.2.1): reading afterwards is -ESHUTDOWN. A close says nothing.
- * - Whoever reads also answers what the peer's TLS asks of ours; a read that is cancelled meanwhile
- *   may take up to a second more for that.
+ *   §7.2.1): a read after it returns -ESHUTDOWN. whorl_stream_close() sends nothing.
+ * - A read also sends the replies that the TLS protocol requires. A read that is cancelled while it
+ *   does so may take up to a second longer.
  *
- * A handshake computes for some milliseconds in a few slices, between which other tasks run. A
- * connection holds some 70 KiB of memory, half of it touched only by who sends much.
+ * A handshake computes for some milliseconds, in a few slices, and other tasks run between these. A
+ * connection has about 70 KiB of memory; half of it is only touched when much is sent.
  *
- * For those who watch the wire: keys are appended to the file that SSLKEYLOGFILE names in the
- * environment when a config is made.
+ * For debugging with a packet sniffer: when the environment variable SSLKEYLOGFILE is set while a
+ * config is made, the keys of its connections are appended to the file that it names.
  */
 #ifndef WHORL_TLS_H
 #define WHORL_TLS_H
@@ -39,12 +51,12 @@ struct whorl_tls_config;
 
 /* Zero-initialised is valid. Everything is borrowed for the call. */
 struct whorl_tls_options {
-    const char *ca_file;     /* PEM or DER file of trust anchors instead of the system's */
-    const char *ca_dir;      /* folder whose *.pem, *.crt and hashed *.N files are anchors */
+    const char *ca_file;     /* PEM or DER file of trust anchors, instead of the system's */
+    const char *ca_dir;      /* directory whose *.pem, *.crt and hashed *.N files are anchors */
     const char *const *alpn; /* protocols to offer, best first, NULL-terminated; NULL: none.
                                 Names of 1 to 255 bytes, 500 in all */
     bool insecure;           /* accept any certificate; for experiments */
-    int64_t time_unix_s;     /* the date certificates are checked for; 0: today */
+    int64_t time_unix_s;     /* check certificates for this time; 0: for now */
 };
 
 #ifdef __cplusplus
@@ -52,34 +64,39 @@ extern "C" {
 #endif
 
 /**
- * Loads trust anchors and settles the options. The system's bundle (or the file that SSL_CERT_FILE,
- * else the folder that SSL_CERT_DIR names in the environment) is loaded once per process and shared.
- * A config may be used by any number of connections, also of other threads.
+ * Loads trust anchors and checks the options. The thread blocks while files are read. Never
+ * suspends.
+ *
+ * The system's anchors are loaded once per process and shared. They come from the file that the
+ * environment variable SSL_CERT_FILE names, or from the directory that SSL_CERT_DIR names, or from
+ * the system's bundle. Any number of connections may use a config, those of other threads too.
  *
  * @options  NULL for the defaults
- * @error    may be NULL; step is "TLS", the text names file and cause
+ * @error    its step is "TLS", and its text names file and cause; may be NULL; borrowed for the
+ *           call
+ * @ret      the config; destroy it with whorl_tls_config_destroy()
  *
- * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names); -ENOMEM. Never suspends (it
- * reads files).
+ * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names); -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_tls_config_create(const struct whorl_tls_options *options,
                                                     struct whorl_error *error,
                                                     struct whorl_tls_config **ret);
 
-/** Drops the caller's hold; freed when its last connection is. Accepts NULL. */
+/** Releases the config. Its memory is freed when its last connection is closed, too. Accepts
+ *  NULL. */
 WHORL_API void whorl_tls_config_destroy(struct whorl_tls_config *config);
 
 /**
- * Does a handshake over `carrier` and wraps it.
+ * Does a handshake over the stream `carrier` and makes a TLS stream of it.
  *
- * @host   what the certificate must be for: a DNS name (sent as SNI) or a literal IP address
- * @error  may be NULL; step is "TLS"
- * @ret    the stream
+ * @host   the certificate must be valid for this DNS name (which is sent as SNI) or literal address
+ * @error  its step is "TLS"; may be NULL; borrowed for the call
+ * @ret    the stream; close it with whorl_stream_close()
  *
- * Returns:  0; WHORL_ETLS_*; errors of the carrier; -ENOMEM. A carrier on which this failed is good
- *           for nothing but its close.
- * Suspends: until the handshake is done. There is no timeout but the scope's.
- * Cancel:   -ECANCELED.
+ * Returns:  0; WHORL_ETLS_*; errors of the carrier; -ENOMEM. After a failure the carrier can only
+ *           be closed.
+ * Suspends: until the handshake is done. Only a scope limits the time.
+ * Cancel:   -ECANCELED; the carrier can only be closed.
  * Owns:     `carrier`, on success.
  */
 WHORL_API WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config,
@@ -87,12 +104,12 @@ WHORL_API WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config,
                                                struct whorl_error *error,
                                                struct whorl_stream **ret);
 
-/** The protocol ALPN settled on; NULL when the server chose none, and for streams that are not TLS.
- *  Valid until the close. */
+/** The protocol that the server chose by ALPN; NULL when it chose none, and for streams without
+ *  TLS. Valid until the close. */
 WHORL_API const char *whorl_tls_alpn(const struct whorl_stream *stream);
 
-/** The cipher suite in use, such as "ECDHE-RSA-AES128-GCM-SHA256"; never NULL, "none" for
- *  streams that are not TLS. */
+/** The cipher suite in use, such as "ECDHE-RSA-AES128-GCM-SHA256"; "none" for streams without TLS,
+ *  never NULL. */
 WHORL_API const char *whorl_tls_suite(const struct whorl_stream *stream);
 
 static inline void whorl_auto_tls_config(struct whorl_tls_config **config)

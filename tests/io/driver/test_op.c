@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests: cancelling each kind at each stage, which requests count as pending, forks, and modules
  * of a run. */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -291,6 +293,66 @@ TEST_IO(nothing_is_submitted_in_a_cancelled_scope)
         whorl_scope_leave(&scope, 0);
         finish(&w);
     }
+}
+
+/* A request on a thread: io_uring has no opcode for flock(2) either. */
+struct locker {
+    struct io_op op;
+    struct whorl_scope scope;
+    int result;
+    bool done;
+};
+
+static int lock_in_scope(void *arg)
+{
+    struct locker *l = arg;
+    whorl_scope_enter(&l->scope, WHORL_FOREVER);
+    l->result = io_op_run(&l->op, "flock");
+    whorl_scope_leave(&l->scope, 0);
+    l->done = true;
+    return 0;
+}
+
+static int open_lock_file(void)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/lock", test_tmpdir());
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+TEST_IO(a_request_is_cancelled_before_a_thread_begins_it_and_waited_for_after)
+{
+    enum { THREADS = 8, ALL = THREADS + 3 };
+    static struct locker lockers[ALL];
+    WHORL_AUTO(group) group = {0};
+    int holder = open_lock_file();
+
+    CHECK_OK(flock(holder, LOCK_EX));
+    for (int i = 0; i < ALL; i++) {
+        lockers[i].op =
+            (struct io_op){.code = IO_OP_FLOCK, .fd = open_lock_file(), .flags = LOCK_SH};
+        CHECK_OK(whorl_spawn(&group, lock_in_scope, &lockers[i]));
+    }
+    CHECK_OK(whorl_sleep(20 * WHORL_MILLISECOND)); /* eight are begun, three are queued */
+    CHECK_EQ(in_flight(), ALL);
+    whorl_scope_cancel(&lockers[ALL - 2].scope);
+    whorl_scope_cancel(&lockers[0].scope);
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    CHECK(lockers[ALL - 2].done);
+    CHECK_ERR(lockers[ALL - 2].result, -ECANCELED);
+    CHECK(!lockers[0].done);
+    CHECK_EQ(in_flight(), ALL - 1);
+    CHECK_OK(flock(holder, LOCK_UN));
+    CHECK_OK(whorl_group_wait(&group));
+    for (int i = 0; i < ALL; i++) {
+        if (i != ALL - 2)
+            CHECK_OK(lockers[i].result); /* completion wins */
+        close(lockers[i].op.fd);
+    }
+    CHECK_EQ(in_flight(), 0);
+    close(holder);
 }
 
 /* The request and its cancel reach the kernel together, and the data is already there. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The io_uring driver: setup on old and new kernels, full queues, kicks, and the cost of a turn. */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -141,6 +142,34 @@ TEST(rings_of_older_kernels_do_the_same)
     }
     io_faults_features(IORING_FEAT_CQE_SKIP | 1U << 17); /* without quiet cancels and NO_IOWAIT */
     CHECK_OK(whorl_io_run(exercise, NULL));
+}
+
+/* Names, renames and removes, on a kernel that has no opcode for it. */
+static int use_paths(void *arg)
+{
+    int dir = *(int *)arg;
+    uint64_t threaded = stats()->threaded;
+
+    CHECK_OK(whorl_mkdirat(dir, "old", 0700));
+    CHECK_ERR(whorl_mkdirat(dir, "old", 0700), -EEXIST);
+    CHECK_OK(whorl_renameat(dir, "old", dir, "new", 0));
+    CHECK_OK(faccessat(dir, "new", F_OK, 0));
+    CHECK_ERR(whorl_unlinkat(dir, "new", 0), -EISDIR);
+    CHECK_OK(whorl_unlinkat(dir, "new", AT_REMOVEDIR));
+    return (int)(stats()->threaded - threaded);
+}
+
+TEST(what_the_kernel_has_no_opcode_for_is_done_by_threads)
+{
+    int dir = open(test_tmpdir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(dir >= 0);
+    io_faults_opcodes(IORING_OP_TEE); /* 5.8 */
+    CHECK_EQ(whorl_io_run(use_paths, &dir), 5);
+    io_faults_opcodes(IORING_OP_UNLINKAT); /* 5.11: only mkdirat is missing */
+    CHECK_EQ(whorl_io_run(use_paths, &dir), 2);
+    io_faults_opcodes(UINT8_MAX); /* this kernel: as its own answer says */
+    CHECK(whorl_io_run(use_paths, &dir) >= 0);
+    close(dir);
 }
 
 static int run_exercise(void *arg)

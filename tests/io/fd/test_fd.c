@@ -14,6 +14,7 @@
 #include <whorl.h>
 #include <whorl/fd.h>
 
+#include "faults.h"
 #include "io_faults.h"
 #include "test.h"
 
@@ -27,6 +28,89 @@ static int temporary_file(const char *content)
     CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
     return fd;
 }
+
+/* --- owners ----------------------------------------------------------------------------------- */
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+TEST(an_owner_closes_its_descriptor_when_its_block_is_left)
+{
+    int seen;
+    {
+        WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
+        seen = whorl_fd_get(&file);
+        CHECK(is_open(seen));
+        CHECK_EQ(whorl_fd_get(&file), seen);
+    }
+    CHECK(!is_open(seen));
+}
+
+TEST(descriptor_0_is_owned_like_any_other)
+{
+    int before = dup(STDIN_FILENO);
+    {
+        WHORL_AUTO(fd) standard = whorl_fd_own(STDIN_FILENO);
+        CHECK_EQ(whorl_fd_get(&standard), STDIN_FILENO);
+    }
+    CHECK(!is_open(STDIN_FILENO));
+    CHECK_EQ(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(before);
+}
+
+TEST(an_owner_that_is_zeroed_or_holds_an_error_closes_nothing)
+{
+    CHECK(is_open(STDIN_FILENO));
+    for (int err = -3; err < 0; err++) {
+        WHORL_AUTO(fd) file = whorl_fd_own(err);
+        CHECK_EQ(whorl_fd_get(&file), err);
+    }
+    {
+        WHORL_AUTO(fd) none = {0};
+        CHECK(whorl_fd_get(&none) < 0);
+        struct whorl_fd zeroed;
+        memset(&zeroed, 0, sizeof zeroed);
+        whorl_fd_finish(&zeroed);
+    }
+    CHECK(is_open(STDIN_FILENO));
+}
+
+TEST(a_descriptor_that_is_taken_from_its_owner_stays_open)
+{
+    int fd;
+    {
+        WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
+        fd = whorl_fd_take(&file);
+        CHECK(whorl_fd_get(&file) < 0);
+        CHECK(whorl_fd_take(&file) < 0);
+    }
+    CHECK(is_open(fd));
+    WHORL_AUTO(fd) again = whorl_fd_own(fd);
+    whorl_fd_finish(&again);
+    CHECK(!is_open(fd));
+    CHECK(whorl_fd_get(&again) < 0);
+}
+
+static WHORL_SUSPENDS int open_and_fail(void *arg)
+{
+    WHORL_AUTO(fd) file = whorl_fd_own(temporary_file("x"));
+    WHORL_AUTO(fd) missing = whorl_fd_own(whorl_openat(AT_FDCWD, "/nowhere/at/all", O_RDONLY, 0));
+    *(int *)arg = whorl_fd_get(&file);
+    if (whorl_fd_get(&missing) < 0)
+        return whorl_fd_get(&missing);
+    return 0;
+}
+
+TEST_IO(an_owner_keeps_the_error_of_an_open)
+{
+    int fd;
+    CHECK_ERR(open_and_fail(&fd), -ENOENT);
+    CHECK(!is_open(fd));
+}
+
+/* --- reading and writing ---------------------------------------------------------------------- */
 
 TEST_IO(read_and_write_move_the_position)
 {
@@ -382,12 +466,97 @@ TEST_IO(stdin_may_be_a_terminal)
     }
 }
 
-/* --- faults ----------------------------------------------------------------------------------- */
+/* --- to the end --------------------------------------------------------------------------------- */
+
+TEST_IO(read_to_end_returns_all_from_the_position_on)
+{
+    char *text = NULL;
+    size_t len = 99;
+    int fd = temporary_file("0123456789");
+    CHECK_EQ(lseek(fd, 3, SEEK_SET), 3);
+    CHECK_OK(whorl_read_to_end(fd, 7, &text, &len));
+    CHECK_STR(text, "3456789");
+    CHECK_EQ(len, 7);
+    free(text);
+    CHECK_OK(whorl_read_to_end(fd, 0, &text, NULL));
+    CHECK_STR(text, "");
+    free(text);
+    CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+    text = NULL;
+    CHECK_ERR(whorl_read_to_end(fd, 9, &text, &len), -EFBIG);
+    CHECK_ERR(whorl_read_to_end(-1, 9, &text, &len), -EBADF);
+    CHECK(!text);
+    close(fd);
+}
+
+struct flood {
+    int fd;
+    size_t len;
+};
+
+static int write_flood(void *arg)
+{
+    const struct flood *flood = arg;
+    char *bytes = malloc(flood->len + 1);
+    for (size_t i = 0; i < flood->len; i++)
+        bytes[i] = (char)('a' + i % 23);
+    int err = whorl_write_all(flood->fd, bytes, flood->len);
+    free(bytes);
+    whorl_close(flood->fd);
+    return err;
+}
+
+/* Sizes around those at which the memory grows, all of them at the limit and one byte over it. */
+TEST_IO(read_to_end_takes_any_length_up_to_its_limit)
+{
+    static const size_t lens[] = {1, 4095, 4096, 4097, 8192, 8193, 8194, 100000, 3000000};
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++)
+        for (size_t less = 0; less < 2; less++) {
+            WHORL_AUTO(group) group = {0};
+            char *text = NULL;
+            size_t len = 0;
+            int p[2];
+            CHECK_OK(whorl_pipe(p));
+            CHECK_OK(whorl_spawn_copy(&group, write_flood, (&(struct flood){p[1], lens[i]})));
+            int err = whorl_read_to_end(p[0], lens[i] - less, &text, &len);
+            close(p[0]);
+            if (less) {
+                CHECK_ERR(err, -EFBIG);
+                test_ignore(whorl_group_wait(&group)); /* it may have got -EPIPE */
+                continue;
+            }
+            CHECK_OK(err);
+            CHECK_OK(whorl_group_wait(&group));
+            CHECK_EQ(len, lens[i]);
+            CHECK_EQ(strlen(text), len);
+            for (size_t k = 0; k < len; k++)
+                CHECK(text[k] == (char)('a' + k % 23));
+            free(text);
+        }
+}
+
+TEST_IO(a_cancelled_read_to_end_frees_what_it_had)
+{
+    struct whorl_scope scope;
+    char *text = NULL;
+    int p[2];
+    CHECK_OK(whorl_pipe(p));
+    CHECK_OK(whorl_write_all(p[1], "some", 4));
+    whorl_scope_enter(&scope, whorl_after(2 * WHORL_MILLISECOND));
+    CHECK_ERR(whorl_read_to_end(p[0], SIZE_MAX, &text, NULL), -ECANCELED);
+    CHECK_ERR(whorl_read_to_end(p[0], SIZE_MAX, &text, NULL), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK(!text);
+    close(p[0]);
+    close(p[1]);
+}
+
+/* --- faults ------------------------------------------------------------------------------------- */
 
 static int copy(void *arg)
 {
     int p[2];
-    char buf[8];
+    char buf[8], *text;
     struct iovec part = {buf, sizeof buf};
 
     (void)arg;
@@ -398,8 +567,12 @@ static int copy(void *arg)
         err = whorl_poll_fd(p[0], POLLIN);
     if (err > 0)
         err = (int)whorl_readv(p[0], &part, 1);
-    whorl_close(p[0]);
+    if (err >= 0)
+        err = whorl_write_all(p[1], "hello", 5);
     whorl_close(p[1]);
+    if (err == 0 && (err = whorl_read_to_end(p[0], 5, &text, NULL)) == 0)
+        free(text);
+    whorl_close(p[0]);
     return err < 0 ? err : 0;
 }
 
@@ -408,9 +581,10 @@ static int run_copy(void *arg)
     return whorl_io_run(copy, arg);
 }
 
-TEST(every_failing_request_is_reported)
+TEST(every_failing_request_or_allocation_is_reported)
 {
-    CHECK_EQ(io_faults_sweep(run_copy, NULL, -EIO), 6);
+    CHECK_EQ(io_faults_sweep(run_copy, NULL, -EIO), 12);
+    CHECK(faults_sweep(run_copy, NULL) > 3);
 }
 
 TEST_MAIN()

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dialling by name: which addresses it tries, in which order and when, and what it leaves
- * behind. */
+/* Dialling by name: which addresses it tries, in which order and when, and what it leaves behind. */
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -133,6 +132,59 @@ TEST_IO(dial_of_a_literal_connects_at_once)
     CHECK(fd >= 0);
     CHECK_EQ(socket_option(fd, IPPROTO_TCP, TCP_NODELAY), 0);
     close(fd);
+    close(listener);
+}
+
+static int accept_and_echo(void *arg)
+{
+    char byte;
+    int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK_ERR(whorl_read(fd, &byte, 1), 1);
+    CHECK_ERR(whorl_write(fd, &byte, 1), 1);
+    return whorl_close(fd);
+}
+
+TEST_IO(dial_stream_connects_a_stream)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(stream) *stream = NULL;
+    uint16_t port;
+    int listener = port_listen(&port);
+    char byte = 'x';
+
+    CHECK_OK(whorl_dial_stream("127.0.0.1", port, NULL, NULL, &stream));
+    CHECK_EQ(socket_option(whorl_stream_fd(stream), IPPROTO_TCP, TCP_NODELAY), 1);
+    CHECK_OK(whorl_spawn(&group, accept_and_echo, &listener));
+    CHECK_OK(whorl_stream_write(stream, &byte, 1));
+    byte = 0;
+    CHECK_OK(whorl_stream_read_exact(stream, &byte, 1));
+    CHECK_EQ(byte, 'x');
+    CHECK_OK(whorl_group_wait(&group));
+    close(listener);
+}
+
+TEST_IO(dial_stream_says_what_failed_and_leaves_no_socket)
+{
+    struct whorl_stream *stream = NULL;
+    struct whorl_error error = {0};
+    struct whorl_scope scope;
+    uint16_t port;
+    int listener = port_listen(&port), fds = test_open_fds();
+
+    CHECK_ERR(whorl_dial_stream("127.0.0.9", port, NULL, &error, &stream), -ECONNREFUSED);
+    CHECK_STR(error.step, "connect");
+    faults_arm(1); /* the stream is all there is to allocate */
+    CHECK_ERR(whorl_dial_stream("127.0.0.1", port, NULL, &error, &stream), -ENOMEM);
+    CHECK(faults_disarm());
+    CHECK_ERR(error.code, -ENOMEM);
+    CHECK_STR(error.step, "connect");
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    whorl_scope_cancel(&scope);
+    CHECK_ERR(whorl_dial_stream("127.0.0.1", port, NULL, &error, &stream), -ECANCELED);
+    whorl_scope_leave(&scope, 0);
+    CHECK(!stream);
+    CHECK_EQ(test_open_fds(), fds);
     close(listener);
 }
 

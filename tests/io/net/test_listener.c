@@ -254,6 +254,116 @@ TEST_IO(accept_in_a_cancelled_scope_takes_nothing)
     close(client);
 }
 
+/* --- select ----------------------------------------------------------------------------------- */
+
+TEST_IO(select_accepts_a_connection_that_is_there_or_comes)
+{
+    WHORL_AUTO(listener) *l = listen_here();
+    struct whorl_addr peer, local;
+    for (int i = 0; i < 6; i++) {
+        struct whorl_case cases[] = {whorl_case_deadline(whorl_after(WHORL_MINUTE)),
+                                     whorl_case_accept(l, i == 5 ? NULL : &peer)};
+        int client = dial_it(whorl_listener_addr(l), 'x');
+        if (i % 2)
+            CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+        CHECK_EQ(whorl_select(cases, 2), 1);
+        int fd = cases[1].result;
+        CHECK(fd >= 0);
+        CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+        if (i < 5) {
+            CHECK_OK(whorl_addr_local(client, &local));
+            CHECK_EQ(whorl_addr_port(&peer), whorl_addr_port(&local));
+        }
+        log_byte_of(fd);
+        close(fd);
+        close(client);
+    }
+    struct whorl_case none = whorl_case_accept(l, NULL);
+    CHECK_ERR(whorl_try_select(&none, 1), -EAGAIN);
+}
+
+/* A deadline, a cancel and a connection come within the same few turns. */
+TEST_IO(an_accept_case_that_is_not_taken_loses_no_connection)
+{
+    WHORL_AUTO(listener) *l = listen_here();
+    for (int i = 0; i < 200; i++) {
+        struct whorl_scope scope;
+        struct whorl_case cases[] = {
+            whorl_case_accept(l, NULL),
+            whorl_case_deadline(i % 3 == 0 ? whorl_after(i * 500) : WHORL_FOREVER)};
+        int client = dial_it(whorl_listener_addr(l), 'x');
+        whorl_scope_enter(&scope, whorl_after(i % 3 == 1 ? i * 500 : WHORL_MINUTE));
+        int which = whorl_select(cases, 2);
+        whorl_scope_leave(&scope, 0);
+        CHECK(which == 0 || (which == 1 && i % 3 == 0) || (which == -ECANCELED && i % 3 == 1));
+        int fd = which == 0 ? cases[0].result : whorl_accept(l, NULL);
+        CHECK(fd >= 0);
+        log_byte_of(fd);
+        close(fd);
+        close(client);
+        test_log_clear();
+    }
+    CHECK_EQ(io_driver_current()->background, 1);
+}
+
+struct selector {
+    struct whorl_listener *listeners[2];
+    char name;
+};
+
+static int select_one(void *arg)
+{
+    struct selector *s = arg;
+    struct whorl_case cases[] = {whorl_case_accept(s->listeners[0], NULL),
+                                 whorl_case_accept(s->listeners[1], NULL)};
+    int which = whorl_select(cases, 2);
+    if (which < 0)
+        return which;
+    if (cases[which].result < 0) {
+        test_log("%c:%s", s->name, whorl_error_name(cases[which].result));
+        return 0;
+    }
+    test_log("%c%d", s->name, which);
+    return close(cases[which].result);
+}
+
+/* Tasks and selects on two listeners, one of them twice in a select: each gets one connection. */
+TEST_IO(selects_and_tasks_take_turns_on_a_listener)
+{
+    struct whorl_listener *a = listen_here(), *b = listen_here();
+    struct whorl_group group = {0};
+    int clients[3];
+    CHECK_OK(whorl_spawn_copy(&group, select_one, (&(struct selector){{a, a}, 'A'})));
+    CHECK_OK(whorl_spawn_copy(&group, select_one, (&(struct selector){{a, b}, 'B'})));
+    start(&group, a, "C");
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    clients[0] = dial_it(whorl_listener_addr(b), '1');
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    for (int i = 1; i < 3; i++) {
+        clients[i] = dial_it(whorl_listener_addr(a), '2');
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    }
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "B1 A0 C 2");
+    whorl_listener_close(b);
+    test_log_clear();
+    CHECK_OK(whorl_spawn_copy(&group, select_one, (&(struct selector){{a, a}, 'A'})));
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    whorl_listener_close(a);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "A:EPIPE");
+    for (int i = 0; i < 3; i++)
+        close(clients[i]);
+}
+
+TEST_VIRTUAL(without_io_an_accept_case_fails)
+{
+    WHORL_AUTO(listener) *l = listen_here();
+    struct whorl_case c = whorl_case_accept(l, NULL);
+    CHECK_EQ(whorl_select(&c, 1), 0);
+    CHECK_ERR(c.result, WHORL_ENOIO);
+}
+
 /* --- who keeps a run alive -------------------------------------------------------------------- */
 
 static WHORL_SUSPENDS int wait_for_ever(void *arg)
@@ -396,6 +506,145 @@ TEST_IO(a_unix_listener_removes_its_path)
     close(client);
     whorl_listener_close(l);
     CHECK_EQ(access(path, F_OK), -1);
+}
+
+/* What a service manager passes on: a socket that listens, perhaps one that does not block. */
+static int inherited_socket(const struct whorl_addr *addr, int flags)
+{
+    int fd = socket(addr->sa.sa_family, SOCK_STREAM | flags, 0);
+    CHECK(fd >= 0);
+    CHECK_OK(whorl_bind(fd, addr));
+    CHECK_OK(listen(fd, 10));
+    return fd;
+}
+
+TEST_IO(a_socket_that_listens_already_becomes_a_listener)
+{
+    for (int flags = 0; flags <= SOCK_NONBLOCK; flags += SOCK_NONBLOCK) {
+        struct whorl_listen_options options = {.no_delay = true, .backlog = 20};
+        WHORL_AUTO(listener) *l = NULL;
+        struct whorl_addr addr;
+        int value = 0;
+        socklen_t len = sizeof value;
+        CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
+        int socket_fd = inherited_socket(&addr, flags);
+        CHECK_OK(whorl_listen_fd(socket_fd, &options, &l));
+        CHECK_EQ(fcntl(socket_fd, F_GETFD), FD_CLOEXEC);
+        CHECK(whorl_addr_port(whorl_listener_addr(l)) > 0);
+        for (int i = 0; i < 3; i++) {
+            int client = dial_it(whorl_listener_addr(l), 'x');
+            int fd = whorl_accept(l, NULL);
+            CHECK(fd >= 0);
+            log_byte_of(fd);
+            CHECK_OK(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &len));
+            CHECK_EQ(value, 1);
+            close(fd);
+            close(client);
+        }
+    }
+}
+
+TEST_IO(a_unix_path_that_another_has_bound_stays)
+{
+    char path[300];
+    struct whorl_addr addr;
+    struct whorl_listener *l;
+    snprintf(path, sizeof path, "%s/socket", test_tmpdir());
+    CHECK_OK(whorl_addr_unix(path, &addr));
+    CHECK_OK(whorl_listen_fd(inherited_socket(&addr, 0), NULL, &l));
+    CHECK_STR(whorl_listener_addr(l)->un.sun_path, path);
+    int client = dial_it(&addr, 'x');
+    int fd = whorl_accept(l, NULL);
+    CHECK(fd >= 0);
+    close(fd);
+    close(client);
+    whorl_listener_close(l);
+    CHECK_OK(access(path, F_OK));
+}
+
+TEST(what_does_not_listen_becomes_no_listener)
+{
+    struct whorl_listener *l = NULL;
+    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0), p[2];
+    CHECK_ERR(whorl_listen_fd(fd, NULL, &l), -EINVAL);
+    CHECK(fcntl(fd, F_GETFD) >= 0); /* still the caller's */
+    CHECK_OK(listen(fd, 1));
+    faults_arm(1);
+    CHECK_ERR(whorl_listen_fd(fd, NULL, &l), -ENOMEM);
+    faults_disarm();
+    close(fd);
+    CHECK_ERR(whorl_listen_fd(fd, NULL, &l), -EBADF);
+    CHECK_OK(pipe(p));
+    CHECK_ERR(whorl_listen_fd(p[0], NULL, &l), -ENOTSOCK);
+    CHECK(!l);
+    close(p[0]);
+    close(p[1]);
+}
+
+/* Several processes share one socket: each connection is accepted by one of them. */
+TEST_IO(a_listener_can_share_its_socket_with_another)
+{
+    enum { CLIENTS = 8 };
+    struct whorl_addr addr;
+    struct whorl_listener *a, *b;
+    int clients[CLIENTS];
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
+    int fd = inherited_socket(&addr, SOCK_CLOEXEC);
+    CHECK_OK(whorl_listen_fd(dup(fd), NULL, &a));
+    CHECK_OK(whorl_listen_fd(fd, NULL, &b));
+    addr = *whorl_listener_addr(a);
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = dial_it(&addr, 'x');
+    for (int i = 0; i < CLIENTS; i++) {
+        struct whorl_case cases[] = {whorl_case_accept(a, NULL), whorl_case_accept(b, NULL)};
+        int which = whorl_select(cases, 2);
+        CHECK(which >= 0 && cases[which].result >= 0);
+        close(cases[which].result);
+        close(clients[i]);
+    }
+    whorl_listener_close(a);
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND)); /* its last request ends */
+    int client = dial_it(&addr, 'y');             /* and the other one goes on */
+    fd = whorl_accept(b, NULL);
+    CHECK(fd >= 0);
+    log_byte_of(fd);
+    CHECK_STR(test_logged(), "y");
+    close(fd);
+    close(client);
+    whorl_listener_close(b);
+}
+
+/* Kernels that let an accept on such a socket fail instead of waiting. */
+TEST_IO(an_accept_that_would_block_waits_for_the_socket)
+{
+    WHORL_AUTO(listener) *l = listen_here();
+    struct whorl_group group = {0};
+    int clients[2];
+    io_faults_complete(1, -EAGAIN);
+    start(&group, l, "AB");
+    CHECK(io_faults_disarm());
+    CHECK_EQ(io_driver_current()->in_flight, 1);
+    for (int i = 0; i < 2; i++) {
+        clients[i] = dial_it(whorl_listener_addr(l), (char)('1' + i));
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    }
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "A 1 B 2");
+    close(clients[0]);
+    close(clients[1]);
+}
+
+TEST_IO(closing_ends_the_wait_for_a_socket_that_would_block)
+{
+    struct whorl_listener *l = listen_here();
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+    io_faults_complete(1, -EAGAIN);
+    start(&group, l, "A");
+    CHECK(io_faults_disarm());
+    whorl_listener_close(l);
+    CHECK_ERR(whorl_group_wait(&group), -EPIPE);
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    CHECK_EQ(io_driver_current()->in_flight, 0);
 }
 
 TEST_IO(options_reach_the_socket)

@@ -449,6 +449,129 @@ TEST_VIRTUAL(without_io_there_is_no_waiting_but_destroying)
     check_no_children();
 }
 
+/* --- select ----------------------------------------------------------------------------------- */
+
+TEST_IO(select_takes_the_end_of_a_process)
+{
+    WHORL_AUTO(process) *quick = start(SH("exit 3"));
+    WHORL_AUTO(process) *slow = start(ARGV("sleep", "100"));
+    struct whorl_process_exit quick_exit = {0}, slow_exit = {0};
+    struct whorl_case cases[] = {whorl_case_process(slow, &slow_exit),
+                                 whorl_case_process(quick, &quick_exit),
+                                 whorl_case_deadline(whorl_after(WHORL_MINUTE))};
+    for (int i = 0; i < 2; i++) { /* it has ended: the second time at once */
+        CHECK_EQ(whorl_select(cases, 3), 1);
+        CHECK_OK(cases[1].result);
+        CHECK_EQ(quick_exit.status, 3);
+        quick_exit.status = 0;
+    }
+    cases[1] = whorl_case_deadline(whorl_after(2 * WHORL_MILLISECOND));
+    CHECK_EQ(whorl_select(cases, 3), 1);
+    CHECK_ERR(whorl_try_select(cases, 1), -EAGAIN);
+    CHECK_OK(whorl_process_kill(slow, SIGTERM));
+    CHECK_EQ(whorl_select(cases, 1), 0);
+    CHECK_EQ(slow_exit.signal, SIGTERM);
+}
+
+static int select_exit(void *arg)
+{
+    struct whorl_case c = whorl_case_process(arg, NULL);
+    int which = whorl_select(&c, 1);
+    test_log("%s", which ? whorl_error_name(which) : "ended");
+    return 0;
+}
+
+TEST_IO(selects_and_waits_share_the_end_of_a_process)
+{
+    WHORL_AUTO(process) *process = start(ARGV("sleep", "100"));
+    WHORL_AUTO(group) group = {0};
+    CHECK_OK(whorl_spawn(&group, select_exit, process));
+    CHECK_OK(whorl_spawn(&group, wait_for, process));
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    whorl_group_cancel(&group);
+    CHECK_OK(whorl_group_wait(&group));
+    test_log_clear();
+    CHECK_OK(kill(whorl_process_id(process), 0)); /* it runs on */
+
+    struct whorl_group again = {0};
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(whorl_spawn(&again, select_exit, process));
+    CHECK_OK(whorl_spawn(&again, wait_for, process));
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    CHECK_OK(whorl_process_kill(process, SIGTERM));
+    CHECK_OK(whorl_group_wait(&again));
+    CHECK_EQ(strlen(test_logged()), strlen("ended ended 15"));
+    CHECK(strstr(test_logged(), "15"));
+}
+
+TEST_IO(a_status_taken_by_another_is_the_result_of_a_case)
+{
+    WHORL_AUTO(process) *process = start(ARGV("true"));
+    CHECK_EQ(waitpid(-1, NULL, 0), whorl_process_id(process));
+    struct whorl_case c = whorl_case_process(process, NULL);
+    CHECK_EQ(whorl_select(&c, 1), 0);
+    CHECK_ERR(c.result, -ECHILD);
+}
+
+static int select_root(void *arg)
+{
+    WHORL_AUTO(process) *process = NULL;
+    struct whorl_process_options options = {.argv = ARGV("sleep", "100")};
+    (void)arg;
+    int err = whorl_process_spawn(&options, &process);
+    if (err)
+        return err;
+    struct whorl_case cases[] = {
+        whorl_case_process(process, NULL),
+        whorl_case_deadline(whorl_after(WHORL_MILLISECOND)),
+    };
+    err = whorl_select(cases, 2);
+    if (err >= 0)
+        err = cases[err].result;
+    if (err == 0)
+        err = whorl_process_kill(process, SIGKILL);
+    if (err == 0)
+        err = whorl_select(cases, 1);
+    return err < 0 ? err : cases[err].result;
+}
+
+static int run_select(void *arg)
+{
+    return whorl_io_run(select_root, arg);
+}
+
+TEST(every_failure_of_a_select_is_reported_and_leaves_no_child)
+{
+    CHECK(faults_sweep(run_select, NULL) > 4);
+    CHECK(io_faults_sweep(run_select, NULL, -EIO) > 2);
+    check_no_children();
+}
+
+/* A process that a select waits for is in use. */
+static int destroy_under_a_select(void *arg)
+{
+    struct whorl_process *process = start(ARGV("sleep", "0.5"));
+    WHORL_AUTO(group) group = {0};
+    (void)arg;
+    CHECK_OK(whorl_spawn(&group, select_exit, process));
+    CHECK_OK(whorl_yield());
+    whorl_process_destroy(process);
+    return 0;
+}
+
+static void run_destroy_under_a_select(void *arg)
+{
+    test_ignore(whorl_io_run(destroy_under_a_select, arg));
+}
+
+TEST(destroying_a_process_under_a_select_is_a_mistake_and_says_so)
+{
+    static struct child child;
+    child_run(&child, run_destroy_under_a_select, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "a process was destroyed while a task waits for it"));
+}
+
 /* --- cancelled anywhere ----------------------------------------------------------------------- */
 
 static WHORL_SUSPENDS int run_a_long_conversation(void *arg)

@@ -2,6 +2,7 @@
 /* Streams over sockets: complete writes, exact reads, ends, and whether a stream can be used
  * again. */
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -164,18 +165,42 @@ TEST_IO(every_call_is_a_cancel_point)
 {
     struct ends s;
     struct whorl_scope scope;
-    char byte;
+    char byte, *text;
     open_pair(&s);
     CHECK_OK(whorl_stream_write(s.b, "x", 1));
     whorl_scope_enter(&scope, WHORL_FOREVER);
     whorl_scope_cancel(&scope);
     CHECK_ERR(whorl_stream_read(s.a, &byte, 1), -ECANCELED);
     CHECK_ERR(whorl_stream_read_exact(s.a, &byte, 0), -ECANCELED);
+    CHECK_ERR(whorl_stream_read_to_end(s.a, 10, &text, NULL), -ECANCELED);
     CHECK_ERR(whorl_stream_write(s.a, "x", 1), -ECANCELED);
     CHECK_ERR(whorl_stream_write(s.a, "x", 0), -ECANCELED);
     CHECK_ERR(whorl_stream_writev(s.a, NULL, 0), -ECANCELED);
     CHECK_ERR(whorl_stream_close_write(s.a), -ECANCELED);
     whorl_scope_leave(&scope, 0);
+    close_pair(&s);
+}
+
+TEST_IO(read_to_end_returns_the_rest_or_says_that_it_is_too_much)
+{
+    struct ends s;
+    char *text = NULL, byte;
+    size_t len;
+    open_pair(&s);
+    CHECK_OK(whorl_stream_write(s.a, "hello, world", 12));
+    CHECK_OK(whorl_stream_close_write(s.a));
+    CHECK_ERR(whorl_stream_read(s.b, &byte, 1), 1);
+    CHECK_OK(whorl_stream_read_to_end(s.b, 11, &text, &len));
+    CHECK_STR(text, "ello, world");
+    CHECK_EQ(len, 11);
+    free(text);
+    CHECK_OK(whorl_stream_read_to_end(s.b, 11, &text, NULL));
+    CHECK_STR(text, "");
+    free(text);
+    CHECK_OK(whorl_stream_write(s.b, "back", 4));
+    text = NULL;
+    CHECK_ERR(whorl_stream_read_to_end(s.a, 3, &text, &len), -EFBIG);
+    CHECK(!text);
     close_pair(&s);
 }
 
@@ -214,7 +239,7 @@ TEST(closing_a_stream_under_a_reader_is_a_mistake_and_says_so)
 static int exchange(void *arg)
 {
     struct ends s = {0};
-    char buf[8];
+    char buf[8], *text;
     int p[2];
     struct iovec iov[] = {{"ab", 2}, {"cd", 2}};
 
@@ -231,6 +256,10 @@ static int exchange(void *arg)
         err = whorl_stream_write(s.a, "ef", 2);
     if (err == 0)
         err = whorl_stream_read_exact(s.b, buf, 6);
+    if (err == 0)
+        err = whorl_stream_close_write(s.a);
+    if (err == 0 && (err = whorl_stream_read_to_end(s.b, 0, &text, NULL)) == 0)
+        free(text);
     close_pair(&s);
     return err;
 }
@@ -242,7 +271,7 @@ static int run_exchange(void *arg)
 
 TEST(no_failed_request_or_allocation_leaks)
 {
-    CHECK_EQ(io_faults_sweep(run_exchange, NULL, -EIO), 6);
+    CHECK_EQ(io_faults_sweep(run_exchange, NULL, -EIO), 8);
     CHECK(faults_sweep(run_exchange, NULL) >= 4);
 }
 

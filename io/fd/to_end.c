@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading to the end into memory that grows. */
+#include "io/fd/to_end.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <whorl/fd.h>
+
+WHORL_SUSPENDS int to_end_read(to_end_read_fn read, void *source, size_t size_first, size_t len_max,
+                               char **ret, size_t *ret_len)
+{
+    if (len_max > SIZE_MAX / 2)
+        len_max = SIZE_MAX / 2;
+    size_t cap = size_first < len_max ? size_first : len_max, len = 0;
+    char *buf = malloc(cap + 1);
+    ssize_t n;
+
+    if (!buf)
+        return -ENOMEM;
+    /* There is room for one byte more than may be kept, which shows that there are more. */
+    while ((n = read(source, buf + len, cap + 1 - len)) > 0) {
+        len += (size_t)n;
+        if (len > len_max) {
+            n = -EFBIG;
+            break;
+        }
+        if (len <= cap)
+            continue;
+        cap = cap >= len_max / 2 ? len_max : cap * 2 + 1; /* which doubles the memory */
+        char *grown = realloc(buf, cap + 1);
+        if (!grown) {
+            n = -ENOMEM;
+            break;
+        }
+        buf = grown;
+    }
+    if (n < 0) {
+        free(buf);
+        return (int)n;
+    }
+    buf[len] = '\0';
+    *ret = buf;
+    if (ret_len)
+        *ret_len = len;
+    return 0;
+}
+
+static WHORL_SUSPENDS ssize_t read_fd(void *fd, void *buf, size_t len)
+{
+    return whorl_read(*(int *)fd, buf, len);
+}
+
+WHORL_SUSPENDS int whorl_read_to_end(int fd, size_t len_max, char **ret, size_t *ret_len)
+{
+    return to_end_read(read_fd, &fd, TO_END_SIZE, len_max, ret, ret_len);
+}
