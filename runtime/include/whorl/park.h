@@ -33,8 +33,8 @@ enum whorl_abort {
 /* Must not suspend. It may call whorl_wake() on other waiters, not on this one. */
 typedef enum whorl_abort (*whorl_abort_fn)(struct whorl_waiter *waiter);
 
-/* What a kind of waiter can say of itself in reports; either function may be NULL. They are called while
- * the waiter is parked, and must not suspend or change anything. */
+/* What a kind of waiter can say of itself in reports; either function may be NULL. They are called
+ * while the waiter is parked, and must not suspend or change anything. */
 struct whorl_wait_kind {
     /* Writes what is waited for, such as `mutex "log" held by worker-3`. */
     void (*describe)(const struct whorl_waiter *waiter, char *text, size_t size);

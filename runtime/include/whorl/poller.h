@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* For implementers of event sources: the only way a thread waits.
  *
- * The runtime owns this interface and calls it from its loop, always on the thread's own stack, never
- * on a task's. Because the poller also owns the clock, tests run on a virtual one.
+ * The runtime owns this interface and calls it from its loop, always on the thread's own stack,
+ * never on a task's. Because the poller also owns the clock, tests run on a virtual one.
  */
 #ifndef WHORL_POLLER_H
 #define WHORL_POLLER_H

@@ -54,8 +54,8 @@ WHORL_API WHORL_CHECKED int whorl_runner_post_remote(struct whorl_runner *runner
                                                      void (*fn)(void *arg), void *arg);
 
 /**
- * whorl_wake() from another thread. The waiter must not be withdrawn by its abort function once this
- * may be called: answer WHORL_ABORT_PENDING.
+ * whorl_wake() from another thread. The waiter must not be withdrawn by its abort function once
+ * this may be called: answer WHORL_ABORT_PENDING.
  *
  * Returns: as whorl_runner_post_remote().
  */
@@ -63,8 +63,8 @@ WHORL_API WHORL_CHECKED int whorl_runner_wake_remote(struct whorl_runner *runner
                                                      struct whorl_waiter *waiter, int64_t result);
 
 /**
- * whorl_chan_send() from another thread, which is blocked until the value is in the buffer or with a
- * receiver. The channel must outlive the call.
+ * whorl_chan_send() from another thread, which is blocked until the value is in the buffer or with
+ * a receiver. The channel must outlive the call.
  *
  * Returns: 0; -EPIPE; -ESHUTDOWN when the run ends first; -ENOMEM.
  */

@@ -31,7 +31,8 @@ extern "C" {
  * Asks the tasks of the group to finish, gives them `grace_ns`, then cancels those still there, and
  * joins all. Asked tasks see it in whorl_stop_requested(), or wait for it.
  *
- * Returns:  as whorl_group_wait(); -ETIMEDOUT when some had to be cancelled and none failed otherwise.
+ * Returns:  as whorl_group_wait(); -ETIMEDOUT when some had to be cancelled and none failed
+ *           otherwise.
  * Suspends: until the last task has ended.
  * Cancel:   the grace ends; the tasks are cancelled at once and joined.
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Events, mutexes, semaphores, read-write locks, condition variables, barriers, wait groups and once,
- * between tasks of one run.
+/* Events, mutexes, semaphores, read-write locks, condition variables, barriers, wait groups and
+ * once, between tasks of one run.
  *
- * Tasks switch only at suspending calls, so plain data needs none of these. They are for orders that
- * span suspending calls: keeping others out while one waits for a disk, telling many that something
- * has happened, or allowing only so many at a time. All are FIFO-fair, and a waiter that is
- * cancelled leaves no trace and loses nobody's wake-up. Zero-initialised is valid for each; none
+ * Tasks switch only at suspending calls, so plain data needs none of these. They are for orders
+ * that span suspending calls: keeping others out while one waits for a disk, telling many that
+ * something has happened, or allowing only so many at a time. All are FIFO-fair, and a waiter that
+ * is cancelled leaves no trace and loses nobody's wake-up. Zero-initialised is valid for each; none
  * needs a destructor. Each may be given a `name`, static text for reports: a task then waits for
  * `mutex "log" held by worker-3`. For another thread's tasks, see chan.h and the `_remote` calls.
  *
@@ -211,11 +211,11 @@ WHORL_API void whorl_wait_group_done(struct whorl_wait_group *wait_group);
 WHORL_API WHORL_SUSPENDS int whorl_wait_group_wait(struct whorl_wait_group *wait_group);
 
 /**
- * Runs `fn(arg)` if nobody has yet, or waits for who does. A failure leaves it undone: the next one,
- * one who waited if any, tries again.
+ * Runs `fn(arg)` if nobody has yet, or waits for who does. A failure leaves it undone: the next
+ * one, one who waited if any, tries again.
  *
- * @fn  may suspend. Done is when it returns 0 or, which nobody is told, a positive number: those who
- *      waited cannot know it, and the one who ran it is to learn nothing else
+ * @fn  may suspend. Done is when it returns 0 or, which nobody is told, a positive number: those
+ *      who waited cannot know it, and the one who ran it is to learn nothing else
  *
  * Returns:  0 once it is done; what `fn` failed with to the one who ran it; -EDEADLK inside `fn`;
  *           WHORL_ENOTASK.

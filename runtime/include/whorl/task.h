@@ -21,9 +21,9 @@
 
 #include <whorl/base.h>
 
-/* A task's body. Returns 0 or a negative code; data goes through `arg`, a channel or a future. In C++ it
- * may throw and catch as it likes, and suspend in handlers; an exception that leaves it ends the process,
- * and none may pass through a function of this library. */
+/* A task's body. Returns 0 or a negative code; data goes through `arg`, a channel or a future. In
+ * C++ it may throw and catch as it likes, and suspend in handlers; an exception that leaves it ends
+ * the process, and none may pass through a function of this library. */
 typedef WHORL_SUSPENDS int (*whorl_task_fn)(void *arg);
 
 struct whorl_task;
@@ -72,8 +72,8 @@ WHORL_API struct whorl_task *whorl_task_self(void);
 WHORL_API uint64_t whorl_task_id(const struct whorl_task *task);
 
 /**
- * The task's name: what whorl_task_set_name() gave it, else the spawn site ("download at get.c:12").
- * Valid until the task ends or is renamed.
+ * The task's name: what whorl_task_set_name() gave it, else the spawn site ("download at
+ * get.c:12"). Valid until the task ends or is renamed.
  */
 WHORL_API const char *whorl_task_name(const struct whorl_task *task);
 

@@ -11,11 +11,11 @@
  *
  * Several are separated by commas. Reports go to standard error.
  *
- * The trace holds all runs of the process: a run is a process of the picture, a task a thread, on which it
- * runs, is ready or waits for something. It is written as the program goes, and is JSON that ends as it
- * should whenever a run has ended, well or not, and at most a tenth of a second before that. A "%p" in
- * the name stands for the process's number, for programs that start others; a child that was forked and
- * has runs of its own gets its number in front of the name's ending.
+ * The trace holds all runs of the process: a run is a process of the picture, a task a thread, on
+ * which it runs, is ready or waits for something. It is written as the program goes, and is JSON
+ * that ends as it should whenever a run has ended, well or not, and at most a tenth of a second
+ * before that. A "%p" in the name stands for the process's number, for programs that start others;
+ * a child that was forked and has runs of its own gets its number in front of the name's ending.
  *
  * What tasks do can be observed event by event, for pictures and measurements of one's own:
  *
@@ -27,8 +27,8 @@
  *
  *     whorl_trace_start(note, stderr);       // inside a run; ends with it
  *
- * A run that nobody observes pays nothing for it where tasks switch: while one is observed, every switch
- * goes through the loop, which tells.
+ * A run that nobody observes pays nothing for it where tasks switch: while one is observed, every
+ * switch goes through the loop, which tells.
  */
 #ifndef WHORL_TRACE_H
 #define WHORL_TRACE_H
@@ -58,8 +58,8 @@ struct whorl_trace_event {
     int result;
 };
 
-/* Called on the run's thread, for SPAWNED and ENDS on the stack of the running task, so it should get by
- * with a few KiB. It must not suspend, spawn, cancel, wake, nor start or stop observing. */
+/* Called on the run's thread, for SPAWNED and ENDS on the stack of the running task, so it should
+ * get by with a few KiB. It must not suspend, spawn, cancel, wake, nor start or stop observing. */
 typedef void (*whorl_trace_fn)(void *arg, const struct whorl_trace_event *event);
 
 #ifdef __cplusplus
@@ -67,14 +67,16 @@ extern "C" {
 #endif
 
 /**
- * Writes a line for each task of this run: its number, its name, what it waits for and from where it
- * was spawned; then any circle of tasks that wait for each other. At most 1,000 tasks. Never suspends.
+ * Writes a line for each task of this run: its number, its name, what it waits for and from where
+ * it was spawned; then any circle of tasks that wait for each other. At most 1,000 tasks. Never
+ * suspends.
  */
 WHORL_API void whorl_run_dump_tasks(FILE *to);
 
 /**
- * Has `fn(arg, event)` called for everything that happens in this run from now on. For each task that
- * is there already it is called at once: SPAWNED, and RUNS or WAITS if it does. Several may observe.
+ * Has `fn(arg, event)` called for everything that happens in this run from now on. For each task
+ * that is there already it is called at once: SPAWNED, and RUNS or WAITS if it does. Several may
+ * observe.
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run. Never suspends.
  */
