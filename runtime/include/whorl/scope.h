@@ -98,8 +98,9 @@ WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
 WHORL_API void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns);
 
 /**
- * Returns the earliest deadline that applies to the running task. Deadlines of scopes around a shield
- * do not apply inside it. WHORL_FOREVER when there is none, or outside a task. Never suspends.
+ * Returns the earliest deadline that applies to the running task. Deadlines of scopes around a
+ * shield do not apply inside it. WHORL_FOREVER when there is none, or outside a task. Never
+ * suspends.
  */
 WHORL_API int64_t whorl_task_deadline(void);
 
