@@ -102,8 +102,8 @@ WHORL_API WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count
 /**
  * Takes a case that is ready now. Never suspends.
  *
- * As everywhere, `try_` stands before the verb of the call that waits: whorl_chan_recv() and
- * whorl_chan_try_recv(). Here the name is the verb alone, for a select is no object with a noun.
+ * The name is that of the call that waits, with `try_` before the verb, as in whorl_chan_recv() and
+ * whorl_chan_try_recv(). A select works on cases and not on an object, so there is no noun between.
  *
  * Returns: the index of the case that was taken, with its `result` set; -EAGAIN when no case is
  *          ready.

@@ -15,9 +15,9 @@
  * The trace file holds all runs of the process. In the picture a run is a process and a task is a
  * thread, which runs, is ready, or waits for something. The file is written while the program runs
  * and is complete JSON at any time. When a run has ended, well or not, it holds all events; before
- * that, those of the last tenth of a second may be missing. A "%p" in the file's name stands for the
- * process id, for programs that start others. A child that was forked and has runs of its own writes
- * its own file, whose name has the child's process id before the ending.
+ * that, those of the last tenth of a second may be missing. A "%p" in the file's name stands for
+ * the process id, for programs that start others. A child that was forked and has runs of its own
+ * writes its own file, whose name has the child's process id before the ending.
  *
  * A program can also observe what tasks do, event by event:
  *
