@@ -4,8 +4,8 @@
  *
  * A task that is spawned inherits the values that its parent has at that moment. Tasks that
  * inherited a value share it. It is destroyed once, after the last of them has ended or has set
- * another value in its place. While a task's values are destroyed at its end, the task has no
- * values any more.
+ * another value in its place. While the values of an ended task are destroyed, whorl_local_get()
+ * finds none of them.
  *
  *     static const struct whorl_local request_id = {.destroy = free};
  *

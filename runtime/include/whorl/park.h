@@ -70,7 +70,7 @@ struct whorl_wait_kind {
 };
 
 /* The first four fields are for the code that queues the waiter; the runtime does not touch them.
- * The fields after `kind` are private. */
+ * `notify` and `kind` may be set before the waiter is parked. The other fields are private. */
 struct whorl_waiter {
     struct whorl_waiter *next, *prev; /* neighbours in the queue that holds it */
     void *queue;                      /* that queue; NULL when it is in none */
@@ -80,8 +80,7 @@ struct whorl_waiter {
     /* For a waiter that no task parks on: whorl_wake() calls this and readies no task. Must not
      * suspend. NULL: none. */
     void (*notify)(struct whorl_waiter *waiter);
-    const struct whorl_wait_kind
-        *kind; /* for reports; NULL: the `what` of whorl_park() is enough */
+    const struct whorl_wait_kind *kind; /* for reports; NULL: the `what` of whorl_park() will do */
     bool woken;
 };
 
