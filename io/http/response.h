@@ -81,6 +81,11 @@ static inline struct http_store *http_response_store(const struct whorl_http_res
     return response->store;
 }
 
+static inline int64_t http_response_total_deadline_ns(const struct whorl_http_response *response)
+{
+    return response->exchange->clock.total_deadline_ns;
+}
+
 /* What whorl_http_response_error() returns, to be filled. */
 static inline struct whorl_error *http_response_detail(struct whorl_http_response *response)
 {

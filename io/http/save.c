@@ -14,7 +14,9 @@
  * transfer gets a larger buffer of its own, while the sum of these buffers in the session stays
  * below a cap, so a thousand transfers at once do not take a thousand large buffers.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,7 @@
 #include <whorl/task.h>
 
 #include "io/http/response.h"
+#include "io/http/stage.h"
 
 enum {
     MIDDLE_BUF = 64 << 10, /* for bodies longer than MIDDLE_FROM */
@@ -41,7 +44,8 @@ enum {
     NAME_MAX_BYTES = 255,
 };
 
-#define CLEANUP_NS (5 * WHORL_SECOND)
+#define CLEANUP_NS        (5 * WHORL_SECOND)
+#define FIFO_PAUSE_MAX_NS (50 * WHORL_MILLISECOND) /* between two looks for a FIFO's reader */
 
 struct save {
     struct whorl_http_response *response;
@@ -54,6 +58,7 @@ struct save {
     bool is_special;  /* the rename found that the target is a device, pipe or socket */
     bool replaces;    /* an existing file with the permissions `mode` */
     bool appends;     /* the target is this process's standard output or error */
+    bool is_fifo;     /* the target is a FIFO */
     mode_t mode;
     const char *whole; /* the whole body, when it came with the head; else NULL */
     size_t whole_len;
@@ -141,6 +146,7 @@ static WHORL_SUSPENDS int look_at_target(struct save *save)
     if (err)
         return err == -ENOENT ? 0 : err;
     save->appends = S_ISREG(st.stx_mode) && is_standard_stream(&st);
+    save->is_fifo = S_ISFIFO(st.stx_mode);
     return st.stx_mode;
 }
 
@@ -149,14 +155,69 @@ static bool is_special(const struct save *save, int mode)
     return mode > 0 && (save->appends || (!S_ISREG(mode) && !S_ISDIR(mode)));
 }
 
+/* Opens a FIFO for writing once another process reads it, as open(2) does, but so that the wait can
+ * be cancelled: a thread in open(2) cannot be. Polls, because the kernel has no event for it. The total
+ * limit of the exchange applies. */
+static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
+{
+    int64_t pause_ns = WHORL_MILLISECOND;
+    struct http_stage stage;
+    int fd;
+
+    http_stage_enter(&stage, WHORL_FOREVER, 0, http_response_total_deadline_ns(save->response));
+    while ((fd = whorl_openat(save->dir_fd, save->path, flags | O_NONBLOCK, 0)) == -ENXIO) {
+        int err = whorl_sleep(pause_ns);
+        if (err) {
+            fd = err;
+            break;
+        }
+        pause_ns = pause_ns < FIFO_PAUSE_MAX_NS / 2 ? pause_ns * 2 : FIFO_PAUSE_MAX_NS;
+    }
+    return (int)http_stage_leave(&stage, fd);
+}
+
 static WHORL_SUSPENDS int open_in_place(struct save *save)
 {
-    int flags = O_WRONLY | O_NOCTTY | (save->appends ? O_APPEND : 0);
-    int fd = whorl_openat(save->dir_fd, save->path, flags, 0);
+    int flags = O_WRONLY | O_NOCTTY | O_CLOEXEC | (save->appends ? O_APPEND : 0);
+    int fd;
+
+    if (save->is_fifo)
+        fd = open_with_reader(save, flags);
+    else
+        fd = whorl_openat(save->dir_fd, save->path, flags, 0);
     if (fd < 0)
         return fd;
     save->fd = fd;
     return 0;
+}
+
+/* The descriptor that a path such as "/dev/fd/3" or "/dev/stdout" names, or -1. */
+static int named_fd(const char *path)
+{
+    static const char *const dirs[] = {"/dev/fd/", "/proc/self/fd/"};
+
+    if (strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        size_t len = strlen(dirs[i]);
+        char *end;
+        if (strncmp(path, dirs[i], len) != 0 || path[len] < '0' || path[len] > '9')
+            continue;
+        long fd = strtol(path + len, &end, 10);
+        if (*end == '\0' && fd <= INT_MAX)
+            return (int)fd;
+    }
+    return -1;
+}
+
+/* Writes to a copy of the descriptor, which shares its position: what other processes write to it
+ * comes before and behind, and a socket, which cannot be opened, works as well. */
+static int open_named_fd(struct save *save)
+{
+    save->fd = fcntl(named_fd(save->path), F_DUPFD_CLOEXEC, 0);
+    return save->fd < 0 ? -errno : 0;
 }
 
 static WHORL_SUSPENDS int open_target(struct save *save)
@@ -182,6 +243,8 @@ static WHORL_SUSPENDS int open_file(struct save *save)
     size_t len = strlen(save->path);
     if (len == 0 || save->path[len - 1] == '/')
         return len == 0 ? -ENOENT : -EISDIR;
+    if (named_fd(save->path) >= 0)
+        return open_named_fd(save);
     /* With `next_path`, an existing file keeps its name in any case: no need to look. */
     save->looked = save->options->next_path && !save->options->overwrite;
     if (save->looked)
@@ -244,6 +307,8 @@ static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
 static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t len)
 {
     const struct whorl_http_save_options *options = save->options;
+    if (!save->seekable && options->ret_in_place)
+        *options->ret_in_place = true;
     int err = save->seekable ? whorl_pwrite_all(save->fd, part, len, save->offset)
                              : whorl_write_all(save->fd, part, len);
     if (err)
@@ -277,6 +342,29 @@ static int link_and_unlink(struct save *save, const char *path)
     return 0; /* clean_up() unlinks the temporary name */
 }
 
+/* For file systems without RENAME_NOREPLACE and without links, such as some of FUSE: takes the name with an
+ * empty file, then replaces that. For a moment the name shows an empty file; nothing else can take it. */
+static int reserve_and_rename(struct save *save, const char *path)
+{
+    int fd = openat(save->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    if (renameat(save->dir_fd, save->temp, save->dir_fd, path) == 0) {
+        save->temp_exists = false;
+        return 0;
+    }
+    int err = -errno;
+    unlinkat(save->dir_fd, path, 0);
+    return err;
+}
+
+static bool has_no_links(int err)
+{
+    return err == -EPERM || err == -EOPNOTSUPP || err == -ENOSYS || err == -EMLINK ||
+           err == -EINVAL;
+}
+
 /* Renames the file to its path, or to the next path that is free; or finds that the path is a
  * device. */
 static WHORL_SUSPENDS int take_name(struct save *save)
@@ -290,8 +378,11 @@ static WHORL_SUSPENDS int take_name(struct save *save)
         err = whorl_renameat(save->dir_fd, save->temp, save->dir_fd, path, flags);
         if (err == 0)
             save->temp_exists = false;
-        if ((err == -EINVAL || err == -ENOSYS) && flags)
+        if ((err == -EINVAL || err == -ENOSYS || err == -EOPNOTSUPP) && flags) {
             err = link_and_unlink(save, path);
+            if (has_no_links(err))
+                err = reserve_and_rename(save, path);
+        }
         if (err != -EEXIST)
             break;
         if (!save->looked) {

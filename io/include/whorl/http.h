@@ -255,6 +255,10 @@ struct whorl_http_save_options {
      * because its name was taken. */
     const char *(*next_path)(void *ctx, unsigned attempt);
     void *ctx;
+
+    /* Set to true before the first byte is written to a device, pipe or socket, or to the process's
+     * output: such bytes cannot be taken back, so the transfer must not be repeated. May be NULL. */
+    bool *ret_in_place;
 };
 
 /**

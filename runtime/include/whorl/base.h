@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The few macros and the notion of time that every other whorl header builds on.
+/* What every other whorl header builds on: markers for functions, units of time, and the clock.
  *
- * All time is `int64_t` nanoseconds on the run's own monotonic clock, so `2 * WHORL_SECOND` is a
- * length and `whorl_after(2 * WHORL_SECOND)` the instant two seconds from now.
+ * All time is `int64_t` nanoseconds. An instant is a reading of the run's monotonic clock;
+ * parameters and fields that hold one are called `deadline_ns`, `at_ns` and so on. A length of time
+ * is a product such as `2 * WHORL_SECOND`; whorl_after() makes an instant of it.
+ *
+ *     static WHORL_SUSPENDS int wait_for_file(const char *path)
+ *     {
+ *         int64_t deadline_ns = whorl_after(10 * WHORL_SECOND);
+ *         int err = 0;
+ *
+ *         while (access(path, F_OK) != 0 && err == 0)
+ *             err = whorl_now() < deadline_ns ? whorl_sleep(50 * WHORL_MILLISECOND) : -ETIMEDOUT;
+ *         return err;
+ *     }
  */
 #ifndef WHORL_BASE_H
 #define WHORL_BASE_H
@@ -12,13 +23,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Exported from the shared library. */
+/* Marks what the shared library exports. */
 #define WHORL_API __attribute__((visibility("default")))
 
-/* The result must be looked at. */
+/* Marks a function whose result the caller must look at. */
 #define WHORL_CHECKED __attribute__((warn_unused_result))
 
-/* Notes that whorl-check-suspends reads. Only clang keeps them. */
+/* A note for whorl-check-suspends. Only clang keeps it. */
 #if defined(__clang__) && !defined(WHORL_NO_ANNOTATE)
 #define WHORL_ANNOTATE(text) __attribute__((annotate(text)))
 #else
@@ -26,23 +37,30 @@
 #endif
 
 /* Marks every function that may switch tasks, at each declaration and at the definition. The marker
- * means four things at once: other tasks may run before it returns; it is a cancel point on every
- * call, also when it does not have to wait; it can return -ECANCELED; its result must be looked at.
- * Between two such calls nothing else runs on this thread, so plain data needs no lock.
+ * means four things at once:
+ *
+ *   - other tasks may run before the function returns;
+ *   - the function is a cancel point on every call, also when it does not have to wait;
+ *   - it can return -ECANCELED;
+ *   - the caller must look at its result.
+ *
+ * Between two calls of such functions no other task of this thread runs, so plain data needs no
+ * lock.
  *
  * A field, parameter or variable that points to such a function carries the marker, too. So does a
  * typedef of function pointers, such as whorl_task_fn: a function that is passed as one may suspend
  * without a marker of its own. */
 #define WHORL_SUSPENDS WHORL_CHECKED WHORL_ANNOTATE("whorl_suspends")
 
-/* Marks a function that may switch tasks but never reports a cancellation, such as a close or a join
- * that is shielded. Its result may be ignored. Functions that return void carry this one. */
+/* Marks a function that may switch tasks but never reports a cancellation, such as a close or a
+ * join that is shielded. Its result may be ignored. A function that suspends and returns void
+ * carries this marker. */
 #define WHORL_SUSPENDS_SHIELDED WHORL_ANNOTATE("whorl_suspends_shielded")
 
 /* Declares a variable that is released when its block is left, on every path:
  *
  *     WHORL_AUTO(group) group = {0};
- *     WHORL_AUTO(http_response) *response = NULL;
+ *     WHORL_AUTO(chan) *chan = NULL;
  */
 #define WHORL_AUTO(type)                        \
     __attribute__((cleanup(whorl_auto_##type))) \
@@ -63,13 +81,14 @@ extern "C" {
 #endif
 
 /**
- * The current instant of this run's clock (CLOCK_MONOTONIC, or virtual time in a virtual run).
- * Outside a run it is CLOCK_MONOTONIC. Never suspends.
+ * Returns the current instant on this run's clock: CLOCK_MONOTONIC, or virtual time in a virtual
+ * run. Outside a run the clock is CLOCK_MONOTONIC. Never suspends.
  */
 WHORL_API int64_t whorl_now(void);
 
 /**
- * The instant `delay_ns` from now, saturating: a negative delay is now, a huge one WHORL_FOREVER.
+ * Returns the instant that is `delay_ns` from now. A negative delay gives the present instant; a
+ * sum that is too large gives WHORL_FOREVER. Never suspends.
  */
 WHORL_API int64_t whorl_after(int64_t delay_ns);
 

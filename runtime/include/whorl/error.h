@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Error codes: what every whorl function returns when it fails, and their names and texts.
+/* Error codes: what every whorl function returns when it fails, with their names and texts.
  *
- * Functions return 0 or a count on success and a negative code on failure. A code is `-errno`, or
- * one of the WHORL_E constants below, which are negative and lie below -4095 so that the two never
- * meet. Codes are values, so they survive task switches; there is no thread-local "last error".
+ * A function returns 0 or a count when it succeeds and a negative code when it fails. A code is
+ * either `-errno` or one of the WHORL_E constants below, all of which are less than -4095, so the
+ * two kinds never overlap. A code is a value, so it is not lost when tasks switch; there is no
+ * thread-local "last error". Some calls also fill a `struct whorl_error` with the step that failed
+ * and a text.
  *
- *     int err = whorl_http_get(session, url, &response);
- *     if (err < 0)
- *         fprintf(stderr, "%s: %s\n", url, whorl_strerror(err));
+ *     static WHORL_SUSPENDS int fetch(struct whorl_http_session *session, const char *url)
+ *     {
+ *         WHORL_AUTO(http_response) *response = NULL;
+ *         int err = whorl_http_get(session, url, &response);
+ *
+ *         if (err < 0)
+ *             fprintf(stderr, "%s: %s\n", url, whorl_strerror(err));
+ *         return err;
+ *     }
  */
 #ifndef WHORL_ERROR_H
 #define WHORL_ERROR_H
@@ -16,8 +24,8 @@
 
 #include <whorl/base.h>
 
-/* One line a code: name, number, text. The bands: -5000 runtime, -5100 names, -5200 TLS,
- * -5300 HTTP and URLs. Numbers never change meaning once released. */
+/* One line for each code: name, number, text. The ranges: -5000 runtime, -5100 host names, -5200
+ * TLS, -5300 HTTP and URLs. A released number never changes its meaning. */
 #define WHORL_ERRORS(X)                                                                           \
     X(WHORL_ENOTASK, -5000, "called outside a task")                                              \
     X(WHORL_ENOIO, -5001, "this run has no I/O driver (use whorl_io_run)")                        \
@@ -75,19 +83,20 @@
     X(WHORL_EHTTP_NOT_REDIRECTABLE, -5329, "redirect to another scheme than http or https")       \
     X(WHORL_EHTTP_REDIRECT_DOWNGRADE, -5330, "redirect from https to http")
 
+/* The codes as constants. */
 enum whorl_error_code {
 #define WHORL_ERROR_ENUM(name, number, text) name = number,
     WHORL_ERRORS(WHORL_ERROR_ENUM)
 #undef WHORL_ERROR_ENUM
 };
 
-/* What went wrong, in words, for calls that can say more than a code. Owned by the caller, passed
- * optionally, written on failure only. Text is printable ASCII or UTF-8 without control bytes and
- * always terminated. */
+/* What went wrong, in words, from calls that can say more than a code. The caller owns it and may
+ * pass NULL instead. It is written on failure only. The texts end with a NUL and are printable
+ * ASCII or UTF-8 without control bytes. */
 struct whorl_error {
     int code;       /* what the call returned */
     char step[24];  /* "resolve", "connect", "TLS", "send", "response", "body", "write", ... */
-    char text[232]; /* e.g. "127.0.0.1:9: connection refused" */
+    char text[232]; /* such as "127.0.0.1:9: connection refused" */
 };
 
 #ifdef __cplusplus
@@ -95,19 +104,23 @@ extern "C" {
 #endif
 
 /**
- * The text of a code: ours for WHORL_E codes, strerror's in lower case for -errno values.
- * Positive numbers are looked up as their negation. Never NULL; valid for ever.
+ * Returns the text of a code: ours for a WHORL_E code, that of strerror(3) in lower case for an
+ * -errno code. A positive number is looked up as its negation. Never NULL; the text is valid for
+ * ever.
  */
 WHORL_API const char *whorl_strerror(int code);
 
 /**
- * The symbolic name of a code, such as "ECONNREFUSED" or "WHORL_ETLS_NAME"; "E?" when unknown.
+ * Returns the symbolic name of a code, such as "ECONNREFUSED" or "WHORL_ETLS_NAME"; "E?" for an
+ * unknown code.
  */
 WHORL_API const char *whorl_error_name(int code);
 
 /**
- * Fills `error` when it is not NULL: code, step and a printf-formatted text in which control bytes
- * are escaped as \xNN. Returns `code`, so that a failure path is one line.
+ * Fills `error`, unless it is NULL, with the code, the step and a text made as by printf(3), in
+ * which control bytes are escaped as \xNN.
+ *
+ * Returns: `code`, so that a failure path is one statement: return whorl_error_set(error, ...).
  */
 WHORL_API int whorl_error_set(struct whorl_error *error, int code, const char *step,
                               const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Futures: one result that any number of tasks wait for.
+/* Futures: the end of one piece of work and its result, which any number of tasks can wait for.
  *
- *     struct whorl_future page = {0};
- *     int err = whorl_spawn_future(&group, fetch, &job, &page);
- *     ...
- *     err = whorl_future_wait(&page);              // this task only; the group is joined later
- *     if (err == 0)
- *         err = page.result;                       // what fetch() returned
+ * A future is completed once, by the task or the offloaded work behind it, or by a call of
+ * whorl_future_complete(). It holds a result code only. Other data is stored next to it: in the
+ * struct that contains the future, or in the one that the task's argument points to.
  *
- * A future says that something has ended, and with which result. Other data is stored next to it:
- * in the struct that embeds the future, or in the one that the task's argument points at.
+ *     static WHORL_SUSPENDS int show_page(struct page *page)
+ *     {
+ *         struct whorl_future fetched = {0};
+ *         WHORL_AUTO(group) group = {0};
+ *
+ *         int err = whorl_spawn_future(&group, fetch, page, &fetched);
+ *         if (err == 0)
+ *             err = draw_frame(page);              // while fetch() runs
+ *         if (err == 0)
+ *             err = whorl_future_wait(&fetched);   // for this task only, not for the group
+ *         return err ? err : fetched.result;       // what fetch() returned
+ *     }
  */
 #ifndef WHORL_FUTURE_H
 #define WHORL_FUTURE_H
@@ -19,24 +26,27 @@
 #include <whorl/select.h>
 #include <whorl/sync.h>
 
-/* Zero-initialised is a future that is open. */
+/* Zero-initialised is a future that is open, which means not done. */
 struct whorl_future {
     int result; /* valid once done */
     bool done;
     struct whorl_wait_queue waiters;
-    /* Set by who works for it, while cancelling can still do something: asks that one to stop. */
+    /* Asks the work behind the future to stop. Set by that work while it can still be stopped. */
     void (*cancel)(struct whorl_future *future);
-    void *worker;
+    void *worker; /* for `cancel` */
     bool cancel_requested;
-    const char *name; /* for reports; may be set by the user, static */
+    const char *name; /* static text for reports; may be set by the user */
 };
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** Sets the result and wakes all who wait. A future is completed once; again: nothing happens and
- *  false is returned. Never suspends. */
+/**
+ * Sets the result and wakes all waiters. A future is completed once. Never suspends.
+ *
+ * Returns: true; false when the future was done already, and nothing changes.
+ */
 WHORL_API bool whorl_future_complete(struct whorl_future *future, int result);
 
 /**
@@ -44,32 +54,36 @@ WHORL_API bool whorl_future_complete(struct whorl_future *future, int result);
  *
  * Returns:  0, with `future->result` valid; WHORL_ENOTASK.
  * Suspends: until it is done.
- * Cancel:   -ECANCELED; whoever works for the future goes on.
+ * Cancel:   -ECANCELED; the work behind the future continues.
  */
 WHORL_API WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future);
 
 /**
- * Asks for an end. The task behind the future is cancelled, and what it then returns is the result;
- * offloaded work is withdrawn if it has not begun; a future nobody works for is completed with
- * -ECANCELED. Never suspends.
+ * Asks the work behind the future to stop. A task is cancelled, and what it then returns is the
+ * result. Offloaded work is withdrawn if no thread has begun it. A future with no work behind it is
+ * completed with -ECANCELED. Never suspends.
  */
 WHORL_API void whorl_future_cancel(struct whorl_future *future);
 
-/** A future being done, for whorl_select(). The case's result is 0; see `future->result`. */
+/** The future being done, for whorl_select(). The case's result is 0; see `future->result`. */
 WHORL_API struct whorl_case whorl_case_future(struct whorl_future *future);
 
 /**
- * Starts a task whose end completes `future`, which must be open and stay valid until then. Its
- * result is the group's business too, as with whorl_spawn(). The future's memory may belong to the
- * group's owner. `int whorl_spawn_future(group, fn, arg, future)`
+ * Starts a task and completes `future` with the task's result when the task ends. The result also
+ * counts for the group, as with whorl_spawn(). Never suspends.
+ * `int whorl_spawn_future(struct whorl_group *group, whorl_task_fn fn, void *arg,
+ *                         struct whorl_future *future)`
  *
- * Returns: as whorl_spawn(). On failure the future stays open. Never suspends.
+ * @future  open; must stay valid until it is done. It may be a variable of the function that owns
+ *          the group
+ *
+ * Returns: as whorl_spawn(). On failure the future stays open.
  */
 #define whorl_spawn_future(group, fn, arg, future)        \
     whorl_spawn_future_at((group), (fn), (arg), (future), \
                           #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
-/** whorl_spawn_future() with a static description of the call site. */
+/** whorl_spawn_future() with a static description of the call site, for reports. */
 WHORL_API WHORL_CHECKED int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn,
                                                   void *arg, struct whorl_future *future,
                                                   const char *site);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Generators: tasks that yield values one by one to the task that pulls them.
+/* Generators: tasks that produce values one by one for the task that pulls them.
+ *
+ * The two take turns: the generator's function, its body, runs while the other task waits in
+ * whorl_generator_next(), and it waits in whorl_generator_yield() while the other task runs.
  *
  *     static int squares(struct whorl_generator *generator, void *arg)
  *     {
@@ -11,14 +14,18 @@
  *         return 0;
  *     }
  *
- *     WHORL_AUTO(generator) *generator = NULL;
- *     long n = 10, value;
- *     int err = whorl_generator_create(squares, &n, sizeof(long), &generator);
- *     if (err)
+ *     static WHORL_SUSPENDS int print_squares(long n)
+ *     {
+ *         WHORL_AUTO(generator) *generator = NULL;
+ *         long value;
+ *
+ *         int err = whorl_generator_create(squares, &n, sizeof(long), &generator);
+ *         if (err)
+ *             return err;
+ *         while ((err = whorl_generator_next(generator, &value)) > 0)
+ *             printf("%ld\n", value);
  *         return err;
- *     while ((err = whorl_generator_next(generator, &value)) > 0)
- *         printf("%ld\n", value);
- *     return err;
+ *     }
  */
 #ifndef WHORL_GENERATOR_H
 #define WHORL_GENERATOR_H
@@ -28,7 +35,8 @@
 
 struct whorl_generator;
 
-/* A generator's body: runs from one whorl_generator_yield() to the next as values are pulled. */
+/* A generator's body. Each whorl_generator_next() lets it run up to its next
+ * whorl_generator_yield(). It returns 0 or a negative code. */
 typedef WHORL_SUSPENDS int (*whorl_generator_fn)(struct whorl_generator *generator, void *arg);
 
 #ifdef __cplusplus
@@ -36,15 +44,16 @@ extern "C" {
 #endif
 
 /**
- * Makes a generator. Its body starts with the first whorl_generator_next().
+ * Makes a generator. Its body starts with the first whorl_generator_next(). Never suspends.
  * `int whorl_generator_create(whorl_generator_fn fn, void *arg, size_t value_size,
  *                             struct whorl_generator **ret)`
  *
- * @value_size  bytes of a value
+ * @arg         borrowed until the generator is destroyed
+ * @value_size  size of a value in bytes
  * @ret         the generator; destroy it with whorl_generator_destroy(), in the same task
  *
- * Returns: 0; -ENOMEM; -EOVERFLOW when a value of that size does not fit in memory; WHORL_ENOTASK
- *          outside a task. Never suspends.
+ * Returns: 0; -ENOMEM; -EOVERFLOW when the size with a value does not fit in a size_t;
+ *          WHORL_ENOTASK outside a task.
  */
 #define whorl_generator_create(fn, arg, value_size, ret) \
     whorl_generator_create_at((fn), (arg), (value_size), \
@@ -56,17 +65,18 @@ WHORL_API WHORL_CHECKED int whorl_generator_create_at(whorl_generator_fn fn, voi
                                                       struct whorl_generator **ret);
 
 /**
- * The next value.
+ * Receives the next value into `*ret`.
  *
- * Returns:  1 with `*ret` set; 0 when the body has returned 0; what the body returned otherwise, and
- *           the same again from then on; -ENOMEM when its task could not be started.
- * Suspends: until the body yields or ends.
- * Cancel:   -ECANCELED; a value the body was about to yield comes with the next call.
+ * Returns:  1 with `*ret` set; 0 when the body has returned 0 or more; the body's negative code;
+ *           the same again on later calls; -ENOMEM when the body's task could not be started.
+ * Suspends: until the body yields a value or ends.
+ * Cancel:   -ECANCELED; a value that the body was about to yield comes with the next call.
  */
 WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *generator, void *ret);
 
 /**
- * In the body: gives a value to who pulls, and waits until the next one is wanted.
+ * Called in the body: hands `*value` to the task that pulls, and waits until that task wants the
+ * next.
  *
  * Returns:  0.
  * Suspends: until the next whorl_generator_next().
@@ -75,7 +85,7 @@ WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *genera
 WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator,
                                                    const void *value);
 
-/** Cancels the body if it has not ended, joins it and frees. Accepts NULL. */
+/** Cancels the body if it has not ended, waits for its end, and frees. Accepts NULL. */
 WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_generator_destroy(struct whorl_generator *generator);
 
 static inline WHORL_SUSPENDS_SHIELDED void whorl_auto_generator(struct whorl_generator **generator)

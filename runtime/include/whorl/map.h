@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Map: one function applied to each item of an array, in tasks.
  *
+ * The tasks share the items: as many tasks as may run at a time take one item after the other, in
+ * the order of the array.
+ *
  *     static int fetch(void *item)
  *     {
  *         struct page *page = item;
  *         return page_fetch(page);
  *     }
  *
- *     int results[100];
- *     int err = whorl_map(fetch, pages, sizeof *pages, 100, 8, results);     // 8 at a time
+ *     static WHORL_SUSPENDS int fetch_all(struct page *pages)
+ *     {
+ *         int results[100];
+ *         int err = whorl_map(fetch, pages, sizeof *pages, 100, 8, results);  // 8 at a time
+ *
+ *         for (size_t i = 0; i < 100; i++)
+ *             printf("%s: %s\n", pages[i].url, whorl_strerror(results[i]));
+ *         return err;
+ *     }
  */
 #ifndef WHORL_MAP_H
 #define WHORL_MAP_H
@@ -22,8 +32,8 @@ extern "C" {
 #endif
 
 /**
- * Runs fn(item) for each of `count` items of an array in tasks, at most `limit` at once, and collects
- * every result.
+ * Runs `fn(item)` for each of the `count` items of an array in tasks, at most `limit` at a time,
+ * and stores every result.
  * `int whorl_map(whorl_task_fn fn, void *items, size_t item_size, size_t count, size_t limit,
  *                int *ret_results)`
  *

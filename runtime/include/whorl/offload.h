@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Offloading: blocking calls and heavy computing run on a pool of threads.
+/* Offloading: blocking calls and long computations run on a pool of threads.
  *
- * A task that would block or compute for long hands the work to a thread and suspends; the other
- * tasks go on:
+ * A task that would block or compute for long hands the work to a thread and suspends, and the
+ * other tasks of the run continue. The work runs outside the run: it may not call anything that
+ * needs a task.
  *
- *     static int resize(void *arg)          // on a pool thread: no whorl call that suspends in here
+ *     static int resize(void *arg)                   // on a thread of the pool
  *     {
  *         struct picture *picture = arg;
  *         return picture_resize(picture);
  *     }
  *
- *     int err = whorl_offload_run(NULL, resize, &picture);
+ *     static WHORL_SUSPENDS int show(struct picture *picture)
+ *     {
+ *         int err = whorl_offload_run(NULL, resize, picture);
+ *
+ *         return err ? err : picture_draw(picture);
+ *     }
+ *
+ * Each call takes a pool. NULL means the run's own pool, which has the default options, is made
+ * when it is first used and ends with the run.
  */
 #ifndef WHORL_OFFLOAD_H
 #define WHORL_OFFLOAD_H
@@ -25,9 +34,10 @@ typedef int (*whorl_offload_fn)(void *arg);
 
 /* Zero-initialised is valid. */
 struct whorl_offload_options {
-    unsigned
-        threads_max;  /* started one by one as work queues up; 0: 4, or the processors if more */
-    size_t queue_max; /* work waiting for a thread; 0: 1024 */
+    /* Threads are started one by one while work is queued. 0: 4, or one for each processor if there
+     * are more than 4 processors. */
+    unsigned threads_max;
+    size_t queue_max; /* work that waits for a thread; 0: 1024 */
     const char *name; /* threads are called name-1, name-2, ...; NULL: "offload" */
 };
 
@@ -36,42 +46,47 @@ extern "C" {
 #endif
 
 /**
- * Makes a pool for this run. No thread is started yet. Everywhere below, NULL in place of a pool
- * means the run's own, with default options, made on first use and ended with the run.
+ * Makes a pool for this run. It starts no thread yet. Never suspends.
  *
- * @ret  the pool; destroy it with whorl_offload_destroy()
+ * @options  NULL for the defaults
+ * @ret      the pool; destroy it with whorl_offload_destroy()
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_offload_create(const struct whorl_offload_options *options,
                                                  struct whorl_offload **ret);
 
-/** Ends the pool once its threads have finished what is queued; blocks the thread meanwhile, so join
- *  your work first. Accepts NULL. Never suspends. */
+/**
+ * Ends the pool after its threads have finished the queued work, and frees it. The calling thread
+ * is blocked until then, so wait for the work first. Accepts NULL. Never suspends.
+ */
 WHORL_API void whorl_offload_destroy(struct whorl_offload *pool);
 
 /**
- * Runs fn(arg) on a thread of the pool and waits for it.
+ * Runs `fn(arg)` on a thread of the pool and waits for its end.
  *
  * @arg  borrowed until the call returns
  *
  * Returns:  what `fn` returned; -ENOMEM or -EAGAIN when no thread can be started; WHORL_ENOTASK.
- * Suspends: until it is done; first for a place in the queue when that is full.
- * Cancel:   -ECANCELED when no thread had begun; work that has begun cannot be stopped and is
- *           waited for, and its result returned.
+ * Suspends: until the work is done; before that, while the queue is full.
+ * Cancel:   -ECANCELED when no thread has begun the work. Work that has begun cannot be stopped:
+ *           the call waits for it and returns its result.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *arg);
 
 /**
- * Like whorl_offload_run() for work that owns its data: a cancelled call does not wait for it.
+ * Like whorl_offload_run() for work that owns its data: a cancelled call does not wait for the
+ * work.
  *
- * @release  called exactly once with `arg`: after the work, on a thread of the pool or, when the
- *           caller is still there or the work never began, on the run's. NULL: nothing to release
+ * @release  called once with `arg`. If the call was cancelled after the work had begun, it is
+ *           called after the work, by the run's thread or, when the run has ended, by a thread of
+ *           the pool. In all other cases it is called by the run's thread before the call returns.
+ *           NULL: nothing to release
  *
  * Returns:  as whorl_offload_run().
- * Suspends: until it is done.
- * Cancel:   -ECANCELED at once; the work goes on without anybody listening.
+ * Suspends: until the work is done; before that, while the queue is full.
+ * Cancel:   -ECANCELED at once; work that has begun continues, and its result is dropped.
  * Owns:     `arg`, in every case.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
@@ -79,23 +94,25 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
                                                      void (*release)(void *arg));
 
 /**
- * Queues fn(arg); `future` is completed with its result. Cancelling the future withdraws work that
- * has not begun.
+ * Queues `fn(arg)` and returns at once. `future` is completed with the result of the work.
+ * Cancelling the future withdraws work that no thread has begun. Never suspends.
  *
  * @arg     borrowed until the future is done
  * @future  open; must stay valid until it is done
  *
- * Returns: 0; -EAGAIN when the queue is full; -ENOMEM; WHORL_ENOTASK. Never suspends.
+ * Returns: 0; -EAGAIN when the queue is full or no thread can be started; -ENOMEM; WHORL_ENOTASK.
  */
 WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, whorl_offload_fn fn,
                                                  void *arg, struct whorl_future *future);
 
 /**
- * Runs fn(item) for each of `count` items of an array, on as many threads as the pool has.
+ * Runs `fn(item)` for each of the `count` items of an array, on all threads that the pool may have.
+ * A failure does not keep the other items from running.
  *
- * Returns:  0; the failure of the first item, in their order, that failed; all are run all the same.
- * Suspends: until all are done.
- * Cancel:   -ECANCELED; items not begun are not run, those begun are waited for.
+ * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
+ *           WHORL_ENOTASK.
+ * Suspends: until all items are done.
+ * Cancel:   -ECANCELED; items that were not begun do not run, the call waits for those that were.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *items, size_t item_size, size_t count);

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs: a scheduler, a clock and a root task, on the calling thread.
  *
+ * A run begins with the call and ends when the root task and all daemons have ended. A thread has
+ * one run at a time. Any number of threads may each have one; tasks never move between runs.
+ * Programs that do I/O use whorl_io_run() from io.h.
+ *
  *     static int root(void *arg)
  *     {
+ *         (void)arg;
  *         return whorl_sleep(WHORL_SECOND);
  *     }
  *
@@ -11,10 +16,8 @@
  *         return whorl_run(root, NULL) ? 1 : 0;
  *     }
  *
- * Programs that do I/O use whorl_io_run() from io.h. Any number of threads may each have a run; a
- * thread has one at a time. When every task waits on another, with no timer and no request that
- * could end it, the run writes a report of all tasks to standard error, cancels everything and
- * returns -EDEADLK.
+ * Deadlock: when every task waits on another, and no timer and no request could end that, the run
+ * writes a report of all tasks to standard error, cancels everything and returns -EDEADLK.
  */
 #ifndef WHORL_RUN_H
 #define WHORL_RUN_H
@@ -32,11 +35,12 @@ struct whorl_run_options {
 };
 
 /* A virtual run: the clock stands still while tasks run and jumps to the next deadline when all
- * wait, so an hour of timeouts takes a millisecond and every run is the same. */
+ * tasks wait. An hour of timeouts takes a millisecond, and every run is the same. */
 struct whorl_virtual_options {
     struct whorl_run_options run;
-    uint64_t seed;    /* 0: FIFO as in real runs; else ready tasks run in an order drawn from it */
-    int64_t start_ns; /* what the clock shows first */
+    /* 0: ready tasks run first in, first out, as in real runs; else in an order drawn from it. */
+    uint64_t seed;
+    int64_t start_ns; /* the clock at the start */
 };
 
 #ifdef __cplusplus
@@ -44,34 +48,42 @@ extern "C" {
 #endif
 
 /**
- * Runs `fn` as the root task without any I/O and returns its result once it and all daemons ended.
+ * Runs `fn(arg)` as the root task, without any I/O, until it and all daemons have ended.
  *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_run(whorl_task_fn fn, void *arg);
 
-/** whorl_run() on a virtual clock. @options NULL for the defaults. */
+/**
+ * Like whorl_run(), on a virtual clock.
+ *
+ * @options  NULL for the defaults
+ *
+ * Returns: as whorl_run().
+ */
 WHORL_API WHORL_CHECKED int whorl_run_virtual(const struct whorl_virtual_options *options,
                                               whorl_task_fn fn, void *arg);
 
-/* What a run has done and holds, for tests, benchmarks and the curious. */
+/* What a run has done and holds, for tests and measurements. */
 struct whorl_run_stats {
     uint64_t switches;  /* task switches so far */
-    uint64_t spawned;   /* tasks started so far, the root included */
-    uint64_t polls;     /* calls of the poller's wait() */
-    uint64_t turns;     /* of the loop: looks at timers and the poller */
+    uint64_t spawned;   /* tasks started so far, the root task included */
+    uint64_t polls;     /* calls of the poller's wait() so far */
+    uint64_t turns;     /* turns of the loop, each of which looks at the timers and the poller */
     size_t tasks_alive; /* started and not ended */
     size_t tasks_ready; /* waiting for the processor */
     size_t timers_armed;
-    size_t stacks_mapped; /* address space set aside, in stacks */
-    size_t stacks_free;   /* of these, not in use by a task */
+    size_t stacks_mapped; /* stacks that address space is reserved for */
+    size_t stacks_free;   /* those of them that no task uses */
 };
 
-/** Fills `ret` for the run on this thread. Returns 0, or WHORL_ENOTASK when there is none. */
+/** Fills `ret` for the run on this thread: 0, or WHORL_ENOTASK outside a run. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_run_get_stats(struct whorl_run_stats *ret);
 
-/** Gives the memory of stacks that no task uses back to the system now; most of it also goes by itself
- *  a second or two after a spike. Never suspends. */
+/**
+ * Gives the memory of stacks that no task uses back to the system now. Most of it is also given
+ * back without this call, a second or two after many tasks have ended. Never suspends.
+ */
 WHORL_API void whorl_run_trim(void);
 
 #ifdef __cplusplus

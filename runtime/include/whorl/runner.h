@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* Runners: handles with which other threads reach into a run.
+/* Runners: handles through which other threads call into a run.
  *
- * The run's own thread acquires a handle and passes it to another thread, which may use it even
- * after the run has ended. Calls that end in _remote may be made from any thread.
+ * The run's own thread acquires a handle and passes it to another thread. That thread may use it
+ * also after the run has ended: its calls then return -ESHUTDOWN. Functions whose names end in
+ * _remote may be called from any thread.
  *
  *     static void *work(void *arg)                            // on another thread
  *     {
  *         struct job *job = arg;
  *         int err = whorl_runner_post_remote(job->runner, finished, job);
+ *
  *         if (err)                                            // -ESHUTDOWN: the run has ended
  *             job_abandon(job);
  *         whorl_runner_release_remote(job->runner);
  *         return NULL;
  *     }
  *
- *     int err = whorl_runner_acquire(&job->runner);           // in the run
- *     if (err == 0)
- *         err = -pthread_create(&thread, NULL, work, job);
+ *     static int start(struct job *job)                       // in the run
+ *     {
+ *         int err = whorl_runner_acquire(&job->runner);
+ *
+ *         if (err)
+ *             return err;
+ *         err = -pthread_create(&job->thread, NULL, work, job);
+ *         if (err)
+ *             whorl_runner_release_remote(job->runner);
+ *         return err;
+ *     }
  */
 #ifndef WHORL_RUNNER_H
 #define WHORL_RUNNER_H
@@ -32,8 +42,8 @@ extern "C" {
 #endif
 
 /**
- * A handle on this run for other threads. While one is held the run is never taken for deadlocked,
- * for a call may come. Never suspends.
+ * Acquires a handle of this run for other threads. A run is not considered deadlocked while a
+ * handle exists, because a call may come through it. Never suspends.
  *
  * @ret  the handle; give it back with whorl_runner_release_remote()
  *
@@ -41,12 +51,13 @@ extern "C" {
  */
 WHORL_API WHORL_CHECKED int whorl_runner_acquire(struct whorl_runner **ret);
 
-/** Gives a handle back. From any thread. Accepts NULL. */
+/** Gives a handle back. From any thread. Accepts NULL. Never suspends. */
 WHORL_API void whorl_runner_release_remote(struct whorl_runner *runner);
 
 /**
- * Has `fn(arg)` called by the run, on its thread, soon and in the order of posting; `fn` must not
- * suspend, but may spawn into the root group, wake, send with whorl_chan_try_send(), and so on.
+ * Makes the run call `fn(arg)` on its own thread, soon. Calls are made in the order of posting.
+ * `fn` must not suspend. It may spawn into the root group, wake waiters, call whorl_chan_try_send()
+ * and so on.
  *
  * Returns: 0; -ESHUTDOWN when the run has ended; -ENOMEM.
  */
@@ -54,19 +65,19 @@ WHORL_API WHORL_CHECKED int whorl_runner_post_remote(struct whorl_runner *runner
                                                      void (*fn)(void *arg), void *arg);
 
 /**
- * whorl_wake() from another thread. The waiter must not be withdrawn by its abort function once this
- * may be called: answer WHORL_ABORT_PENDING.
+ * whorl_wake() from another thread. From the moment when this call becomes possible, the waiter's
+ * abort function must not withdraw it: it must answer WHORL_ABORT_PENDING.
  *
- * Returns: as whorl_runner_post_remote().
+ * Returns: 0; -ESHUTDOWN when the run has ended; -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_runner_wake_remote(struct whorl_runner *runner,
                                                      struct whorl_waiter *waiter, int64_t result);
 
 /**
- * whorl_chan_send() from another thread, which is blocked until the value is in the buffer or with a
- * receiver. The channel must outlive the call.
+ * whorl_chan_send() from another thread. The call blocks that thread until the value is in the
+ * buffer or with a receiver. The channel must outlive the call.
  *
- * Returns: 0; -EPIPE; -ESHUTDOWN when the run ends first; -ENOMEM.
+ * Returns: 0; -EPIPE when the channel is closed; -ESHUTDOWN when the run ends first; -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_chan_send_remote(struct whorl_runner *runner,
                                                    struct whorl_chan *chan, const void *value);

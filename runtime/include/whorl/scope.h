@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes: where cancellation and deadlines apply.
+/* Scopes: stretches of a task's code to which a cancellation or a deadline applies.
  *
- * A scope is a stretch of a task's code. Cancelling it, or its deadline passing, makes every
- * suspending call in it return -ECANCELED until the scope is left, also in tasks of groups opened
- * inside it. Forgetting to propagate the code once is therefore harmless: the next call says it
- * again. Completion wins: a call that already moved bytes returns their count, and the next one
- * reports the cancel.
+ * When a scope is cancelled, or its deadline passes, every suspending call inside it returns
+ * -ECANCELED until the scope is left. This includes calls in the tasks of groups that were opened
+ * inside it. A caller that forgets to pass the code on does no harm, because the next call returns
+ * it again. Completion wins: a call that has already moved bytes returns their count, and the next
+ * call reports the cancellation.
  *
- *     struct whorl_scope scope;
- *     whorl_scope_enter(&scope, whorl_after(5 * WHORL_SECOND));
- *     int err = fetch(url);
- *     err = whorl_scope_leave(&scope, err);      // -ETIMEDOUT when the 5 s were the reason
+ *     static WHORL_SUSPENDS int fetch_within(const char *url, int64_t limit_ns)
+ *     {
+ *         struct whorl_scope scope;
  *
- * Clean-up code that must suspend runs under a shield, which outer cancellation does not pass:
+ *         whorl_scope_enter(&scope, whorl_after(limit_ns));
+ *         int err = fetch(url);
+ *         return whorl_scope_leave(&scope, err);   // -ETIMEDOUT when the limit was the reason
+ *     }
  *
- *     struct whorl_scope shield;
- *     whorl_scope_enter_shield(&shield, whorl_after(WHORL_SECOND));
- *     say_goodbye(stream);
- *     whorl_scope_leave(&shield, 0);
+ * Clean-up code that must suspend runs inside a shield. Cancellation from outside does not reach
+ * into it:
+ *
+ *     static WHORL_SUSPENDS_SHIELDED void close_politely(struct whorl_stream *stream)
+ *     {
+ *         struct whorl_scope shield;
+ *
+ *         whorl_scope_enter_shield(&shield, whorl_after(WHORL_SECOND));
+ *         int err = say_goodbye(stream);
+ *         whorl_scope_leave(&shield, err);
+ *         whorl_stream_close(stream);
+ *     }
  */
 #ifndef WHORL_SCOPE_H
 #define WHORL_SCOPE_H
@@ -28,7 +38,8 @@
 struct whorl_scope_ops;
 struct whorl_task;
 
-/* Lives in the memory of whoever enters it, usually on the stack. Fields are private. */
+/* A scope. Its memory belongs to the function that enters it and is usually on the stack. The
+ * fields are private. */
 struct whorl_scope {
     struct whorl_timer timer;        /* armed while the deadline is ahead */
     struct whorl_scope *parent;      /* the scope around this one; NULL for the run's own */
@@ -49,44 +60,49 @@ extern "C" {
 #endif
 
 /**
- * Enters a scope; scopes of one task nest and are left in reverse order.
+ * Enters a scope. The scopes of one task nest; they are left in reverse order. Never suspends and
+ * never fails. Must be called in a task.
  *
  * @scope        memory that stays valid until the scope is left; needs no initialisation
- * @deadline_ns  an instant (see whorl_after()), or WHORL_FOREVER for none. One in the past cancels
- *               the scope at once; if it passed while the task kept the thread for 100 ms or more,
- *               it may do so only when the loop has its next turn.
- *
- * Never suspends, never fails. Must be called in a task.
+ * @deadline_ns  an instant (see whorl_after()), or WHORL_FOREVER for none. A deadline in the past
+ *               cancels the scope at once. If the deadline passed while the task kept the thread
+ *               for 100 ms or more, the scope may be cancelled only in the next turn of the loop.
  */
 WHORL_API void whorl_scope_enter(struct whorl_scope *scope, int64_t deadline_ns);
 
-/** Like whorl_scope_enter(), and cancellation of outer scopes does not reach into this one. */
+/**
+ * Enters a shield: a scope that cancellation of outer scopes does not reach into. Otherwise like
+ * whorl_scope_enter().
+ */
 WHORL_API void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadline_ns);
 
 /**
- * Leaves the innermost scope, which must be `scope`.
+ * Leaves the innermost scope, which must be `scope`. Never suspends.
  *
- * @err  what the code inside came to
+ * @err  the result of the code inside
  *
- * Returns: `err`; but -ETIMEDOUT when `err` is -ECANCELED and this scope's own deadline, rather
- * than an outer scope, was the reason.
- * Never suspends.
+ * Returns: `err`; but -ETIMEDOUT when `err` is -ECANCELED and the reason was this scope's own
+ *          deadline, not an outer scope.
  */
 WHORL_API int whorl_scope_leave(struct whorl_scope *scope, int err);
 
 /**
- * Cancels the scope: all suspending calls in it return -ECANCELED from now on. May be called by any
- * task of the run while the scope is entered, any number of times. Never suspends.
+ * Cancels the scope: from now on all suspending calls inside it return -ECANCELED. While the scope
+ * is entered, any task of the run may call this, any number of times. Never suspends.
  */
 WHORL_API void whorl_scope_cancel(struct whorl_scope *scope);
 
-/** Whether calls inside `scope` currently return -ECANCELED, for whichever reason. */
+/** Whether calls inside `scope` now return -ECANCELED, whatever the reason. Never suspends. */
 WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
 
-/** Moves the deadline of an entered scope; one in the past acts as on entering. Never suspends. */
+/** Moves the deadline of an entered scope. One in the past acts as on entering. Never suspends. */
 WHORL_API void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns);
 
-/** The earliest deadline that applies to the running task, shields considered; or WHORL_FOREVER. */
+/**
+ * Returns the earliest deadline that applies to the running task. Deadlines of scopes around a
+ * shield do not apply inside it. WHORL_FOREVER when there is none, or outside a task. Never
+ * suspends.
+ */
 WHORL_API int64_t whorl_task_deadline(void);
 
 #ifdef __cplusplus

@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* For implementers of runs that do not own their thread's loop: a run that goes on by steps.
+/* For implementers of runs inside another event loop: a run that is driven step by step.
  *
- * whorl_run_on() makes a run and stays in its loop; here the caller is the loop. The run is this
- * thread's only while one of these calls is going on. Users have embed.h.
+ * whorl_run_on() makes a run and stays in its loop until the run has ended. Here the caller is the
+ * loop. The run belongs to the thread only during each of these calls. Users have embed.h.
+ *
+ *     int drive(struct whorl_poller *poller, whorl_task_fn fn, void *arg)
+ *     {
+ *         struct whorl_stepped *run;
+ *         int result;
+ *
+ *         int err = whorl_stepped_create(poller, NULL, fn, arg, &run);
+ *         if (err)
+ *             return err;
+ *         while (!whorl_stepped_run(run, 16, &result))
+ *             do_other_things_until(whorl_stepped_deadline(run));
+ *         whorl_stepped_destroy(run);
+ *         return result;
+ *     }
  */
 #ifndef WHORL_STEP_H
 #define WHORL_STEP_H
@@ -17,9 +31,10 @@ extern "C" {
 #endif
 
 /**
- * Makes a run whose root task is `fn(arg)`. Nothing runs yet.
+ * Makes a run whose root task is `fn(arg)`. No task runs yet.
  *
- * @options  as for whorl_run_on()
+ * @options  NULL for the defaults
+ * @ret      the run; destroy it with whorl_stepped_destroy()
  *
  * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run.
  */
@@ -29,18 +44,20 @@ WHORL_API WHORL_CHECKED int whorl_stepped_create(struct whorl_poller *poller,
                                                  struct whorl_stepped **ret);
 
 /**
- * Runs tasks until none is ready or `turns` turns of the loop are over, without waiting.
+ * Runs tasks until none is ready or the loop has made `turns` turns. Does not wait.
  *
- * Returns: true once the run has ended, with `*ret_result` what whorl_run_on() would have returned.
+ * Returns: true once the run has ended, with `*ret_result` what whorl_run_on() would have returned;
+ *          else false.
  */
 WHORL_API WHORL_CHECKED bool whorl_stepped_run(struct whorl_stepped *run, unsigned turns,
                                                int *ret_result);
 
-/** When whorl_stepped_run() is to be called again at the latest: 0 is at once, WHORL_FOREVER when
- *  the poller has something. */
+/** Returns the instant by which whorl_stepped_run() must be called again: 0 for at once,
+ *  WHORL_FOREVER for when the poller has an event. */
 WHORL_API int64_t whorl_stepped_deadline(const struct whorl_stepped *run);
 
-/** Cancels what has not ended, waits for its end (blocking the thread) and frees. Accepts NULL. */
+/** Cancels the tasks that have not ended, waits for their end, which blocks the thread, and frees
+ *  the run. Accepts NULL. */
 WHORL_API void whorl_stepped_destroy(struct whorl_stepped *run);
 
 #ifdef __cplusplus

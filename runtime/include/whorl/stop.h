@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* Stopping politely: tasks are asked to finish before they are cancelled.
  *
- * A request is made for a group and reaches the tasks of groups inside it, too. A task looks at it
- * with whorl_stop_requested(), waits for it, or selects on it.
+ * A request to stop is made for a group. It reaches the tasks of the group and those of all groups
+ * inside it. A task asks whorl_stop_requested(), waits in whorl_stop_wait_requested(), or selects
+ * on whorl_case_stop().
  *
  *     static int serve(void *arg)
  *     {
  *         int err = 0;
+ *
  *         while (!whorl_stop_requested() && err == 0)
  *             err = serve_one(arg);
  *         return err;
  *     }
  *
- *     err = whorl_spawn(&group, serve, &server);
- *     ...
- *     err = whorl_group_stop(&group, 5 * WHORL_SECOND);      // then the tasks are cancelled
+ *     static WHORL_SUSPENDS int serve_until(struct whorl_event *quit, struct server *server)
+ *     {
+ *         WHORL_AUTO(group) group = {0};
+ *
+ *         int err = whorl_spawn(&group, serve, server);
+ *         if (err == 0)
+ *             err = whorl_event_wait(quit);
+ *         return err ? err : whorl_group_stop(&group, 5 * WHORL_SECOND);
+ *     }
  */
 #ifndef WHORL_STOP_H
 #define WHORL_STOP_H
@@ -28,19 +36,24 @@ extern "C" {
 #endif
 
 /**
- * Asks the tasks of the group to finish, gives them `grace_ns`, then cancels those still there, and
- * joins all. Asked tasks see it in whorl_stop_requested(), or wait for it.
+ * Asks the tasks of the group to finish, waits for them for `grace_ns`, cancels those that have not
+ * ended, and waits until all have ended.
  *
- * Returns:  as whorl_group_wait(); -ETIMEDOUT when some had to be cancelled and none failed otherwise.
+ * Returns:  as whorl_group_wait(); -ETIMEDOUT when tasks had to be cancelled and none failed for
+ *           another reason.
  * Suspends: until the last task has ended.
- * Cancel:   the grace ends; the tasks are cancelled at once and joined.
+ * Cancel:   ends the grace period: the tasks are cancelled at once, and the call waits for their
+ *           end.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns);
 
-/** Asks, as whorl_group_stop() does, without waiting or cancelling. Never suspends. */
+/** Asks the tasks of the group to finish, and does not wait or cancel. Never suspends. */
 WHORL_API void whorl_group_request_stop(struct whorl_group *group);
 
-/** Whether the running task, or a group around it, has been asked to finish. Never suspends. */
+/**
+ * Whether the running task has been asked to finish, through its group or a group around it. Never
+ * suspends.
+ */
 WHORL_API bool whorl_stop_requested(void);
 
 /**
@@ -52,7 +65,8 @@ WHORL_API bool whorl_stop_requested(void);
  */
 WHORL_API WHORL_SUSPENDS int whorl_stop_wait_requested(void);
 
-/** Being asked to finish, for whorl_select(). Result 0. Made and used by the same task. */
+/** The running task being asked to finish, for whorl_select(). The case's result is 0. The task
+ *  that makes the case must be the one that selects. */
 WHORL_API struct whorl_case whorl_case_stop(void);
 
 #ifdef __cplusplus

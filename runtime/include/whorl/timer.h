@@ -1,25 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* For implementers of things that end by themselves: timers, which call a function at an instant.
+/* For implementers of things with a time limit: timers, which call a function at an instant.
  *
- * Users sleep (task.h), set deadlines (scope.h) or tick (interval.h).
+ * The run's loop calls the function, on the thread's own stack, so the function must not suspend.
+ * Users sleep (task.h), set deadlines (scope.h) or wait for ticks (interval.h).
+ *
+ *     struct entry {
+ *         struct whorl_timer timer;
+ *         struct whorl_waiter *waiter;
+ *     };
  *
  *     static void expire(struct whorl_timer *timer)
  *     {
  *         struct entry *entry = (struct entry *)((char *)timer - offsetof(struct entry, timer));
+ *
  *         whorl_wake(entry->waiter, -ETIMEDOUT);
  *     }
  *
- *     whorl_timer_arm(&entry->timer, whorl_after(WHORL_SECOND), expire);
- *     ...
- *     whorl_timer_disarm(&entry->timer);
+ *     static WHORL_SUSPENDS int entry_wait(struct entry *entry)
+ *     {
+ *         struct whorl_waiter waiter = WHORL_WAITER_INIT;
+ *
+ *         entry->waiter = &waiter;
+ *         whorl_timer_arm(&entry->timer, whorl_after(WHORL_SECOND), expire);
+ *         int err = (int)whorl_park(&waiter, NULL, "entry");
+ *         whorl_timer_disarm(&entry->timer);
+ *         return err;
+ *     }
  */
 #ifndef WHORL_TIMER_H
 #define WHORL_TIMER_H
 
 #include <whorl/base.h>
 
-/* An instant at which something is called. Fires at most once for each arming; arming and disarming
- * cost a few nanoseconds whatever the number of timers. Zero-initialised is disarmed. */
+/* An instant at which a function is called, at most once for each arming. Arming and disarming take
+ * a few nanoseconds, however many timers there are. Zero-initialised is disarmed. */
 struct whorl_timer {
     struct whorl_timer *next, *prev; /* NULL while disarmed */
     int64_t deadline_ns;
@@ -31,11 +45,14 @@ struct whorl_timer {
 extern "C" {
 #endif
 
-/** Arms (or moves) a timer of this run. A deadline in the past fires at the next turn of the loop. */
+/**
+ * Arms a timer of this run, or moves it when it is armed. A deadline in the past fires in the next
+ * turn of the loop. Never suspends.
+ */
 WHORL_API void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
                                void (*fire)(struct whorl_timer *timer));
 
-/** Disarms; nothing happens when it is not armed. */
+/** Disarms the timer; does nothing when it is not armed. Never suspends. */
 WHORL_API void whorl_timer_disarm(struct whorl_timer *timer);
 
 #ifdef __cplusplus

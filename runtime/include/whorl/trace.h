@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking into a run: what its tasks are doing, and which of them hold it up.
+/* Looking into a run: what its tasks do, and which tasks hold it up.
  *
- * Two reports come by themselves: every task waiting on another (run.h) and a stack overflow. The
- * watchdog is switched on by an option of the run or, without rebuilding, by the environment:
+ * Two reports are always written: one when every task waits on another (run.h), and one when a
+ * stack overflows. More can be switched on by the environment, without rebuilding the program:
  *
  *     WHORL_DEBUG=watchdog           report tasks that keep the thread for more than 100 ms
  *     WHORL_DEBUG=watchdog=20        the same for 20 ms
  *     WHORL_DEBUG=io                 say which I/O driver runs, and why
  *     WHORL_DEBUG=trace=FILE.json    write what every task did when, for https://ui.perfetto.dev
  *
- * Several are separated by commas. Reports go to standard error.
+ * Several are separated by commas. Reports go to standard error. A run's options can switch its
+ * watchdog on, too.
  *
- * The trace holds all runs of the process: a run is a process of the picture, a task a thread, on which it
- * runs, is ready or waits for something. It is written as the program goes, and is JSON that ends as it
- * should whenever a run has ended, well or not, and at most a tenth of a second before that. A "%p" in
- * the name stands for the process's number, for programs that start others; a child that was forked and
- * has runs of its own gets its number in front of the name's ending.
+ * The trace file holds all runs of the process. In the picture a run is a process and a task is a
+ * thread, which runs, is ready, or waits for something. The file is written while the program runs
+ * and is complete JSON at any time. When a run has ended, well or not, it holds all events; before
+ * that, those of the last tenth of a second may be missing. A "%p" in the file's name stands for
+ * the process id, for programs that start others. A child that was forked and has runs of its own
+ * writes its own file, whose name has the child's process id before the ending.
  *
- * What tasks do can be observed event by event, for pictures and measurements of one's own:
+ * A program can also observe what tasks do, event by event:
  *
  *     static void note(void *arg, const struct whorl_trace_event *event)
  *     {
@@ -25,10 +27,14 @@
  *             fprintf(arg, "%s waits for %s\n", whorl_task_name(event->task), event->what);
  *     }
  *
- *     whorl_trace_start(note, stderr);       // inside a run; ends with it
+ *     static int root(void *arg)
+ *     {
+ *         int err = whorl_trace_start(note, stderr);    // until the run ends
+ *         return err ? err : work(arg);
+ *     }
  *
- * A run that nobody observes pays nothing for it where tasks switch: while one is observed, every switch
- * goes through the loop, which tells.
+ * A run that is not observed pays nothing for this where tasks switch. While a run is observed,
+ * every switch goes through the loop, which calls the observers.
  */
 #ifndef WHORL_TRACE_H
 #define WHORL_TRACE_H
@@ -38,28 +44,31 @@
 #include <whorl/base.h>
 #include <whorl/task.h>
 
+/* What has happened. */
 enum whorl_trace_kind {
-    WHORL_TRACE_SPAWNED,    /* `task` is there and ready; it may get its name later */
-    WHORL_TRACE_RUNS,       /* it has the thread */
-    WHORL_TRACE_YIELDS,     /* it gave way, and is ready still */
-    WHORL_TRACE_WAITS,      /* it stopped until somebody wakes it; it waits for `what` */
-    WHORL_TRACE_ENDS,       /* it ended with `result`; it is gone after this call */
+    WHORL_TRACE_SPAWNED,    /* `task` exists and is ready; it may get its name later */
+    WHORL_TRACE_RUNS,       /* `task` has the thread */
+    WHORL_TRACE_YIELDS,     /* `task` gave way and is still ready */
+    WHORL_TRACE_WAITS,      /* `task` waits for `what` until it is woken */
+    WHORL_TRACE_ENDS,       /* `task` ended with `result`; it is gone after this call */
     WHORL_TRACE_LOOP_WAITS, /* no task is ready: the thread waits for the kernel or a timer */
-    WHORL_TRACE_LOOP_WAKES, /* one is again */
+    WHORL_TRACE_LOOP_WAKES, /* the thread has stopped waiting */
     WHORL_TRACE_RUN_ENDS,   /* the run has ended with `result`; no event follows */
 };
 
+/* An event, as the observers get it. */
 struct whorl_trace_event {
     enum whorl_trace_kind kind;
     int64_t at_ns;                 /* on the run's clock */
-    const struct whorl_task *task; /* NULL: of the loop and the run; valid for the call */
-    const struct whorl_task *by;   /* SPAWNED: who spawned it, or NULL */
-    const char *what;              /* WAITS: "mutex", "read"; valid for the call */
+    const struct whorl_task *task; /* NULL: an event of the loop or the run; valid for the call */
+    const struct whorl_task *by;   /* SPAWNED: the task that spawned it, or NULL */
+    const char *what;              /* WAITS: such as "mutex" or "read"; valid for the call */
     int result;
 };
 
-/* Called on the run's thread, for SPAWNED and ENDS on the stack of the running task, so it should get by
- * with a few KiB. It must not suspend, spawn, cancel, wake, nor start or stop observing. */
+/* An observer. It is called on the run's thread, for SPAWNED and ENDS on the stack of the running
+ * task, so it should need no more than a few KiB. It must not suspend, spawn, cancel, wake, or
+ * start or stop observing. */
 typedef void (*whorl_trace_fn)(void *arg, const struct whorl_trace_event *event);
 
 #ifdef __cplusplus
@@ -67,16 +76,18 @@ extern "C" {
 #endif
 
 /**
- * Writes a line for each task of this run: its number, its name, what it waits for and from where it
- * was spawned; then any circle of tasks that wait for each other. At most 1,000 tasks. Never suspends.
+ * Writes a line for each task of this run, with its number, its name, what it waits for, and the
+ * place where it was spawned. If tasks wait for each other in a circle, the circle follows. At most
+ * 1,000 tasks are written. Never suspends.
  */
 WHORL_API void whorl_run_dump_tasks(FILE *to);
 
 /**
- * Has `fn(arg, event)` called for everything that happens in this run from now on. For each task that
- * is there already it is called at once: SPAWNED, and RUNS or WAITS if it does. Several may observe.
+ * Calls `fn(arg, event)` for every event of this run from now on. For each task that exists
+ * already, it is called at once with SPAWNED, then with RUNS or WAITS if the task runs or waits. A
+ * run may have several observers. Never suspends.
  *
- * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run. Never suspends.
+ * Returns: 0; -ENOMEM; WHORL_ENOTASK outside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_trace_start(whorl_trace_fn fn, void *arg);
 
