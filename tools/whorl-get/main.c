@@ -16,6 +16,7 @@
 #include <whorl/http.h>
 #include <whorl/io.h>
 #include <whorl/scope.h>
+#include <whorl/text.h>
 #include <whorl/tls.h>
 
 #include "tools/whorl-get/get.h"
@@ -44,7 +45,7 @@ static void complain(const char *about, const char *step, const char *cause)
 {
     char text[1024];
 
-    text_escape(text, sizeof text, about, false);
+    whorl_text_escape(about, strlen(about), text, sizeof text);
     fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
 }
 

@@ -82,8 +82,8 @@ enum whorl_error_code {
 };
 
 /* What went wrong, in words, for calls that can say more than a code. Owned by the caller, passed
- * optionally, written on failure only. Text is printable ASCII or UTF-8 without control bytes and
- * always terminated. */
+ * optionally, written on failure only. Both texts are UTF-8 that is safe to show (see text.h), and
+ * terminated. */
 struct whorl_error {
     int code;       /* what the call returned */
     char step[24];  /* "resolve", "connect", "TLS", "send", "response", "body", "write", ... */
@@ -106,8 +106,8 @@ WHORL_API const char *whorl_strerror(int code);
 WHORL_API const char *whorl_error_name(int code);
 
 /**
- * Fills `error` when it is not NULL: code, step and a printf-formatted text in which control bytes
- * are escaped as \xNN. Returns `code`, so that a failure path is one line.
+ * Fills `error` when it is not NULL: code, step and a printf-formatted text, both escaped
+ * by whorl_text_escape(). Returns `code`, so that a failure path is one line.
  */
 WHORL_API int whorl_error_set(struct whorl_error *error, int code, const char *step,
                               const char *format, ...) __attribute__((format(printf, 4, 5)));
