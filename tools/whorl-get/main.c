@@ -356,7 +356,7 @@ int main(int argc, char **argv)
     int status = EXIT_ALL;
 
     fill_standard_fds();
-    program.signals.fd = program.get.dir_fd = -1;
+    program.get.dir_fd = -1;
     setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:
