@@ -8,7 +8,8 @@
 #include "runtime/park_hook.h"
 #include "runtime/sched.h"
 
-/* The last part of a park: the waiter has not been woken, and nothing else speaks against waiting. */
+/* Parks without any check: the waiter has not been woken, and the task is not cancelled or waits in
+ * spite of it. */
 static inline WHORL_SUSPENDS int64_t park_now(struct sched *s, struct whorl_task *self,
                                               struct whorl_waiter *waiter, whorl_abort_fn abort,
                                               const char *what)
