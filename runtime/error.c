@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <whorl/error.h>
+#include <whorl/text.h>
 
 /* The longest errno text that is stored; glibc's are below 60 bytes. */
 #define TEXT_MAX  96
@@ -79,56 +80,6 @@ const char *whorl_error_name(int code)
     }
 }
 
-/* Number of bytes of the character at `p`. 0 when its first byte must be escaped: it is a control
- * character (some terminals also obey U+0080 to U+009F) or not UTF-8 (RFC 3629 §4). */
-static size_t shown_len(const unsigned char *p)
-{
-    static const struct {
-        unsigned char first, last, second_min, second_max;
-        size_t len;
-    } kinds[] = {
-        {0xc2, 0xc2, 0xa0, 0xbf, 2}, {0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    if (*p < 0x80)
-        return *p >= 0x20 && *p != 0x7f;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (*p < kinds[i].first || *p > kinds[i].last)
-            continue;
-        if (p[1] < kinds[i].second_min || p[1] > kinds[i].second_max)
-            return 0;
-        for (size_t k = 2; k < kinds[i].len; k++)
-            if ((p[k] & 0xc0) != 0x80)
-                return 0;
-        return kinds[i].len;
-    }
-    return 0;
-}
-
-/* Copies `text`. Bytes that must be escaped become \xNN. The text is cut before the first character
- * that does not fit completely. */
-static void copy_escaped(char *to, size_t size, const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    size_t n = 0;
-
-    while (*p) {
-        size_t len = shown_len(p);
-        if (n + (len ? len : 4) >= size)
-            break;
-        if (len) {
-            memcpy(to + n, p, len);
-            n += len;
-            p += len;
-        } else {
-            n += (size_t)snprintf(to + n, size - n, "\\x%02x", *p++);
-        }
-    }
-    to[n] = '\0';
-}
-
 int whorl_error_set(struct whorl_error *error, int code, const char *step, const char *format, ...)
 {
     char text[1024];
@@ -140,7 +91,7 @@ int whorl_error_set(struct whorl_error *error, int code, const char *step, const
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     error->code = code;
-    copy_escaped(error->step, sizeof error->step, step);
-    copy_escaped(error->text, sizeof error->text, text);
+    whorl_text_escape(step, strlen(step), error->step, sizeof error->step);
+    whorl_text_escape(text, strlen(text), error->text, sizeof error->text);
     return code;
 }

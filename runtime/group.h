@@ -7,6 +7,7 @@
 
 #include "runtime/sched.h"
 
+/* Opens a group in the scope `parent`. The running task owns it; NULL in the loop. */
 void group_open(struct whorl_group *group, struct whorl_scope *parent);
 
 #endif

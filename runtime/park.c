@@ -25,12 +25,7 @@ WHORL_SUSPENDS int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn ab
             return -ECANCELED;
         abort = NULL; /* abort was called, and is called at most once */
     }
-    waiter->task = self;
-    self->waiter = waiter;
-    self->abort = abort;
-    self->what = what;
-    sched_switch(s, self);
-    return waiter->result;
+    return park_now(s, self, waiter, abort, what);
 }
 
 void whorl_wake(struct whorl_waiter *waiter, int64_t result)

@@ -8,6 +8,20 @@
 #include "runtime/park_hook.h"
 #include "runtime/sched.h"
 
+/* Parks without any check: the waiter has not been woken, and the task is not cancelled or waits in
+ * spite of it. */
+static inline WHORL_SUSPENDS int64_t park_now(struct sched *s, struct whorl_task *self,
+                                              struct whorl_waiter *waiter, whorl_abort_fn abort,
+                                              const char *what)
+{
+    waiter->task = self;
+    self->waiter = waiter;
+    self->abort = abort;
+    self->what = what;
+    sched_switch(s, self);
+    return waiter->result;
+}
+
 /* Like whorl_park(), for a caller that has just called sched_enter(): the scope is not cancelled,
  * and the waiter cannot have been woken yet. */
 static inline WHORL_SUSPENDS int64_t park_entered(struct sched *s, struct whorl_task *self,
@@ -16,12 +30,7 @@ static inline WHORL_SUSPENDS int64_t park_entered(struct sched *s, struct whorl_
 {
     if (__builtin_expect(sched_park_hook != NULL, 0))
         return whorl_park(waiter, abort, what);
-    waiter->task = self;
-    self->waiter = waiter;
-    self->abort = abort;
-    self->what = what;
-    sched_switch(s, self);
-    return waiter->result;
+    return park_now(s, self, waiter, abort, what);
 }
 
 /* Like whorl_wake(), for a caller that already has the run. */

@@ -31,7 +31,7 @@ struct sched;
 /* What the loop calls while the run has observers; see debug/trace.c. */
 struct sched_trace {
     void (*runs)(struct sched *s, struct whorl_task *task); /* the task is about to run */
-    void (*stopped)(struct sched *s);                       /* the loop has its turn after a task */
+    void (*stopped)(struct sched *s);                       /* the loop runs again */
 };
 
 struct sched {

@@ -15,9 +15,10 @@ struct whorl_scope_ops {
     void (*stop)(struct whorl_scope *scope);
 };
 
-/* Opens a scope whose timer, deadline_ns and ops and `shielded` are set. */
+/* Opens a scope whose timer, ops, deadline_ns and `shielded` are set. */
 void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct whorl_task *owner);
 
+/* Disarms the deadline and removes the scope from its parent. */
 void scope_close(struct whorl_scope *scope);
 
 /* Requests a stop of all tasks in the scope and in the scopes inside it; see whorl_group_stop(). */

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/text.h>
+
 #include "timeline.h"
 #include "timeline_view.h"
 
@@ -66,20 +68,29 @@ struct picture {
 /* --- text ------------------------------------------------------------------------------------- */
 
 /* The approximate width of a character in a name. East Asian characters are wide. */
-static double char_width(const unsigned char *p, int len)
+static double char_width(uint32_t c)
 {
-    return len >= 3 && *p >= 0xe1 && !(*p == 0xe2 && p[1] < 0xba) ? 12 : 6.6;
+    return c >= 0x1000 && (c < 0x2000 || c >= 0x2e80) && c != 0xfffd ? 12 : 6.6;
+}
+
+/* Decodes the next character of a name. One that is not to be shown becomes U+FFFD. Returns the
+ * number of its bytes, or 0 at the end. */
+static size_t next_char(const char *text, uint32_t *ret)
+{
+    size_t n = whorl_text_decode(text, strlen(text), ret);
+
+    if (n == 0 || !whorl_text_is_plain(*ret))
+        *ret = strchr("\t\n\r", *text) ? ' ' : 0xfffd;
+    return *text && n == 0 ? 1 : n;
 }
 
 static double text_width(const char *text)
 {
     double width = 0;
+    uint32_t c;
 
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int len = timeline_char_len(p);
-        width += len > 0 ? char_width(p, len) : 6.6;
-        p += len > 0 ? len : 1;
-    }
+    for (size_t n; (n = next_char(text, &c)) > 0; text += n)
+        width += char_width(c);
     return width;
 }
 
@@ -89,21 +100,22 @@ static void put_text(const char *text, double width_max, FILE *to)
 {
     bool cut = text_width(text) > width_max;
     double width = cut ? 12 : 0;
+    uint32_t c;
 
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int len = timeline_char_len(p);
-        width += len > 0 ? char_width(p, len) : 6.6;
+    for (size_t n; (n = next_char(text, &c)) > 0; text += n) {
+        width += char_width(c);
         if (cut && width > width_max) {
             fputs("\xe2\x80\xa6", to);
             return;
         }
-        if (len == 0 || *p < 0x20 || *p == 0x7f)
-            fputs(*p == '\t' || *p == '\n' || *p == '\r' ? " " : "\xef\xbf\xbd", to);
-        else if (*p == '&' || *p == '<' || *p == '>')
-            fputs(*p == '&' ? "&amp;" : *p == '<' ? "&lt;" : "&gt;", to);
+        if (c == 0xfffd)
+            fputs("\xef\xbf\xbd", to);
+        else if (c == ' ')
+            putc(' ', to);
+        else if (c == '&' || c == '<' || c == '>')
+            fputs(c == '&' ? "&amp;" : c == '<' ? "&lt;" : "&gt;", to);
         else
-            fwrite(p, 1, (size_t)len, to);
-        p += len > 0 ? len : 1;
+            fwrite(text, 1, n, to);
     }
 }
 

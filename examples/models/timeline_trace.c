@@ -3,6 +3,9 @@
  * process, a lane a thread, and each span a slice. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+
+#include <whorl/text.h>
 
 #include "timeline.h"
 #include "timeline_view.h"
@@ -10,20 +13,21 @@
 /* Writes a JSON string (RFC 8259 §7). Names can hold any bytes, so invalid UTF-8 becomes U+FFFD. */
 static void put_string(const char *text, FILE *to)
 {
-    const unsigned char *p = (const unsigned char *)text;
+    size_t left = strlen(text), n;
 
     putc('"', to);
-    while (*p) {
-        int len = timeline_char_len(p);
-        if (len == 0) {
+    for (; left > 0; text += n, left -= n) {
+        uint32_t c;
+        n = whorl_text_decode(text, left, &c);
+        if (n == 0 || (c & 0xfffe) == 0xfffe) {
             fputs("\xef\xbf\xbd", to);
-            p++;
-        } else if (*p < 0x20 || *p == 0x7f) {
-            fprintf(to, "\\u%04x", *p++);
+            n = n ? n : 1;
+        } else if (c < 0x20 || c == 0x7f) {
+            fprintf(to, "\\u%04x", (unsigned)c);
         } else {
-            if (*p == '"' || *p == '\\')
+            if (c == '"' || c == '\\')
                 putc('\\', to);
-            p += fwrite(p, 1, (size_t)len, to);
+            fwrite(text, 1, n, to);
         }
     }
     putc('"', to);

@@ -166,20 +166,3 @@ void timeline_view_finish(struct timeline_view *view)
     free(view->spans);
     *view = (struct timeline_view){0};
 }
-
-int timeline_char_len(const unsigned char *p)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    int len = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf8 ? 4 : 0;
-    uint32_t c = len > 1 ? *p & (0x7fu >> len) : *p;
-
-    for (int i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) /* true at the end of the text too */
-            return 0;
-        c = c << 6 | (p[i] & 0x3fu);
-    }
-    if (len == 0 || c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ||
-        (c & 0xfffe) == 0xfffe)
-        return 0;
-    return len;
-}

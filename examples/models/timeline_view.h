@@ -40,8 +40,4 @@ struct timeline_view {
 int timeline_view_init(struct timeline_view *ret, const struct timeline *timeline);
 void timeline_view_finish(struct timeline_view *view);
 
-/* Returns the length in bytes of the UTF-8 character at `p` (RFC 3629), or 0 when the bytes are no
- * valid character or one that text must not contain. Names can hold any bytes. */
-int timeline_char_len(const unsigned char *p);
-
 #endif

@@ -87,8 +87,8 @@ static int64_t time_left(const struct epoll *e, int64_t deadline_ns)
 {
     if (deadline_ns <= 0)
         return 0;
-    if (!queue_is_empty(&e->later) && e->later_at_ns < deadline_ns)
-        deadline_ns = e->later_at_ns;
+    if (!queue_is_empty(&e->later) && e->retry.at_ns < deadline_ns)
+        deadline_ns = e->retry.at_ns;
     if (deadline_ns == WHORL_FOREVER)
         return -1;
     int64_t left_ns = deadline_ns - clock_monotonic_ns();
@@ -122,7 +122,7 @@ static int driver_wait(struct whorl_poller *poller, int64_t deadline_ns)
     if (e->driver.forked)
         return WHORL_ENOIO;
     complete_ended(e);
-    if (!queue_is_empty(&e->later) && clock_monotonic_ns() >= e->later_at_ns)
+    if (!queue_is_empty(&e->later) && clock_monotonic_ns() >= e->retry.at_ns)
         start_all(e, &e->later);
     start_all(e, &e->queued);
     epoll_watch_arm(e);
@@ -249,7 +249,7 @@ static int64_t driver_recheck_ns(const struct io_driver *driver)
 
     if (!queue_is_empty(&e->queued) || !queue_is_empty(&e->ended) || e->dirty || e->look_due)
         return 0;
-    return queue_is_empty(&e->later) ? WHORL_FOREVER : e->later_at_ns;
+    return queue_is_empty(&e->later) ? WHORL_FOREVER : e->retry.at_ns;
 }
 
 static const struct whorl_poller_ops poller_ops = {

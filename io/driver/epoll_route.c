@@ -58,15 +58,8 @@ void epoll_take_jobs(struct epoll *e)
 
 static void put_off(struct epoll *e, struct io_op *op)
 {
-    if (queue_is_empty(&e->later)) {
-        int64_t now = clock_monotonic_ns(), delay_ns = e->later_delay_ns * 2;
-        if (delay_ns == 0 || now - e->later_at_ns > LATER_MAX_NS)
-            delay_ns = LATER_MIN_NS; /* the earlier series of retries is over */
-        else if (delay_ns > LATER_MAX_NS)
-            delay_ns = LATER_MAX_NS;
-        e->later_delay_ns = delay_ns;
-        e->later_at_ns = now + delay_ns;
-    }
+    if (queue_is_empty(&e->later))
+        backoff_next(&e->retry, clock_monotonic_ns(), LATER_MIN_NS, LATER_MAX_NS);
     op->slot = PLACE_LATER;
     queue_append(&e->later, &op->waiter);
 }

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "io/driver/backoff.h"
 #include "io/driver/epoll_stats.h"
 #include "io/driver/op.h"
 #include "io/driver/queue.h"
@@ -35,10 +36,10 @@ struct epoll {
     struct watch_table watches;
     struct watch *dirty;        /* watches to be registered again before the next sleep */
     struct whorl_waiter queued; /* requests not tried yet, in order of submission */
-    struct whorl_waiter later;  /* requests to be tried again at later_at_ns */
+    struct whorl_waiter later;  /* requests to be tried again at retry.at_ns */
     struct whorl_waiter ended;  /* cancelled requests, not completed yet */
     struct whorl_waiter mark;   /* in the queue that start_all() starts: later requests follow it */
-    int64_t later_at_ns, later_delay_ns;
+    struct backoff retry;
     size_t waiting;    /* requests in the lists of watches */
     int64_t looked_ns; /* when epoll_wait returned last */
     bool look_due;     /* events may be pending: a host's loop saw one, or there were too many */

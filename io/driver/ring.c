@@ -13,6 +13,7 @@
 
 #include <liburing.h>
 
+#include "io/driver/backoff.h"
 #include "io/driver/queue.h"
 #include "io/driver/ring_setup.h"
 #include "io/driver/slots.h"
@@ -69,7 +70,7 @@ struct ring {
      * wait. -ENOENT: the request was moving from one place in the kernel to another. These requests
      * are cancelled again from time to time. */
     struct whorl_waiter stubborn;
-    int64_t recancel_at_ns, recancel_delay_ns;
+    struct backoff recancel;
     unsigned backoff_ms; /* pause before submitting again after a shortage; 0: there is none */
 
     int event_fd; /* signals completions to a host's loop; -1: not created */
@@ -418,15 +419,9 @@ static void recancel_later(struct ring *ring, struct io_op *op)
 {
     if (queue_is_linked(&op->waiter))
         return;
-    if (queue_is_empty(&ring->stubborn)) {
-        int64_t now = ring_now(&ring->driver.poller), delay_ns = ring->recancel_delay_ns * 2;
-        if (now - ring->recancel_at_ns > RECANCEL_MAX_NS || delay_ns == 0)
-            delay_ns = RECANCEL_MIN_NS; /* the earlier series of retries is over */
-        else if (delay_ns > RECANCEL_MAX_NS)
-            delay_ns = RECANCEL_MAX_NS;
-        ring->recancel_delay_ns = delay_ns;
-        ring->recancel_at_ns = now + delay_ns;
-    }
+    if (queue_is_empty(&ring->stubborn))
+        backoff_next(&ring->recancel, ring_now(&ring->driver.poller), RECANCEL_MIN_NS,
+                     RECANCEL_MAX_NS);
     queue_append(&ring->stubborn, &op->waiter);
 }
 
@@ -434,7 +429,7 @@ static void recancel(struct ring *ring)
 {
     struct whorl_waiter *waiter;
 
-    if (ring_now(&ring->driver.poller) >= ring->recancel_at_ns)
+    if (ring_now(&ring->driver.poller) >= ring->recancel.at_ns)
         while ((waiter = queue_take(&ring->stubborn)))
             queue_append(&ring->cancels, waiter);
 }
@@ -533,8 +528,8 @@ static int64_t time_left(struct ring *ring, int64_t deadline_ns)
 {
     if (deadline_ns <= 0)
         return 0;
-    if (!queue_is_empty(&ring->stubborn) && ring->recancel_at_ns < deadline_ns)
-        deadline_ns = ring->recancel_at_ns;
+    if (!queue_is_empty(&ring->stubborn) && ring->recancel.at_ns < deadline_ns)
+        deadline_ns = ring->recancel.at_ns;
     if (deadline_ns == WHORL_FOREVER)
         return -1;
     int64_t left_ns = deadline_ns - ring_now(&ring->driver.poller);
@@ -656,7 +651,7 @@ static int64_t ring_recheck_ns(const struct io_driver *driver)
 
     if (has_backlog(ring) || has_completions(ring))
         return 0;
-    return queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel_at_ns;
+    return queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel.at_ns;
 }
 
 static const struct whorl_poller_ops poller_ops = {

@@ -33,6 +33,7 @@
 #include <whorl/stream.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
+#include <whorl/text.h>
 #include <whorl/tls.h>
 #include <whorl/trace.h>
 #include <whorl/url.h>

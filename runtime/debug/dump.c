@@ -6,21 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/text.h>
 #include <whorl/trace.h>
 
 /* Longer circles are not searched for. */
 #define CIRCLE_MAX 1000
 
-/* Writes control characters as \xNN: a name may contain any byte, and a terminal must not obey
- * it. */
+/* A name may contain any byte, and a terminal must not obey it. */
 static void print_escaped(FILE *to, const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p < 0x20 || *p == 0x7f)
-            fprintf(to, "\\x%02x", *p);
-        else
-            putc(*p, to);
-    }
+    char escaped[1024];
+
+    whorl_text_escape(text, strlen(text), escaped, sizeof escaped);
+    fputs(escaped, to);
 }
 
 static void print_wait(FILE *to, const struct whorl_task *task)

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <whorl/text.h>
+
 #include "runtime/sched.h"
 
 static struct sigaction previous;
@@ -26,8 +28,8 @@ struct line {
 
 static void add_text(struct line *line, const char *text)
 {
-    for (; *text && line->len < sizeof line->text; text++)
-        line->text[line->len++] = *text >= 0x20 && *text != 0x7f ? *text : '?';
+    line->len += whorl_text_escape(text, strlen(text), line->text + line->len,
+                                   sizeof line->text - line->len);
 }
 
 static void add_number(struct line *line, uint64_t number)
@@ -58,8 +60,6 @@ static void report(const struct whorl_task *task)
     add_text(&line, " bytes is full (high-water mark ");
     add_number(&line, stack_high_water(task));
     add_text(&line, ")");
-    if (line.len == sizeof line.text)
-        line.len--;
     line.text[line.len++] = '\n';
     (void)!write(STDERR_FILENO, line.text, line.len);
 }

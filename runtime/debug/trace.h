@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Observers of a run. They get events while s->trace is not NULL.
- *
- * They get the other events from struct sched_trace, whose functions sched_run_ready() calls.
- */
+/* Observers of a run. The functions named after an event report it to the observers, and may be
+ * called only while s->trace is not NULL. That a task runs or stops is reported through the pointers
+ * in struct sched_trace, because the scheduler does not know this module. */
 #ifndef RUNTIME_DEBUG_TRACE_H
 #define RUNTIME_DEBUG_TRACE_H
 

@@ -24,6 +24,7 @@
 
 #include <whorl/error.h>
 #include <whorl/task.h>
+#include <whorl/text.h>
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
@@ -226,36 +227,23 @@ __attribute__((destructor)) static void flush_at_exit(void)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* Number of bytes of the UTF-8 character at `p` (RFC 3629); 0 when there is no valid one. */
-static size_t char_len(const unsigned char *p)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len = *p < 0x80 ? 1 : *p < 0xc0 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf8 ? 4 : 0;
-    uint32_t c = len > 1 ? *p & (0x7fu >> len) : *p;
-
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80) /* also stops at the end of the text */
-            return 0;
-        c = c << 6 | (p[i] & 0x3fu);
-    }
-    return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
-}
-
 /* Escapes `text` for a JSON string (RFC 8259 §7), cut to the buffer. Bytes that are not UTF-8, such
  * as the end of a name that was cut, become U+FFFD. */
 static const char *escape(char *buf, size_t size, const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    size_t n = 0, len;
+    size_t left = strlen(text), n = 0, len;
 
-    for (; *p && n + 8 < size; p += len ? len : 1) {
-        len = char_len(p);
-        if (len == 0 || *p < 0x20 || *p == 0x7f)
-            n += (size_t)sprintf(buf + n, "\\u%04x", len == 0 ? 0xfffd : *p);
-        else if (*p == '"' || *p == '\\')
-            n += (size_t)sprintf(buf + n, "\\%c", *p);
+    for (; left > 0 && n + 8 < size; text += len, left -= len) {
+        uint32_t c = 0xfffd;
+        len = whorl_text_decode(text, left, &c);
+        if (len == 0)
+            len = 1;
+        if (c < 0x20 || c == 0x7f || c == 0xfffd)
+            n += (size_t)sprintf(buf + n, "\\u%04x", (unsigned)c);
+        else if (c == '"' || c == '\\')
+            n += (size_t)sprintf(buf + n, "\\%c", (char)c);
         else
-            n += (size_t)sprintf(buf + n, "%.*s", (int)len, (const char *)p);
+            n += (size_t)sprintf(buf + n, "%.*s", (int)len, text);
     }
     buf[n] = '\0';
     return buf;

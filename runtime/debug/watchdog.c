@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <whorl/text.h>
+
 #include "runtime/base/clock.h"
 #include "runtime/sched.h"
 
@@ -34,26 +36,18 @@ static bool peek(void *to, const void *from, size_t size)
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* Replaces control characters, so that a terminal does not obey a name. */
-static void blank_controls(char *text)
+static void report(const struct whorl_task *task, int64_t held_ns)
 {
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-}
-
-static void report(struct whorl_task *task, int64_t held_ns)
-{
-    char site[128] = "";
+    char raw[128] = "", site[4 * sizeof raw], name[4 * TASK_NAME_MAX];
 
     if (task->site) /* static text, but the pointer may be stale */
-        (void)(peek(site, task->site, sizeof site - 1) || peek(site, task->site, 32));
-    blank_controls(site);
-    blank_controls(task->name);
-    fprintf(stderr, "whorl: task %llu %.*s has kept its thread for %lld ms%s%s%s\n",
-            (unsigned long long)task->id, TASK_NAME_MAX, task->name[0] ? task->name : site,
-            (long long)(held_ns / WHORL_MILLISECOND), task->name[0] ? "  (spawned as " : "",
-            task->name[0] ? site : "", task->name[0] ? ")" : "");
+        (void)(peek(raw, task->site, sizeof raw - 1) || peek(raw, task->site, 32));
+    whorl_text_escape(raw, strlen(raw), site, sizeof site);
+    whorl_text_escape(task->name, strnlen(task->name, TASK_NAME_MAX), name, sizeof name);
+    fprintf(stderr, "whorl: task %llu %s has kept its thread for %lld ms%s%s%s\n",
+            (unsigned long long)task->id, name[0] ? name : site,
+            (long long)(held_ns / WHORL_MILLISECOND), name[0] ? "  (spawned as " : "",
+            name[0] ? site : "", name[0] ? ")" : "");
 }
 
 /* Identifies one uninterrupted stretch of a task: the running task and the count of switches. */
@@ -103,7 +97,6 @@ static void *watch(void *arg)
             next_report = w->threshold_ns;
         } else if (held >= next_report && peek(&copy, now.task, sizeof copy) &&
                    copy.magic == TASK_MAGIC) {
-            copy.name[TASK_NAME_MAX - 1] = '\0';
             report(&copy, held);
             next_report = held * 4; /* report again, but less and less often */
         }

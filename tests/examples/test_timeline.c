@@ -626,7 +626,7 @@ TEST(timeline_svg_shows_any_name_as_what_it_is)
               "</text><script>alert(1)\\u2026\n"
               "a & b \"c\" \\'d\\' ]]> &lt;\n"
               "\\ufffd[31m tab here line \\ufffd\\ufffd\n"
-              "\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\n"
+              "\\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd \\ufffd\\ufffd\n"
               "M\\xfcller \\u4e0b\\u8f7d\n"
               "\n"
               "01234567890123456789012\\u2026\n"

@@ -2,6 +2,8 @@
 /* whorl-get's progress lines. */
 #include <locale.h>
 
+#include <whorl/text.h>
+
 #include "test.h"
 #include "tools/whorl-get/bars.h"
 #include "tools/whorl-get/text.h"
@@ -19,9 +21,9 @@ static int columns(void)
             continue;
         }
         uint32_t c;
-        size_t len = text_decode(p, strlen(p), &c);
+        size_t len = whorl_text_decode(p, strlen(p), &c);
         CHECK(len > 0);
-        CHECK(text_is_plain(c));
+        CHECK(whorl_text_is_plain(c));
         n += text_columns(c);
         p += len;
     }

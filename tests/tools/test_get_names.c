@@ -2,6 +2,8 @@
 /* File names that whorl-get makes from URLs. */
 #include <stdlib.h>
 
+#include <whorl/text.h>
+
 #include "test.h"
 #include "tools/whorl-get/names.h"
 #include "tools/whorl-get/text.h"
@@ -115,7 +117,7 @@ TEST(name_is_cut_between_characters)
         CHECK(len <= 255 && len > 250);
         uint32_t c;
         for (size_t at = 0, n; at < len; at += n) {
-            n = text_decode(name + at, len - at, &c);
+            n = whorl_text_decode(name + at, len - at, &c);
             CHECK(n > 0);
         }
     }
@@ -153,8 +155,8 @@ TEST(any_bytes_make_a_safe_name)
         CHECK(name[0] != '.' && name[0] != '-');
         for (size_t at = 0, step; at < n; at += step) {
             uint32_t c;
-            step = text_decode(name + at, n - at, &c);
-            CHECK(step > 0 && text_is_plain(c) && c != '/');
+            step = whorl_text_decode(name + at, n - at, &c);
+            CHECK(step > 0 && whorl_text_is_plain(c) && c != '/');
         }
     }
 }

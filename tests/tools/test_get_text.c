@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Text from outside, made safe for terminals and JSON; sizes and times. */
+/* URLs made safe for terminals, text for JSON; sizes and times. */
 #include <locale.h>
 
 #include <whorl/base.h>
 
 #include "test.h"
 #include "tools/whorl-get/text.h"
-
-static const char *escaped(const char *text, bool ascii)
-{
-    static char ret[256];
-
-    CHECK_EQ(text_escape(ret, sizeof ret, text, ascii), strlen(ret));
-    return ret;
-}
 
 static const char *url(const char *text)
 {
@@ -29,27 +21,6 @@ static const char *json(const char *text, size_t size)
 
     CHECK_EQ(text_json(ret, size, text), strlen(ret));
     return ret;
-}
-
-TEST(escape_leaves_text_and_shows_the_rest)
-{
-    CHECK_STR(escaped("plain été 日本", false), "plain été 日本");
-    CHECK_STR(escaped("a\x1b[31mb\n\x7f", false), "a\\x1b[31mb\\x0a\\x7f");
-    CHECK_STR(escaped("\xff\xc3", false), "\\xff\\xc3");
-    CHECK_STR(escaped("\xc2\x9b", false), "\\xc2\\x9b");
-    CHECK_STR(escaped("\xe2\x80\xae", false), "\\xe2\\x80\\xae");
-    CHECK_STR(escaped("é", true), "\\xc3\\xa9");
-}
-
-TEST(escape_is_cut_at_whole_pieces)
-{
-    char ret[8];
-
-    CHECK_EQ(text_escape(ret, sizeof ret, "abcd\x1b", false), 4);
-    CHECK_EQ(text_escape(ret, sizeof ret, "abc\x1b", false), 7);
-    CHECK_EQ(text_escape(ret, sizeof ret, "abcdefé", false), 6);
-    CHECK_EQ(text_escape(ret, 1, "a", false), 0);
-    CHECK_STR(ret, "");
 }
 
 TEST(passwords_are_not_shown)
@@ -174,21 +145,6 @@ TEST(sizes_and_times_are_parsed)
     CHECK_EQ(n, WHORL_SECOND / 2);
     CHECK_ERR(text_parse_time("1 s", &n), -EINVAL);
     CHECK_ERR(text_parse_time("inf", &n), -EINVAL);
-}
-
-TEST(decode_takes_valid_utf8_only)
-{
-    uint32_t c;
-
-    CHECK_EQ(text_decode("\xf0\x9f\x98\x80", 4, &c), 4);
-    CHECK_EQ(c, 0x1f600);
-    CHECK_EQ(text_decode("\xf0\x9f\x98", 3, &c), 0);
-    CHECK_EQ(text_decode("\xc0\x80", 2, &c), 0);
-    CHECK_EQ(text_decode("\xe0\x80\xaf", 3, &c), 0);
-    CHECK_EQ(text_decode("\xed\xa0\x80", 3, &c), 0);
-    CHECK_EQ(text_decode("\xf4\x90\x80\x80", 4, &c), 0);
-    CHECK_EQ(text_decode("\x80", 1, &c), 0);
-    CHECK_EQ(text_decode("", 0, &c), 0);
 }
 
 TEST_MAIN()

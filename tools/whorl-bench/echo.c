@@ -2,88 +2,42 @@
 /* A TCP echo server with one task per connection. */
 #include "tools/whorl-bench/echo.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <whorl.h>
 
-static int echo(void *arg)
-{
-    int fd = *(int *)arg;
-    char buf[4096];
-    ssize_t n;
-
-    while ((n = whorl_recv(fd, buf, sizeof buf, 0)) > 0)
-        if (whorl_send_all(fd, buf, (size_t)n, 0) < 0)
-            break;
-    whorl_close(fd);
-    return 0;
-}
-
-/* Accepts connections until accepting fails or the task is cancelled. */
-static int serve(void *arg)
-{
-    struct whorl_listener *listener = arg;
-    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
-    int fd;
-
-    while ((fd = whorl_accept(listener, NULL)) >= 0) {
-        int err = whorl_spawn_copy(&group, echo, &fd);
-        if (err) {
-            whorl_close(fd);
-            return err;
-        }
-    }
-    return fd;
-}
-
-/* Waits for SIGINT or SIGTERM, which the caller has blocked. */
-static WHORL_SUSPENDS int wait_for_signal(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    int fd = signalfd(-1, &set, SFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int err = whorl_poll_fd(fd, POLLIN);
-    close(fd);
-    return err < 0 ? err : 0;
-}
+#include "tools/echo_server.h"
 
 static int echo_root(void *arg)
 {
+    const int ending[] = {SIGINT, SIGTERM, 0};
+    WHORL_AUTO(signals) *signals = NULL;
     WHORL_AUTO(listener) *listener = NULL;
+    struct echo_server server = {0};
     WHORL_AUTO(group) group = {0};
     struct whorl_addr addr;
 
-    int err = whorl_addr_parse("127.0.0.1", *(uint16_t *)arg, &addr);
+    int err = whorl_signals_open(ending, &signals);
+    if (err == 0)
+        err = whorl_addr_parse("127.0.0.1", *(uint16_t *)arg, &addr);
     if (err == 0)
         err = whorl_listen(&addr, &(struct whorl_listen_options){.no_delay = true}, &listener);
+    server.listener = listener;
     if (err == 0)
-        err = whorl_spawn(&group, serve, listener);
+        err = whorl_spawn(&group, echo_server_run, &server);
     if (err == 0) {
         printf("port %d\n", whorl_addr_port(whorl_listener_addr(listener)));
         fflush(stdout);
-        err = wait_for_signal();
+        err = whorl_signals_wait(signals, NULL);
     }
     return err;
 }
 
 int bench_echo(uint16_t port)
 {
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
     struct whorl_error error = {0};
+
     int err = whorl_io_run_with(NULL, &error, echo_root, &port);
     if (err)
         fprintf(stderr, "whorl-bench: echo: %s\n",

@@ -16,6 +16,7 @@
 #include <whorl/http.h>
 #include <whorl/io.h>
 #include <whorl/scope.h>
+#include <whorl/text.h>
 #include <whorl/tls.h>
 
 #include "tools/whorl-get/get.h"
@@ -44,7 +45,7 @@ static void complain(const char *about, const char *step, const char *cause)
 {
     char text[1024];
 
-    text_escape(text, sizeof text, about, false);
+    whorl_text_escape(about, strlen(about), text, sizeof text);
     fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
 }
 
@@ -355,7 +356,7 @@ int main(int argc, char **argv)
     int status = EXIT_ALL;
 
     fill_standard_fds();
-    program.signals.fd = program.get.dir_fd = -1;
+    program.get.dir_fd = -1;
     setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <whorl/text.h>
+
 #include "tools/whorl-get/text.h"
 
 /* Of a segment longer than RAW_MAX, only the head and the tail are used. The head alone fills a
@@ -51,8 +53,8 @@ static size_t append_safe(char *ret, size_t out, const char *text, size_t len)
 {
     for (size_t at = 0; at < len;) {
         uint32_t c;
-        size_t n = text_decode(text + at, len - at, &c);
-        if (n > 0 && c != '/' && text_is_plain(c)) {
+        size_t n = whorl_text_decode(text + at, len - at, &c);
+        if (n > 0 && c != '/' && whorl_text_is_plain(c)) {
             memcpy(ret + out, text + at, n);
             out += n;
             at += n;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/text.h>
+
 #include "tools/whorl-get/text.h"
 
 enum {
@@ -105,7 +107,7 @@ __attribute__((format(printf, 2, 3))) static bool complain(struct complaint *c, 
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    text_escape(c->text, c->size, raw, false);
+    whorl_text_escape(raw, strlen(raw), c->text, c->size);
     return false;
 }
 

@@ -11,6 +11,7 @@
 
 #include <whorl/http.h>
 #include <whorl/task.h>
+#include <whorl/text.h>
 
 #include "tools/whorl-get/text.h"
 #include "tools/whorl-get/writer.h"
@@ -51,7 +52,8 @@ void progress_join(struct progress *progress, struct progress_item *item, const 
     if (!progress)
         return;
     *item = (struct progress_item){.link = progress->last};
-    text_escape(item->label, sizeof item->label, name, progress->ascii);
+    (progress->ascii ? whorl_text_escape_ascii : whorl_text_escape)(name, strlen(name), item->label,
+                                                                    sizeof item->label);
     *progress->last = item;
     progress->last = &item->next;
     progress->active++;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <whorl/text.h>
+
 #include "tools/whorl-get/progress.h"
 #include "tools/whorl-get/text.h"
 #include "tools/whorl-get/writer.h"
@@ -31,7 +33,8 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
 
 static void add_escaped(struct line *line, const char *text)
 {
-    line->len += text_escape(line->buf + line->len, line->size - line->len, text, false);
+    line->len +=
+        whorl_text_escape(text, strlen(text), line->buf + line->len, line->size - line->len);
 }
 
 static void add_url(struct line *line, const char *url)

@@ -1,76 +1,63 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals through a descriptor, see signals.h. */
+/* Signals as events, see signals.h. */
 #include "tools/whorl-get/signals.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-#include <whorl/fd.h>
+#include <whorl/select.h>
+#include <whorl/signal.h>
 
 #include "tools/whorl-get/progress.h"
 
-static void ending_signals(sigset_t *ret)
-{
-    struct sigaction action;
-
-    sigemptyset(ret);
-    sigaddset(ret, SIGINT);
-    sigaddset(ret, SIGTERM);
-    /* Started with nohup: the terminal may go away. */
-    if (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-        sigaddset(ret, SIGHUP);
-}
-
 int signals_init(struct signals *signals)
 {
-    sigset_t set;
+    static const int resized[] = {SIGWINCH, 0};
+    int ending[] = {SIGINT, SIGTERM, SIGHUP, 0};
+    struct sigaction action;
 
-    *signals = (struct signals){.fd = -1};
+    *signals = (struct signals){0};
     signal(SIGPIPE, SIG_IGN);
     /* A file beyond RLIMIT_FSIZE is a failure of one transfer, not the end of all. */
     signal(SIGXFSZ, SIG_IGN);
-    ending_signals(&set);
-    sigaddset(&set, SIGWINCH);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-        return -errno;
-    signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return signals->fd < 0 ? -errno : 0;
+    /* Started with nohup: the terminal may go away. */
+    if (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+        ending[2] = 0;
+    int err = whorl_signals_open(ending, &signals->ending);
+    return err ? err : whorl_signals_open(resized, &signals->resized);
 }
 
 void signals_finish(struct signals *signals)
 {
-    if (signals->fd >= 0)
-        close(signals->fd);
-    signals->fd = -1;
+    /* The transfers are over, so a late signal has nothing to stop. */
+    while (signals->ending && whorl_signals_try_wait(signals->ending, NULL) == 0)
+        ;
+    whorl_signals_close(signals->ending);
+    whorl_signals_close(signals->resized);
+    signals->ending = signals->resized = NULL;
 }
 
-/* From now on the next one ends the process the ordinary way. */
-static void let_kill(void)
+/* From now on a signal kills the process, also when it was started with the signal blocked. */
+static void let_kill(struct signals *signals)
 {
     sigset_t set;
 
-    ending_signals(&set);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    whorl_signals_close(signals->ending);
+    signals->ending = NULL;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void handle(struct signals *signals, int number)
+static void stop(struct signals *signals, int number)
 {
-    if (number == SIGWINCH) {
-        if (signals->progress)
-            progress_draw(signals->progress);
-        return;
-    }
-    if (signals->caught)
-        return;
     signals->caught = number;
     if (signals->stop)
         whorl_scope_cancel(signals->stop);
-    let_kill();
+    let_kill(signals);
 }
 
 WHORL_SUSPENDS int signals_run(void *arg)
@@ -78,11 +65,17 @@ WHORL_SUSPENDS int signals_run(void *arg)
     struct signals *signals = arg;
 
     for (;;) {
-        struct signalfd_siginfo info;
-        int events = whorl_poll_fd(signals->fd, POLLIN);
-        if (events < 0)
-            return events;
-        while (read(signals->fd, &info, sizeof info) == sizeof info)
-            handle(signals, (int)info.ssi_signo);
+        struct whorl_signal signal;
+        struct whorl_case cases[] = {whorl_case_signal(signals->resized, NULL),
+                                     whorl_case_signal(signals->ending, &signal)};
+        int taken = whorl_select(cases, signals->ending ? 2 : 1);
+        if (taken < 0)
+            return taken;
+        if (cases[taken].result < 0)
+            return cases[taken].result;
+        if (taken == 1)
+            stop(signals, signal.number);
+        else if (signals->progress)
+            progress_draw(signals->progress);
     }
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Ctrl-C and similar signals as ordinary events: a daemon task waits on a signalfd. */
+/* Ctrl-C and similar signals as ordinary events: a daemon task waits for them. */
 #ifndef WHORL_GET_SIGNALS_H
 #define WHORL_GET_SIGNALS_H
 
 #include <whorl/scope.h>
 
 struct progress;
+struct whorl_signals;
 
 /* signals_init() sets it up. */
 struct signals {
-    int fd;
+    struct whorl_signals *ending; /* NULL once one of them was caught */
+    struct whorl_signals *resized;
     int caught;                /* the signal that stopped the transfers, or 0 */
     struct whorl_scope *stop;  /* the scope to cancel, NULL while there is none */
     struct progress *progress; /* redrawn when the size of the terminal changes; or NULL */
 };
 
-/* Blocks SIGINT, SIGTERM, SIGHUP (unless it is ignored) and SIGWINCH. Ignores SIGPIPE and SIGXFSZ.
- * Returns 0 or -errno. */
+/* Takes SIGINT, SIGTERM, SIGHUP (unless it is ignored) and SIGWINCH. Ignores SIGPIPE and SIGXFSZ.
+ * Returns 0 or a negative code. signals_finish() is due in either case. */
 int signals_init(struct signals *signals);
 void signals_finish(struct signals *signals);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8, escaping, terminal columns, and sizes and times for people; see text.h. */
+/* Escaping of URLs and JSON, terminal columns, and sizes and times for people; see text.h. */
 #include "tools/whorl-get/text.h"
 
 #include <errno.h>
@@ -9,57 +9,7 @@
 #include <wchar.h>
 
 #include <whorl/base.h>
-
-size_t text_decode(const char *text, size_t len, uint32_t *ret)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    size_t n;
-    uint32_t c;
-
-    if (len == 0)
-        return 0;
-    if (s[0] < 0x80) {
-        *ret = s[0];
-        return 1;
-    }
-    if (s[0] >= 0xc2 && s[0] < 0xe0)
-        n = 2, c = s[0] & 0x1f;
-    else if (s[0] >= 0xe0 && s[0] < 0xf0)
-        n = 3, c = s[0] & 0x0f;
-    else if (s[0] >= 0xf0 && s[0] < 0xf5)
-        n = 4, c = s[0] & 0x07;
-    else
-        return 0;
-    if (len < n)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    /* RFC 3629 §3: no overlong forms, no surrogates, nothing above U+10FFFF. */
-    if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff ||
-        (c >= 0xd800 && c < 0xe000))
-        return 0;
-    *ret = c;
-    return n;
-}
-
-bool text_is_plain(uint32_t c)
-{
-    static const struct {
-        uint32_t first, last;
-    } hidden[] = {
-        {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},   {0x180e, 0x180e},
-        {0x200b, 0x200b}, {0x200e, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f}, {0xfdd0, 0xfdef},
-        {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
-    };
-
-    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0] && c >= hidden[i].first; i++)
-        if (c <= hidden[i].last)
-            return false;
-    return (c & 0xfffe) != 0xfffe;
-}
+#include <whorl/text.h>
 
 size_t text_cut(const char *text, size_t len, size_t max)
 {
@@ -76,35 +26,6 @@ int text_columns(uint32_t c)
         return 1;
     int n = wcwidth((wchar_t)c);
     return n < 0 ? 2 : n;
-}
-
-static size_t escape(char *ret, size_t size, const char *text, size_t len, bool ascii)
-{
-    size_t out = 0;
-
-    for (size_t at = 0; at < len;) {
-        uint32_t c;
-        size_t n = text_decode(text + at, len - at, &c);
-        if (n > 0 && text_is_plain(c) && (!ascii || n == 1)) {
-            if (out + n >= size)
-                break;
-            memcpy(ret + out, text + at, n);
-            out += n, at += n;
-            continue;
-        }
-        n = n ? n : 1;
-        if (out + 4 * n >= size)
-            break;
-        for (; n > 0; n--, at++)
-            out += (size_t)snprintf(ret + out, size - out, "\\x%02x", (unsigned char)text[at]);
-    }
-    ret[out] = '\0';
-    return out;
-}
-
-size_t text_escape(char *ret, size_t size, const char *text, bool ascii)
-{
-    return escape(ret, size, text, strlen(text), ascii);
 }
 
 /* Whether the text is a complete authority: after the host comes a port or nothing. */
@@ -146,13 +67,13 @@ size_t text_escape_url(char *ret, size_t size, const char *url)
     size_t start, end, out;
 
     if (!find_userinfo(url, &start, &end))
-        return text_escape(ret, size, url, false);
-    out = escape(ret, size, url, start, false);
+        return whorl_text_escape(url, strlen(url), ret, size);
+    out = whorl_text_escape(url, start, ret, size);
     if (out + 3 < size) {
         memcpy(ret + out, "***", 3);
         out += 3;
     }
-    return out + text_escape(ret + out, size - out, url + end, false);
+    return out + whorl_text_escape(url + end, strlen(url + end), ret + out, size - out);
 }
 
 /* Returns how many bytes of `text` fit into `columns`. `taken` gets the columns which they take. */
@@ -163,7 +84,7 @@ static size_t bytes_for(const char *text, size_t len, int columns, int *taken)
     *taken = 0;
     while (at < len) {
         uint32_t c = '?';
-        size_t n = text_decode(text + at, len - at, &c);
+        size_t n = whorl_text_decode(text + at, len - at, &c);
         int width = text_columns(c);
         /* Limits the number of marks that take no column, such as combining accents. */
         if (*taken + width > columns || at + n > 4 * (size_t)columns)
@@ -185,7 +106,7 @@ static size_t tail_for(const char *text, size_t len, int columns, int *taken)
         while (from > 0 && ((unsigned char)text[from] & 0xc0) == 0x80)
             from--;
         uint32_t c = '?';
-        text_decode(text + from, at - from, &c);
+        whorl_text_decode(text + from, at - from, &c);
         int width = text_columns(c);
         if (*taken + width > columns || len - from > 4 * (size_t)columns)
             break;
@@ -220,12 +141,12 @@ static size_t put_json(char *ret, size_t size, const char *text, size_t len)
     for (size_t at = 0; at < len;) {
         char part[8];
         uint32_t c;
-        size_t n = text_decode(text + at, len - at, &c), part_len;
+        size_t n = whorl_text_decode(text + at, len - at, &c), part_len;
         if (n == 0)
             part_len = (size_t)snprintf(part, sizeof part, "\\ufffd");
         else if (c == '"' || c == '\\')
             part_len = (size_t)snprintf(part, sizeof part, "\\%c", (char)c);
-        else if (c < 0x10000 && !text_is_plain(c))
+        else if (c < 0x10000 && !whorl_text_is_plain(c))
             part_len = (size_t)snprintf(part, sizeof part, "\\u%04x", (unsigned)c);
         else {
             memcpy(part, text + at, n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes untrusted text safe for a terminal, a file name or a JSON string. Formats and parses sizes
- * and times. No I/O, no allocation. */
+/* Makes URLs safe for a terminal and text safe for a JSON string, and fits text into a line. Formats
+ * and parses sizes and times. No I/O, no allocation. */
 #ifndef WHORL_GET_TEXT_H
 #define WHORL_GET_TEXT_H
 
@@ -11,14 +11,6 @@
 /* Buffer size for text_size() and text_time(). */
 enum { TEXT_NUMBER_SIZE = 24 };
 
-/* Decodes the UTF-8 sequence at `text`. Returns its length, or 0 when it is invalid. */
-size_t text_decode(const char *text, size_t len, uint32_t *ret);
-
-/* Whether a character may be shown or used in a file name. Control characters, characters that
- * reorder the line (such as U+202E) and invisible characters are not plain, because they can
- * deceive the user. */
-bool text_is_plain(uint32_t c);
-
 /* Returns the largest length <= `max` which does not split a UTF-8 sequence of `text`. */
 size_t text_cut(const char *text, size_t len, size_t max);
 
@@ -26,11 +18,7 @@ size_t text_cut(const char *text, size_t len, size_t max);
  * returns 2 for characters outside ASCII, so that a line is never too long. */
 int text_columns(uint32_t c);
 
-/* Copies `text`. Bytes that are not plain are written as \xNN, with `ascii` also all bytes outside
- * ASCII. The result is cut to `size`, never inside a character or \xNN. Returns the length. */
-size_t text_escape(char *ret, size_t size, const char *text, bool ascii);
-
-/* text_escape() for a URL as the user gave it. A user name and password become "***". */
+/* whorl_text_escape() for a URL as the user gave it. A user name and password become "***". */
 size_t text_escape_url(char *ret, size_t size, const char *url);
 
 /* Copies escaped text, and shortens it in its middle to at most `columns`. Returns the columns

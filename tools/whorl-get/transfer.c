@@ -11,6 +11,7 @@
 
 #include <whorl/fd.h>
 #include <whorl/task.h>
+#include <whorl/text.h>
 #include <whorl/url.h>
 
 #include "tools/whorl-get/get.h"
@@ -107,7 +108,8 @@ static int judge(struct transfer *t, struct whorl_http_response *response)
     if (o->status >= 200 && o->status < 300 && (o->status != 206 || t->get->ranged))
         return 0;
     o->error = (struct whorl_error){.step = "status"};
-    text_escape(reason, sizeof reason, whorl_http_response_reason(response), false);
+    const char *raw = whorl_http_response_reason(response);
+    whorl_text_escape(raw, strlen(raw), reason, sizeof reason);
     const char *why = "";
     if (o->status == 206)
         why = " (no range was requested)";

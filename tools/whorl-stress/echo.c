@@ -9,6 +9,7 @@
 
 #include <whorl.h>
 
+#include "tools/echo_server.h"
 #include "tools/resident.h"
 #include "tools/whorl-stress/run.h"
 
@@ -22,34 +23,6 @@ struct echo {
     struct whorl_chan *conns; /* descriptors of the free connections */
     uint64_t next_id;
 };
-
-static int serve_one(void *arg)
-{
-    int fd = *(int *)arg;
-    char buf[4096];
-    ssize_t n;
-
-    while ((n = whorl_recv(fd, buf, sizeof buf, 0)) > 0)
-        if (whorl_send_all(fd, buf, (size_t)n, 0) < 0)
-            break;
-    whorl_close(fd);
-    return 0;
-}
-
-static int serve(void *arg)
-{
-    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT, .stack_size = 16384};
-    int fd;
-
-    while ((fd = whorl_accept(arg, NULL)) >= 0) {
-        int err = whorl_spawn_copy(&group, serve_one, &fd);
-        if (err) {
-            whorl_close(fd);
-            return err;
-        }
-    }
-    return fd;
-}
 
 static WHORL_SUSPENDS int recv_exactly(int fd, char *buf, size_t len)
 {
@@ -145,7 +118,8 @@ WHORL_SUSPENDS int stress_echo(void *arg)
 
     WHORL_AUTO(listener) *listener = NULL;
     WHORL_AUTO(chan) *conns = NULL;
-    WHORL_AUTO(group) server = {0};
+    struct echo_server server = {.stack_size = 16384};
+    WHORL_AUTO(group) serving = {0};
     int err = whorl_chan_create(sizeof(int), count, &conns);
     struct echo echo = {.run = run, .conns = conns};
     int *fds = malloc(count * sizeof *fds);
@@ -160,8 +134,9 @@ WHORL_SUSPENDS int stress_echo(void *arg)
     err = whorl_addr_parse("127.0.0.1", 0, &addr);
     if (err == 0)
         err = whorl_listen(&addr, &(struct whorl_listen_options){.no_delay = true}, &listener);
+    server.listener = listener;
     if (err == 0)
-        err = whorl_spawn(&server, serve, listener);
+        err = whorl_spawn(&serving, echo_server_run, &server);
     if (err == 0)
         err = run_clients(&echo, whorl_listener_addr(listener), fds, count);
     for (size_t i = 0; i < count; i++)

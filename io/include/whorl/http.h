@@ -179,7 +179,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
 /** The status: 200, 404, ... */
 WHORL_API int whorl_http_response_status(const struct whorl_http_response *response);
 
-/** The reason phrase, possibly empty. The server chose its bytes: escape them before printing. */
+/** The reason phrase, possibly empty. The server chose its bytes: escape them before printing,
+ *  see text.h. */
 WHORL_API const char *whorl_http_response_reason(const struct whorl_http_response *response);
 
 /** The URL that the response came from, after redirects. Valid until the close. */

@@ -91,8 +91,8 @@ enum whorl_error_code {
 };
 
 /* What went wrong, in words, from calls that can say more than a code. The caller owns it and may
- * pass NULL instead. It is written on failure only. The texts end with a NUL and are printable
- * ASCII or UTF-8 without control bytes. */
+ * pass NULL instead. It is written on failure only. The texts are UTF-8 that is safe to show (see
+ * text.h), and end with a NUL. */
 struct whorl_error {
     int code;       /* what the call returned */
     char step[24];  /* "resolve", "connect", "TLS", "send", "response", "body", "write", ... */
@@ -117,8 +117,8 @@ WHORL_API const char *whorl_strerror(int code);
 WHORL_API const char *whorl_error_name(int code);
 
 /**
- * Fills `error`, unless it is NULL, with the code, the step and a text made as by printf(3), in
- * which control bytes are escaped as \xNN.
+ * Fills `error`, unless it is NULL, with the code, the step and a text made as by printf(3), both
+ * escaped as whorl_text_escape() does.
  *
  * Returns: `code`, so that a failure path is one statement: return whorl_error_set(error, ...).
  */

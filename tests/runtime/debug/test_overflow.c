@@ -78,7 +78,7 @@ TEST(overflow_names_a_named_task_and_its_spawn_site)
 
     child_run(&child, run_overflow, "dig\ndeeper");
     check_died(&child);
-    CHECK(strstr(child.err, "in task 3 dig?deeper, spawned as overflow at "));
+    CHECK(strstr(child.err, "in task 3 dig\\x0adeeper, spawned as overflow at "));
 }
 
 static void run_root_overflow(void *arg)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* Foreign text: shows bytes that somebody else chose, without harm.
+ *
+ * A header of a response, a file name or an argument can contain any bytes. Printed as they are, they
+ * can move the cursor of a terminal, change the order of the characters in a line, or forge a line
+ * of a log. So a program escapes such text before it prints it:
+ *
+ *     const char *server = whorl_http_response_header(response, "Server");
+ *     char text[256];
+ *
+ *     if (server) {
+ *         whorl_text_escape(server, strlen(server), text, sizeof text);
+ *         printf("server: %s\n", text);               // the byte ESC is printed as "\x1b"
+ *     }
+ *
+ * The text of struct whorl_error and the reports of the runtime are already escaped.
+ *
+ * The encoding is UTF-8, whatever the locale is. These functions need no run, allocate nothing, and
+ * may be called in signal handlers.
+ */
+#ifndef WHORL_TEXT_H
+#define WHORL_TEXT_H
+
+#include <whorl/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Decodes the character at the start of a text (RFC 3629). Rejects overlong forms, surrogates and
+ * values above U+10FFFF.
+ *
+ * @len  the number of bytes that may be read
+ * @ret  the character
+ *
+ * Returns: the number of its bytes; 0 when `len` is 0 or the bytes are not valid UTF-8.
+ */
+WHORL_API size_t whorl_text_decode(const char *text, size_t len, uint32_t *ret);
+
+/**
+ * Whether a character can be shown without deceiving the reader. Control characters, characters that
+ * reorder the line (such as U+202E), invisible characters and noncharacters cannot.
+ */
+WHORL_API bool whorl_text_is_plain(uint32_t c);
+
+/**
+ * Copies text that is to be shown. Characters that are not plain and bytes that are not UTF-8 become
+ * \xNN, one for each byte. The backslash itself is not escaped.
+ *
+ * @ret   terminated with a zero byte; a text that is too long is cut, never inside a character or
+ *        inside the escapes of one
+ * @size  of `ret`, at least 1; four times `len`, plus one, is always enough
+ *
+ * Returns: the length of the result.
+ */
+WHORL_API size_t whorl_text_escape(const char *text, size_t len, char *ret, size_t size);
+
+/** Like whorl_text_escape(), for a reader without UTF-8: escapes everything that is not ASCII. */
+WHORL_API size_t whorl_text_escape_ascii(const char *text, size_t len, char *ret, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
