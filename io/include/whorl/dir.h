@@ -27,6 +27,7 @@
 
 struct whorl_dir;
 
+/* A name in a directory, and what it stands for. */
 struct whorl_dir_entry {
     const char *name;   /* in the directory; valid until the next read or the close */
     uint64_t inode;     /* its inode number */

@@ -71,7 +71,7 @@ WHORL_API int whorl_embed_timeout_ms(const struct whorl_embed *embed);
  *
  * Returns: true once the run has ended. Then it may be destroyed; another call changes nothing.
  */
-WHORL_API bool whorl_embed_run_ready(struct whorl_embed *embed, int *ret_result);
+WHORL_API WHORL_CHECKED bool whorl_embed_run_ready(struct whorl_embed *embed, int *ret_result);
 
 /**
  * Frees the run. A run that has not ended is cancelled first, and the thread blocks until its tasks

@@ -67,6 +67,7 @@ struct whorl_http_session_options {
     struct whorl_http_dialer dialer;
 };
 
+/* A header of a request or response. */
 struct whorl_http_header {
     const char *name;
     const char *value;
@@ -193,8 +194,8 @@ WHORL_API const char *whorl_http_response_header(const struct whorl_http_respons
                                                  const char *name);
 
 /** The header number `index` in the order of arrival, from 0; false when there are fewer. */
-WHORL_API bool whorl_http_response_header_at(const struct whorl_http_response *response,
-                                             size_t index, struct whorl_http_header *ret);
+WHORL_API WHORL_CHECKED bool whorl_http_response_header_at(
+    const struct whorl_http_response *response, size_t index, struct whorl_http_header *ret);
 
 /** The value of the first trailer of that name, or NULL. Trailers are known once the body has been
  *  read to its end. */

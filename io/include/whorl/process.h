@@ -42,6 +42,7 @@
 
 struct whorl_process;
 
+/* Where a standard descriptor of the child leads. */
 enum whorl_process_io_kind {
     WHORL_PROCESS_INHERIT, /* the same as this process has */
     WHORL_PROCESS_NULL,    /* /dev/null */

@@ -55,6 +55,7 @@ struct whorl_stream_ops {
     void (*close)(struct whorl_stream *stream);
 };
 
+/* A stream. Its functions are the ones to use; the field is for implementers. */
 struct whorl_stream {
     const struct whorl_stream_ops *ops;
 };
