@@ -9,6 +9,8 @@
 
 #include <whorl/error.h>
 
+#include "io/url/ascii.h"
+
 static bool is_one_of(const char *name, const char *const *names)
 {
     for (; *names; names++)
@@ -89,6 +91,44 @@ static const char *find_location(const struct header_list *headers, bool *ret_di
     return first;
 }
 
+static bool is_bare_percent(const char *at)
+{
+    return *at == '%' && (ascii_hex_value(at[1]) < 0 || ascii_hex_value(at[2]) < 0);
+}
+
+/* Copies a Location with "%25" for each "%" that no two hexadecimal digits follow. RFC 3986 §2.4
+ * wants it that way, but servers forget it, and all common clients follow such a redirect. Returns
+ * a string to be freed; NULL: no memory. */
+static char *encode_bare_percents(const char *location)
+{
+    size_t extra = 0;
+
+    for (const char *at = location; *at; at++)
+        extra += is_bare_percent(at) ? 2 : 0;
+    char *text = malloc(strlen(location) + extra + 1), *to = text;
+    for (const char *at = location; text && *at; at++) {
+        *to++ = *at;
+        if (is_bare_percent(at))
+            to = stpcpy(to, "25");
+    }
+    if (text)
+        *to = '\0';
+    return text;
+}
+
+/* Resolves a Location. Fills `detail` on failure. */
+static int resolve(const struct whorl_url *current, const char *location,
+                   struct whorl_error *detail, struct whorl_url *ret)
+{
+    char *text = encode_bare_percents(location);
+
+    if (!text)
+        return whorl_error_set(detail, -ENOMEM, "redirect", "%s", whorl_strerror(-ENOMEM));
+    int err = whorl_url_resolve(current, text, detail, ret);
+    free(text);
+    return err;
+}
+
 /* A Location on the same origin that names no user keeps the current user: the credentials in a URL
  * belong to its origin. */
 static int keep_userinfo(struct whorl_url *url, const struct whorl_url *current)
@@ -128,7 +168,7 @@ int redirect_follow(struct redirect *ret, const struct whorl_url *current, const
     if (*location == '\0')
         return whorl_error_set(error, WHORL_EHTTP_REDIRECT_LOCATION, "redirect",
                                "empty Location header");
-    int err = whorl_url_resolve(current, location, &detail, &url);
+    int err = resolve(current, location, &detail, &url);
     if (err == 0 && current->userinfo && !url.userinfo && whorl_url_same_origin(&url, current))
         err = keep_userinfo(&url, current);
     if (err) {

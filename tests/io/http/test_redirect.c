@@ -91,6 +91,15 @@ TEST(redirect_resolves_location_and_compares_origins)
     expect(__LINE__, "http://a/b", "\\\\evil/x", "http://a/%5C%5Cevil/x", false, false);
 }
 
+TEST(redirect_takes_a_bare_percent_for_itself)
+{
+    expect(__LINE__, "http://a/b", "/100%", "http://a/100%25", false, false);
+    expect(__LINE__, "http://a/b", "/100%/c?d=5%", "http://a/100%25/c?d=5%25", false, false);
+    expect(__LINE__, "http://a/b", "%%41%4", "http://a/%25%41%254", false, false);
+    expect(__LINE__, "http://a/b", "http://c/%zz%4g%", "http://c/%25zz%254g%25", true, false);
+    expect(__LINE__, "http://a/b", "/%2f%7E%c3%a4", "http://a/%2f%7E%c3%a4", false, false);
+}
+
 TEST(redirect_keeps_userinfo_on_the_same_origin_only)
 {
     static const struct {
@@ -136,7 +145,8 @@ TEST(redirect_to_other_schemes_is_refused)
 
 TEST(redirect_with_an_unusable_location_is_refused)
 {
-    static const char *const locations[] = {"", "//", "http:x", "http://[::1/", "/a%", "//0x7f.1/"};
+    static const char *const locations[] = {
+        "", "//", "http:x", "http://[::1/", "//a%/", "//0x7f.1/", "//[fe80::1%eth0]/"};
     for (size_t i = 0; i < sizeof locations / sizeof *locations; i++) {
         struct redirect r = {0};
         struct whorl_error error = {0};
