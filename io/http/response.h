@@ -86,6 +86,12 @@ static inline int64_t http_response_total_deadline_ns(const struct whorl_http_re
     return response->exchange->clock.total_deadline_ns;
 }
 
+static inline const struct whorl_http_timeouts *http_response_limits(
+    const struct whorl_http_response *response)
+{
+    return &response->exchange->clock.limits;
+}
+
 /* What whorl_http_response_error() returns, to be filled. */
 static inline struct whorl_error *http_response_detail(struct whorl_http_response *response)
 {

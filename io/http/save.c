@@ -59,6 +59,7 @@ struct save {
     bool replaces;    /* an existing file with the permissions `mode` */
     bool appends;     /* the target is this process's standard output or error */
     bool is_fifo;     /* the target is a FIFO */
+    bool awaits;      /* the FIFO has no reader yet */
     mode_t mode;
     const char *whole; /* the whole body, when it came with the head; else NULL */
     size_t whole_len;
@@ -71,8 +72,14 @@ struct save {
 
 static int fail(struct save *save, int err)
 {
-    return whorl_error_set(http_response_detail(save->response), err, "write", "%s: %s", save->path,
-                           whorl_strerror(err));
+    const struct whorl_http_response *response = save->response;
+    char timeout[HTTP_TIMEOUT_TEXT_SIZE];
+    const char *text = http_timeout_text(timeout, err, http_response_limits(response),
+                                         whorl_http_response_received(response),
+                                         whorl_http_response_length(response));
+    return whorl_error_set(http_response_detail(save->response), err, "write", "%s: %s%s",
+                           save->path, save->awaits ? "no reader, " : "",
+                           text ? text : whorl_strerror(err));
 }
 
 /* Names */
@@ -155,14 +162,22 @@ static bool is_special(const struct save *save, int mode)
     return mode > 0 && (save->appends || (!S_ISREG(mode) && !S_ISDIR(mode)));
 }
 
+static void note_in_place(const struct save *save)
+{
+    if (save->options->ret_in_place)
+        *save->options->ret_in_place = true;
+}
+
 /* Opens a FIFO for writing once another process reads it, as open(2) does, but so that the wait can
- * be cancelled: a thread in open(2) cannot be. Polls, because the kernel has no event for it. The total
- * limit of the exchange applies. */
+ * be cancelled: a thread in open(2) cannot be. Polls, because the kernel has no event for it. The
+ * total limit of the exchange applies. */
 static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
 {
     int64_t pause_ns = WHORL_MILLISECOND;
     struct http_stage stage;
     int fd;
+
+    save->awaits = true;
 
     http_stage_enter(&stage, WHORL_FOREVER, 0, http_response_total_deadline_ns(save->response));
     while ((fd = whorl_openat(save->dir_fd, save->path, flags | O_NONBLOCK, 0)) == -ENXIO) {
@@ -172,6 +187,10 @@ static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
             break;
         }
         pause_ns = pause_ns < FIFO_PAUSE_MAX_NS / 2 ? pause_ns * 2 : FIFO_PAUSE_MAX_NS;
+    }
+    if (fd >= 0) {
+        save->awaits = false;
+        note_in_place(save);
     }
     return (int)http_stage_leave(&stage, fd);
 }
@@ -304,16 +323,26 @@ static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
     return whorl_http_response_read(response, save->buf, save->buf_size);
 }
 
+/* Writes to what may wait for another process. The total limit applies. */
+static WHORL_SUSPENDS int write_in_place(struct save *save, const char *part, size_t len)
+{
+    struct http_stage stage;
+
+    note_in_place(save);
+    http_stage_enter(&stage, WHORL_FOREVER, 0, http_response_total_deadline_ns(save->response));
+    return (int)http_stage_leave(&stage, whorl_write_all(save->fd, part, len));
+}
+
 static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t len)
 {
     const struct whorl_http_save_options *options = save->options;
-    if (!save->seekable && options->ret_in_place)
-        *options->ret_in_place = true;
     int err = save->seekable ? whorl_pwrite_all(save->fd, part, len, save->offset)
-                             : whorl_write_all(save->fd, part, len);
+                             : write_in_place(save, part, len);
     if (err)
         return fail(save, err);
     save->offset += (int64_t)len;
+    if (options->ret_written)
+        *options->ret_written = save->offset;
     if (options->progress)
         options->progress(options->ctx, whorl_http_response_received(save->response));
     return 0;
@@ -342,8 +371,9 @@ static int link_and_unlink(struct save *save, const char *path)
     return 0; /* clean_up() unlinks the temporary name */
 }
 
-/* For file systems without RENAME_NOREPLACE and without links, such as some of FUSE: takes the name with an
- * empty file, then replaces that. For a moment the name shows an empty file; nothing else can take it. */
+/* For file systems without RENAME_NOREPLACE and without links, such as some of FUSE: takes the name
+ * with an empty file, then replaces that. For a moment the name shows an empty file; nothing else
+ * can take it. */
 static int reserve_and_rename(struct save *save, const char *path)
 {
     int fd = openat(save->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -445,6 +475,7 @@ static WHORL_SUSPENDS_SHIELDED void clean_up(struct save *save)
             unlinkat(save->dir_fd, save->temp, 0);
     }
     save->temp_exists = save->seekable = false;
+    save->offset = 0;
     free(save->temp);
     save->temp = NULL;
 }

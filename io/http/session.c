@@ -400,6 +400,7 @@ static int follow(struct request *q)
     whorl_url_finish(&r->url);
     r->url = redirect.url;
     r->timing.redirects++;
+    r->timing.downgraded |= redirect.is_downgrade;
     out->method = redirect.method;
     out->has_body = has_body;
     out->drop_body_headers |= redirect.drop_body;

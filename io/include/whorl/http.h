@@ -107,9 +107,10 @@ struct whorl_http_request {
 /* How a response was reached. Durations in nanoseconds; -1 when there was no such stage. */
 struct whorl_http_timing {
     int64_t queue_ns, connect_ns, tls_ns, first_byte_ns;
-    bool reused;   /* an earlier exchange had used the connection */
-    int redirects; /* followed */
-    int retries;   /* because the server had closed a kept connection */
+    bool reused;     /* an earlier exchange had used the connection */
+    int redirects;   /* followed */
+    int retries;     /* because the server had closed a kept connection */
+    bool downgraded; /* one of the redirects went from https to http */
 };
 
 #ifdef __cplusplus
@@ -259,8 +260,13 @@ struct whorl_http_save_options {
     void *ctx;
 
     /* Set to true before the first byte is written to a device, pipe or socket, or to the process's
-     * output: such bytes cannot be taken back, so the transfer must not be repeated. May be NULL. */
+     * output, and when a FIFO has been opened, whose reader then gets an end. Such output cannot be
+     * taken back, so the transfer must not be repeated. May be NULL. */
     bool *ret_in_place;
+
+    /* Set to the count of bytes that were written so far, which are decoded ones if the response is
+     * decoded. Also valid when the save fails. May be NULL. */
+    int64_t *ret_written;
 };
 
 /**
@@ -268,10 +274,12 @@ struct whorl_http_save_options {
  * and is renamed when it is complete, so `path` never names a part of a body. On failure the
  * temporary file is removed.
  *
- * A device, pipe or socket (/dev/null) is written to directly. The file that is the standard output
- * or error of the process (/dev/stdout) is appended to. A symbolic link to anything else counts as
- * a file that exists: `overwrite` replaces the link and leaves the file that it points to
- * unchanged.
+ * A device, pipe or socket (/dev/null) is written to directly. A FIFO is opened once another process
+ * reads it; the total limit applies to the wait for it, and to every write that is not to a file.
+ * /dev/stdout, /dev/stderr and /dev/fd/N name an open descriptor: the body is written at its current
+ * position. A file that is the standard output or error of the process is appended to. A symbolic
+ * link to anything else counts as a file that exists: `overwrite` replaces the link and leaves the
+ * file that it points to unchanged.
  *
  * @options  NULL for the defaults
  *

@@ -129,6 +129,51 @@ TEST_IO(the_stages_of_https_are_timed)
     CHECK_EQ(timing.queue_ns, -1);
 }
 
+/* Gets `path` over https, which redirects to http. Returns the result of the request. */
+static WHORL_SUSPENDS int get_downgraded(bool allow, uint16_t port, const char *path,
+                                         bool *ret_downgraded)
+{
+    struct whorl_tls_options tls = {.ca_file = cert_path("ca.pem")};
+    struct whorl_http_session_options options = {.allow_downgrade = allow};
+    struct whorl_http_session *session;
+    struct whorl_http_response *response;
+    struct whorl_http_timing timing;
+
+    CHECK_OK(whorl_tls_config_create(&tls, NULL, &options.tls));
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    whorl_tls_config_destroy(options.tls);
+    int err = do_get(session, url_of("https", port, path), &response);
+    if (err == 0) {
+        whorl_http_response_timing(response, &timing);
+        *ret_downgraded = timing.downgraded;
+        whorl_http_response_close(response);
+    }
+    whorl_http_session_destroy(session);
+    return err;
+}
+
+TEST_IO(a_redirect_from_https_to_http_is_refused_unless_allowed_and_is_noted)
+{
+    struct nginx *plain = nginx_start(&(struct nginx_options){.docroot = docroot("small", 10)});
+    char conf[300];
+    bool downgraded = true;
+
+    snprintf(conf, sizeof conf,
+             "location = /down { return 302 http://localhost:%u/small; }\n"
+             "location = /same { return 302 /small; }",
+             nginx_port(plain));
+    struct nginx *secure =
+        nginx_start(&(struct nginx_options){.docroot = docroot("small", 10), .server_conf = conf});
+    uint16_t port = nginx_tls_port(secure);
+
+    CHECK_ERR(get_downgraded(false, port, "/down", &downgraded), WHORL_EHTTP_REDIRECT_DOWNGRADE);
+    CHECK_STR(error.step, "redirect");
+    CHECK_OK(get_downgraded(true, port, "/same", &downgraded));
+    CHECK(!downgraded);
+    CHECK_OK(get_downgraded(true, port, "/down", &downgraded));
+    CHECK(downgraded);
+}
+
 TEST_IO(a_certificate_of_another_authority_is_refused)
 {
     struct nginx *nginx = nginx_start(&(struct nginx_options){.cert = "foreign"});

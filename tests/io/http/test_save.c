@@ -2,21 +2,31 @@
 /* Saving bodies to files: a file appears under its name only when it is complete. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <liburing.h>
 
 #include <whorl/fd.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
+#include <whorl/io.h>
 #include <whorl/scope.h>
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
 #include "fakehttp.h"
+#include "io_faults.h"
 #include "memstream.h"
 #include "runtime/park_hook.h"
 #include "test.h"
@@ -92,19 +102,26 @@ static void check_pattern_file(const char *path, int64_t len)
     CHECK_EQ(at, len);
 }
 
-static WHORL_SUSPENDS int save(struct whorl_http_session *session, const char *path,
-                               const struct whorl_http_save_options *options, bool decode)
+static WHORL_SUSPENDS int save_request(struct whorl_http_session *session,
+                                       const struct whorl_http_request *request, const char *path,
+                                       const struct whorl_http_save_options *options)
 {
     WHORL_AUTO(http_response) *response = NULL;
-    struct whorl_http_request request = {.url = "http://a.test/", .decode = decode};
     error = (struct whorl_error){0};
-    int err = whorl_http_do(session, &request, &error, &response);
+    int err = whorl_http_do(session, request, &error, &response);
     if (err == 0) {
         err = whorl_http_response_save(response, path, options);
         error = *whorl_http_response_error(response);
     }
     CHECK_EQ(error.code, err);
     return err;
+}
+
+static WHORL_SUSPENDS int save(struct whorl_http_session *session, const char *path,
+                               const struct whorl_http_save_options *options, bool decode)
+{
+    struct whorl_http_request request = {.url = "http://a.test/", .decode = decode};
+    return save_request(session, &request, path, options);
 }
 
 static WHORL_SUSPENDS int save_from(const struct fake_step *script, const char *path,
@@ -324,13 +341,263 @@ TEST_IO(pipes_are_written_in_place)
     close(fd);
 }
 
+/* FIFOs: open(2) waits for a reader, and so does a save. */
+
+static const char *make_fifo(void)
+{
+    const char *path = in_tmpdir("fifo");
+    CHECK_OK(mkfifo(path, 0600));
+    return path;
+}
+
+/* Saves to `path` within `total_ns`. */
+static WHORL_SUSPENDS int save_within(int64_t total_ns, const struct fake_step *script,
+                                      const char *path,
+                                      const struct whorl_http_save_options *options)
+{
+    struct whorl_http_request request = {.url = "http://a.test/", .timeouts.total_ns = total_ns};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    return save_request(session, &request, path, options);
+}
+
+static int save_to_fifo(void *arg)
+{
+    bool in_place = false;
+    int64_t written = -1;
+    struct whorl_http_save_options options = {
+        .overwrite = true, .ret_in_place = &in_place, .ret_written = &written};
+
+    CHECK_OK(save_from(hello, arg, &options));
+    CHECK(in_place);
+    CHECK_EQ(written, 5);
+    test_log("saved");
+    return 0;
+}
+
+TEST_IO(a_fifo_waits_for_its_reader)
+{
+    const char *path = make_fifo();
+    WHORL_AUTO(group) group = {0};
+    char buf[10];
+
+    CHECK_OK(whorl_spawn(&group, save_to_fifo, (void *)(uintptr_t)path));
+    CHECK_OK(whorl_sleep(100 * WHORL_MILLISECOND));
+    CHECK_STR(test_logged(), "");
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    CHECK(fd >= 0);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(read(fd, buf, sizeof buf), 5);
+    CHECK_EQ(read(fd, buf, sizeof buf), 0);
+    close(fd);
+    CHECK_STR(listing(), "fifo");
+}
+
+TEST_IO(a_fifo_without_a_reader_is_given_up_within_the_total_limit)
+{
+    const char *path = make_fifo();
+    bool in_place = false;
+    struct whorl_http_save_options options = {.ret_in_place = &in_place};
+
+    CHECK_ERR(save_within(100 * WHORL_MILLISECOND, hello, path, &options),
+              WHORL_EHTTP_TOTAL_TIMEOUT);
+    CHECK_STR(error.step, "write");
+    CHECK(strstr(error.text, "/fifo: no reader, not finished within 100 ms (total limit)"));
+    CHECK(!in_place);
+    CHECK_STR(listing(), "fifo");
+}
+
+TEST_IO(waiting_for_a_reader_can_be_cancelled)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(50 * WHORL_MILLISECOND));
+    int err = save_within(0, hello, make_fifo(), NULL);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+}
+
+static const struct fake_step nothing_of_a_body[] = {
+    {.action = FAKE_HEAD},
+    {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 0},
+    {.action = FAKE_CLOSE}};
+
+/* The reader gets an end of file, which cannot be taken back either. */
+TEST_IO(a_fifo_that_was_opened_is_output_in_place)
+{
+    const char *path = make_fifo();
+    bool in_place = false;
+    struct whorl_http_save_options options = {.overwrite = true, .ret_in_place = &in_place};
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    CHECK(fd >= 0);
+    CHECK_ERR(save_from(nothing_of_a_body, path, &options), WHORL_EHTTP_TRUNCATED);
+    CHECK(in_place);
+    in_place = false;
+    CHECK_ERR(save_from(nothing_of_a_body, in_tmpdir("f"), &options), WHORL_EHTTP_TRUNCATED);
+    CHECK(!in_place);
+    close(fd);
+}
+
+static const struct fake_step large[] = {
+    {.action = FAKE_HEAD},
+    {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 0},
+    {.action = FAKE_BODY, .n = 1000000},
+    {0}};
+
+TEST_IO(a_pipe_that_nobody_empties_is_given_up_within_the_total_limit)
+{
+    bool in_place = false;
+    int64_t written = 0;
+    struct whorl_http_save_options options = {
+        .overwrite = true, .ret_in_place = &in_place, .ret_written = &written};
+    char path[64];
+    int fds[2];
+
+    CHECK_OK(pipe2(fds, O_CLOEXEC));
+    snprintf(path, sizeof path, "/dev/fd/%d", fds[1]);
+    CHECK_ERR(save_within(200 * WHORL_MILLISECOND, large, path, &options),
+              WHORL_EHTTP_TOTAL_TIMEOUT);
+    CHECK_STR(error.step, "write");
+    CHECK(strstr(error.text, ": not finished within 200 ms (total limit), after "));
+    CHECK(strstr(error.text, " of 1000000 bytes"));
+    CHECK(in_place);
+    CHECK(written < 1000000);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Descriptors that a path names */
+
+static WHORL_SUSPENDS_SHIELDED void check_named_fd(const char *format, int fd)
+{
+    bool in_place = false;
+    struct whorl_http_save_options options = {.ret_in_place = &in_place};
+    char path[64];
+
+    snprintf(path, sizeof path, format, fd);
+    CHECK_OK(save_from(hello, path, &options));
+    CHECK(in_place);
+    CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+TEST_IO(a_path_may_name_an_open_descriptor)
+{
+    char buf[16];
+    int fds[2];
+
+    CHECK_OK(pipe2(fds, O_CLOEXEC));
+    check_named_fd("/dev/fd/%d", fds[1]);
+    check_named_fd("/proc/self/fd/%d", fds[1]);
+    CHECK_EQ(read(fds[0], buf, sizeof buf), 10);
+    close(fds[0]);
+    close(fds[1]);
+
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+    check_named_fd("/dev/fd/%d", fds[1]); /* which open(2) cannot open */
+    CHECK_EQ(read(fds[0], buf, sizeof buf), 5);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+TEST_IO(a_descriptor_of_a_file_is_written_where_it_stands)
+{
+    const char *path = in_tmpdir("f");
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    CHECK_EQ(write(fd, "<", 1), 1);
+    check_named_fd("/dev/fd/%d", fd);
+    CHECK_EQ(write(fd, ">", 1), 1);
+    close(fd);
+    check_file(path, "<hello>");
+    CHECK_STR(listing(), "f");
+}
+
+TEST_IO(a_descriptor_that_is_closed_says_so)
+{
+    bool in_place = false;
+    struct whorl_http_save_options options = {.ret_in_place = &in_place};
+
+    CHECK_ERR(save_from(hello, "/dev/fd/999", &options), -EBADF);
+    CHECK_STR(error.text, "/dev/fd/999: bad file descriptor");
+    CHECK(!in_place);
+    CHECK(save_from(hello, "/dev/fd/-1", NULL) < 0);
+    CHECK(save_from(hello, "/dev/fd/1x", NULL) < 0);
+}
+
+/* Acts like a file system of FUSE that knows neither RENAME_NOREPLACE nor links. A ring would not
+ * obey the filter, so renames do not use it. */
+static void forbid_renames_that_spare_and_links(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_linkat, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[4])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+
+    io_faults_opcodes(IORING_OP_RENAMEAT - 1);
+    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+    CHECK_EQ(syscall(SYS_renameat2, AT_FDCWD, "x", AT_FDCWD, "y", RENAME_NOREPLACE), -1);
+    CHECK_EQ(errno, EINVAL);
+    CHECK_EQ(syscall(SYS_renameat2, AT_FDCWD, in_tmpdir("x"), AT_FDCWD, in_tmpdir("y"), 0), -1);
+    CHECK_EQ(errno, ENOENT);
+    CHECK_EQ(linkat(AT_FDCWD, "x", AT_FDCWD, "y", 0), -1);
+    CHECK_EQ(errno, EPERM);
+}
+
+static int save_on_such_a_file_system(void *arg)
+{
+    struct whorl_http_save_options overwrite = {.overwrite = true};
+    unsigned most = 5;
+    struct whorl_http_save_options numbered = {.next_path = number, .ctx = &most};
+
+    (void)arg;
+    CHECK_OK(save_from(hello, in_tmpdir("f"), NULL));
+    check_file(in_tmpdir("f"), "hello");
+    write_file(in_tmpdir("f"), "old");
+    write_file(in_tmpdir("f.1"), "old");
+    CHECK_ERR(save_from(hello, in_tmpdir("f"), NULL), -EEXIST);
+    CHECK_OK(save_from(hello, in_tmpdir("f"), &numbered));
+    check_file(in_tmpdir("f"), "old");
+    check_file(in_tmpdir("f.1"), "old");
+    check_file(in_tmpdir("f.2"), "hello");
+    CHECK_STR(listing(), "f f.1 f.2");
+    CHECK_OK(save_from(hello, in_tmpdir("f"), &overwrite));
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(listing(), "f f.1 f.2");
+    return 0;
+}
+
+TEST(a_file_system_without_links_gets_its_files)
+{
+    forbid_renames_that_spare_and_links();
+    CHECK_OK(whorl_io_run(save_on_such_a_file_system, NULL));
+}
+
+TEST_IO(the_bytes_that_were_written_are_counted)
+{
+    int64_t written = -1;
+    struct whorl_http_save_options options = {.ret_written = &written};
+
+    CHECK_OK(save_from(hello, in_tmpdir("f"), &options));
+    CHECK_EQ(written, 5);
+    CHECK_OK(save_from(large, in_tmpdir("g"), &options));
+    CHECK_EQ(written, 1000000);
+    CHECK_OK(mkfifo(in_tmpdir("pipe"), 0600));
+    int fd = open(in_tmpdir("pipe"), O_RDWR | O_CLOEXEC);
+    CHECK_OK(save_from(hello, in_tmpdir("pipe"), &options));
+    CHECK_EQ(written, 5);
+    close(fd);
+}
+
 TEST_IO(a_full_disk_leaves_nothing)
 {
-    static const struct fake_step large[] = {
-        {.action = FAKE_HEAD},
-        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 0},
-        {.action = FAKE_BODY, .n = 1000000},
-        {0}};
     struct rlimit limit = {.rlim_cur = 300000, .rlim_max = 300000};
     signal(SIGXFSZ, SIG_IGN);
     CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
@@ -367,8 +634,11 @@ TEST_IO(a_decoded_body_is_saved_decoded)
         {.action = FAKE_REPEAT}};
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
-    CHECK_OK(save(session, in_tmpdir("f"), NULL, true));
+    int64_t written = 0;
+    struct whorl_http_save_options options = {.ret_written = &written};
+    CHECK_OK(save(session, in_tmpdir("f"), &options, true));
     check_file(in_tmpdir("f"), "hello");
+    CHECK_EQ(written, 5);
 }
 
 /* Cancelled at every suspension point; the points are counted. */
