@@ -5,6 +5,7 @@ Everything listens on 127.0.0.1 and a free port, is bounded in time, and is gone
 """
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import pty
@@ -20,6 +21,10 @@ import termios
 import threading
 import time
 import traceback
+
+for name in ('http_proxy', 'https_proxy', 'all_proxy'):  # the programs warn about these
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
 
 TESTS = []
 SANITIZED = os.environ.get('TEST_SANITIZED') == '1'
@@ -328,9 +333,10 @@ class Nginx:
             f.write(f'''worker_processes 1; daemon off; master_process off; pid {self.folder}/pid;
 error_log {self.folder}/error.log; events {{ worker_connections 4096; }}
 http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
-  server {{ listen 127.0.0.1:{self.port} backlog=2048; location /gz/ {{ alias {self.www}/; gzip on; }} }}
+  server {{ listen 127.0.0.1:{self.port} backlog=2048; location /gz/ {{ alias {self.www}/; gzip on; }}
+    location ~ ^/secure(/.*)$ {{ return 302 {self.https}$1; }} }}
   server {{ listen 127.0.0.1:{self.tls_port} ssl; ssl_certificate {certificates.good};
-    ssl_certificate_key {certificates.key}; }}
+    ssl_certificate_key {certificates.key}; location ~ ^/plain(/.*)$ {{ return 302 {self.http}$1; }} }}
   server {{ listen 127.0.0.1:{self.wrong_port} ssl; ssl_certificate {certificates.wrong};
     ssl_certificate_key {certificates.key}; }} }}
 ''')
@@ -399,6 +405,15 @@ class Terminal:
 
     def type(self, data):
         os.write(self.fd, data)
+
+    def stop(self):
+        """Stops the program, as Ctrl-Z does, and reads what it wrote before."""
+        os.kill(self.pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(self.pid, os.WUNTRACED)[1])
+        self.read(0.1)
+
+    def go_on(self):
+        os.kill(self.pid, signal.SIGCONT)
 
     def finish(self, seconds=30):
         """Waits for the end and returns the exit status."""
@@ -482,8 +497,8 @@ class Screen:
         return [line.rstrip() for line in self.lines if line.strip()]
 
 
-def forbid_io_uring():
-    """For preexec: makes io_uring_setup fail with EPERM, as containers' seccomp profiles do."""
+def install_filter(code):
+    """Installs a seccomp filter; each instruction is (code, jt, jf, k)."""
     class Filter(ctypes.Structure):
         _fields_ = [('code', ctypes.c_ushort), ('jt', ctypes.c_ubyte), ('jf', ctypes.c_ubyte),
                     ('k', ctypes.c_uint)]
@@ -491,12 +506,31 @@ def forbid_io_uring():
     class Program(ctypes.Structure):
         _fields_ = [('len', ctypes.c_ushort), ('filter', ctypes.POINTER(Filter))]
 
-    io_uring_setup, eperm = 425, 1  # the number is the same on every machine
-    code = (Filter * 4)(Filter(0x20, 0, 0, 0),                    # load the call's number
-                        Filter(0x15, 0, 1, io_uring_setup),       # is it?
-                        Filter(0x06, 0, 0, 0x00050000 | eperm),   # SECCOMP_RET_ERRNO
-                        Filter(0x06, 0, 0, 0x7fff0000))           # SECCOMP_RET_ALLOW
+    filters = (Filter * len(code))(*code)
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(38, 1, 0, 0, 0)                                    # PR_SET_NO_NEW_PRIVS
-    if libc.prctl(22, 2, ctypes.byref(Program(4, code)), 0, 0):   # PR_SET_SECCOMP
+    libc.prctl(38, 1, 0, 0, 0)                                            # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, ctypes.byref(Program(len(code), filters)), 0, 0):  # PR_SET_SECCOMP
         os._exit(126)
+
+
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+NUMBER, FLAGS = 0, 16 + 4 * 8  # where struct seccomp_data has the call's number and its 5th argument
+ALLOW, ERRNO = 0x7fff0000, 0x00050000
+
+
+def forbid_io_uring():
+    """For preexec: makes io_uring_setup fail with EPERM, as containers' seccomp profiles do."""
+    io_uring_setup = 425  # the number is the same on every machine
+    install_filter([(LOAD, 0, 0, NUMBER), (EQUAL, 0, 1, io_uring_setup),
+                    (RETURN, 0, 0, ERRNO | errno.EPERM), (RETURN, 0, 0, ALLOW)])
+
+
+def forbid_links_and_flags():
+    """For preexec: linkat fails, and renameat2 with flags, as on file systems of FUSE. It has no
+    effect on what a ring carries out: use it with the epoll driver."""
+    linkat, renameat2 = {'x86_64': (265, 316), 'aarch64': (37, 276)}[os.uname().machine]
+    install_filter([(LOAD, 0, 0, NUMBER),
+                    (EQUAL, 0, 1, linkat), (RETURN, 0, 0, ERRNO | errno.EPERM),
+                    (EQUAL, 0, 3, renameat2),
+                    (LOAD, 0, 0, FLAGS), (EQUAL, 1, 0, 0), (RETURN, 0, 0, ERRNO | errno.EINVAL),
+                    (RETURN, 0, 0, ALLOW)])

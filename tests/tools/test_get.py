@@ -967,27 +967,59 @@ SLOW = b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n' + b'x' * 1000
 
 
 @test
-def interrupt_removes_temporary_files():
+def interrupt_removes_temporary_files_and_ends_by_the_signal():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with Peer({'/slow': hang_after(SLOW), '/fast': reply(b'x')}) as peer:
             with running(GET, '-j', '8', peer.origin + '/fast', *[peer.origin + '/slow'] * 5) as child:
                 wait_until(lambda: len(files()) == 6 and 'fast' in files(), what='five temporary files')
                 child.send_signal(number)
                 message = child.stderr.read().decode()
-                equal(child.wait(10), 1)
+                equal(child.wait(10), -number)
         equal(files(), ['fast'])
         contains(message, 'whorl-get: interrupted; 5 transfers stopped')
         os.remove('fast')
 
 
 @test
-def interrupt_before_anything_came_exits_with_3():
+def interrupt_ends_the_loop_of_a_shell():
+    with Peer({'/slow': hang_after(SLOW)}) as peer:
+        with running('bash', '-c', 'while true; do "$@"; done', 'bash', GET, '-q', peer.origin + '/slow',
+                     start_new_session=True) as child:
+            wait_until(files, what='a temporary file')
+            os.killpg(child.pid, signal.SIGINT)
+            equal(child.wait(20), -signal.SIGINT)
+        equal((peer.count('/slow'), files()), (1, []))
+
+
+@test
+def interrupt_while_nothing_is_transferred_ends_by_the_signal():
     origin, _ = dead_origin()
     with running(GET, '-i', '-', '-v', '--retries', '100', origin + '/x', stdin=subprocess.PIPE) as child:
         contains(child.stderr.readline().decode(), 'connection refused; try 2 in')
         child.send_signal(signal.SIGINT)  # while it waits for its list and for another try
-        equal(child.wait(10), 3)
+        equal(child.wait(10), -signal.SIGINT)
     equal(files(), [])
+
+
+@test
+def signals_that_are_ignored_stay_ignored():
+    for ignored, other in ((signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGHUP),
+                           (signal.SIGHUP, signal.SIGINT)):
+        with Peer({'/slow': hang_after(SLOW)}) as peer:
+            with running(GET, peer.origin + '/slow',
+                         preexec_fn=lambda: signal.signal(ignored, signal.SIG_IGN)) as child:
+                wait_until(files, what='a temporary file')
+                child.send_signal(ignored)
+                with open('/proc/%d/status' % child.pid) as f:
+                    masks = dict(line.split(':\t') for line in f)
+                bit = 1 << (ignored - 1)
+                equal((int(masks['SigIgn'], 16) & bit, int(masks['ShdPnd'], 16) & bit), (bit, 0))
+                child.send_signal(other)
+                contains(child.stderr.read().decode(), 'interrupted; 1 transfer stopped')
+                equal(child.wait(10), -other)
+    with Peer({'/a': reply(b'x')}) as peer:
+        r = run('sh', '-c', 'trap "" INT TERM HUP; "$@"', 'sh', GET, peer.origin + '/a')
+        equal((r.status, read('a')), (0, b'x'))
 
 
 @test
@@ -997,7 +1029,7 @@ def interrupted_objects_say_so():
             wait_until(files, what='a temporary file')
             child.send_signal(signal.SIGINT)
             objects = [json.loads(line) for line in child.stdout.read().splitlines()]
-            equal(child.wait(10), 3)
+            equal(child.wait(10), -signal.SIGINT)
     equal((objects[0]['ok'], objects[0]['code'], objects[0]['error']), (False, 'ECANCELED', 'interrupted'))
     equal((objects[1]['interrupted'], objects[1]['failed']), (True, 1))
 
@@ -1018,7 +1050,7 @@ def second_interrupt_kills():
             child.send_signal(signal.SIGINT)
             wait_until(lambda: not files(), what='its removal')
             child.send_signal(signal.SIGINT)
-            equal(child.wait(10) in (3, -signal.SIGINT), True)
+            equal(child.wait(10), -signal.SIGINT)
         os.close(into[0])
         os.close(into[1])
 
@@ -1085,7 +1117,7 @@ def bars_obey_width_height_and_their_changes():
             frame = t.output[seen:].split(b'\x1b[J')[-2]
             equal(max(map(len, Screen(b'\r' + frame, 100).text())) < 30, True)
             t.type(b'\x03')
-            equal(t.finish(), 3)
+            equal(t.finish(), -signal.SIGINT)
     equal([line for line in Screen(t.output, 100, 100).text() if '%' in line and 'active' in line], [])
     equal(files(), [])
 
@@ -1096,7 +1128,7 @@ def ctrl_c_on_a_terminal_leaves_it_clean():
         with Terminal(GET, peer.origin + '/slow') as t:
             t.read_until(b'1 active')
             t.type(b'\x03')
-            equal(t.finish(), 3)
+            equal(t.finish(), -signal.SIGINT)
     lines = [line.replace('^C', '') for line in Screen(t.output).text()]
     equal(lines, ['whorl-get: interrupted; 1 transfer stopped, partial files removed'])
     equal(files(), [])

@@ -384,5 +384,8 @@ int main(int argc, char **argv)
     writer_finish(&program.objects);
     whorl_tls_config_destroy(program.tls);
     options_finish(&program.options);
-    return fflush(stdout) == 0 ? status : EXIT_NONE;
+    if (fflush(stdout) != 0)
+        status = EXIT_NONE;
+    signals_die(&program.signals);
+    return status;
 }

@@ -9,21 +9,32 @@
 
 #include "tools/whorl-get/progress.h"
 
+/* Collects the signals that are to be taken. */
+static void choose(int ret[4])
+{
+    static const int candidates[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
+        if (sigaction(candidates[i], NULL, &action) < 0 || action.sa_handler != SIG_IGN)
+            ret[n++] = candidates[i];
+    ret[n] = 0;
+}
+
 int signals_init(struct signals *signals)
 {
     static const int resized[] = {SIGWINCH, 0};
-    int ending[] = {SIGINT, SIGTERM, SIGHUP, 0};
-    struct sigaction action;
 
     *signals = (struct signals){0};
     signal(SIGPIPE, SIG_IGN);
     /* A file beyond RLIMIT_FSIZE is a failure of one transfer, not the end of all. */
     signal(SIGXFSZ, SIG_IGN);
-    /* Started with nohup: the terminal may go away. */
-    if (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-        ending[2] = 0;
-    int err = whorl_signals_open(ending, &signals->ending);
-    return err ? err : whorl_signals_open(resized, &signals->resized);
+    choose(signals->numbers);
+    int err = whorl_signals_open(resized, &signals->resized);
+    if (err == 0 && signals->numbers[0])
+        err = whorl_signals_open(signals->numbers, &signals->ending);
+    return err;
 }
 
 void signals_finish(struct signals *signals)
@@ -37,19 +48,24 @@ void signals_finish(struct signals *signals)
 }
 
 /* From now on a signal kills the process, also when it was started with the signal blocked. */
-static void let_kill(struct signals *signals)
+static void let_kill(const int *numbers)
 {
     sigset_t set;
 
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    whorl_signals_close(signals->ending);
-    signals->ending = NULL;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (; *numbers; numbers++) {
+        signal(*numbers, SIG_DFL);
+        sigaddset(&set, *numbers);
+    }
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void signals_die(const struct signals *signals)
+{
+    if (signals->caught == 0)
+        return;
+    let_kill(signals->numbers);
+    raise(signals->caught);
 }
 
 static void stop(struct signals *signals, int number)
@@ -57,7 +73,9 @@ static void stop(struct signals *signals, int number)
     signals->caught = number;
     if (signals->stop)
         whorl_scope_cancel(signals->stop);
-    let_kill(signals);
+    whorl_signals_close(signals->ending);
+    signals->ending = NULL;
+    let_kill(signals->numbers);
 }
 
 WHORL_SUSPENDS int signals_run(void *arg)
