@@ -1135,6 +1135,44 @@ def ctrl_c_on_a_terminal_leaves_it_clean():
 
 
 @test
+def what_the_shell_printed_while_it_was_stopped_stays():
+    with Peer({'*': hang_after(SLOW)}) as peer:
+        with Terminal(GET, *('%s/%d' % (peer.origin, i) for i in range(5))) as t:
+            t.read_until(b'5 active')
+            t.stop()
+            before = t.output
+            t.output = b''
+            t.go_on()
+            t.read_until(b'5 active')
+            t.type(b'\x03')
+            t.finish()
+    shell = b'\r\n[1]+  Stopped\r\n$ ls\r\none  two\r\n$ fg\r\n'
+    lines = Screen(before + shell + t.output).text()
+    for line in ('[1]+  Stopped', '$ ls', 'one  two', '$ fg'):
+        equal(lines.count(line), 1)
+
+
+@test
+def bars_of_one_name_show_what_differs():
+    with Peer({'*': hang_after(SLOW)}) as a, Peer({'*': hang_after(SLOW)}) as b:
+        urls = (a.origin + '/one/index.html', a.origin + '/two/index.html', a.origin + '/alone')
+        with Terminal(GET, *urls) as t:
+            t.read_until(b'3 active')
+            t.read(0.3)
+            shown = Screen(t.output).text()
+            t.type(b'\x03')
+            t.finish()
+        equal([line.split()[0] for line in shown[:3]], ['/one/index.html', '/two/index.html', 'alone'])
+        with Terminal(GET, a.origin + '/x', b.origin + '/x', columns=120) as t:
+            t.read_until(b'2 active')
+            t.read(0.3)
+            shown = Screen(t.output, 120).text()
+            t.type(b'\x03')
+            t.finish()
+        equal([line.split('  ')[0] for line in shown[:2]], ['127.0.0.1:%d: x' % p.port for p in (a, b)])
+
+
+@test
 def colours_are_left_out_on_demand():
     with Peer({'/slow': hang_after(SLOW.replace(b'1000000', b'2000'))}) as peer:
         for env, coloured in (({}, True), ({'NO_COLOR': '1'}, False), ({'NO_COLOR': ''}, True)):

@@ -102,7 +102,7 @@ TEST(colour_is_asked_for)
 
 TEST(total_fits_and_tells_what_is_hidden)
 {
-    struct bars_total total = {12, 3, 1000, 980, 1200000000, 34000000, 65000000000};
+    struct bars_total total = {12, 3, 1000, 980, 0, 1200000000, 34000000, 65000000000};
 
     bars_format_total(line, sizeof line, &total, 60);
     CHECK_STR(line, "12 done, 3 failed, 1000 active (980 not shown), 1.2 GB");
@@ -110,6 +110,10 @@ TEST(total_fits_and_tells_what_is_hidden)
     CHECK_STR(line, "12 done, 3 failed, 1000 active (980 not shown)");
     bars_format_total(line, sizeof line, &total, 100);
     CHECK_STR(line, "12 done, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s, 1:05");
+    total.queued = 7;
+    bars_format_total(line, sizeof line, &total, 100);
+    CHECK_STR(line,
+              "12 done, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s, 1:05, 7 queued");
     for (int width = 0; width < 100; width++) {
         bars_format_total(line, sizeof line, &total, width);
         CHECK(columns() <= width);

@@ -96,6 +96,15 @@ TEST(json_strings_hold_no_password)
     }
 }
 
+TEST(width_counts_columns_without_colours)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    CHECK_EQ(text_width(""), 0);
+    CHECK_EQ(text_width("abc"), 3);
+    CHECK_EQ(text_width("[\x1b[36m==>\x1b[0m ]"), 6);
+    CHECK_EQ(text_width("日本 é"), 6);
+}
+
 TEST(sizes_read_well)
 {
     char ret[TEXT_NUMBER_SIZE];

@@ -89,16 +89,18 @@ size_t bars_format(char *ret, size_t size, const struct bar *bar, int columns, b
 size_t bars_format_total(char *ret, size_t size, const struct bars_total *total, int columns)
 {
     char text[256], received[TEXT_NUMBER_SIZE], rate[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
-    char failed[40] = "", hidden[40] = "";
+    char failed[40] = "", hidden[40] = "", queued[40] = "";
 
     if (total->failed > 0)
         snprintf(failed, sizeof failed, ", %llu failed", (unsigned long long)total->failed);
     if (total->hidden > 0)
         snprintf(hidden, sizeof hidden, " (%llu not shown)", (unsigned long long)total->hidden);
-    snprintf(text, sizeof text, "%llu done%s, %llu active%s, %s, %s/s, %s",
+    if (total->queued > 0)
+        snprintf(queued, sizeof queued, ", %llu queued", (unsigned long long)total->queued);
+    snprintf(text, sizeof text, "%llu done%s, %llu active%s, %s, %s/s, %s%s",
              (unsigned long long)total->done, failed, (unsigned long long)total->active, hidden,
              text_size(received, total->received), text_size(rate, total->rate),
-             text_time(time, total->duration_ns));
+             text_time(time, total->duration_ns), queued);
     if (columns < 0)
         columns = 0;
     /* A part that does not fit is removed completely: "30" instead of "300 kB" would be wrong. */

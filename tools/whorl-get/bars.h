@@ -26,6 +26,7 @@ struct bar {
 struct bars_total {
     uint64_t done, failed;
     uint64_t active, hidden; /* hidden: active transfers for which the screen has no room */
+    uint64_t queued;
     int64_t received;
     int64_t rate;
     int64_t duration_ns;

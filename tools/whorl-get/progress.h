@@ -12,22 +12,26 @@
 #include <whorl/base.h>
 
 #include "tools/whorl-get/bars.h"
+#include "tools/whorl-get/buffer.h"
 #include "tools/whorl-get/totals.h"
 
 struct writer;
 struct whorl_http_response;
+struct whorl_signals;
+struct whorl_url;
 
-enum { PROGRESS_LABEL_SIZE = 512, PROGRESS_ROWS_MAX = 200 };
+enum { PROGRESS_ROWS_MAX = 200 };
 
 /* One displayed transfer. It is on the stack of the transfer's task. */
 struct progress_item {
     struct progress_item *next, **link;
+    const char *name; /* borrowed, like `url`; may contain any bytes */
+    const struct whorl_url *url;
     enum bar_state state;
     const struct whorl_http_response *response; /* valid while BAR_RECEIVING, else NULL */
     int64_t pause_until_ns;                     /* valid while BAR_PAUSING */
     int64_t received_before;                    /* bytes received until the previous frame */
     double rate;                                /* bytes per second, smoothed */
-    char label[PROGRESS_LABEL_SIZE];            /* escaped */
 };
 
 /* progress_init() sets it up. */
@@ -35,17 +39,21 @@ struct progress {
     struct writer *out;
     const struct totals *totals;
     int fd;
-    bool colour, ascii;
+    bool colour;
+    struct whorl_signals *continued; /* SIGCONT: the process was stopped; NULL when unknown */
 
     struct progress_item *first, **last; /* in the order of their start */
     size_t active;
     int64_t frame_ns;        /* when the last frame was drawn */
     int64_t received_before; /* bytes of all transfers until that frame */
     double rate;
-    char *lines; /* text that the next frame prints above the bars */
-    size_t lines_len, lines_size;
+    struct buffer lines; /* text that the next frame prints above the bars */
+
     size_t rows; /* number of rows of bars and totals on the screen now */
     int row_columns[PROGRESS_ROWS_MAX];
+    int screen_columns, screen_rows; /* the size of the terminal at the last frame */
+    int lost;  /* lines of old bars that left a smaller window at its top, see erase_lost() */
+    int since; /* lines that were printed below these */
 };
 
 /* Whether bars can be drawn on `fd`: it is a terminal, and TERM is set and not "dumb". */
@@ -58,7 +66,9 @@ void progress_finish(struct progress *progress);
 /* The function of the task; `arg` is the progress. Draws until it is cancelled. */
 WHORL_SUSPENDS int progress_run(void *arg);
 
-/* Draws a frame now, for example after the size of the terminal changed. */
+/* Draws a frame now, for example after the size of the terminal changed. If the process was stopped
+ * since the last frame, the rows of that frame stay on the screen, because the shell has printed
+ * other lines below them. */
 void progress_draw(struct progress *progress);
 
 /* Adds lines, each with its newline, to be printed above the bars. */
@@ -67,9 +77,10 @@ void progress_add_line(struct progress *progress, const char *text, size_t len);
 /* Removes the bars from the screen and prints the pending lines. */
 void progress_clear(struct progress *progress);
 
-/* Add and remove a transfer. Both accept a NULL `progress`. `name` may contain any bytes; it is
- * escaped. */
-void progress_join(struct progress *progress, struct progress_item *item, const char *name);
+/* Add and remove a transfer. Both accept a NULL `progress`. The bars show `name`. Bars of the same
+ * name also show the host or the directory of `url`, if that tells them apart. */
+void progress_join(struct progress *progress, struct progress_item *item, const char *name,
+                   const struct whorl_url *url);
 void progress_leave(struct progress *progress, struct progress_item *item);
 
 #endif

@@ -3,6 +3,7 @@
 #include "tools/whorl-get/text.h"
 
 #include <errno.h>
+#include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,17 @@
 
 #include <whorl/base.h>
 #include <whorl/text.h>
+
+bool text_locale_is_utf8(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+size_t text_escape(char *ret, size_t size, const char *text, size_t len)
+{
+    return text_locale_is_utf8() ? whorl_text_escape(text, len, ret, size)
+                                 : whorl_text_escape_ascii(text, len, ret, size);
+}
 
 size_t text_cut(const char *text, size_t len, size_t max)
 {
@@ -26,6 +38,24 @@ int text_columns(uint32_t c)
         return 1;
     int n = wcwidth((wchar_t)c);
     return n < 0 ? 2 : n;
+}
+
+int text_width(const char *text)
+{
+    size_t len = strlen(text);
+    int columns = 0;
+
+    for (size_t at = 0; at < len;) {
+        uint32_t c = '?';
+        if (text[at] == '\x1b') {
+            at += strcspn(text + at, "m") + 1;
+            continue;
+        }
+        size_t n = whorl_text_decode(text + at, len - at, &c);
+        columns += text_columns(c);
+        at += n ? n : 1;
+    }
+    return columns;
 }
 
 /* Whether the text is a complete authority: after the host comes a port or nothing. */

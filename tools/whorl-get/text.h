@@ -11,12 +11,22 @@
 /* Buffer size for text_size() and text_time(). */
 enum { TEXT_NUMBER_SIZE = 24 };
 
+/* Whether the locale's encoding (LC_CTYPE) is UTF-8. */
+bool text_locale_is_utf8(void);
+
+/* whorl_text_escape(), or whorl_text_escape_ascii() in a locale without UTF-8, where the bytes of a
+ * UTF-8 character would be shown as other characters, or act as control characters. */
+size_t text_escape(char *ret, size_t size, const char *text, size_t len);
+
 /* Returns the largest length <= `max` which does not split a UTF-8 sequence of `text`. */
 size_t text_cut(const char *text, size_t len, size_t max);
 
 /* Returns the columns which a character takes on a terminal. If LC_CTYPE is not a UTF-8 locale, it
  * returns 2 for characters outside ASCII, so that a line is never too long. */
 int text_columns(uint32_t c);
+
+/* Returns the columns of a line, which may contain colour codes. */
+int text_width(const char *text);
 
 /* whorl_text_escape() for a URL as the user gave it. A user name and password become "***". */
 size_t text_escape_url(char *ret, size_t size, const char *url);

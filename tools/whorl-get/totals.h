@@ -7,7 +7,9 @@
 
 struct totals {
     uint64_t done, failed, interrupted; /* transfers that have ended */
-    int64_t bytes;                      /* of the bodies of these transfers, as received */
+    uint64_t unstarted;                 /* URLs that an interruption kept from starting */
+    uint64_t queued;                    /* URLs that are known and have not started yet */
+    int64_t bytes, written;             /* of the bodies of the transfers that have ended */
     int64_t started_ns;
 };
 

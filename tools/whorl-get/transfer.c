@@ -21,7 +21,8 @@ enum { COPY_SIZE = 64 * 1024 };
 
 struct transfer {
     struct get *get;
-    const char *url;       /* as the user gave it */
+    const char *url; /* as the user gave it */
+    struct whorl_url parsed;
     char name[NAME_SIZE];  /* from the URL */
     char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
     const char *path;      /* the path of the file, relative to --dir */
@@ -234,11 +235,10 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
 /* Makes the file name from the URL. A URL that cannot be parsed ends the transfer here. */
 static int name_it(struct transfer *t)
 {
-    WHORL_AUTO(url) url = {0};
-    int err = whorl_url_parse(t->url, &t->outcome.error, &url);
+    int err = whorl_url_parse(t->url, &t->outcome.error, &t->parsed);
 
     if (err == 0)
-        name_from_target(t->name, url.target);
+        name_from_target(t->name, t->parsed.target);
     else
         explain(t, err, "URL");
     return err;
@@ -272,7 +272,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
 
     int err = name_it(&t);
     if (err == 0) {
-        progress_join(get->progress, &t.item, get->options->output ? get->options->output : t.name);
+        progress_join(get->progress, &t.item, get->options->output ? get->options->output : t.name,
+                      &t.parsed);
         err = try_all(&t);
         progress_leave(get->progress, &t.item);
     }
@@ -280,6 +281,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     settle(&t, err);
     report_outcome(get->report, &t.outcome);
     free(t.final_url);
+    whorl_url_finish(&t.parsed);
     free(job->url);
     return report_wait_room(get->report);
 }

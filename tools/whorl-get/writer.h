@@ -15,14 +15,15 @@
 
 #include <whorl/sync.h>
 
+#include "tools/whorl-get/buffer.h"
+
 /* Set `fd`. All other fields start at zero. */
 struct writer {
     int fd;
     int err; /* the first failure; all text after it is dropped */
     bool closed;
-    char *buf;   /* text that is not yet being written */
-    char *spare; /* text that is being written; swapped with `buf` before each write */
-    size_t len, size, spare_size;
+    struct buffer text;      /* not yet being written */
+    struct buffer spare;     /* being written; swapped with `text` before each write */
     struct whorl_event more; /* set: there is text to write, or the writer is closed */
     struct whorl_event room; /* set: there is less text than WRITER_FULL */
 };
@@ -32,6 +33,10 @@ enum { WRITER_FULL = 256 * 1024 };
 
 /* Appends the text. When there is no memory, drops it and sets `err` to -ENOMEM. */
 void writer_add(struct writer *writer, const char *text, size_t len);
+
+/* Sets `err`, unless there was a failure before. A part of the text is missing, so nothing more is
+ * written. */
+void writer_fail(struct writer *writer, int err);
 
 /* Waits until there is less text than WRITER_FULL. Returns 0 or -ECANCELED. */
 WHORL_SUSPENDS int writer_wait_room(struct writer *writer);
