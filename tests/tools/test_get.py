@@ -17,8 +17,8 @@ import threading
 import time
 
 from lib import (SANITIZED, SCALE, Certificates, Nginx, Peer, Screen, Skip, Terminal, contains, equal,
-                 forbid_io_uring, hang_after, in_turn, main, raw, reply, reset, run, running, test,
-                 wait_measuring, wait_until)
+                 forbid_io_uring, forbid_links_and_flags, hang_after, in_turn, main, raw, reply, reset,
+                 run, running, test, wait_measuring, wait_until)
 
 GET = os.path.abspath(sys.argv[1])
 shared = {}
@@ -171,6 +171,132 @@ def what_standard_output_has_is_not_sent_again():
         r = get('-o', '-', peer.origin + '/a')
         equal(peer.count('/a'), 1)
     equal((r.status, r.out), (3, b'12345'))
+
+
+SHORT = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345')
+
+
+class Reader:
+    """Reads a FIFO to its end in a thread; the bytes are in `data`."""
+
+    def __init__(self, path, most=None):
+        self.data, self.path, self.most = b'', path, most
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        with open(self.path, 'rb') as f:
+            self.data = f.read(self.most)
+
+    def wait(self):
+        self.thread.join(20 * SCALE)
+        equal(self.thread.is_alive(), False)
+        return self.data
+
+
+@test
+def what_a_fifo_has_is_not_sent_again():
+    os.mkfifo('fifo')
+    reader = Reader('fifo')
+    with Peer({'/a': in_turn(SHORT, reply(b'0123456789'))}) as peer:
+        r = get('-o', 'fifo', peer.origin + '/a')
+        equal((r.status, peer.count('/a')), (3, 1))
+    equal(reader.wait(), b'12345')
+
+
+@test
+def what_a_link_to_standard_output_has_is_not_sent_again():
+    os.symlink('/proc/self/fd/1', 'link')  # as /dev/stdout is; never risk the real one
+    for path in ('link', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'):
+        with Peer({'/a': in_turn(SHORT, reply(b'0123456789'))}) as peer:
+            r = get('-o', path, peer.origin + '/a')
+            equal((path, r.status, r.out, peer.count('/a')), (path, 3, b'12345', 1))
+    equal(files(), ['link'])
+
+
+@test
+def a_try_that_wrote_nothing_to_standard_output_is_repeated():
+    with Peer({'/a': in_turn(reply(b'', '503 Busy'), reset, reply(b'0123456789'))}) as peer:
+        r = get('-o', '-', peer.origin + '/a')
+        equal((r.status, r.out, peer.count('/a')), (0, b'0123456789', 3))
+
+
+@test
+def a_reader_that_goes_away_is_no_failure_of_the_network():
+    body = b'x' * 4_000_000
+    os.mkfifo('fifo')
+    reader = Reader('fifo', 10)
+    with Peer({'/a': reply(body)}) as peer:
+        r = get('-v', '-o', 'fifo', peer.origin + '/a')
+        equal((r.status, peer.count('/a')), (3, 1))
+        contains(r.messages, '/a: write fifo: broken pipe\n')
+        reader.wait()
+        r = run('sh', '-c', '"$@" 3>&1 >/dev/null | head -c 10 >/dev/null', 'sh', GET, '-v', '-o', '/dev/fd/3',
+                peer.origin + '/a')
+        equal(peer.count('/a'), 2)
+        contains(r.messages, '/a: write /dev/fd/3: broken pipe\n')
+
+
+@test
+def a_fifo_waits_for_its_reader():
+    os.mkfifo('fifo')
+    with Peer({'/a': reply(b'hello')}) as peer, running(GET, '-q', '-o', 'fifo', peer.origin + '/a') as child:
+        wait_until(lambda: peer.count('/a') == 1, what='the request')
+        time.sleep(0.1)
+        equal(child.poll(), None)
+        equal(Reader('fifo').wait(), b'hello')
+        equal(child.wait(20), 0)
+    equal(stat.S_ISFIFO(os.stat('fifo').st_mode), True)
+
+
+@test
+def a_fifo_without_a_reader_is_given_up_within_the_time_limit():
+    os.mkfifo('fifo')
+    with Peer({'/a': reply(b'hello')}) as peer:
+        r = get('--timeout', '300ms', '-o', 'fifo', peer.origin + '/a')
+        equal((r.status, peer.count('/a')), (3, 1))
+    contains(r.messages, '/a: write fifo: no reader, not finished within 300 ms (total limit)')
+
+
+@test
+def waiting_for_the_reader_of_a_fifo_can_be_interrupted():
+    os.mkfifo('fifo')
+    with Peer({'/a': reply(b'hello')}) as peer, running(GET, '-o', 'fifo', peer.origin + '/a') as child:
+        wait_until(lambda: peer.count('/a') == 1, what='the request')
+        child.send_signal(signal.SIGINT)
+        equal(child.wait(10), -signal.SIGINT)
+    equal(files(), ['fifo'])
+
+
+@test
+def output_may_be_a_descriptor():
+    with Peer({'/a': reply(b'hello')}) as peer:
+        r = run('sh', '-c', 'exec 3>out; printf "<" >&3; "$@"; status=$?; printf ">" >&3; exit $status', 'sh',
+                GET, '-q', '-o', '/dev/fd/3', peer.origin + '/a')
+        equal((r.status, r.messages, read('out'), files()), (0, '', b'<hello>', ['out']))
+        a, b = socket.socketpair()
+        with a, b:
+            with running(GET, '-q', '-o', '/dev/fd/%d' % b.fileno(), peer.origin + '/a',
+                         pass_fds=[b.fileno()]) as child:
+                equal(child.wait(20), 0)
+            equal(a.recv(100), b'hello')
+        for path in ('/dev/fd/3', '/proc/self/fd/4', '/dev/fd/99'):  # not one that the program opens for itself
+            r = get('-o', path, peer.origin + '/a')
+            equal((r.status, r.messages), (3, 'whorl-get: %s: open: bad file descriptor\n' % path))
+
+
+@test
+def files_arrive_where_names_cannot_be_spared_and_links_are_unknown():
+    """Some file systems of FUSE have neither RENAME_NOREPLACE nor links."""
+    write('a', 'mine')
+    env = {'WHORL_DRIVER': 'epoll'}
+    with Peer({'*': reply(b'theirs')}) as peer:
+        r = get(*[peer.origin + '/a'] * 3, peer.origin + '/b', preexec=forbid_links_and_flags, env=env)
+        equal(r.status, 0)
+        r = get('-o', 'b', peer.origin + '/b', preexec=forbid_links_and_flags, env=env)
+        equal(r.status, 0)
+    equal((files(), read('a')), (['a', 'a.1', 'a.2', 'a.3', 'b'], b'mine'))
+    equal({read(name) for name in files() if name != 'a'}, {b'theirs'})
 
 
 @test
@@ -413,6 +539,20 @@ def bad_status_leaves_no_file():
 
 
 @test
+def not_modified_is_a_success_if_the_request_was_conditional():
+    write('a', 'mine')
+    with Peer({'*': raw(b'HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n')}) as peer:
+        for header in ('If-None-Match: "x"', 'if-modified-since: Sat, 29 Oct 1994 19:43:31 GMT'):
+            r = get('--json', '-H', header, '-o', 'a', peer.origin + '/a')
+            one = json.loads(r.out.splitlines()[0])
+            equal((r.status, one['ok'], one['status'], one['file'], one['written']), (0, True, 304, None, 0))
+        r = get('-H', 'If-None-Match: "x"', peer.origin + '/a', peer.origin + '/b')
+        equal((r.status, r.messages.count(': not modified (0 B in ')), (0, 2))
+        equal(get(peer.origin + '/a').status, 3)
+    equal((files(), read('a')), (['a'], b'mine'))
+
+
+@test
 def range_that_was_asked_for_is_a_success():
     with Peer({'/a': reply(b'part', '206 Partial Content', [('Content-Range', 'bytes 0-3/9')])}) as peer:
         equal(get('-H', 'Range: bytes=0-3', peer.origin + '/a').status, 0)
@@ -428,6 +568,7 @@ def bad_urls_are_reported_and_the_others_go_on():
     equal((r.status, files()), (1, ['good']))
     equal(r.messages.count('whorl-get: '), 6)
     contains(r.messages, 'whorl-get: gopher://h/: URL: ')
+    contains(r.messages, "whorl-get: '': URL: no scheme")
 
 
 @test
@@ -485,6 +626,28 @@ def misbehaving_servers_leave_no_file_and_stop_no_other():
     equal(r.messages.count('whorl-get: '), len(routes) - 2)
     for path in routes:
         contains(r.messages, path + (' -> ' if path in ('/good', '/gzip-unasked') else ': '))
+
+
+@test
+def a_server_of_http_2_is_named_and_asked_once():
+    settings = b'\0\0\x12\4\0\0\0\0\0' + b'\0\3\0\0\0\x64\0\4\0\0\xff\xff\0\5\0\0\x40\0'
+    with Peer({'*': raw(settings)}) as peer:
+        for i in range(3):
+            r = get(peer.origin + '/a')
+            equal(r.status, 3)
+            contains(r.messages, 'the server speaks HTTP/2 only\n')
+        equal(len(peer.requests), 3)
+
+
+@test
+def a_proxy_that_is_set_gets_one_warning():
+    with Peer({'*': reply(b'x')}) as peer:
+        for name in ('http_proxy', 'HTTPS_PROXY', 'all_proxy'):
+            r = get(peer.origin + '/a', env={name: 'http://127.0.0.1:9', 'ALL_PROXY': 'x' if name == 'all_proxy' else ''})
+            equal((r.status, r.messages.count('warning: ')), (0, 1))
+            contains(r.messages, 'whorl-get: warning: %s is set, but proxies are not used yet\n' % name)
+        r = get('-q', peer.origin + '/a', env={'http_proxy': 'http://127.0.0.1:9'})
+        equal((r.status, r.messages), (0, ''))
 
 
 @test
@@ -574,6 +737,8 @@ def whole_exchange_times_out_once():
         r = get('--timeout', '500ms', peer.origin + '/a')
         equal(peer.count('/a'), 1)
     equal((r.status, files(), r.seconds < 8 * SCALE), (3, [], True))
+    contains(r.messages, 'not finished within 500 ms (total limit), after ')
+    contains(r.messages, ' of 10000 bytes')
 
 
 @test
@@ -591,7 +756,7 @@ def black_hole_times_out():
         for s in fillers:
             s.close()
     equal((r.status, files(), r.seconds < 8 * SCALE), (3, [], True))
-    contains(r.messages, 'connect')
+    contains(r.messages, 'not connected within 400 ms (connect limit)')
 
 
 @test
@@ -777,6 +942,46 @@ def redirects_are_followed_within_their_limit():
         contains(r.messages, '302 Found (redirect not followed)')
 
 
+@test
+def redirects_from_https_to_http_are_refused_unless_allowed_and_said():
+    n = nginx()
+    n.put('s', b'secret')
+    argv = ('--cacert', certificates().ca, '-o', 'f')
+    r = get(*argv, n.https + '/plain/s')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, ': redirect from https to http (--allow-downgrade follows it)\n')
+    for path in ('/plain/s', '/plain/secure/plain/secure/s'):  # the last step need not be the downgrade
+        r = get(*argv, '--allow-downgrade', n.https + path)
+        equal((r.status, read('f')), (0, b'secret'))
+        contains(r.messages, '; redirected from https to http)\n')
+        r = get(*argv, '--allow-downgrade', '--json', n.https + path)
+        equal((r.status, json.loads(r.out.splitlines()[0])['downgraded']), (0, True))
+    r = get(*argv, '--allow-downgrade', n.https + '/plain/missing')
+    contains(r.messages, 'status 404 Not Found (redirected from https to http)\n')
+    r = get(*argv, n.http + '/secure/s', '--json')
+    equal((r.status, json.loads(r.out.splitlines()[0])['downgraded']), (0, False))
+
+
+@test
+def secret_headers_stay_at_their_origin_unless_trusted():
+    with Peer({'*': reply(b'x')}) as other, \
+            Peer({'*': reply(b'', '302 Found', [('Location', other.origin + '/b')])}) as peer:
+        headers = ('-H', 'X-Api-Key: key', '-H', 'Authorization: Bearer x', '-H', 'Accept: text/html')
+        equal(get('-q', *headers, peer.origin + '/a').status, 0)
+        equal(get('-q', '--trust-redirects', *headers, peer.origin + '/a').status, 0)
+        first, second = (r.headers for r in other.requests)
+        equal(peer.requests[0].headers['x-api-key'], 'key')
+    equal((first.get('x-api-key'), first.get('authorization'), first.get('accept')), (None, None, 'text/html'))
+    equal((second.get('x-api-key'), second.get('authorization')), ('key', 'Bearer x'))
+
+
+@test
+def a_bare_percent_in_a_redirect_stands_for_itself():
+    with Peer({'/a': reply(b'', '302 Found', [('Location', '/100%/b?c=5%')]), '*': reply(b'x')}) as peer:
+        equal(get('-q', peer.origin + '/a').status, 0)
+        equal(peer.requests[1].target, '/100%25/b?c=5%25')
+
+
 # What it prints
 
 
@@ -824,6 +1029,68 @@ def json_objects_are_complete():
     contains(bad['code'], 'WHORL_EHTTP_')
     equal((total['summary'], total['ok'], total['failed'], total['bytes'], total['interrupted']), (True, 1, 2, 5, False))
     equal(r.messages.count('\n'), 2)
+
+
+@test
+def json_strings_are_never_cut():
+    query = 'x' * 60_000
+    with Peer({'*': reply(b'12345')}) as peer:
+        url = peer.origin + '/a?' + query
+        write('list', url + '\n' + '"' * 30_000 + '\n')
+        r = get('--json', '-i', 'list')
+    objects = {o.get('url'): o for o in map(json.loads, r.out.splitlines())}
+    equal((r.status, len(objects)), (1, 3))
+    equal((objects[url]['ok'], objects[url]['final_url']), (True, url))
+    equal(objects['"' * 30_000]['step'], 'URL')
+
+
+@test
+def json_names_the_whole_file_that_cannot_be_written():
+    folder = '/'.join(['d' * 200] * 10)
+    with Peer({'*': reply(b'x')}) as peer:
+        os.makedirs(folder)
+        os.mkdir(folder + '/a')
+        r = get('--json', '-o', folder + '/a', peer.origin + '/a')
+    one = json.loads(r.out.splitlines()[0])
+    equal((one['step'], one['error']), ('write', folder + '/a: is a directory'))
+    contains(r.messages, '/a: write %s/a: is a directory\n' % folder)
+
+
+@test
+def bytes_on_the_wire_and_bytes_written_are_both_told():
+    data = b'all work and no play makes jack a dull boy\n' * 5000
+    coded = gzip.compress(data)
+    with Peer({'/z': reply(coded, '200 OK', [('Content-Encoding', 'gzip')]), '/short': SHORT}) as peer:
+        r = get('--json', '--compressed', '--retries', '0', peer.origin + '/z', peer.origin + '/short')
+        one, two, total = sorted((json.loads(line) for line in r.out.splitlines()),
+                                 key=lambda o: (o.get('summary', False), not o['ok']))
+        equal((one['bytes'], one['written']), (len(coded), len(data)))
+        equal((two['bytes'], two['written']), (5, 0))  # its file was removed
+        equal((total['bytes'], total['written']), (len(coded) + 5, len(data)))
+        r = get('--compressed', '-o', 'z2', peer.origin + '/z')
+        contains(r.messages, '(%d B, 215 kB decoded, in ' % len(coded))
+        r = get('--json', '-o', '/dev/fd/2', '--retries', '0', peer.origin + '/short')
+        equal(json.loads(r.out.splitlines()[0])['written'], 5)  # it cannot be taken back
+    equal(len(read('z')), len(data))
+
+
+@test
+def only_ascii_is_printed_in_a_locale_without_utf_8():
+    with Peer({'*': reply('x', '404 Nichts für ungut')}) as peer, Peer({'*': reply(b'x')}) as good:
+        urls = (good.origin + '/caf%C3%A9', peer.origin + '/é\u06db', '/ü')
+        for locale, ascii_only in (('C', True), ('C.UTF-8', False)):
+            r = get('--json', '-v', *urls, env={'LC_ALL': locale})
+            equal((r.out.isascii(), r.err.isascii()), (ascii_only, ascii_only))
+            objects = {o.get('url'): o for o in map(json.loads, r.out.splitlines())}
+            contains(objects[urls[0]]['file'], 'café')
+            equal(objects[urls[1]]['status'], 404)
+        r = get('-j', 'ü', 'http://h/', env={'LC_ALL': 'C'})
+        equal((r.status, r.err.isascii()), (2, True))
+        with Peer({'*': hang_after(SLOW)}) as slow, Terminal(GET, slow.origin + '/%C3%A9', env={'LC_ALL': 'C'}) as t:
+            t.read_until(b'\\xc3\\xa9')
+            t.type(b'\x03')
+            t.finish()
+            equal(t.output.isascii(), True)
 
 
 @test

@@ -43,6 +43,7 @@ TEST(defaults_are_sane)
     CHECK_EQ(options.connect_timeout_ns, 30 * WHORL_SECOND);
     CHECK_EQ(options.size_max, 0);
     CHECK(!options.output && !options.dir && !options.cacert && !options.agent);
+    CHECK(!options.allow_downgrade && !options.trust_redirects);
     CHECK(!options.compressed && !options.insecure && !options.quiet && !options.json);
 }
 
@@ -50,7 +51,8 @@ TEST(every_option_is_taken)
 {
     CHECK_EQ(parse("-i list -i - -d out -j 64 --per-host 32 --retries 0 --max-redirects 2 "
                    "--timeout 1.5 --stall-timeout 200ms --connect-timeout 2m --max-size 1.5M "
-                   "--compressed --cacert ca.pem -H A:b --header X-Y:1 -A agent -v --json u1 u2"),
+                   "--allow-downgrade --trust-redirects --compressed --cacert ca.pem -H A:b "
+                   "--header X-Y:1 -A agent -v --json u1 u2"),
              OPTIONS_RUN);
     CHECK_EQ(options.lists_count, 2);
     CHECK_STR(options.lists[0], "list");
@@ -64,6 +66,7 @@ TEST(every_option_is_taken)
     CHECK_EQ(options.stall_timeout_ns, 200 * WHORL_MILLISECOND);
     CHECK_EQ(options.connect_timeout_ns, 2 * WHORL_MINUTE);
     CHECK_EQ(options.size_max, 3 * 512 * 1024);
+    CHECK(options.allow_downgrade && options.trust_redirects);
     CHECK(options.compressed && options.verbose && options.json);
     CHECK_STR(options.cacert, "ca.pem");
     CHECK_EQ(options.headers_count, 2);

@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* whorl-get's report lines and JSON objects. */
+#include <locale.h>
 #include <stdlib.h>
 
 #include "test.h"
 #include "tools/whorl-get/report.h"
 
-static char text[REPORT_LINE_SIZE];
+static struct buffer buffer;
+
+static const char *line(const struct outcome *o, bool verbose)
+{
+    buffer_clear(&buffer);
+    report_format_line(&buffer, o, verbose);
+    CHECK_EQ(buffer.len, strlen(buffer.text));
+    return buffer.text;
+}
+
+static const char *object(const struct outcome *o)
+{
+    buffer_clear(&buffer);
+    report_format_object(&buffer, o);
+    CHECK_EQ(buffer.len, strlen(buffer.text));
+    return buffer.text;
+}
 
 static struct outcome good(void)
 {
@@ -16,8 +33,9 @@ static struct outcome good(void)
         .status = 200,
         .tries = 1,
         .bytes = 1024,
+        .written = 1024,
         .duration_ns = 12 * WHORL_MILLISECOND,
-        .timing = {-1, 2 * WHORL_MILLISECOND, -1, 3 * WHORL_MILLISECOND, false, 1, 0},
+        .timing = {-1, 2 * WHORL_MILLISECOND, -1, 3 * WHORL_MILLISECOND, false, 1, 0, false},
         .ok = true,
     };
 }
@@ -35,27 +53,25 @@ TEST(success_is_a_line)
 {
     struct outcome o = good();
 
-    report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "http://h/a -> a (1.0 kB in 12 ms)\n");
+    CHECK_STR(line(&o, false), "http://h/a -> a (1.0 kB in 12 ms)\n");
     o.dir = "out";
-    report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "http://h/a -> out/a (1.0 kB in 12 ms)\n");
+    CHECK_STR(line(&o, false), "http://h/a -> out/a (1.0 kB in 12 ms)\n");
     o.dir = "/";
-    report_format_line(text, sizeof text, &o, true);
-    CHECK_STR(text, "http://h/a -> /a (1.0 kB in 12 ms; 200 from http://h/b, new connection, "
-                    "connect 2 ms, first byte 3 ms)\n");
+    CHECK_STR(line(&o, true),
+              "http://h/a -> /a (1.0 kB in 12 ms; 200 from http://h/b, new connection, "
+              "connect 2 ms, first byte 3 ms)\n");
 }
 
 TEST(failure_says_url_step_and_cause)
 {
     struct outcome o = bad();
 
-    report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "whorl-get: http://127.0.0.1:9/x: connect 127.0.0.1:9: connection refused\n");
+    CHECK_STR(line(&o, false),
+              "whorl-get: http://127.0.0.1:9/x: connect 127.0.0.1:9: connection refused\n");
     o.tries = 4;
-    report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "whorl-get: http://127.0.0.1:9/x: connect 127.0.0.1:9: connection refused "
-                    "(tried 4 times)\n");
+    CHECK_STR(line(&o, false),
+              "whorl-get: http://127.0.0.1:9/x: connect 127.0.0.1:9: connection refused "
+              "(tried 4 times)\n");
 }
 
 TEST(bad_line_says_where_it_stands)
@@ -66,12 +82,11 @@ TEST(bad_line_says_where_it_stands)
                         .tries = 0,
                         .error = {WHORL_EHTTP_SCHEME, "URL", "scheme is not http or https"}};
 
-    report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "whorl-get: urls.txt:3: ftp://h/: URL: scheme is not http or https\n");
-    o.url = "", o.line = 0;
+    CHECK_STR(line(&o, false),
+              "whorl-get: urls.txt:3: ftp://h/: URL: scheme is not http or https\n");
+    o.url = NULL, o.line = 0;
     strcpy(o.error.step, "open"), strcpy(o.error.text, "no such file or directory");
-    report_format_line(text, sizeof text, &o, false);
-    CHECK_STR(text, "whorl-get: urls.txt: open no such file or directory\n");
+    CHECK_STR(line(&o, false), "whorl-get: urls.txt: open no such file or directory\n");
 }
 
 TEST(lines_hold_no_control_bytes_and_no_password)
@@ -79,7 +94,7 @@ TEST(lines_hold_no_control_bytes_and_no_password)
     struct outcome o = bad();
 
     o.url = "http://me:secret@h/\x1b[2J";
-    report_format_line(text, sizeof text, &o, false);
+    const char *text = line(&o, false);
     CHECK(strstr(text, "secret") == NULL && strchr(text, '\x1b') == NULL);
     CHECK(strstr(text, "http://***@h/\\x1b[2J") != NULL);
 }
@@ -88,35 +103,104 @@ TEST(objects_have_stable_fields)
 {
     struct outcome o = good();
 
-    report_format_object(text, sizeof text, &o);
-    CHECK_STR(text, "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
-                    "\"dir\":null,\"file\":\"a\",\"status\":200,\"bytes\":1024,"
-                    "\"seconds\":0.012000,\"tries\":1,\"redirects\":1,\"reused\":false}\n");
+    CHECK_STR(object(&o), "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
+                          "\"dir\":null,\"file\":\"a\",\"status\":200,\"bytes\":1024,"
+                          "\"written\":1024,\"seconds\":0.012000,\"tries\":1,\"redirects\":1,"
+                          "\"downgraded\":false,\"reused\":false}\n");
     o = bad();
     o.list = "l", o.line = 7;
-    report_format_object(text, sizeof text, &o);
-    CHECK_STR(text, "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
-                    "\"dir\":null,\"file\":null,\"status\":null,\"bytes\":0,"
-                    "\"seconds\":0.000000,\"tries\":1,\"redirects\":0,\"reused\":false,"
-                    "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
-                    "\"error\":\"127.0.0.1:9: connection refused\",\"code\":\"ECONNREFUSED\"}\n");
+    CHECK_STR(object(&o),
+              "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
+              "\"dir\":null,\"file\":null,\"status\":null,\"bytes\":0,"
+              "\"written\":0,\"seconds\":0.000000,\"tries\":1,\"redirects\":0,"
+              "\"downgraded\":false,\"reused\":false,"
+              "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
+              "\"error\":\"127.0.0.1:9: connection refused\",\"code\":\"ECONNREFUSED\"}\n");
+}
+
+TEST(decoded_bodies_show_both_counts)
+{
+    struct outcome o = good();
+
+    o.written = 5000;
+    CHECK_STR(line(&o, false), "http://h/a -> a (1.0 kB, 5.0 kB decoded, in 12 ms)\n");
+    CHECK(strstr(object(&o), "\"bytes\":1024,\"written\":5000,") != NULL);
+}
+
+TEST(not_modified_is_a_success_without_a_file)
+{
+    struct outcome o = good();
+
+    o.status = 304, o.file = NULL, o.bytes = o.written = 0;
+    CHECK_STR(line(&o, false), "http://h/a: not modified (0 B in 12 ms)\n");
+    CHECK(strstr(object(&o), "{\"ok\":true,") != NULL);
+    CHECK(strstr(object(&o), "\"file\":null,\"status\":304,") != NULL);
+}
+
+TEST(downgrades_are_said)
+{
+    struct outcome o = good();
+
+    o.timing.downgraded = true;
+    CHECK_STR(line(&o, false),
+              "http://h/a -> a (1.0 kB in 12 ms; redirected from https to http)\n");
+    CHECK(strstr(object(&o), "\"downgraded\":true,") != NULL);
+    o = bad();
+    o.timing.downgraded = true;
+    CHECK(strstr(line(&o, false), " (redirected from https to http)\n") != NULL);
+}
+
+TEST(empty_url_is_quoted)
+{
+    struct outcome o = bad();
+
+    o.url = "";
+    CHECK_STR(line(&o, false), "whorl-get: '': connect 127.0.0.1:9: connection refused\n");
+}
+
+TEST(failure_about_a_file_names_it)
+{
+    struct outcome o = bad();
+
+    o.error = (struct whorl_error){-ENOSPC, "write", "no space left on device"};
+    o.place = "a\n";
+    CHECK_STR(line(&o, false),
+              "whorl-get: http://127.0.0.1:9/x: write a\\x0a: no space left on device\n");
+    o.dir = "out";
+    CHECK_STR(line(&o, false),
+              "whorl-get: http://127.0.0.1:9/x: write out/a\\x0a: no space left on device\n");
+    CHECK(strstr(object(&o), "\"dir\":null,\"file\":null,") != NULL);
+    CHECK(strstr(object(&o), "\"error\":\"out/a\\\\x0a: no space left on device\"") != NULL);
+}
+
+TEST(lines_are_ascii_without_utf_8)
+{
+    struct outcome o = good();
+
+    o.url = "http://h/é", o.file = "é", o.dir = "ü";
+    setlocale(LC_CTYPE, "C");
+    CHECK_STR(line(&o, false), "http://h/\\xc3\\xa9 -> \\xc3\\xbc/\\xc3\\xa9 (1.0 kB in 12 ms)\n");
+    CHECK(strstr(object(&o), "\"file\":\"\\u00e9\"") != NULL);
+    setlocale(LC_CTYPE, "C.UTF-8");
+    CHECK_STR(line(&o, false), "http://h/é -> ü/é (1.0 kB in 12 ms)\n");
+    CHECK(strstr(object(&o), "\"file\":\"é\"") != NULL);
 }
 
 TEST(huge_urls_leave_lines_and_objects_whole)
 {
-    char *url = malloc(200000);
+    size_t len = 200000;
+    char *url = malloc(len + 1);
     struct outcome o = bad();
 
-    memset(url, '\n', 199999);
-    url[199999] = '\0';
+    memset(url, '\n', len);
+    url[len] = '\0';
     o.url = o.final_url = o.list = url;
-    size_t n = report_format_object(text, sizeof text, &o);
-    CHECK(n < sizeof text && n == strlen(text));
-    CHECK_STR(text + n - 23, "\"code\":\"ECONNREFUSED\"}\n");
-    n = report_format_line(text, sizeof text, &o, true);
-    CHECK(n < sizeof text && n == strlen(text));
-    CHECK_EQ(text[n - 1], '\n');
-    CHECK(memchr(text, '\n', n - 1) == NULL);
+    const char *text = object(&o);
+    CHECK(buffer.len > 3 * 6 * len);
+    CHECK_STR(text + buffer.len - 23, "\"code\":\"ECONNREFUSED\"}\n");
+    text = line(&o, true);
+    CHECK(buffer.len > 4 * len);
+    CHECK(memchr(text, '\n', buffer.len) == text + buffer.len - 1);
     free(url);
 }
 

@@ -23,7 +23,7 @@ TEST(retry_helps_against_what_may_pass)
         WHORL_EHTTP_STALL_TIMEOUT,
     };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (!retry_helps(codes[i], 0))
+        if (!retry_helps(codes[i], 0, false))
             test_fail(__FILE__, __LINE__, "no retry for %s", whorl_error_name(codes[i]));
 }
 
@@ -56,8 +56,26 @@ TEST(retry_never_helps_against_what_cannot_change)
         WHORL_EHTTP_NOT_REDIRECTABLE,
     };
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (retry_helps(codes[i], 200))
+        if (retry_helps(codes[i], 200, false))
             test_fail(__FILE__, __LINE__, "retry for %s", whorl_error_name(codes[i]));
+}
+
+TEST(retry_never_helps_against_a_file_that_cannot_be_written)
+{
+    static const int codes[] = {
+        -EPIPE,    -ECONNRESET, -ETIMEDOUT,
+        -ENOSPC,   -EIO,        -EACCES,
+        -ENOTCONN, -EHOSTDOWN,  WHORL_EHTTP_TOTAL_TIMEOUT,
+    };
+    static const int shortages[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (retry_helps(codes[i], 200, true))
+            test_fail(__FILE__, __LINE__, "retry for %s", whorl_error_name(codes[i]));
+    for (size_t i = 0; i < sizeof shortages / sizeof shortages[0]; i++) {
+        CHECK(retry_helps(shortages[i], 200, true));
+        CHECK(retry_helps(shortages[i], 0, false));
+    }
 }
 
 TEST(retry_helps_against_few_statuses)
@@ -66,9 +84,9 @@ TEST(retry_helps_against_few_statuses)
     static const int no[] = {206, 300, 302, 304, 400, 401, 403, 404, 410, 413, 451, 501, 505, 511};
 
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
-        CHECK(retry_helps(0, yes[i]));
+        CHECK(retry_helps(0, yes[i], false));
     for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
-        CHECK(!retry_helps(0, no[i]));
+        CHECK(!retry_helps(0, no[i], false));
 }
 
 TEST(pauses_double_within_their_bounds)

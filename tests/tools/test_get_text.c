@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs made safe for terminals, text for JSON; sizes and times. */
+/* Text and URLs made safe for terminals; sizes and times. */
 #include <locale.h>
 
 #include <whorl/base.h>
@@ -12,14 +12,6 @@ static const char *url(const char *text)
     static char ret[256];
 
     CHECK_EQ(text_escape_url(ret, sizeof ret, text), strlen(ret));
-    return ret;
-}
-
-static const char *json(const char *text, size_t size)
-{
-    static char ret[256];
-
-    CHECK_EQ(text_json(ret, size, text), strlen(ret));
     return ret;
 }
 
@@ -72,30 +64,6 @@ TEST(fit_bounds_marks_without_width)
     CHECK(strlen(ret) <= 80);
 }
 
-TEST(json_strings_are_valid)
-{
-    CHECK_STR(json("a\"b\\c", 256), "\"a\\\"b\\\\c\"");
-    CHECK_STR(json("\n\x1f\x7f", 256), "\"\\u000a\\u001f\\u007f\"");
-    CHECK_STR(json("é\xff", 256), "\"é\\ufffd\"");
-    CHECK_STR(json("abcdef", 6), "\"abc\"");
-    CHECK_STR(json("ab\n", 6), "\"ab\"");
-}
-
-TEST(json_strings_hold_no_password)
-{
-    char ret[64];
-
-    text_json_url(ret, sizeof ret, "http://user:secret@h/\"");
-    CHECK_STR(ret, "\"http://***@h/\\\"\"");
-    text_json_url(ret, sizeof ret, "http://h/x@y");
-    CHECK_STR(ret, "\"http://h/x@y\"");
-    for (size_t size = 3; size < 30; size++) {
-        size_t n = text_json_url(ret, size, "http://user:secret@h/");
-        CHECK(n < size && n == strlen(ret) && !strstr(ret, "se"));
-        CHECK(ret[0] == '"' && ret[n - 1] == '"');
-    }
-}
-
 TEST(width_counts_columns_without_colours)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -103,6 +71,21 @@ TEST(width_counts_columns_without_colours)
     CHECK_EQ(text_width("abc"), 3);
     CHECK_EQ(text_width("[\x1b[36m==>\x1b[0m ]"), 6);
     CHECK_EQ(text_width("日本 é"), 6);
+}
+
+TEST(escapes_are_ascii_without_utf_8)
+{
+    char ret[64];
+
+    setlocale(LC_CTYPE, "C");
+    CHECK(!text_locale_is_utf8());
+    text_escape(ret, sizeof ret, "é\xdb\x9b", 4);
+    CHECK_STR(ret, "\\xc3\\xa9\\xdb\\x9b");
+    CHECK_STR(url("http://u:p@h/é"), "http://***@h/\\xc3\\xa9");
+    setlocale(LC_CTYPE, "C.UTF-8");
+    CHECK(text_locale_is_utf8());
+    text_escape(ret, sizeof ret, "é\xc2\x9b", 4);
+    CHECK_STR(ret, "é\\xc2\\x9b");
 }
 
 TEST(sizes_read_well)

@@ -19,6 +19,7 @@ struct get {
     struct progress *progress; /* NULL when there are no bars */
     int dir_fd;                /* the directory of --dir, or AT_FDCWD */
     bool ranged;               /* the user sends a Range header, so status 206 is a success */
+    bool conditional;          /* the user sends an If- header, so status 304 is a success */
     uint64_t random;           /* state of the random generator for retry pauses */
     struct name_hints names;
 };

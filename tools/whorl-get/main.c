@@ -16,7 +16,6 @@
 #include <whorl/http.h>
 #include <whorl/io.h>
 #include <whorl/scope.h>
-#include <whorl/text.h>
 #include <whorl/tls.h>
 
 #include "tools/whorl-get/get.h"
@@ -45,7 +44,7 @@ static void complain(const char *about, const char *step, const char *cause)
 {
     char text[1024];
 
-    whorl_text_escape(about, strlen(about), text, sizeof text);
+    text_escape(text, sizeof text, about, strlen(about));
     fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
 }
 
@@ -113,6 +112,15 @@ static int open_dir(const char *dir)
     return fd;
 }
 
+/* A descriptor that is closed now would be one of this program's own when the body is written. */
+static bool is_closed_fd(const char *output)
+{
+    bool is_fd = strncmp(output, "/dev/fd/", 8) == 0 || strncmp(output, "/proc/self/fd/", 14) == 0;
+    struct stat st;
+
+    return is_fd && lstat(output, &st) < 0;
+}
+
 static int load_tls(struct program *program)
 {
     const struct options *options = &program->options;
@@ -159,6 +167,7 @@ static int make_session(const struct program *program, struct whorl_http_session
                 .stall_ns = options->stall_timeout_ns,
                 .total_ns = options->timeout_ns,
             },
+        .allow_downgrade = options->allow_downgrade,
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
     };
@@ -168,7 +177,7 @@ static int make_session(const struct program *program, struct whorl_http_session
 /* Reports why a list, or one line of it, could not be read. */
 static void report_item(struct program *program, const struct source_item *item)
 {
-    struct outcome outcome = {.url = "", .list = item->list, .line = item->line};
+    struct outcome outcome = {.list = item->list, .line = item->line};
     const char *cause = whorl_strerror(item->err);
 
     if (item->err == -E2BIG)
@@ -273,6 +282,22 @@ static int root(void *arg)
     return err == -ECANCELED ? 0 : err;
 }
 
+/* A user who has set up a proxy expects that it is used. */
+static void warn_about_proxy(void)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy",
+                                        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) {
+            fprintf(stderr, "whorl-get: warning: %s is set, but proxies are not used yet\n",
+                    names[i]);
+            return;
+        }
+    }
+}
+
 /* Bars are drawn only if standard error is a terminal, and only if no bodies or JSON objects are
  * written to a terminal as well. */
 static bool wants_bars(const struct options *options)
@@ -310,12 +335,16 @@ static int run(struct program *program)
     program->get.retry.retries = options->retries;
     program->get.report = &program->report;
     program->get.progress = program->report.progress;
-    for (size_t i = 0; i < options->headers_count; i++)
+    for (size_t i = 0; i < options->headers_count; i++) {
         program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
+        program->get.conditional |= strncasecmp(options->headers[i].name, "If-", 3) == 0;
+    }
     if (getrandom(&program->get.random, sizeof program->get.random, GRND_NONBLOCK) < 0)
         program->get.random = (uint64_t)getpid();
     program->get.random |= 1;
 
+    if (!options->quiet)
+        warn_about_proxy();
     int err = whorl_io_run_with(NULL, &error, root, program);
     if (err) {
         complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
@@ -328,10 +357,14 @@ static int run(struct program *program)
 
 static int prepare(struct program *program)
 {
-    const char *dir = program->options.dir;
-    int err = signals_init(&program->signals);
+    const char *dir = program->options.dir, *output = program->options.output;
 
     program->get.dir_fd = AT_FDCWD;
+    if (output && is_closed_fd(output)) {
+        complain(output, "open:", whorl_strerror(-EBADF));
+        return EXIT_NONE;
+    }
+    int err = signals_init(&program->signals);
     if (err) {
         complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
@@ -380,6 +413,7 @@ int main(int argc, char **argv)
         close(program.get.dir_fd);
     signals_finish(&program.signals);
     progress_finish(&program.progress);
+    report_finish(&program.report);
     writer_finish(&program.messages);
     writer_finish(&program.objects);
     whorl_tls_config_destroy(program.tls);

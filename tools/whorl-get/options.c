@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <whorl/text.h>
-
 #include "tools/whorl-get/text.h"
 
 enum {
@@ -27,7 +25,6 @@ enum {
 const char options_help[] =
     "Usage: whorl-get [OPTION]... URL...\n"
     "Fetch many URLs at once, each to its own file. Defaults are in parentheses.\n"
-    "\n"
     "  -i, --input FILE        read URLs from FILE, one per line; - is stdin\n"
     "  -o, --output FILE       write the only URL to FILE; - is stdout\n"
     "  -d, --dir DIR           write files to DIR; create DIR if it does not exist\n"
@@ -35,13 +32,14 @@ const char options_help[] =
     "      --per-host N        open at most N connections to one host (6)\n"
     "      --retries N         retry failures that may be temporary, N times (3)\n"
     "      --max-redirects N   follow at most N redirects (10)\n"
+    "      --allow-downgrade   follow redirects from https to http, too\n"
+    "      --trust-redirects   send the headers of -H to other hosts, too\n"
     "      --timeout TIME      limit a whole transfer: 90, 1.5s, 200ms, 5m (none)\n"
     "      --stall-timeout TIME    limit the wait for the next byte (60s)\n"
     "      --connect-timeout TIME  limit connecting, and also TLS handshakes (30s)\n"
     "      --max-size SIZE     refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)\n"
     "      --compressed        request gzip or deflate, and decode it\n"
-    "      --cacert PATH       trust only the authorities in this file or directory\n"
-    "      --insecure          accept any certificate\n"
+    "      --cacert PATH; --insecure  trust only these authorities; any certificate\n"
     "  -H, --header 'N: V'     send this header; may be repeated\n"
     "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
     "  -q, --quiet; -v, --verbose  print only failures; print more details\n"
@@ -53,6 +51,8 @@ enum {
     OPT_PER_HOST = 256,
     OPT_RETRIES,
     OPT_REDIRECTS,
+    OPT_DOWNGRADE,
+    OPT_TRUST,
     OPT_TIMEOUT,
     OPT_STALL,
     OPT_CONNECT,
@@ -73,6 +73,8 @@ static const struct option longs[] = {
     {"per-host", required_argument, NULL, OPT_PER_HOST},
     {"retries", required_argument, NULL, OPT_RETRIES},
     {"max-redirects", required_argument, NULL, OPT_REDIRECTS},
+    {"allow-downgrade", no_argument, NULL, OPT_DOWNGRADE},
+    {"trust-redirects", no_argument, NULL, OPT_TRUST},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"stall-timeout", required_argument, NULL, OPT_STALL},
     {"connect-timeout", required_argument, NULL, OPT_CONNECT},
@@ -107,7 +109,7 @@ __attribute__((format(printf, 2, 3))) static bool complain(struct complaint *c, 
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    whorl_text_escape(raw, strlen(raw), c->text, c->size);
+    text_escape(c->text, c->size, raw, strlen(raw));
     return false;
 }
 
@@ -200,6 +202,12 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return take_int(c, 0, RETRIES_MAX, &options->retries);
     case OPT_REDIRECTS:
         return take_int(c, 0, REDIRECTS_MAX, &options->redirects_max);
+    case OPT_DOWNGRADE:
+        options->allow_downgrade = true;
+        return true;
+    case OPT_TRUST:
+        options->trust_redirects = true;
+        return true;
     case OPT_TIMEOUT:
         return take_time(c, &options->timeout_ns);
     case OPT_STALL:

@@ -22,7 +22,7 @@ struct options {
     int jobs, per_host, retries, redirects_max;
     int64_t timeout_ns, stall_timeout_ns, connect_timeout_ns;
     int64_t size_max;
-    bool compressed;
+    bool compressed, allow_downgrade, trust_redirects;
 
     const char *cacert;
     bool insecure;

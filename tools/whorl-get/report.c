@@ -3,103 +3,94 @@
 #include "tools/whorl-get/report.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <whorl/text.h>
-
+#include "tools/whorl-get/json.h"
 #include "tools/whorl-get/progress.h"
 #include "tools/whorl-get/text.h"
 #include "tools/whorl-get/writer.h"
 
-/* A buffer to which pieces of text are appended. A piece that does not fit is left out. */
-struct line {
-    char *buf;
-    size_t size, len;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
+static void add(struct buffer *line, const char *text)
 {
-    va_list args;
-
-    va_start(args, format);
-    int n = vsnprintf(line->buf + line->len, line->size - line->len, format, args);
-    va_end(args);
-    if (n > 0 && (size_t)n < line->size - line->len)
-        line->len += (size_t)n;
-    line->buf[line->len] = '\0';
+    buffer_add(line, text, strlen(text));
 }
 
-static void add_escaped(struct line *line, const char *text)
+static void add_escaped(struct buffer *line, const char *text)
 {
-    line->len +=
-        whorl_text_escape(text, strlen(text), line->buf + line->len, line->size - line->len);
+    size_t len = strlen(text), room = 4 * len;
+    char *to = buffer_room(line, room);
+
+    if (to)
+        line->len += text_escape(to, room + 1, text, len);
 }
 
-static void add_url(struct line *line, const char *url)
+/* Appends a URL as it was given. An empty one is quoted, because it would not be seen. */
+static void add_url(struct buffer *line, const char *url)
 {
-    line->len += text_escape_url(line->buf + line->len, line->size - line->len, url);
+    size_t room = 4 * strlen(url) + 3;
+    char *to = buffer_room(line, room);
+
+    if (*url == '\0')
+        add(line, "''");
+    else if (to)
+        line->len += text_escape_url(to, room + 1, url);
 }
 
-/* Appends `,"name":"text"`, or null instead of the text. A text takes at most a sixth of the line,
- * so that all texts have room. */
-static void add_json(struct line *line, const char *name, const char *text)
+static void add_dir(struct buffer *line, const char *dir)
 {
-    add(line, ",\"%s\":", name);
-    if (text)
-        line->len += text_json(line->buf + line->len, line->size / 6, text);
-    else
-        add(line, "null");
-}
-
-static void add_json_url(struct line *line, const char *name, const char *url)
-{
-    add(line, ",\"%s\":", name);
-    line->len += text_json_url(line->buf + line->len, line->size / 6, url);
+    if (!dir)
+        return;
+    add_escaped(line, dir);
+    if (dir[0] && dir[strlen(dir) - 1] != '/')
+        add(line, "/");
 }
 
 /* Appends the duration of one stage before the response, for --verbose. */
-static void add_stage(struct line *line, const char *name, int64_t duration_ns)
+static void add_stage(struct buffer *line, const char *name, int64_t duration_ns)
 {
     char time[TEXT_NUMBER_SIZE];
 
     if (duration_ns >= 0)
-        add(line, ", %s %s", name, text_time(time, duration_ns));
+        buffer_printf(line, ", %s %s", name, text_time(time, duration_ns));
 }
 
-static void add_dir(struct line *line, const struct outcome *o)
+static void add_details(struct buffer *line, const struct outcome *o)
 {
-    if (!o->dir)
-        return;
-    add_escaped(line, o->dir);
-    if (o->dir[0] && o->dir[strlen(o->dir) - 1] != '/')
-        add(line, "/");
+    buffer_printf(line, "; %d", o->status);
+    if (o->timing.redirects > 0 && o->final_url) {
+        add(line, " from ");
+        add_escaped(line, o->final_url);
+    }
+    if (o->tries > 1)
+        buffer_printf(line, " on try %d", o->tries);
+    buffer_printf(line, ", %s connection", o->timing.reused ? "reused" : "new");
+    add_stage(line, "queue", o->timing.queue_ns);
+    add_stage(line, "connect", o->timing.connect_ns);
+    add_stage(line, "TLS", o->timing.tls_ns);
+    add_stage(line, "first byte", o->timing.first_byte_ns);
 }
 
-static void add_success(struct line *line, const struct outcome *o, bool verbose)
+static void add_success(struct buffer *line, const struct outcome *o, bool verbose)
 {
     char size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
 
     add_url(line, o->url);
-    add(line, " -> ");
-    add_dir(line, o);
-    add_escaped(line, o->file);
-    add(line, " (%s in %s", text_size(size, o->bytes), text_time(time, o->duration_ns));
-    if (verbose) {
-        add(line, "; %d", o->status);
-        if (o->timing.redirects > 0 && o->final_url) {
-            add(line, " from ");
-            add_escaped(line, o->final_url);
-        }
-        if (o->tries > 1)
-            add(line, " on try %d", o->tries);
-        add(line, ", %s connection", o->timing.reused ? "reused" : "new");
-        add_stage(line, "queue", o->timing.queue_ns);
-        add_stage(line, "connect", o->timing.connect_ns);
-        add_stage(line, "TLS", o->timing.tls_ns);
-        add_stage(line, "first byte", o->timing.first_byte_ns);
+    if (o->file) {
+        add(line, " -> ");
+        add_dir(line, o->dir);
+        add_escaped(line, o->file);
+    } else {
+        add(line, ": not modified");
     }
+    buffer_printf(line, " (%s", text_size(size, o->bytes));
+    if (o->written != o->bytes)
+        buffer_printf(line, ", %s decoded,", text_size(size, o->written));
+    buffer_printf(line, " in %s", text_time(time, o->duration_ns));
+    if (o->timing.downgraded)
+        add(line, "; redirected from https to http");
+    if (verbose)
+        add_details(line, o);
     add(line, ")\n");
 }
 
@@ -111,40 +102,42 @@ static bool is_mere_cause(const struct whorl_error *error)
            (error->code && strcmp(error->text, whorl_strerror(error->code)) == 0);
 }
 
-static void add_failure(struct line *line, const struct outcome *o)
+static void add_failure(struct buffer *line, const struct outcome *o)
 {
     add(line, "whorl-get: ");
-    if (o->list && (o->error.step[0] == '\0' || strcmp(o->error.step, "URL") == 0 || !o->url[0])) {
+    if (o->list && (o->error.step[0] == '\0' || strcmp(o->error.step, "URL") == 0 || !o->url)) {
         add_escaped(line, o->list);
         if (o->line > 0)
-            add(line, ":%ld", o->line);
+            buffer_printf(line, ":%ld", o->line);
         add(line, ": ");
     }
-    if (o->url[0]) {
+    if (o->url) {
         add_url(line, o->url);
         add(line, ": ");
     }
     if (o->error.step[0]) {
         add_escaped(line, o->error.step);
-        add(line, is_mere_cause(&o->error) ? ": " : " ");
+        add(line, !o->place && is_mere_cause(&o->error) ? ": " : " ");
+    }
+    if (o->place) {
+        add_dir(line, o->dir);
+        add_escaped(line, o->place);
+        add(line, ": ");
     }
     add_escaped(line, o->error.text);
+    if (o->timing.downgraded)
+        add(line, " (redirected from https to http)");
     if (o->tries > 1)
-        add(line, " (tried %d times)", o->tries);
+        buffer_printf(line, " (tried %d times)", o->tries);
     add(line, "\n");
 }
 
-size_t report_format_line(char *ret, size_t size, const struct outcome *outcome, bool verbose)
+void report_format_line(struct buffer *ret, const struct outcome *outcome, bool verbose)
 {
-    struct line line = {ret, size - 1, 0}; /* keeps a byte for the newline of a line that is cut */
-
     if (outcome->ok)
-        add_success(&line, outcome, verbose);
+        add_success(ret, outcome, verbose);
     else
-        add_failure(&line, outcome);
-    if (line.len == 0 || ret[line.len - 1] != '\n')
-        memcpy(ret + line.len, "\n", 2), line.len++;
-    return line.len;
+        add_failure(ret, outcome);
 }
 
 static double seconds(int64_t duration_ns)
@@ -152,105 +145,156 @@ static double seconds(int64_t duration_ns)
     return (double)duration_ns / (double)WHORL_SECOND;
 }
 
-size_t report_format_object(char *ret, size_t size, const struct outcome *o)
+/* Appends `,"name":"text"`, or null instead of the text. */
+static void add_json(struct buffer *line, const char *name, const char *text)
 {
-    struct line line = {ret, size, 0};
-
-    add(&line, "{\"ok\":%s", o->ok ? "true" : "false");
-    add_json_url(&line, "url", o->url);
-    add_json(&line, "final_url", o->final_url);
-    add_json(&line, "dir", o->file ? o->dir : NULL);
-    add_json(&line, "file", o->file);
-    if (o->status > 0)
-        add(&line, ",\"status\":%d", o->status);
-    else
-        add(&line, ",\"status\":null");
-    add(&line, ",\"bytes\":%lld,\"seconds\":%.6f,\"tries\":%d", (long long)o->bytes,
-        seconds(o->duration_ns), o->tries);
-    add(&line, ",\"redirects\":%d,\"reused\":%s", o->status > 0 ? o->timing.redirects : 0,
-        o->status > 0 && o->timing.reused ? "true" : "false");
-    if (o->list) {
-        add_json(&line, "list", o->list);
-        add(&line, ",\"line\":%ld", o->line);
-    }
-    if (!o->ok) {
-        add_json(&line, "step", o->error.step);
-        add_json(&line, "error", o->error.text);
-        add_json(&line, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
-    }
-    add(&line, "}\n");
-    return line.len;
+    buffer_printf(line, ",\"%s\":", name);
+    json_add_string(line, text);
 }
 
-/* Prints a line for people. It appears above the bars, if there are any. */
-static void say(struct report *report, const char *text, size_t len)
+/* Appends the text of the failure, with the file that it is about. */
+static void add_json_error(struct buffer *line, const struct outcome *o)
 {
-    if (report->progress)
-        progress_add_line(report->progress, text, len);
+    struct buffer text = {0};
+
+    if (o->place) {
+        add_dir(&text, o->dir);
+        add_escaped(&text, o->place);
+        add(&text, ": ");
+    }
+    add(&text, o->error.text);
+    add_json(line, "error", text.failed ? o->error.text : text.text);
+    buffer_finish(&text);
+}
+
+void report_format_object(struct buffer *line, const struct outcome *o)
+{
+    buffer_printf(line, "{\"ok\":%s,\"url\":", o->ok ? "true" : "false");
+    json_add_url(line, o->url);
+    add_json(line, "final_url", o->final_url);
+    add_json(line, "dir", o->file ? o->dir : NULL);
+    add_json(line, "file", o->file);
+    if (o->status > 0)
+        buffer_printf(line, ",\"status\":%d", o->status);
     else
-        writer_add(report->messages, text, len);
+        add(line, ",\"status\":null");
+    buffer_printf(line, ",\"bytes\":%lld,\"written\":%lld", (long long)o->bytes,
+                  (long long)o->written);
+    buffer_printf(line, ",\"seconds\":%.6f,\"tries\":%d", seconds(o->duration_ns), o->tries);
+    buffer_printf(line, ",\"redirects\":%d,\"downgraded\":%s,\"reused\":%s",
+                  o->status > 0 ? o->timing.redirects : 0, o->timing.downgraded ? "true" : "false",
+                  o->status > 0 && o->timing.reused ? "true" : "false");
+    if (o->list) {
+        add_json(line, "list", o->list);
+        buffer_printf(line, ",\"line\":%ld", o->line);
+    }
+    if (!o->ok) {
+        add_json(line, "step", o->error.step);
+        add_json_error(line, o);
+        add_json(line, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
+    }
+    add(line, "}\n");
+}
+
+/* Prints lines for people. They appear above the bars, if there are any. */
+static void say(struct report *report, const struct buffer *lines)
+{
+    if (lines->failed)
+        writer_fail(report->messages, -ENOMEM);
+    else if (report->progress)
+        progress_add_line(report->progress, lines->text, lines->len);
+    else
+        writer_add(report->messages, lines->text, lines->len);
+}
+
+static void print_object(struct report *report, const struct buffer *object)
+{
+    if (object->failed)
+        writer_fail(report->objects, -ENOMEM);
+    else
+        writer_add(report->objects, object->text, object->len);
 }
 
 void report_outcome(struct report *report, const struct outcome *o)
 {
-    char *text = report->text;
+    struct totals *totals = &report->totals;
+    bool unstarted = o->interrupted && o->tries == 0;
 
-    report->totals.done += o->ok;
-    report->totals.failed += !o->ok && !o->interrupted;
-    report->totals.interrupted += o->interrupted;
-    report->totals.bytes += o->bytes;
-    if (report->json)
-        writer_add(report->objects, text, report_format_object(text, REPORT_LINE_SIZE, o));
+    totals->done += o->ok;
+    totals->failed += !o->ok && !o->interrupted;
+    totals->interrupted += o->interrupted && !unstarted;
+    totals->unstarted += unstarted;
+    totals->bytes += o->bytes;
+    totals->written += o->written;
+    if (report->json) {
+        buffer_clear(&report->text);
+        report_format_object(&report->text, o);
+        print_object(report, &report->text);
+    }
     /* The user who interrupts knows why the transfers end, so they get no line each. */
     if (o->ok ? report->quiet || report->json : o->interrupted)
         return;
-    say(report, text, report_format_line(text, REPORT_LINE_SIZE, o, report->verbose));
+    buffer_clear(&report->text);
+    report_format_line(&report->text, o, report->verbose);
+    say(report, &report->text);
 }
 
 void report_retry(struct report *report, const struct outcome *o, int64_t pause_ns)
 {
-    char *text = report->text, time[TEXT_NUMBER_SIZE];
+    struct buffer *text = &report->text;
+    char time[TEXT_NUMBER_SIZE];
 
     if (!report->verbose)
         return;
     struct outcome once = *o;
     once.tries = 1;
-    size_t len = report_format_line(text, REPORT_LINE_SIZE - 64, &once, false) - 1;
-    len += (size_t)snprintf(text + len, REPORT_LINE_SIZE - len, "; try %d in %s\n", o->tries + 1,
-                            text_time(time, pause_ns));
-    say(report, text, len);
+    buffer_clear(text);
+    report_format_line(text, &once, false);
+    if (!text->failed)
+        text->len--; /* the newline */
+    buffer_printf(text, "; try %d in %s\n", o->tries + 1, text_time(time, pause_ns));
+    say(report, text);
+}
+
+static void add_summary_object(struct buffer *text, const struct totals *totals, bool interrupted,
+                               int64_t duration_ns)
+{
+    uint64_t failed = totals->failed + totals->interrupted + totals->unstarted;
+
+    buffer_printf(text, "{\"summary\":true,\"ok\":%llu,\"failed\":%llu,\"interrupted\":%s",
+                  (unsigned long long)totals->done, (unsigned long long)failed,
+                  interrupted ? "true" : "false");
+    buffer_printf(text, ",\"bytes\":%lld,\"written\":%lld,\"seconds\":%.6f}\n",
+                  (long long)totals->bytes, (long long)totals->written, seconds(duration_ns));
 }
 
 void report_summary(struct report *report, bool interrupted)
 {
-    char text[512], size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
-    struct line line = {text, sizeof text, 0};
-    int64_t duration_ns = whorl_now() - report->totals.started_ns;
-    uint64_t total = report->totals.done + report->totals.failed + report->totals.interrupted;
+    const struct totals *totals = &report->totals;
+    struct buffer *text = &report->text;
+    char size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
+    int64_t duration_ns = whorl_now() - totals->started_ns;
+    uint64_t total = totals->done + totals->failed + totals->interrupted;
 
+    buffer_clear(text);
     if (report->json) {
-        add(&line,
-            "{\"summary\":true,\"ok\":%llu,\"failed\":%llu,\"interrupted\":%s,\"bytes\":%lld,"
-            "\"seconds\":%.6f}\n",
-            (unsigned long long)report->totals.done,
-            (unsigned long long)(report->totals.failed + report->totals.interrupted),
-            interrupted ? "true" : "false", (long long)report->totals.bytes, seconds(duration_ns));
-        writer_add(report->objects, text, line.len);
-        line.len = 0;
+        add_summary_object(text, totals, interrupted, duration_ns);
+        print_object(report, text);
+        buffer_clear(text);
     }
     if (interrupted)
-        add(&line, "whorl-get: interrupted; %llu transfer%s stopped, partial files removed\n",
-            (unsigned long long)report->totals.interrupted,
-            report->totals.interrupted == 1 ? "" : "s");
+        buffer_printf(text,
+                      "whorl-get: interrupted; %llu transfer%s stopped, partial files removed\n",
+                      (unsigned long long)totals->interrupted, totals->interrupted == 1 ? "" : "s");
     if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
-        add(&line, "%llu of %llu files, %s in %s", (unsigned long long)report->totals.done,
-            (unsigned long long)total, text_size(size, report->totals.bytes),
-            text_time(time, duration_ns));
-        if (report->totals.failed > 0)
-            add(&line, ", %llu failed", (unsigned long long)report->totals.failed);
-        add(&line, "\n");
+        buffer_printf(text, "%llu of %llu files, %s in %s", (unsigned long long)totals->done,
+                      (unsigned long long)total, text_size(size, totals->bytes),
+                      text_time(time, duration_ns));
+        if (totals->failed > 0)
+            buffer_printf(text, ", %llu failed", (unsigned long long)totals->failed);
+        add(text, "\n");
     }
-    say(report, text, line.len);
+    say(report, text);
 }
 
 WHORL_SUSPENDS int report_wait_room(struct report *report)
@@ -269,4 +313,9 @@ int report_exit_status(const struct report *report, bool interrupted)
     if (report->totals.failed == 0 && report->totals.interrupted == 0 && !interrupted && !lost)
         return EXIT_ALL;
     return report->totals.done > 0 ? EXIT_SOME : EXIT_NONE;
+}
+
+void report_finish(struct report *report)
+{
+    buffer_finish(&report->text);
 }

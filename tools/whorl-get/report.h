@@ -10,6 +10,7 @@
 #include <whorl/error.h>
 #include <whorl/http.h>
 
+#include "tools/whorl-get/buffer.h"
 #include "tools/whorl-get/totals.h"
 
 struct progress;
@@ -17,22 +18,22 @@ struct writer;
 
 /* The outcome of one transfer. Strings are borrowed for the call. */
 struct outcome {
-    const char *url;       /* as the user gave it */
+    const char *url;       /* as the user gave it; NULL when a list could not be read */
     const char *final_url; /* after redirects; NULL when there was no response */
-    const char *dir;       /* the directory of `file`; NULL is the current directory */
+    const char *dir;       /* the directory of `file` and `place`; NULL is the current directory */
     const char *file;      /* its final name; NULL for none, "-" for standard output */
+    const char *place;     /* the file that the failed step was about, NULL for none */
     const char *list;      /* the list which contains the URL, NULL for an argument */
     long line;
-    int status; /* of the last response, or 0 */
-    int tries;
-    int64_t bytes; /* of the body, as received, before decoding */
+    int status;      /* of the last response, or 0 */
+    int tries;       /* 0: the transfer never started */
+    int64_t bytes;   /* of the body, as received, before decoding */
+    int64_t written; /* of the body, to the file or standard output, after decoding */
     int64_t duration_ns;
     struct whorl_http_timing timing; /* of the last response */
     bool ok, interrupted;
     struct whorl_error error; /* valid unless `ok`; the code is 0 if the status is the failure */
 };
-
-enum { REPORT_LINE_SIZE = 32 * 1024 };
 
 /* Set the fields above the blank line. All other fields start at zero. */
 struct report {
@@ -43,7 +44,7 @@ struct report {
     struct progress *progress; /* the bars, which print the lines above them; or NULL */
 
     struct totals totals;
-    char text[REPORT_LINE_SIZE]; /* buffer for one line; too large for the stack of a task */
+    struct buffer text; /* of one line */
 };
 
 enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_USAGE = 2, EXIT_NONE = 3 };
@@ -62,8 +63,11 @@ WHORL_SUSPENDS int report_wait_room(struct report *report);
 
 int report_exit_status(const struct report *report, bool interrupted);
 
-/* These two do no I/O. They write one line with its newline to `ret`, and return its length. */
-size_t report_format_line(char *ret, size_t size, const struct outcome *outcome, bool verbose);
-size_t report_format_object(char *ret, size_t size, const struct outcome *outcome);
+/* Frees the memory. */
+void report_finish(struct report *report);
+
+/* These two do no I/O. They append one line with its newline to `ret`. */
+void report_format_line(struct buffer *ret, const struct outcome *outcome, bool verbose);
+void report_format_object(struct buffer *ret, const struct outcome *outcome);
 
 #endif

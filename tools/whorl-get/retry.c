@@ -35,13 +35,10 @@ static bool status_may_change(int status)
     }
 }
 
-bool retry_helps(int err, int status)
+/* Failures of the network or the server, which may be temporary. */
+static bool network_may_recover(int err)
 {
     switch (err) {
-    case 0:
-        return status_may_change(status);
-
-    /* Failures of the network or the server, which may be temporary. */
     case -ECONNREFUSED:
     case -ECONNRESET:
     case -ECONNABORTED:
@@ -52,6 +49,7 @@ bool retry_helps(int err, int status)
     case -ENETUNREACH:
     case -ENETDOWN:
     case -ENETRESET:
+    case -EADDRNOTAVAIL: /* all local ports are in use */
     case WHORL_EDNS_SERVFAIL:
     case WHORL_EDNS_TIMEOUT:
     case WHORL_EDNS_REFUSED:
@@ -66,19 +64,24 @@ bool retry_helps(int err, int status)
     case WHORL_EHTTP_FIRST_BYTE_TIMEOUT:
     case WHORL_EHTTP_STALL_TIMEOUT:
         return true;
-
-    /* Local shortages, which may end when other transfers end. */
-    case -EMFILE:
-    case -ENFILE:
-    case -ENOBUFS:
-    case -EADDRNOTAVAIL:
-        return true;
-
-    /* Certificates, malformed responses, bad URLs, limits set by the user, the disk, and unknown
-     * errors: a retry would fail in the same way. */
     default:
+        /* Certificates, malformed responses, bad URLs, limits set by the user, and unknown errors: a
+         * retry would fail in the same way. */
         return false;
     }
+}
+
+/* Shortages, which may end when other transfers end. */
+static bool is_shortage(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
+bool retry_helps(int err, int status, bool is_local)
+{
+    if (err == 0)
+        return status_may_change(status);
+    return is_shortage(err) || (!is_local && network_may_recover(err));
 }
 
 int64_t retry_pause(const struct retry_policy *policy, int tries, int64_t asked_ns, uint64_t random)

@@ -19,8 +19,9 @@ struct retry_policy {
 struct retry_policy retry_policy_default(void);
 
 /* Whether a retry may succeed after this failure. `err` is the error code; if it is 0, `status` is
- * the failure. */
-bool retry_helps(int err, int status);
+ * the failure. `is_local`: writing the file failed, so the same code means something else than for
+ * the network: -EPIPE says that the reader of a pipe has gone. */
+bool retry_helps(int err, int status, bool is_local);
 
 /* Returns the pause after `tries` failed attempts, or -1 to give up.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Escaping of URLs and JSON, terminal columns, and sizes and times for people; see text.h. */
+/* Escaping, terminal columns, and sizes and times for people; see text.h. */
 #include "tools/whorl-get/text.h"
 
 #include <errno.h>
@@ -69,11 +69,10 @@ static bool is_authority(const char *at, size_t len)
     return colon + 1 + digits == at + len;
 }
 
-/* Finds the user name and password in `url`, which need not be a valid URL. They end at the last
- * '@' of the authority. If the password contains a slash, the authority seems to end there, without
- * a valid port; then they end at the last '@' of the whole text. They are also found when the
- * scheme is missing, if they contain a colon. Returns false when there are none. */
-static bool find_userinfo(const char *url, size_t *ret_start, size_t *ret_end)
+/* They end at the last '@' of the authority. If the password contains a slash, the authority seems
+ * to end there, without a valid port; then they end at the last '@' of the whole text. They are
+ * also found when the scheme is missing, if they contain a colon. */
+bool text_find_userinfo(const char *url, size_t *ret_start, size_t *ret_end)
 {
     size_t scheme = strcspn(url, ":/?#@"), start = 0;
     bool has_scheme = url[scheme] == ':' && url[scheme + 1] == '/';
@@ -96,14 +95,14 @@ size_t text_escape_url(char *ret, size_t size, const char *url)
 {
     size_t start, end, out;
 
-    if (!find_userinfo(url, &start, &end))
-        return whorl_text_escape(url, strlen(url), ret, size);
-    out = whorl_text_escape(url, start, ret, size);
+    if (!text_find_userinfo(url, &start, &end))
+        return text_escape(ret, size, url, strlen(url));
+    out = text_escape(ret, size, url, start);
     if (out + 3 < size) {
         memcpy(ret + out, "***", 3);
         out += 3;
     }
-    return out + whorl_text_escape(url + end, strlen(url + end), ret + out, size - out);
+    return out + text_escape(ret + out, size - out, url + end, strlen(url + end));
 }
 
 /* Returns how many bytes of `text` fit into `columns`. `taken` gets the columns which they take. */
@@ -161,62 +160,6 @@ int text_fit(char *ret, size_t size, const char *text, int columns)
     size_t tail = tail_for(text, len, columns - 2 - taken, &tail_taken);
     snprintf(ret, size, "%.*s..%s", (int)n, text, text + tail);
     return taken + 2 + tail_taken;
-}
-
-/* Writes text as the inside of a JSON string. Keeps room for the closing quote. */
-static size_t put_json(char *ret, size_t size, const char *text, size_t len)
-{
-    size_t out = 0;
-
-    for (size_t at = 0; at < len;) {
-        char part[8];
-        uint32_t c;
-        size_t n = whorl_text_decode(text + at, len - at, &c), part_len;
-        if (n == 0)
-            part_len = (size_t)snprintf(part, sizeof part, "\\ufffd");
-        else if (c == '"' || c == '\\')
-            part_len = (size_t)snprintf(part, sizeof part, "\\%c", (char)c);
-        else if (c < 0x10000 && !whorl_text_is_plain(c))
-            part_len = (size_t)snprintf(part, sizeof part, "\\u%04x", (unsigned)c);
-        else {
-            memcpy(part, text + at, n);
-            part_len = n;
-        }
-        if (out + part_len + 2 > size)
-            break;
-        memcpy(ret + out, part, part_len);
-        out += part_len;
-        at += n ? n : 1;
-    }
-    return out;
-}
-
-size_t text_json(char *ret, size_t size, const char *text)
-{
-    size_t out = 0;
-
-    if (size < 3)
-        return 0;
-    ret[out++] = '"';
-    out += put_json(ret + out, size - out, text, strlen(text));
-    ret[out++] = '"';
-    ret[out] = '\0';
-    return out;
-}
-
-size_t text_json_url(char *ret, size_t size, const char *url)
-{
-    size_t start, end, out = 0;
-
-    if (size < 3 || !find_userinfo(url, &start, &end))
-        return text_json(ret, size, url);
-    ret[out++] = '"';
-    out += put_json(ret + out, size - out, url, start);
-    out += put_json(ret + out, size - out, "***", 3);
-    out += put_json(ret + out, size - out, url + end, strlen(url + end));
-    ret[out++] = '"';
-    ret[out] = '\0';
-    return out;
 }
 
 const char *text_size(char ret[TEXT_NUMBER_SIZE], int64_t bytes)

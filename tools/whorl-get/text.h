@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes URLs safe for a terminal and text safe for a JSON string, and fits text into a line. Formats
- * and parses sizes and times. No I/O, no allocation. */
+/* Makes text and URLs safe for a terminal, and fits text into a line. Formats and parses sizes and
+ * times. No I/O, no allocation. */
 #ifndef WHORL_GET_TEXT_H
 #define WHORL_GET_TEXT_H
 
@@ -28,20 +28,17 @@ int text_columns(uint32_t c);
 /* Returns the columns of a line, which may contain colour codes. */
 int text_width(const char *text);
 
-/* whorl_text_escape() for a URL as the user gave it. A user name and password become "***". */
+/* Finds the user name and password in `url`, which need not be a valid URL. They reach from
+ * `ret_start` to the '@' at `ret_end`. Returns false when there are none. */
+bool text_find_userinfo(const char *url, size_t *ret_start, size_t *ret_end);
+
+/* text_escape() for a URL as the user gave it. A user name and password become "***". Four times the
+ * length of the URL, plus four, is always enough. */
 size_t text_escape_url(char *ret, size_t size, const char *url);
 
 /* Copies escaped text, and shortens it in its middle to at most `columns`. Returns the columns
  * which it takes. `ret` needs 4 bytes per column, plus one. */
 int text_fit(char *ret, size_t size, const char *text, int columns);
-
-/* Writes `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. A text
- * that is too long for `size` is cut, never inside a character, and still gets its closing quote.
- * Returns the length. */
-size_t text_json(char *ret, size_t size, const char *text);
-
-/* text_json() for a URL as the user gave it. */
-size_t text_json_url(char *ret, size_t size, const char *url);
 
 /* Writes "17 B", "1.5 kB" or "12 MB": SI units, as for disks and networks. Returns `ret`. */
 const char *text_size(char ret[TEXT_NUMBER_SIZE], int64_t bytes);

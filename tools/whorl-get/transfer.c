@@ -3,13 +3,12 @@
 #include "tools/whorl-get/transfer.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <whorl/fd.h>
 #include <whorl/task.h>
 #include <whorl/text.h>
 #include <whorl/url.h>
@@ -17,17 +16,15 @@
 #include "tools/whorl-get/get.h"
 #include "tools/whorl-get/text.h"
 
-enum { COPY_SIZE = 64 * 1024 };
-
 struct transfer {
     struct get *get;
-    const char *url; /* as the user gave it */
-    struct whorl_url parsed;
+    const char *text; /* the URL as the user gave it */
+    struct whorl_url url;
     char name[NAME_SIZE];  /* from the URL */
     char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
-    const char *path;      /* the path of the file, relative to --dir */
-    bool wrote;            /* bytes were written to standard output, so a retry is impossible */
-    int64_t asked_ns;      /* the delay from the Retry-After header, or -1 */
+    const char *path;      /* relative to --dir; NULL when no file was opened */
+    bool in_place;    /* the body went where it cannot be taken back, so there is no other try */
+    int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
     struct outcome outcome;
     struct progress_item item;
     char *final_url;
@@ -58,38 +55,15 @@ static const char *next_path(void *ctx, unsigned attempt)
     return t->path = t->taken;
 }
 
-static WHORL_SUSPENDS int save_to_stdout(struct transfer *t, struct whorl_http_response *response)
-{
-    char *buf = malloc(COPY_SIZE);
-    ssize_t n;
-    int err = 0;
-
-    if (!buf)
-        return whorl_error_set(&t->outcome.error, -ENOMEM, "write", "standard output: %s",
-                               whorl_strerror(-ENOMEM));
-    while ((n = whorl_http_response_read(response, buf, COPY_SIZE)) > 0) {
-        t->wrote = true;
-        err = whorl_write_all(STDOUT_FILENO, buf, (size_t)n);
-        if (err) {
-            whorl_error_set(&t->outcome.error, err, "write", "standard output: %s",
-                            whorl_strerror(err));
-            break;
-        }
-    }
-    free(buf);
-    return err ? err : (int)n;
-}
-
 static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *response)
 {
     const struct options *options = t->get->options;
-    struct whorl_http_save_options how = {.ctx = t};
+    struct whorl_http_save_options how = {
+        .ret_in_place = &t->in_place, .ret_written = &t->outcome.written, .ctx = t};
 
-    if (to_stdout(options))
-        return save_to_stdout(t, response);
     if (options->output) {
         how.overwrite = true;
-        t->path = options->output;
+        t->path = to_stdout(options) ? "/dev/stdout" : options->output;
     } else {
         how.dir_fd = t->get->dir_fd;
         how.use_dir_fd = true;
@@ -97,6 +71,13 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
         t->path = t->name;
     }
     return whorl_http_response_save(response, t->path, &how);
+}
+
+/* RFC 9110 §15.4.5: the answer to a conditional request when there is nothing new. It has no
+ * body. */
+static bool is_unmodified(const struct transfer *t)
+{
+    return t->outcome.status == 304 && t->get->conditional;
 }
 
 /* Checks the status of the response. Returns 0 when the body is what the user asked for, and 1 when
@@ -108,9 +89,11 @@ static int judge(struct transfer *t, struct whorl_http_response *response)
 
     if (o->status >= 200 && o->status < 300 && (o->status != 206 || t->get->ranged))
         return 0;
+    if (is_unmodified(t))
+        return 0;
     o->error = (struct whorl_error){.step = "status"};
     const char *raw = whorl_http_response_reason(response);
-    whorl_text_escape(raw, strlen(raw), reason, sizeof reason);
+    text_escape(reason, sizeof reason, raw, strlen(raw));
     const char *why = "";
     if (o->status == 206)
         why = " (no range was requested)";
@@ -135,6 +118,40 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
     }
 }
 
+__attribute__((format(printf, 2, 3))) static void append(struct whorl_error *error,
+                                                         const char *format, ...)
+{
+    size_t len = strlen(error->text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text + len, sizeof error->text - len, format, args);
+    va_end(args);
+}
+
+/* Whether the failure concerns the file and not the network. */
+static bool is_local(const struct whorl_error *error)
+{
+    return strcmp(error->step, "write") == 0;
+}
+
+/* The library's text is "PATH: cause", without --dir, and cut if the path is long. Keeps the cause
+ * and notes the whole path. */
+static void name_place(struct transfer *t)
+{
+    struct outcome *o = &t->outcome;
+    char path[sizeof o->error.text], cause[sizeof o->error.text];
+    size_t len = whorl_text_escape(t->path, strlen(t->path), path, sizeof path);
+
+    if (strncmp(o->error.text, path, len) == 0 && strncmp(o->error.text + len, ": ", 2) == 0)
+        snprintf(cause, sizeof cause, "%s", o->error.text + len + 2);
+    else
+        snprintf(cause, sizeof cause, "%s", whorl_strerror(o->error.code));
+    strcpy(o->error.text, cause);
+    o->place = to_stdout(t->get->options) ? "standard output" : t->path;
+    o->dir = t->get->options->dir;
+}
+
 /* Completes the error text: the library's text, and what only this program knows. */
 static void explain(struct transfer *t, int err, const char *step)
 {
@@ -143,15 +160,14 @@ static void explain(struct transfer *t, int err, const char *step)
 
     if (error->code != err || !error->text[0])
         whorl_error_set(error, err, step, "%s", whorl_strerror(err));
-    if (err == WHORL_EHTTP_BODY_TOO_LARGE) {
-        size_t len = strlen(error->text);
-        snprintf(error->text + len, sizeof error->text - len, "%s",
-                 options->size_max ? " (--max-size)"
-                                   : " (after decoding; --max-size changes the limit)");
-    }
-    if (options->dir && strcmp(error->step, "write") == 0) /* the library's text has no --dir */
-        whorl_error_set(error, err, "write", "%s/%s: %s", options->dir, t->path,
-                        whorl_strerror(err));
+    if (err == WHORL_EHTTP_BODY_TOO_LARGE)
+        append(error, "%s",
+               options->size_max ? " (--max-size)"
+                                 : " (after decoding; --max-size changes the limit)");
+    if (err == WHORL_EHTTP_REDIRECT_DOWNGRADE)
+        append(error, " (--allow-downgrade follows it)");
+    if (is_local(error) && t->path)
+        name_place(t);
 }
 
 /* Makes one attempt. Returns 0, 1 when the response's status is the failure, or a negative code. */
@@ -160,15 +176,19 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     const struct options *options = t->get->options;
     struct outcome *o = &t->outcome;
     struct whorl_http_request request = {
-        .url = t->url,
+        .url = t->text,
         .headers = options->headers,
         .headers_count = options->headers_count,
         .decode = options->compressed,
+        .trust_redirects = options->trust_redirects,
     };
     WHORL_AUTO(http_response) *response = NULL;
 
     o->error = (struct whorl_error){0};
+    o->timing = (struct whorl_http_timing){0};
     o->status = 0;
+    o->bytes = o->written = 0;
+    o->place = t->path = NULL;
     free(t->final_url);
     o->final_url = t->final_url = NULL;
     t->asked_ns = -1;
@@ -180,7 +200,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     }
     note_response(t, response);
     err = judge(t, response);
-    if (err)
+    if (err || is_unmodified(t))
         return err;
 
     t->item.state = BAR_RECEIVING;
@@ -188,10 +208,10 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     err = save(t, response);
     t->item.response = NULL;
     o->bytes = whorl_http_response_received(response);
-    if (err && !o->error.code) /* save_to_stdout() sets the error itself if its write fails */
+    if (err) {
         o->error = *whorl_http_response_error(response);
-    if (err)
-        explain(t, err, "write");
+        explain(t, err, "body");
+    }
     return err;
 }
 
@@ -200,16 +220,14 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 {
     struct outcome *o = &t->outcome;
 
-    if (t->wrote || !retry_helps(err == 1 ? 0 : err, o->status))
+    if (t->in_place || !retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error)))
         return false;
     *ret_pause_ns = retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0)
         return true;
     if (t->asked_ns > t->get->retry.asked_max_ns) {
         char time[TEXT_NUMBER_SIZE];
-        size_t len = strlen(o->error.text);
-        snprintf(o->error.text + len, sizeof o->error.text - len,
-                 " (the server asks to retry after %s)", text_time(time, t->asked_ns));
+        append(&o->error, " (the server asks to retry after %s)", text_time(time, t->asked_ns));
     }
     return false;
 }
@@ -235,10 +253,10 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
 /* Makes the file name from the URL. A URL that cannot be parsed ends the transfer here. */
 static int name_it(struct transfer *t)
 {
-    int err = whorl_url_parse(t->url, &t->outcome.error, &t->parsed);
+    int err = whorl_url_parse(t->text, &t->outcome.error, &t->url);
 
     if (err == 0)
-        name_from_target(t->name, t->parsed.target);
+        name_from_target(t->name, t->url.target);
     else
         explain(t, err, "URL");
     return err;
@@ -253,7 +271,9 @@ static void settle(struct transfer *t, int err)
     o->interrupted = err == -ECANCELED;
     if (err == -ECANCELED)
         whorl_error_set(&o->error, err, "transfer", "interrupted");
-    if (err == 0) {
+    if (err && !t->in_place)
+        o->written = 0; /* the file was removed */
+    if (err == 0 && t->path) {
         o->dir = options->dir;
         o->file = to_stdout(options) ? "-" : t->path;
     }
@@ -265,7 +285,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     struct get *get = job->get;
     struct transfer t = {
         .get = get,
-        .url = job->url,
+        .text = job->url,
         .outcome = {.url = job->url, .list = job->list, .line = job->line},
     };
     int64_t start_ns = whorl_now();
@@ -273,7 +293,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     int err = name_it(&t);
     if (err == 0) {
         progress_join(get->progress, &t.item, get->options->output ? get->options->output : t.name,
-                      &t.parsed);
+                      &t.url);
         err = try_all(&t);
         progress_leave(get->progress, &t.item);
     }
@@ -281,7 +301,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     settle(&t, err);
     report_outcome(get->report, &t.outcome);
     free(t.final_url);
-    whorl_url_finish(&t.parsed);
+    whorl_url_finish(&t.url);
     free(job->url);
     return report_wait_room(get->report);
 }
