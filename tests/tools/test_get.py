@@ -815,6 +815,116 @@ def jobs_and_per_host_bound_what_runs_at_once():
         equal(most, 2)
 
 
+class Gate:
+    """A route that answers once open() was called; `most` is how many requests were here at once."""
+
+    def __init__(self):
+        self.lock, self.gate, self.now, self.most = threading.Lock(), threading.Event(), 0, 0
+
+    def __call__(self, connection, request):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.gate.wait(60)
+        with self.lock:
+            self.now -= 1
+        reply(b'x')(connection, request)
+
+    def open(self):
+        self.gate.set()
+
+
+@test
+def a_busy_host_does_not_hold_up_another():
+    one, two = Gate(), Gate()
+    with Peer({'*': one}) as a, Peer({'*': two}) as b:
+        write('list', ''.join('%s/a%d\n' % (a.origin, i) for i in range(24))
+              + ''.join('%s/b%d\n' % (b.origin, i) for i in range(24)))
+        with running(GET, '-j', '12', '-q', '-i', 'list', '-d', 'out') as child:
+            wait_until(lambda: (one.now, two.now) == (6, 6), what='both hosts busy')  # nothing was answered
+            two.open()  # all of the second host, while the first one is stuck
+            wait_until(lambda: b.count('/b23') == 1 and two.now == 0, what='the end of the second host')
+            equal((one.now, len(a.requests)), (6, 6))
+            one.open()
+            equal((child.wait(20), one.most, two.most), (0, 6, 6))
+    equal(len(files('out')), 48)
+
+
+@test
+def what_waits_for_a_busy_host_is_queued_and_not_active():
+    gate = Gate()
+    with Peer({'*': gate}) as peer:
+        with Terminal(GET, '-j', '12', '--per-host', '2', *('%s/%d' % (peer.origin, i) for i in range(9))) as t:
+            t.read_until(b'2 active')
+            t.read_until(b'7 queued')
+            equal(b'3 active' in t.output, False)
+            gate.open()
+            equal(t.finish(), 0)
+        equal(gate.most, 2)
+
+
+@test
+def a_pause_before_a_retry_holds_up_no_other_host():
+    order = []
+
+    def note(name, route):
+        def noted(connection, request):
+            order.append(name)
+            route(connection, request)
+        return noted
+    with Peer({'*': in_turn(note('busy', reply(b'', '503 Busy', [('Retry-After', '2')])), note('again', reply(b'x')))}) as a, \
+            Peer({'*': note('other', reply(b'x'))}) as b:
+        r = get('-j', '1', a.origin + '/a', b.origin + '/b', b.origin + '/c')
+    equal((r.status, order), (0, ['busy', 'other', 'other', 'again']))
+
+
+@test
+def a_host_that_refuses_is_given_up_for_all_its_urls():
+    origin, address = dead_origin()
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('--json', *('%s/%d' % (origin, i) for i in range(100)), peer.origin + '/a')
+        equal((r.status, files()), (1, ['a']))
+    objects = [json.loads(line) for line in r.out.splitlines()][:-1]
+    dead = [o for o in objects if not o['ok']]
+    equal((len(dead), {o['step'] for o in dead}, {o['code'] for o in dead}), (100, {'connect'}, {'ECONNREFUSED'}))
+    # Only the six that could run at once were tried.
+    equal(sum(o['tries'] > 0 for o in dead) <= 6, True)
+    equal(max(o['tries'] for o in dead), 4)
+    contains(r.messages, '/99: connect %s: not tried, it has refused the connections of another URL\n' % address)
+    r = get('--retries', '0', '-j', '1', *('%s/%d' % (origin, i) for i in range(3)))
+    equal(r.messages.count(': connection refused\n'), 1)
+
+
+@test
+def a_redirect_to_a_host_that_refuses_does_not_condemn_its_source():
+    origin, _ = dead_origin()
+    with Peer({'/gone': reply(b'', '302 Found', [('Location', origin + '/x')]), '*': reply(b'x')}) as peer:
+        r = get('--retries', '1', '-j', '1', peer.origin + '/gone', peer.origin + '/a', peer.origin + '/b')
+        equal((r.status, files(), peer.count('/gone')), (1, ['a', 'b'], 2))
+
+
+@test
+def a_list_without_end_takes_little_memory():
+    if SANITIZED:
+        raise Skip('sanitizers use memory of their own')
+    origin, _ = dead_origin()
+
+    def feed(pipe):
+        for i in range(100):
+            pipe.write(b''.join(b'%s/%d\n' % (origin.encode(), 1000 * i + n) for n in range(1000)))
+        pipe.close()
+    with running(GET, '--retries', '0', '-i', '-', stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        threading.Thread(target=feed, args=(child.stdin,), daemon=True).start()
+        lines = []
+        counter = threading.Thread(target=lambda: lines.extend(1 for line in child.stderr), daemon=True)
+        counter.start()
+        peak = wait_measuring(child)
+        counter.join(20)
+        equal((child.returncode, len(lines)), (3, 100_000))
+    print('# peak memory %d kB' % peak)
+    equal(peak < 20_000, True)
+
+
 @test
 def kept_connections_never_block_another_host():
     n = nginx()
@@ -1299,6 +1409,43 @@ def interrupted_objects_say_so():
             equal(child.wait(10), -signal.SIGINT)
     equal((objects[0]['ok'], objects[0]['code'], objects[0]['error']), (False, 'ECANCELED', 'interrupted'))
     equal((objects[1]['interrupted'], objects[1]['failed']), (True, 1))
+
+
+@test
+def what_never_started_is_in_the_report_of_an_interruption():
+    """Arguments, lists in files, and what a pipe has brought so far; the pipe's end is not waited for."""
+    os.mkfifo('fifo')
+    with Peer({'*': hang_after(SLOW)}) as peer:
+        urls = ['%s/%d' % (peer.origin, i) for i in range(30_000)]
+        write('list', ''.join(url + '\n' for url in urls[20:]))
+        with running(GET, '--json', '-j', '2', '-i', '-', '-i', 'list', '-i', 'fifo', *urls[:10],
+                     stdin=subprocess.PIPE) as child:
+            child.stdin.write(''.join(url + '\n' for url in urls[10:20]).encode() + b'http://h/unfinished')
+            child.stdin.flush()
+            wait_until(lambda: len(files()) == 4, what='two temporary files')
+            time.sleep(0.1)  # the pipe is read
+            child.send_signal(signal.SIGINT)
+            objects = [json.loads(line) for line in child.stdout.read().splitlines()]
+            message = child.stderr.read().decode()
+            equal(child.wait(10), -signal.SIGINT)
+    equal((len(objects[:-1]), set(o['url'] for o in objects[:-1]) ^ set(urls)), (30_000, set()))
+    equal({(o['ok'], o['code'], o['step']) for o in objects[:-1]}, {(False, 'ECANCELED', 'transfer')})
+    equal([o['tries'] for o in objects[:-1]].count(1), 2)
+    equal([o['tries'] for o in objects[:-1]].count(0), 29_998)
+    equal((objects[-1]['failed'], objects[-1]['interrupted']), (30_000, True))
+    contains(message, 'whorl-get: interrupted; 2 transfers stopped')
+
+
+@test
+def a_report_that_nobody_reads_does_not_delay_an_interruption():
+    with Peer({'*': hang_after(SLOW)}) as peer:
+        write('list', ''.join('%s/%d\n' % (peer.origin, i) for i in range(50_000)))
+        with running(GET, '--json', '-i', 'list') as child:
+            wait_until(lambda: len(files()) > 1, what='a temporary file')
+            child.send_signal(signal.SIGINT)
+            equal(child.wait(10), -signal.SIGINT)
+            contains(child.stderr.read().decode(), 'whorl-get: standard output: write: connection timed out\n')
+    equal(files(), ['list'])
 
 
 @test

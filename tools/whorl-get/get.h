@@ -10,6 +10,7 @@
 #include "tools/whorl-get/progress.h"
 #include "tools/whorl-get/report.h"
 #include "tools/whorl-get/retry.h"
+#include "tools/whorl-get/schedule.h"
 
 struct get {
     const struct options *options;
@@ -22,6 +23,7 @@ struct get {
     bool conditional;          /* the user sends an If- header, so status 304 is a success */
     uint64_t random;           /* state of the random generator for retry pauses */
     struct name_hints names;
+    struct schedule schedule;
 };
 
 #endif

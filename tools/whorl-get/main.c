@@ -18,14 +18,15 @@
 #include <whorl/scope.h>
 #include <whorl/tls.h>
 
+#include "tools/whorl-get/fetch.h"
 #include "tools/whorl-get/get.h"
 #include "tools/whorl-get/options.h"
 #include "tools/whorl-get/progress.h"
 #include "tools/whorl-get/report.h"
+#include "tools/whorl-get/schedule.h"
 #include "tools/whorl-get/signals.h"
 #include "tools/whorl-get/source.h"
 #include "tools/whorl-get/text.h"
-#include "tools/whorl-get/transfer.h"
 #include "tools/whorl-get/writer.h"
 
 /* Everything that exists for the whole run of the program. */
@@ -33,7 +34,7 @@ struct program {
     struct options options;
     struct whorl_tls_config *tls;
     struct get get;
-    struct source source;
+    struct fetch fetch;
     struct report report;
     struct writer messages, objects;
     struct progress progress;
@@ -146,7 +147,7 @@ static int load_tls(struct program *program)
     return err;
 }
 
-static int make_session(const struct program *program, struct whorl_http_session **ret)
+static int make_session(struct program *program, struct whorl_http_session **ret)
 {
     const struct options *options = &program->options;
     /* Without --max-size, a small body that decodes to a huge one could still fill the disk. */
@@ -170,76 +171,21 @@ static int make_session(const struct program *program, struct whorl_http_session
         .allow_downgrade = options->allow_downgrade,
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
+        .dialer = {.dial = fetch_dial, .ctx = &program->get},
     };
     return whorl_http_session_create(&session, ret);
 }
 
-/* Reports why a list, or one line of it, could not be read. */
-static void report_item(struct program *program, const struct source_item *item)
-{
-    struct outcome outcome = {.list = item->list, .line = item->line};
-    const char *cause = whorl_strerror(item->err);
+/* After a signal, output that nobody reads is waited for this long: Ctrl-C must end the program even
+ * if the terminal is stopped with Ctrl-S. */
+static const int64_t stall_ns = WHORL_SECOND;
 
-    if (item->err == -E2BIG)
-        cause = "is too long";
-    else if (strcmp(item->step, "line") == 0)
-        cause = "contains a NUL byte";
-    whorl_error_set(&outcome.error, item->err, item->step, "%s", cause);
-    report_outcome(&program->report, &outcome);
-}
-
-static int start(struct program *program, struct whorl_group *group, const struct source_item *item)
-{
-    struct transfer_job job = {
-        .get = &program->get,
-        .url = strdup(item->url),
-        .list = item->list,
-        .line = item->line,
-    };
-    int err = job.url ? whorl_spawn_copy(group, transfer_run, &job) : -ENOMEM;
-
-    if (err == 0)
-        return 0;
-    free(job.url);
-    if (err == -ECANCELED)
-        return err;
-    struct outcome outcome = {.url = item->url, .list = item->list, .line = item->line};
-    whorl_error_set(&outcome.error, err, "start", "%s", whorl_strerror(err));
-    report_outcome(&program->report, &outcome);
-    return 0;
-}
-
-/* Starts one transfer per URL, at most --jobs at a time, and waits for all of them. */
-static WHORL_SUSPENDS int fetch_all(struct program *program)
-{
-    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
-    struct source_item item;
-    int n = 0, err = 0;
-
-    while (err == 0 && (n = source_next(&program->source, &item)) > 0) {
-        if (item.err) {
-            report_item(program, &item);
-            err = report_wait_room(&program->report);
-            continue;
-        }
-        err = start(program, &group, &item);
-        if (err == 0)
-            err = whorl_group_wait_below(&group, (size_t)program->options.jobs);
-    }
-    source_finish(&program->source);
-    if (err == 0)
-        err = n;
-    int group_err = whorl_group_wait(&group);
-    return err ? err : group_err;
-}
-
-/* Writes the remaining output. After a signal it waits at most one second: Ctrl-C must end the
- * program even if the terminal is stopped with Ctrl-S. */
+/* Writes the remaining output. */
 static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_group *writers)
 {
     struct whorl_scope scope;
 
-    whorl_scope_enter(&scope, program->signals.caught ? whorl_after(WHORL_SECOND) : WHORL_FOREVER);
+    whorl_scope_enter(&scope, program->signals.caught ? whorl_after(stall_ns) : WHORL_FOREVER);
     writer_close(&program->messages);
     writer_close(&program->objects);
     (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
@@ -267,7 +213,7 @@ static int root(void *arg)
     whorl_scope_enter(&stop, WHORL_FOREVER);
     program->signals.stop = &stop;
     if (err == 0)
-        err = fetch_all(program);
+        err = fetch_all(&program->fetch);
     program->signals.stop = NULL;
     err = whorl_scope_leave(&stop, err);
 
@@ -276,6 +222,10 @@ static int root(void *arg)
     if (report->progress)
         progress_clear(report->progress);
     report->progress = NULL;
+    /* People know that they interrupted the program, so only the JSON output has the rest. */
+    if (program->signals.caught && report->json &&
+        fetch_report_rest(&program->fetch, stall_ns) == -ETIMEDOUT)
+        writer_fail(&program->objects, -ETIMEDOUT);
     report_summary(report, program->signals.caught != 0);
     drain(program, &writers);
     whorl_http_session_destroy(program->get.session);
@@ -316,7 +266,8 @@ static int run(struct program *program)
 
     program->messages.fd = STDERR_FILENO;
     program->objects.fd = STDOUT_FILENO;
-    program->source = (struct source){.options = options, .fd = -1};
+    program->fetch.get = &program->get;
+    program->fetch.source = (struct source){.options = options, .fd = -1};
     program->report = (struct report){
         .quiet = options->quiet,
         .verbose = options->verbose,
@@ -335,6 +286,7 @@ static int run(struct program *program)
     program->get.retry.retries = options->retries;
     program->get.report = &program->report;
     program->get.progress = program->report.progress;
+    schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);
     for (size_t i = 0; i < options->headers_count; i++) {
         program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
         program->get.conditional |= strncasecmp(options->headers[i].name, "If-", 3) == 0;
@@ -412,6 +364,8 @@ int main(int argc, char **argv)
     if (program.get.dir_fd >= 0)
         close(program.get.dir_fd);
     signals_finish(&program.signals);
+    source_finish(&program.fetch.source);
+    schedule_finish(&program.get.schedule);
     progress_finish(&program.progress);
     report_finish(&program.report);
     writer_finish(&program.messages);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <whorl/fd.h>
@@ -20,6 +21,15 @@ static void close_list(struct source *source)
         close(source->fd);
     source->fd = -1;
     source->list_index++;
+}
+
+/* Whether opening and reading the list never waits for another process. */
+static bool is_regular(const char *list)
+{
+    struct stat st;
+    int err = is_stdin(list) ? fstat(STDIN_FILENO, &st) : stat(list, &st);
+
+    return err == 0 && S_ISREG(st.st_mode);
 }
 
 static WHORL_SUSPENDS int open_list(struct source *source, const char *list)
@@ -55,6 +65,19 @@ static int failed(struct source_item *ret, int err, const char *step)
     return 1;
 }
 
+/* Reads more lines. If that may wait and must not, drops the part of a line that is there. */
+static WHORL_SUSPENDS int fill_or_end(struct source *source, const char *list)
+{
+    if (source->at_end)
+        return 0;
+    if (!source->no_waiting || is_regular(list))
+        return fill(source);
+    source->at_end = true;
+    source->lines.start = source->lines.end;
+    source->lines.skipping = false;
+    return 0;
+}
+
 /* Gets the next item of the current list. Returns 0 at the end of the list. */
 static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item *ret)
 {
@@ -62,6 +85,10 @@ static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item
     int err;
 
     *ret = (struct source_item){.list = is_stdin(list) ? "standard input" : list};
+    if (source->fd < 0 && source->no_waiting && !is_regular(list)) {
+        source->list_index++;
+        return 0;
+    }
     if (source->fd < 0 && (err = open_list(source, list)) < 0) {
         if (err == -ECANCELED)
             return err;
@@ -79,7 +106,7 @@ static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item
             ret->url = url;
             return 1;
         }
-        err = source->at_end ? 0 : fill(source);
+        err = fill_or_end(source, list);
         if (err == -ECANCELED)
             return err;
         if (err || (source->at_end && source->lines.start == source->lines.end &&
@@ -102,6 +129,11 @@ WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret)
             return n;
     }
     return 0;
+}
+
+void source_stop_waiting(struct source *source)
+{
+    source->no_waiting = true;
 }
 
 void source_finish(struct source *source)

@@ -17,6 +17,7 @@ struct source {
     size_t url_index, list_index;
     int fd; /* the list that is being read, or -1 */
     bool at_end;
+    bool no_waiting; /* set by source_stop_waiting() */
     struct lines lines;
 };
 
@@ -32,6 +33,10 @@ struct source_item {
 
 /* Gets the next item. Returns 1, 0 after the last item, or -ECANCELED. */
 WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret);
+
+/* From now on, source_next() returns only what is available without waiting: arguments, the lines of
+ * regular files, and lines of other lists that have been read already. */
+void source_stop_waiting(struct source *source);
 
 /* Closes the open list, if there is one. */
 void source_finish(struct source *source);

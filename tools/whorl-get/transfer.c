@@ -18,7 +18,7 @@
 
 struct transfer {
     struct get *get;
-    const char *text; /* the URL as the user gave it */
+    struct schedule_item *scheduled;
     struct whorl_url url;
     char name[NAME_SIZE];  /* from the URL */
     char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
@@ -176,7 +176,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     const struct options *options = t->get->options;
     struct outcome *o = &t->outcome;
     struct whorl_http_request request = {
-        .url = t->text,
+        .url = t->scheduled->url,
         .headers = options->headers,
         .headers_count = options->headers_count,
         .decode = options->compressed,
@@ -222,6 +222,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 
     if (t->in_place || !retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error)))
         return false;
+    if (err == -ECONNREFUSED && schedule_is_down(t->scheduled))
+        return false;
     *ret_pause_ns = retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0)
         return true;
@@ -229,7 +231,22 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
         char time[TEXT_NUMBER_SIZE];
         append(&o->error, " (the server asks to retry after %s)", text_time(time, t->asked_ns));
     }
+    if (err == -ECONNREFUSED)
+        schedule_give_up(&t->get->schedule, t->scheduled, o->tries);
     return false;
+}
+
+/* Waits before the next try, and lets another transfer run meanwhile. */
+static WHORL_SUSPENDS int pause_between(struct transfer *t, int64_t pause_ns)
+{
+    struct schedule *schedule = &t->get->schedule;
+
+    t->item.state = BAR_PAUSING;
+    t->item.pause_until_ns = whorl_after(pause_ns);
+    schedule_pause(schedule);
+    int err = whorl_sleep(pause_ns);
+    int resumed = schedule_resume(schedule);
+    return err ? err : resumed;
 }
 
 /* Retries until the transfer succeeds or a retry would not help. Returns 0, 1 when the status is
@@ -243,9 +260,7 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
         if (err == 0 || err == -ECANCELED || !may_retry(t, err, &pause_ns))
             return err;
         report_retry(t->get->report, &t->outcome, pause_ns);
-        t->item.state = BAR_PAUSING;
-        t->item.pause_until_ns = whorl_after(pause_ns);
-        if (whorl_sleep(pause_ns) == -ECANCELED)
+        if (pause_between(t, pause_ns) == -ECANCELED)
             return -ECANCELED;
     }
 }
@@ -253,7 +268,7 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
 /* Makes the file name from the URL. A URL that cannot be parsed ends the transfer here. */
 static int name_it(struct transfer *t)
 {
-    int err = whorl_url_parse(t->text, &t->outcome.error, &t->url);
+    int err = whorl_url_parse(t->scheduled->url, &t->outcome.error, &t->url);
 
     if (err == 0)
         name_from_target(t->name, t->url.target);
@@ -283,10 +298,11 @@ WHORL_SUSPENDS int transfer_run(void *arg)
 {
     const struct transfer_job *job = arg;
     struct get *get = job->get;
+    struct schedule_item *item = job->item;
     struct transfer t = {
         .get = get,
-        .text = job->url,
-        .outcome = {.url = job->url, .list = job->list, .line = job->line},
+        .scheduled = item,
+        .outcome = {.url = item->url, .list = item->list, .line = item->line},
     };
     int64_t start_ns = whorl_now();
 
@@ -302,6 +318,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     report_outcome(get->report, &t.outcome);
     free(t.final_url);
     whorl_url_finish(&t.url);
-    free(job->url);
-    return report_wait_room(get->report);
+    err = report_wait_room(get->report);
+    schedule_end(&get->schedule, item);
+    return err;
 }

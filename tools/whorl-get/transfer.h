@@ -6,17 +6,16 @@
 #include <whorl/base.h>
 
 struct get;
+struct schedule_item;
 
 /* The argument of a transfer's task. It is copied to the task's stack. */
 struct transfer_job {
     struct get *get;
-    char *url;        /* the task frees it */
-    const char *list; /* the list which contains the URL, NULL for an argument */
-    long line;
+    struct schedule_item *item;
 };
 
-/* The function of the task; `arg` is a struct transfer_job. It reports the outcome itself. Returns
- * 0 or -ECANCELED. */
+/* The function of the task; `arg` is a struct transfer_job. It reports the outcome and ends the
+ * item. Returns 0 or -ECANCELED. */
 WHORL_SUSPENDS int transfer_run(void *arg);
 
 #endif

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT */
+/* Which URL whorl-get fetches next. */
+#include <stdlib.h>
+
+#include <whorl/group.h>
+#include <whorl/scope.h>
+#include <whorl/task.h>
+
+#include "faults.h"
+#include "test.h"
+#include "tools/whorl-get/schedule.h"
+
+static struct schedule schedule;
+
+static void add(const char *url)
+{
+    CHECK_OK(schedule_add(&schedule, url, NULL, 0));
+}
+
+/* Adds `count` URLs of a host, http://HOST/0 and so on. */
+static void add_many(const char *host, int count)
+{
+    char url[64];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(url, sizeof url, "http://%s/%d", host, i);
+        add(url);
+    }
+}
+
+/* The next item, or NULL when none can start now. */
+static WHORL_SUSPENDS_SHIELDED struct schedule_item *next(void)
+{
+    struct schedule_item *item = NULL;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_now());
+    int n = schedule_next(&schedule, &item);
+    whorl_scope_leave(&scope, 0);
+    CHECK(n == 1 || n == -ECANCELED);
+    return n == 1 ? item : NULL;
+}
+
+/* Starts all items that can start. Logs the URL of each, without http://. */
+static WHORL_SUSPENDS_SHIELDED size_t start_all(struct schedule_item **ret, size_t max)
+{
+    struct schedule_item *item;
+    size_t n = 0;
+
+    while ((item = next())) {
+        CHECK(n < max);
+        ret[n++] = item;
+        test_log("%s", item->url + strlen("http://"));
+    }
+    return n;
+}
+
+static void end_all(struct schedule_item **items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        schedule_end(&schedule, items[i]);
+}
+
+TEST_VIRTUAL(order_is_that_of_arrival)
+{
+    struct schedule_item *items[8];
+
+    schedule_init(&schedule, 8, 8);
+    add("http://a/1");
+    add("http://b/1");
+    add("http://a/2");
+    add("http://c/1");
+    size_t n = start_all(items, 8);
+    CHECK_STR(test_logged(), "a/1 b/1 a/2 c/1");
+    end_all(items, n);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(a_busy_host_holds_up_only_itself)
+{
+    struct schedule_item *items[12], *more[12];
+
+    schedule_init(&schedule, 12, 3);
+    add_many("a", 6);
+    add_many("b", 6);
+    add("http://c/0");
+    size_t n = start_all(items, 12);
+    CHECK_STR(test_logged(), "a/0 a/1 a/2 b/0 b/1 b/2 c/0");
+    test_log_clear();
+    schedule_end(&schedule, items[4]); /* b/1 */
+    schedule_end(&schedule, items[0]); /* a/0 */
+    size_t m = start_all(more, 12);
+    CHECK_STR(test_logged(), "a/3 b/3");
+    end_all(more, m);
+    schedule_end(&schedule, items[1]);
+    schedule_end(&schedule, items[2]);
+    schedule_end(&schedule, items[3]);
+    end_all(items + 5, n - 5);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(jobs_bound_what_runs)
+{
+    struct schedule_item *items[4];
+
+    schedule_init(&schedule, 4, 2);
+    add_many("a", 5);
+    add_many("b", 5);
+    CHECK_EQ(start_all(items, 4), 4);
+    CHECK_EQ(schedule.running, 4);
+    CHECK_EQ(schedule.count, 6);
+    end_all(items, 4);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(a_host_is_a_name_and_a_port)
+{
+    struct schedule_item *items[8];
+
+    schedule_init(&schedule, 8, 1);
+    add("http://a/1");
+    add("http://A:80/2"); /* the same host */
+    add("http://a:81/3");
+    add("http://[::1]/4");
+    add("http://[0::1]:80/5"); /* the same host */
+    size_t n = start_all(items, 8);
+    CHECK_STR(test_logged(), "a/1 a:81/3 [::1]/4");
+    CHECK_STR(schedule_host_name(items[0]), "a:80");
+    CHECK_STR(schedule_host_name(items[2]), "[::1]:80");
+    end_all(items, n);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(bad_urls_wait_for_no_host)
+{
+    struct schedule_item *items[8];
+
+    schedule_init(&schedule, 8, 1);
+    add("http://a/1");
+    add("http://a/2");
+    add("http://:x");
+    add("http://:y");
+    size_t n = start_all(items, 8);
+    CHECK_STR(test_logged(), "a/1 :x :y");
+    CHECK_STR(schedule_host_name(items[1]), "");
+    end_all(items, n);
+    schedule_finish(&schedule);
+}
+
+static int read_slowly(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_sleep(WHORL_SECOND));
+        add_many("a", 1);
+    }
+    schedule_close(&schedule);
+    return 0;
+}
+
+TEST_VIRTUAL(items_start_while_the_list_is_still_read)
+{
+    WHORL_AUTO(group) group = {0};
+    struct schedule_item *item;
+    int64_t start = whorl_now();
+    int n = 0;
+
+    schedule_init(&schedule, 1, 1);
+    CHECK_OK(whorl_spawn(&group, read_slowly, NULL));
+    while (schedule_next(&schedule, &item) == 1) {
+        n++;
+        CHECK_EQ(whorl_now() - start, n * WHORL_SECOND);
+        schedule_end(&schedule, item);
+    }
+    CHECK_EQ(n, 3);
+    CHECK_OK(whorl_group_wait(&group));
+    schedule_finish(&schedule);
+}
+
+static int add_beyond_the_window(void *arg)
+{
+    char url[64];
+
+    (void)arg;
+    for (int i = 0; i < 3 * SCHEDULE_ITEMS_MAX; i++) {
+        snprintf(url, sizeof url, "http://h%d/", i);
+        add(url);
+        CHECK_OK(schedule_wait_room(&schedule));
+    }
+    schedule_close(&schedule);
+    return 0;
+}
+
+TEST_VIRTUAL(the_window_is_bounded_and_nothing_is_lost)
+{
+    WHORL_AUTO(group) group = {0};
+    struct schedule_item *item;
+    uint64_t n = 0;
+
+    schedule_init(&schedule, 3, 1);
+    CHECK_OK(whorl_spawn(&group, add_beyond_the_window, NULL));
+    while (schedule_next(&schedule, &item) == 1) {
+        CHECK(schedule.count < SCHEDULE_ITEMS_MAX);
+        CHECK_EQ(item->number, n++);
+        schedule_end(&schedule, item);
+    }
+    CHECK_EQ(n, 3 * SCHEDULE_ITEMS_MAX);
+    CHECK_EQ(schedule.hosts_count, 0);
+    CHECK_OK(whorl_group_wait(&group));
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(long_urls_fill_the_window_by_their_bytes)
+{
+    size_t len = 60000;
+    char *url = malloc(len + 1);
+    struct whorl_scope scope;
+
+    memcpy(url, "http://a/", 9);
+    memset(url + 9, 'x', len - 9);
+    url[len] = '\0';
+    schedule_init(&schedule, 1, 1);
+    whorl_scope_enter(&scope, whorl_after(WHORL_SECOND));
+    while (schedule_wait_room(&schedule) == 0)
+        add(url);
+    CHECK_EQ(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK(schedule.count * len > SCHEDULE_BYTES_MAX - 2 * len);
+    CHECK(schedule.bytes < SCHEDULE_BYTES_MAX + 2 * len);
+    free(url);
+    schedule_finish(&schedule);
+}
+
+/* Items that pause let others run, and come first when they resume. */
+
+static int resume(void *arg)
+{
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK_OK(schedule_resume(&schedule));
+    test_log("resumed:%s", ((struct schedule_item *)arg)->url + strlen("http://"));
+    return 0;
+}
+
+TEST_VIRTUAL(a_pause_lets_another_item_run_and_ends_before_others_start)
+{
+    WHORL_AUTO(group) group = {0};
+    struct schedule_item *first, *second;
+
+    schedule_init(&schedule, 1, 1);
+    add("http://a/1");
+    add("http://b/1");
+    add("http://c/1");
+    first = next();
+    CHECK(first && !next());
+    schedule_pause(&schedule);
+    CHECK_OK(whorl_spawn(&group, resume, first));
+    second = next();
+    CHECK_STR(second->url, "http://b/1");
+    CHECK_OK(whorl_sleep(2 * WHORL_SECOND)); /* the first item wants to resume now */
+    CHECK_STR(test_logged(), "");
+    schedule_end(&schedule, second);
+    CHECK(!next());
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "resumed:a/1");
+    CHECK(!next());
+    schedule_end(&schedule, first);
+    CHECK_EQ(schedule.paused, 0);
+    CHECK_EQ(schedule.running, 0);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(items_in_a_pause_are_bounded)
+{
+    struct schedule_item *items[8];
+    size_t n = 0;
+
+    schedule_init(&schedule, 2, 1);
+    for (char host = 'a'; host < 'h'; host++)
+        add_many((char[]){host, '\0'}, 1);
+    while ((items[n] = next())) {
+        n++;
+        schedule_pause(&schedule);
+    }
+    CHECK_EQ(n, 4);
+    for (size_t i = 0; i < n; i++) {
+        CHECK_OK(schedule_resume(&schedule));
+        schedule_end(&schedule, items[i]);
+    }
+    schedule_finish(&schedule);
+}
+
+/* Hosts that are down */
+
+static void refuse(const char *host, int times)
+{
+    for (int i = 0; i < times; i++)
+        schedule_note_dial(&schedule, host, 80, -ECONNREFUSED);
+}
+
+TEST_VIRTUAL(a_host_that_refuses_is_down_for_a_minute)
+{
+    struct schedule_item *item, *items[100];
+
+    schedule_init(&schedule, 100, 2);
+    add_many("a", 20);
+    add_many("b", 3);
+    item = next();
+    refuse("a", 4);
+    CHECK(!schedule_is_down(item));
+    schedule_give_up(&schedule, item, 4);
+    CHECK(schedule_is_down(item));
+    schedule_end(&schedule, item);
+    size_t n = start_all(items, 100);
+    CHECK_EQ(n, 19 + 2); /* of b as many as before */
+    for (size_t i = 0; i < n; i++)
+        CHECK_EQ(schedule_is_down(items[i]), items[i]->url[7] == 'a');
+    end_all(items, n);
+    n = start_all(items, 100);
+    CHECK_EQ(n, 1);
+    end_all(items, n);
+
+    add_many("a", 3); /* it is remembered */
+    item = next();
+    CHECK(schedule_is_down(item));
+    CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    CHECK(!schedule_is_down(item));
+    schedule_end(&schedule, item);
+    CHECK_EQ(start_all(items, 100), 2);
+    end_all(items, 2);
+
+    add_many("a", 2);
+    item = next();
+    refuse("a", 1);
+    schedule_give_up(&schedule, item, 1);
+    CHECK(schedule_is_down(item));
+    schedule_note_dial(&schedule, "a", 80, 0); /* it accepts a connection: it is up again */
+    CHECK(!schedule_is_down(item));
+    schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(a_host_that_accepts_now_and_then_is_not_down)
+{
+    struct schedule_item *item;
+
+    schedule_init(&schedule, 1, 1);
+    add("http://a/");
+    item = next();
+    refuse("a", 3);
+    schedule_note_dial(&schedule, "a", 80, 0);
+    refuse("a", 3);
+    refuse("a:81", 9);
+    schedule_note_dial(&schedule, "a", 80, -ETIMEDOUT);
+    schedule_give_up(&schedule, item, 4);
+    CHECK(!schedule_is_down(item));
+    schedule_end(&schedule, item);
+    CHECK_EQ(schedule.hosts_count, 0);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(hosts_that_are_down_are_forgotten_in_time)
+{
+    char host[32], url[64];
+
+    schedule_init(&schedule, 1, 1);
+    for (int i = 0; i < 30000; i++) {
+        struct schedule_item *item;
+        snprintf(host, sizeof host, "h%d", i);
+        snprintf(url, sizeof url, "http://%s/", host);
+        add(url);
+        item = next();
+        refuse(host, 1);
+        schedule_give_up(&schedule, item, 1);
+        CHECK(schedule_is_down(item));
+        schedule_end(&schedule, item);
+        CHECK(schedule.hosts_count <= 10001);
+    }
+    CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    add("http://x/");
+    struct schedule_item *item = next();
+    refuse("x", 1);
+    schedule_give_up(&schedule, item, 1);
+    schedule_end(&schedule, item);
+    CHECK_EQ(schedule.hosts_count, 1);
+    schedule_finish(&schedule);
+    CHECK_EQ(schedule.hosts_count, 0);
+}
+
+TEST_VIRTUAL(what_never_started_can_be_taken)
+{
+    struct schedule_item *item, *started[2];
+
+    schedule_init(&schedule, 2, 1);
+    add_many("a", 3);
+    add_many("b", 2);
+    CHECK_EQ(start_all(started, 2), 2);
+    end_all(started, 2);
+    test_log_clear();
+    while ((item = schedule_take(&schedule))) {
+        test_log("%s", item->url + strlen("http://"));
+        schedule_end(&schedule, item);
+    }
+    CHECK_STR(test_logged(), "a/1 a/2 b/1");
+    schedule_finish(&schedule);
+}
+
+/* Random use, compared with a slow model: the next item is the first of the window whose host has
+ * room. */
+TEST_SEEDS(the_first_item_that_can_start_is_next)
+{
+    enum { HOSTS = 9, JOBS = 12, PER_HOST = 3 };
+    uint64_t random = test_seed() + 1;
+    struct schedule_item *running[JOBS], *item;
+    size_t count = 0;
+
+    schedule_init(&schedule, JOBS, PER_HOST);
+    for (int step = 0; step < 3000; step++) {
+        if (test_draw(&random, 3) == 0) {
+            add_many((char[]){(char)('a' + test_draw(&random, HOSTS)), '\0'}, 1);
+        } else if (count > 0 && test_draw(&random, 2) == 0) {
+            size_t i = test_draw(&random, count);
+            schedule_end(&schedule, running[i]);
+            running[i] = running[--count];
+        } else {
+            struct schedule_item *expected = NULL;
+            TAILQ_FOREACH(item, &schedule.window, in_window)
+            {
+                int active = 0;
+                for (size_t i = 0; i < count; i++)
+                    active += running[i]->url[7] == item->url[7];
+                if (active < PER_HOST && !expected && count < JOBS)
+                    expected = item;
+            }
+            item = next();
+            CHECK(item == expected);
+            if (item)
+                running[count++] = item;
+        }
+    }
+    end_all(running, count);
+    schedule_finish(&schedule);
+}
+
+static int fill_and_empty(void *arg)
+{
+    struct schedule_item *item;
+    int err = 0;
+
+    (void)arg;
+    schedule_init(&schedule, 4, 2);
+    for (char host = 'a'; err == 0 && host < 'a' + 20; host++)
+        err = schedule_add(&schedule, (char[]){'h', 't', 't', 'p', ':', '/', '/', host, '\0'}, NULL,
+                           0);
+    while ((item = schedule_take(&schedule)))
+        schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+    return err;
+}
+
+TEST(every_allocation_may_fail)
+{
+    CHECK(faults_sweep(fill_and_empty, NULL) > 20);
+}
+
+TEST_MAIN()

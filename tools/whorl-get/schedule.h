@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Decides which URL is fetched next. No I/O.
+ *
+ *     reader     schedule_add(), schedule_wait_room(), ... schedule_close()
+ *     starter    schedule_next() returns an item: start its transfer
+ *     transfer   schedule_pause(), schedule_resume() around the pause before a retry;
+ *                schedule_end() when it is over
+ *
+ * URLs wait in a bounded window, in one queue for each host and port. The next item is the one that
+ * has waited longest among those that can start: their host has fewer than `per_host` active items.
+ * So a busy host holds up its own URLs only, and a URL that waits takes no place of the `jobs`.
+ *
+ * A host that refused all connections while an item used up its tries is down for a minute. Its
+ * items are handed out at once, to be reported as failures.
+ */
+#ifndef WHORL_GET_SCHEDULE_H
+#define WHORL_GET_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <whorl/sync.h>
+
+/* The window. Long URLs count by their bytes. */
+enum { SCHEDULE_ITEMS_MAX = 10000, SCHEDULE_BYTES_MAX = 4 << 20 };
+
+struct schedule_host;
+
+/* A URL to fetch. schedule_end() frees it. */
+struct schedule_item {
+    TAILQ_ENTRY(schedule_item) in_host, in_window;
+    struct schedule_host *host;
+    uint64_t number;  /* in the order of arrival */
+    const char *list; /* the list which contains the URL, NULL for an argument; borrowed */
+    long line;
+    size_t size; /* of the whole item, in bytes */
+    char url[];
+};
+
+TAILQ_HEAD(schedule_items, schedule_item);
+TAILQ_HEAD(schedule_hosts, schedule_host);
+
+/* schedule_init() sets it up. */
+struct schedule {
+    size_t jobs, per_host;
+    struct schedule_items window; /* all items that wait, in the order of arrival */
+    size_t count, bytes;          /* of the window */
+    uint64_t added;
+    bool closed;
+    bool stopped; /* no item starts any more: schedule_take() was called */
+
+    void *hosts; /* the root of a tsearch(3) tree */
+    size_t hosts_count;
+    struct schedule_host **ready; /* a heap of the hosts that have an item which can start */
+    size_t ready_count, ready_size;
+    struct schedule_hosts down; /* the first to be tried again is first */
+    size_t down_count;
+
+    size_t running;             /* items that were handed out and are neither paused nor over */
+    size_t paused;              /* in a pause, or waiting in schedule_resume() */
+    size_t resuming;            /* of these, those that wait in schedule_resume() */
+    struct whorl_event changed; /* an item may be able to start or to resume */
+    struct whorl_event room;    /* the window may have room */
+};
+
+void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host);
+
+/* Frees all items that still wait. Every other item must have ended. */
+void schedule_finish(struct schedule *schedule);
+
+/* Adds a URL, which need not be valid. Copies `url` and borrows `list`. Returns 0 or -ENOMEM. */
+int schedule_add(struct schedule *schedule, const char *url, const char *list, long line);
+
+/* Waits until the window has room for another URL. Returns 0 or -ECANCELED. */
+WHORL_SUSPENDS int schedule_wait_room(struct schedule *schedule);
+
+/* Says that no more URLs will be added. */
+void schedule_close(struct schedule *schedule);
+
+/* Waits until an item can start. Returns 1; 0 when all items were handed out and the schedule is
+ * closed; -ECANCELED. */
+WHORL_SUSPENDS int schedule_next(struct schedule *schedule, struct schedule_item **ret);
+
+/* Takes the item that has waited longest, whether it can start or not. Returns NULL when no item
+ * waits. The caller ends it like any other. After this, schedule_next() must not be called. */
+struct schedule_item *schedule_take(struct schedule *schedule);
+
+/* Around the pause before a retry: another item may run meanwhile. schedule_resume() waits until
+ * fewer than `jobs` items run, and items that resume come before items that start. It returns 0 or
+ * -ECANCELED; in both cases the item counts as running again. */
+void schedule_pause(struct schedule *schedule);
+WHORL_SUSPENDS int schedule_resume(struct schedule *schedule);
+
+/* The item is over: frees it. */
+void schedule_end(struct schedule *schedule, struct schedule_item *item);
+
+/* Tells the result of a connect(2) to a host: 0 or -errno. */
+void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t port, int err);
+
+/* The item was refused in each of its `tries`, and will not be tried again. If its host accepted no
+ * connection meanwhile, the host is down from now on. */
+void schedule_give_up(struct schedule *schedule, const struct schedule_item *item, int tries);
+
+/* "host:port" of the item, or "" if its URL is not valid. Valid until the item ends. */
+const char *schedule_host_name(const struct schedule_item *item);
+
+/* Whether the item's host is down. */
+bool schedule_is_down(const struct schedule_item *item);
+
+#endif
