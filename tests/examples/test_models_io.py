@@ -269,14 +269,14 @@ def a_run_that_fails_leaves_no_files():
 @test
 def wrong_arguments_are_refused_with_what_and_where():
     for argv, complaint in (
-            (['--sites', '4'], "--sites wants a whole number from 1 to 3, not '4'"),
-            (['--sites', '0'], "--sites wants a whole number from 1 to 3, not '0'"),
-            (['--latency', 'x'], "--latency wants a whole number from 0 to 60000, not 'x'"),
+            (['--sites', '4'], "--sites needs a whole number from 1 to 3, not '4'"),
+            (['--sites', '0'], "--sites needs a whole number from 1 to 3, not '0'"),
+            (['--latency', 'x'], "--latency needs a whole number from 0 to 60000, not 'x'"),
             (['--latency', '5ms'], "not '5ms'"),
-            (['--threads', '-1'], "--threads wants a whole number from 1 to 256, not '-1'"),
+            (['--threads', '-1'], "--threads needs a whole number from 1 to 256, not '-1'"),
             (['--processes', ''], "not ''"),
             (['--runs', '99999999999999999999'], "not '99999999999999999999'"),
-            (['--runs'], '--runs wants a value'),
+            (['--runs'], '--runs needs a value'),
             (['--nothing'], "there is no option '--nothing'"),
             (['-x'], "there is no option '-x'"),
             (['-xyz'], "there is no option '-x'"),
