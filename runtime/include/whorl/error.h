@@ -104,9 +104,9 @@ extern "C" {
 #endif
 
 /**
- * Returns the text of a code: ours for a WHORL_E code, that of strerror(3) in lower case for an
- * -errno code. A positive number is looked up as its negation. Never NULL; the text is valid for
- * ever.
+ * Returns the text of a code. For a WHORL_E code it is the text in the table above. For an -errno
+ * code it is the text of strerror(3), in lower case. A positive number means the same as its
+ * negative. The result is never NULL, and it is valid for ever.
  */
 WHORL_API const char *whorl_strerror(int code);
 
