@@ -41,11 +41,11 @@ struct whorl_task;
 /* A scope. Its memory belongs to the function that enters it and is usually on the stack. The
  * fields are private. */
 struct whorl_scope {
-    struct whorl_timer timer;        /* armed while the deadline is ahead */
-    struct whorl_scope *parent;      /* the scope around this one; NULL for the run's own */
-    struct whorl_scope *children;    /* those directly inside, in the order of entering */
-    struct whorl_scope *next, *prev; /* siblings; the `prev` of the first child is the last one */
-    struct whorl_task *owner;        /* the task that entered it or opened the group */
+    struct whorl_timer timer;          /* armed while the deadline is ahead */
+    struct whorl_scope *parent;        /* the scope around this one; NULL for the run's own */
+    struct whorl_scope *children;      /* those directly inside, in the order of entering */
+    struct whorl_scope *next, *prev;   /* siblings; the `prev` of the first child is the last one */
+    struct whorl_task *owner;          /* the task that entered it or opened the group */
     const struct whorl_scope_ops *ops; /* of a group's scope; NULL for other scopes */
     int64_t deadline_ns;
     bool cancelled; /* this scope or, unless shielded, one around it is cancelled */
