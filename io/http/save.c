@@ -285,7 +285,7 @@ static void drop_buf(struct save *save)
     save->buf_size = 0;
 }
 
-/* The next part of the body, decoded if need be. */
+/* The next part of the body, decoded if necessary. */
 static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
 {
     struct whorl_http_response *response = save->response;
