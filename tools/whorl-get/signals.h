@@ -18,7 +18,7 @@ struct signals {
 };
 
 /* Takes SIGINT, SIGTERM, SIGHUP (unless it is ignored) and SIGWINCH. Ignores SIGPIPE and SIGXFSZ.
- * Returns 0 or a negative code. signals_finish() is due in either case. */
+ * Returns 0 or a negative code. Call signals_finish() in either case. */
 int signals_init(struct signals *signals);
 void signals_finish(struct signals *signals);
 

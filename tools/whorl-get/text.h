@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes URLs safe for a terminal and text safe for a JSON string, and fits text into a line. Formats
- * and parses sizes and times. No I/O, no allocation. */
+/* Makes URLs safe for a terminal and text safe for a JSON string, and fits text into a line.
+ * Formats and parses sizes and times. No I/O, no allocation. */
 #ifndef WHORL_GET_TEXT_H
 #define WHORL_GET_TEXT_H
 
