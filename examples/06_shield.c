@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Clean-up that must wait, such as a last message to a peer, runs inside a shield. A shield is a
- * scope that outer cancellation does not reach. Its own deadline makes sure that the clean-up ends.
+/* Clean-up that has to wait, such as for a last message to a peer, runs inside a shield. A shield
+ * is a scope that cancellation of outer scopes does not reach. Its own deadline makes sure that the
+ * clean-up ends.
  * Next: 07_channel.c */
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pipeline: each task does one step, and channels connect the tasks. A task closes its channel when
- * no more values will come. A receiver's loop ends when its channel is closed and empty.
+/* A pipeline: each task does one step, and channels connect the tasks. A task closes its channel
+ * when no more values will come. A receiver's loop ends when its channel is closed and empty.
  * Next: 08_queue.c */
 #include <stdio.h>
 

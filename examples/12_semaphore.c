@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A semaphore limits how many tasks may use something at the same time, here two of six. Tasks that
- * wait for it are served in the order in which they arrived.
+/* A semaphore limits how many tasks may use a resource at the same time, here two of six. Tasks
+ * that wait for it are served in the order in which they arrived.
  * Next: 13_deadlock.c */
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A task switch that is hard to see. withdraw() checks the balance and then uses it. The helper
- * between the two suspends, and meanwhile the other task checks the same balance. A function that
+/* A task switch that is hard to see. withdraw() checks the balance and then uses it. In between it
+ * calls write_audit(), which suspends, and the other task checks the same balance. A function that
  * may suspend carries WHORL_SUSPENDS; whorl-check-suspends finds missing markers.
  * Next: fetch.c */
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A complete concurrent downloader. Each URL has its own task, at most eight run at a time, and
- * each saves its page to a file.
+/* A small concurrent downloader. Each URL has its own task, which saves the page to a file. At most
+ * eight tasks run at a time.
  * Next: models/, which does the same job with threads, with processes and sequentially */
 #include <stdio.h>
 

@@ -12,7 +12,8 @@ int loop_run(struct sched *s);
  * and the result when the run has ended; otherwise loop_deadline() says when to continue. */
 bool loop_step(struct sched *s, unsigned turns, int *ret_result);
 
-/* 0: at once; WHORL_FOREVER: when the poller has an event. */
+/* The instant at which to call loop_step() again. 0: at once; WHORL_FOREVER: when the poller has an
+ * event. */
 int64_t loop_deadline(struct sched *s);
 
 #endif

@@ -38,9 +38,11 @@
 #endif
 #define SLAB_STACKS 512
 #define HEADER      PAGE
-/* Stacks prepared at a time: one call sets the guards, one makes the top pages present. */
+/* Stacks that are prepared together: one call sets their guards, and one call makes their top pages
+ * present. */
 #define BATCH 64
-/* With mprotect; each adds two mappings, which stays far below the limit of 65,530. */
+/* The most stacks that are guarded with mprotect(). Each adds two mappings, which together stay far
+ * below the limit of 65,530. */
 #define GUARDED_MAX 8192
 /* A slab smaller than this many bytes keeps its memory while any of its stacks is in use. */
 #define SLIGHT      (4 << 20)

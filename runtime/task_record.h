@@ -56,7 +56,7 @@ struct whorl_task {
     char name[TASK_NAME_MAX]; /* "" when the task has no name of its own */
     /* Memory for a small argument. */
     unsigned char small_copy[TASK_COPY_MAX] __attribute__((aligned(16)));
-    /* The task's while it does not run; the loop's while it runs. */
+    /* The exceptions of the task while it does not run; those of the loop while it runs. */
     struct cxx_exceptions exceptions;
 };
 

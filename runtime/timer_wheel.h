@@ -46,7 +46,7 @@ static inline bool timer_is_armed(const struct whorl_timer *timer)
     return timer->next != NULL;
 }
 
-/* Returns an instant that is not later than the next deadline, and is mostly equal to it;
+/* Returns an instant that is not later than the next deadline, and is usually equal to it;
  * WHORL_FOREVER when no timer is armed. */
 int64_t timer_wheel_next(const struct timer_wheel *wheel);
 

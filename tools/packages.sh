@@ -20,7 +20,7 @@ packages_full=(valgrind)
 #   packages_tried    true if whorl has been built and tested on this system, else false
 #   packages_build    the packages which the build needs; empty if the system is unknown
 #   packages_install  the command that installs packages
-#   packages_notes    lines about needs which the packages do not cover
+#   packages_notes    lines about what else the build needs
 packages_know() {
     local file=${1:-${WHORL_OS_RELEASE:-/etc/os-release}} id version
     # The file consists of shell assignments, so a subshell reads it.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hiredis on whorl. Its asynchronous interface asks to be called when the connection is readable or
  * writable, and a watch does that. A task's command returns when the reply arrives. Many tasks send
- * their commands over one connection.
+ * their commands on one connection.
  * Next: libpq.c */
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>

@@ -53,7 +53,7 @@ static bool take(const struct option_table *table, const struct option_row *row,
     errno = 0;
     long value = strtol(text, &end, 10);
     if (errno || end == text || *end || value < row->min || value > row->max) {
-        options_complain(table->command, "--%s wants a whole number from %d to %d, not '%s'",
+        options_complain(table->command, "--%s needs a whole number from %d to %d, not '%s'",
                          row->name, row->min, row->max, text);
         return false;
     }
@@ -79,7 +79,7 @@ bool options_read(const struct option_table *table, int argc, char **argv, int *
             return false;
         }
         if (c == ':')
-            options_complain(table->command, "%s wants a value", argv[optind - 1]);
+            options_complain(table->command, "%s needs a value", argv[optind - 1]);
         else if (c == '?' && optopt > 0 && optopt < FIRST && optopt != HELP)
             options_complain(table->command, "there is no option '-%c'", optopt);
         else if (c == '?')

@@ -18,8 +18,8 @@
 
 #include <stdbool.h>
 
-/* One option. Its value is stored in `number`, `text` or `flag`, whichever is set. The value before
- * the call is the default. */
+/* One option. Its value is stored in `number`, `text` or `flag`: the row sets one of these
+ * pointers. The value before the call is the default. */
 struct option_row {
     const char *name;  /* without the dashes; NULL ends the table */
     const char *value; /* the name of the value in the help: "N"; NULL for a flag */

@@ -17,8 +17,8 @@
  *
  * A timeline is in memory that is shared with children forked later. Marking takes no lock: it
  * reserves a slot with an atomic counter and then fills it. So threads and processes can mark at
- * the same time, and one that is killed damages nothing. A NULL timeline records nothing, so
- * callers need no checks.
+ * the same time, and the timeline stays valid if one of them is killed. A NULL timeline records
+ * nothing, so callers need no checks.
  */
 #ifndef MODELS_TIMELINE_H
 #define MODELS_TIMELINE_H

@@ -14,8 +14,8 @@ enum {
     CLASS_IN = 1,
 };
 
-/* Compares one label with the beginning of `name`. When they are equal, moves `name` behind the
- * label and its dot and returns true. */
+/* Compares one label with the beginning of `name`. When they are equal, moves `name` past the label
+ * and its dot and returns true. */
 static bool skip_label(const uint8_t *label, size_t len, const char **name)
 {
     const char *rest = *name;

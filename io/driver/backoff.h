@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Delays that double: when to try again what no event announces. */
+/* Delays that double. They say when to retry an operation that no event announces. */
 #ifndef IO_DRIVER_BACKOFF_H
 #define IO_DRIVER_BACKOFF_H
 

@@ -202,7 +202,7 @@ static void driver_cancel(struct io_driver *driver, struct io_op *op)
             return;
         break;
     default:
-        return; /* not tried yet: as `cancelling` is set, start() lets it neither wait nor block */
+        return; /* not tried yet: `cancelling` is set, so start() lets it neither wait nor block */
     }
     op->slot = PLACE_ENDED;
     queue_append(&e->ended, &op->waiter);

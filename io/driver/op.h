@@ -93,8 +93,8 @@ struct io_driver_ops {
     /* The driver carries out requests by system calls, so non-blocking sockets are faster. */
     bool calls;
     /* Queues the request. It completes exactly once (multishot: until `more` is false), and never
-     * inside this call. Returns 0; -ENOMEM, or -EAGAIN when no thread can be started for it, both with
-     * nothing queued. */
+     * inside this call. Returns 0; -ENOMEM; or -EAGAIN when no thread can be started for it. After
+     * an error nothing is queued. */
     int (*submit)(struct io_driver *driver, struct io_op *op);
     /* Asks the kernel to end the request; its completion still comes. The request must be in
      * flight. Cannot fail: a cancel that cannot be queued now is queued later. */

@@ -29,7 +29,7 @@
 /* The headers of Linux 6.1 do not define it. It is an enumerator, which #ifndef does not see. */
 #define OPCODE_FTRUNCATE 55 /* 6.9 */
 
-/* In place of an opcode: no kernel has one. */
+/* Used instead of an opcode for requests for which no kernel has one. */
 #define OPCODE_NONE UINT8_MAX
 
 /* Marks functions that access the ring's mapping. ThreadSanitizer does not see that liburing unmaps
@@ -234,7 +234,8 @@ static bool is_newer(enum io_op_code code)
     }
 }
 
-/* The kinds that the kernel has no opcode for. When it does not say, the newer ones count as such. */
+/* Finds the kinds of requests for which the kernel has no opcode. If the kernel does not say which
+ * opcodes it has, these are the newer kinds. */
 static uint64_t find_without_opcode(struct io_uring *uring)
 {
     union {
@@ -482,7 +483,7 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
             forget(ring, op);
         io_op_complete(op, res, more);
     }
-    /* Behind the kick, which says that a thread is done. */
+    /* This must follow the kick, which reports that a thread is done. */
     n += reap_threads(ring);
     ring->stats.completed += n;
     return n;

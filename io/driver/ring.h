@@ -5,8 +5,8 @@
  *     loop: wait()     one io_uring_enter submits all SQEs and sleeps, with a timeout
  *                      each CQE: user_data -> slot -> op -> io_op_complete()
  *
- * A request for which the kernel has no opcode is carried out by a thread, see threads.h. The driver
- * asks once, when it sets the ring up, which opcodes the kernel has.
+ * A thread carries out a request for which the kernel has no opcode, see threads.h. The driver asks
+ * the kernel once, when it sets up the ring, which opcodes it has.
  *
  * `user_data` is a name, see slots.h. Once a request has ended, its name finds no request.
  */

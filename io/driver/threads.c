@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests on threads: handing them over, taking them back, collecting what is done. */
+/* Requests on threads: gives them to threads, takes them back, and collects those that are done. */
 #include "io/driver/threads.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ struct job {
     int result;
 };
 
-/* On a thread. The job and its request belong to the loop again once the job is in `done`. */
+/* Runs on a thread. Once the job is in `done`, the job and its request belong to the loop again. */
 static void run_job(struct work *work)
 {
     struct job *job = container_of(work, struct job, work);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that threads carry out: what blocks, and what io_uring has no opcode for.
+/* Requests that threads carry out: those that block, and those for which io_uring has no opcode.
  *
  *     loop                                        the queue          a thread
  *     threads_start(op) ------------------------> job      --------> syscall_block(op)
@@ -8,7 +8,8 @@
  *     kick wakes the loop; threads_take_done() <-- job <------------------ done
  *
  * The request belongs to the thread from threads_start() until threads_take_done() or a successful
- * threads_withdraw() returns it. Both drivers use this; op->waiter.queue points to the job meanwhile.
+ * threads_withdraw() returns it. During this time op->waiter.queue points to the job. Both drivers
+ * use this.
  */
 #ifndef IO_DRIVER_THREADS_H
 #define IO_DRIVER_THREADS_H
@@ -20,7 +21,7 @@
 
 struct job;
 
-/* Zero-initialised is valid but for `poller`. */
+/* Zero-initialised is valid, except that `poller` must be set. */
 struct threads {
     struct whorl_poller *poller; /* kicked whenever a request is done */
     struct thread_pool *pool;    /* NULL until a request needs one */
@@ -30,17 +31,17 @@ struct threads {
     struct job *taken;          /* by the loop from `done`, the first one first */
 };
 
-/* Hands a request to a thread. Returns 0, -ENOMEM or -EAGAIN; on failure nothing has happened. */
+/* Gives a request to a thread. Returns 0, -ENOMEM or -EAGAIN; a failure changes nothing. */
 int threads_start(struct threads *threads, struct io_op *op);
 
-/* Whether a thread has the request or will have it; for a driver that stores nothing else in
+/* Whether a thread has the request or will have it. Only for a driver that stores nothing else in
  * op->waiter.queue. */
 static inline bool threads_have(const struct io_op *op)
 {
     return op->waiter.queue != NULL;
 }
 
-/* Takes a request back that no thread has begun; false when one has. */
+/* Takes back a request that no thread has begun. Returns false when a thread has begun it. */
 bool threads_withdraw(struct threads *threads, struct io_op *op);
 
 /* Returns the next request that is done, and its result; NULL when there is none. */
@@ -49,7 +50,7 @@ struct io_op *threads_take_done(struct threads *threads, int *ret_result);
 /* Cancels every request that a thread has or will have, with io_op_cancel(). */
 void threads_cancel_all(struct threads *threads);
 
-/* Ends the threads, which must have nothing left to do. `forked`: this is a forked child's copy, which
+/* Ends the threads, which must have no work left. `forked`: this is a forked child's copy, which
  * has no threads. */
 void threads_finish(struct threads *threads, bool forked);
 

@@ -23,7 +23,7 @@ struct watch {
     bool dirty;
     bool registered; /* with epoll, as far as the driver knows */
     bool lasting;    /* registered for every change (edge-triggered), not for one event only */
-    uint8_t untried; /* how many next receives wait without a first try, see epoll_watch.c */
+    uint8_t untried; /* number of next receives that wait without a first try: epoll_watch.c */
 };
 
 enum { WATCH_CHUNK = 64 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading directories: getdents(2) into a buffer, entries out of it. */
+/* Reads directories: getdents(2) fills a buffer, and the entries are taken from it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ enum {
 struct whorl_dir {
     int fd;
     bool reading;     /* a task is in whorl_dir_read() */
-    size_t next, len; /* in `buf`: where the next entry begins; how much is valid */
+    size_t next, len; /* in `buf`: the start of the next entry; the number of valid bytes */
     _Alignas(struct dirent64) char buf[BUF_SIZE];
 };
 

@@ -9,7 +9,8 @@
 
 #include "io/driver/op.h"
 
-/* Between two tries to lock a file that is locked elsewhere; doubled each time. */
+/* The pauses between two tries to lock a file that is locked elsewhere. Each pause is twice as long
+ * as the one before it. */
 #define LOCK_PAUSE_MIN_NS WHORL_MILLISECOND
 #define LOCK_PAUSE_MAX_NS (50 * WHORL_MILLISECOND)
 

@@ -41,7 +41,8 @@ static void on_ready(struct io_op *op, int res, bool more)
     struct whorl_case *c = watch->c;
 
     whorl_check(!more);
-    /* Interrupted, or another was quicker: polls again. When that fails, its error completes the case. */
+    /* The poll was interrupted, or another task was faster: poll again. If that fails, its error
+     * completes the case. */
     while (!watch->stopped && (res == -EINTR || !watch->take(c, res)))
         if ((res = io_op_start(op)) == 0)
             return;

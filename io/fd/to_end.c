@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading to the end into memory that grows. */
+/* Reads to the end into memory that grows. */
 #include "io/fd/to_end.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ WHORL_SUSPENDS int to_end_read(to_end_read_fn read, void *source, size_t size_fi
 
     if (!buf)
         return -ENOMEM;
-    /* There is room for one byte more than may be kept, which shows that there are more. */
+    /* There is room for one byte more than the limit. If that byte arrives, there are too many. */
     while ((n = read(source, buf + len, cap + 1 - len)) > 0) {
         len += (size_t)n;
         if (len > len_max) {
@@ -27,7 +27,7 @@ WHORL_SUSPENDS int to_end_read(to_end_read_fn read, void *source, size_t size_fi
         }
         if (len <= cap)
             continue;
-        cap = cap >= len_max / 2 ? len_max : cap * 2 + 1; /* which doubles the memory */
+        cap = cap >= len_max / 2 ? len_max : cap * 2 + 1; /* doubles the size, which is cap + 1 */
         char *grown = realloc(buf, cap + 1);
         if (!grown) {
             n = -ENOMEM;

@@ -27,9 +27,10 @@ enum chunk_state {
 enum {
     SIZE_DIGITS_MAX = 16,
     CHUNK_LINE_MAX = 4096, /* spaces and extensions of one chunk */
-    EXCESS_MAX = 65536,    /* framing bytes of the whole body beyond the fair share */
-    FAIR_PER_CHUNK =
-        16, /* fair share: this and twice the data. One-byte chunks are slow but no attack */
+    EXCESS_MAX = 65536,    /* framing bytes of the whole body above the fair share */
+    /* The fair share of a chunk's size line is this many bytes and twice the chunk's data. So a
+     * body of one-byte chunks is allowed: it is slow, but not an attack. */
+    FAIR_PER_CHUNK = 16,
 };
 
 void body_start(struct body *body, enum body_kind kind, int64_t length, int64_t bytes_max)
@@ -58,8 +59,8 @@ static int enter_chunk(struct body *body)
         return 0;
     }
     if (body->left > body->bytes_max - body->received)
-        return fail(body, WHORL_EHTTP_BODY_TOO_LARGE, "a chunk goes beyond the allowed body size");
-    /* A line within the fair share adds nothing, so only padding adds up. */
+        return fail(body, WHORL_EHTTP_BODY_TOO_LARGE, "a chunk exceeds the allowed body size");
+    /* A line within its fair share adds nothing, so only padding accumulates. */
     body->excess +=
         line - FAIR_PER_CHUNK - 2 * (body->left < CHUNK_LINE_MAX ? body->left : CHUNK_LINE_MAX);
     if (body->excess < 0)
@@ -120,7 +121,7 @@ static int step(struct body *body, char c)
         return 0;
     case CHUNK_DATA_LF:
         if (c != '\n')
-            return fail(body, WHORL_EHTTP_CHUNK, "no line feed behind a chunk");
+            return fail(body, WHORL_EHTTP_CHUNK, "no line feed after a chunk");
         body->state = CHUNK_SIZE;
         body->size_len = 0;
         body->line_len = 0;
@@ -184,7 +185,7 @@ int body_feed(struct body *body, const char *buf, size_t len, size_t *ret_used, 
             return BODY_DONE;
         if (body->left > body->bytes_max - body->received)
             return fail(body, WHORL_EHTTP_BODY_TOO_LARGE,
-                        "Content-Length is beyond the allowed body size");
+                        "Content-Length exceeds the allowed body size");
         event = give(body, buf, len, body->left, ret_used, ret, ret_len);
         if (event == BODY_DATA)
             body->left -= (int64_t)*ret_len;
@@ -192,7 +193,7 @@ int body_feed(struct body *body, const char *buf, size_t len, size_t *ret_used, 
     case BODY_UNTIL_CLOSE:
         event = give(body, buf, len, body->bytes_max - body->received, ret_used, ret, ret_len);
         if (event == BODY_NEED_INPUT && len > 0)
-            return fail(body, WHORL_EHTTP_BODY_TOO_LARGE, "body is beyond the allowed size");
+            return fail(body, WHORL_EHTTP_BODY_TOO_LARGE, "body exceeds the allowed size");
         return event;
     case BODY_CHUNKED:
         return feed_chunked(body, buf, len, ret_used, ret, ret_len);

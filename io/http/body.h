@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a message body ends (RFC 9112 §6, §7.1): after a length, with the last chunk, or with the
- * connection. Bytes in, spans of body out, nothing is copied.
+/* Finds the end of a message body (RFC 9112 §6, §7.1): after a given length, after the last chunk,
+ * or at the end of the connection. It takes bytes and returns spans of the body in them, without
+ * copying.
  */
 #ifndef IO_HTTP_BODY_H
 #define IO_HTTP_BODY_H

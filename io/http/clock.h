@@ -17,7 +17,7 @@ struct http_clock {
     struct whorl_http_timeouts limits; /* defaults filled in */
     int64_t total_deadline_ns;
     int64_t sent_ns;         /* when the last byte of the request was sent; -1: not yet */
-    int64_t first_byte_ns;   /* from there to the first byte of the response; -1: none yet */
+    int64_t first_byte_ns;   /* from sent_ns to the response's first byte; -1: none yet */
     bool awaits_head;        /* no byte of the next head has arrived */
     struct http_stage *head; /* the stage of a task that reads the head while the request is still
                                 being sent; else NULL */
@@ -27,7 +27,8 @@ struct http_clock {
 void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts *limits,
                       int64_t total_deadline_ns);
 
-/* Around a write, and around a read; `n` is the result of the read, a count or a code. */
+/* Enter and leave the stage of a write or a read. `n` is the result of the read: a count or a
+ * code. */
 void http_clock_enter_write(const struct http_clock *clock, struct http_stage *stage);
 void http_clock_enter_read(struct http_clock *clock, struct http_stage *stage);
 ssize_t http_clock_leave_read(struct http_clock *clock, struct http_stage *stage, ssize_t n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection: made, opened through a dialer and TLS, closed. */
+/* One connection: creates it, opens it through a dialer and TLS, closes it. */
 #include "io/http/conn.h"
 
 #include <stdlib.h>
@@ -26,8 +26,9 @@ void http_conn_reset(struct http_conn *conn)
     conn->stream = NULL;
 }
 
-/* Reports a failed step. The dialer's detail is used only when it is about this failure: a dialer
- * need not give any, and when our own limit cancelled it, it describes the cancellation. */
+/* Reports a failed step. The dialer's detail is used only if it describes this failure: a dialer
+ * may give no detail, and if our own limit has cancelled it, its detail describes the
+ * cancellation. */
 static int fail(const struct http_dial *dial, int err, const char *step,
                 const struct whorl_error *detail)
 {

@@ -45,7 +45,7 @@ struct http_conn *http_conn_create(void);
 /* Closes and frees. */
 void http_conn_destroy(struct http_conn *conn);
 
-/* Closes the stream and keeps the place in the pool: the next exchange opens it again. */
+/* Closes the stream and keeps the place in the pool: the next exchange opens a new stream. */
 void http_conn_reset(struct http_conn *conn);
 
 /* Opens the connection: dials, then does the TLS handshake, each under its own limit.

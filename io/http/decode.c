@@ -40,7 +40,7 @@ struct decode_layer {
     uint8_t sniffed[2];
     uint8_t sniffed_len;
     z_stream zs;
-    size_t buf_pos, buf_len; /* decoded by the layer before and not yet taken; not in layer 0 */
+    size_t buf_pos, buf_len; /* decoded by the previous layer, not yet used; not in layer 0 */
     uint8_t buf[LAYER_BUF];
 };
 
@@ -217,7 +217,7 @@ static int step(struct decode *d, struct decode_layer *layer, const uint8_t *in,
             return 0;
         /* RFC 1952 §2.2: members follow one another; the rest of the header is zlib's to check. */
         if (layer->kind != LAYER_GZIP || in[0] != 0x1f)
-            return fail(d, WHORL_EHTTP_ENCODING, "bytes behind the end of the compressed data");
+            return fail(d, WHORL_EHTTP_ENCODING, "bytes after the end of the compressed data");
         if (inflateReset(&layer->zs) != Z_OK)
             return fail(d, WHORL_EHTTP_ENCODING, "compressed data is damaged");
         layer->state = LAYER_INFLATE;
@@ -246,8 +246,8 @@ static int account(struct decode *d, int i, size_t taken, size_t made)
 }
 
 /* Runs layer `i` until `out` is full or no layer can continue. Its input comes from the network or
- * from the layer before. A layer returns the bytes it holds before it asks the layer before for
- * more, so an error is reported after all bytes that precede it, however the input is cut. */
+ * from the previous layer. A layer returns the bytes that it has before it asks the previous layer
+ * for more. So an error is reported after all bytes that precede it, however the input is cut. */
 static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_t *used,
                 uint8_t *out, size_t out_len, size_t *made)
 {
@@ -282,7 +282,7 @@ static int pull(struct decode *d, int i, const uint8_t *in, size_t in_len, size_
         err = pull(d, i - 1, in, in_len, used, layer->buf, LAYER_BUF, &layer->buf_len);
         if (layer->buf_len == 0 || err == -ENOMEM || err == WHORL_EHTTP_BODY_TOO_LARGE)
             return err;
-        d->error = 0; /* the next call finds it again, after these bytes */
+        d->error = 0; /* these bytes come first; the next call finds the error again */
     }
 }
 
@@ -311,8 +311,8 @@ int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_u
         return d->error;
     if (d->decoded_max > 0 && (uint64_t)(d->decoded_max - d->decoded) < room)
         room = (size_t)(d->decoded_max - d->decoded);
-    /* At the limit the stream may still end: decode into a scratch byte; if that gets used, the
-     * body is too large. */
+    /* At the limit, the stream may still end without more output. To find out, decode into one
+     * scratch byte: if it is used, the body is too large. */
     bool is_full = room == 0;
     if (d->count == 0)
         err = pass(in, in_len, &used, is_full ? &extra : out, is_full ? 1 : room, &made);
@@ -321,7 +321,7 @@ int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_u
                    &made);
     *ret_in_used = used;
     if (is_full && made > 0)
-        return fail(d, WHORL_EHTTP_BODY_TOO_LARGE, "decoded body is beyond the allowed size");
+        return fail(d, WHORL_EHTTP_BODY_TOO_LARGE, "decoded body exceeds the allowed size");
     *ret_out_len = made;
     d->decoded += (int64_t)made;
     return err;

@@ -25,13 +25,14 @@
 enum {
     DECODE_LAYERS_MAX = 3,
 
-    /* What one call of decode_run() reads and writes in all layers before it pauses. Layers can keep
-     * each other busy without any output: three layers of gzip around empty blocks turn 16 KiB into
-     * gigabytes between the layers. */
+    /* The number of bytes that one call of decode_run() reads and writes in all layers before it
+     * pauses. Without a pause, one call could run for long without any output: three layers of gzip
+     * around empty blocks turn 16 KiB into gigabytes between the layers. */
     DECODE_PAUSE_BYTES = 256 * 1024,
 
-    /* What all layers but the last may write: a fixed part, and a multiple of the bytes received.
-     * Only compressed data passes between layers, and compressing it again saves little. */
+    /* The bytes that all layers except the last may write are limited to a fixed part, and a
+     * multiple of the bytes received. Real bodies stay below this: only compressed data passes
+     * between layers, and compressing it again saves little. */
     DECODE_BETWEEN_MAX = 16 * 1024 * 1024,
     DECODE_BETWEEN_RATIO = 64,
 };
@@ -73,8 +74,8 @@ int decode_init(struct decode *d, const struct header_list *headers, int64_t dec
 int decode_run(struct decode *d, const void *in, size_t in_len, size_t *ret_in_used, void *out,
                size_t out_len, size_t *ret_out_len);
 
-/** Whether the last decode_run() stopped after DECODE_PAUSE_BYTES of work, so that other tasks can run
- *  before it is called again. */
+/** Whether the last decode_run() stopped after DECODE_PAUSE_BYTES of work, so that other tasks can
+ *  run before it is called again. */
 static inline bool decode_has_paused(const struct decode *d)
 {
     return d->paused;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Running an exchange of any HTTP version: the request out, the response head in. */
+/* Runs an exchange of any HTTP version: sends the request, and reads the head of the response. */
 #include "io/http/exchange.h"
 
 #include <whorl/group.h>
@@ -59,7 +59,7 @@ static WHORL_SUSPENDS int send_memory(struct http_exchange *x, const struct whor
     return err;
 }
 
-/* Asks the callback, which may take long: only the total limit applies. */
+/* Calls the callback, which may take long, so only the total limit applies. */
 static WHORL_SUSPENDS ssize_t ask_body(struct http_exchange *x, const struct whorl_http_body *body,
                                        char *buf, size_t len)
 {
@@ -119,7 +119,8 @@ static WHORL_SUSPENDS int send_rest(struct http_exchange *x, const struct whorl_
 
 /* Results */
 
-/* The connection closed under a write. An answer may have arrived before that. */
+/* Whether a write failed because the peer has closed the connection. A response may have arrived
+ * before that. */
 static bool peer_left(int err)
 {
     return err == -EPIPE || err == -ECONNRESET;

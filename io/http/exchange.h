@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One exchange: a request out, the head of its response in, then the body part by part. This header
- * is the seam between what uses an exchange and the HTTP version that carries it out.
+/* One exchange: it sends a request, and receives the head of the response and then the body, part
+ * by part. This header is the interface between the code that uses an exchange and the HTTP version
+ * that carries it out.
  *
  *     session.c                response.c, save.c
  *         |  creates, runs         |  reads the body, skips, ends
@@ -91,14 +92,14 @@ struct http_exchange_ops {
      * body. */
     void (*skip)(struct http_exchange *x);
 
-    /* Lets go of the connection. Whether it may carry another exchange. */
+    /* Releases the connection. Returns whether it may carry another exchange. */
     bool (*end)(struct http_exchange *x);
 
     /* Returns the memory to the store. */
     void (*destroy)(struct http_exchange *x);
 };
 
-/* What comes next of the body. */
+/* The state of the next part of the body. */
 enum http_ahead {
     HTTP_AHEAD_INPUT, /* bytes must be received first */
     HTTP_AHEAD_SPAN,  /* `buffered` bytes have been received */
@@ -129,7 +130,7 @@ struct http_exchange {
     int64_t received;         /* body bytes so far, as sent by the peer */
     bool has_begun;           /* a byte of the response has arrived */
     bool unsent;              /* part of the request was never sent */
-    const char *reason;       /* what is wrong with the peer's bytes; NULL: the code says it */
+    const char *reason;       /* what is wrong with the peer's bytes; NULL: as the code says */
     struct whorl_error error; /* detail of the failure; its code is 0 when nothing failed */
 };
 
@@ -148,16 +149,18 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
  * 0; WHORL_EHTTP_*; WHORL_ETLS_*; -errno, with `error` filled. */
 WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_outgoing *out);
 
-/* Fills the error with "HOST:PORT: text"; `text` NULL: what `err` means. Returns `err`. */
+/* Fills the error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`. Returns
+ * `err`. */
 int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text);
 
-/* The body has failed for good: fills the error, and every read returns `err` from now on. */
+/* To be called when the body has failed permanently: fills the error, and from now on every read
+ * returns `err`. */
 void http_exchange_latch(struct http_exchange *x, int err, const char *text);
 
 /* The next part of the body as the peer sent it: bytes that have been received already, or, when
  * there are none and `len` is at least HTTP_BUF_SIZE, bytes received directly into `buf`.
  *
- * @buf  may be NULL: a part of any length then
+ * @buf  may be NULL; the part may then have any length
  * @ret  the bytes: `buf`, or memory of the exchange that is valid until the next call or the
  *       destroy
  *

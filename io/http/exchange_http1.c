@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as a kind of exchange: request bytes to a stream, response bytes to the parser. */
+/* HTTP/1.1 as a kind of exchange: it writes request bytes to a stream, and passes response bytes to
+ * the parser. */
 #include "io/http/exchange_http1.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ struct http1_exchange {
     struct http1_body_span span; /* parsed and not yet handed out; points into `in` */
     bool is_chunked;             /* the request body is */
     bool surplus;                /* bytes arrived after the message: the connection ends here */
-    bool last;                   /* the request said "Connection: close": likewise */
+    bool last;                   /* the request said "Connection: close" */
 };
 
 static struct http1_exchange *http1_of(struct http_exchange *x)
@@ -73,7 +74,7 @@ static int parse(struct http1_exchange *h)
     return event;
 }
 
-/* Notes what the parser has found last. `surplus`: there are bytes behind the message. */
+/* Stores what the parser found last. `surplus`: there are bytes after the message. */
 static void set_ahead(struct http1_exchange *h, int event, bool surplus)
 {
     struct http_exchange *x = &h->base;
@@ -228,7 +229,7 @@ static WHORL_SUSPENDS int read_head(struct http_exchange *x)
 /* Handles a read that returned no bytes. A negative code, or 0 to look at `ahead` again. */
 static int no_bytes(struct http1_exchange *h, ssize_t n)
 {
-    if (n == -ECANCELED) /* not for good: a later call can read on */
+    if (n == -ECANCELED) /* not permanent: a later call can continue to read */
         return (int)n;
     if (n < 0)
         http_exchange_latch(&h->base, (int)n, NULL);
@@ -239,7 +240,7 @@ static int no_bytes(struct http1_exchange *h, ssize_t n)
 
 /* Receives into the caller's memory and parses there. The framing between body bytes is removed by
  * moving the bytes that follow it; without framing nothing moves. The parser sees every byte, so
- * its state stays right; bytes behind the message end the connection anyway. */
+ * its state stays right; bytes after the message end the connection anyway. */
 static WHORL_SUSPENDS ssize_t receive_direct(struct http1_exchange *h, char *buf, size_t len)
 {
     size_t out_len = 0, used;

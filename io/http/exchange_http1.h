@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1.1 as a kind of exchange: it has a whole stream for itself (RFC 9112). */
+/* HTTP/1.1 as a kind of exchange: it uses a stream alone (RFC 9112). */
 #ifndef IO_HTTP_EXCHANGE_HTTP1_H
 #define IO_HTTP_EXCHANGE_HTTP1_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Redirect rules. Where RFC 9110 leaves the choice, they do what browsers do. */
+/* Redirect rules. Where RFC 9110 allows a choice, they do the same as browsers. */
 #include "io/http/redirect.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static bool is_one_of(const char *name, const char *const *names)
     return false;
 }
 
-/* A list of what is harmless, because a list of what is secret has no end: Authorization, Cookie,
- * X-Api-Key, PRIVATE-TOKEN, ... */
+/* This is a list of harmless headers, because a list of secret ones could never be complete:
+ * Authorization, Cookie, X-Api-Key, PRIVATE-TOKEN, ... */
 bool redirect_is_harmless(const char *name)
 {
     static const char *const names[] = {

@@ -34,8 +34,8 @@ struct redirect {
 int redirect_follow(struct redirect *ret, const struct whorl_url *current, const char *method,
                     int status, const struct header_list *headers, struct whorl_error *error);
 
-/** Whether a header of the caller may go to another origin: those that RFC 9110 and its neighbours
- *  define and that hold no secret. Any other may hold one. */
+/** Whether a header of the caller may be sent to another origin. True for headers that RFC 9110 and
+ *  related RFCs define and that contain no secret. Any other header may contain one. */
 bool redirect_is_harmless(const char *name);
 
 /** Headers that describe a body: Content-Type, Content-Length, Expect, ... */

@@ -30,7 +30,7 @@ static void put(struct writer *w, const char *bytes, size_t len)
     w->len += len;
 }
 
-/* All text that is not ours goes through here, so none of it can end a line. */
+/* All text that comes from the caller passes this function, so none of it can end a line. */
 static void put_text(struct writer *w, const char *text)
 {
     size_t len = strlen(text);
@@ -97,7 +97,7 @@ static int check_header(const struct whorl_http_header *header, struct whorl_err
         return refuse(error, "header is set by the client itself", name);
     if (header_equal(name, "Connection") && !header_equal(value, "close") &&
         !header_equal(value, "keep-alive"))
-        return refuse(error, "only close and keep-alive may stand in header", name);
+        return refuse(error, "only close and keep-alive are allowed in header", name);
     if (header_equal(name, "Host") && (*value == '\0' || strpbrk(value, " \t,/@\\")))
         return refuse(error, "not a host", value);
     return 0;
@@ -163,8 +163,8 @@ static void put_base64_end(struct writer *w, struct base64 *group)
             w->buf[w->len - (size_t)(i + 1)] = '=';
 }
 
-/* RFC 7617 §2: base64 of "name:password", where the name has no colon, and neither has a control
- * byte. */
+/* RFC 7617 §2: base64 of "name:password". The name contains no colon, and neither part contains a
+ * control byte. */
 static int put_basic(struct writer *w, const char *userinfo, struct whorl_error *error)
 {
     const char *colon = strchr(userinfo, ':');

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What users ask of a response: status, headers, the body in parts or whole, and its end. */
+/* The public functions of a response: its status, its headers, its body in parts or as a whole, and
+ * its close. */
 #include "io/http/response.h"
 
 #include <stdlib.h>
@@ -140,8 +141,8 @@ const struct whorl_error *whorl_http_response_error(const struct whorl_http_resp
 
 /* Reading */
 
-/* The body has failed for good: fills the detail, returns the connection, and every read returns
- * `err` from now on. `text` NULL: what `err` means. Returns `err`. */
+/* The body has failed permanently: fills the error, and returns the connection. From now on every
+ * read returns `err`. If `text` is NULL, it is the text of `err`. Returns `err`. */
 static int latch(struct whorl_http_response *r, int err, const char *text)
 {
     r->err = err;
@@ -272,7 +273,7 @@ void whorl_http_response_close(struct whorl_http_response *response)
 {
     if (!response)
         return;
-    http_exchange_skip(response->exchange); /* reaching the end saves the connection */
+    http_exchange_skip(response->exchange); /* at the end of the body the connection can be kept */
     http_response_end(response);
     http_response_destroy(response);
 }

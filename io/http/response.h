@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A response: an exchange, the connection it holds, and what users ask of it. The session makes it
- * and runs its exchanges, one per hop; response.c reads the body of the last one. When the body has
- * been received the connection goes back to the pool at once, and the memory goes back to the store
- * when the response is closed. Neither needs the session.
+/* A response: an exchange, the connection that it holds, and the functions for users. The session
+ * makes it and runs its exchanges, one per hop; response.c reads the body of the last one. The
+ * connection goes back to the pool as soon as the body has been received. The memory goes back to
+ * the store when the response is closed. Neither needs the session.
  */
 #ifndef IO_HTTP_RESPONSE_H
 #define IO_HTTP_RESPONSE_H
@@ -24,14 +24,14 @@ struct whorl_http_response {
     struct whorl_url url;           /* owned; of the current hop */
     struct whorl_http_timing timing;
 
-    int err; /* the body has failed for good; every read returns it. 0: it has not */
+    int err; /* the body has failed permanently, and every read returns this; 0: it has not */
     struct whorl_error error; /* detail of what failed after the head; its code is 0 before that */
 
     bool decodes;
     struct decode decode; /* valid while `decodes` */
     const char *coded;    /* still to be decoded; memory of the exchange */
     size_t coded_len;
-    size_t decoded_run; /* bytes decoded since reading last let other tasks run for that */
+    size_t decoded_run; /* bytes decoded since the last read that let other tasks run */
 };
 
 /* For the session */

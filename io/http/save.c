@@ -168,9 +168,9 @@ static void note_in_place(const struct save *save)
         *save->options->ret_in_place = true;
 }
 
-/* Opens a FIFO for writing once another process reads it, as open(2) does, but so that the wait can
- * be cancelled: a thread in open(2) cannot be. Polls, because the kernel has no event for it. The
- * total limit of the exchange applies. */
+/* Opens a FIFO for writing once another process reads it. open(2) does the same, but a thread that
+ * waits in open(2) cannot be cancelled. This function tries again and again, because the kernel has
+ * no event for it. The total limit of the exchange applies. */
 static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
 {
     int64_t pause_ns = WHORL_MILLISECOND;
@@ -304,7 +304,7 @@ static void drop_buf(struct save *save)
     save->buf_size = 0;
 }
 
-/* The next part of the body, decoded if need be. */
+/* The next part of the body, decoded if necessary. */
 static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
 {
     struct whorl_http_response *response = save->response;
@@ -371,9 +371,9 @@ static int link_and_unlink(struct save *save, const char *path)
     return 0; /* clean_up() unlinks the temporary name */
 }
 
-/* For file systems without RENAME_NOREPLACE and without links, such as some of FUSE: takes the name
- * with an empty file, then replaces that. For a moment the name shows an empty file; nothing else
- * can take it. */
+/* For file systems without RENAME_NOREPLACE and without links, such as some FUSE file systems:
+ * takes the name with an empty file, then replaces that file. So for a moment the name is that of
+ * an empty file, but nothing else can take it. */
 static int reserve_and_rename(struct save *save, const char *path)
 {
     int fd = openat(save->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

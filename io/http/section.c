@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The lines of a section are collected in the block of the header list; every limit is checked
- * before a byte is kept. After the empty line llhttp tokenises the whole section in place in one
- * call, so a field never arrives in pieces.
+/* Reads a section. Its lines are collected in the block of the header list. Every limit is checked
+ * before a byte is stored. After the empty line, one call of llhttp tokenises the whole section in
+ * place, so a field never arrives in pieces.
  *
- * llhttp 8.1 accepts more than RFC 9112 does. Refused before llhttp runs: line feeds without a
- * carriage return, control bytes, versions other than 1.0 and 1.1, status codes that are not three
- * digits from 100 to 999, folded lines of fields that decide something. Refused in its callbacks:
- * empty names. It also accepts less: other lines are unfolded for it, a tab at the end of a line
- * becomes a space, and framing fields in trailers are taken out.
+ * llhttp 8.1 accepts input that RFC 9112 forbids. This file refuses it:
+ *
+ *     before llhttp runs     line feeds without a carriage return; control bytes; versions other
+ *                            than 1.0 and 1.1; status codes that are not three digits from 100 to
+ *                            999; folded lines of fields for which decides() is true
+ *     in llhttp's callbacks  empty names
+ *
+ * llhttp also refuses input that the RFCs allow. This file changes such input before llhttp runs:
+ * it unfolds other folded lines, replaces a tab at the end of a line by a space, and removes
+ * framing fields from trailers.
  */
 #include "io/http/section.h"
 
@@ -36,7 +41,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct section *s, int err
     return err;
 }
 
-/* The word for its fields in error texts. */
+/* The word for the section's fields in error texts. */
 static const char *field_name(const struct section *s)
 {
     return s->is_trailers ? "trailer" : "header";
@@ -246,8 +251,9 @@ static bool is_framing(const char *line, const char *end)
     return is_one_of(line, end, names);
 }
 
-/* Fields of which another recipient may not see the folded part: what they decide is then read in two
- * ways, which smuggling and session fixation need. */
+/* Fields that must not be folded. Another recipient may ignore the folded part, and then understand
+ * the field in another way than this client. Attacks such as smuggling and session fixation need
+ * that. */
 static bool decides(const char *line, const char *end)
 {
     static const char *const names[] = {
@@ -257,7 +263,8 @@ static bool decides(const char *line, const char *end)
     return is_one_of(line, end, names);
 }
 
-/* RFC 9112 §5.2: each folded line becomes part of the line before it, its line end two spaces. */
+/* RFC 9112 §5.2: appends each folded line to the line before it. The line end between them becomes
+ * two spaces. */
 static int unfold(struct section *s, struct header_list *list)
 {
     char *field = list->bytes, *end = list->bytes + list->bytes_len;
@@ -282,7 +289,8 @@ static int unfold(struct section *s, struct header_list *list)
     return 0;
 }
 
-/* RFC 9112 §5: white space at the end of a value is no part of it; llhttp wants spaces there. */
+/* RFC 9112 §5: white space at the end of a value does not belong to the value. llhttp accepts only
+ * spaces there. */
 static void replace_tabs(struct header_list *list)
 {
     char *end = list->bytes + list->bytes_len;
@@ -309,7 +317,7 @@ static void drop_framing(struct section *s, struct header_list *list)
     list->bytes_len = (size_t)(to - list->bytes);
 }
 
-/* Rewrites the section for llhttp. All three are rare. */
+/* Changes the section so that llhttp accepts it. All three changes are rare. */
 static int rewrite(struct section *s, struct header_list *list)
 {
     int err = s->is_folded ? unfold(s, list) : 0;

@@ -148,7 +148,7 @@ void whorl_http_session_get_stats(const struct whorl_http_session *session,
     };
 }
 
-/* The way of a request */
+/* Carrying out a request */
 
 /* One whorl_http_do(). */
 struct request {
@@ -164,7 +164,8 @@ struct request {
     struct whorl_error *error; /* the caller's; may be NULL */
 };
 
-/* Fills the caller's error with "HOST:PORT: text"; `text` NULL: what `err` means. Returns `err`. */
+/* Fills the caller's error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`.
+ * Returns `err`. */
 static int fail(const struct request *q, int err, const char *step, const char *text)
 {
     const struct whorl_url *url = &q->response->url;
@@ -211,8 +212,8 @@ static int prepare(struct request *q)
     return whorl_url_parse(asked->url, q->error, &q->response->url);
 }
 
-/* Gets a connection, or leave to open one, and queues for it if need be. The time in the queue
- * counts for the queue's limit only: the total deadline moves by it. */
+/* Gets a connection or permission to open one. Waits in the queue if necessary. The time in the
+ * queue counts only for the queue limit: the total deadline is moved by it. */
 static WHORL_SUSPENDS int queue(struct request *q)
 {
     struct http_pool *pool = &q->session->pool;
@@ -269,7 +270,7 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
     return err;
 }
 
-/* Makes the exchange of this hop and runs it. The one place that chooses the HTTP version. */
+/* Makes the exchange of this hop and runs it. Only this function chooses the HTTP version. */
 static WHORL_SUSPENDS int run_exchange(struct request *q)
 {
     struct whorl_http_response *r = q->response;
@@ -312,9 +313,9 @@ static bool may_retry(const struct request *q, int err)
            request_is_idempotent(q->out.method) && can_send_again(&q->out);
 }
 
-/* Opens the connection if it is new and runs the exchange; once more on a fresh connection if a
- * kept one was dead. That one takes over the place in the pool, so there is no second wait in the
- * queue. */
+/* Opens the connection if it is new, and runs the exchange. If a kept connection was dead, it does
+ * so again on a new connection, which takes over the place in the pool. So there is no second wait
+ * in the queue. */
 static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
 {
     struct whorl_http_response *r = q->response;
@@ -365,7 +366,8 @@ static WHORL_SUSPENDS int hop(struct request *q)
     return err;
 }
 
-/* 1: the response was a redirect and the next hop is set up; 0: it is the answer. */
+/* Follows a redirect. Returns 1 when the next hop is prepared; 0 when the response is final; or an
+ * error. */
 static int follow(struct request *q)
 {
     struct whorl_http_response *r = q->response;
@@ -392,7 +394,7 @@ static int follow(struct request *q)
         whorl_url_finish(&redirect.url);
         return err;
     }
-    http_exchange_skip(r->exchange); /* reaching the end saves the connection */
+    http_exchange_skip(r->exchange); /* at the end of the body the connection can be kept */
     http_response_end(r);
     http_response_drop_exchange(r);
     r->err = 0; /* the body of a redirect may fail: it is not used */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Timeouts in words. */
+/* Writes the error texts of timeouts. */
 #include "io/http/stage.h"
 
 #include <stdio.h>

@@ -7,8 +7,8 @@
  *     full         READY_MAX connections are queued: the request is cancelled; the next accept that
  *                  finds the queue empty arms it again. Further connections stay in the kernel's
  *                  backlog, where their number is bounded and other processes can accept them.
- *     polled       a poll is in flight in place of the accept: for a socket with O_NONBLOCK, on a kernel
- *                  that completes its accepts with -EAGAIN instead of waiting.
+ *     polled       a poll is in flight in place of the accept: for a socket with O_NONBLOCK, on a
+ *                  kernel that completes its accepts with -EAGAIN instead of waiting.
  *     closed       the owner has closed the listener; its memory is freed by the last completion of
  *                  the request.
  */
@@ -248,7 +248,7 @@ static int check_listens(int fd)
     return listens ? 0 : -EINVAL;
 }
 
-/* Sets what can still be set on a socket that listens. */
+/* Sets the options that can still be set on a socket that listens. */
 static int configure(int fd, int family, const struct whorl_listen_options *options)
 {
     const int on = 1;
@@ -305,7 +305,7 @@ static int with_peer(int fd, struct whorl_addr *ret_peer)
     return fd;
 }
 
-/* Puts a waiter behind the others; while there is one, an accept is in flight. */
+/* Appends a waiter to the others. While there is a waiter, an accept is in flight. */
 static int wait_for_connection(struct whorl_listener *l, struct whorl_waiter *waiter)
 {
     int err = arm(l);
@@ -362,8 +362,8 @@ void whorl_listener_close(struct whorl_listener *l)
         return;
     }
     /* The request keeps the socket open until it ends. Without shutdown(), the socket would still
-     * accept connections and occupy its address until then. A socket that whorl_listen_fd() got may be
-     * shared with other processes, for which it must keep listening. */
+     * accept connections and occupy its address until then. A socket that was passed to
+     * whorl_listen_fd() may be shared with other processes, for which it must keep listening. */
     if (l->bound)
         shutdown(l->fd, SHUT_RDWR);
     io_op_cancel(&l->op);
@@ -381,7 +381,7 @@ static bool accept_try(struct whorl_case *c)
     return true;
 }
 
-/* In place of a task that is woken: the case gets the connection and is the one taken. */
+/* Called instead of waking a task: the case gets the connection, and the select takes this case. */
 static void accept_notify(struct whorl_waiter *waiter)
 {
     struct whorl_case *c = container_of(waiter, struct whorl_case, waiter);

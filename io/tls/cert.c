@@ -126,7 +126,7 @@ static bool read_list(struct tls_bytes value, struct tls_bytes *ret)
     return der_expect(&value, DER_SEQUENCE, ret) && value.len == 0;
 }
 
-/* Which extensions have been read, for finding one that comes twice. */
+/* Bits for the extensions that have been read, to find an extension that comes twice. */
 enum { SEEN_SAN = 1, SEEN_EKU = 2, SEEN_BASIC = 4, SEEN_KEY_USAGE = 8, SEEN_CONSTRAINTS = 16 };
 
 /* Reads one extension; false when it is malformed or comes twice. */
@@ -197,7 +197,7 @@ static bool read_signed(struct tls_bytes whole, struct tls_cert *cert)
     return true;
 }
 
-/* RFC 5280 §4.1.1.2: the algorithm stands in the signed part too, and both are the same. */
+/* RFC 5280 §4.1.1.2: the signed part contains the signature algorithm too, and both are equal. */
 static bool read_tbs(struct tls_bytes tbs, struct tls_cert *cert)
 {
     struct tls_bytes algorithm, oid, validity, ignored;

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads certificates: names, dates and purposes, and whether a certificate is for a given host.
- *
- * This file does not decide on trust: the X.509 engine of the backend checks signatures and chains.
- * This file reads the same bytes for two purposes: checks that BearSSL does not make (IP addresses
- * in the SAN, stricter wildcards, extended key usage), and texts for error messages. It does no
- * I/O.
+/* Reads certificates: names, dates and purposes, and whether a certificate is for a given host. It
+ * does not decide whether a certificate is trusted; path.h does. It does no I/O.
  */
 #ifndef IO_TLS_CERT_H
 #define IO_TLS_CERT_H
@@ -19,8 +15,8 @@ enum { TLS_NAME_DNS = 0x82, TLS_NAME_DIRECTORY = 0xa4, TLS_NAME_IP = 0x87 };
 /* Bits of `key_usage`, numbered from the left as in RFC 5280 §4.2.1.3. */
 enum { TLS_USAGE_SIGN = 1 << 0, TLS_USAGE_ENCIPHER = 1 << 2, TLS_USAGE_CERT_SIGN = 1 << 5 };
 
-/* A parsed certificate. Its ranges point into the DER that it was parsed from. `data` is NULL for an
- * extension that is not there. */
+/* A parsed certificate. Its ranges point into the DER that was parsed. For an extension that the
+ * certificate does not have, `data` is NULL. */
 struct tls_cert {
     struct tls_bytes der;       /* the whole certificate */
     struct tls_bytes tbs;       /* what is signed */
@@ -29,16 +25,17 @@ struct tls_cert {
     struct tls_bytes issuer, subject;     /* the whole encoded name */
     int64_t not_before, not_after;        /* seconds since 1970 */
     struct tls_bytes san;                 /* contents of the list */
-    struct tls_bytes eku;                 /* extended key usage, in the same way */
-    struct tls_bytes permitted, excluded; /* subtrees of the name constraints, too */
+    struct tls_bytes eku;                 /* extended key usage: contents of the list */
+    struct tls_bytes permitted, excluded; /* name constraints: contents of the lists */
     bool is_ca;
-    int path_len; /* how many authorities may be below it in a path; -1: any number */
+    int path_len; /* the number of authorities that may be below it in a path; -1: any number */
     bool has_key_usage;
     unsigned key_usage;
     bool has_unknown_critical; /* a critical extension that this parser does not read */
 };
 
-/* Parses a certificate. 0, or -EBADMSG when it is malformed or has an extension that is read here twice. */
+/* Parses a certificate. Returns 0, or -EBADMSG when it is malformed or has one of the extensions
+ * that are read here twice. */
 int tls_cert_parse(const void *der, size_t len, struct tls_cert *ret);
 
 /* Whether the certificate is for this DNS name (lower case, no trailing dot). Only a certificate

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Name constraints: permitted and excluded subtrees against the names of a certificate. */
+/* Name constraints: compares the names of a certificate with permitted and excluded subtrees. */
 #include "io/tls/constraints.h"
 
 #include <strings.h>
@@ -21,8 +21,8 @@ static bool ends_with(const struct tls_bytes *text, const struct tls_bytes *end)
                                                 (const char *)end->data, end->len) == 0;
 }
 
-/* Whether DNS name `name` is `base` or below it. A base that begins with a dot, which RFC 5280 does not
- * know and some authorities use, means names below it only. */
+/* Whether the DNS name `name` is `base` or below it. Some authorities use a base that begins with a
+ * dot, which RFC 5280 does not define. It means only the names below it. */
 static bool dns_within(const struct tls_bytes *name, const struct tls_bytes *base)
 {
     if (base->len == 0)
@@ -33,14 +33,14 @@ static bool dns_within(const struct tls_bytes *name, const struct tls_bytes *bas
            name->data[name->len - base->len - 1] == '.';
 }
 
-/* Whether a DNS name, a wildcard perhaps, stands for any name in the subtree. */
+/* Whether a DNS name, which may be a wildcard, matches at least one name in the subtree. */
 static bool dns_touches(const struct tls_bytes *name, const struct tls_bytes *base)
 {
     if (dns_within(name, base))
         return true;
     if (name->len <= WILDCARD_LEN || name->data[0] != '*' || name->data[1] != '.')
         return false;
-    /* "*.example.org" stands for "a.example.org", which is all of the subtree "a.example.org". */
+    /* "*.example.org" also matches "a.example.org", which is in the subtree "a.example.org". */
     struct tls_bytes parent = {name->data + WILDCARD_LEN, name->len - WILDCARD_LEN};
     return base->len > parent.len && dns_within(base, &parent);
 }
@@ -68,8 +68,8 @@ static bool directory_within(struct tls_bytes name, struct tls_bytes base)
            memcmp(name_parts.data, base_parts.data, base_parts.len) == 0;
 }
 
-/* Whether the name lies in the subtree, both of the same kind. `excluded`: whether any name that it
- * stands for does. */
+/* Whether the name is in the subtree, which is of the same kind. With `excluded`: whether at least
+ * one name that it matches is in the subtree. */
 static bool within(const struct name *name, const struct tls_bytes *base, bool excluded)
 {
     switch (name->tag) {
@@ -80,15 +80,15 @@ static bool within(const struct name *name, const struct tls_bytes *base, bool e
     case TLS_NAME_DIRECTORY:
         return directory_within(name->value, *base);
     default:
-        return excluded; /* of these kinds nothing is compared: the answer is the one that refuses */
+        return excluded; /* names of these kinds are not compared, so the certificate is refused */
     }
 }
 
-/* What a list of subtrees says of a name. */
+/* What a list of subtrees says about a name. */
 struct verdict {
     bool malformed;
     bool has_kind; /* there is a subtree of the name's kind */
-    bool matches;  /* the name lies in one of them */
+    bool matches;  /* the name is in one of them */
 };
 
 static struct verdict search(struct tls_bytes list, const struct name *name, bool excluded)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Name constraints (RFC 5280 §4.2.1.10): for which names an authority may vouch. */
+/* Name constraints (RFC 5280 §4.2.1.10): they limit the names for which an authority may vouch. */
 #ifndef IO_TLS_CONSTRAINTS_H
 #define IO_TLS_CONSTRAINTS_H
 
@@ -10,10 +10,10 @@ struct tls_cert;
 
 /* Whether the name constraints of `authority` allow all names of `cert`, a certificate below it.
  *
- * Checked are DNS names, IP addresses and the subject, permitted and excluded subtrees of each. A
- * certificate without alternative names is judged by its common name, as a DNS name. A name of another
- * kind (mail address, URI) is refused when the authority constrains that kind at all. An authority
- * without constraints allows every name. */
+ * DNS names, IP addresses and the subject are compared with the permitted and the excluded subtrees
+ * of their kind. For a certificate without alternative names, the common name counts as a DNS name.
+ * A name of another kind (mail address, URI) is refused if the authority has any constraint of that
+ * kind. An authority without constraints allows every name. */
 bool tls_constraints_allow(const struct tls_cert *authority, const struct tls_cert *cert);
 
 #endif

@@ -30,8 +30,8 @@ static inline bool der_equal(const struct tls_bytes *a, const struct tls_bytes *
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* Takes the next element off `from`: its tag and contents. False at the end, and when the element is
- * malformed: a length that is indefinite, not minimal, or more than there is. */
+/* Takes the next element from `from`: its tag and contents. Returns false at the end, and when the
+ * element is malformed: its length is indefinite, not minimal, or greater than the bytes left. */
 static inline bool der_next(struct tls_bytes *from, unsigned *ret_tag, struct tls_bytes *ret)
 {
     const unsigned char *p = from->data;

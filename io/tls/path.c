@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding and checking a certificate path. The search goes up from the leaf and backs out of dead ends;
- * its cost is bounded by the number of signatures it checks. */
+/* Finds and checks a certificate path. The search goes up from the leaf and returns from dead ends.
+ * Its cost is bounded, because the number of signatures that it checks is limited. */
 #include "io/tls/path.h"
 
 #include <bearssl.h>
@@ -69,7 +69,8 @@ static const struct algorithm *find_algorithm(const struct tls_bytes *oid)
     return NULL;
 }
 
-/* Reads the key of a certificate into the decoder, which holds it; NULL when BearSSL does not know it. */
+/* Reads the key of a certificate into the decoder, which holds its memory. Returns NULL when
+ * BearSSL does not know this kind of key. */
 static const br_x509_pkey *read_key(const struct tls_cert *cert, br_x509_decoder_context *decoder)
 {
     br_x509_decoder_init(decoder, NULL, NULL);
@@ -184,7 +185,8 @@ static bool is_trusted_itself(const struct search *s, const struct tls_cert *cer
     return false;
 }
 
-/* Whether an anchor has issued the last of the path. */
+/* Whether an anchor has issued the last certificate of the path. Sets `*ret_named` when an anchor
+ * has the name of its issuer. */
 static bool reaches_anchor(struct search *s, bool *ret_named)
 {
     const struct tls_cert *top = s->path[s->path_len - 1];
@@ -200,7 +202,7 @@ static bool reaches_anchor(struct search *s, bool *ret_named)
     return false;
 }
 
-/* Tries every way up from the last of the path. */
+/* Tries every way up from the last certificate of the path. */
 static bool climb(struct search *s)
 {
     const struct tls_cert *top = s->path[s->path_len - 1];

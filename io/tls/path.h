@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* From a server's certificate up to a trust anchor (RFC 5280 §6): finding a path and checking it.
- *
- * The server's own certificate comes first. The others may come in any order, unrelated ones may be
- * among them, and several may have the same name. So a path is searched: when a candidate fails, the
- * next one is tried.
+/* Finds and checks a path of certificates from a server's certificate up to a trust anchor (RFC
+ * 5280 §6).
  *
  *     leaf --issued by--> intermediate* --issued by--> anchor
  *
- * Checked are, of every certificate, dates, key length, signature (SHA-256 and longer; RSA PKCS #1 and
- * ECDSA) and unknown critical extensions; of every authority on the way, the anchor included, that it is
- * one (basic constraints), may sign (key usage), how many authorities may be below it (path length), for what
- * (extended key usage) and for which names (name constraints). A certificate that is trusted itself,
- * authority or not, needs no signature: it is compared as a whole, and its dates still count. There is no
- * revocation check.
+ * The server's own certificate, the leaf, comes first. The others may come in any order, some may
+ * be unrelated, and several may have the same name. So a path is searched for: when a candidate
+ * fails, the next one is tried.
  *
- * Purpose and names of the leaf itself are the caller's to check.
+ * Every certificate of a path must have valid dates, a key that is long enough, a signature
+ * (SHA-256 or longer, with RSA PKCS #1 or ECDSA) that its issuer has made, and no unknown critical
+ * extension.
+ *
+ * Every authority of a path, including the anchor, must
+ *
+ *     - be an authority                            (basic constraints)
+ *     - be allowed to sign certificates            (key usage)
+ *     - allow as many authorities as are below it  (path length)
+ *     - be meant for servers                       (extended key usage)
+ *     - be allowed to vouch for the names          (name constraints)
+ *
+ * If the leaf is itself in the trust store, byte for byte, it needs no signature and need not be an
+ * authority, but its dates still count. Revocation is not checked.
+ *
+ * The caller checks the purpose and the names of the leaf.
  */
 #ifndef IO_TLS_PATH_H
 #define IO_TLS_PATH_H
@@ -31,15 +40,15 @@ enum tls_path_fault {
     TLS_PATH_EXPIRED,     /* or not yet valid: `cert` */
     TLS_PATH_UNTRUSTED,   /* no known certificate has issued `cert` */
     TLS_PATH_SIGNATURE,   /* `cert` is not signed by its issuer */
-    TLS_PATH_UNSUPPORTED, /* signature or key of `cert`: an algorithm that is not supported */
-    TLS_PATH_KEY_SHORT,   /* RSA key of `cert` */
+    TLS_PATH_UNSUPPORTED, /* the signature or key of `cert` uses an unsupported algorithm */
+    TLS_PATH_KEY_SHORT,   /* the RSA key of `cert` is too short */
     TLS_PATH_CRITICAL,    /* `cert` has an unknown critical extension */
     TLS_PATH_NOT_CA,      /* `cert` is issued by a certificate that is no authority */
     TLS_PATH_KEY_USAGE,   /* `cert` is issued with a key that may not sign certificates */
     TLS_PATH_LENGTH,      /* `cert` is issued by an authority that allows fewer below it */
     TLS_PATH_PURPOSE,     /* `cert` is issued by an authority that is not meant for servers */
     TLS_PATH_CONSTRAINED, /* an authority over `cert` may not vouch for its names */
-    TLS_PATH_TOO_COMPLEX, /* more signatures than are checked for one server */
+    TLS_PATH_TOO_COMPLEX, /* the search would need more signature checks than the limit */
 };
 
 struct tls_path_report {
@@ -47,8 +56,9 @@ struct tls_path_report {
     const struct tls_cert *cert; /* one of `certs`, or an anchor */
 };
 
-/* Searches. `certs[0]` is the server's; those whose `der` is NULL are left out. Returns whether there is
- * a path; if not, `ret` says what was wrong with the first one that was tried. */
+/* Searches for a path. `certs[0]` is the server's certificate. Certificates whose `der` is NULL are
+ * ignored. Returns whether there is a path; if not, `ret` says what was wrong with the first one
+ * that was tried. */
 bool tls_path_find(const struct tls_cert *certs, size_t count, const struct tls_trust *trust,
                    int64_t time_unix_s, struct tls_path_report *ret);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cipher suites: only ephemeral elliptic-curve key exchanges with authenticated encryption. */
+/* The cipher suites: ephemeral elliptic-curve key exchanges with authenticated encryption only. */
 #include "io/tls/suites.h"
 
 #include <stddef.h>

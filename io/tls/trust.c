@@ -154,9 +154,12 @@ static bool has_purpose(struct tls_bytes list)
     return false;
 }
 
-/* What OpenSSL's "TRUSTED CERTIFICATE" has behind the certificate (x509(1), "Trusted Certificates"):
- * SEQUENCE { trust SEQUENCE OF OID OPTIONAL, reject [0] SEQUENCE OF OID OPTIONAL, ... }. Whether it allows
- * the certificate to vouch for servers. */
+/* `extra` is what OpenSSL's "TRUSTED CERTIFICATE" has after the certificate (x509(1), "Trusted
+ * Certificates"):
+ *
+ *     SEQUENCE { trust SEQUENCE OF OID OPTIONAL, reject [0] SEQUENCE OF OID OPTIONAL, ... }
+ *
+ * Returns whether it allows the certificate to vouch for servers. */
 static bool is_trusted_for_servers(struct tls_bytes extra)
 {
     struct tls_bytes fields, trust, reject;

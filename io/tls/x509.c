@@ -175,7 +175,7 @@ static const char *fault_text(enum tls_path_fault fault)
     case TLS_PATH_CONSTRAINED:
         return "has a name for which one of its authorities may not vouch";
     case TLS_PATH_TOO_COMPLEX:
-        return "comes with too many certificates of the same names";
+        return "comes with too many certificates that have the same name";
     default:
         return "is not acceptable";
     }

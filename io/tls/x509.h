@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks a server's certificate chain. BearSSL's TLS engine calls it during a handshake.
  *
- * It collects the chain until it is complete, searches a path to a trust anchor (path.h), checks the
- * purpose and the host of the server's certificate, and describes in words what is wrong. BearSSL's own "minimal"
- * engine is not used: it accepts only one order, ignores name constraints and the purpose of authorities,
- * refuses extensions only for being critical, and trusts any certificate with the key and the name of an
- * anchor that is no authority.
+ * It collects the chain until the chain is complete, searches for a path to a trust anchor
+ * (path.h), and checks the purpose and the host of the server's certificate. It describes in words
+ * what is wrong.
+ *
+ * BearSSL's own engine, "minimal", is not used. It accepts only one order of certificates. It
+ * ignores name constraints and the purpose of authorities, and refuses such extensions when they
+ * are critical. And if a trust anchor is not an authority, it trusts every certificate that has the
+ * anchor's key and name.
  */
 #ifndef IO_TLS_X509_H
 #define IO_TLS_X509_H

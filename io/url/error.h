@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The errors of reading URLs: each function fills `error`, which may be NULL, and returns its code. */
+/* The errors of reading URLs. Each function fills `error`, which may be NULL, and returns its
+ * code. */
 #ifndef IO_URL_ERROR_H
 #define IO_URL_ERROR_H
 

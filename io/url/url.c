@@ -270,7 +270,7 @@ static size_t put_target(char *to, struct url_span path, struct url_span query)
 
 /* --- layout --- */
 
-/* Copies a part to `*at`, adds a zero byte and moves `*at` behind it. */
+/* Copies a part to `*at`, adds a zero byte and moves `*at` after it. */
 static char *lay(char **at, const char *text, size_t len)
 {
     char *start = *at;

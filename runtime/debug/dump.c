@@ -12,7 +12,7 @@
 /* Longer circles are not searched for. */
 #define CIRCLE_MAX 1000
 
-/* A name may contain any byte, and a terminal must not obey it. */
+/* A name may contain any bytes. They are escaped so that a terminal does not obey them. */
 static void print_escaped(FILE *to, const char *text)
 {
     char escaped[1024];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Observers of a run. The functions named after an event report it to the observers, and may be
- * called only while s->trace is not NULL. That a task runs or stops is reported through the pointers
- * in struct sched_trace, because the scheduler does not know this module. */
+ * called only while s->trace is not NULL. The scheduler, which does not know this module, reports
+ * that a task runs or stops through the pointers in struct sched_trace. */
 #ifndef RUNTIME_DEBUG_TRACE_H
 #define RUNTIME_DEBUG_TRACE_H
 

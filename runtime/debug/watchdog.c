@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The watchdog: a thread that looks at the run four times per threshold and reports a task that has
  * kept the run's thread for the whole threshold. A switch does no extra work for it: the watchdog
- * reads fields that the scheduler keeps anyway, without a lock. What it points to may disappear at
- * any time, so the watchdog copies memory as a debugger does: an address that is no longer mapped
- * gives an error, not a crash.
+ * reads fields that the scheduler keeps anyway, without a lock. The memory that these fields point
+ * to may be unmapped at any time, so the watchdog copies it as a debugger does: an address that is
+ * no longer mapped gives an error, not a crash.
  */
 #include "runtime/debug/watchdog.h"
 

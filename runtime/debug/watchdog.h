@@ -8,7 +8,8 @@
 struct sched;
 struct watchdog;
 
-/* NULL: no memory, or no thread; the run has no watchdog then. */
+/* Starts a watchdog. Returns NULL without memory or a thread for it; the run then has no
+ * watchdog. */
 struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns);
 
 /* Accepts NULL. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`models io` as its users run it: the table, the pictures, the report in a browser, what fails, and Ctrl-C."""
+"""`models io` as users run it: the table, the pictures, the report in a browser, failures, and
+Ctrl-C."""
 import glob
 import http.client
 import itertools
@@ -21,7 +22,7 @@ from lib import (Peer, contains, equal, free_port, hang_after, main, not_found, 
 
 MODELS = os.path.abspath(sys.argv[1])
 NAMES = ['sequential', 'threads', 'tasks', 'processes']
-# Tests may be held up for as long as they like: no page may time out for that.
+# A slow machine may delay a test for any time, but no page may time out because of that.
 PATIENT = ['--timeout', '1000']
 
 
@@ -30,7 +31,7 @@ def io(*argv, **kwargs):
 
 
 def rows(result):
-    """The table: what stands behind each model's name."""
+    """Returns the rows of the table: model name -> the words after the name."""
     lines = [line.split() for line in result.out.decode().splitlines()]
     return {line[0]: line[1:] for line in lines if line and line[0] in NAMES}
 
@@ -40,7 +41,7 @@ def right(result):
 
 
 def members(session):
-    """The processes of a session: name by number. Those that have ended do not count."""
+    """Returns the processes of a session that have not ended: process id -> name."""
     found = {}
     for path in glob.glob('/proc/[0-9]*/stat'):
         try:
@@ -68,7 +69,7 @@ def every_model_fetches_every_page_right():
     equal([row[0] for row in table.values()], ['1', '4', '6', '3'])  # at once
     equal([row[2] for row in table.values()], ['0.03', '0.01', '0.01', '0.01'])  # expected
     equal(right(result), ['15/15'] * 4)
-    equal(table['sequential'][1], '3')   # connections: one a site, kept
+    equal(table['sequential'][1], '3')   # connections: one per site, which is kept
     equal(table['tasks'][1], '6')
     out = result.out.decode()
     contains(out, '15 pages of 3 sites, each answered after 2 ms; at most 2 connections to a site.')
@@ -94,7 +95,7 @@ def given_urls_are_fetched_by_every_model_as_often_as_asked():
                     peer.origin + '/two')
         equal((result.status, result.messages), (0, ''))
         equal(right(result), ['6/6'] * 4)
-        equal([row[2] for row in rows(result).values()], ['-'] * 4)  # nobody knows the latency
+        equal([row[2] for row in rows(result).values()], ['-'] * 4)  # the latency is unknown
         equal((peer.count('/one'), peer.count('/two')), (24, 24))
 
 
@@ -103,12 +104,12 @@ def given_urls_are_fetched_by_every_model_as_often_as_asked():
 SMALL = ['--pages', '6', '--latency', '5', '--threads', '3', '--processes', '2', '--per-site', '2',
          '--runs', '3']
 
-# Whatever reaches beyond the window and does not lie in something that scrolls.
+# The elements that extend beyond the window and are not inside an element that scrolls.
 BEYOND = """[...document.body.querySelectorAll('*')].filter(e =>
     e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('figure > div > *')
 ).map(e => e.outerHTML.slice(0, 200))"""
 
-# Of what stands below the bars: is it there, is it seen, and what does it say?
+# For each diagram below the bars: its size, its text, and the heading of its section.
 DIAGRAMS = """[...document.querySelectorAll('section figure svg')].map(e => {
     const box = e.getBoundingClientRect();
     return [box.width, box.height, e.textContent, e.closest('section').querySelector('h2').textContent];
@@ -188,7 +189,7 @@ def the_trace_has_a_lane_for_each_thread_task_and_process():
     names = {e['pid']: e['args']['name'] for e in events if e['name'] == 'process_name'}
     lanes = [names[e['pid']] for e in events if e['name'] == 'thread_name']
     equal([lanes.count(name) for name in NAMES], [1, 3, 1 + 12, 2])
-    for number, name in names.items():  # each computes and waits, and waits for longer
+    for number, name in names.items():  # each one computes and waits, and waits longer
         spent = {'computes': 0, 'waits': 0}
         for e in events:
             if e['ph'] == 'X' and e['pid'] == number:
@@ -210,19 +211,19 @@ def a_report_says_how_many_pages_were_right():
 @test
 def a_file_that_cannot_be_written_is_said_before_anything_is_downloaded():
     for option in ('--report', '--timeline', '--trace'):
-        result = io(option, 'no-such-folder/file')
+        result = io(option, 'no-such-directory/file')
         equal((result.status, result.out), (1, b''))
-        equal(result.messages, 'models: cannot write no-such-folder/file: No such file or directory\n')
+        equal(result.messages, 'models: cannot write no-such-directory/file: No such file or directory\n')
 
 
 @test
-def a_folder_and_no_name_are_no_files():
-    os.mkdir('folder')
-    for path, complaint in (('folder', 'folder: Is a directory'), ('', "'': No such file or directory")):
+def a_directory_and_no_name_are_no_files():
+    os.mkdir('directory')
+    for path, complaint in (('directory', 'directory: Is a directory'), ('', "'': No such file or directory")):
         result = io('--report', path)
         equal((result.status, result.out), (1, b''))
         equal(result.messages, 'models: cannot write %s\n' % complaint)
-    equal(os.listdir('.'), ['folder'])
+    equal(os.listdir('.'), ['directory'])
 
 
 @test
@@ -263,20 +264,20 @@ def a_run_that_fails_leaves_no_files():
     equal(os.listdir('.'), [])
 
 
-# --- what goes wrong ------------------------------------------------------------------------------
+# --- failures -------------------------------------------------------------------------------------
 
 
 @test
 def wrong_arguments_are_refused_with_what_and_where():
     for argv, complaint in (
-            (['--sites', '4'], "--sites wants a whole number from 1 to 3, not '4'"),
-            (['--sites', '0'], "--sites wants a whole number from 1 to 3, not '0'"),
-            (['--latency', 'x'], "--latency wants a whole number from 0 to 60000, not 'x'"),
+            (['--sites', '4'], "--sites needs a whole number from 1 to 3, not '4'"),
+            (['--sites', '0'], "--sites needs a whole number from 1 to 3, not '0'"),
+            (['--latency', 'x'], "--latency needs a whole number from 0 to 60000, not 'x'"),
             (['--latency', '5ms'], "not '5ms'"),
-            (['--threads', '-1'], "--threads wants a whole number from 1 to 256, not '-1'"),
+            (['--threads', '-1'], "--threads needs a whole number from 1 to 256, not '-1'"),
             (['--processes', ''], "not ''"),
             (['--runs', '99999999999999999999'], "not '99999999999999999999'"),
-            (['--runs'], '--runs wants a value'),
+            (['--runs'], '--runs needs a value'),
             (['--nothing'], "there is no option '--nothing'"),
             (['-x'], "there is no option '-x'"),
             (['-xyz'], "there is no option '-x'"),
@@ -345,7 +346,7 @@ def a_silent_site_costs_ten_time_outs_and_no_more():
 
 
 def with_site(script, *argv):
-    """Runs a copy beside which stands another `site`."""
+    """Runs a copy of the program, which finds another `site` in its directory."""
     shutil.copy(MODELS, 'models')
     with open('site', 'w') as f:
         f.write('#!/bin/sh\n' + script)
@@ -396,7 +397,8 @@ def many_failures_are_counted_and_not_all_listed():
 def a_model_that_is_killed_has_no_time():
     count = itertools.count()
 
-    def route(connection, request):  # the second page never comes to the model, which is killed meanwhile
+    # The second page never arrives, so the model waits for it until it is killed.
+    def route(connection, request):
         (hang_after(b'', 1000) if next(count) == 1 else reply(b'page'))(connection, request)
     with Peer({'*': route}) as peer, \
             running(MODELS, 'io', *PATIENT, '--runs', '1', '--times', '3', '--report', 'r.html',
@@ -410,7 +412,7 @@ def a_model_that_is_killed_has_no_time():
             'sequential: 1 not tried: the model ended early\n') % peer.origin))
         table = {line.split()[0]: line.split()[1:] for line in out.decode().splitlines() if line}
         equal([table['sequential'][n] for n in (2, 3, 4, 5, 7)], ['-', '-', '-', '-', '1/3'])
-        equal([table['tasks'][n] for n in (5, 7)], ['-', '3/3'])  # as fast as nothing
+        equal([table['tasks'][n] for n in (5, 7)], ['-', '3/3'])  # there is no time to compare with
     with open('r.html') as f:
         text = f.read()
     contains(text, '<h2>sequential: it did not end</h2>')
@@ -441,7 +443,8 @@ def children(pid):
 def a_worker_that_is_killed_costs_its_page_only():
     count, released = itertools.count(), threading.Event()
 
-    def route(connection, request):  # the last model's first two pages wait until one worker is dead
+    # The first two pages of the last model wait until one worker is dead.
+    def route(connection, request):
         if next(count) >= 12:
             released.wait(600)
         reply(b'page')(connection, request)
@@ -480,7 +483,7 @@ def output_that_nobody_takes_is_a_failure():
     os.close(writes)
 
 
-# --- nothing stays --------------------------------------------------------------------------------
+# --- no process is left ---------------------------------------------------------------------------
 
 
 def ends_with(child, number):
@@ -503,12 +506,12 @@ def signals_end_a_pool_of_processes():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         count = itertools.count()
 
-        def route(connection, request):  # those of the first three models, then no more
+        def route(connection, request):  # answers only the first three models
             (reply(b'page') if next(count) < 6 else hang_after(b'', 1000))(connection, request)
         with Peer({'*': route}) as peer, \
                 running(MODELS, 'io', *PATIENT, '--runs', '1', '--processes', '2', '--times', '2',
                         peer.origin + '/', start_new_session=True) as child:
-            # Itself, the model, what forks the workers, the workers.
+            # The program, the model, the server that forks the workers, and two workers.
             wait_until(lambda: len(members(child.pid)) == 5 and peer.count('/') == 8,
                        what='a page asked for by each worker')
             ends_with(child, number)

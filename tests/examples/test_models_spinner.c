@@ -80,7 +80,7 @@ TEST(spinner_draws_each_frame_on_a_terminal)
     }
 }
 
-TEST(spinner_draws_who_holds_up_whom)
+TEST(spinner_draws_which_task_blocks_which)
 {
     struct subprocess run;
     char path[300], svg[32768];

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""examples/README.md and the programs it shows: each prints what stands there.
+"""examples/README.md and the programs it shows: each prints the output that the page shows.
 
 usage: test_readme.py BUILD [TEST]...
        test_readme.py BUILD --update [WORD]...
-                                puts what they print now into examples/README.md: all, or those whose
-                                command contains one of the words
+           writes the present output of the programs to examples/README.md: of all programs, or of
+           those whose command contains one of the words
 
-A block of the text is a few commands with their output:
+A block of the page is a few commands with their output:
 
     <!-- varies: REGEX; in tests: OPTIONS; any order -->
     ```console
@@ -15,8 +15,9 @@ A block of the text is a few commands with their output:
     ...
     ```
 
-What REGEX finds is taken out of both before they are compared, OPTIONS are added to the last command,
-and with `any order` lines are sorted. A command that ends in & is a server, whose port stands for 18080.
+Text that matches REGEX is not compared. The test adds OPTIONS to the last command. With `any order`
+the lines are sorted before they are compared. A command that ends in & is a server. The test lets
+it choose a free port, and uses this port wherever the page has 18080.
 """
 import concurrent.futures
 import os
@@ -57,23 +58,23 @@ class Block:
         return re.findall(r'\bbuild/([\w/-]+)', ' '.join(self.commands))
 
     def run(self, options):
-        """What the commands print, a text for each."""
+        """Returns the outputs of the commands, one text per command."""
         texts, servers, port = [], [], PORT
-        with tempfile.TemporaryDirectory(prefix='whorl-test-') as folder:
-            os.symlink(BUILD, os.path.join(folder, 'build'))
+        with tempfile.TemporaryDirectory(prefix='whorl-test-') as directory:
+            os.symlink(BUILD, os.path.join(directory, 'build'))
             try:
                 for i, command in enumerate(self.commands):
                     if i + 1 == len(self.commands):
                         command += ' ' + options
                     if command.endswith(' &'):
                         argv = command[:-2].replace('--port ' + PORT, '--port 0').split()
-                        server = subprocess.Popen(argv, cwd=folder, stdout=subprocess.PIPE, text=True)
+                        server = subprocess.Popen(argv, cwd=directory, stdout=subprocess.PIPE, text=True)
                         servers.append(server)
                         line = server.stdout.readline()
                         port = re.search(r'\d+$', line.strip())[0]
                         texts.append(line.replace(port, PORT))
                         continue
-                    done = subprocess.run(['bash', '-c', command.replace(PORT, port)], cwd=folder,
+                    done = subprocess.run(['bash', '-c', command.replace(PORT, port)], cwd=directory,
                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                           stderr=subprocess.STDOUT, text=True, timeout=60 * SCALE)
                     expected = 124 if command.startswith('timeout ') else 0
@@ -87,7 +88,8 @@ class Block:
         return texts
 
     def comparable(self, lines):
-        """Without what varies: how much of it, how wide its column is, and how often it is said."""
+        """Removes what varies: the matches of REGEX, the widths of columns, and the repetitions of
+        equal lines."""
         result = []
         for line in lines:
             if self.varies:
@@ -141,8 +143,8 @@ def the_table_has_the_figures_that_were_measured():
 
 
 def with_figures(text):
-    """Puts what the blocks say into the table's last rows: `whorl-stress` on tasks, `models cost` on the
-    others."""
+    """Copies figures from the blocks to the last rows of the table: the figures of `whorl-stress`
+    for tasks, and those of `models cost` for threads and processes."""
     stress = re.search(r'^spawn +\d+ +\S+ \S+ +(\S+ \S+).* (\d+) +\S+ \S+$', text, re.M)
     thread, process = (re.search(r'^%s +\d+ +(\S+) +(\S+)$' % kind, text, re.M)
                        for kind in ('thread', 'process'))
@@ -155,7 +157,7 @@ def with_figures(text):
 
 
 def add_test(block, running):
-    def prints_what_stands_there():
+    def prints_what_the_page_shows():
         missing = [p for p in block.programs() if not os.access(os.path.join(BUILD, p), os.X_OK)]
         if missing and missing[0].startswith('tools/'):
             raise Skip('build/%s is not built' % missing[0])
@@ -165,8 +167,8 @@ def add_test(block, running):
         if 'check-suspends: libclang' in ''.join(texts):
             raise Skip('python3-clang-14 is not installed')
         equal(block.comparable(''.join(texts).splitlines()), block.comparable(block.output))
-    prints_what_stands_there.__name__ = 'shown_output_of_' + block.name
-    test(prints_what_stands_there)
+    prints_what_the_page_shows.__name__ = 'shown_output_of_' + block.name
+    test(prints_what_the_page_shows)
 
 
 def update(words):
@@ -186,7 +188,7 @@ if __name__ == '__main__':
     if sys.argv[2:3] == ['--update']:
         update(sys.argv[3:])
         sys.exit(0)
-    # Most of them wait most of the time, so several are run at once.
+    # Most programs wait most of the time, so several run at the same time.
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         for block in BLOCKS:
             add_test(block, pool.submit(block.run, block.options))

@@ -243,7 +243,7 @@ TEST(timeline_forked_children_mark_at_once)
 }
 
 /* A place that a killed process has reserved stays empty. */
-TEST(timeline_does_without_what_was_never_filled)
+TEST(timeline_ignores_slots_that_were_never_filled)
 {
     struct timeline *t = timeline_create();
     struct timeline_view view;

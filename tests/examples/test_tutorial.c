@@ -207,7 +207,7 @@ TEST(map_reduce_names_the_file_that_it_cannot_read)
     }
 }
 
-TEST(future_serves_all_who_wait)
+TEST(future_serves_all_waiters)
 {
     expect("examples/15_future", "the answer is not there yet\n"
                                  "a reader has it: 42\na reader has it: 42\na reader has it: 42\n");

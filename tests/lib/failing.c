@@ -58,7 +58,7 @@ TEST(leaves_a_process)
     CHECK(pid < 0);
 }
 
-TEST(leaves_a_folder)
+TEST(leaves_a_directory)
 {
     char path[300];
 

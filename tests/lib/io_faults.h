@@ -44,7 +44,8 @@ void io_faults_setup(int err, unsigned refused_flags);
 /* Hides these IORING_FEAT_ bits of rings that are set up later. Valid until changed. */
 void io_faults_features(unsigned missing);
 
-/* Rings are set up as on a kernel whose last opcode is this one (IORING_OP_). In force until changed. */
+/* Rings that are set up later behave as on a kernel whose last opcode is this one (IORING_OP_).
+ * Valid until changed. */
 void io_faults_opcodes(unsigned last);
 
 /* The next `count` calls of io_uring_enter that submit something take nothing and return `err`. */

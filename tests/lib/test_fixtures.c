@@ -90,7 +90,7 @@ TEST(subprocess_is_killed_when_its_time_is_up)
     subprocess_finish(&run);
 }
 
-TEST(subprocess_has_its_own_folder_and_environment)
+TEST(subprocess_has_its_own_directory_and_environment)
 {
     struct subprocess run;
     const char *const env[] = {"COLOUR=red", "HOME", NULL};

@@ -94,11 +94,11 @@ TEST(what_a_test_started_ends_with_it)
     subprocess_finish(&run);
 }
 
-TEST(the_temporary_folder_goes_also_after_a_crash)
+TEST(the_temporary_directory_goes_also_after_a_crash)
 {
     struct subprocess run;
 
-    run_case(&run, "leaves_a_folder");
+    run_case(&run, "leaves_a_directory");
     char *found = strstr(run.out, "directory ");
     CHECK(found);
     found += strlen("directory ");

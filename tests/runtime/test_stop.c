@@ -26,7 +26,7 @@ static int work(void *arg)
     return err ? err : w->result;
 }
 
-TEST_VIRTUAL(stop_asks_and_joins_those_who_finish)
+TEST_VIRTUAL(stop_asks_and_joins_tasks_that_finish)
 {
     WHORL_AUTO(group) group = {0};
     struct worker a = {"a", 5, 0}, b = {"b", 9, 0};
@@ -41,7 +41,7 @@ TEST_VIRTUAL(stop_asks_and_joins_those_who_finish)
     CHECK(!whorl_stop_requested());
 }
 
-TEST_VIRTUAL(stop_cancels_those_who_take_too_long)
+TEST_VIRTUAL(stop_cancels_tasks_that_take_too_long)
 {
     WHORL_AUTO(group) group = {0};
     struct worker a = {"a", 5, 0}, b = {"b", 900, 0};
@@ -300,7 +300,7 @@ static int cancel_at_50(void *arg)
     return 0;
 }
 
-TEST_VIRTUAL(stop_cancelled_from_an_inner_scope_joins_those_who_end_late)
+TEST_VIRTUAL(stop_cancelled_from_an_inner_scope_joins_tasks_that_end_late)
 {
     WHORL_AUTO(group) other = {0};
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A headless Chromium, told over a pipe what to do (the DevTools protocol), without any network.
+"""A headless Chromium that is controlled over a pipe (DevTools protocol), without any network.
 
     with Browser() as browser:
         page = browser.open('/path/of/page.html', width=360, height=800, dark=True)
@@ -19,7 +19,7 @@ import time
 
 from lib import SCALE, Skip
 
-# No sandbox: it needs what root in a container does not have, and the pages are our own.
+# No sandbox: it needs rights that root does not have in a container, and the pages are our own.
 FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
          '--disable-background-networking', '--disable-component-update', '--disable-sync',
          '--disable-default-apps', '--disable-extensions', '--disable-breakpad', '--hide-scrollbars',
@@ -33,17 +33,17 @@ class Browser:
             if os.environ.get('CI') == 'true':
                 raise AssertionError('chromium is not installed')
             raise Skip('chromium is not installed')
-        self.folder = tempfile.mkdtemp(prefix='whorl-test-')
+        self.directory = tempfile.mkdtemp(prefix='whorl-test-')
         to_read, self.to = os.pipe()
         self.back, back_write = os.pipe()
-        # It reads from 3 and writes to 4; out of the way with what might have these numbers.
+        # Chromium reads from descriptor 3 and writes to 4, so these must have other numbers.
         ends = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (to_read, back_write)]
-        self.log = open(os.path.join(self.folder, 'log'), 'wb')
+        self.log = open(os.path.join(self.directory, 'log'), 'wb')
         self.child = subprocess.Popen(
             ['bash', '-c', 'exec "$@" 3<&%d 4>&%d' % tuple(ends), 'bash', program, *FLAGS,
-             '--user-data-dir=' + os.path.join(self.folder, 'profile'), 'about:blank'],
+             '--user-data-dir=' + os.path.join(self.directory, 'profile'), 'about:blank'],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=ends,
-            start_new_session=True, env={**os.environ, 'HOME': self.folder})
+            start_new_session=True, env={**os.environ, 'HOME': self.directory})
         for fd in (to_read, back_write, *ends):
             os.close(fd)
         self.number, self.buffer, self.events = 0, b'', []
@@ -58,14 +58,14 @@ class Browser:
         except (OSError, subprocess.TimeoutExpired):
             pass
         try:
-            os.killpg(self.child.pid, signal.SIGKILL)  # its own session: nobody else is in it
+            os.killpg(self.child.pid, signal.SIGKILL)  # the group has only its processes
         except ProcessLookupError:
             pass
         self.child.wait()
         os.close(self.to)
         os.close(self.back)
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def send(self, method, session=None, **params):
         self.number += 1
@@ -104,8 +104,8 @@ class Browser:
 
 
 class Page:
-    """A file, loaded; `complaints` is what the console and the log have about it, `requests` all it
-    asked for."""
+    """A loaded file. `complaints` contains the messages of the console and the log, `requests` the
+    URLs that the page has requested."""
 
     def __init__(self, browser, path, width, height, dark):
         self.browser = browser
@@ -123,7 +123,7 @@ class Page:
         until = time.monotonic() + 60 * SCALE
         while not any(e.get('method') == 'Page.loadEventFired' for e in self.mine()):
             browser.events.append(browser.receive(until))
-        self.evaluate('1')  # what was said until the load has come by now
+        self.evaluate('1')  # its reply comes after all messages about the load
         self.complaints = [str(e['params']) for e in self.mine() if e['method'] in
                            ('Log.entryAdded', 'Runtime.exceptionThrown', 'Runtime.consoleAPICalled')]
         self.requests = [e['params']['request']['url'] for e in self.mine()
@@ -142,7 +142,7 @@ class Page:
         return result['result'].get('value')
 
     def screenshot(self, path):
-        """The whole page, as PNG; for people."""
+        """Saves the whole page as PNG, for people."""
         picture = self.call('Page.captureScreenshot', captureBeyondViewport=True)
         with open(path, 'wb') as f:
             f.write(base64.b64decode(picture['data']))

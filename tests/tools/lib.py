@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What tests of the programs stand on: a TAP runner, servers on loopback, certificates, a terminal.
+"""Fixtures for tests of the programs: a TAP runner, servers on loopback, certificates, a terminal.
 
-Everything listens on 127.0.0.1 and a free port, is bounded in time, and is gone when its test ends.
+Servers listen on 127.0.0.1 and a free port. Every wait has a time limit. A test leaves nothing when
+it ends.
 """
 import contextlib
 import ctypes
@@ -36,7 +37,7 @@ class Skip(Exception):
 
 
 def test(function):
-    """Registers a test; its name is its claim. It is given a fresh working folder."""
+    """Registers a test. Its name is its claim. It runs in a new, empty working directory."""
     TESTS.append(function)
     return function
 
@@ -46,16 +47,16 @@ def main():
     print('1..%d' % len(chosen), flush=True)
     failed = 0
     for number, function in enumerate(chosen, 1):
-        folder = tempfile.mkdtemp(prefix='whorl-test-')
+        directory = tempfile.mkdtemp(prefix='whorl-test-')
         before = os.getcwd()
-        os.chdir(folder)
+        os.chdir(directory)
         start = time.monotonic()
         try:
             function()
             line = 'ok %d - %s' % (number, function.__name__)
         except Skip as reason:
             line = 'ok %d - %s # SKIP %s' % (number, function.__name__, reason)
-        except BaseException as error:  # an interrupt, too, must leave the folder clean
+        except BaseException as error:  # the directory is also removed after an interrupt
             for text in traceback.format_exc().splitlines():
                 print('# ' + text)
             line = 'not ok %d - %s' % (number, function.__name__)
@@ -64,7 +65,7 @@ def main():
                 raise
         finally:
             os.chdir(before)
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)
         print(line, flush=True)
         if time.monotonic() - start > 3:
             print('# took %.1f s' % (time.monotonic() - start), flush=True)
@@ -129,8 +130,8 @@ def running(*argv, **kwargs):
 
 
 def wait_measuring(child):
-    """Waits for the end; returns the most memory it had in kB. What the kernel says at the end
-    counts the memory of the process that started it, too."""
+    """Waits for the end, and returns the largest resident memory in kB. The number that the kernel
+    reports at the end would also count the memory of the process that started the child."""
     peak = 0
     while child.poll() is None:
         try:
@@ -160,8 +161,8 @@ class Request:
 
 
 class Peer:
-    """A server scripted byte by byte: for each request, `routes[path](connection, request)` writes
-    what it likes, then the connection is closed. What was asked is in `requests`."""
+    """A server that is scripted byte by byte. For each request, `routes[path](connection, request)`
+    writes any bytes, then the connection is closed. The received requests are in `requests`."""
 
     def __init__(self, routes, backlog=1024):
         self.routes, self.requests, self.lock = routes, [], threading.Lock()
@@ -229,7 +230,7 @@ class Peer:
 
 
 def reply(body=b'', status='200 OK', headers=(), length=None):
-    """A route that answers properly."""
+    """A route that sends a correct response."""
     if isinstance(body, str):
         body = body.encode()
     head = 'HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n' % (
@@ -251,7 +252,8 @@ def not_found(connection, request):
 
 
 def in_turn(*routes):
-    """A route that is another one each time, the last for ever."""
+    """A route that calls the first of `routes` at the first request, and so on. The last one also
+    answers all later requests."""
     lock, left = threading.Lock(), list(routes)
 
     def route(connection, request):
@@ -262,16 +264,16 @@ def in_turn(*routes):
 
 
 def reset(connection, request):
-    """A route that ends in a reset."""
+    """A route that resets the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
 
 
 def hang_after(data, seconds=30):
-    """A route that writes these bytes and then nothing more for long."""
+    """A route that writes these bytes and then sends nothing for a long time."""
     def route(connection, request):
         connection.sendall(data)
         connection.settimeout(seconds)
-        connection.recv(1)  # until the client goes away
+        connection.recv(1)  # returns when the client has closed
     return route
 
 
@@ -279,7 +281,7 @@ class Certificates:
     """An authority and a server certificate for localhost and 127.0.0.1, made by openssl."""
 
     def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix='whorl-test-')
+        self.directory = tempfile.mkdtemp(prefix='whorl-test-')
         self.ca, self.key = self.at('ca.pem'), self.at('key.pem')
         self.make_ca('ca')
         self.make_ca('other')
@@ -287,7 +289,7 @@ class Certificates:
         self.wrong = self.make('wrong', 'DNS:example.invalid')
 
     def at(self, name):
-        return os.path.join(self.folder, name)
+        return os.path.join(self.directory, name)
 
     def openssl(self, *argv):
         subprocess.run(['openssl', *argv], check=True, capture_output=True, timeout=60)
@@ -309,29 +311,29 @@ class Certificates:
         return self.at(name)
 
     def remove(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class Nginx:
-    """nginx in front of a folder, over http and, with certificates, over https."""
+    """nginx that serves a directory over http and, with certificates, over https."""
 
     def __init__(self, certificates):
         if not shutil.which('nginx'):
             raise Skip('nginx is not installed')
-        self.folder = tempfile.mkdtemp(prefix='whorl-test-')
-        os.chmod(self.folder, 0o755)  # its workers are another user
-        self.www = os.path.join(self.folder, 'www')
+        self.directory = tempfile.mkdtemp(prefix='whorl-test-')
+        os.chmod(self.directory, 0o755)  # its workers run as another user
+        self.www = os.path.join(self.directory, 'www')
         os.mkdir(self.www)
         self.port, self.tls_port, self.wrong_port = free_port(), free_port(), free_port()
         self.http = 'http://127.0.0.1:%d' % self.port
         self.https = 'https://127.0.0.1:%d' % self.tls_port
         self.https_named = 'https://localhost:%d' % self.tls_port
         self.https_wrong = 'https://localhost:%d' % self.wrong_port
-        temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.folder)
+        temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.directory)
                         for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
         with open(self.at('nginx.conf'), 'w') as f:
-            f.write(f'''worker_processes 1; daemon off; master_process off; pid {self.folder}/pid;
-error_log {self.folder}/error.log; events {{ worker_connections 4096; }}
+            f.write(f'''worker_processes 1; daemon off; master_process off; pid {self.directory}/pid;
+error_log {self.directory}/error.log; events {{ worker_connections 4096; }}
 http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
   server {{ listen 127.0.0.1:{self.port} backlog=2048; location /gz/ {{ alias {self.www}/; gzip on; }}
     location ~ ^/secure(/.*)$ {{ return 302 {self.https}$1; }} }}
@@ -350,7 +352,7 @@ http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
             return s.connect_ex(('127.0.0.1', self.port)) == 0
 
     def at(self, name):
-        return os.path.join(self.folder, name)
+        return os.path.join(self.directory, name)
 
     def put(self, name, data):
         with open(os.path.join(self.www, name), 'wb') as f:
@@ -360,11 +362,11 @@ http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
     def stop(self):
         self.child.terminate()
         self.child.wait(10)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class Terminal:
-    """A program on a terminal of its own; what it writes there is kept in `output`."""
+    """A program on a new terminal. The text that it writes to the terminal is in `output`."""
 
     def __init__(self, *argv, columns=80, rows=24, env=None):
         self.output, self.status = b'', None
@@ -383,7 +385,8 @@ class Terminal:
                     struct.pack('HHHH', rows, columns, 0, 0))
 
     def read(self, seconds=0.1):
-        """Reads what comes within that time; False once the program has gone."""
+        """Reads the output that arrives within that time. Returns False when the program has
+        ended."""
         end = time.monotonic() + seconds
         while True:
             left = end - time.monotonic()
@@ -439,8 +442,8 @@ class Terminal:
 
 
 class Screen:
-    """What a terminal shows after these bytes: enough of one to know the sequences we use, and to
-    fail on others. Lines that ran off the top are kept."""
+    """The text that a terminal shows after these bytes. It knows only the escape sequences that our
+    programs use, and fails on others. Lines that were scrolled off the top are kept."""
 
     def __init__(self, data, columns=80, rows=24):
         self.columns, self.rows = columns, rows
@@ -519,7 +522,7 @@ ALLOW, ERRNO = 0x7fff0000, 0x00050000
 
 
 def forbid_io_uring():
-    """For preexec: makes io_uring_setup fail with EPERM, as containers' seccomp profiles do."""
+    """For preexec: makes io_uring_setup fail with EPERM, as seccomp profiles of containers do."""
     io_uring_setup = 425  # the number is the same on every machine
     install_filter([(LOAD, 0, 0, NUMBER), (EQUAL, 0, 1, io_uring_setup),
                     (RETURN, 0, 0, ERRNO | errno.EPERM), (RETURN, 0, 0, ALLOW)])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""whorl-doctor: its lines, its object, and what it says where something is missing."""
+"""whorl-doctor: its lines, its JSON object, and its reports of what is missing."""
 import json
 import os
 import resource

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tools/whorl-gdb.py on a program that stops in the middle of things, alive and as a core file."""
+"""tools/whorl-gdb.py on a program that stops while its tasks work: on the live process, and on a
+core file."""
 import os
 import re
 import resource
@@ -72,8 +73,8 @@ def fd_of(text):
 
 
 def functions(out, title):
-    """The functions of the backtrace below a task's line, down to the runtime's own, as far as its
-    numbers count from 0."""
+    """Returns the functions of the backtrace below a task's line, up to the runtime's `entry`.
+    Stops where the frame numbers do not continue to count from 0."""
     lines = out[out.index('\n' + title) + 1:].split('\n')[1:]
     frames = []
     for line in lines:
@@ -82,7 +83,7 @@ def functions(out, title):
             break
         if match:
             frames.append(match.group(2))
-        if frames and frames[-1] == 'entry':  # what is above it depends on the switch
+        if frames and frames[-1] == 'entry':  # the callers of `entry` depend on the switch
             break
     return frames
 
@@ -97,7 +98,7 @@ def check_backtraces(out):
     equal(frames[frames.index('stopper'):], ['stopper', 'entry'])
     equal('abort' in frames or '__GI_abort' in frames, True)
     frames = functions(out, 'task 5 ')
-    if frames:  # what a stack does before its first task, with ucontext
+    if frames:  # with ucontext, a stack runs some code before its first task
         equal('boot' in frames or 'entry' in frames, True)
     else:
         contains(out, 'ready\nhas not begun\n')

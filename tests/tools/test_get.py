@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""whorl-get end to end: against nginx with curl as the witness, and against a server that misbehaves.
+"""whorl-get end to end: against nginx, compared with curl, and against a server that misbehaves.
 
-    test_get.py PROGRAM [WORD]...    run all tests, or those whose names hold a word
+    test_get.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
 """
 import gzip
 import json
@@ -51,8 +51,8 @@ def write(path, data):
         f.write(data.encode() if isinstance(data, str) else data)
 
 
-def files(folder='.'):
-    return sorted(os.listdir(folder))
+def files(directory='.'):
+    return sorted(os.listdir(directory))
 
 
 def noise(size, seed=1):
@@ -64,7 +64,8 @@ def curl(*argv):
 
 
 def device(name, minor):
-    """A memory device that a broken program may replace. Who is not root cannot harm the real one."""
+    """A memory device that a broken program may replace. A user other than root gets the real one,
+    which that user cannot replace."""
     if os.geteuid() != 0:
         return '/dev/' + name
     try:
@@ -326,7 +327,7 @@ def closed_standard_descriptors_do_no_harm():
 
 
 @test
-def folder_is_made_with_all_above_it():
+def directory_is_made_with_all_above_it():
     with Peer({'/a': reply(b'a')}) as peer:
         r = get('-d', 'x/y//z/', peer.origin + '/a')
     equal((r.status, read('x/y/z/a')), (0, b'a'))
@@ -354,7 +355,7 @@ def file_is_invisible_until_whole():
 
 
 @test
-def names_come_from_urls_and_stay_in_the_folder():
+def names_come_from_urls_and_stay_in_the_directory():
     targets = {'/': 'index.html', '/sub/': 'index.html.1', '/a/b.txt?x=1/2': 'b.txt?x=1%2F2',
                '/%2e%2e%2fup': '_.%2Fup', '/-rf': '_rf', '/.hidden': '_hidden',
                '/caf%C3%A9': 'café', '/%1b%5Bm': '%1B[m', '/nul%00': 'nul%00'}
@@ -381,7 +382,7 @@ def clashing_names_are_numbered_and_nothing_is_overwritten():
 
 
 @test
-def folder_or_link_of_that_name_is_left_alone():
+def directory_or_link_of_that_name_is_left_alone():
     os.mkdir('a')
     os.symlink('/nowhere/at/all', 'b')
     with Peer({'*': reply(b'x')}) as peer:
@@ -514,7 +515,7 @@ def million_lines_take_little_memory():
     equal(peak < 20_000, True)
 
 
-# Failures and their words
+# Failures and their messages
 
 
 @test
@@ -573,7 +574,7 @@ def bad_urls_are_reported_and_the_others_go_on():
 
 @test
 def unknown_host_is_a_failure_without_retry():
-    r = get('http://no-such-host.onion/')  # RFC 7686: answered without asking anybody
+    r = get('http://no-such-host.onion/')  # RFC 7686: answered without a query
     equal((r.status, files()), (3, []))
     contains(r.messages, 'whorl-get: http://no-such-host.onion/: resolve ')
 
@@ -804,7 +805,7 @@ def jobs_and_per_host_bound_what_runs_at_once():
             most = max(most, now)
         time.sleep(0.05)
         with lock:
-            now -= 1  # before the reply: its reader may ask again at once
+            now -= 1  # before the reply, because the client may send its next request at once
         reply(b'x')(connection, request)
     with Peer({'*': slow}) as peer:
         urls = ['%s/%d' % (peer.origin, i) for i in range(20)]
@@ -995,7 +996,7 @@ def foreign_certificates_are_refused_once():
 
 
 @test
-def cacert_may_be_a_folder():
+def cacert_may_be_a_directory():
     n = nginx()
     n.put('s', b'secret')
     os.mkdir('cas')
@@ -1156,14 +1157,14 @@ def json_strings_are_never_cut():
 
 @test
 def json_names_the_whole_file_that_cannot_be_written():
-    folder = '/'.join(['d' * 200] * 10)
+    directory = '/'.join(['d' * 200] * 10)
     with Peer({'*': reply(b'x')}) as peer:
-        os.makedirs(folder)
-        os.mkdir(folder + '/a')
-        r = get('--json', '-o', folder + '/a', peer.origin + '/a')
+        os.makedirs(directory)
+        os.mkdir(directory + '/a')
+        r = get('--json', '-o', directory + '/a', peer.origin + '/a')
     one = json.loads(r.out.splitlines()[0])
-    equal((one['step'], one['error']), ('write', folder + '/a: is a directory'))
-    contains(r.messages, '/a: write %s/a: is a directory\n' % folder)
+    equal((one['step'], one['error']), ('write', directory + '/a: is a directory'))
+    contains(r.messages, '/a: write %s/a: is a directory\n' % directory)
 
 
 @test
@@ -1284,7 +1285,7 @@ def replaced_file_keeps_its_mode():
 
 
 @test
-def folder_that_cannot_be_made_says_why():
+def directory_that_cannot_be_made_says_why():
     os.mkdir('disk')
     if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'ro', 'none', 'disk'],
                       stderr=subprocess.DEVNULL).returncode:
@@ -1298,7 +1299,7 @@ def folder_that_cannot_be_made_says_why():
 
 
 @test
-def unwritable_folders_are_failures():
+def unwritable_directories_are_failures():
     write('file', '')
     with Peer({'*': reply(b'x')}) as peer:
         r = get('-d', 'file/sub', peer.origin + '/a')
@@ -1328,7 +1329,7 @@ def blocked_io_uring_is_no_obstacle():
 
 
 @test
-def blocked_io_uring_is_told_to_who_insists():
+def blocked_io_uring_is_an_error_when_it_is_demanded():
     r = get('http://127.0.0.1:9/', preexec=forbid_io_uring, env={'WHORL_DRIVER': 'io_uring'})
     equal((r.status, r.messages.count('\n')), (3, 1))
     contains(r.messages, 'whorl-get: ')
@@ -1451,7 +1452,7 @@ def a_report_that_nobody_reads_does_not_delay_an_interruption():
 @test
 def second_interrupt_kills():
     with Peer({'/slow': hang_after(SLOW)}) as peer:
-        # It cannot end by itself: nobody reads what it prints.
+        # The program cannot end by itself, because no process reads its output.
         into = os.pipe()
         os.set_blocking(into[1], False)
         try:
@@ -1604,7 +1605,7 @@ def names_cannot_control_the_terminal():
             t.read_until(b'1 active')
             t.type(b'\x03')
             t.finish()
-    Screen(t.output)  # fails on sequences that are not ours
+    Screen(t.output)  # fails on sequences that the program itself never writes
     equal(b'\x1b[2J' in t.output or b'\xc2\x9b' in t.output or b'\xe2\x80\xae' in t.output, False)
 
 

@@ -25,7 +25,7 @@ TEST(name_is_the_last_segment)
     CHECK_STR(name_of("/a//b"), "b");
 }
 
-TEST(name_of_a_folder_is_index_html)
+TEST(name_of_a_directory_is_index_html)
 {
     CHECK_STR(name_of("/"), "index.html");
     CHECK_STR(name_of("/a/"), "index.html");
@@ -62,7 +62,7 @@ TEST(name_keeps_escaped_what_is_not)
     CHECK_STR(name_of("/a%zz%4"), "a%zz%4");
 }
 
-TEST(name_never_leaves_its_folder)
+TEST(name_never_leaves_its_directory)
 {
     CHECK_STR(name_of("/.."), "_.");
     CHECK_STR(name_of("/."), "_");

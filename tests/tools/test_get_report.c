@@ -74,7 +74,7 @@ TEST(failure_says_url_step_and_cause)
               "(tried 4 times)\n");
 }
 
-TEST(bad_line_says_where_it_stands)
+TEST(bad_line_is_reported_with_its_list_and_number)
 {
     struct outcome o = {.url = "ftp://h/",
                         .list = "urls.txt",

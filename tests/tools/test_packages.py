@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tools/packages.sh: what it says to install on several systems, told by their os-release files."""
+"""tools/packages.sh: its advice for several systems, which their os-release files describe."""
 import os
 import sys
 
@@ -11,7 +11,8 @@ UNTRIED = 'Not tested on this system'
 
 
 def advice(os_release, argument=True):
-    """What the script prints for a system; the file is named by an argument or the environment."""
+    """Returns the output of the script for a system. An argument or the environment names the
+    os-release file."""
     with open('os-release', 'w', encoding='utf-8') as file:
         file.write(os_release)
     path = os.path.abspath('os-release')

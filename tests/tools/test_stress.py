@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""whorl-stress and whorl-bench as their users run them: rows, JSON, the picture, wrong arguments."""
+"""whorl-stress and whorl-bench as users run them: rows, JSON, the picture, wrong arguments."""
 import json
 import os
 import re

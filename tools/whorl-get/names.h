@@ -23,8 +23,8 @@ void name_from_target(char ret[NAME_SIZE], const char *target);
 /* Writes "name.3" for the number 3. Shortens the name if it is too long. */
 void name_numbered(char ret[NAME_SIZE], const char *name, unsigned number);
 
-/* Remembers which number to try next for each name that was taken, so that thousands of equal names
- * do not each count from 1. This is only a hint: only creating the file shows whether a name is
+/* Remembers which number to try next for a name that was taken, so that thousands of equal names do
+ * not each count from 1. It is only a hint: the attempt to create the file shows whether a name is
  * free. Zero-initialised is valid. */
 struct name_hints {
     struct {

@@ -18,9 +18,9 @@ struct signals {
     struct progress *progress; /* redrawn when the size of the terminal changes; or NULL */
 };
 
-/* Takes SIGWINCH, and those of SIGINT, SIGTERM and SIGHUP that are not ignored: nohup and
- * "trap '' INT" stay in force. Ignores SIGPIPE and SIGXFSZ. Returns 0 or a negative code.
- * signals_finish() is due in either case. */
+/* Takes SIGWINCH, and those of SIGINT, SIGTERM and SIGHUP that are not ignored, so nohup and
+ * "trap '' INT" keep their effect. Ignores SIGPIPE and SIGXFSZ. Returns 0 or a negative code. Call
+ * signals_finish() in either case. */
 int signals_init(struct signals *signals);
 void signals_finish(struct signals *signals);
 

@@ -126,7 +126,7 @@ static int parse(int argc, char **argv, struct options *options)
     return 0;
 }
 
-/* Runs the workload in the child process. The results are in `run`, which is shared memory. */
+/* Runs the workload in the child process. The results go to `run`, which is shared memory. */
 static void run_here(const struct workload *workload, struct run *run)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -43,7 +43,7 @@ static int hand_out(const struct cpu_batch *batch, int to)
 {
     for (int i = 0; i < batch->count; i++)
         if (write(to, &(struct message){i, batch->sums[i]}, sizeof(struct message)) < 0)
-            return -errno;
+            return errno == EPIPE ? WHORL_EWORKER : -errno; /* EPIPE: all workers have died */
     return 0;
 }
 

@@ -56,7 +56,7 @@ WHORL_API WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
                                             struct whorl_error *error, struct whorl_addr *ret_peer);
 
 /**
- * whorl_dial_tcp() that makes a stream of the connection.
+ * Like whorl_dial_tcp(), but makes a stream of the connection.
  *
  * @ret  the stream; close it with whorl_stream_close()
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a directory: a handle that returns one entry after the other, in no certain order. The
+/* Reading a directory: a handle that returns one entry after the other, in no particular order. The
  * entries "." and ".." are left out.
  *
  *     static int print_names(const char *path)
@@ -14,8 +14,8 @@
  *         return err;
  *     }
  *
- * The kernel fills a buffer with many entries at once, so most reads do not wait. Whether an entry
- * that is added or removed meanwhile is returned is not certain, as with readdir(3).
+ * The kernel fills a buffer with many entries at once, so most reads do not wait. An entry that is
+ * added or removed between the reads may be returned or not, as with readdir(3).
  */
 #ifndef WHORL_DIR_H
 #define WHORL_DIR_H
@@ -27,10 +27,10 @@
 
 struct whorl_dir;
 
-/* A name in a directory, and what it stands for. */
+/* An entry of a directory: a name, and the file that has it. */
 struct whorl_dir_entry {
-    const char *name;   /* in the directory; valid until the next read or the close */
-    uint64_t inode;     /* its inode number */
+    const char *name;   /* without the directory; valid until the next read or the close */
+    uint64_t inode;     /* the file's inode number */
     unsigned char type; /* DT_REG, DT_DIR, DT_LNK, ...; DT_UNKNOWN: the file system does not say */
 };
 
@@ -61,7 +61,7 @@ WHORL_API WHORL_SUSPENDS int whorl_dir_open(int dir_fd, const char *path, struct
  */
 WHORL_API WHORL_SUSPENDS int whorl_dir_read(struct whorl_dir *dir, struct whorl_dir_entry *ret);
 
-/** The descriptor underneath, for whorl_openat() and its like. It stays the handle's. */
+/** The descriptor, for whorl_openat() and similar calls. The handle still owns it. */
 WHORL_API int whorl_dir_fd(const struct whorl_dir *dir);
 
 /** Closes the directory and frees the handle. No task may be reading it. Accepts NULL. Never

@@ -40,8 +40,8 @@ extern "C" {
  *
  * @options  copied, with the strings
  *
- * Returns: 0; -EBUSY when the run has looked up a name already; -EINVAL for servers that do not
- *          parse and for negative numbers; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO.
+ * Returns: 0; -EBUSY when the run has looked up a name already; -EINVAL for servers that cannot be
+ *          parsed and for negative numbers; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO.
  */
 WHORL_API WHORL_CHECKED int whorl_dns_configure(const struct whorl_dns_options *options);
 
@@ -54,7 +54,7 @@ WHORL_API WHORL_CHECKED int whorl_dns_configure(const struct whorl_dns_options *
  *
  * @host     a DNS name in ASCII, or a literal address without brackets
  * @port     is put into each address
- * @family   AF_INET, AF_INET6, or AF_UNSPEC for both (IPv6 first, then in turn)
+ * @family   AF_INET, AF_INET6, or AF_UNSPEC for both (alternately, beginning with IPv6)
  * @ret      the addresses; room for `ret_max`
  * @ret_max  at least 1
  *

@@ -19,8 +19,8 @@
  *     }
  *
  * Tasks run only inside whorl_embed_run_ready(), and only then is the run the current one of this
- * thread. Between two calls the thread may run others. The thread that created the run makes all
- * the calls, outside tasks. A task that computes for long delays the host's loop. The watchdog
+ * thread. Between two calls the thread may have other runs. The thread that created the run makes
+ * all the calls, outside tasks. A task that computes for long delays the host's loop. The watchdog
  * reports such a task (see trace.h); it does not count the time that the host takes between two
  * calls.
  */

@@ -14,8 +14,8 @@
  *
  * Each call is the system call of its name, carried out by the run's driver. The kernel uses the
  * buffers until the call returns, but not longer, even when the call is cancelled. Leave
- * descriptors blocking. The calls work with O_NONBLOCK too and wait all the same, but then each
- * wait costs a poll more.
+ * descriptors blocking. The calls also work with O_NONBLOCK, and they wait in that case too, but
+ * each wait then needs an additional poll.
  *
  * Common to all calls here:
  *
@@ -23,8 +23,8 @@
  *               without I/O, and in a child forked from a task, because the ring is its parent's.
  *     Suspends: until the kernel has completed the request.
  *     Cancel:   -ECANCELED once the kernel no longer uses the memory. If bytes moved, their count
- *               is returned instead, and the next call reports the cancel. A request on a regular file
- *               that the kernel has begun cannot be interrupted; the call waits for it.
+ *               is returned instead, and the next call reports the cancel. A request on a regular
+ *               file that the kernel has begun cannot be interrupted; the call waits for it.
  */
 #ifndef WHORL_FD_H
 #define WHORL_FD_H
@@ -34,10 +34,10 @@
 #include <whorl/base.h>
 #include <whorl/select.h>
 
-/* A descriptor that is closed when its block is left: WHORL_AUTO(fd). Zero-initialised it owns
- * nothing. Use the functions below instead of the field. */
+/* Owns a descriptor, which is closed when the block is left: WHORL_AUTO(fd). A zero-initialised
+ * owner owns nothing. Use the functions below instead of the field. */
 struct whorl_fd {
-    int fd_plus_one; /* or a negative code + 1, so that 0 is not the descriptor 0 */
+    int fd_plus_one; /* the descriptor or negative code, plus 1: 0 means that it owns nothing */
 };
 
 #ifdef __cplusplus
@@ -45,8 +45,8 @@ extern "C" {
 #endif
 
 /**
- * Makes an owner of `fd`. A negative code owns nothing and is kept, so that the result of an open
- * can be passed as it is and whorl_fd_get() returns the error.
+ * Makes an owner of `fd`. If `fd` is a negative code, the owner owns nothing and remembers the
+ * code. So the result of an open can be passed unchecked: whorl_fd_get() returns the error.
  */
 static inline struct whorl_fd whorl_fd_own(int fd)
 {
@@ -55,14 +55,14 @@ static inline struct whorl_fd whorl_fd_own(int fd)
     return owner;
 }
 
-/** The descriptor, which stays owned; or the negative code given to whorl_fd_own(). -1 when it owns
- *  nothing. */
+/** The descriptor, which the owner keeps; or the negative code given to whorl_fd_own(); or -1 when
+ *  the owner owns nothing. */
 static inline int whorl_fd_get(const struct whorl_fd *owner)
 {
     return owner->fd_plus_one - 1;
 }
 
-/** Returns what whorl_fd_get() returns; from then on the descriptor belongs to the caller. */
+/** Returns what whorl_fd_get() returns. From then on the caller owns the descriptor. */
 static inline int whorl_fd_take(struct whorl_fd *owner)
 {
     int fd = owner->fd_plus_one - 1;
@@ -72,9 +72,9 @@ static inline int whorl_fd_take(struct whorl_fd *owner)
 }
 
 /**
- * Closes the descriptor with close(2) if there is one; then it owns nothing. No request may be in
- * flight on it. Never suspends: where a close may take long, as on a network file system, call
- * whorl_close(whorl_fd_take(owner)) instead.
+ * Closes the descriptor, if there is one, with close(2). The owner then owns nothing. No request
+ * may be in flight on it. Never suspends: where a close may take long, as on a network file system,
+ * call whorl_close(whorl_fd_take(owner)) instead.
  */
 WHORL_API void whorl_fd_finish(struct whorl_fd *owner);
 
@@ -89,19 +89,19 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
 /**
  * Reads from the descriptor's position to the end.
  *
- * @len_max  how many bytes there may be
+ * @len_max  the largest number of bytes to accept
  * @ret      the bytes, followed by a NUL; free them with free()
- * @ret_len  how many, without the NUL; may be NULL
+ * @ret_len  the number of bytes, without the NUL; may be NULL
  *
- * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; other errors. Unless it is 0,
- *           what was read before is lost.
+ * Returns:  0; -EFBIG when there are more than `len_max` bytes; -ENOMEM; other errors. After a
+ *           failure, the bytes that were already read are lost.
  * Suspends: until the end.
- * Cancel:   -ECANCELED; what was read before is lost.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_read_to_end(int fd, size_t len_max, char **ret, size_t *ret_len);
 
-/** write(2) at the descriptor's position. Short counts are possible, see whorl_write_all(). A pipe
- *  or socket that nothing reads any more gives -EPIPE and no SIGPIPE. */
+/** write(2) at the descriptor's position. Short counts are possible, see whorl_write_all(). For a
+ *  pipe or socket that nothing reads any more, it returns -EPIPE and raises no SIGPIPE. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_write(int fd, const void *buf, size_t len);
 
 /** readv(2). `iov` is borrowed for the call and has at most 1024 parts. */
@@ -119,8 +119,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t le
 /**
  * Writes all of `buf`; continues after short counts.
  *
- * Returns:  0 once everything is written; otherwise the error, and how much was written before it
- *           is unknown.
+ * Returns:  0 once everything is written; otherwise an error, and the number of bytes that were
+ *           written before it is unknown.
  */
 WHORL_API WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len);
 
@@ -129,7 +129,7 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
 
 /**
  * close(2). The descriptor is closed whatever the result, also in a cancelled scope and outside a
- * run. No request may be in flight on it: cancel the tasks that use it first, or shut the socket
+ * run. No request may be in flight on it: first cancel the tasks that use it, or shut the socket
  * down.
  *
  * Cancel: not a cancel point.
@@ -137,7 +137,7 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
 WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
 
 /**
- * Waits until `fd` is ready. With it, libraries that make their own system calls can wait in a
+ * Waits until `fd` is ready. A library that makes its own system calls can use this to wait in a
  * task.
  *
  * @events  POLLIN, POLLOUT, ... as in poll(2)
@@ -165,16 +165,16 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
  * after short counts. The file's position does not change. A peer that has hung up raises no
  * signal.
  *
- * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error follows
- *           them (the next call, from there on, reports the error); 0 at the end of the file;
- *           -errno.
+ * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error occurs
+ *           after them (the next call, which continues from there, reports the error); 0 at the end
+ *           of the file; -errno.
  * Suspends: until all are sent.
  * Cancel:   the count of bytes sent; -ECANCELED when there are none.
  */
 WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset,
                                                 int64_t len);
 
-/** For whorl_select(): `fd` is ready. The result is that of whorl_poll_fd(). */
+/** A case for whorl_select(), ready when `fd` is. Its result is that of whorl_poll_fd(). */
 WHORL_API struct whorl_case whorl_case_fd(int fd, unsigned events);
 
 #ifdef __cplusplus

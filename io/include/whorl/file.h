@@ -14,8 +14,9 @@
  *
  * fd.h says what is common to all calls: they return what the system call returns or -errno, they
  * suspend, and they are cancel points. A request that a thread or the kernel has begun is not
- * interrupted by a cancel; the call waits for it and returns its result. What the kernel's io_uring
- * cannot do (that depends on its version) runs on threads, as it does in the epoll driver.
+ * interrupted by a cancel; the call waits for it and returns its result. Calls for which the
+ * kernel's io_uring has no operation (this depends on its version) run on threads, as they do in
+ * the epoll driver.
  */
 #ifndef WHORL_FILE_H
 #define WHORL_FILE_H
@@ -102,8 +103,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, 
  *
  * While another open file holds the lock, the call tries again after pauses that grow from 1 ms to
  * 50 ms. So a lock that becomes free is taken up to 50 ms later, and the waiters have no order. The
- * reason is the cancel: a thread that waits inside flock(2) cannot be interrupted, and a few such
- * threads would hold up every other file operation, those of the task that has the lock among them.
+ * reason is cancellation: a thread that waits inside flock(2) cannot be interrupted. A few such
+ * threads would hold up every other file operation, including those of the task that has the lock.
  *
  * Returns:  0; -EWOULDBLOCK when the lock is held elsewhere and LOCK_NB is set; -errno.
  * Suspends: until the file is locked or unlocked.

@@ -13,8 +13,8 @@
  * caller never gets a part of a response as if it were the whole. A connection is kept for the next
  * request when the exchange ended cleanly.
  *
- * Detail of a failure, beside the code: whorl_http_do() fills the `error` it is given. Once there
- * is a response, whorl_http_response_error() says what failed while its body was read or saved.
+ * Details of a failure: whorl_http_do() fills the `error` that it is given. Once there is a
+ * response, whorl_http_response_error() says what failed while its body was read or saved.
  */
 #ifndef WHORL_HTTP_H
 #define WHORL_HTTP_H
@@ -81,8 +81,8 @@ struct whorl_http_body {
     /* Writes the next bytes to `buf`. Returns the count, 0 at the end, or a negative code, which
      * ends the exchange. */
     WHORL_SUSPENDS ssize_t (*read)(void *ctx, void *buf, size_t len);
-    /* Goes back to the start, for a redirect or a retry. Returns 0 or a code. NULL when the body
-     * can be read only once. */
+    /* Goes back to the start, for a redirect or a retry. Returns 0 or a negative code. NULL when
+     * the body can be read only once. */
     int (*rewind)(void *ctx);
     void *ctx;
 };
@@ -104,7 +104,7 @@ struct whorl_http_request {
     struct whorl_http_timeouts timeouts;
 };
 
-/* How a response was reached. Durations in nanoseconds; -1 when there was no such stage. */
+/* How the response was obtained. Durations in nanoseconds; -1 when there was no such stage. */
 struct whorl_http_timing {
     int64_t queue_ns, connect_ns, tls_ns, first_byte_ns;
     bool reused;     /* an earlier exchange had used the connection */
@@ -170,8 +170,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  * Sends any request and returns once the response headers have arrived; else as whorl_http_get().
  *
  * @request  borrowed for the call; its body until the response is closed
- * @error    filled on failure with step and cause, else left alone; may be NULL. Borrowed for the
- *           call: later failures are whorl_http_response_error()'s
+ * @error    filled with step and cause on failure only; may be NULL. Borrowed for the call: for
+ *           later failures, see whorl_http_response_error()
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                            const struct whorl_http_request *request,
@@ -207,7 +207,7 @@ WHORL_API const char *whorl_http_response_trailer(const struct whorl_http_respon
  *  with the connection, or is decoded. */
 WHORL_API int64_t whorl_http_response_length(const struct whorl_http_response *response);
 
-/** Fills `ret` with how the response was reached. */
+/** Fills `ret` with how the response was obtained. */
 WHORL_API void whorl_http_response_timing(const struct whorl_http_response *response,
                                           struct whorl_http_timing *ret);
 
@@ -225,7 +225,7 @@ WHORL_API const struct whorl_error *whorl_http_response_error(
  * Returns:  the count; 0 at the end of a complete body and never before; WHORL_EHTTP_TRUNCATED and
  *           other WHORL_EHTTP_*; WHORL_ETLS_*; -errno. After an error, every call returns it.
  * Suspends: until there is at least one byte.
- * Cancel:   -ECANCELED; a later call that is not cancelled reads on.
+ * Cancel:   -ECANCELED; a later call outside the cancelled scope continues to read.
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *response,
                                                           void *buf, size_t len);
@@ -237,7 +237,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_resp
  * @ret      free() it
  * @ret_len  may be NULL
  *
- * Returns:  0; -ENOMEM; as whorl_http_response_read().
+ * Returns:  0; -ENOMEM; errors of whorl_http_response_read().
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *response,
                                                              size_t len_max, char **ret,
@@ -260,8 +260,8 @@ struct whorl_http_save_options {
     void *ctx;
 
     /* Set to true before the first byte is written to a device, pipe or socket, or to the process's
-     * output, and when a FIFO has been opened, whose reader then gets an end. Such output cannot be
-     * taken back, so the transfer must not be repeated. May be NULL. */
+     * output, and when a FIFO has been opened: closing it gives its reader an end of file. Such
+     * output cannot be taken back, so the transfer must not be repeated. May be NULL. */
     bool *ret_in_place;
 
     /* Set to the count of bytes that were written so far, which are decoded ones if the response is

@@ -53,7 +53,7 @@ struct whorl_addr {
 /* Room for any address as text: "[ipv6%scope]:65535" or a Unix path. */
 #define WHORL_ADDR_TEXT_MAX 128
 
-/* How many descriptors can be passed in one message; the kernel's limit. */
+/* The largest number of descriptors that one message can pass; the kernel's limit. */
 #define WHORL_PASSED_FDS_MAX 253
 
 #ifdef __cplusplus
@@ -97,7 +97,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_recv(int fd, void *buf, size_t len, int f
 /** send(2) with MSG_NOSIGNAL added. Short counts are possible. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len, int flags);
 
-/** Sends all of `buf`: 0, or an error, and then how much was sent is unknown. */
+/** Sends all of `buf`. 0, or an error; the number of bytes that were sent before it is unknown. */
 WHORL_API WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags);
 
 /** recvmsg(2). `msg` and the memory that it points to are borrowed for the call. */
@@ -150,8 +150,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_send_fds(int fd, const void *buf, size_t 
  * @ret_count  how many descriptors arrived; may be NULL only if there can be none
  *
  * Returns: the count of bytes, 0 at the end; -EMSGSIZE when more than `fds_max` descriptors
- *          arrived; -EMFILE when this process may not open so many; other recvmsg(2) errors. After
- *          -EMSGSIZE and -EMFILE all these descriptors are closed and the bytes are lost.
+ *          arrived; -EMFILE when this process may not open that many; other recvmsg(2) errors.
+ *          After -EMSGSIZE and -EMFILE all these descriptors are closed and the bytes are lost.
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recv_fds(int fd, void *buf, size_t len, int *ret_fds,
                                                 size_t fds_max, size_t *ret_count);
@@ -184,15 +184,15 @@ WHORL_API WHORL_CHECKED int whorl_listen(const struct whorl_addr *addr,
                                          struct whorl_listener **ret);
 
 /**
- * Makes a listener of a socket that listens already: one that systemd passes to a service, or one
+ * Makes a listener of a socket that already listens: one that systemd passes to a service, or one
  * that was opened before the process forked. It becomes close-on-exec. In the epoll driver it
  * becomes non-blocking, also for other processes that share it.
  *
- * The close removes no Unix path, and other processes that share the socket go on accepting. As
+ * The close removes no Unix path, and other processes that share the socket can still accept. As
  * with whorl_listen(), connections that this process has accepted and kept are closed.
  *
- * @options  `no_delay` applies, and `backlog` when it is not 0; the others are settled by the bind
- *           and are ignored. NULL for the defaults
+ * @options  `no_delay` applies, and `backlog` when it is not 0. The other options matter only
+ *           before the bind, and are ignored. NULL for the defaults
  *
  * Returns: 0; -EINVAL when the socket does not listen; -EBADF; -ENOTSOCK; -ENOMEM; listen(2) and
  *          setsockopt(2) errors. Never suspends.
@@ -220,12 +220,13 @@ WHORL_API WHORL_CHECKED int whorl_listen_fd(int fd, const struct whorl_listen_op
 WHORL_API WHORL_SUSPENDS int whorl_accept(struct whorl_listener *listener,
                                           struct whorl_addr *ret_peer);
 
-/** For whorl_select(): a connection. The result is that of whorl_accept(): the descriptor, or an
- *  error. `ret_peer` may be NULL. A case that is not taken loses no connection. */
+/** A case for whorl_select(), ready when there is a connection. Its result is that of
+ *  whorl_accept(): the descriptor, or an error. `ret_peer` may be NULL. A case that is not taken
+ *  loses no connection. */
 WHORL_API struct whorl_case whorl_case_accept(struct whorl_listener *listener,
                                               struct whorl_addr *ret_peer);
 
-/** The address that it listens on, with the port that the kernel chose. Valid until the close. */
+/** The address of the listener, with the port that the kernel chose. Valid until the close. */
 WHORL_API const struct whorl_addr *whorl_listener_addr(const struct whorl_listener *listener);
 
 /** Closes the listener. Waiting accepts return -EPIPE; connections that no task has accepted are

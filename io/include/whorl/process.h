@@ -56,7 +56,7 @@ struct whorl_process_io {
     int fd; /* for WHORL_PROCESS_FD; remains the caller's */
 };
 
-/* A descriptor that the child gets besides. */
+/* A further descriptor that the child gets. */
 struct whorl_process_fd {
     int fd; /* in this process; remains the caller's */
     int as; /* its number in the child, from 3 to 1023 */
@@ -125,14 +125,14 @@ WHORL_API pid_t whorl_process_id(const struct whorl_process *process);
  *
  * Returns:  0; -ECHILD when other code has collected its status; WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until it has ended.
- * Cancel:   -ECANCELED; the process runs on.
+ * Cancel:   -ECANCELED; the process continues.
  */
 WHORL_API WHORL_SUSPENDS int whorl_process_wait(struct whorl_process *process,
                                                 struct whorl_process_exit *ret);
 
-/** For whorl_select(): the end of the process. The result is that of whorl_process_wait(); `ret` is
- *  set when it is 0 and may be NULL. A case that is not taken leaves the status for the next
- *  wait. */
+/** A case for whorl_select(), ready when the process has ended. Its result is that of
+ *  whorl_process_wait(). `ret` is set when the result is 0, and may be NULL. A case that is not
+ *  taken leaves the status for the next wait. */
 WHORL_API struct whorl_case whorl_case_process(struct whorl_process *process,
                                                struct whorl_process_exit *ret);
 
@@ -152,7 +152,7 @@ WHORL_API WHORL_CHECKED int whorl_process_kill(struct whorl_process *process, in
  *
  * Returns:  0; -ECHILD; WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until it has ended.
- * Cancel:   the grace is over: the process is killed and waited for, then -ECANCELED.
+ * Cancel:   ends the grace period: the process is killed and waited for, then -ECANCELED.
  */
 WHORL_API WHORL_SUSPENDS int whorl_process_stop(struct whorl_process *process, int64_t grace_ns,
                                                 struct whorl_process_exit *ret);

@@ -67,15 +67,16 @@ WHORL_API WHORL_SUSPENDS int whorl_signals_wait(struct whorl_signals *signals,
 WHORL_API WHORL_CHECKED int whorl_signals_try_wait(struct whorl_signals *signals,
                                                    struct whorl_signal *ret);
 
-/** For whorl_select(): a signal. The result is 0; `ret` may be NULL. A case that is not taken
- *  leaves the signal for the next wait. */
+/** A case for whorl_select(), ready when a signal has arrived. Its result is 0; `ret` may be NULL.
+ *  A case that is not taken leaves the signal for the next wait. */
 WHORL_API struct whorl_case whorl_case_signal(struct whorl_signals *signals,
                                               struct whorl_signal *ret);
 
 /**
- * Stops taking signals; called by the thread that opened them. Those that no other open signals
- * need are unblocked, so they have their usual effect again, and those that have arrived but were
- * not taken have it now. No task may wait for them. Accepts NULL. Never suspends.
+ * Stops taking signals; called by the thread that opened them. A signal that no other open
+ * `struct whorl_signals` needs is unblocked and has its usual effect again. If it has arrived but
+ * was not taken, it has this effect now. No task may wait for the signals. Accepts NULL. Never
+ * suspends.
  */
 WHORL_API void whorl_signals_close(struct whorl_signals *signals);
 

@@ -55,7 +55,7 @@ struct whorl_stream_ops {
     void (*close)(struct whorl_stream *stream);
 };
 
-/* A stream. Its functions are the ones to use; the field is for implementers. */
+/* A stream. Programs use the functions below; the field is for implementers. */
 struct whorl_stream {
     const struct whorl_stream_ops *ops;
 };
@@ -108,14 +108,14 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream
 /**
  * Reads to the end of the stream.
  *
- * @len_max  how many bytes there may be
+ * @len_max  the largest number of bytes to accept
  * @ret      the bytes, followed by a NUL; free them with free()
- * @ret_len  how many, without the NUL; may be NULL
+ * @ret_len  the number of bytes, without the NUL; may be NULL
  *
- * Returns:  0; -EFBIG when there are more than `len_max`; -ENOMEM; errors of whorl_stream_read().
- *           Unless it is 0, what was read before is lost.
+ * Returns:  0; -EFBIG when there are more than `len_max` bytes; -ENOMEM; errors of
+ *           whorl_stream_read(). After a failure, the bytes that were already read are lost.
  * Suspends: until the end.
- * Cancel:   -ECANCELED; what was read before is lost.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *stream, size_t len_max,
                                                       char **ret, size_t *ret_len);
@@ -125,8 +125,8 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *strea
  *
  * Returns:  0; -EPIPE; -ECONNRESET; other errors.
  * Suspends: until the stream has taken the last byte.
- * Cancel:   -ECANCELED; how much was written is unknown, so all that is left is to close the
- *           stream.
+ * Cancel:   -ECANCELED; the number of bytes that were written is unknown, so the stream can only be
+ *           closed.
  */
 WHORL_API WHORL_SUSPENDS int whorl_stream_write(struct whorl_stream *stream, const void *buf,
                                                 size_t len);
@@ -142,7 +142,7 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *strea
  *  something. Never suspends. */
 WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);
 
-/** The descriptor underneath; -1 when there is none. It stays the stream's. */
+/** The descriptor underneath; -1 when there is none. The stream still owns it. */
 WHORL_API int whorl_stream_fd(struct whorl_stream *stream);
 
 /** Closes the stream and frees it. No task may be reading or writing. Accepts NULL. Never

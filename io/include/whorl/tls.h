@@ -27,8 +27,8 @@
  * ChaCha20-Poly1305. There is no renegotiation, and no TLS 1.3, which BearSSL 0.6 does not have.
  *
  * The stream has the rules of stream.h, and three more:
- * - An end without close_notify is WHORL_ETLS_TRUNCATED, because an attacker on the way may have
- *   cut off the rest. A body of known length that has arrived in full is complete all the same.
+ * - An end without close_notify is WHORL_ETLS_TRUNCATED, because an attacker in the network may
+ *   have cut off the rest. An HTTP body of known length that has arrived in full is still complete.
  * - whorl_stream_close_write() sends close_notify, which in TLS 1.2 ends both directions (RFC 5246
  *   §7.2.1): a read after it returns -ESHUTDOWN. whorl_stream_close() sends nothing.
  * - A read also sends the replies that the TLS protocol requires. A read that is cancelled while it
@@ -69,11 +69,11 @@ extern "C" {
  *
  * The system's anchors are loaded once per process and shared. They come from the file that the
  * environment variable SSL_CERT_FILE names, or from the directory that SSL_CERT_DIR names, or from
- * the system's bundle. Any number of connections may use a config, those of other threads too.
+ * the system's bundle. Any number of connections may use a config, also on different threads.
  *
  * @options  NULL for the defaults
- * @error    its step is "TLS", and its text names file and cause; may be NULL; borrowed for the
- *           call
+ * @error    its step is "TLS", and its text names the file and the cause; may be NULL; borrowed for
+ *           the call
  * @ret      the config; destroy it with whorl_tls_config_destroy()
  *
  * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names); -ENOMEM.
@@ -82,7 +82,7 @@ WHORL_API WHORL_CHECKED int whorl_tls_config_create(const struct whorl_tls_optio
                                                     struct whorl_error *error,
                                                     struct whorl_tls_config **ret);
 
-/** Releases the config. Its memory is freed when its last connection is closed, too. Accepts
+/** Releases the config. Its memory is freed once its last connection is closed too. Accepts
  *  NULL. */
 WHORL_API void whorl_tls_config_destroy(struct whorl_tls_config *config);
 
@@ -104,7 +104,7 @@ WHORL_API WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config,
                                                struct whorl_error *error,
                                                struct whorl_stream **ret);
 
-/** The protocol that the server chose by ALPN; NULL when it chose none, and for streams without
+/** The protocol that the server chose with ALPN; NULL when it chose none, and for streams without
  *  TLS. Valid until the close. */
 WHORL_API const char *whorl_tls_alpn(const struct whorl_stream *stream);
 

@@ -85,10 +85,10 @@ WHORL_API WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret)
  * `whorl_chan_for_each(T, item, struct whorl_chan *chan, int *ret_err)`
  *
  * After the loop, `*ret_err` is 0 when all values were received and -ECANCELED when the loop was
- * cancelled. It is 0 whenever the statement begins. A statement that leaves the loop by `break` may
- * set it before.
+ * cancelled. It is 0 each time the statement begins. The statement may set it before it leaves the
+ * loop with `break`.
  *
- * @T     the type of the channel's values. The program aborts if its size is not the value size
+ * @T     the type of the values. The program aborts if its size is not the channel's value size
  * @item  the name of the value in the statement
  *
  * Suspends: while there is no value.

@@ -68,7 +68,7 @@
     X(WHORL_EHTTP_REDIRECTS, -5314, "too many redirects")                                         \
     X(WHORL_EHTTP_REDIRECT_LOCATION, -5315, "redirect without a usable Location")                 \
     X(WHORL_EHTTP_REDIRECT_BODY, -5316, "redirect needs the request body again")                  \
-    X(WHORL_EHTTP_ENCODING, -5317, "response body does not decode")                               \
+    X(WHORL_EHTTP_ENCODING, -5317, "response body cannot be decoded")                             \
     X(WHORL_EHTTP_ENCODING_UNKNOWN, -5318, "response has an unsupported Content-Encoding")        \
     X(WHORL_EHTTP_METHOD, -5319, "not a valid HTTP method")                                       \
     X(WHORL_EHTTP_REQUEST_HEADER, -5320, "not a valid request header")                            \
@@ -104,9 +104,9 @@ extern "C" {
 #endif
 
 /**
- * Returns the text of a code: ours for a WHORL_E code, that of strerror(3) in lower case for an
- * -errno code. A positive number is looked up as its negation. Never NULL; the text is valid for
- * ever.
+ * Returns the text of a code. For a WHORL_E code it is the text in the table above. For an -errno
+ * code it is the text of strerror(3), in lower case. A positive number means the same as its
+ * negative. The result is never NULL, and it is valid for ever.
  */
 WHORL_API const char *whorl_strerror(int code);
 

@@ -65,7 +65,8 @@ WHORL_API WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future);
  */
 WHORL_API void whorl_future_cancel(struct whorl_future *future);
 
-/** The future being done, for whorl_select(). The case's result is 0; see `future->result`. */
+/** A case for whorl_select(), ready when the future is done. The case's result is 0; the result of
+ *  the work is in `future->result`. */
 WHORL_API struct whorl_case whorl_case_future(struct whorl_future *future);
 
 /**

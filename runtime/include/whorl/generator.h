@@ -52,8 +52,8 @@ extern "C" {
  * @value_size  size of a value in bytes
  * @ret         the generator; destroy it with whorl_generator_destroy(), in the same task
  *
- * Returns: 0; -ENOMEM; -EOVERFLOW when the size with a value does not fit in a size_t;
- *          WHORL_ENOTASK outside a task.
+ * Returns: 0; -ENOMEM; -EOVERFLOW when the size of a generator with one value does not fit in a
+ *          size_t; WHORL_ENOTASK outside a task.
  */
 #define whorl_generator_create(fn, arg, value_size, ret) \
     whorl_generator_create_at((fn), (arg), (value_size), \
@@ -67,20 +67,22 @@ WHORL_API WHORL_CHECKED int whorl_generator_create_at(whorl_generator_fn fn, voi
 /**
  * Receives the next value into `*ret`.
  *
- * Returns:  1 with `*ret` set; 0 when the body has returned 0 or more; the body's negative code;
- *           the same again on later calls; -ENOMEM when the body's task could not be started.
+ * Returns:  1 with `*ret` set; 0 when the body has returned 0 or more; the body's code when it has
+ *           returned a negative one. Once the body has ended, every call returns the same. -ENOMEM
+ *           when the body's task could not be started.
  * Suspends: until the body yields a value or ends.
  * Cancel:   -ECANCELED; a value that the body was about to yield comes with the next call.
  */
 WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *generator, void *ret);
 
 /**
- * Called in the body: hands `*value` to the task that pulls, and waits until that task wants the
- * next.
+ * Called in the body: hands `*value` to the task that pulls, and waits until that task asks for the
+ * next value.
  *
  * Returns:  0.
  * Suspends: until the next whorl_generator_next().
- * Cancel:   -ECANCELED, also when the generator is destroyed: release what is held and return.
+ * Cancel:   -ECANCELED, also when the generator is destroyed. The body must then release what it
+ *           holds, and return.
  */
 WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator,
                                                    const void *value);

@@ -129,9 +129,9 @@ WHORL_API WHORL_CHECKED int whorl_spawn_with_at(struct whorl_group *group, whorl
  * Suspends: until the last task has ended.
  * Cancel:   the tasks are cancelled too, because their scope is inside the caller's. The call still
  *           waits until all have ended, then returns the first failure, or 0 when no task failed.
- *           The exception is a cancelled scope that was entered after the group was opened: the
- *           tasks are outside it and continue, and the call returns -ECANCELED at once. A scope
- *           around the call alone thus makes a wait with a deadline.
+ *           It is different if the cancelled scope was entered after the group was opened: the
+ *           tasks are outside that scope and continue, and the call returns -ECANCELED at once. So
+ *           a scope around this call alone gives the wait a deadline.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
 

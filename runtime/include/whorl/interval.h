@@ -48,8 +48,8 @@ WHORL_API void whorl_interval_init_at(struct whorl_interval *interval, int64_t f
  */
 WHORL_API WHORL_SUSPENDS int64_t whorl_interval_wait(struct whorl_interval *interval);
 
-/** The next tick, for whorl_select(). The case's result is as of whorl_interval_wait(), at most
- *  INT_MAX. */
+/** A case for whorl_select(), ready at the next tick. The case's result is that of
+ *  whorl_interval_wait(), but at most INT_MAX. */
 WHORL_API struct whorl_case whorl_case_interval(struct whorl_interval *interval);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Map: one function applied to each item of an array, in tasks.
  *
- * The tasks share the items: as many tasks as may run at a time take one item after the other, in
- * the order of the array.
+ * The limit says how many tasks run at a time. Each of them takes the next item of the array until
+ * none is left.
  *
  *     static int fetch(void *item)
  *     {
@@ -38,12 +38,13 @@ extern "C" {
  *                int *ret_results)`
  *
  * @limit        0: all at once
- * @ret_results  `count` results, one per item: what `fn` returned, or -ECANCELED for an item that did
- *               not run. May be NULL
+ * @ret_results  `count` results, one per item: what `fn` returned, or -ECANCELED for an item that
+ *               did not run. May be NULL
  *
- * Returns:  0; the failure of the first item, in their order, that failed; -ENOMEM; WHORL_ENOTASK.
+ * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
+ *           WHORL_ENOTASK.
  * Suspends: until all are done.
- * Cancel:   -ECANCELED once the tasks, cancelled too, have ended.
+ * Cancel:   -ECANCELED. The tasks are cancelled too, and the call returns after they have ended.
  */
 #define whorl_map(fn, ...) /* so that literals may hold commas */ \
     whorl_map_at(#fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (fn), __VA_ARGS__)

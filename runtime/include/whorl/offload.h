@@ -112,7 +112,7 @@ WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, who
  * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
  *           WHORL_ENOTASK.
  * Suspends: until all items are done.
- * Cancel:   -ECANCELED; items that were not begun do not run, the call waits for those that were.
+ * Cancel:   -ECANCELED. Items that were not begun do not run, and the call waits for the others.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *items, size_t item_size, size_t count);

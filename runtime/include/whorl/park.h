@@ -80,7 +80,7 @@ struct whorl_waiter {
     /* For a waiter that no task parks on: whorl_wake() calls this and readies no task. Must not
      * suspend. NULL: none. */
     void (*notify)(struct whorl_waiter *waiter);
-    const struct whorl_wait_kind *kind; /* for reports; NULL: the `what` of whorl_park() will do */
+    const struct whorl_wait_kind *kind; /* for reports; NULL: they show the `what` of the park */
     bool woken;
 };
 

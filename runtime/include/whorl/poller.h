@@ -82,11 +82,12 @@ struct whorl_poller_ops {
     void (*kick)(struct whorl_poller *poller);
 
     /* Returns the number of requests in flight, which is the number of wakes that will come from
-     * outside. If it is 0, no task is ready and no timer is armed, every task waits on another. */
+     * outside. If this is 0 while no task is ready and no timer is armed, then every task waits for
+     * another one. */
     size_t (*pending)(struct whorl_poller *poller);
 
-    /* The clock moves only while the poller waits. The runtime then waits for deadlines of tasks
-     * only, and for none of its own. */
+    /* True: the clock moves only while the poller waits. The runtime then waits only for deadlines
+     * of tasks, and not for those of its own housekeeping. */
     bool virtual_time;
 };
 

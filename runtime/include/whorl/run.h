@@ -38,7 +38,8 @@ struct whorl_run_options {
  * tasks wait. An hour of timeouts takes a millisecond, and every run is the same. */
 struct whorl_virtual_options {
     struct whorl_run_options run;
-    /* 0: ready tasks run first in, first out, as in real runs; else in an order drawn from it. */
+    /* 0: ready tasks run first in, first out, as in real runs; else in a random order that depends
+     * on the seed only. */
     uint64_t seed;
     int64_t start_ns; /* the clock at the start */
 };
@@ -73,7 +74,7 @@ struct whorl_run_stats {
     size_t tasks_alive; /* started and not ended */
     size_t tasks_ready; /* waiting for the processor */
     size_t timers_armed;
-    size_t stacks_mapped; /* stacks that address space is reserved for */
+    size_t stacks_mapped; /* stacks for which address space is reserved */
     size_t stacks_free;   /* those of them that no task uses */
 };
 

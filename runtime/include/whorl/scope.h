@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes: stretches of a task's code to which a cancellation or a deadline applies.
+/* Scopes: sections of a task's code to which a cancellation or a deadline applies.
  *
  * When a scope is cancelled, or its deadline passes, every suspending call inside it returns
  * -ECANCELED until the scope is left. This includes calls in the tasks of groups that were opened
@@ -41,11 +41,11 @@ struct whorl_task;
 /* A scope. Its memory belongs to the function that enters it and is usually on the stack. The
  * fields are private. */
 struct whorl_scope {
-    struct whorl_timer timer;        /* armed while the deadline is ahead */
-    struct whorl_scope *parent;      /* the scope around this one; NULL for the run's own */
-    struct whorl_scope *children;    /* those directly inside, in the order of entering */
-    struct whorl_scope *next, *prev; /* our place among the parent's; the first one's prev: last */
-    struct whorl_task *owner;        /* the task that entered it or opened the group */
+    struct whorl_timer timer;          /* armed while the deadline is ahead */
+    struct whorl_scope *parent;        /* the scope around this one; NULL for the run's own */
+    struct whorl_scope *children;      /* those directly inside, in the order of entering */
+    struct whorl_scope *next, *prev;   /* siblings; the `prev` of the first child is the last one */
+    struct whorl_task *owner;          /* the task that entered it or opened the group */
     const struct whorl_scope_ops *ops; /* of a group's scope; NULL for other scopes */
     int64_t deadline_ns;
     bool cancelled; /* this scope or, unless shielded, one around it is cancelled */
@@ -95,7 +95,8 @@ WHORL_API void whorl_scope_cancel(struct whorl_scope *scope);
 /** Whether calls inside `scope` now return -ECANCELED, whatever the reason. Never suspends. */
 WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
 
-/** Moves the deadline of an entered scope. One in the past acts as on entering. Never suspends. */
+/** Moves the deadline of an entered scope. A deadline in the past acts as in whorl_scope_enter().
+ *  Never suspends. */
 WHORL_API void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns);
 
 /**

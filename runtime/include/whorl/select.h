@@ -76,17 +76,17 @@ struct whorl_case {
 extern "C" {
 #endif
 
-/** Receiving a value from a channel into `*ret`. The case's result is 0 or -EPIPE. */
+/** A case that receives a value from a channel into `*ret`. Its result is 0 or -EPIPE. */
 WHORL_API struct whorl_case whorl_case_recv(struct whorl_chan *chan, void *ret);
 
-/** Sending a value to a channel. `value` is borrowed until the select returns. The case's result is
- *  0 or -EPIPE. */
+/** A case that sends a value to a channel. `value` is borrowed until the select returns. The case's
+ *  result is 0 or -EPIPE. */
 WHORL_API struct whorl_case whorl_case_send(struct whorl_chan *chan, const void *value);
 
-/** An instant; WHORL_FOREVER never comes. The case's result is 0. */
+/** A case that is ready at an instant; with WHORL_FOREVER, never. Its result is 0. */
 WHORL_API struct whorl_case whorl_case_deadline(int64_t deadline_ns);
 
-/** An event being set. The case's result is 0. */
+/** A case that is ready when the event is set. Its result is 0. */
 WHORL_API struct whorl_case whorl_case_event(struct whorl_event *event);
 
 /**
@@ -102,8 +102,8 @@ WHORL_API WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count
 /**
  * Takes a case that is ready now. Never suspends.
  *
- * The name is that of the call that waits, with `try_` before the verb, as in whorl_chan_recv() and
- * whorl_chan_try_recv(). A select works on cases and not on an object, so there is no noun between.
+ * The name follows the rule of whorl_chan_recv() and whorl_chan_try_recv(): `try_` comes before the
+ * verb. A select has no object, so its name has no noun.
  *
  * Returns: the index of the case that was taken, with its `result` set; -EAGAIN when no case is
  *          ready.
@@ -112,7 +112,8 @@ WHORL_API WHORL_CHECKED int whorl_try_select(struct whorl_case *cases, size_t co
 
 /* For implementers. */
 
-/** Reports that the case has happened for which start() began to wait. Never suspends. */
+/** Reports that the event has happened for which the case's start() began to wait. Never
+ *  suspends. */
 WHORL_API void whorl_case_ready(struct whorl_case *c, int result);
 
 #ifdef __cplusplus

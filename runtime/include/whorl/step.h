@@ -2,7 +2,7 @@
 /* For implementers of runs inside another event loop: a run that is driven step by step.
  *
  * whorl_run_on() makes a run and stays in its loop until the run has ended. Here the caller is the
- * loop. The run belongs to the thread only during each of these calls. Users have embed.h.
+ * loop. The run belongs to the thread only during each of these calls. Programs use embed.h.
  *
  *     int drive(struct whorl_poller *poller, whorl_task_fn fn, void *arg)
  *     {
@@ -46,14 +46,14 @@ WHORL_API WHORL_CHECKED int whorl_stepped_create(struct whorl_poller *poller,
 /**
  * Runs tasks until none is ready or the loop has made `turns` turns. Does not wait.
  *
- * Returns: true once the run has ended, with `*ret_result` what whorl_run_on() would have returned;
+ * Returns: true once the run has ended: `*ret_result` is what whorl_run_on() would have returned;
  *          else false.
  */
 WHORL_API WHORL_CHECKED bool whorl_stepped_run(struct whorl_stepped *run, unsigned turns,
                                                int *ret_result);
 
-/** Returns the instant by which whorl_stepped_run() must be called again: 0 for at once,
- *  WHORL_FOREVER for when the poller has an event. */
+/** Returns the instant by which whorl_stepped_run() must be called again. 0 means at once, and
+ *  WHORL_FOREVER means only when the poller has an event. */
 WHORL_API int64_t whorl_stepped_deadline(const struct whorl_stepped *run);
 
 /** Cancels the tasks that have not ended, waits for their end, which blocks the thread, and frees

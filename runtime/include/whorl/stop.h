@@ -65,8 +65,8 @@ WHORL_API bool whorl_stop_requested(void);
  */
 WHORL_API WHORL_SUSPENDS int whorl_stop_wait_requested(void);
 
-/** The running task being asked to finish, for whorl_select(). The case's result is 0. The task
- *  that makes the case must be the one that selects. */
+/** A case for whorl_select(), ready when the running task is asked to finish. The case's result is
+ *  0. The task that makes the case must be the one that selects. */
 WHORL_API struct whorl_case whorl_case_stop(void);
 
 #ifdef __cplusplus

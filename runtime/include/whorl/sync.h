@@ -63,7 +63,7 @@ struct whorl_rwlock {
     struct whorl_wait_queue waiters;
     size_t readers;
     struct whorl_task *writer;
-    uintptr_t readers_mixed; /* exclusive or of their tasks: the reader, if it is one */
+    uintptr_t readers_mixed; /* XOR of the readers' task pointers: with one reader, its task */
     const char *name;
 };
 
@@ -145,7 +145,8 @@ WHORL_API WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *sem
 /** Takes a permit if there is one and no task waits: 0, else -EAGAIN. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore);
 
-/** Gives a permit back, or adds one, for the task that has waited longest. Never suspends. */
+/** Gives a permit back, or adds a new one. The task that has waited longest gets it. Never
+ *  suspends. */
 WHORL_API void whorl_semaphore_release(struct whorl_semaphore *semaphore);
 
 /**

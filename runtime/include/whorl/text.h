@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Foreign text: shows bytes that somebody else chose, without harm.
+/* Foreign text: makes text that comes from outside the program safe to show.
  *
- * A header of a response, a file name or an argument can contain any bytes. Printed as they are, they
- * can move the cursor of a terminal, change the order of the characters in a line, or forge a line
- * of a log. So a program escapes such text before it prints it:
+ * A header of a response, a file name or an argument can contain any bytes. If a program prints
+ * them unchanged, they can move the cursor of a terminal, change the order of the characters in a
+ * line, or forge a line of a log. So a program escapes such text before it prints it:
  *
  *     const char *server = whorl_http_response_header(response, "Server");
  *     char text[256];
@@ -39,17 +39,17 @@ extern "C" {
 WHORL_API size_t whorl_text_decode(const char *text, size_t len, uint32_t *ret);
 
 /**
- * Whether a character can be shown without deceiving the reader. Control characters, characters that
- * reorder the line (such as U+202E), invisible characters and noncharacters cannot.
+ * Whether a character can be shown without deceiving the reader. Control characters, characters
+ * that reorder the line (such as U+202E), invisible characters and noncharacters cannot.
  */
 WHORL_API bool whorl_text_is_plain(uint32_t c);
 
 /**
- * Copies text that is to be shown. Characters that are not plain and bytes that are not UTF-8 become
- * \xNN, one for each byte. The backslash itself is not escaped.
+ * Copies text that is to be shown. Characters that are not plain and bytes that are not UTF-8
+ * become \xNN, one for each byte. The backslash itself is not escaped.
  *
- * @ret   terminated with a zero byte; a text that is too long is cut, never inside a character or
- *        inside the escapes of one
+ * @ret   ends with a zero byte. A text that is too long is cut, but never inside a character or
+ *        inside the escape sequence of a character
  * @size  of `ret`, at least 1; four times `len`, plus one, is always enough
  *
  * Returns: the length of the result.

@@ -14,10 +14,11 @@
  *
  * The trace file holds all runs of the process. In the picture a run is a process and a task is a
  * thread, which runs, is ready, or waits for something. The file is written while the program runs
- * and is complete JSON at any time. When a run has ended, well or not, it holds all events; before
- * that, those of the last tenth of a second may be missing. A "%p" in the file's name stands for
- * the process id, for programs that start others. A child that was forked and has runs of its own
- * writes its own file, whose name has the child's process id before the ending.
+ * and is complete JSON at any time. After a run has ended, with or without an error, the file holds
+ * all of its events; before that, the events of the last tenth of a second may be missing. A "%p"
+ * in the file's name stands for the process id, for programs that start other programs. A forked
+ * child that has runs of its own writes its own file, whose name has the child's process id before
+ * the ending.
  *
  * A program can also observe what tasks do, event by event:
  *
@@ -33,7 +34,7 @@
  *         return err ? err : work(arg);
  *     }
  *
- * A run that is not observed pays nothing for this where tasks switch. While a run is observed,
+ * Observing adds no cost to the switches of a run that is not observed. While a run is observed,
  * every switch goes through the loop, which calls the observers.
  */
 #ifndef WHORL_TRACE_H

@@ -356,7 +356,7 @@ static int ask(void *arg)
     return 0;
 }
 
-TEST_IO(resolve_asks_once_for_all_who_want_the_same_name)
+TEST_IO(resolve_asks_once_for_all_tasks_that_want_the_same_name)
 {
     static const struct dns_rule rules[] = {
         {.name = "one.test", .answer = "10.0.0.1 fd00::1", .hold = true}};

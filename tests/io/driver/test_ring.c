@@ -144,7 +144,7 @@ TEST(rings_of_older_kernels_do_the_same)
     CHECK_OK(whorl_io_run(exercise, NULL));
 }
 
-/* Names, renames and removes, on a kernel that has no opcode for it. */
+/* Names, renames and removes files, on a kernel that has no opcodes for that. */
 static int use_paths(void *arg)
 {
     int dir = *(int *)arg;
@@ -167,7 +167,7 @@ TEST(what_the_kernel_has_no_opcode_for_is_done_by_threads)
     CHECK_EQ(whorl_io_run(use_paths, &dir), 5);
     io_faults_opcodes(IORING_OP_UNLINKAT); /* 5.11: only mkdirat is missing */
     CHECK_EQ(whorl_io_run(use_paths, &dir), 2);
-    io_faults_opcodes(UINT8_MAX); /* this kernel: as its own answer says */
+    io_faults_opcodes(UINT8_MAX); /* the opcodes that this kernel has */
     CHECK(whorl_io_run(use_paths, &dir) >= 0);
     close(dir);
 }

@@ -22,7 +22,7 @@ TEST(a_name_finds_its_request_until_it_ends)
     slots_finish(&slots);
 }
 
-TEST(a_stale_name_does_not_find_who_has_the_slot_now)
+TEST(a_stale_name_does_not_find_the_request_that_has_the_slot_now)
 {
     struct slots slots = {0};
     struct io_op a = {0}, b = {0};
@@ -36,7 +36,7 @@ TEST(a_stale_name_does_not_find_who_has_the_slot_now)
     slots_finish(&slots);
 }
 
-TEST(names_nobody_gave_out_find_nobody)
+TEST(names_that_were_never_given_find_no_request)
 {
     struct slots slots = {0};
     struct io_op a = {0};

@@ -11,7 +11,7 @@
 #include "io_faults.h"
 #include "test.h"
 
-/* Together more than the buffer holds. */
+/* Together they need more room than the buffer has. */
 enum { MANY = 400, NAME_LEN = 200 };
 
 static int open_tmpdir(void)
@@ -103,7 +103,7 @@ TEST_IO(a_directory_that_was_removed_is_an_error_or_empty)
     close(dir);
 }
 
-/* Reads on after each cancel, and misses nothing. */
+/* Continues to read after each cancel, and misses no entry. */
 TEST_IO(a_cancelled_read_loses_no_entry)
 {
     static bool seen[MANY];

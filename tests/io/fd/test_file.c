@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files, directories and links: what each call does to the disk, what it returns when it cannot, and the
- * same on an older kernel. */
+/* Files, directories and links: the effect of each call on the disk, its errors, and the same on an
+ * older kernel. */
 #include <unistd.h>
 
 #include <liburing.h>

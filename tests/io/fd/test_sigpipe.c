@@ -90,7 +90,7 @@ TEST_IO(a_writer_that_waits_is_told_when_the_reader_goes)
     CHECK_OK(whorl_group_wait(&group));
 }
 
-TEST(whoever_had_it_blocked_has_it_blocked_and_pending_still)
+TEST(a_sigpipe_blocked_and_pending_before_a_run_is_so_after_it)
 {
     block(SIG_BLOCK);
     raise(SIGPIPE);

@@ -42,6 +42,17 @@ static struct bytes join(struct bytes a, struct bytes b)
     return a;
 }
 
+/* Appends to `b`, which has room for `*capacity` bytes. The room doubles when it is full. */
+static void append(struct bytes *b, size_t *capacity, const void *data, size_t len)
+{
+    if (*capacity < b->len + len + 1) {
+        *capacity = 2 * (b->len + len + 1);
+        b->data = realloc(b->data, *capacity);
+    }
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+}
+
 struct outcome {
     int init, err;
     struct bytes out;
@@ -54,6 +65,7 @@ static struct outcome decode_all(const char *const *encodings, int64_t max, stru
     struct header_list headers = {0};
     struct decode d = {0};
     struct outcome o = {0};
+    size_t capacity = 0; /* of o.out */
     uint8_t *out = malloc(out_step);
 
     for (; *encodings; encodings++)
@@ -81,9 +93,7 @@ static struct outcome decode_all(const char *const *encodings, int64_t max, stru
             CHECK(out_len <= out_step);
             at += used;
             n -= used;
-            o.out.data = realloc(o.out.data, o.out.len + out_len + 1);
-            memcpy(o.out.data + o.out.len, out, out_len);
-            o.out.len += out_len;
+            append(&o.out, &capacity, out, out_len);
             CHECK(o.err || used || out_len || n == 0 || decode_has_paused(&d));
         } while (o.err == 0 && (n > 0 || out_len > 0 || decode_has_paused(&d)));
         free(piece);

@@ -352,12 +352,12 @@ static WHORL_SUSPENDS int save_once(struct whorl_http_session *session, const ch
 static WHORL_SUSPENDS_SHIELDED void check_cancel_everywhere(const char *url, const char *original,
                                                             bool reuse)
 {
-    char folder[600], path[620];
+    char directory[600], path[620];
     int reached = 1, whole = 0, fds = 0;
 
-    snprintf(folder, sizeof folder, "%s/out", test_tmpdir());
-    snprintf(path, sizeof path, "%s/f", folder);
-    CHECK_OK(mkdir(folder, 0755));
+    snprintf(directory, sizeof directory, "%s/out", test_tmpdir());
+    snprintf(path, sizeof path, "%s/f", directory);
+    CHECK_OK(mkdir(directory, 0755));
     victim = whorl_task_self();
     sched_park_hook = count_point;
     /* The number of waits differs a little from run to run, so continue until a run is not
@@ -386,7 +386,7 @@ static WHORL_SUSPENDS_SHIELDED void check_cancel_everywhere(const char *url, con
             CHECK_OK(unlink(path));
             whole++;
         }
-        CHECK_EQ(entries_in(folder), 0);
+        CHECK_EQ(entries_in(directory), 0);
         whorl_http_session_get_stats(session, &stats);
         CHECK_EQ(stats.open, stats.idle);
         CHECK_EQ(stats.queued, 0);

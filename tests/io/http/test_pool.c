@@ -242,7 +242,7 @@ TEST_VIRTUAL(idle_connections_expire)
     finish();
 }
 
-TEST_VIRTUAL(a_connection_in_use_does_not_expire_and_its_idle_time_starts_anew)
+TEST_VIRTUAL(a_connection_in_use_does_not_expire_and_its_idle_time_restarts)
 {
     start(8, 8);
     struct http_conn *a = opened(take("a"), 'a');
@@ -439,7 +439,7 @@ TEST_VIRTUAL(a_waiter_cancelled_after_it_was_served_returns_the_connection)
     finish();
 }
 
-TEST_VIRTUAL(a_connection_that_died_on_the_way_to_a_waiter_is_opened_anew)
+TEST_VIRTUAL(a_connection_that_died_on_the_way_to_a_waiter_is_reopened)
 {
     static const struct customer waiting = {"a", '2', 10, true};
     WHORL_AUTO(group) group = {0};

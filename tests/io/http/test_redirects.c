@@ -140,7 +140,7 @@ TEST_VIRTUAL(credentials_do_not_go_to_another_origin_nor_come_back)
          "Authorization: Bearer secret\r\nCookie: secret\r\nX-Other: 1\r\n\r\n",
          0},
         {FAKE_SEND, "HTTP/1.1 302 F\r\nLocation: http://b.test/\r\nContent-Length: 0\r\n\r\n", 0},
-        /* Back at a.test the secrets are still left out: the owner of b.test may have chosen the path. */
+        /* Back at a.test, the secrets are still left out: b.test may have chosen the path. */
         {FAKE_EXPECT, "GET /c HTTP/1.1\r\nHost: a.test\r\n" COMMON "\r\n", 0},
         {FAKE_SEND, OK, 0},
         {0}};

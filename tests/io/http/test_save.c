@@ -243,7 +243,7 @@ TEST_IO(a_taken_name_is_replaced_by_the_next_on_offer)
     CHECK_STR(listing(), "f f.1 f.2");
 }
 
-TEST_IO(paths_are_relative_to_a_folder_on_request)
+TEST_IO(paths_are_relative_to_a_directory_on_request)
 {
     int fd = open(test_tmpdir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(fd >= 0);
@@ -714,7 +714,7 @@ static int save_one(void *arg)
     return save(session, ((void **)arg)[1], NULL, false);
 }
 
-TEST_IO(many_saves_share_a_session_and_a_folder)
+TEST_IO(many_saves_share_a_session_and_a_directory)
 {
     enum { FILES = 200 };
     static char paths[FILES][600];

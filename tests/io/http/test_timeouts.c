@@ -125,7 +125,7 @@ TEST_VIRTUAL(a_slow_body_that_moves_does_not_stall)
 
 /* An interim response shows that the server is alive, so the wait for the final response gets the
  * full time again. */
-TEST_VIRTUAL(waiting_for_the_final_head_starts_anew_after_an_interim_one)
+TEST_VIRTUAL(the_wait_for_the_final_head_restarts_after_an_interim_one)
 {
     static const struct fake_step script[] = {{.action = FAKE_HEAD},
                                               {.action = FAKE_SLEEP, .n = 5 * S},

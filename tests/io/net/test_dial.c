@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Dialling by name: which addresses it tries, in which order and when, and what it leaves behind. */
+/* Dialling by name: which addresses it tries, in which order and when, and what it leaves open. */
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>

@@ -422,7 +422,7 @@ TEST(a_task_in_accept_is_no_deadlock)
 
 /* --- closing ---------------------------------------------------------------------------------- */
 
-TEST_IO(closing_wakes_those_who_wait)
+TEST_IO(closing_wakes_the_waiters)
 {
     struct whorl_listener *l = listen_here();
     struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
@@ -604,7 +604,7 @@ TEST_IO(a_listener_can_share_its_socket_with_another)
     }
     whorl_listener_close(a);
     CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND)); /* its last request ends */
-    int client = dial_it(&addr, 'y');             /* and the other one goes on */
+    int client = dial_it(&addr, 'y');             /* and the other listener still works */
     fd = whorl_accept(b, NULL);
     CHECK(fd >= 0);
     log_byte_of(fd);

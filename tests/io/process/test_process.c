@@ -152,7 +152,7 @@ TEST_IO(descriptors_that_cannot_be_given_are_refused)
         -EBADF);
 }
 
-TEST_IO(environment_folder_and_program_are_the_options)
+TEST_IO(environment_directory_and_program_are_the_options)
 {
     CHECK_OK(setenv("WHORL_TEST_OURS", "ours", 1));
     check_output(&(struct whorl_process_options){.argv = SH("echo $WHORL_TEST_OURS")}, NULL,
@@ -491,7 +491,7 @@ TEST_IO(selects_and_waits_share_the_end_of_a_process)
     whorl_group_cancel(&group);
     CHECK_OK(whorl_group_wait(&group));
     test_log_clear();
-    CHECK_OK(kill(whorl_process_id(process), 0)); /* it runs on */
+    CHECK_OK(kill(whorl_process_id(process), 0)); /* it still runs */
 
     struct whorl_group again = {0};
     for (int i = 0; i < 2; i++)

@@ -114,7 +114,7 @@ TEST_IO(many_parts_are_written_in_order_and_whole)
 }
 
 /* Short writes at every position: the socket has the smallest possible buffer. */
-TEST_IO(short_writes_are_gone_on_with)
+TEST_IO(short_writes_are_continued)
 {
     static char data[200000];
     struct ends s;

@@ -203,15 +203,15 @@ TEST(damaged_file_is_refused_and_named)
     free(pem);
 }
 
-TEST(folder_gives_each_anchor_once)
+TEST(directory_gives_each_anchor_once)
 {
     struct tls_trust *trust;
     struct whorl_error error;
     char *ca = get(cert_path("ca.pem")), *ec = get(cert_path("ca-ec.pem"));
-    const char *folder = path_of("anchors");
+    const char *directory = path_of("anchors");
 
-    CHECK_OK(mkdir(folder, 0700));
-    CHECK_ERR(tls_trust_load(NULL, folder, &error, &trust), WHORL_ETLS_CAFILE);
+    CHECK_OK(mkdir(directory, 0700));
+    CHECK_ERR(tls_trust_load(NULL, directory, &error, &trust), WHORL_ETLS_CAFILE);
     CHECK(strstr(error.text, "anchors: no usable certificate in this directory"));
     put_text("anchors/ca.txt", ca);
     put_text("anchors/.pem", ca);
@@ -219,16 +219,16 @@ TEST(folder_gives_each_anchor_once)
     put_text("anchors/12345678.x", ca);
     put_text("anchors/12345678.", ca);
     put_text("anchors/broken.pem", "-----BEGIN CERTIFICATE-----\n!\n");
-    CHECK_OK(mkdir(path_of("anchors/folder.pem"), 0700));
-    CHECK_ERR(tls_trust_load(NULL, folder, &error, &trust), WHORL_ETLS_CAFILE);
+    CHECK_OK(mkdir(path_of("anchors/directory.pem"), 0700));
+    CHECK_ERR(tls_trust_load(NULL, directory, &error, &trust), WHORL_ETLS_CAFILE);
     put_text("anchors/one.CRT", ca);
     put_text("anchors/two.pem", ca);
     put_text("anchors/0a1b2c3d.0", ca);
     put_text("anchors/0a1b2c3d.11", ec);
-    CHECK_OK(tls_trust_load(NULL, folder, &error, &trust));
+    CHECK_OK(tls_trust_load(NULL, directory, &error, &trust));
     CHECK_EQ(trust->count, 2);
     tls_trust_release(trust);
-    CHECK_OK(tls_trust_load(cert_path("foreign-ca.pem"), folder, &error, &trust));
+    CHECK_OK(tls_trust_load(cert_path("foreign-ca.pem"), directory, &error, &trust));
     CHECK_EQ(trust->count, 3);
     tls_trust_release(trust);
     free(ca);
@@ -278,7 +278,7 @@ TEST(system_bundle_failure_is_not_remembered)
     whorl_tls_config_destroy(config);
 }
 
-TEST(system_bundle_may_be_a_folder_named_in_the_environment)
+TEST(system_bundle_may_be_a_directory_named_in_the_environment)
 {
     struct tls_trust *trust;
     char *pem = get(cert_path("ca.pem"));
@@ -345,16 +345,16 @@ TEST(insecure_config_needs_no_anchors)
 
 TEST(every_failing_allocation_is_reported_and_leaks_nothing)
 {
-    const char *folder = path_of("anchors");
+    const char *directory = path_of("anchors");
     const char *alpn[] = {"http/1.1", NULL};
     struct whorl_tls_options options = {
-        .ca_file = cert_path("both-cas.pem"), .ca_dir = folder, .alpn = alpn};
+        .ca_file = cert_path("both-cas.pem"), .ca_dir = directory, .alpn = alpn};
     char *pem = get(cert_path("foreign-ca.pem"));
     uint64_t n = 0;
     bool hit;
 
     setenv("SSLKEYLOGFILE", "/nowhere", 1);
-    CHECK_OK(mkdir(folder, 0700));
+    CHECK_OK(mkdir(directory, 0700));
     put_text("anchors/foreign.pem", pem);
     free(pem);
     do {

@@ -233,7 +233,8 @@ TEST_VIRTUAL(insecure_accepts_any_certificate)
     }
 }
 
-/* Makes a certificate, self-signed unless the arguments name an authority; the attempt trusts it. */
+/* Makes a certificate that the attempt trusts. It is self-signed unless the arguments name an
+ * authority. */
 static void self_made(struct attempt *attempt, const char *arguments)
 {
     static char path[400], pem[410];
@@ -451,7 +452,8 @@ TEST_VIRTUAL(expired_anchor_vouches_for_nothing)
           0);
 }
 
-/* Two intermediates with one name and key, the first of them expired; likewise a stranger first. */
+/* Two intermediates have the same name and key, and the first one has expired. The same with a
+ * first one that is unrelated. */
 TEST_VIRTUAL(another_way_is_tried_when_one_is_a_dead_end)
 {
     run_script(
@@ -482,7 +484,7 @@ TEST_VIRTUAL(signatures_are_verified)
     CHECK_ERR(try_made("forged", "top.pem", "localhost"), WHORL_ETLS_TRUST);
     CHECK_ERR(try_made("below", "top.pem", "localhost"), WHORL_ETLS_TRUST);
     CHECK_ERR(try_made("mixed", "top.pem", "localhost"), WHORL_ETLS_TRUST);
-    /* RSA: the usual authority's name, another's key */
+    /* RSA: the name of the usual authority, and the key of another one */
     run_script(
         "openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa.key -out rsa-top.pem -days 5 \\\n"
         "  -subj '/O=whorl tests/CN=ca'\n"
@@ -493,7 +495,8 @@ TEST_VIRTUAL(signatures_are_verified)
     CHECK_ERR(run_attempt(&attempt), WHORL_ETLS_TRUST);
 }
 
-/* All of one name and key, so that each has issued each: more orders than can be tried. */
+/* All certificates have the same name and key, so each one has issued all others. There are more
+ * orders than can be tried. */
 TEST_VIRTUAL(search_for_a_path_is_bounded)
 {
     struct attempt attempt = {.cert = made("leaf"), .host = "localhost"};

@@ -88,7 +88,7 @@ TEST(the_report_names_every_task_and_what_it_waits_for)
     CHECK(!strchr(child.err, '\x1b'));
 }
 
-TEST(two_who_wait_for_each_other_are_shown_as_a_circle)
+TEST(two_tasks_that_wait_for_each_other_are_shown_as_a_circle)
 {
     in_child(embrace);
     CHECK(strstr(child.err, "in a circle"));

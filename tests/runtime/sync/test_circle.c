@@ -181,7 +181,7 @@ static int read_then_write(void *arg)
     return err;
 }
 
-TEST_VIRTUAL(report_sees_that_a_reader_who_wants_to_write_waits_for_itself)
+TEST_VIRTUAL(report_sees_that_a_reader_that_wants_to_write_waits_for_itself)
 {
     WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
 

@@ -155,7 +155,7 @@ static int wait_now_and_then(void *arg)
     return whorl_event_wait(&history.event); /* at the end the event stays set */
 }
 
-TEST_SEEDS(event_is_missed_by_nobody_who_waits_for_it)
+TEST_SEEDS(event_is_missed_by_no_waiter)
 {
     WHORL_AUTO(group) group = {0};
     uint64_t random = test_seed();

@@ -41,7 +41,7 @@ static int wait_and_log(void *arg)
     return 0;
 }
 
-TEST_VIRTUAL(future_wakes_all_who_wait)
+TEST_VIRTUAL(future_wakes_all_waiters)
 {
     WHORL_AUTO(group) group = {0};
     struct whorl_future future = {0};

@@ -43,7 +43,7 @@ TEST_SEEDS(no_two_tasks_are_inside_at_once)
     CHECK(!mutex.owner);
 }
 
-TEST_VIRTUAL(it_is_handed_to_the_one_who_has_waited_longest)
+TEST_VIRTUAL(it_is_handed_to_the_longest_waiter)
 {
     WHORL_AUTO(group) group = {0};
 
@@ -68,7 +68,7 @@ static int lock_and_log(void *arg)
 
 /* Unlocking passes the mutex on at once: the caller can lock it again only after the waiter has had
  * it. */
-TEST_VIRTUAL(nobody_slips_in_between_unlock_and_the_waiters_turn)
+TEST_VIRTUAL(no_task_gets_the_mutex_between_unlock_and_the_waiters_turn)
 {
     WHORL_AUTO(group) group = {0};
 
@@ -134,7 +134,7 @@ TEST_VIRTUAL(a_waiter_handed_the_mutex_and_cancelled_in_one_turn_owns_it)
 }
 
 /* In reverse order: first cancelled, then unlocked. The wake-up goes to the next waiter. */
-TEST_VIRTUAL(a_waiter_cancelled_just_before_the_unlock_loses_nobodys_turn)
+TEST_VIRTUAL(a_waiter_cancelled_just_before_the_unlock_costs_no_other_its_turn)
 {
     struct whorl_group go = {0}, stay = {0};
 

@@ -71,7 +71,7 @@ static int fail_and_look(void *arg)
 
 /* The first task has failed, the second one is next but has not run yet, and the third one
  * waits. */
-TEST_VIRTUAL(once_is_run_by_nobody_between_two_tries)
+TEST_VIRTUAL(once_is_run_by_no_task_between_two_tries)
 {
     WHORL_AUTO(group) group = {0};
 

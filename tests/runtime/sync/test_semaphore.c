@@ -47,7 +47,7 @@ static int acquire_and_log(void *arg)
     return err;
 }
 
-TEST_VIRTUAL(permits_go_to_those_who_have_waited_longest)
+TEST_VIRTUAL(permits_go_to_the_longest_waiters)
 {
     WHORL_AUTO(group) group = {0};
 

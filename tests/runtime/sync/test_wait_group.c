@@ -160,7 +160,7 @@ static int wait_now_and_then(void *arg)
     return whorl_wait_group_wait(&history.wait_group); /* at the end the count stays zero */
 }
 
-TEST_SEEDS(wait_group_that_reaches_zero_is_missed_by_nobody_who_waits)
+TEST_SEEDS(wait_group_that_reaches_zero_is_missed_by_no_waiter)
 {
     WHORL_AUTO(group) group = {0};
 
