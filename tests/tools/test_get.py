@@ -469,6 +469,29 @@ def list_is_read_while_it_grows():
 
 
 @test
+def a_list_may_be_a_fifo_whose_writer_comes_later():
+    os.mkfifo('fifo')
+    with Peer({'*': reply(b'x')}) as peer:
+        with running(GET, '-q', '-i', 'fifo', peer.origin + '/0') as child:
+            wait_until(lambda: '0' in files(), what='the first file')  # while there is no writer
+            time.sleep(0.1)
+            with open('fifo', 'w') as f:
+                f.write(peer.origin + '/1\n')
+                f.flush()
+                wait_until(lambda: '1' in files(), what='the second file')
+                f.write(peer.origin + '/2\n')
+            equal((child.wait(20), files()), (0, ['0', '1', '2', 'fifo']))
+        with running(GET, '-q', '-i', 'fifo') as child:
+            with open('fifo', 'w'):
+                pass
+            equal(child.wait(20), 0)
+        with running(GET, '-q', '-i', 'fifo', peer.origin + '/3') as child:
+            wait_until(lambda: '3' in files(), what='the file')
+            child.send_signal(signal.SIGINT)  # while it waits for a writer
+            equal(child.wait(10), -signal.SIGINT)
+
+
+@test
 def missing_list_is_a_failure_that_stops_no_other():
     with Peer({'*': reply(b'x')}) as peer:
         r = get('-i', 'nowhere', '-i', '/', peer.origin + '/a')

@@ -3,6 +3,7 @@
 #include "tools/whorl-get/source.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,13 +33,17 @@ static bool is_regular(const char *list)
     return err == 0 && S_ISREG(st.st_mode);
 }
 
+/* A FIFO is opened without O_NONBLOCK only when it has a writer, and that wait cannot be cancelled.
+ * So it is opened at once, and fill() waits for the writer. */
 static WHORL_SUSPENDS int open_list(struct source *source, const char *list)
 {
-    int fd = is_stdin(list) ? STDIN_FILENO : whorl_openat(AT_FDCWD, list, O_RDONLY, 0);
+    int fd = is_stdin(list) ? STDIN_FILENO : whorl_openat(AT_FDCWD, list, O_RDONLY | O_NONBLOCK, 0);
+    struct stat st;
 
     if (fd < 0)
         return fd;
     source->fd = fd;
+    source->awaits_writer = !is_stdin(list) && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
     source->at_end = false;
     source->lines.start = source->lines.end = 0;
     source->lines.number = 0;
@@ -50,6 +55,10 @@ static WHORL_SUSPENDS int fill(struct source *source)
 {
     size_t room;
     void *to = lines_room(&source->lines, &room);
+    int err = source->awaits_writer ? whorl_poll_fd(source->fd, POLLIN) : 0;
+    if (err < 0)
+        return err;
+    source->awaits_writer = false;
     ssize_t n = whorl_read(source->fd, to, room);
     if (n < 0)
         return (int)n;
