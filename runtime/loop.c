@@ -95,7 +95,8 @@ static void turn(struct sched *s, bool may_wait)
         return;
     }
     int64_t deadline = timer_wheel_next(&s->wheel);
-    if (deadline == WHORL_FOREVER && ops->pending(s->poller) == 0 && !runner_is_held(s->runner)) {
+    bool idle = s->wheel.armed == s->wheel.background; /* no task waits for a timer */
+    if (idle && ops->pending(s->poller) == 0 && !runner_is_held(s->runner)) {
         break_deadlock(s);
         return;
     }
