@@ -15,6 +15,7 @@
 #include <whorl/poller.h>
 #include <whorl/run.h>
 
+#include "runtime/base/check.h"
 #include "runtime/stack.h"
 #include "runtime/task_record.h"
 #include "runtime/timer_wheel.h"
@@ -51,6 +52,9 @@ struct sched {
     struct whorl_run_options options;
 
     struct whorl_scope root_scope; /* the outermost scope of the root task */
+    int64_t began_ns; /* the start of the run */
+    int64_t tick_ns;  /* coarse clock when a task last looked at its deadlines, see scope.c */
+    bool checks;      /* WHORL_DEBUG=check: look for mistakes that are not looked for otherwise */
     struct whorl_group daemons;    /* whorl_root_group() */
     struct whorl_task *root;       /* NULL once it has ended */
     int root_result;
@@ -124,6 +128,16 @@ static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
         return WHORL_ENOTASK;
     *ret = s;
     *ret_self = s->current;
+/* With WHORL_DEBUG=check: aborts when an instant is before the start of the run. It is probably a
+ * duration. */
+static inline void sched_check_instant(const struct sched *s, int64_t instant_ns)
+{
+    if (__builtin_expect(s && s->checks, 0) && instant_ns > 0 && instant_ns < s->began_ns)
+        check_failed(__FILE__, __LINE__,
+                     "a deadline is before the start of the run; whorl_after() makes an instant of "
+                     "a duration");
+}
+
     return __builtin_expect(s->current->scope->cancelled, 0) ? -ECANCELED : 0;
 }
 
