@@ -35,6 +35,14 @@ struct sched_trace {
     void (*stopped)(struct sched *s);                       /* the loop runs again */
 };
 
+/* Waits that one certain task would end, see debug/circle.h. */
+struct held_waits {
+    struct held_wait *first, *last; /* in the order in which they began */
+    int64_t search_ns;              /* no search before this instant */
+    uint64_t switches;              /* number of task switches at the last search */
+    bool complete;                  /* no wait was too young for the last search */
+};
+
 struct sched {
     struct whorl_task *current; /* NULL while the loop runs */
     struct whorl_task *
@@ -44,17 +52,18 @@ struct sched {
     uint32_t turn_start; /* value of ready_head when the tasks' turn began */
     uint32_t turn;       /* switches between two turns of the loop; see loop.c */
     int64_t turn_began_ns;
+    int64_t began_ns; /* the start of the run */
+    int64_t tick_ns;  /* coarse clock when a task last looked at its deadlines, see scope.c */
+    bool checks;      /* WHORL_DEBUG=check: look for mistakes that are not looked for otherwise */
 
     struct context loop_context;
     struct whorl_poller *poller;
     struct timer_wheel wheel;
     struct stack_pool stacks;
+    struct held_waits held;
     struct whorl_run_options options;
 
     struct whorl_scope root_scope; /* the outermost scope of the root task */
-    int64_t began_ns; /* the start of the run */
-    int64_t tick_ns;  /* coarse clock when a task last looked at its deadlines, see scope.c */
-    bool checks;      /* WHORL_DEBUG=check: look for mistakes that are not looked for otherwise */
     struct whorl_group daemons;    /* whorl_root_group() */
     struct whorl_task *root;       /* NULL once it has ended */
     int root_result;
@@ -119,15 +128,6 @@ static inline bool sched_is_cancelled(const struct whorl_task *task)
     return task->scope->cancelled;
 }
 
-/* Every suspending call does this first. Returns 0 with the outputs set, -ECANCELED, or
- * WHORL_ENOTASK. */
-static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
-{
-    struct sched *s = sched_self();
-    if (__builtin_expect(!s || !s->current, 0))
-        return WHORL_ENOTASK;
-    *ret = s;
-    *ret_self = s->current;
 /* With WHORL_DEBUG=check: aborts when an instant is before the start of the run. It is probably a
  * duration. */
 static inline void sched_check_instant(const struct sched *s, int64_t instant_ns)
@@ -138,6 +138,15 @@ static inline void sched_check_instant(const struct sched *s, int64_t instant_ns
                      "a duration");
 }
 
+/* Every suspending call does this first. Returns 0 with the outputs set, -ECANCELED, or
+ * WHORL_ENOTASK. */
+static inline int sched_enter(struct sched **ret, struct whorl_task **ret_self)
+{
+    struct sched *s = sched_self();
+    if (__builtin_expect(!s || !s->current, 0))
+        return WHORL_ENOTASK;
+    *ret = s;
+    *ret_self = s->current;
     return __builtin_expect(s->current->scope->cancelled, 0) ? -ECANCELED : 0;
 }
 
