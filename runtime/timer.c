@@ -4,8 +4,8 @@
 
 #include "runtime/sched.h"
 
-void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
-                     void (*fire)(struct whorl_timer *timer))
+static void arm(struct whorl_timer *timer, int64_t deadline_ns,
+                void (*fire)(struct whorl_timer *timer), bool background)
 {
     struct timer_wheel *wheel = &sched_self()->wheel;
 
@@ -13,8 +13,21 @@ void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
         timer_wheel_remove(wheel, timer);
     timer->deadline_ns = deadline_ns;
     timer->fire = fire;
+    timer->background = background;
     if (deadline_ns != WHORL_FOREVER)
         timer_wheel_add(wheel, timer);
+}
+
+void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
+                     void (*fire)(struct whorl_timer *timer))
+{
+    arm(timer, deadline_ns, fire, false);
+}
+
+void whorl_timer_arm_background(struct whorl_timer *timer, int64_t deadline_ns,
+                                void (*fire)(struct whorl_timer *timer))
+{
+    arm(timer, deadline_ns, fire, true);
 }
 
 void whorl_timer_disarm(struct whorl_timer *timer)

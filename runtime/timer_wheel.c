@@ -83,12 +83,14 @@ static void place(struct timer_wheel *wheel, struct whorl_timer *timer)
 void timer_wheel_add(struct timer_wheel *wheel, struct whorl_timer *timer)
 {
     wheel->armed++;
+    wheel->background += timer->background;
     place(wheel, timer);
 }
 
 void timer_wheel_remove(struct timer_wheel *wheel, struct whorl_timer *timer)
 {
     wheel->armed--;
+    wheel->background -= timer->background;
     if (timer->slot == SLOT_DUE) {
         ring_remove(&wheel->due, timer);
         return;
@@ -275,6 +277,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
     for (struct whorl_timer *timer; (timer = wheel->due.first) && timer->deadline_ns <= now_ns;) {
         ring_remove(&wheel->due, timer);
         wheel->armed--;
+        wheel->background -= timer->background;
         timer->fire(timer);
     }
 }

@@ -25,9 +25,9 @@ struct timer_level {
 };
 
 struct timer_wheel {
-    uint64_t position; /* the tick up to which all timers have been fired or moved down */
-    size_t armed;
-    struct timer_slot due; /* timers of the current tick, in the order of their deadlines */
+    uint64_t position;        /* the tick up to which all timers have been fired or moved down */
+    size_t armed, background; /* timers; those of them that no task waits for */
+    struct timer_slot due;    /* timers of the current tick, in the order of their deadlines */
     struct timer_level levels[TIMER_LEVELS];
 };
 
@@ -35,7 +35,7 @@ struct timer_wheel {
  * no timer needs stay untouched. */
 void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ns);
 
-/* Arms a disarmed timer whose deadline_ns and fire are set. */
+/* Arms a disarmed timer whose deadline_ns, fire and background are set. */
 void timer_wheel_add(struct timer_wheel *wheel, struct whorl_timer *timer);
 
 /* Disarms an armed timer. */

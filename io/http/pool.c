@@ -203,7 +203,7 @@ static void expire(struct whorl_timer *timer)
     while ((conn = TAILQ_FIRST(&pool->idle)) && expires_at(pool, conn) <= now_ns)
         idle_close(pool, conn);
     if (conn)
-        whorl_timer_arm(timer, expires_at(pool, conn), expire);
+        whorl_timer_arm_background(timer, expires_at(pool, conn), expire);
 }
 
 /* The queue */
@@ -361,7 +361,7 @@ void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reus
             idle_close(pool, TAILQ_FIRST(&pool->idle)); /* `host` stays: it has `conn` open */
         idle_add(pool, conn);
         if (!pool->expiry.next && pool->idle_ns != WHORL_FOREVER)
-            whorl_timer_arm(&pool->expiry, expires_at(pool, conn), expire);
+            whorl_timer_arm_background(&pool->expiry, expires_at(pool, conn), expire);
     } else {
         conn_close(pool, conn);
         update_starved(pool, host);

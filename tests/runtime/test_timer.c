@@ -554,4 +554,29 @@ TEST_VIRTUAL(arming_an_armed_timer_moves_it)
     CHECK_STR(test_logged(), "1@200 0@300 0@1000");
 }
 
+static int park_for_ever(void *arg)
+{
+    bool waits = arg;
+
+    for (int i = 0; i < 4; i++) /* becomes an ordinary timer and one of the background again */
+        (i % 2 ? whorl_timer_arm_background : whorl_timer_arm)(&numbered[0], 100 + i, log_whorl);
+    whorl_timer_arm_background(&numbered[1], 50, log_whorl);
+    whorl_timer_arm_background(&numbered[2], 60, log_whorl);
+    whorl_timer_disarm(&numbered[2]);
+    if (waits)
+        whorl_timer_arm(&numbered[3], 200, log_whorl);
+    return whorl_sleep_until(WHORL_FOREVER);
+}
+
+TEST(a_background_timer_fires_but_hides_no_deadlock)
+{
+    struct whorl_virtual_options options = {.run.quiet = true};
+
+    CHECK_ERR(whorl_run_virtual(&options, park_for_ever, NULL), -EDEADLK);
+    CHECK_STR(test_logged(), ""); /* the deadlock was seen at once */
+    memset(numbered, 0, sizeof numbered);
+    CHECK_ERR(whorl_run_virtual(&options, park_for_ever, "waits"), -EDEADLK);
+    CHECK_STR(test_logged(), "1@50 0@103 3@200");
+}
+
 TEST_MAIN()

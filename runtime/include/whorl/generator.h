@@ -65,11 +65,12 @@ WHORL_API WHORL_CHECKED int whorl_generator_create_at(whorl_generator_fn fn, voi
                                                       struct whorl_generator **ret);
 
 /**
- * Receives the next value into `*ret`.
+ * Receives the next value into `*ret`. One task at a time may pull.
  *
  * Returns:  1 with `*ret` set; 0 when the body has returned 0 or more; the body's code when it has
- *           returned a negative one. Once the body has ended, every call returns the same. -ENOMEM
- *           when the body's task could not be started.
+ *           returned a negative one. Once the body has ended, every call returns the same. -EBUSY
+ *           while another task waits for a value; -EDEADLK in the body; -ENOMEM when the body's
+ *           task could not be started; WHORL_ENOTASK.
  * Suspends: until the body yields a value or ends.
  * Cancel:   -ECANCELED; a value that the body was about to yield comes with the next call.
  */
@@ -79,10 +80,13 @@ WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *genera
  * Called in the body: hands `*value` to the task that pulls, and waits until that task asks for the
  * next value.
  *
- * Returns:  0.
+ * Returns:  0; WHORL_ENOTASK.
  * Suspends: until the next whorl_generator_next().
  * Cancel:   -ECANCELED, also when the generator is destroyed. The body must then release what it
- *           holds, and return.
+ *           holds, and return. If only a scope inside the body was cancelled, the body may yield
+ *           again afterwards. The value has been handed over: if it was not pulled yet, it comes
+ *           with the next pull, and the next yield first waits for that pull. A yield that is cut
+ *           short during this wait hands nothing over.
  */
 WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator,
                                                    const void *value);

@@ -39,6 +39,7 @@ struct whorl_timer {
     int64_t deadline_ns;
     void (*fire)(struct whorl_timer *timer); /* must not suspend; the timer is disarmed already */
     uint32_t slot;                           /* private to the wheel */
+    bool background;                         /* see whorl_timer_arm_background() */
 };
 
 #ifdef __cplusplus
@@ -51,6 +52,14 @@ extern "C" {
  */
 WHORL_API void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
                                void (*fire)(struct whorl_timer *timer));
+
+/**
+ * Like whorl_timer_arm(), for housekeeping that no task waits for, such as closing what is only kept
+ * for reuse. The timer does not keep the run from noticing a deadlock, so `fire` must not be the
+ * only event that wakes a task.
+ */
+WHORL_API void whorl_timer_arm_background(struct whorl_timer *timer, int64_t deadline_ns,
+                                          void (*fire)(struct whorl_timer *timer));
 
 /** Disarms the timer; does nothing when it is not armed. Never suspends. */
 WHORL_API void whorl_timer_disarm(struct whorl_timer *timer);

@@ -4,11 +4,14 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <whorl/group.h>
 #include <whorl/http.h>
+#include <whorl/io.h>
 #include <whorl/scope.h>
+#include <whorl/sync.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
 
@@ -277,6 +280,67 @@ TEST_IO(a_kept_connection_that_the_server_closed_is_noticed_or_retried)
         CHECK_OK(whorl_sleep(50 * WHORL_MILLISECOND));
     }
     CHECK_EQ(peer_connections(peer), 3);
+}
+
+static const struct peer_step answer_and_keep[] = {
+    PEER_READ_HEAD(), PEER_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), PEER_HANG(),
+    PEER_END};
+
+static int wait_for_nobody_beside_a_kept_connection(void *arg)
+{
+    WHORL_AUTO(http_session) *session = plain_session();
+    struct whorl_event never = {0};
+    char *body;
+
+    WHORL_AUTO(http_response) *response = NULL;
+    CHECK_OK(do_get(session, url_of("http", peer_port(arg), "/"), &response));
+    CHECK_OK(whorl_http_response_read_to_end(response, 10, &body, NULL));
+    free(body);
+    whorl_http_response_close(response);
+    response = NULL;
+    return whorl_event_wait(&never);
+}
+
+/* The session would keep the connection for 30 s. */
+TEST(a_connection_kept_for_reuse_does_not_delay_the_report_of_a_deadlock)
+{
+    struct whorl_io_options options = {.run.quiet = true};
+    struct scripted_peer *peer = peer_start(answer_and_keep);
+    struct timespec began, ended;
+
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    CHECK_ERR(whorl_io_run_with(&options, NULL, wait_for_nobody_beside_a_kept_connection, peer),
+              -EDEADLK);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    CHECK(ended.tv_sec - began.tv_sec < 10);
+    CHECK_EQ(peer_connections(peer), 1);
+}
+
+static int sleep_beside_a_kept_connection(void *arg)
+{
+    struct whorl_http_session_options options = {.idle_ns = 50 * WHORL_MILLISECOND};
+    struct whorl_http_session *session = NULL;
+    WHORL_AUTO(http_response) *response = NULL;
+    char *body;
+
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK_OK(do_get(session, url_of("http", peer_port(arg), "/"), &response));
+    CHECK_OK(whorl_http_response_read_to_end(response, 10, &body, NULL));
+    free(body);
+    whorl_http_response_close(response);
+    response = NULL;
+    CHECK_EQ(peer_open(arg), 1);
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK_EQ(peer_open(arg), 0);
+    whorl_http_session_destroy(session);
+    return 0;
+}
+
+TEST(a_connection_kept_for_reuse_is_closed_in_time)
+{
+    struct scripted_peer *peer = peer_start(answer_and_keep);
+
+    CHECK_OK(whorl_io_run(sleep_beside_a_kept_connection, peer));
 }
 
 /* The connection is asked for readable bytes before it is used again. */
