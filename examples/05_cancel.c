@@ -29,7 +29,7 @@ static int root(void *arg)
 
     (void)arg;
     printf("a deadline:\n");
-    whorl_scope_enter(&scope, whorl_after(20 * WHORL_MILLISECOND));
+    whorl_scope_enter_timeout(&scope, 20 * WHORL_MILLISECOND);
     int err = whorl_scope_leave(&scope, stubborn());
     printf("  the scope:   %s\n", whorl_strerror(err));
 

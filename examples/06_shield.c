@@ -21,7 +21,7 @@ static int worker(void *arg)
     (void)arg;
     if (say_goodbye("without") == 0)
         return err;
-    whorl_scope_enter_shield(&shield, whorl_after(WHORL_SECOND));
+    whorl_scope_enter_shield_timeout(&shield, WHORL_SECOND);
     int goodbye_err = whorl_scope_leave(&shield, say_goodbye("with"));
     return goodbye_err ? goodbye_err : err;
 }

@@ -32,7 +32,7 @@ static int root(void *arg)
     struct whorl_error error = {0};
     struct whorl_scope scope;
 
-    whorl_scope_enter(&scope, whorl_after(10 * WHORL_SECOND));
+    whorl_scope_enter_timeout(&scope, 10 * WHORL_SECOND);
     int err = whorl_scope_leave(&scope, get(arg, &error));
     if (err)
         fprintf(stderr, "%s: %s\n", error.step, error.text[0] ? error.text : whorl_strerror(err));

@@ -147,7 +147,7 @@ static WHORL_SUSPENDS ssize_t read_head(struct conn *conn)
     ssize_t n = 1;
     char *end;
 
-    whorl_scope_enter(&scope, whorl_after(IDLE_S * WHORL_SECOND));
+    whorl_scope_enter_timeout(&scope, IDLE_S * WHORL_SECOND);
     conn->head[conn->len] = '\0';
     while (!(end = strstr(conn->head, "\r\n\r\n")) && n > 0) {
         if (conn->len == HEAD_MAX) {

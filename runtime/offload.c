@@ -22,6 +22,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/thread_pool.h"
+#include "runtime/base/thread_work.h"
 #include "runtime/runner.h"
 #include "runtime/sched.h"
 
@@ -36,7 +37,8 @@ struct job {
     whorl_offload_fn fn;
     void *arg;
     int result;
-    bool on_heap; /* false: the job lives on the waiting task's stack */
+    bool cancelled; /* the caller no longer wants the work; set while a thread may read it */
+    bool on_heap;   /* false: the job lives on the waiting task's stack */
     void (*release)(void *arg);
     struct whorl_offload *pool;
     struct whorl_runner *runner; /* held until the job has ended */
@@ -89,7 +91,9 @@ static void run_job(struct work *work)
 {
     struct job *job = container_of(work, struct job, work);
 
+    thread_work_cancelled = &job->cancelled;
     job->result = job->fn(job->arg);
+    thread_work_cancelled = NULL;
     /* The job may be freed as soon as it is posted. When the post is refused, the run has ended
      * meanwhile. */
     if (runner_post(job->runner, &job->call) < 0)
@@ -187,9 +191,18 @@ static bool withdraw(struct job *job)
     return true;
 }
 
+/* Withdraws the job. If a thread has begun it, whorl_check_cancelled() tells the work. */
+static bool cancel(struct job *job)
+{
+    if (withdraw(job))
+        return true;
+    __atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+    return false;
+}
+
 static enum whorl_abort abort_borrowed(struct whorl_waiter *waiter)
 {
-    return withdraw(waiter->data) ? WHORL_ABORT_DONE : WHORL_ABORT_PENDING;
+    return cancel(waiter->data) ? WHORL_ABORT_DONE : WHORL_ABORT_PENDING;
 }
 
 /* The task no longer waits: the end of the work releases the job and its argument. */
@@ -197,7 +210,7 @@ static enum whorl_abort abort_owned(struct whorl_waiter *waiter)
 {
     struct job *job = waiter->data;
 
-    if (!withdraw(job)) {
+    if (!cancel(job)) {
         job->waiter = NULL;
         waiter->data = NULL; /* the job may be freed before the task runs */
     }
@@ -280,7 +293,7 @@ static void cancel_submitted(struct whorl_future *future)
 {
     struct job *job = future->worker;
 
-    if (withdraw(job)) {
+    if (cancel(job)) {
         complete(job, -ECANCELED);
         free(job);
     }

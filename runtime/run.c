@@ -62,7 +62,8 @@ static struct sched *sched_create(struct whorl_poller *poller,
         free(s);
         return NULL;
     }
-    s->turn_began_ns = poller->ops->now(poller);
+    s->began_ns = s->turn_began_ns = poller->ops->now(poller);
+    s->checks = debug_has("check", NULL);
     timer_wheel_init(&s->wheel, s->turn_began_ns);
     stack_pool_init(&s->stacks);
     adopt_thread(&s->loop_context);

@@ -15,6 +15,7 @@
 #include <whorl/poller.h>
 #include <whorl/run.h>
 
+#include "runtime/base/check.h"
 #include "runtime/stack.h"
 #include "runtime/task_record.h"
 #include "runtime/timer_wheel.h"
@@ -43,6 +44,9 @@ struct sched {
     uint32_t turn_start; /* value of ready_head when the tasks' turn began */
     uint32_t turn;       /* switches between two turns of the loop; see loop.c */
     int64_t turn_began_ns;
+    int64_t began_ns; /* the start of the run */
+    int64_t tick_ns;  /* coarse clock when a task last looked at its deadlines, see scope.c */
+    bool checks;      /* WHORL_DEBUG=check: look for mistakes that are not looked for otherwise */
 
     struct context loop_context;
     struct whorl_poller *poller;
@@ -113,6 +117,16 @@ void sched_run_ready(struct sched *s);
 static inline bool sched_is_cancelled(const struct whorl_task *task)
 {
     return task->scope->cancelled;
+}
+
+/* With WHORL_DEBUG=check: aborts when an instant is before the start of the run. It is probably a
+ * duration. */
+static inline void sched_check_instant(const struct sched *s, int64_t instant_ns)
+{
+    if (__builtin_expect(s && s->checks, 0) && instant_ns > 0 && instant_ns < s->began_ns)
+        check_failed(__FILE__, __LINE__,
+                     "a deadline is before the start of the run; whorl_after() makes an instant of "
+                     "a duration");
 }
 
 /* Every suspending call does this first. Returns 0 with the outputs set, -ECANCELED, or

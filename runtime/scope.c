@@ -10,6 +10,7 @@
 #include <whorl/timer.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/clock.h"
 #include "runtime/park.h"
 #include "runtime/sched.h"
 
@@ -166,6 +167,7 @@ static bool has_passed(const struct sched *s, int64_t deadline_ns)
 /* Arms the timer, or cancels at once when the deadline has passed. */
 static void set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 {
+    sched_check_instant(sched_self(), deadline_ns);
     scope->deadline_ns = deadline_ns;
     if (!has_passed(sched_self(), deadline_ns)) {
         whorl_timer_arm(&scope->timer, deadline_ns, time_out);
@@ -199,6 +201,16 @@ void whorl_scope_enter(struct whorl_scope *scope, int64_t deadline_ns)
 void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadline_ns)
 {
     enter(scope, deadline_ns, true);
+}
+
+void whorl_scope_enter_timeout(struct whorl_scope *scope, int64_t timeout_ns)
+{
+    enter(scope, whorl_after(timeout_ns), false);
+}
+
+void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64_t timeout_ns)
+{
+    enter(scope, whorl_after(timeout_ns), true);
 }
 
 /* A group that was opened inside the scope and outlives it becomes a child of the parent scope. It
@@ -237,6 +249,41 @@ void whorl_scope_cancel(struct whorl_scope *scope)
 bool whorl_scope_is_cancelled(const struct whorl_scope *scope)
 {
     return scope->cancelled;
+}
+
+/* Cancels the scope if its deadline has passed and the loop has not noticed that yet. */
+static void notice_deadline(struct whorl_scope *scope, int64_t now_ns)
+{
+    if (scope->deadline_ns <= now_ns && !scope->requested) {
+        whorl_timer_disarm(&scope->timer);
+        time_out(&scope->timer);
+    }
+}
+
+bool whorl_scope_has_timed_out(struct whorl_scope *scope)
+{
+    if (scope->parent && scope->deadline_ns != WHORL_FOREVER)
+        notice_deadline(scope, whorl_now());
+    return scope->timed_out;
+}
+
+/* The kernel's coarse clock takes 5 ns to read, the exact one takes 27 ns. It advances with each
+ * tick of the kernel, every 1 to 10 ms. So the exact clock and the scopes are looked at once per
+ * tick. A virtual clock does not move while a task runs. */
+void scope_notice_deadlines(struct sched *s, struct whorl_task *task)
+{
+    if (s->wheel.armed == 0 || s->poller->ops->virtual_time)
+        return;
+    int64_t tick_ns = clock_coarse_ns();
+    if (tick_ns == s->tick_ns)
+        return;
+    s->tick_ns = tick_ns;
+    int64_t now_ns = s->poller->ops->now(s->poller);
+    for (struct whorl_scope *scope = task->scope; scope; scope = scope->parent) {
+        notice_deadline(scope, now_ns);
+        if (scope->shielded)
+            break;
+    }
 }
 
 void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)

@@ -24,4 +24,8 @@ void scope_close(struct whorl_scope *scope);
 /* Requests a stop of all tasks in the scope and in the scopes inside it; see whorl_group_stop(). */
 void scope_request_stop(struct sched *s, struct whorl_scope *scope);
 
+/* Cancels the scopes of the running task whose deadlines have passed, although the loop has not had
+ * a turn since. Looks at most once per tick of the kernel's clock. */
+void scope_notice_deadlines(struct sched *s, struct whorl_task *task);
+
 #endif

@@ -33,6 +33,7 @@ WHORL_SUSPENDS int whorl_sleep_until(int64_t deadline_ns)
     int err = sched_enter(&s, &self);
     if (err)
         return err;
+    sched_check_instant(s, deadline_ns);
     whorl_timer_arm(&sleeper.timer, deadline_ns, fire);
     return (int)whorl_park(&sleeper.waiter, withdraw, "sleep");
 }

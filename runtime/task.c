@@ -11,9 +11,11 @@
 #include <whorl/task.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/thread_work.h"
 #include "runtime/debug/trace.h"
 #include "runtime/local.h"
 #include "runtime/sched.h"
+#include "runtime/scope.h"
 
 /* Copies a large argument once more: from the spawner's copy far below into a frame above the
  * task's own frames. There it is as safe as a local variable. */
@@ -123,8 +125,15 @@ void whorl_task_set_name(const char *name)
 
 int whorl_check_cancelled(void)
 {
-    struct whorl_task *self = sched_current();
-    return self && sched_is_cancelled(self) ? -ECANCELED : 0;
+    struct sched *s = sched_self();
+
+    if (!s)
+        return thread_work_is_cancelled() ? -ECANCELED : 0;
+    if (!s->current)
+        return 0;
+    if (!sched_is_cancelled(s->current))
+        scope_notice_deadlines(s, s->current);
+    return sched_is_cancelled(s->current) ? -ECANCELED : 0;
 }
 
 size_t whorl_task_stack_left(void)

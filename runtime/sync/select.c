@@ -192,6 +192,7 @@ static struct whorl_timer *timer_of(struct whorl_case *c)
 static bool deadline_try(struct whorl_case *c)
 {
     c->result = 0;
+    sched_check_instant(sched_self(), c->number);
     return c->number != WHORL_FOREVER && c->number <= whorl_now();
 }
 

@@ -593,6 +593,95 @@ TEST_REAL(offload_cancelled_at_any_moment_loses_nothing)
     return 0;
 }
 
+/* --- work that asks --------------------------------------------------------------------------- */
+
+/* Works until it is told that nobody wants the result, for at most 10 seconds. */
+static int work_until_told(void *arg)
+{
+    struct gate *gate = arg;
+    int err = whorl_check_cancelled();
+
+    gate->ran++;
+    for (int i = 0; err == 0 && i < 10000; i++) {
+        usleep(1000);
+        err = whorl_check_cancelled();
+    }
+    gate->released++;
+    return err;
+}
+
+TEST_REAL(offload_tells_work_that_has_begun_when_its_caller_is_cancelled)
+{
+    struct whorl_scope scope;
+    struct gate gate;
+
+    gate_init(&gate, 0);
+    whorl_scope_enter_timeout(&scope, 20 * WHORL_MILLISECOND);
+    int err = whorl_offload_run(NULL, work_until_told, &gate);
+    CHECK_EQ(gate.released, 1); /* it was waited for */
+    CHECK_ERR(err, -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    CHECK_OK(whorl_offload_run(NULL, work_now, &gate)); /* the thread's next work is not told */
+    return 0;
+}
+
+static int ask_once(void *arg)
+{
+    (void)arg;
+    return whorl_check_cancelled();
+}
+
+TEST_REAL(offload_tells_the_work_behind_a_future)
+{
+    struct whorl_future future = {0};
+    struct whorl_offload *pool;
+    struct gate gate;
+
+    gate_init(&gate, 0);
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
+    CHECK_OK(whorl_offload_submit(pool, work_until_told, &gate, &future));
+    wait_until(&gate.ran, 1);
+    whorl_future_cancel(&future);
+    CHECK_OK(whorl_future_wait(&future));
+    CHECK_ERR(future.result, -ECANCELED);
+    CHECK_OK(whorl_offload_run(pool, ask_once, NULL)); /* on the same thread */
+    whorl_offload_destroy(pool);
+    return 0;
+}
+
+TEST_REAL(offload_tells_owned_work_that_its_caller_has_left)
+{
+    struct whorl_scope scope;
+    static struct gate gate;
+
+    gate_init(&gate, 0);
+    whorl_scope_enter_timeout(&scope, 20 * WHORL_MILLISECOND);
+    int err = whorl_offload_run_owned(NULL, work_until_told, &gate, NULL);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    wait_until(&gate.released, 1);
+    return 0;
+}
+
+TEST_REAL(offload_tells_the_items_of_a_map)
+{
+    struct whorl_scope scope;
+    struct gate gates[3];
+
+    for (int i = 0; i < 3; i++)
+        gate_init(&gates[i], 0);
+    whorl_scope_enter_timeout(&scope, 20 * WHORL_MILLISECOND);
+    int err = whorl_offload_map(NULL, work_until_told, gates, sizeof gates[0], 3);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(gates[i].ran, gates[i].released);
+    return 0;
+}
+
+TEST(work_on_a_thread_of_no_pool_is_never_told)
+{
+    CHECK_OK(whorl_check_cancelled());
+}
+
 /* --- map -------------------------------------------------------------------------------------- */
 
 struct item {

@@ -2,12 +2,14 @@
 /* Scopes: how far a cancellation and a deadline reach, and the result of leaving a scope. */
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <whorl/chan.h>
 #include <whorl/group.h>
 #include <whorl/poller.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
+#include <whorl/select.h>
 #include <whorl/step.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
@@ -363,6 +365,248 @@ TEST(a_deadline_that_passed_before_the_host_ended_the_run_cancels_at_once)
     running_now += WHORL_SECOND; /* time that the host uses */
     whorl_stepped_destroy(run);
     CHECK(cancelled);
+}
+
+TEST_VIRTUAL(a_timeout_is_a_deadline_from_now)
+{
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    whorl_scope_enter_timeout(&scope, 5 * MS);
+    CHECK_EQ(whorl_task_deadline(), WHORL_SECOND + 5 * MS);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_sleep(WHORL_SECOND)), -ETIMEDOUT);
+    CHECK_EQ(whorl_now(), WHORL_SECOND + 5 * MS);
+    whorl_scope_enter_timeout(&scope, WHORL_FOREVER);
+    CHECK_EQ(whorl_task_deadline(), WHORL_FOREVER);
+    CHECK_OK(whorl_scope_leave(&scope, whorl_sleep(WHORL_HOUR)));
+    int64_t none[] = {0, -1, INT64_MIN};
+    for (int i = 0; i < 3; i++) {
+        whorl_scope_enter_timeout(&scope, none[i]);
+        CHECK(whorl_scope_is_cancelled(&scope));
+        CHECK_ERR(whorl_scope_leave(&scope, whorl_yield()), -ETIMEDOUT);
+    }
+}
+
+TEST_VIRTUAL(a_shield_has_a_timeout_too)
+{
+    struct whorl_scope outer, shield;
+
+    whorl_scope_enter_timeout(&outer, MS);
+    whorl_scope_enter_shield_timeout(&shield, 5 * MS);
+    CHECK_OK(whorl_sleep(3 * MS));
+    CHECK_ERR(whorl_scope_leave(&shield, whorl_sleep(WHORL_HOUR)), -ETIMEDOUT);
+    CHECK_EQ(whorl_now(), 5 * MS);
+    CHECK_ERR(whorl_scope_leave(&outer, whorl_yield()), -ETIMEDOUT);
+}
+
+/* --- deadlines that pass while a task computes ----------------------------------------------- */
+
+/* Asks until it is cancelled, for at most a second. Returns what it was told last. */
+static int compute(void)
+{
+    struct timespec began, now;
+    int err;
+
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    do {
+        err = whorl_check_cancelled();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (err == 0 &&
+             (now.tv_sec - began.tv_sec) * 1000000000LL + (now.tv_nsec - began.tv_nsec) <
+                 WHORL_SECOND);
+    return err;
+}
+
+static int compute_in_scope(void *arg)
+{
+    struct whorl_scope scope;
+    int64_t began = whorl_now();
+
+    (void)arg;
+    whorl_scope_enter_timeout(&scope, 20 * MS);
+    int err = compute();
+    CHECK_ERR(err, -ECANCELED);
+    CHECK(whorl_now() >= began + 20 * MS);
+    CHECK(whorl_scope_is_cancelled(&scope));
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    CHECK(whorl_scope_has_timed_out(&scope));
+    return whorl_check_cancelled();
+}
+
+TEST(a_deadline_is_noticed_by_a_task_that_computes)
+{
+    CHECK_OK(whorl_run(compute_in_scope, NULL));
+}
+
+static int compute_and_log(void *arg)
+{
+    (void)arg;
+    test_log("%d", compute());
+    return 0;
+}
+
+static int compute_in_groups_scope(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter_timeout(&scope, 20 * MS);
+    CHECK_OK(whorl_spawn(&group, compute_and_log, NULL));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_yield()), -ETIMEDOUT);
+    CHECK_STR(test_logged(), "-125");
+    return 0;
+}
+
+TEST(a_deadline_around_a_group_is_noticed_by_its_task_that_computes)
+{
+    CHECK_OK(whorl_run(compute_in_groups_scope, NULL));
+}
+
+static int compute_in_shield(void *arg)
+{
+    struct whorl_scope outer, shield;
+
+    (void)arg;
+    whorl_scope_enter_timeout(&outer, 10 * MS);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(compute());
+    CHECK_OK(whorl_scope_leave(&shield, 0));
+    return whorl_scope_leave(&outer, compute());
+}
+
+TEST(a_shield_keeps_a_deadline_from_a_task_that_computes)
+{
+    CHECK_ERR(whorl_run(compute_in_shield, NULL), -ETIMEDOUT);
+}
+
+static int ask_after_computing(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter_timeout(&scope, 10 * MS);
+    CHECK(!whorl_scope_has_timed_out(&scope));
+    running_now += 9 * MS;
+    CHECK(!whorl_scope_has_timed_out(&scope));
+    running_now += MS;
+    CHECK(whorl_scope_has_timed_out(&scope)); /* while it is entered the answer is exact */
+    CHECK_ERR(whorl_check_cancelled(), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_check_cancelled()), -ETIMEDOUT);
+
+    whorl_scope_enter_timeout(&scope, 10 * MS);
+    running_now += 20 * MS;
+    CHECK_OK(whorl_scope_leave(&scope, 0));
+    CHECK(!whorl_scope_has_timed_out(&scope)); /* nobody had noticed */
+    return 0;
+}
+
+TEST(a_scope_is_asked_whether_its_deadline_has_passed)
+{
+    struct whorl_poller poller = {.ops = &running_ops};
+
+    CHECK_OK(whorl_run_on(&poller, NULL, ask_after_computing, NULL));
+}
+
+static int swallow_cancellation(void *arg)
+{
+    (void)arg;
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    return 0;
+}
+
+TEST_VIRTUAL(a_scope_whose_tasks_swallow_the_cancellation_has_timed_out_nevertheless)
+{
+    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {0};
+
+    whorl_scope_enter_timeout(&scope, 5 * MS);
+    CHECK_OK(whorl_spawn(&group, swallow_cancellation, NULL));
+    CHECK_OK(whorl_scope_leave(&scope, whorl_group_wait(&group)));
+    CHECK(whorl_scope_has_timed_out(&scope));
+
+    whorl_scope_enter_timeout(&scope, 5 * MS); /* cancelled for another reason before */
+    whorl_scope_cancel(&scope);
+    CHECK_ERR(whorl_sleep(WHORL_HOUR), -ECANCELED);
+    CHECK(!whorl_scope_has_timed_out(&scope));
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ECANCELED);
+    CHECK(!whorl_scope_has_timed_out(&scope));
+
+    whorl_scope_enter_timeout(&scope, 5 * MS); /* nothing has passed */
+    CHECK_OK(whorl_scope_leave(&scope, whorl_sleep(1)));
+    CHECK(!whorl_scope_has_timed_out(&scope));
+}
+
+/* --- durations in place of instants ---------------------------------------------------------- */
+
+static int enter_for_5_ms(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter(&scope, 5 * MS);
+    return whorl_scope_leave(&scope, whorl_sleep(1));
+}
+
+static int set_deadline_to_5_ms(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    whorl_scope_set_deadline(&scope, 5 * MS);
+    return whorl_scope_leave(&scope, whorl_sleep(1));
+}
+
+static int sleep_until_5_ms(void *arg)
+{
+    (void)arg;
+    return whorl_sleep_until(5 * MS);
+}
+
+static int select_5_ms(void *arg)
+{
+    struct whorl_case c = whorl_case_deadline(5 * MS);
+
+    (void)arg;
+    return whorl_select(&c, 1);
+}
+
+static WHORL_SUSPENDS int use_instants(void *arg)
+{
+    struct whorl_scope scope;
+    struct whorl_case c = whorl_case_deadline(whorl_now());
+
+    (void)arg;
+    whorl_scope_enter(&scope, whorl_after(WHORL_HOUR));
+    whorl_scope_set_deadline(&scope, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep_until(0)); /* "at once" is no duration */
+    CHECK_EQ(whorl_select(&c, 1), 0);
+    return whorl_scope_leave(&scope, 0);
+}
+
+static void run_checked(void *arg)
+{
+    setenv("WHORL_DEBUG", "check", 1);
+    int err = whorl_run(*(whorl_task_fn *)arg, NULL);
+    fprintf(stderr, "the run returned %s\n", whorl_error_name(err));
+}
+
+TEST(with_checks_a_duration_in_place_of_an_instant_aborts)
+{
+    static const whorl_task_fn mistakes[] = {enter_for_5_ms, set_deadline_to_5_ms, sleep_until_5_ms,
+                                             select_5_ms};
+    static struct child child;
+
+    for (int i = 0; i < 4; i++) {
+        child_run(&child, run_checked, (void *)(uintptr_t)&mistakes[i]);
+        CHECK_EQ(child.signal, SIGABRT);
+        CHECK(strstr(child.err, "before the start of the run"));
+    }
+    child_run(&child, run_checked, &(whorl_task_fn){use_instants});
+    CHECK_STR(child.err, "the run returned OK\n");
+    CHECK_ERR(whorl_run(enter_for_5_ms, NULL), -ETIMEDOUT); /* without checks */
 }
 
 TEST_VIRTUAL(a_deadline_can_be_moved)

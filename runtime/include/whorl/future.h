@@ -60,8 +60,8 @@ WHORL_API WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future);
 
 /**
  * Asks the work behind the future to stop. A task is cancelled, and what it then returns is the
- * result. Offloaded work is withdrawn if no thread has begun it. A future with no work behind it is
- * completed with -ECANCELED. Never suspends.
+ * result. Offloaded work is withdrawn if no thread has begun it; else whorl_check_cancelled() tells
+ * it. A future with no work behind it is completed with -ECANCELED. Never suspends.
  */
 WHORL_API void whorl_future_cancel(struct whorl_future *future);
 

@@ -3,12 +3,18 @@
  *
  * A task that would block or compute for long hands the work to a thread and suspends, and the
  * other tasks of the run continue. The work runs outside the run: it may not call anything that
- * needs a task.
+ * needs a task. It can ask whorl_check_cancelled() (task.h) whether the caller still wants it.
  *
  *     static int resize(void *arg)                   // on a thread of the pool
  *     {
  *         struct picture *picture = arg;
- *         return picture_resize(picture);
+ *         int err = 0;
+ *
+ *         for (int y = 0; y < picture->height && err == 0; y++) {
+ *             picture_resize_row(picture, y);
+ *             err = whorl_check_cancelled();         // show() is cancelled, or out of time
+ *         }
+ *         return err;
  *     }
  *
  *     static WHORL_SUSPENDS int show(struct picture *picture)
@@ -69,8 +75,8 @@ WHORL_API void whorl_offload_destroy(struct whorl_offload *pool);
  *
  * Returns:  what `fn` returned; -ENOMEM or -EAGAIN when no thread can be started; WHORL_ENOTASK.
  * Suspends: until the work is done; before that, while the queue is full.
- * Cancel:   -ECANCELED when no thread has begun the work. Work that has begun cannot be stopped:
- *           the call waits for it and returns its result.
+ * Cancel:   -ECANCELED when no thread has begun the work. Work that has begun is told by
+ *           whorl_check_cancelled(); the call waits for its end and returns its result.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *arg);
@@ -86,7 +92,8 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run(struct whorl_offload *pool, whorl
  *
  * Returns:  as whorl_offload_run().
  * Suspends: until the work is done; before that, while the queue is full.
- * Cancel:   -ECANCELED at once; work that has begun continues, and its result is dropped.
+ * Cancel:   -ECANCELED at once; work that has begun is told by whorl_check_cancelled(), and its
+ *           result is dropped.
  * Owns:     `arg`, in every case.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
@@ -95,7 +102,8 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
 
 /**
  * Queues `fn(arg)` and returns at once. `future` is completed with the result of the work.
- * Cancelling the future withdraws work that no thread has begun. Never suspends.
+ * Cancelling the future withdraws work that no thread has begun, and tells work that has begun by
+ * whorl_check_cancelled(). Never suspends.
  *
  * @arg     borrowed until the future is done
  * @future  open; must stay valid until it is done
@@ -112,7 +120,8 @@ WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, who
  * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
  *           WHORL_ENOTASK.
  * Suspends: until all items are done.
- * Cancel:   -ECANCELED; items that were not begun do not run, the call waits for those that were.
+ * Cancel:   -ECANCELED; items that were not begun do not run. Those that were are told by
+ *           whorl_check_cancelled(), and the call waits for their end.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *items, size_t item_size, size_t count);

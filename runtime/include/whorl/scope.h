@@ -11,10 +11,14 @@
  *     {
  *         struct whorl_scope scope;
  *
- *         whorl_scope_enter(&scope, whorl_after(limit_ns));
+ *         whorl_scope_enter_timeout(&scope, limit_ns);
  *         int err = fetch(url);
  *         return whorl_scope_leave(&scope, err);   // -ETIMEDOUT when the limit was the reason
  *     }
+ *
+ * The run notices in each turn of its loop which deadlines have passed. A task that computes for
+ * long without a suspending call that waits asks whorl_check_cancelled() (task.h), which looks at
+ * the clock too.
  *
  * Clean-up code that must suspend runs inside a shield. Cancellation from outside does not reach
  * into it:
@@ -23,7 +27,7 @@
  *     {
  *         struct whorl_scope shield;
  *
- *         whorl_scope_enter_shield(&shield, whorl_after(WHORL_SECOND));
+ *         whorl_scope_enter_shield_timeout(&shield, WHORL_SECOND);
  *         int err = say_goodbye(stream);
  *         whorl_scope_leave(&shield, err);
  *         whorl_stream_close(stream);
@@ -67,14 +71,29 @@ extern "C" {
  * @deadline_ns  an instant (see whorl_after()), or WHORL_FOREVER for none. A deadline in the past
  *               cancels the scope at once. If the deadline passed while the task kept the thread
  *               for 100 ms or more, the scope may be cancelled only in the next turn of the loop.
+ *               With WHORL_DEBUG=check, an instant before the start of the run aborts the program,
+ *               because it is probably a duration.
  */
 WHORL_API void whorl_scope_enter(struct whorl_scope *scope, int64_t deadline_ns);
+
+/**
+ * Enters a scope whose deadline is `timeout_ns` from now. Otherwise like whorl_scope_enter().
+ *
+ * @timeout_ns  a duration; WHORL_FOREVER for no deadline. 0 or less cancels the scope at once
+ */
+WHORL_API void whorl_scope_enter_timeout(struct whorl_scope *scope, int64_t timeout_ns);
 
 /**
  * Enters a shield: a scope that cancellation of outer scopes does not reach into. Otherwise like
  * whorl_scope_enter().
  */
 WHORL_API void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadline_ns);
+
+/**
+ * Enters a shield whose deadline is `timeout_ns` from now. Otherwise like
+ * whorl_scope_enter_timeout().
+ */
+WHORL_API void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64_t timeout_ns);
 
 /**
  * Leaves the innermost scope, which must be `scope`. Never suspends.
@@ -94,6 +113,18 @@ WHORL_API void whorl_scope_cancel(struct whorl_scope *scope);
 
 /** Whether calls inside `scope` now return -ECANCELED, whatever the reason. Never suspends. */
 WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
+
+/**
+ * Whether the scope's own deadline was the reason for its cancellation. So a caller can tell a
+ * timeout although the code inside did not return -ECANCELED, for example because the tasks of a
+ * group swallowed it. May also be called after the scope was left. Never suspends.
+ *
+ * Returns: true when the deadline had passed and nothing else had cancelled the scope before. While
+ *          the scope is entered, this reads the clock, so the answer is exact. Afterwards it is what
+ *          the run had noticed by then: a deadline that passed while the task computed, after its
+ *          last suspending call, does not count.
+ */
+WHORL_API bool whorl_scope_has_timed_out(struct whorl_scope *scope);
 
 /** Moves the deadline of an entered scope. One in the past acts as on entering. Never suspends. */
 WHORL_API void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns);

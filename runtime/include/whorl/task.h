@@ -73,10 +73,16 @@ WHORL_API WHORL_SUSPENDS int whorl_sleep_until(int64_t deadline_ns);
 
 /**
  * Tells whether the running task is cancelled. For loops that compute for long without a suspending
- * call. Never suspends.
+ * call. Never suspends, and takes a few nanoseconds.
  *
- * Returns: -ECANCELED when one of the scopes that the task is in is cancelled; else 0, also outside
- *          a task.
+ * A deadline that passes while the task computes is noticed here, although the run's loop has no
+ * turn meanwhile: at the latest 10 ms after the deadline.
+ *
+ * On a thread of an offload pool (offload.h) it tells whether the work that the thread runs is
+ * cancelled. So one function can be called in both places.
+ *
+ * Returns: -ECANCELED when one of the scopes that the task is in is cancelled, or when the offloaded
+ *          work is; else 0, also outside a task.
  */
 WHORL_API WHORL_CHECKED int whorl_check_cancelled(void);
 
