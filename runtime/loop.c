@@ -8,6 +8,7 @@
 #include <whorl/scope.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/circle.h"
 #include "runtime/debug/dump.h"
 #include "runtime/debug/trace.h"
 #include "runtime/park.h"
@@ -74,9 +75,17 @@ static void adapt_turn(struct sched *s)
 /* The next time at which the loop has work that the poller does not know about. */
 static int64_t next_deadline(const struct sched *s, int64_t timers_ns)
 {
-    bool trims = !s->poller->ops->virtual_time && s->stacks.trim_at_ns < timers_ns;
+    if (s->poller->ops->virtual_time)
+        return timers_ns;
+    int64_t search_ns = circle_deadline(s), trim_ns = s->stacks.trim_at_ns;
+    int64_t own_ns = search_ns < trim_ns ? search_ns : trim_ns;
+    return own_ns < timers_ns ? own_ns : timers_ns;
+}
 
-    return trims ? s->stacks.trim_at_ns : timers_ns;
+static void search_circles(struct sched *s)
+{
+    if (circle_is_due(s, s->turn_began_ns))
+        circle_search(s, s->turn_began_ns);
 }
 
 /* Polls the kernel. While tasks are ready, or without `may_wait`, it does not wait; otherwise it
@@ -92,6 +101,7 @@ static void turn(struct sched *s, bool may_wait)
         if (!ops->has_work || ops->has_work(s->poller))
             poll(s, 0);
         fire_timers(s);
+        search_circles(s);
         return;
     }
     int64_t deadline = timer_wheel_next(&s->wheel);
@@ -116,6 +126,7 @@ static void turn(struct sched *s, bool may_wait)
         s->turn = SCHED_TURN_FIRST;
     runner_drain(s);
     fire_timers(s);
+    search_circles(s);
 }
 
 /* Whether the root task and all daemons have ended. Cancels the daemons when the root task has

@@ -35,6 +35,14 @@ struct sched_trace {
     void (*stopped)(struct sched *s);                       /* the loop runs again */
 };
 
+/* Waits that one certain task would end, see debug/circle.h. */
+struct held_waits {
+    struct held_wait *first, *last; /* in the order in which they began */
+    int64_t search_ns;              /* no search before this instant */
+    uint64_t switches;              /* number of task switches at the last search */
+    bool complete;                  /* no wait was too young for the last search */
+};
+
 struct sched {
     struct whorl_task *current; /* NULL while the loop runs */
     struct whorl_task *
@@ -52,6 +60,7 @@ struct sched {
     struct whorl_poller *poller;
     struct timer_wheel wheel;
     struct stack_pool stacks;
+    struct held_waits held;
     struct whorl_run_options options;
 
     struct whorl_scope root_scope; /* the outermost scope of the root task */

@@ -64,7 +64,7 @@ static void print_task(const struct sched *s, FILE *to, const struct whorl_task 
     putc('\n', to);
 }
 
-static struct whorl_task *holder_of(const struct whorl_task *task)
+struct whorl_task *dump_holder_of(const struct whorl_task *task)
 {
     const struct whorl_waiter *waiter = task->waiter;
     struct whorl_task *holder =
@@ -78,39 +78,43 @@ static struct whorl_task *holder_of(const struct whorl_task *task)
  * or only after more than CIRCLE_MAX steps. A task that waits for a circle without being part of it
  * would be followed for ever, so the position is noted after 1, 2, 4, ... steps, and reaching the
  * noted position again ends the search (Brent, 1980). */
-static size_t circle_length(struct whorl_task *task)
+size_t dump_circle_length(struct whorl_task *task)
 {
-    struct whorl_task *at = holder_of(task), *kept = NULL;
+    struct whorl_task *at = dump_holder_of(task), *kept = NULL;
     size_t n = 1;
 
     while (at && at != task && at != kept && n <= CIRCLE_MAX) {
         if ((n & (n - 1)) == 0)
             kept = at;
-        at = holder_of(at);
+        at = dump_holder_of(at);
         n++;
     }
     return at == task ? n : 0;
 }
 
+void dump_circle(FILE *to, const char *title, struct whorl_task *task, size_t length)
+{
+    fprintf(to, "whorl: %s:\n", title);
+    for (size_t i = 0; i < length; i++, task = dump_holder_of(task)) {
+        fputs("  ", to);
+        print_escaped(to, whorl_task_name(task));
+        fputs(" waits for ", to);
+        print_wait(to, task);
+        putc('\n', to);
+    }
+}
+
 /* Prints each circle once: when `task` is the task with the lowest id in it. */
 static void print_circle(FILE *to, struct whorl_task *task)
 {
-    size_t n = circle_length(task);
+    size_t n = dump_circle_length(task);
     struct whorl_task *at = task;
 
-    for (size_t i = 0; i < n; i++, at = holder_of(at))
+    for (size_t i = 0; i < n; i++, at = dump_holder_of(at))
         if (at->id < task->id)
             return;
-    if (n == 0)
-        return;
-    fputs("whorl: these wait for each other in a circle:\n", to);
-    for (size_t i = 0; i < n; i++, at = holder_of(at)) {
-        fputs("  ", to);
-        print_escaped(to, whorl_task_name(at));
-        fputs(" waits for ", to);
-        print_wait(to, at);
-        putc('\n', to);
-    }
+    if (n > 0)
+        dump_circle(to, "these wait for each other in a circle", task, n);
 }
 
 struct list {

@@ -8,6 +8,7 @@
 #include <whorl/task.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/circle.h"
 #include "runtime/debug/dump.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
@@ -43,7 +44,7 @@ static WHORL_SUSPENDS int lock(struct whorl_mutex *mutex, struct whorl_task *sel
         return -EDEADLK;
     struct whorl_waiter waiter = {.kind = &kind};
     wait_queue_append(&mutex->waiters, &waiter);
-    return (int)whorl_park(&waiter, abort, "mutex");
+    return (int)circle_park(&waiter, abort, "mutex");
 }
 
 WHORL_SUSPENDS int whorl_mutex_lock(struct whorl_mutex *mutex)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/circle.h"
 #include "runtime/debug/dump.h"
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
@@ -115,7 +116,7 @@ static WHORL_SUSPENDS int lock_either(struct whorl_rwlock *lock, bool writes)
         return err;
     struct waiting waiting = {.waiter.kind = &kind, .lock = lock, .task = self, .writes = writes};
     wait_queue_append(&lock->waiters, &waiting.waiter);
-    return (int)whorl_park(&waiting.waiter, withdraw, writes ? "write lock" : "read lock");
+    return (int)circle_park(&waiting.waiter, withdraw, writes ? "write lock" : "read lock");
 }
 
 WHORL_SUSPENDS int whorl_rwlock_read_lock(struct whorl_rwlock *lock)

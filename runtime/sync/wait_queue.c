@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/circle.h"
 
 WHORL_SUSPENDS int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
                                        const struct whorl_wait_kind *kind)
@@ -12,6 +13,8 @@ WHORL_SUSPENDS int64_t wait_queue_park(struct whorl_wait_queue *queue, const cha
     struct whorl_waiter waiter = {.kind = kind};
 
     wait_queue_append(queue, &waiter);
+    if (kind && kind->holder)
+        return circle_park(&waiter, wait_queue_withdraw, what);
     return whorl_park(&waiter, wait_queue_withdraw, what);
 }
 

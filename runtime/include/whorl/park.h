@@ -82,6 +82,7 @@ struct whorl_waiter {
     void (*notify)(struct whorl_waiter *waiter);
     const struct whorl_wait_kind *kind; /* for reports; NULL: the `what` of whorl_park() will do */
     bool woken;
+    bool reported; /* as part of a circle of waits */
 };
 
 /* clang-format off */

@@ -17,7 +17,11 @@
  *     }
  *
  * Deadlock: when every task waits on another, and no timer and no request could end that, the run
- * writes a report of all tasks to standard error, cancels everything and returns -EDEADLK.
+ * writes a report of all tasks to standard error, cancels everything and returns -EDEADLK. When only
+ * some tasks wait on one another in a circle, and no deadline could end that, the run reports the
+ * circle once it has lasted a second, and continues. It finds circles of waits that one certain task
+ * would end: for a mutex, a read-write lock, a once, a generator, the future of a task, or a group
+ * with one task.
  */
 #ifndef WHORL_RUN_H
 #define WHORL_RUN_H
@@ -31,7 +35,7 @@ struct whorl_run_options {
     size_t root_stack_size; /* of the root task; 256 KiB */
     size_t tasks_max;       /* spawning more fails with -EAGAIN; default: no limit but memory */
     int64_t watchdog_ns;    /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */
-    bool quiet;             /* do not write the deadlock report */
+    bool quiet;             /* do not write reports of deadlocks and circles */
 };
 
 /* A virtual run: the clock stands still while tasks run and jumps to the next deadline when all
