@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An echo server. Each connection has its own task, whose code looks as if it were the only one.
- * whorl_io_run() starts a run that can do I/O; its calls have the names of the system calls. The
- * program ends at the end of its input.
+/* An echo server. Each connection has its own task, whose code looks as if it were the only one. The
+ * calls for I/O have the names of the system calls. The program ends at the end of its input, or
+ * when it can accept no more: the failure of a task also cancels the group's owner_scope.
  * Next: 23_signals.c */
 #include <stdio.h>
 #include <unistd.h>
@@ -34,26 +34,26 @@ static int accept_all(void *arg)
 static int root(void *arg)
 {
     WHORL_AUTO(listener) *listener = NULL;
-    WHORL_AUTO(group) group = {0};
-    struct whorl_addr addr;
+    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {.owner_scope = &scope};
     char text[WHORL_ADDR_TEXT_MAX], buf[256];
-    ssize_t n = 0;
+    struct whorl_addr addr;
 
-    (void)arg;
-    int err = whorl_addr_parse("127.0.0.1", 0, &addr);
-    if (err == 0)
-        err = whorl_listen(&addr, NULL, &listener);
-    if (err || (err = whorl_spawn(&group, accept_all, listener)))
+    int err = whorl_addr_parse(arg, 0, &addr);
+    if (err || (err = whorl_listen(&addr, NULL, &listener)))
         return err;
     printf("%s\n", whorl_addr_text(whorl_listener_addr(listener), text, sizeof text));
     fflush(stdout);
-    while ((n = whorl_read(STDIN_FILENO, buf, sizeof buf)) > 0)
-        ;
-    return (int)n; /* leaving the block cancels and joins all tasks */
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    err = whorl_spawn(&group, accept_all, listener);
+    for (ssize_t n = 1; err == 0 && n > 0;)
+        err = (n = whorl_read(STDIN_FILENO, buf, sizeof buf)) < 0 ? (int)n : 0;
+    err = whorl_scope_leave(&scope, err);
+    return err == -ECANCELED ? whorl_group_wait(&group) : err; /* why accept_all() has failed */
 }
 
 int main(void)
 {
-    int err = whorl_io_run(root, NULL);
+    int err = whorl_io_run(root, "127.0.0.1");
     return err ? (fprintf(stderr, "22_echo: %s\n", whorl_strerror(err)), 1) : 0;
 }

@@ -7,10 +7,12 @@
 #include <whorl/error.h>
 
 #include "runtime/base/check.h"
+#include "runtime/debug/circle.h"
 #include "runtime/debug/trace.h"
 #include "runtime/park.h"
 #include "runtime/sched.h"
 #include "runtime/scope.h"
+#include "runtime/sync/wait_queue.h"
 #include "runtime/task.h"
 
 /* Aborts the waits of the tasks whose innermost scope is the group's own. */
@@ -34,21 +36,55 @@ static void wake_stop_waiters(struct whorl_scope *scope)
 
 static const struct whorl_scope_ops scope_ops = {abort_waits, wake_stop_waiters};
 
-void group_open(struct whorl_group *group, struct whorl_scope *parent)
+void group_open(struct whorl_group *group, struct whorl_scope *parent, struct whorl_task *owner)
 {
     group->scope.shielded = false;
     group->scope.ops = &scope_ops;
     group->scope.deadline_ns = WHORL_FOREVER;
     group->scope.timer = (struct whorl_timer){0};
-    scope_open(&group->scope, parent, sched_current());
-    if (group->scope.owner)
-        group->scope.owner->groups_open++;
+    scope_open(&group->scope, parent, owner);
+    if (group->stop_requested)
+        group->scope.stopping = true;
+    if (owner)
+        owner->groups_open++;
     group->tasks = NULL;
-    group->waiter = NULL;
-    group->alive = group->below = group->failed = group->succeeded = 0;
-    group->stop_waiters = (struct whorl_wait_queue){0};
+    group->alive = group->failed = group->succeeded = 0;
+    group->waiters = group->stop_waiters = (struct whorl_wait_queue){0};
     group->err = 0;
     group->opened = true;
+}
+
+/* Forgets the requests that were made while the group was not open. */
+static void forget_requests(struct whorl_group *group)
+{
+    group->cancel_requested = group->stop_requested = false;
+}
+
+static bool is_root_group(const struct whorl_group *group)
+{
+    const struct sched *s = sched_self();
+    return s && group == &s->daemons;
+}
+
+/* The run's own group is never closed: it begins anew, without an owner. */
+static void close_group(struct whorl_group *group)
+{
+    scope_close(&group->scope);
+    if (group->scope.owner)
+        group->scope.owner->groups_open--;
+    group->opened = false;
+    forget_requests(group);
+    if (is_root_group(group))
+        group_open(group, NULL, NULL);
+}
+
+bool group_is_around(const struct whorl_group *group, const struct whorl_task *task)
+{
+    const struct whorl_scope *scope = task->scope;
+
+    while (scope && scope != &group->scope)
+        scope = scope->parent;
+    return scope;
 }
 
 /* Appends the task to the group's ring, so that siblings are cancelled in the order in which they
@@ -68,6 +104,110 @@ static void add(struct whorl_group *group, struct whorl_task *task)
     group->alive++;
 }
 
+/* --- the end of tasks ------------------------------------------------------------------------- */
+
+/* Whether the end of a task has decided the group's result, so that the other tasks are cancelled. */
+static bool is_decided(const struct whorl_group *group)
+{
+    switch (group->policy) {
+    case WHORL_GROUP_FAIL_FAST:
+        return group->err != 0;
+    case WHORL_GROUP_RACE:
+        return group->succeeded > 0;
+    case WHORL_GROUP_COLLECT:
+        break;
+    }
+    return false;
+}
+
+/* The result as far as it is known. */
+static int result_of(const struct whorl_group *group)
+{
+    return group->policy == WHORL_GROUP_RACE && group->succeeded > 0 ? 0 : group->err;
+}
+
+/* The result of whorl_group_wait_below(). */
+static int result_below(const struct whorl_group *group)
+{
+    return group->policy == WHORL_GROUP_FAIL_FAST ? group->err : 0;
+}
+
+static const struct whorl_group *group_of(const struct whorl_waiter *waiter)
+{
+    return container_of(waiter->queue, const struct whorl_group, waiters);
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    const struct whorl_group *group = group_of(waiter);
+    snprintf(text, size, "group of %zu task%s", group->alive, group->alive == 1 ? "" : "s");
+}
+
+/* Waiting for a group with one task is waiting for that task. */
+static struct whorl_task *holder(const struct whorl_waiter *waiter)
+{
+    const struct whorl_group *group = group_of(waiter);
+    return group->alive == 1 ? group->tasks : NULL;
+}
+
+/* The kinds of waiters in group->waiters. The `data` of a waiter is a number of tasks: its wait is
+ * over when fewer are alive. */
+static const struct whorl_wait_kind waiting_for_end = {describe, holder},
+                                    waiting_below = {describe, holder},
+                                    waiting_for_result = {describe, holder};
+
+static bool is_over(const struct whorl_group *group, const struct whorl_waiter *waiter)
+{
+    return group->alive < (uintptr_t)waiter->data ||
+           (waiter->kind == &waiting_below && result_below(group) != 0) ||
+           (waiter->kind == &waiting_for_result && is_decided(group));
+}
+
+static struct whorl_waiter *first_over(const struct whorl_group *group)
+{
+    struct whorl_waiter *waiter = group->waiters.first;
+
+    while (waiter && !is_over(group, waiter))
+        waiter = waiter->next;
+    return waiter;
+}
+
+/* Wakes the waiters whose wait is over, with the result. A waiter that does not own the group must
+ * not look at the group afterwards: the owner, which is woken too, may have left it by then. Waking
+ * a case of a select may remove other cases from the queue, so the search begins again each time. */
+static void wake_waiters(struct whorl_group *group)
+{
+    struct whorl_waiter *waiter;
+
+    while ((waiter = first_over(group))) {
+        bool below = waiter->kind == &waiting_below;
+        wait_queue_remove(&group->waiters, waiter);
+        whorl_wake(waiter, below ? result_below(group) : result_of(group));
+    }
+}
+
+/* Cancels the owner's scope that the user named, if the owner is still inside it. */
+static void cancel_owner_scope(struct whorl_group *group)
+{
+    struct whorl_task *owner = group->scope.owner;
+    struct whorl_scope *scope = owner ? owner->scope : NULL;
+
+    while (scope && scope != group->owner_scope)
+        scope = scope->parent;
+    if (scope)
+        whorl_scope_cancel(scope);
+}
+
+/* The end of a task has decided the result: the other tasks are cancelled. */
+static void cancel_by_policy(struct whorl_group *group)
+{
+    if (group->scope.requested)
+        return;
+    whorl_scope_cancel(&group->scope);
+    if (group->owner_scope)
+        cancel_owner_scope(group);
+}
+
 static void task_ended(struct sched *s, struct whorl_task *task, int result)
 {
     struct whorl_group *group = task->group;
@@ -82,29 +222,20 @@ static void task_ended(struct sched *s, struct whorl_task *task, int result)
             group->tasks = task->next;
     }
     group->alive--;
-    bool wake = group->alive < group->below;
     if (result < 0) {
         group->failed++;
         if (group->err == 0)
             group->err = result;
-        if (group->policy == WHORL_GROUP_FAIL_FAST) {
-            if (!group->scope.requested)
-                whorl_scope_cancel(&group->scope);
-            /* whorl_group_wait_below() reports the failure at once. whorl_group_wait() waits until
-             * the last task has ended. */
-            wake = wake || group->wake_on_failure;
-        }
     } else {
         group->succeeded++;
-        if (group->policy == WHORL_GROUP_RACE && !group->scope.requested)
-            whorl_scope_cancel(&group->scope);
     }
-    if (wake && group->waiter) {
-        struct whorl_waiter *waiter = group->waiter;
-        group->waiter = NULL;
-        whorl_wake(waiter, 0);
-    }
+    if (is_decided(group))
+        cancel_by_policy(group);
+    if (group->waiters.first)
+        wake_waiters(group);
 }
+
+/* --- spawning --------------------------------------------------------------------------------- */
 
 static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t copy_size,
                  size_t stack_size, const char *site)
@@ -118,7 +249,9 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
          * into groups that are already open. */
         if (!s->current)
             return WHORL_ENOTASK;
-        group_open(group, s->current->scope);
+        if (group->cancel_requested)
+            return -ECANCELED;
+        group_open(group, s->current->scope, s->current);
     }
     if (group->scope.cancelled)
         return -ECANCELED;
@@ -177,110 +310,132 @@ int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
     return err;
 }
 
+/* --- waiting ---------------------------------------------------------------------------------- */
+
 /* Ends the wait early only when the group's tasks are not cancelled as well. When they are, they
  * end soon, and the wait continues until they have ended. */
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
-    struct whorl_group *group = waiter->data;
+    const struct whorl_group *group = group_of(waiter);
 
     /* The surrounding scope is marked cancelled before the group's own scope, so check both. */
     if (group->scope.cancelled || (group->scope.parent && group->scope.parent->cancelled))
         return WHORL_ABORT_PENDING;
-    group->waiter = NULL;
-    return WHORL_ABORT_DONE;
+    waiter->data = NULL;
+    return wait_queue_withdraw(waiter);
 }
 
-static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+/* Parks until fewer than `n` tasks are alive, or until what `kind` says. Returns false when `abort`
+ * has withdrawn the waiter, and then sets no result. */
+static WHORL_SUSPENDS bool wait_once(struct whorl_group *group, struct whorl_waiter *waiter,
+                                     size_t n, const struct whorl_wait_kind *kind,
+                                     whorl_abort_fn abort, int *ret_result)
 {
-    const struct whorl_group *group = waiter->data;
-    snprintf(text, size, "group of %zu task%s", group->alive, group->alive == 1 ? "" : "s");
+    *waiter = (struct whorl_waiter){.data = (void *)(uintptr_t)n, .kind = kind};
+    wait_queue_append(&group->waiters, waiter);
+    int64_t result = group->scope.owner == sched_current() ? whorl_park(waiter, abort, "group")
+                                                           : circle_park(waiter, abort, "group");
+    if (!waiter->data)
+        return false;
+    *ret_result = (int)result;
+    return true;
 }
 
-/* Waiting for a group with one task is waiting for that task. */
-static struct whorl_task *holder(const struct whorl_waiter *waiter)
+WHORL_SUSPENDS int group_join(struct whorl_group *group, struct whorl_waiter *waiter,
+                              whorl_abort_fn abort)
 {
-    const struct whorl_group *group = waiter->data;
-    return group->alive == 1 ? group->tasks : NULL;
-}
+    struct whorl_task *self = sched_current();
+    bool owned = group->scope.owner == self;
+    int result = result_of(group);
 
-static const struct whorl_wait_kind waiting_for_group = {describe, holder};
-
-/* Parks until fewer than `n` tasks are alive or, with `or_failure`, until one has failed in a
- * FAIL_FAST group. Returns 0 or -ECANCELED. */
-static WHORL_SUSPENDS int wait_until_below(struct whorl_group *group, size_t n, bool or_failure)
-{
-    struct whorl_waiter waiter = {.data = group, .kind = &waiting_for_group};
-
-    whorl_check_text(!group->waiter, "two tasks wait for one group");
-    group->waiter = &waiter;
-    group->below = n;
-    group->wake_on_failure = or_failure;
-    int err = (int)whorl_park(&waiter, withdraw, "group");
-    group->waiter = NULL;
-    group->below = 0;
-    return err;
-}
-
-static void close_group(struct whorl_group *group)
-{
-    scope_close(&group->scope);
-    if (group->scope.owner)
-        group->scope.owner->groups_open--;
-    group->opened = false;
+    if (!owned && group_is_around(group, self))
+        return -EDEADLK;
+    /* Between the wake and this check another task may have spawned into the group. */
+    while (group->alive > 0) {
+        if (!wait_once(group, waiter, 1, &waiting_for_end, abort, &result))
+            return -ECANCELED;
+        if (!owned)
+            break;
+        result = result_of(group);
+    }
+    if (owned || (is_root_group(group) && group->alive == 0))
+        close_group(group);
+    return result;
 }
 
 WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group)
 {
+    struct whorl_waiter waiter;
     struct whorl_task *self;
     struct sched *s;
 
     int err = sched_enter(&s, &self);
     if (err == WHORL_ENOTASK || (err && !group->opened))
         return err;
-    if (!group->opened)
-        return 0;
-    /* Between the wake and this check another task may have spawned into the group. */
-    while (group->alive > 0) {
-        err = wait_until_below(group, 1, false);
-        if (err)
-            return err;
-    }
-    close_group(group);
-    if (group->policy == WHORL_GROUP_RACE && group->succeeded > 0)
-        return 0;
-    return group->err;
+    if (group->opened)
+        return group_join(group, &waiter, withdraw);
+    /* Before the first spawn the owner is not known; later the last owner is. */
+    if (!group->scope.owner || group->scope.owner == self)
+        forget_requests(group);
+    return 0;
 }
 
 WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n)
 {
+    struct whorl_waiter waiter;
     struct whorl_task *self;
     struct sched *s;
 
     if (n == 0)
         return -EINVAL;
     int err = sched_enter(&s, &self);
-    if (err)
+    if (err || !group->opened)
         return err;
-    while (group->opened && group->alive >= n) {
-        if (group->policy == WHORL_GROUP_FAIL_FAST && group->err)
-            break;
-        err = wait_until_below(group, n, true);
-        if (err)
-            return err;
-        if (sched_is_cancelled(self))
+    bool inside = group_is_around(group, self);
+    if (inside && n == 1)
+        return -EDEADLK;
+    bool lasts = inside || group->scope.owner == self || is_root_group(group);
+    int result = result_below(group);
+    while (group->alive >= n && result == 0) {
+        if (!wait_once(group, &waiter, n, &waiting_below, withdraw, &result) ||
+            sched_is_cancelled(self))
             return -ECANCELED;
+        if (!lasts)
+            break;
     }
-    return group->opened && group->policy == WHORL_GROUP_FAIL_FAST ? group->err : 0;
+    return result;
 }
+
+static bool group_try(struct whorl_case *c)
+{
+    const struct whorl_group *group = c->object;
+
+    c->result = group->opened ? result_of(group) : 0;
+    return !group->opened || group->alive == 0 || is_decided(group);
+}
+
+static int group_start(struct whorl_case *c)
+{
+    c->data = (void *)(uintptr_t)1; /* fewer than one task alive */
+    wait_queue_append_case(&((struct whorl_group *)c->object)->waiters, c, &waiting_for_result);
+    return 0;
+}
+
+struct whorl_case whorl_case_group(struct whorl_group *group)
+{
+    static const struct whorl_case_ops ops = {"group", group_try, group_start,
+                                              wait_queue_stop_case};
+    return (struct whorl_case){.ops = &ops, .object = group};
+}
+
+/* --- cancelling ------------------------------------------------------------------------------- */
 
 void whorl_group_cancel(struct whorl_group *group)
 {
-    struct sched *s = sched_self();
-
-    whorl_check_text(s, "whorl_group_cancel() called outside a run");
-    if (!group->opened)
-        group_open(group, s->current ? s->current->scope : NULL);
-    whorl_scope_cancel(&group->scope);
+    if (group->opened)
+        whorl_scope_cancel(&group->scope);
+    else
+        group->cancel_requested = true;
 }
 
 size_t whorl_group_alive(const struct whorl_group *group)
@@ -290,13 +445,23 @@ size_t whorl_group_alive(const struct whorl_group *group)
 
 WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group)
 {
-    if (!group->opened)
+    struct whorl_waiter waiter;
+    struct whorl_task *self = sched_current();
+    int result;
+
+    if (!group->opened) {
+        forget_requests(group);
         return;
+    }
+    whorl_check_text(group->alive == 0 || self,
+                     "a group with live tasks was finished outside its run");
+    whorl_check_text(!self || group->scope.owner == self || !group_is_around(group, self),
+                     "a task cannot finish the group that it runs in");
     whorl_scope_cancel(&group->scope);
-    if (group->alive > 0) {
-        whorl_check_text(sched_current(), "a group with live tasks was finished outside its run");
-        int err = wait_until_below(group, 1, false);
-        whorl_check(err == 0); /* withdraw() answers PENDING, because the group is cancelled */
+    while (group->alive > 0) {
+        /* withdraw() answers PENDING, because the group is cancelled. */
+        bool ended = wait_once(group, &waiter, 1, &waiting_for_end, withdraw, &result);
+        whorl_check(ended);
     }
     close_group(group);
 }

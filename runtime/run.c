@@ -70,7 +70,7 @@ static struct sched *sched_create(struct whorl_poller *poller,
     s->root_scope.deadline_ns = WHORL_FOREVER;
     scope_open(&s->root_scope, NULL, NULL);
     s->daemons.policy = WHORL_GROUP_COLLECT;
-    group_open(&s->daemons, NULL);
+    group_open(&s->daemons, NULL, NULL);
     return s;
 }
 

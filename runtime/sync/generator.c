@@ -50,7 +50,7 @@ int whorl_generator_create_at(whorl_generator_fn fn, void *arg, size_t value_siz
     generator->group.policy = WHORL_GROUP_COLLECT;
     /* Open the group here and not at the first pull: the first pull may be inside a scope with
      * a deadline of its own. */
-    group_open(&generator->group, self->scope);
+    group_open(&generator->group, self->scope, self);
     *ret = generator;
     return 0;
 }

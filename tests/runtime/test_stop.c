@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Graceful stop: a request, a grace period, then cancellation. */
 #include <whorl/group.h>
+#include <whorl/poller.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
@@ -334,6 +335,213 @@ TEST_VIRTUAL(stop_in_a_scope_that_is_cancelled_already_joins_too)
     CHECK(!group.opened);
     CHECK_STR(test_logged(), "a-125@1 late-125@21");
     (void)whorl_scope_leave(&scope, 0);
+}
+
+/* --- from another task ------------------------------------------------------------------------ */
+
+struct stop {
+    struct whorl_group *group;
+    int64_t after_ns, grace_ns;
+};
+
+static int stop_later(void *arg)
+{
+    const struct stop *stop = arg;
+
+    CHECK_OK(whorl_sleep(stop->after_ns));
+    int err = whorl_group_stop(stop->group, stop->grace_ns);
+    test_log("stop%d@%d", err, (int)whorl_now());
+    return 0;
+}
+
+TEST_VIRTUAL(stop_from_another_task_while_the_owner_waits)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(group) other = {0};
+    struct worker a = {"a", 5, 0}, b = {"b", 9, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, work, &b));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 100, 50}));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(!group.opened);
+    CHECK_OK(whorl_group_wait(&other));
+    CHECK_STR(test_logged(), "a0@105 b0@109 stop0@109");
+}
+
+TEST_VIRTUAL(stop_from_another_task_cancels_those_who_take_too_long)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(group) other = {0};
+    struct worker a = {"a", 900, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 100, 50}));
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_OK(whorl_group_wait(&other));
+    CHECK_STR(test_logged(), "a-125@150 stop-110@150");
+}
+
+TEST_VIRTUAL(stop_from_two_tasks_ends_with_the_shorter_grace)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(group) other = {0};
+    struct worker a = {"a", 900, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 100, 500}));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 120, 30}));
+    CHECK_OK(whorl_group_wait(&other));
+    CHECK(group.opened);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    CHECK_STR(test_logged(), "a-125@150 stop-125@150 stop-110@150");
+}
+
+TEST_VIRTUAL(stop_of_a_foreign_group_without_tasks_is_done)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(group) other = {0};
+    struct worker a = {"a", 5, 0};
+
+    whorl_group_request_stop(&group);
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_sleep(10));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 0, 50}));
+    CHECK_OK(whorl_group_wait(&other)); /* open, but all tasks have ended */
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 0, 50}));
+    CHECK_OK(whorl_group_wait(&other)); /* closed */
+    CHECK_STR(test_logged(), "a0@5 stop0@10 stop0@10");
+}
+
+TEST_VIRTUAL(stop_from_a_task_that_is_cancelled_ends_the_grace)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    WHORL_AUTO(group) other = {0};
+    struct worker a = {"a", 900, 0};
+
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_spawn(&group, end_late, NULL));
+    CHECK_OK(whorl_spawn_copy(&other, stop_later, &(struct stop){&group, 0, 500}));
+    CHECK_OK(whorl_sleep(30));
+    whorl_group_cancel(&other);
+    CHECK_OK(whorl_group_wait(&other));
+    CHECK_STR(test_logged(), "a-125@30 late-125@50 stop-125@50");
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+}
+
+TEST_VIRTUAL(stop_from_inside_the_group_is_edeadlk)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn_copy(&group, stop_later, &(struct stop){&group, 1, 50}));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "stop-35@1");
+}
+
+/* Spawns unless the owner has already run. */
+static int spawn_late(void *arg)
+{
+    static struct worker late = {"late", 900, 0};
+    struct whorl_group *group = arg;
+
+    CHECK_OK(whorl_stop_wait_requested());
+    CHECK_OK(whorl_sleep(5));
+    return group->opened ? whorl_spawn(group, work, &late) : 0;
+}
+
+/* The last task ends at 5 ns and wakes the owner. Before that runs, in some orders, another task
+ * spawns into the group. */
+TEST_SEEDS(stop_ends_the_grace_of_a_task_that_was_spawned_at_the_last_moment)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(group) other = {0};
+    struct worker a = {"a", 5, 0};
+
+    CHECK_OK(whorl_spawn(&other, spawn_late, &group));
+    CHECK_OK(whorl_spawn(&group, work, &a));
+    CHECK_OK(whorl_yield());
+    whorl_group_request_stop(&other);
+    bool late = whorl_group_stop(&group, 50) == -ETIMEDOUT;
+    CHECK(!group.opened);
+    CHECK_EQ(whorl_now(), late ? 50 : 5);
+    CHECK(late == !!strstr(test_logged(), "late-125@50"));
+    CHECK_OK(whorl_group_wait(&other));
+}
+
+/* A clock that advances while a task computes, like a real clock. */
+static int64_t running_now;
+
+static int64_t running_clock(struct whorl_poller *poller)
+{
+    (void)poller;
+    return running_now;
+}
+
+static int running_wait(struct whorl_poller *poller, int64_t deadline_ns)
+{
+    (void)poller;
+    if (deadline_ns != WHORL_FOREVER && deadline_ns > running_now)
+        running_now = deadline_ns;
+    return 0;
+}
+
+static size_t nothing_pending(struct whorl_poller *poller)
+{
+    (void)poller;
+    return 0;
+}
+
+static bool computed;
+
+static int compute_when_asked(void *arg)
+{
+    (void)arg;
+    CHECK_OK(whorl_stop_wait_requested());
+    running_now += 100;
+    computed = true;
+    return 0;
+}
+
+/* Yields, so that the loop has a turn; the last of these tasks then spawns into the group. */
+static int yield_and_spawn(void *arg)
+{
+    static struct worker late = {"late", WHORL_HOUR, 0};
+    struct whorl_group *group = arg;
+
+    while (!computed)
+        CHECK_OK(whorl_yield());
+    if (!group)
+        return 0;
+    CHECK(group->opened);
+    return whorl_spawn(group, work, &late);
+}
+
+static int stop_past_the_grace(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+    WHORL_AUTO(group) other = {0};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn(&group, compute_when_asked, NULL));
+    CHECK_OK(whorl_sleep(1));
+    for (int i = 1; i <= 100; i++)
+        CHECK_OK(whorl_spawn(&other, yield_and_spawn, i == 100 ? &group : NULL));
+    CHECK_ERR(whorl_group_stop(&group, 50), -ETIMEDOUT);
+    CHECK_EQ(whorl_now(), 101);
+    CHECK_STR(test_logged(), "late-125@101");
+    return whorl_group_wait(&other);
+}
+
+/* The grace period ends after the last task has woken the owner and before the owner runs. A task
+ * that is spawned then is cancelled too. */
+TEST(stop_ends_a_grace_that_is_over_when_a_task_is_spawned)
+{
+    static const struct whorl_poller_ops ops = {
+        .name = "running", .now = running_clock, .wait = running_wait, .pending = nothing_pending};
+    struct whorl_poller poller = {.ops = &ops};
+
+    CHECK_OK(whorl_run_on(&poller, NULL, stop_past_the_grace, NULL));
 }
 
 TEST_MAIN()

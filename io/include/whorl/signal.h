@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals that a task waits for.
  *
- *     static int serve_until_told(struct whorl_group *servers)
+ *     static WHORL_SUSPENDS int serve_until_told(struct server *server)
  *     {
  *         const int numbers[] = {SIGINT, SIGTERM, 0};
  *         WHORL_AUTO(signals) *signals = NULL;
- *         struct whorl_signal signal;
+ *         WHORL_AUTO(group) group = {0};
  *         int err = whorl_signals_open(numbers, &signals);
  *         if (err == 0)
- *             err = whorl_signals_wait(signals, &signal);
- *         return err ? err : whorl_group_stop(servers, 5 * WHORL_SECOND);
+ *             err = whorl_spawn(&group, serve, server);
+ *         if (err)
+ *             return err;
+ *         struct whorl_case cases[] = {
+ *             whorl_case_signal(signals, NULL),
+ *             whorl_case_group(&group),           // serve() has failed or returned
+ *         };
+ *         int taken = whorl_select(cases, 2);
+ *         return taken < 0 ? taken : whorl_group_stop(&group, 5 * WHORL_SECOND);
  *     }
  *
  * While they are open, these signals are blocked in the run's thread: they interrupt no system call

@@ -4,7 +4,8 @@
  *
  * A group lives on the stack of the function that starts the tasks. The tasks cannot outlive it, so
  * they may use that function's variables. The first task that fails cancels the others, unless the
- * group's policy says otherwise.
+ * group's policy says otherwise. The task that makes the first spawn owns the group and waits for
+ * it in the end. Every other task of the run may cancel, stop or wait for the group as well.
  *
  *     static WHORL_SUSPENDS int fetch_all(const char **urls, size_t n)
  *     {
@@ -23,6 +24,25 @@
  * When the block of a WHORL_AUTO(group) is left, the tasks that still run are cancelled and the
  * block waits for their end, shielded from cancellation. This is the only clean-up in whorl that
  * suspends; it must, because the tasks use the caller's stack.
+ *
+ * A failure cancels the tasks of the group. It does not wake the owner while the owner waits for
+ * something else. There are two ways to notice it: select whorl_case_group() beside the other
+ * thing, or name a scope of the owner that is then cancelled too:
+ *
+ *     static WHORL_SUSPENDS int serve_until(struct whorl_event *quit, struct server *server)
+ *     {
+ *         struct whorl_scope scope;
+ *         WHORL_AUTO(group) group = {.owner_scope = &scope};
+ *
+ *         whorl_scope_enter(&scope, WHORL_FOREVER);
+ *         int err = whorl_spawn(&group, accept_all, server);
+ *         if (err == 0)
+ *             err = whorl_event_wait(quit);        // -ECANCELED when accept_all() fails
+ *         err = whorl_scope_leave(&scope, err);
+ *         if (err == -ECANCELED)
+ *             err = whorl_group_wait(&group);      // what accept_all() returned
+ *         return err;
+ *     }
  */
 #ifndef WHORL_GROUP_H
 #define WHORL_GROUP_H
@@ -45,16 +65,21 @@ enum whorl_group_policy {
 struct whorl_group {
     enum whorl_group_policy policy;
     size_t stack_size; /* for tasks of this group; 0: the run's default */
+    /* A scope that the owner enters before the first spawn. It is cancelled when the policy cancels
+     * the tasks because one of them has ended. Once the owner has left it, it is not used. NULL:
+     * none. */
+    struct whorl_scope *owner_scope;
 
     struct whorl_scope scope;             /* the scope of all tasks; valid once `opened` */
     struct whorl_task *tasks;             /* alive, a ring in the order of their start */
-    struct whorl_waiter *waiter;          /* the owner, while it waits */
-    size_t alive, below;                  /* tasks alive; wake the owner when fewer than `below` */
+    struct whorl_wait_queue waiters;      /* for the end of tasks; not empty only while some live */
+    size_t alive;                         /* tasks alive */
     size_t failed;                        /* tasks that returned a negative code */
     size_t succeeded;                     /* tasks that returned 0 or more */
     struct whorl_wait_queue stop_waiters; /* in whorl_stop_wait_requested() */
     int err;                              /* the first failure, or 0 */
-    bool opened, wake_on_failure;
+    bool opened;
+    bool cancel_requested, stop_requested; /* before the group is opened */
 };
 
 /* Zero-initialised is valid. */
@@ -75,7 +100,7 @@ extern "C" {
  * and the caller continues. Never suspends.
  * `int whorl_spawn(struct whorl_group *group, whorl_task_fn fn, void *arg)`
  *
- * @group  the first spawn opens it and must be made by the task that owns it
+ * @group  the task that makes the first spawn, or the first one after a wait, owns it
  * @arg    borrowed until the task ends
  *
  * Returns: 0; -ENOMEM; -EAGAIN (tasks_max); -ECANCELED when the group is cancelled, also by a
@@ -123,15 +148,18 @@ WHORL_API WHORL_CHECKED int whorl_spawn_with_at(struct whorl_group *group, whorl
                                                 const char *site);
 
 /**
- * Waits until all tasks of the group have ended. The group can then be used again.
+ * Waits until all tasks of the group have ended. After the owner's call the group can be used
+ * again. Any other task may wait too and gets the same result; the owner still has to wait.
  *
- * Returns:  0; the first failure of a task; WHORL_ENOTASK.
+ * Returns:  0; the first failure of a task; -EDEADLK in a task that runs inside the group;
+ *           WHORL_ENOTASK.
  * Suspends: until the last task has ended.
  * Cancel:   the tasks are cancelled too, because their scope is inside the caller's. The call still
  *           waits until all have ended, then returns the first failure, or 0 when no task failed.
- *           The exception is a cancelled scope that was entered after the group was opened: the
- *           tasks are outside it and continue, and the call returns -ECANCELED at once. A scope
- *           around the call alone thus makes a wait with a deadline.
+ *           The exception is a cancelled scope that the tasks are outside of: it was entered after
+ *           the group was opened, or the caller does not own the group. Then the tasks continue,
+ *           and the call returns -ECANCELED at once. A scope around the call alone thus makes a
+ *           wait with a deadline.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
 
@@ -140,15 +168,25 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
  * number of tasks.
  *
  * Returns:  0; under WHORL_GROUP_FAIL_FAST the group's failure as soon as there is one; -EINVAL
- *           when `n` is 0; WHORL_ENOTASK.
+ *           when `n` is 0; -EDEADLK when `n` is 1 in a task that runs inside the group;
+ *           WHORL_ENOTASK.
  * Suspends: while `n` or more tasks are alive.
- * Cancel:   -ECANCELED; the tasks are cancelled too.
+ * Cancel:   -ECANCELED; the tasks are cancelled too, as in whorl_group_wait().
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n);
 
 /**
- * Cancels all tasks of the group and does not wait for their end. Until the group has been waited
- * for, spawning into it returns -ECANCELED. Never suspends.
+ * For whorl_select(): the group's result being known, because all tasks have ended, or because the
+ * policy has cancelled the tasks after one of them ended. The case's result is that of
+ * whorl_group_wait(), which the owner still has to call. A group without tasks is ready.
+ */
+WHORL_API struct whorl_case whorl_case_group(struct whorl_group *group);
+
+/**
+ * Cancels all tasks of the group and does not wait for their end. Until the owner has waited for
+ * the group, spawning into it returns -ECANCELED. That is also so when the group has no task at the
+ * time of the call, before the first spawn or between two waits. Any task of the run may call this.
+ * Never suspends.
  */
 WHORL_API void whorl_group_cancel(struct whorl_group *group);
 
@@ -157,14 +195,16 @@ WHORL_API size_t whorl_group_alive(const struct whorl_group *group);
 
 /**
  * Cancels the tasks that still run and waits for their end, shielded from cancellation. This is
- * what WHORL_AUTO(group) calls. Accepts a zeroed group.
+ * what WHORL_AUTO(group) calls. Accepts a zeroed group. Must not be called inside the group.
  */
 WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group);
 
 /**
  * Returns the run's own group, for daemons: tasks that serve all others. They are cancelled when
  * the root task ends, and the run waits for their end before it returns. A daemon's failure is
- * counted but does not change the run's result. NULL outside a run. Never suspends.
+ * counted but does not change the run's result. It has no owner: a task that is no daemon may wait
+ * for the daemons or stop them, and new daemons can be spawned afterwards. NULL outside a run.
+ * Never suspends.
  */
 WHORL_API struct whorl_group *whorl_root_group(void);
 

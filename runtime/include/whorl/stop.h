@@ -17,12 +17,16 @@
  *     static WHORL_SUSPENDS int serve_until(struct whorl_event *quit, struct server *server)
  *     {
  *         WHORL_AUTO(group) group = {0};
+ *         struct whorl_case cases[] = {whorl_case_event(quit), whorl_case_group(&group)};
  *
  *         int err = whorl_spawn(&group, serve, server);
- *         if (err == 0)
- *             err = whorl_event_wait(quit);
- *         return err ? err : whorl_group_stop(&group, 5 * WHORL_SECOND);
+ *         if (err)
+ *             return err;
+ *         int taken = whorl_select(cases, 2);         // 1: serve() has failed or returned
+ *         return taken < 0 ? taken : whorl_group_stop(&group, 5 * WHORL_SECOND);
  *     }
+ *
+ * Any task of the run may stop a group, also while the owner waits for it.
  */
 #ifndef WHORL_STOP_H
 #define WHORL_STOP_H
@@ -37,17 +41,22 @@ extern "C" {
 
 /**
  * Asks the tasks of the group to finish, waits for them for `grace_ns`, cancels those that have not
- * ended, and waits until all have ended.
+ * ended, and waits until all have ended. A group without tasks is not asked. In the owner this is
+ * also a whorl_group_wait(); if another task calls it, the owner still has to wait.
  *
  * Returns:  as whorl_group_wait(); -ETIMEDOUT when tasks had to be cancelled and none failed for
  *           another reason.
  * Suspends: until the last task has ended.
- * Cancel:   ends the grace period: the tasks are cancelled at once, and the call waits for their
- *           end.
+ * Cancel:   -ECANCELED, unless a task failed for another reason. The grace period ends: the tasks
+ *           are cancelled at once, and the call waits for their end.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_stop(struct whorl_group *group, int64_t grace_ns);
 
-/** Asks the tasks of the group to finish, and does not wait or cancel. Never suspends. */
+/**
+ * Asks the tasks of the group to finish, and does not wait or cancel. Tasks that are spawned later
+ * find the request, until the owner has waited for the group. That is also so when the group has no
+ * task at the time of the call. Never suspends.
+ */
 WHORL_API void whorl_group_request_stop(struct whorl_group *group);
 
 /**

@@ -232,6 +232,30 @@ TEST(a_circle_that_another_task_closes_is_found)
     CHECK(strstr(child.err, " 51 ") < strstr(child.err, TITLE));
 }
 
+static int wait_for_group(void *arg)
+{
+    CHECK_OK(whorl_sleep(1));
+    return whorl_group_wait(arg);
+}
+
+static int wait_for_foreign_groups(void *arg)
+{
+    WHORL_AUTO(group) p = {.policy = WHORL_GROUP_COLLECT};
+    WHORL_AUTO(group) q = {.policy = WHORL_GROUP_COLLECT};
+
+    (void)arg;
+    CHECK_OK(whorl_spawn(&p, wait_for_group, &q));
+    CHECK_OK(whorl_spawn(&q, wait_for_group, &p));
+    tick_for(3 * WHORL_SECOND);
+    return 0;
+}
+
+TEST(a_circle_of_tasks_that_wait_for_each_others_groups_is_found)
+{
+    CHECK_EQ(reports_of(wait_for_foreign_groups), 1);
+    CHECK_EQ(dump_count(child.err, " waits for group of 1 task\n"), 2);
+}
+
 /* --- what is none ----------------------------------------------------------------------------- */
 
 static int embrace_with_timeout(void *arg)
