@@ -3,6 +3,9 @@
  *
  *     puller: next()   sets wanted, wakes the body, parks in `puller`
  *     body:   yield()  copies the value, wakes the puller, parks in `body` until wanted
+ *
+ * A yield that was cut short may leave its value behind. The next yield then first parks in `body`
+ * until that value has been pulled.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,8 @@ struct whorl_generator {
     struct whorl_wait_queue body, puller; /* each holds at most one waiter */
     bool started, ended, wanted;
     bool has_value; /* `value` holds a value that was not pulled yet */
+    bool no_room;   /* the body waits until that value has been pulled */
+    bool pulled;    /* a task is in whorl_generator_next() and waits, or was woken for a value */
     int result;     /* valid once ended */
     unsigned char value[];
 };
@@ -90,6 +95,8 @@ static int take(struct whorl_generator *generator, void *ret)
         if (generator->value_size > 0)
             memcpy(ret, generator->value, generator->value_size);
         generator->has_value = false;
+        if (generator->no_room)
+            whorl_wait_queue_wake_one(&generator->body, 0);
         return 1;
     }
     if (!generator->ended)
@@ -111,12 +118,17 @@ WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *generator, void 
             return err;
         generator->started = true;
     }
+    if (generator->pulled)
+        return -EBUSY;
+    if (generator->group.tasks == self)
+        return -EDEADLK;
     err = take(generator, ret);
     if (err != -EAGAIN)
         return err;
-    generator->wanted = true;
+    generator->wanted = generator->pulled = true;
     whorl_wait_queue_wake_one(&generator->body, 0);
     err = (int)wait_queue_park(&generator->puller, "generator", &pulling);
+    generator->pulled = false;
     return err ? err : take(generator, ret);
 }
 
@@ -128,7 +140,14 @@ WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator, cons
     int err = sched_enter(&s, &self);
     if (err)
         return err;
-    whorl_check_text(!generator->has_value, "only one task may yield values of a generator");
+    whorl_check_text(!generator->body.first, "only one task may yield values of a generator");
+    while (generator->has_value) {
+        generator->no_room = true;
+        err = (int)whorl_wait_queue_park(&generator->body, "earlier value pulled");
+        generator->no_room = false;
+        if (err)
+            return err;
+    }
     if (generator->value_size > 0)
         memcpy(generator->value, value, generator->value_size);
     generator->has_value = true;

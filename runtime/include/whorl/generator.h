@@ -65,10 +65,11 @@ WHORL_API WHORL_CHECKED int whorl_generator_create_at(whorl_generator_fn fn, voi
                                                       struct whorl_generator **ret);
 
 /**
- * Receives the next value into `*ret`.
+ * Receives the next value into `*ret`. One task at a time may pull.
  *
  * Returns:  1 with `*ret` set; 0 when the body has returned 0 or more; the body's negative code;
- *           the same again on later calls; -ENOMEM when the body's task could not be started.
+ *           the same again on later calls; -EBUSY while another task waits for a value; -EDEADLK in
+ *           the body; -ENOMEM when the body's task could not be started; WHORL_ENOTASK.
  * Suspends: until the body yields a value or ends.
  * Cancel:   -ECANCELED; a value that the body was about to yield comes with the next call.
  */
@@ -78,9 +79,13 @@ WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *genera
  * Called in the body: hands `*value` to the task that pulls, and waits until that task wants the
  * next.
  *
- * Returns:  0.
+ * Returns:  0; WHORL_ENOTASK.
  * Suspends: until the next whorl_generator_next().
- * Cancel:   -ECANCELED, also when the generator is destroyed: release what is held and return.
+ * Cancel:   -ECANCELED, also when the generator is destroyed: release what is held and return. If
+ *           only a scope inside the body was cancelled, the body may yield again afterwards. The
+ *           value has been handed over: if it was not pulled yet, it comes with the next pull, and
+ *           the next yield waits for that first. A yield that is cut short while it waits for that
+ *           hands nothing over.
  */
 WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator,
                                                    const void *value);

@@ -264,6 +264,155 @@ TEST(generator_survives_every_failed_allocation)
     CHECK(faults_sweep(run_pull_all, NULL) > 3);
 }
 
+/* --- a yield that is cut short ---------------------------------------------------------------- */
+
+static WHORL_SUSPENDS int yield_within(struct whorl_generator *generator, int64_t timeout_ns,
+                                       int value)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(timeout_ns));
+    int err = whorl_scope_leave(&scope, whorl_generator_yield(generator, &value));
+    test_log("y%d:%d", value, err);
+    return err;
+}
+
+static int yield_impatiently(struct whorl_generator *generator, void *arg)
+{
+    int n = *(int *)arg;
+
+    for (int i = 0; i < n; i++) {
+        int err = yield_within(generator, 5, i);
+        if (err && err != -ETIMEDOUT)
+            return err;
+    }
+    return 0;
+}
+
+TEST_VIRTUAL(generator_goes_on_after_a_yield_that_its_own_deadline_ended)
+{
+    WHORL_AUTO(generator) *generator = NULL;
+    int n = 2, value = -1;
+
+    CHECK_OK(whorl_generator_create(yield_impatiently, &n, sizeof(int), &generator));
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 0);
+    CHECK_OK(whorl_sleep(7)); /* at 5 the yield of 0 ends, and 1 is handed over */
+    CHECK_STR(test_logged(), "y0:-110");
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 1);
+    CHECK_OK(whorl_generator_next(generator, &value));
+    CHECK_STR(test_logged(), "y0:-110 y1:0");
+}
+
+static int yield_after_giving_up(struct whorl_generator *generator, void *arg)
+{
+    (void)arg;
+    int err = whorl_sleep(10);
+    if (err)
+        return err;
+    for (int i = 0; i < 3; i++) {
+        err = yield_within(generator, 5, i);
+        CHECK(err == 0 || err == -ETIMEDOUT);
+    }
+    return whorl_generator_yield(generator, &(int){3});
+}
+
+TEST_VIRTUAL(generator_keeps_a_value_that_was_not_pulled_and_the_next_yield_waits_for_that)
+{
+    WHORL_AUTO(generator) *generator = NULL;
+    int value = -1;
+
+    CHECK_OK(whorl_generator_create(yield_after_giving_up, NULL, sizeof(int), &generator));
+    CHECK_ERR(next_within(generator, 5, &value), -ETIMEDOUT);
+    CHECK_OK(whorl_sleep(100)); /* at 10 value 0 is handed over; 1 and 2 find no room */
+    CHECK_STR(test_logged(), "y0:-110 y1:-110 y2:-110");
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 0);
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_EQ(value, 3);
+    CHECK_OK(whorl_generator_next(generator, &value));
+}
+
+TEST_VIRTUAL(generator_destroyed_while_its_body_waits_for_room_is_joined)
+{
+    struct whorl_generator *generator = NULL;
+    int value = -1;
+
+    CHECK_OK(whorl_generator_create(yield_after_giving_up, NULL, sizeof(int), &generator));
+    CHECK_ERR(next_within(generator, 5, &value), -ETIMEDOUT);
+    CHECK_OK(whorl_sleep(100));
+    whorl_generator_destroy(generator);
+}
+
+/* --- who may pull ----------------------------------------------------------------------------- */
+
+static int pull(void *arg)
+{
+    int value = -1, err = whorl_generator_next(arg, &value);
+
+    test_log("%d:%d", err, value);
+    return 0;
+}
+
+TEST_VIRTUAL(generator_with_two_pullers_refuses_the_second)
+{
+    WHORL_AUTO(generator) *generator = NULL;
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_generator_create(tick, NULL, sizeof(int), &generator));
+    CHECK_OK(whorl_spawn(&group, pull, generator));
+    CHECK_OK(whorl_spawn(&group, pull, generator));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_OK(whorl_spawn(&group, pull, generator)); /* one after the other is allowed */
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "-16:-1 1:0 1:1");
+}
+
+static int pull_at_2_seconds(void *arg)
+{
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    return pull(arg);
+}
+
+/* The first puller has been woken for the value, but does not run before the second. */
+TEST_SEEDS(generator_gives_a_value_to_the_puller_that_waited_for_it)
+{
+    WHORL_AUTO(generator) *generator = NULL;
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_generator_create(tick, NULL, sizeof(int), &generator));
+    CHECK_OK(whorl_spawn(&group, pull, generator));
+    CHECK_OK(whorl_spawn(&group, pull_at_2_seconds, generator));
+    CHECK_OK(whorl_spawn(&group, pull_at_2_seconds, generator));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK(strstr(test_logged(), "1:0"));
+    CHECK(!strstr(test_logged(), "-11:"));
+}
+
+static int pull_own(struct whorl_generator *generator, void *arg)
+{
+    int value = -1;
+
+    CHECK_ERR(whorl_generator_next(generator, &value), -EBUSY); /* a task waits for the body */
+    int err = yield_within(generator, 5, 1);
+    CHECK_ERR(err, -ETIMEDOUT);
+    *(int *)arg = whorl_generator_next(generator, &value);
+    return 0;
+}
+
+TEST_VIRTUAL(generator_that_its_own_body_pulls_is_edeadlk)
+{
+    WHORL_AUTO(generator) *generator = NULL;
+    int value = -1, err = 0;
+
+    CHECK_OK(whorl_generator_create(pull_own, &err, sizeof(int), &generator));
+    CHECK_EQ(whorl_generator_next(generator, &value), 1);
+    CHECK_OK(whorl_sleep(10));
+    CHECK_ERR(err, -EDEADLK);
+    CHECK_OK(whorl_generator_next(generator, &value));
+}
+
 /* --- in any order ----------------------------------------------------------------------------- */
 
 enum { VALUES = 20 };
@@ -312,6 +461,52 @@ TEST_SEEDS(generator_loses_and_doubles_no_value_whenever_its_puller_gives_up)
 
     for (uint64_t i = 0; i < 4; i++)
         CHECK_OK(whorl_spawn_copy(&group, pull_impatiently, &(uint64_t){test_seed() + i}));
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+static int dawdle_and_give_up(struct whorl_generator *generator, void *arg)
+{
+    uint64_t *random = arg;
+
+    for (int i = 0; i < VALUES; i++) {
+        struct whorl_scope scope;
+        int err = whorl_sleep((int64_t)test_draw(random, 4));
+        if (err)
+            return err;
+        whorl_scope_enter(&scope, whorl_after((int64_t)test_draw(random, 6)));
+        err = whorl_scope_leave(&scope, whorl_generator_yield(generator, &i));
+        if (err && err != -ETIMEDOUT)
+            return err;
+    }
+    return 0;
+}
+
+static int pull_from_impatient(void *arg)
+{
+    uint64_t *random = arg;
+    uint64_t bodys = *random + 100;
+    WHORL_AUTO(generator) *generator = NULL;
+    CHECK_OK(whorl_generator_create(dawdle_and_give_up, &bodys, sizeof(int), &generator));
+    int last = -1, value, got;
+
+    do {
+        got = next_within(generator, (int64_t)test_draw(random, 4), &value);
+        if (got == 1) {
+            CHECK(value > last && value < VALUES);
+            last = value;
+        }
+        CHECK_OK(whorl_sleep((int64_t)test_draw(random, 3)));
+    } while (got == 1 || got == -ETIMEDOUT);
+    CHECK_OK(got);
+    return 0;
+}
+
+TEST_SEEDS(generator_keeps_its_order_whenever_either_side_gives_up)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (uint64_t i = 0; i < 4; i++)
+        CHECK_OK(whorl_spawn_copy(&group, pull_from_impatient, &(uint64_t){test_seed() + i}));
     CHECK_OK(whorl_group_wait(&group));
 }
 
