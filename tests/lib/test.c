@@ -78,6 +78,11 @@ bool test_on_valgrind(void)
     return preloaded && strstr(preloaded, "/vgpreload_");
 }
 
+bool test_on_qemu(void)
+{
+    return getenv("TEST_EMULATOR") != NULL; /* set by the cross files in tools/ */
+}
+
 void test_skip(const char *format, ...)
 {
     va_list args;
