@@ -2,13 +2,15 @@
 /* The context switch: what a task must find unchanged after other tasks have run. In optimised
  * builds this file is compiled a second time, with the portable switch and fortification (see
  * tests/meson.build). */
-#include <execinfo.h>
 #include <fenv.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/time.h>
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 #ifdef __x86_64__
 #include <xmmintrin.h>
 #endif
@@ -360,6 +362,7 @@ TEST_SEEDS(x87_precision_belongs_to_the_task)
     CHECK_OK(whorl_group_wait(&group));
 }
 
+#ifdef __GLIBC__
 /* The switch must not compute an inexact result while the task wants a signal for that. */
 static int unmask_all(void *arg)
 {
@@ -399,6 +402,7 @@ TEST_SEEDS(unmasked_exceptions_belong_to_the_task)
     CHECK_OK(whorl_spawn(&group, divide_inexactly, NULL));
     CHECK_OK(whorl_group_wait(&group));
 }
+#endif
 #endif
 
 /* --- stacks ---------------------------------------------------------------------------------- */
@@ -536,6 +540,7 @@ TEST_SEEDS(longjmp_within_a_task_passes_switches)
     CHECK_OK(whorl_group_wait(&group));
 }
 
+#ifdef __GLIBC__
 static int trace_back(void *arg)
 {
     void *frames[100];
@@ -558,6 +563,7 @@ TEST_VIRTUAL(backtraces_end_at_the_bottom_of_the_stack)
         CHECK_OK(whorl_spawn(&group, trace_back, NULL));
     CHECK_OK(whorl_group_wait(&group));
 }
+#endif
 
 /* --- signals --------------------------------------------------------------------------------- */
 
