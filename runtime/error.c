@@ -10,6 +10,10 @@
 #include <whorl/error.h>
 #include <whorl/text.h>
 
+#ifndef __GLIBC_PREREQ
+#define __GLIBC_PREREQ(major, minor) 0
+#endif
+
 /* The longest errno text that is stored; glibc's are below 60 bytes. */
 #define TEXT_MAX  96
 #define ERRNO_MAX 256
@@ -18,17 +22,42 @@
 static char errno_texts[ERRNO_MAX][TEXT_MAX];
 static pthread_once_t errno_texts_once = PTHREAD_ONCE_INIT;
 
+/* The name and the text of an errno value; NULL: it has none. */
+#if __GLIBC_PREREQ(2, 32)
+static const char *system_name(int number)
+{
+    return strerrorname_np(number);
+}
+
+static const char *system_text(int number)
+{
+    return strerrordesc_np(number);
+}
+#else
+#include "runtime/errno_names.h"
+
+static const char *system_name(int number)
+{
+    return number < (int)(sizeof errno_names / sizeof errno_names[0]) ? errno_names[number] : NULL;
+}
+
+static const char *system_text(int number)
+{
+    return system_name(number) ? strerror(number) : NULL;
+}
+#endif
+
 static void make_errno_texts(void)
 {
     for (int number = 1; number < ERRNO_MAX; number++) {
-        const char *text = strerrordesc_np(number);
+        const char *text = system_text(number);
         char *slot = errno_texts[number];
         if (!text)
             continue;
         snprintf(slot, TEXT_MAX, "%s", text);
         /* The text follows a colon, so "No such file" becomes "no such file". An acronym is kept:
-         * "RFS specific error". */
-        if (islower((unsigned char)text[1]) || text[1] == '/')
+         * "RFS specific error", "I/O error". */
+        if (islower((unsigned char)text[1]))
             slot[0] = (char)tolower((unsigned char)text[0]);
     }
 }
@@ -75,7 +104,7 @@ const char *whorl_error_name(int code)
     case 0:
         return "OK";
     default:
-        name = code > -ERRNO_MAX ? strerrorname_np(-code) : NULL;
+        name = code > -ERRNO_MAX ? system_name(-code) : NULL;
         return name ? name : "E?";
     }
 }

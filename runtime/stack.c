@@ -129,6 +129,10 @@ static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *
         return NULL;
     /* This fails when the kernel has no huge pages, and then it is not needed. */
     (void)madvise(slab, size, MADV_NOHUGEPAGE);
+    /* qemu's user emulation accepts every advice. That it accepts MADV_GUARD_INSTALL too does not
+     * mean that there is a guard. */
+    if (madvise(slab, HEADER, -1) == 0)
+        pool->guard = STACK_GUARD_MPROTECT;
     slab->base = (char *)slab + HEADER;
     slab->class = class;
     slab->stride = stride;

@@ -12,7 +12,10 @@ packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 ngi
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev redis-server
     postgresql chromium)
 # The additional packages for tools/test --full.
-packages_full=(valgrind)
+packages_full=(valgrind gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user musl-tools)
+# The packages for the architecture arm64 which tools/test --full unpacks into its own directory.
+packages_arm64=(libc6-dev libstdc++6 liburing-dev libc-ares-dev libbearssl-dev zlib1g-dev
+    libidn2-dev)
 
 # packages_know [OS_RELEASE]: identifies the system. Reads the file OS_RELEASE, or else the file
 # which WHORL_OS_RELEASE names, or else /etc/os-release. Sets:

@@ -137,6 +137,10 @@ static ssize_t transfer_socket(const struct io_op *op)
         .msg_iovlen = vector ? op->len : 1,
     };
 
+    if (vector && op->len > IOV_MAX) {
+        errno = EINVAL; /* as for other files; sendmsg(2) says EMSGSIZE */
+        return -1;
+    }
     return is_reading(op) ? recvmsg(op->fd, &msg, MSG_DONTWAIT)
                           : sendmsg(op->fd, &msg, MSG_DONTWAIT);
 }
@@ -179,6 +183,13 @@ static bool is_unsupported(const struct io_op *op, int err)
     return err == EOPNOTSUPP || err == ENOSYS || (err == EINVAL && !is_reading(op));
 }
 
+/* Whether the file is not open for this direction. Some emulators lack preadv2(2) and pwritev2(2),
+ * which say so. Such a file never becomes ready. */
+static bool is_wrong_way(const struct io_op *op)
+{
+    return (fcntl(op->fd, F_GETFL) & O_ACCMODE) == (is_reading(op) ? O_WRONLY : O_RDONLY);
+}
+
 static int try_transfer(struct io_op *op, enum syscall_state state)
 {
     ssize_t n;
@@ -202,6 +213,8 @@ static int try_transfer(struct io_op *op, enum syscall_state state)
         return SYSCALL_WAIT;
     if (n >= 0 || errno != ENOTSOCK)
         return result(n);
+    if (is_wrong_way(op))
+        return -EBADF;
     return state == SYSCALL_READY ? transfer_ready(op) : SYSCALL_WAIT;
 }
 

@@ -47,11 +47,9 @@ void context_make(struct context *c, void *low, void *high, void (*entry)(void))
 CONTEXT_SWITCHES void context_switch(struct context *from, struct context *to, int dying)
 {
     shadow_before(&from->shadow, &to->shadow, dying);
-#ifdef __x86_64__
     from->fp_words = fp_words_now(from->fp_words);
     if (from->fp_words != to->fp_words)
         fp_words_load(to->fp_words);
-#endif
     if (_setjmp(from->env) == 0)
         _longjmp(to->env, 1);
     shadow_after(&from->shadow);

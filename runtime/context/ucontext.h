@@ -8,11 +8,8 @@
 #include <setjmp.h>
 #include <stdint.h>
 
+#include "runtime/context/fp.h"
 #include "runtime/context/sanitizer.h"
-
-#ifdef __x86_64__
-#include "runtime/context/fp_x86.h"
-#endif
 
 enum { CONTEXT_IN_JMP_BUF = 1 }; /* for tools/whorl-gdb.py: a context begins with a jmp_buf */
 
@@ -20,16 +17,12 @@ struct context {
     jmp_buf env; /* valid while switched away */
     void (*entry)(void);
     struct context_shadow shadow;
-    uint64_t fp_words; /* control words, which glibc's jmp_buf does not hold */
+    uint64_t fp_words; /* see fp.h; glibc's jmp_buf does not hold them */
 };
 
 static inline void context_inherit_fp(struct context *c, const struct context *self)
 {
-#ifdef __x86_64__
     c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
-#else
-    (void)c, (void)self;
-#endif
 }
 
 void context_make(struct context *c, void *low, void *high, void (*entry)(void));

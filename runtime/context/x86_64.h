@@ -7,7 +7,7 @@
 #ifndef CONTEXT_X86_64_H
 #define CONTEXT_X86_64_H
 
-#include "runtime/context/fp_x86.h"
+#include "runtime/context/fp.h"
 
 enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins with sp, fp and pc */
 

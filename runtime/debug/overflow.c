@@ -17,6 +17,10 @@
 
 #include "runtime/sched.h"
 
+#ifndef _SC_SIGSTKSZ
+#define _SC_SIGSTKSZ (-1) /* musl does not have it; sysconf() returns -1 */
+#endif
+
 static struct sigaction previous;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

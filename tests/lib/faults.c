@@ -23,6 +23,7 @@ int __real_posix_memalign(void **ret, size_t alignment, size_t size);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t len);
 void __real_free(void *block);
+void *__real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 void *__real_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 
 void *__wrap_malloc(size_t size);
@@ -34,6 +35,7 @@ int __wrap_posix_memalign(void **ret, size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
 void __wrap_free(void *block);
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset);
 
 /* Counts an allocation. Returns whether it is the one that must fail. */
@@ -108,7 +110,12 @@ void __wrap_free(void *block)
     __real_free(block);
 }
 
-/* The name of mmap() when off_t has 64 bits, as meson sets it. */
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+    return strikes() ? MAP_FAILED : __real_mmap(addr, len, prot, flags, fd, offset);
+}
+
+/* glibc's name of mmap() when off_t has 64 bits, as meson sets it. */
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
     return strikes() ? MAP_FAILED : __real_mmap64(addr, len, prot, flags, fd, offset);

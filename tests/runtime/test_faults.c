@@ -287,6 +287,8 @@ TEST(running_out_of_address_space_is_enomem)
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     test_skip("sanitizers need all the address space");
 #endif
+    if (test_on_qemu())
+        test_skip("qemu ignores RLIMIT_AS");
     struct rlimit limit = {1 << 30, 1 << 30};
     CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
     CHECK_OK(whorl_run_virtual(NULL, exhaust_addresses, NULL));

@@ -146,7 +146,8 @@ TEST(slabs_grow_and_are_all_unmapped_at_the_end)
         tasks[i] = acquire(&pool, 65536);
         CHECK_EQ(pool.mapped - pool.free, i + 1);
     }
-    CHECK(SANITIZED || mappings() - before < 40); /* not one mapping for each stack */
+    /* Not one mapping for each stack. Guards made with mprotect() are mappings. */
+    CHECK(SANITIZED || pool.guard == STACK_GUARD_MPROTECT || mappings() - before < 40);
     for (size_t i = 0; i < 3000; i++)
         stack_release(&pool, tasks[i]);
     CHECK_EQ(pool.mapped, pool.free);
@@ -646,6 +647,8 @@ TEST_VIRTUAL(trimming_gives_the_memory_of_a_spike_back)
     struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
     struct whorl_run_stats stats;
 
+    if (test_on_qemu())
+        test_skip("the kernel also counts the memory of qemu");
     spike(&group, 100);
     whorl_group_finish(&group);
     size_t before = resident();

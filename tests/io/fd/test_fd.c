@@ -166,12 +166,19 @@ TEST_IO(readv_and_writev_take_several_parts)
     CHECK_ERR(whorl_writev(p[1], out, IOV_MAX + 1), -EINVAL);
     close(p[0]);
     close(p[1]);
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+    CHECK_ERR(whorl_writev(p[1], out, IOV_MAX + 1), -EINVAL);
+    CHECK_ERR(whorl_readv(p[0], in, IOV_MAX + 1), -EINVAL);
+    close(p[0]);
+    close(p[1]);
 }
 
 TEST_IO(huge_lengths_are_cut_and_not_wrapped)
 {
     int p[2];
     char buf[64];
+    if (test_on_qemu())
+        test_skip("qemu looks for the whole buffer");
     CHECK_OK(pipe(p));
     CHECK_EQ(write(p[1], "hello", 5), 5);
     /* 2^32 cut to 32 bits would be 0, which would look like the end of the file. */

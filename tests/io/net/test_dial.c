@@ -417,6 +417,54 @@ TEST_IO(dial_reports_the_last_address_tried_rather_than_a_lookup)
     close(second);
 }
 
+/* Number of connections to `port` of any address that wait for an answer. */
+static int connecting(uint16_t port)
+{
+    FILE *file = fopen("/proc/net/tcp", "re");
+    unsigned remote, state;
+    int n = 0;
+    char line[256];
+
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "%*d: %*x:%*x %*x:%x %x", &remote, &state) == 2)
+            n += remote == port && state == TCP_SYN_SENT;
+    fclose(file);
+    return n;
+}
+
+/* A dial that gets no answer, and the scope that ends it. */
+struct silent_dial {
+    const char *host;
+    int connections; /* attempts that it makes at the same time; 0: the name is not answered */
+    uint16_t port;
+    int connecting_before, fds_before;
+    struct dns_server *server;
+    struct whorl_scope scope;
+    int64_t ended_ns;
+};
+
+static bool is_waiting(const struct silent_dial *d)
+{
+    if (d->connections == 0)
+        return dns_server_count(d->server, d->host, DNS_ANY) > 0;
+    /* The sockets of the queries are closed when all answers are in. */
+    return connecting(d->port) == d->connecting_before + d->connections &&
+           test_open_fds() == d->fds_before + d->connections;
+}
+
+/* Ends the scope when the dial waits for the answer that never comes. */
+static int end_when_waiting(void *arg)
+{
+    struct silent_dial *d = arg;
+
+    while (!is_waiting(d))
+        CHECK_OK(whorl_sleep(MS));
+    d->ended_ns = whorl_now();
+    whorl_scope_set_deadline(&d->scope, d->ended_ns);
+    return 0;
+}
+
 TEST_IO(dial_cancelled_returns_at_once_and_leaves_no_socket)
 {
     static const struct dns_rule rules[] = {
@@ -424,26 +472,36 @@ TEST_IO(dial_cancelled_returns_at_once_and_leaves_no_socket)
         {.name = "single.test", .answer = "127.0.0.2"},
         {.name = "unanswered.test", .drop = true},
     };
-    static const char *const hosts[] = {"silent.test", "single.test", "127.0.0.2",
-                                        "unanswered.test"};
-    START(rules);
+    struct silent_dial dials[] = {
+        {.host = "silent.test", .connections = 2},
+        {.host = "single.test", .connections = 1},
+        {.host = "127.0.0.2", .connections = 1},
+        {.host = "unanswered.test", .connections = 0},
+    };
+    struct dns_server *server = START(rules);
     uint16_t port = 0;
     struct blackhole first = blackhole_at(2, &port), second = blackhole_at(3, &port);
     struct whorl_error error;
     struct whorl_dial_options options = {.attempt_delay_ns = 10 * MS};
-    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {0};
 
-    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
-        int fds = test_open_fds();
-        int64_t started_ns = whorl_now();
-        whorl_scope_enter(&scope, whorl_after(60 * MS));
-        int err = whorl_dial_tcp(hosts[i], port, &options, &error, NULL);
+    for (size_t i = 0; i < sizeof dials / sizeof *dials; i++) {
+        struct silent_dial *d = &dials[i];
+        d->port = port;
+        d->server = server;
+        d->connecting_before = connecting(port);
+        CHECK_OK(whorl_spawn(&group, end_when_waiting, d));
+        d->fds_before = test_open_fds(); /* now, because the first task opens a descriptor */
+        whorl_scope_enter(&d->scope, WHORL_FOREVER);
+        int err = whorl_dial_tcp(d->host, port, &options, &error, NULL);
         CHECK_ERR(err, -ECANCELED);
-        CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
-        CHECK(whorl_now() - started_ns < 5 * WHORL_SECOND);
+        CHECK_ERR(whorl_scope_leave(&d->scope, err), -ETIMEDOUT);
+        CHECK(whorl_now() - d->ended_ns < 5 * WHORL_SECOND);
         CHECK_EQ(error.code, -ECANCELED);
-        CHECK_STR(error.step, i == 3 ? "resolve" : "connect");
-        CHECK(test_open_fds() <= fds + (i == 3)); /* the query is still in flight */
+        CHECK_STR(error.step, d->connections ? "connect" : "resolve");
+        /* The query without an answer is still in flight. */
+        CHECK(test_open_fds() <= d->fds_before + !d->connections);
+        CHECK_OK(whorl_group_wait(&group));
     }
     blackhole_close(&first);
     blackhole_close(&second);

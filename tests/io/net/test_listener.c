@@ -41,6 +41,13 @@ static WHORL_SUSPENDS_SHIELDED void log_byte_of(int fd)
     test_log("%c", byte);
 }
 
+/* Waits until the log has this length, such as 3 for "A 1". */
+static WHORL_SUSPENDS_SHIELDED void wait_for_log(size_t len)
+{
+    while (strlen(test_logged()) < len)
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+}
+
 /* --- taking connections ----------------------------------------------------------------------- */
 
 TEST_IO(connections_come_in_the_order_of_their_arrival)
@@ -98,7 +105,7 @@ TEST_IO(tasks_are_served_in_the_order_of_their_arrival)
     start(&group, l, "ABC");
     for (int i = 0; i < 3; i++) {
         clients[i] = dial_it(whorl_listener_addr(l), (char)('1' + i));
-        CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+        wait_for_log(4 * (size_t)i + 3);
     }
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "A 1 B 2 C 3");
@@ -626,7 +633,7 @@ TEST_IO(an_accept_that_would_block_waits_for_the_socket)
     CHECK_EQ(io_driver_current()->in_flight, 1);
     for (int i = 0; i < 2; i++) {
         clients[i] = dial_it(whorl_listener_addr(l), (char)('1' + i));
-        CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+        wait_for_log(4 * (size_t)i + 3);
     }
     CHECK_OK(whorl_group_wait(&group));
     CHECK_STR(test_logged(), "A 1 B 2");
