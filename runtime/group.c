@@ -106,7 +106,7 @@ static void add(struct whorl_group *group, struct whorl_task *task)
 
 /* --- the end of tasks ------------------------------------------------------------------------- */
 
-/* Whether the end of a task has decided the group's result, so that the other tasks are cancelled. */
+/* Whether the end of a task has decided the group's result: the other tasks are cancelled. */
 static bool is_decided(const struct whorl_group *group)
 {
     switch (group->policy) {
@@ -174,7 +174,7 @@ static struct whorl_waiter *first_over(const struct whorl_group *group)
 
 /* Wakes the waiters whose wait is over, with the result. A waiter that does not own the group must
  * not look at the group afterwards: the owner, which is woken too, may have left it by then. Waking
- * a case of a select may remove other cases from the queue, so the search begins again each time. */
+ * a case of a select may remove other cases from the queue, so each search starts anew. */
 static void wake_waiters(struct whorl_group *group)
 {
     struct whorl_waiter *waiter;

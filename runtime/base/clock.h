@@ -13,7 +13,7 @@ static inline int64_t clock_monotonic_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* The same clock as of the kernel's last tick, which is up to 10 ms ago. Takes a few nanoseconds. */
+/* The same clock as of the kernel's last tick, up to 10 ms ago. Takes a few nanoseconds. */
 static inline int64_t clock_coarse_ns(void)
 {
     struct timespec t;

@@ -16,12 +16,12 @@ void dump_tasks(struct sched *s, FILE *to, const char *title);
  * the object. */
 const char *dump_name_of(const struct whorl_task *task);
 
-/* Returns the task whose action would end the wait of `task`; NULL when there is not exactly one, or
- * when `task` does not wait. */
+/* Returns the task whose action would end the wait of `task`; NULL when there is not exactly one,
+ * or when `task` does not wait. */
 struct whorl_task *dump_holder_of(const struct whorl_task *task);
 
-/* Returns the number of tasks in the circle of waits that leads from `task` back to it; 0 when there
- * is none. */
+/* Returns the number of tasks in the circle of waits that leads from `task` back to it; 0 when
+ * there is none. */
 size_t dump_circle_length(struct whorl_task *task);
 
 /* Writes `title` and the circle of `length` tasks that begins with `task`. */

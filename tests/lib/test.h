@@ -69,8 +69,8 @@ int test_main(int argc, char **argv);
  * forked while threads run reports their memory as lost. */
 bool test_on_valgrind(void);
 
-/* Whether qemu's user emulation runs the test. It lacks io_uring and some other system calls, and it
- * cannot start programs for the emulated processor. */
+/* Whether qemu's user emulation runs the test. It lacks io_uring and some other system calls, and
+ * it cannot start programs for the emulated processor. */
 bool test_on_qemu(void);
 
 /* These end the test's process on failure and print both sides. They may be called from any

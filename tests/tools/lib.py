@@ -517,7 +517,7 @@ def install_filter(code):
 
 
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
-NUMBER, FLAGS = 0, 16 + 4 * 8  # where struct seccomp_data has the call's number and its 5th argument
+NUMBER, FLAGS = 0, 16 + 4 * 8  # offsets in struct seccomp_data: the call, its 5th argument
 ALLOW, ERRNO = 0x7fff0000, 0x00050000
 
 

@@ -281,7 +281,8 @@ def output_may_be_a_descriptor():
                          pass_fds=[b.fileno()]) as child:
                 equal(child.wait(20), 0)
             equal(a.recv(100), b'hello')
-        for path in ('/dev/fd/3', '/proc/self/fd/4', '/dev/fd/99'):  # not one that the program opens for itself
+        # Not descriptors that the program opens for itself.
+        for path in ('/dev/fd/3', '/proc/self/fd/4', '/dev/fd/99'):
             r = get('-o', path, peer.origin + '/a')
             equal((r.status, r.messages), (3, 'whorl-get: %s: open: bad file descriptor\n' % path))
 
@@ -840,7 +841,7 @@ def jobs_and_per_host_bound_what_runs_at_once():
 
 
 class Gate:
-    """A route that answers once open() was called; `most` is how many requests were here at once."""
+    """A route that answers after open() was called; `most`: how many requests it had at once."""
 
     def __init__(self):
         self.lock, self.gate, self.now, self.most = threading.Lock(), threading.Event(), 0, 0
@@ -865,7 +866,8 @@ def a_busy_host_does_not_hold_up_another():
         write('list', ''.join('%s/a%d\n' % (a.origin, i) for i in range(24))
               + ''.join('%s/b%d\n' % (b.origin, i) for i in range(24)))
         with running(GET, '-j', '12', '-q', '-i', 'list', '-d', 'out') as child:
-            wait_until(lambda: (one.now, two.now) == (6, 6), what='both hosts busy')  # nothing was answered
+            # Nothing was answered.
+            wait_until(lambda: (one.now, two.now) == (6, 6), what='both hosts busy')
             two.open()  # all of the second host, while the first one is stuck
             wait_until(lambda: b.count('/b23') == 1 and two.now == 0, what='the end of the second host')
             equal((one.now, len(a.requests)), (6, 6))
@@ -1084,7 +1086,8 @@ def redirects_from_https_to_http_are_refused_unless_allowed_and_said():
     r = get(*argv, n.https + '/plain/s')
     equal((r.status, files()), (3, []))
     contains(r.messages, ': redirect from https to http (--allow-downgrade follows it)\n')
-    for path in ('/plain/s', '/plain/secure/plain/secure/s'):  # the last step need not be the downgrade
+    # The last step need not be the downgrade.
+    for path in ('/plain/s', '/plain/secure/plain/secure/s'):
         r = get(*argv, '--allow-downgrade', n.https + path)
         equal((r.status, read('f')), (0, b'secret'))
         contains(r.messages, '; redirected from https to http)\n')
@@ -1437,7 +1440,7 @@ def interrupted_objects_say_so():
 
 @test
 def what_never_started_is_in_the_report_of_an_interruption():
-    """Arguments, lists in files, and what a pipe has brought so far; the pipe's end is not waited for."""
+    """Arguments, lists in files, and what a pipe has brought so far; its end is not awaited."""
     os.mkfifo('fifo')
     with Peer({'*': hang_after(SLOW)}) as peer:
         urls = ['%s/%d' % (peer.origin, i) for i in range(30_000)]

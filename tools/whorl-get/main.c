@@ -176,8 +176,8 @@ static int make_session(struct program *program, struct whorl_http_session **ret
     return whorl_http_session_create(&session, ret);
 }
 
-/* After a signal, output that nobody reads is waited for this long: Ctrl-C must end the program even
- * if the terminal is stopped with Ctrl-S. */
+/* After a signal, output that nobody reads is waited for this long: Ctrl-C must end the program
+ * even if the terminal is stopped with Ctrl-S. */
 static const int64_t stall_ns = WHORL_SECOND;
 
 /* Writes the remaining output. */

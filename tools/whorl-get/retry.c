@@ -65,8 +65,8 @@ static bool network_may_recover(int err)
     case WHORL_EHTTP_STALL_TIMEOUT:
         return true;
     default:
-        /* Certificates, malformed responses, bad URLs, limits set by the user, and unknown errors: a
-         * retry would fail in the same way. */
+        /* Certificates, malformed responses, bad URLs, limits set by the user, and unknown errors:
+         * a retry would fail in the same way. */
         return false;
     }
 }

@@ -26,7 +26,7 @@ struct schedule_host {
     char name[]; /* "host:port"; "" for the URLs that are not valid */
 };
 
-/* --- the heap of hosts that are ready: the one whose first item has waited longest is on top --- */
+/* --- the heap of ready hosts: the one whose first item has waited longest is on top ----------- */
 
 static bool comes_before(const struct schedule_host *a, const struct schedule_host *b)
 {

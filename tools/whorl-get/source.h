@@ -35,8 +35,8 @@ struct source_item {
 /* Gets the next item. Returns 1, 0 after the last item, or -ECANCELED. */
 WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret);
 
-/* From now on, source_next() returns only what is available without waiting: arguments, the lines of
- * regular files, and lines of other lists that have been read already. */
+/* From now on, source_next() returns only what is available without waiting: arguments, the lines
+ * of regular files, and lines of other lists that have been read already. */
 void source_stop_waiting(struct source *source);
 
 /* Closes the open list, if there is one. */

@@ -32,8 +32,8 @@ int text_width(const char *text);
  * `ret_start` to the '@' at `ret_end`. Returns false when there are none. */
 bool text_find_userinfo(const char *url, size_t *ret_start, size_t *ret_end);
 
-/* text_escape() for a URL as the user gave it. A user name and password become "***". Four times the
- * length of the URL, plus four, is always enough. */
+/* text_escape() for a URL as the user gave it. A user name and password become "***". Four times
+ * the length of the URL, plus four, is always enough. */
 size_t text_escape_url(char *ret, size_t size, const char *url);
 
 /* Copies escaped text, and shortens it in its middle to at most `columns`. Returns the columns

@@ -274,12 +274,12 @@ struct whorl_http_save_options {
  * and is renamed when it is complete, so `path` never names a part of a body. On failure the
  * temporary file is removed.
  *
- * A device, pipe or socket (/dev/null) is written to directly. A FIFO is opened once another process
- * reads it; the total limit applies to the wait for it, and to every write that is not to a file.
- * /dev/stdout, /dev/stderr and /dev/fd/N name an open descriptor: the body is written at its current
- * position. A file that is the standard output or error of the process is appended to. A symbolic
- * link to anything else counts as a file that exists: `overwrite` replaces the link and leaves the
- * file that it points to unchanged.
+ * A device, pipe or socket (/dev/null) is written to directly. A FIFO is opened once another
+ * process reads it; the total limit applies to the wait for it, and to every write that is not to a
+ * file. /dev/stdout, /dev/stderr and /dev/fd/N name an open descriptor: the body is written at its
+ * current position. A file that is the standard output or error of the process is appended to. A
+ * symbolic link to anything else counts as a file that exists: `overwrite` replaces the link and
+ * leaves the file that it points to unchanged.
  *
  * @options  NULL for the defaults
  *

@@ -17,11 +17,11 @@
  *     }
  *
  * Deadlock: when every task waits on another, and no timer and no request could end that, the run
- * writes a report of all tasks to standard error, cancels everything and returns -EDEADLK. When only
- * some tasks wait on one another in a circle, and no deadline could end that, the run reports the
- * circle once it has lasted a second, and continues. It finds circles of waits that one certain task
- * would end: for a mutex, a read-write lock, a once, a generator, the future of a task, or a group
- * with one task.
+ * writes a report of all tasks to standard error, cancels everything and returns -EDEADLK. When
+ * only some tasks wait on one another in a circle, and no deadline could end that, the run reports
+ * the circle once it has lasted a second, and continues. It finds circles of waits that one certain
+ * task would end: for a mutex, a read-write lock, a once, a generator, the future of a task, or a
+ * group with one task.
  */
 #ifndef WHORL_RUN_H
 #define WHORL_RUN_H

@@ -120,9 +120,9 @@ WHORL_API bool whorl_scope_is_cancelled(const struct whorl_scope *scope);
  * group swallowed it. May also be called after the scope was left. Never suspends.
  *
  * Returns: true when the deadline had passed and nothing else had cancelled the scope before. While
- *          the scope is entered, this reads the clock, so the answer is exact. Afterwards it is what
- *          the run had noticed by then: a deadline that passed while the task computed, after its
- *          last suspending call, does not count.
+ *          the scope is entered, this reads the clock, so the answer is exact. Afterwards it is
+ *          what the run had noticed by then: a deadline that passed while the task computed, after
+ *          its last suspending call, does not count.
  */
 WHORL_API bool whorl_scope_has_timed_out(struct whorl_scope *scope);
 

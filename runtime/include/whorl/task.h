@@ -81,8 +81,8 @@ WHORL_API WHORL_SUSPENDS int whorl_sleep_until(int64_t deadline_ns);
  * On a thread of an offload pool (offload.h) it tells whether the work that the thread runs is
  * cancelled. So one function can be called in both places.
  *
- * Returns: -ECANCELED when one of the scopes that the task is in is cancelled, or when the offloaded
- *          work is; else 0, also outside a task.
+ * Returns: -ECANCELED when one of the scopes that the task is in is cancelled, or when the
+ *          offloaded work is; else 0, also outside a task.
  */
 WHORL_API WHORL_CHECKED int whorl_check_cancelled(void);
 

@@ -54,9 +54,9 @@ WHORL_API void whorl_timer_arm(struct whorl_timer *timer, int64_t deadline_ns,
                                void (*fire)(struct whorl_timer *timer));
 
 /**
- * Like whorl_timer_arm(), for housekeeping that no task waits for, such as closing what is only kept
- * for reuse. The timer does not keep the run from noticing a deadlock, so `fire` must not be the
- * only event that wakes a task.
+ * Like whorl_timer_arm(), for housekeeping that no task waits for, such as closing what is only
+ * kept for reuse. The timer does not keep the run from noticing a deadlock, so `fire` must not be
+ * the only event that wakes a task.
  */
 WHORL_API void whorl_timer_arm_background(struct whorl_timer *timer, int64_t deadline_ns,
                                           void (*fire)(struct whorl_timer *timer));

@@ -33,8 +33,8 @@
 
 /* --- registers ------------------------------------------------------------------------------- */
 
-/* int hold_registers(uint64_t seed): fills the callee-saved registers with different numbers, yields,
- * and returns how many of them have changed. */
+/* int hold_registers(uint64_t seed): fills the callee-saved registers with different numbers,
+ * yields, and returns how many of them have changed. */
 #ifdef __x86_64__
 __asm__(".text\n"
         ".type hold_registers, @function\n"
