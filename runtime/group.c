@@ -397,8 +397,9 @@ WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n)
     bool lasts = inside || group->scope.owner == self || is_root_group(group);
     int result = result_below(group);
     while (group->alive >= n && result == 0) {
-        if (!wait_once(group, &waiter, n, &waiting_below, withdraw, &result) ||
-            sched_is_cancelled(self))
+        if (!wait_once(group, &waiter, n, &waiting_below, withdraw, &result))
+            return -ECANCELED;
+        if (result == 0 && sched_is_cancelled(self))
             return -ECANCELED;
         if (!lasts)
             break;

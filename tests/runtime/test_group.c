@@ -1095,6 +1095,21 @@ TEST_VIRTUAL(a_failure_reaches_the_owner_in_scopes_inside_and_not_in_a_shield)
     CHECK_ERR(whorl_group_wait(&group), -EIO);
 }
 
+TEST_VIRTUAL(a_failure_that_cancels_its_owners_wait_is_what_the_wait_returns)
+{
+    struct whorl_scope scope;
+    struct whorl_group group = {.owner_scope = &scope};
+
+    for (int i = 0; i < 2; i++) {
+        whorl_scope_enter(&scope, WHORL_FOREVER);
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("a", 2 * MS, -EIO)));
+        CHECK_OK(whorl_spawn_copy(&group, work, JOB("b", 3 * MS, .shielded = true)));
+        int err = i == 0 ? whorl_group_wait_below(&group, 1) : whorl_group_wait(&group);
+        CHECK_ERR(whorl_scope_leave(&scope, err), -EIO);
+        CHECK_ERR(whorl_group_wait(&group), i == 0 ? -EIO : 0);
+    }
+}
+
 TEST_VIRTUAL(a_cancel_and_collected_failures_do_not_reach_the_owner)
 {
     struct whorl_scope scope;

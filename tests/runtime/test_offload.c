@@ -610,19 +610,36 @@ static int work_until_told(void *arg)
     return err;
 }
 
-TEST_REAL(offload_tells_work_that_has_begun_when_its_caller_is_cancelled)
+struct deadline {
+    struct gate *gate;
+    struct whorl_scope *scope;
+};
+
+/* The deadline of the scope passes once a thread has begun the work. */
+static int pass_deadline_once_begun(void *arg)
 {
+    struct deadline *deadline = arg;
+
+    wait_until(&deadline->gate->ran, 1);
+    whorl_scope_set_deadline(deadline->scope, whorl_now());
+    return 0;
+}
+
+TEST_REAL(offload_tells_work_that_has_begun_when_its_callers_deadline_passes)
+{
+    WHORL_AUTO(group) group = {0};
     struct whorl_scope scope;
     struct gate gate;
 
     gate_init(&gate, 0);
-    whorl_scope_enter_timeout(&scope, 20 * WHORL_MILLISECOND);
+    CHECK_OK(whorl_spawn_copy(&group, pass_deadline_once_begun, &(struct deadline){&gate, &scope}));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
     int err = whorl_offload_run(NULL, work_until_told, &gate);
     CHECK_EQ(gate.released, 1); /* it was waited for */
     CHECK_ERR(err, -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK_OK(whorl_offload_run(NULL, work_now, &gate)); /* the thread's next work is not told */
-    return 0;
+    return whorl_group_wait(&group);
 }
 
 static int ask_once(void *arg)
@@ -651,15 +668,17 @@ TEST_REAL(offload_tells_the_work_behind_a_future)
 
 TEST_REAL(offload_tells_owned_work_that_its_caller_has_left)
 {
+    WHORL_AUTO(group) group = {0};
     struct whorl_scope scope;
     static struct gate gate;
 
     gate_init(&gate, 0);
-    whorl_scope_enter_timeout(&scope, 20 * WHORL_MILLISECOND);
+    CHECK_OK(whorl_spawn_copy(&group, pass_deadline_once_begun, &(struct deadline){&gate, &scope}));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
     int err = whorl_offload_run_owned(NULL, work_until_told, &gate, NULL);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     wait_until(&gate.released, 1);
-    return 0;
+    return whorl_group_wait(&group);
 }
 
 TEST_REAL(offload_tells_the_items_of_a_map)
