@@ -18,6 +18,7 @@
 #include <whorl/text.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/forks.h"
 #include "runtime/sched.h"
 
 struct watchdog {
@@ -26,7 +27,8 @@ struct watchdog {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stop_cond;
-    bool stopping; /* under lock */
+    bool stopping;  /* under lock */
+    unsigned depth; /* see forks.h */
 };
 
 /* Copies memory of this process that may be unmapped. Returns false when it is. */
@@ -114,6 +116,7 @@ struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns)
         return NULL;
     w->sched = s;
     w->threshold_ns = threshold_ns;
+    w->depth = forks_watch();
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -136,6 +139,10 @@ void watchdog_stop(struct watchdog *w)
 {
     if (!w)
         return;
+    if (forks_copied(w->depth)) { /* a forked child has no such thread, and no use for the lock */
+        free(w);
+        return;
+    }
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_cond_signal(&w->stop_cond);

@@ -15,7 +15,9 @@
  * fd.h says what is common to all calls: they return what the system call returns or -errno, they
  * suspend, and they are cancel points. A request that a thread or the kernel has begun is not
  * interrupted by a cancel; the call waits for it and returns its result. What the kernel's io_uring
- * cannot do (that depends on its version) runs on threads, as it does in the epoll driver.
+ * cannot do (that depends on its version) runs on threads, as it does in the epoll driver. When
+ * neither the kernel nor the library can start a thread (RLIMIT_NPROC, pids.max), the run's own thread
+ * does what waits for a disk only, and other calls return -EAGAIN; a close always closes.
  */
 #ifndef WHORL_FILE_H
 #define WHORL_FILE_H

@@ -86,7 +86,8 @@ struct whorl_poller_ops {
     size_t (*pending)(struct whorl_poller *poller);
 
     /* The clock moves only while the poller waits. The runtime then waits for deadlines of tasks
-     * only, and for none of its own. */
+     * only, and for none of its own. While another thread works for the run, it waits with
+     * WHORL_FOREVER, which ends with a kick. */
     bool virtual_time;
 };
 
