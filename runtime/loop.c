@@ -8,6 +8,7 @@
 #include <whorl/scope.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/forks.h"
 #include "runtime/debug/circle.h"
 #include "runtime/debug/dump.h"
 #include "runtime/debug/trace.h"
@@ -45,9 +46,17 @@ static void poll(struct sched *s, int64_t deadline_ns)
     s->polls++;
     int err = s->poller->ops->wait(s->poller, deadline_ns);
     if (err < 0) {
-        fprintf(stderr, "whorl: %s: %s\n", s->poller->ops->name, whorl_strerror(err));
+        fprintf(stderr, "whorl: %s: %s%s\n", s->poller->ops->name, whorl_strerror(err),
+                forks_copied(s->depth) ? ": a forked child may not wait in its parent's run" : "");
         check_failed(__FILE__, __LINE__, "the poller failed");
     }
+}
+
+static bool has_work(const struct sched *s)
+{
+    const struct whorl_poller_ops *ops = s->poller->ops;
+
+    return !ops->has_work || ops->has_work(s->poller);
 }
 
 static void fire_timers(struct sched *s)
@@ -72,11 +81,12 @@ static void adapt_turn(struct sched *s)
         s->turn *= 2;
 }
 
-/* The next time at which the loop has work that the poller does not know about. */
+/* The next time at which the loop has work that the poller does not know about. A virtual clock
+ * stands still while another thread works for the run. */
 static int64_t next_deadline(const struct sched *s, int64_t timers_ns)
 {
     if (s->poller->ops->virtual_time)
-        return timers_ns;
+        return runner_is_expected(s->runner) ? WHORL_FOREVER : timers_ns;
     int64_t search_ns = circle_deadline(s), trim_ns = s->stacks.trim_at_ns;
     int64_t own_ns = search_ns < trim_ns ? search_ns : trim_ns;
     return own_ns < timers_ns ? own_ns : timers_ns;
@@ -98,7 +108,7 @@ static void turn(struct sched *s, bool may_wait)
     runner_drain(s);
     if (sched_ready_count(s) > 0) {
         adapt_turn(s);
-        if (!ops->has_work || ops->has_work(s->poller))
+        if (has_work(s))
             poll(s, 0);
         fire_timers(s);
         search_circles(s);
@@ -127,6 +137,10 @@ static void turn(struct sched *s, bool may_wait)
     runner_drain(s);
     fire_timers(s);
     search_circles(s);
+    /* A timer may have made requests, such as the cancels of a scope. The next poll submits them,
+     * but without `may_wait` the host waits before that. */
+    if (!may_wait && has_work(s))
+        poll(s, 0);
 }
 
 /* Whether the root task and all daemons have ended. Cancels the daemons when the root task has

@@ -21,6 +21,7 @@
 #include <whorl/runner.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/forks.h"
 #include "runtime/base/thread_pool.h"
 #include "runtime/base/thread_work.h"
 #include "runtime/runner.h"
@@ -50,8 +51,11 @@ struct whorl_offload {
     size_t in_flight, in_flight_max;
     unsigned threads_max;
     struct whorl_wait_queue space; /* tasks that wait until they can queue a job */
-    struct thread_pool *workers;
-    atomic_uint references; /* one for the pool's owner and one for each unfinished job */
+    struct thread_pool *workers;   /* NULL: the pool is destroyed */
+    /* One for the pool's owner, and one for each unfinished job and each task that waits for
+     * space. */
+    atomic_uint references;
+    unsigned depth; /* see base/forks.h */
 };
 
 static void drop_reference(struct whorl_offload *pool)
@@ -76,6 +80,7 @@ int whorl_offload_create(const struct whorl_offload_options *options, struct who
     if (__builtin_add_overflow(pool->threads_max, queue_max, &pool->in_flight_max))
         pool->in_flight_max = SIZE_MAX;
     pool->references = 1;
+    pool->depth = forks_watch();
     pool->workers =
         thread_pool_create(options && options->name ? options->name : "offload", pool->threads_max);
     if (!pool->workers) {
@@ -182,10 +187,15 @@ static int queue_job(struct sched *s, struct job *job)
     return err;
 }
 
-/* Removes a job from the queue. Returns false when a thread has already begun it. */
+/* Removes a job from the queue. Returns false when a thread has already begun it; a destroyed pool has
+ * no other jobs. In a forked child no thread brings the job to its end, except when its result was
+ * posted before the fork. */
 static bool withdraw(struct job *job)
 {
-    if (!thread_pool_withdraw(job->pool->workers, &job->work))
+    struct whorl_offload *pool = job->pool;
+    bool ends = forks_copied(pool->depth) ? job->call.posted : !pool->workers;
+
+    if (ends || (pool->workers && !thread_pool_withdraw(pool->workers, &job->work)))
         return false;
     finish(job);
     return true;
@@ -221,8 +231,14 @@ static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
 {
     int err = 0;
 
-    while (err == 0 && pool->in_flight >= pool->in_flight_max)
+    if (pool->in_flight < pool->in_flight_max)
+        return 0;
+    atomic_fetch_add(&pool->references, 1);
+    while (err == 0 && pool->workers && pool->in_flight >= pool->in_flight_max)
         err = (int)whorl_wait_queue_park(&pool->space, "place in the offload queue");
+    if (err == 0 && !pool->workers)
+        err = -ESHUTDOWN;
+    drop_reference(pool);
     return err;
 }
 
@@ -330,6 +346,9 @@ void whorl_offload_destroy(struct whorl_offload *pool)
     if (!pool)
         return;
     thread_pool_destroy(pool->workers);
+    pool->workers = NULL;
+    while (whorl_wait_queue_wake_one(&pool->space, 0))
+        ;
     drop_reference(pool);
 }
 

@@ -4,6 +4,37 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/forks.h"
+
+/* Makes the lock and the condition. */
+static int make_lock(struct poller_idle *p)
+{
+    pthread_condattr_t attr;
+
+    int err = pthread_condattr_init(&attr);
+    if (err)
+        return -err;
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    err = pthread_cond_init(&p->kicked_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    if (err)
+        return -err;
+    err = pthread_mutex_init(&p->lock, NULL);
+    if (err)
+        pthread_cond_destroy(&p->kicked_cond);
+    return -err;
+}
+
+/* Locks. In a forked child the lock is made anew, because a thread of the parent may have held it. */
+static void lock(struct poller_idle *p)
+{
+    if (forks_copied(p->depth)) {
+        int err = make_lock(p);
+        whorl_check(err == 0);
+        p->depth = forks_depth;
+    }
+    pthread_mutex_lock(&p->lock);
+}
 
 static int64_t now(struct whorl_poller *poller)
 {
@@ -17,7 +48,7 @@ static int wait(struct whorl_poller *poller, int64_t deadline_ns)
     struct timespec until = {.tv_sec = deadline_ns / WHORL_SECOND,
                              .tv_nsec = deadline_ns % WHORL_SECOND};
 
-    pthread_mutex_lock(&p->lock);
+    lock(p);
     while (!p->kicked && deadline_ns > 0) {
         if (deadline_ns == WHORL_FOREVER)
             pthread_cond_wait(&p->kicked_cond, &p->lock);
@@ -39,7 +70,7 @@ static void kick(struct whorl_poller *poller)
 {
     struct poller_idle *p = container_of(poller, struct poller_idle, poller);
 
-    pthread_mutex_lock(&p->lock);
+    lock(p);
     p->kicked = true;
     pthread_cond_signal(&p->kicked_cond);
     pthread_mutex_unlock(&p->lock);
@@ -62,26 +93,16 @@ static const struct whorl_poller_ops ops = {
 
 int poller_idle_init(struct poller_idle *p)
 {
-    pthread_condattr_t attr;
-
     p->poller.ops = &ops;
     p->kicked = false;
-    int err = pthread_condattr_init(&attr);
-    if (err)
-        return -err;
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    err = pthread_cond_init(&p->kicked_cond, &attr);
-    pthread_condattr_destroy(&attr);
-    if (err)
-        return -err;
-    err = pthread_mutex_init(&p->lock, NULL);
-    if (err)
-        pthread_cond_destroy(&p->kicked_cond);
-    return -err;
+    p->depth = forks_watch();
+    return make_lock(p);
 }
 
 void poller_idle_finish(struct poller_idle *p)
 {
+    if (forks_copied(p->depth))
+        return;
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->kicked_cond);
 }

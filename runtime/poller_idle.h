@@ -11,7 +11,8 @@ struct poller_idle {
     struct whorl_poller poller;
     pthread_mutex_t lock;
     pthread_cond_t kicked_cond;
-    bool kicked; /* under lock */
+    bool kicked;    /* under lock */
+    unsigned depth; /* see forks.h */
 };
 
 int poller_idle_init(struct poller_idle *poller);

@@ -8,6 +8,7 @@
 #include <whorl/step.h>
 
 #include "runtime/base/debug.h"
+#include "runtime/base/forks.h"
 #include "runtime/debug/overflow.h"
 #include "runtime/debug/trace_file.h"
 #include "runtime/debug/watchdog.h"
@@ -51,6 +52,7 @@ static struct sched *sched_create(struct whorl_poller *poller,
     if (!s)
         return NULL;
     s->poller = poller;
+    s->depth = forks_watch();
     if (options)
         s->options = *options;
     if (!s->options.stack_size)
@@ -173,9 +175,12 @@ int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn
 {
     struct poller_virtual poller;
 
-    poller_virtual_init(&poller, options ? options->start_ns : 0);
-    return run(&poller.poller, options ? &options->run : NULL, options ? options->seed : 0, fn,
-               arg);
+    int err = poller_virtual_init(&poller, options ? options->start_ns : 0);
+    if (err)
+        return err;
+    err = run(&poller.poller, options ? &options->run : NULL, options ? options->seed : 0, fn, arg);
+    poller_virtual_finish(&poller);
+    return err;
 }
 
 /* --- by steps, see step.h --------------------------------------------------------------------- */
@@ -224,7 +229,9 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
         return;
     struct sched *s = run->sched;
     sched_of_thread = s;
-    if (!run->ended) {
+    if (!run->ended && forks_copied(s->depth)) {
+        stack_pool_forget_tasks(&s->stacks);
+    } else if (!run->ended) {
         s->turn_began_ns = s->poller->ops->now(s->poller); /* the host's time is no task's time */
         whorl_scope_cancel(&s->root_scope);
         loop_run(s);

@@ -12,7 +12,22 @@
 #include <whorl/runner.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/forks.h"
 #include "runtime/sched.h"
+
+/* In a forked child a copy is not locked: the child has one thread, and a thread of the parent may have
+ * held the lock. */
+static void lock(struct whorl_runner *runner)
+{
+    if (!forks_copied(runner->depth))
+        pthread_mutex_lock(&runner->lock);
+}
+
+static void unlock(struct whorl_runner *runner)
+{
+    if (!forks_copied(runner->depth))
+        pthread_mutex_unlock(&runner->lock);
+}
 
 struct whorl_runner *runner_of(struct sched *s)
 {
@@ -29,15 +44,16 @@ struct whorl_runner *runner_of(struct sched *s)
     }
     runner->end = &runner->first;
     runner->sched = s;
+    runner->depth = forks_watch();
     s->runner = runner;
     return runner;
 }
 
 void runner_hold(struct whorl_runner *runner)
 {
-    pthread_mutex_lock(&runner->lock);
+    lock(runner);
     runner->handles++;
-    pthread_mutex_unlock(&runner->lock);
+    unlock(runner);
 }
 
 int whorl_runner_acquire(struct whorl_runner **ret)
@@ -64,7 +80,7 @@ void whorl_runner_release_remote(struct whorl_runner *runner)
 {
     if (!runner)
         return;
-    pthread_mutex_lock(&runner->lock);
+    lock(runner);
     whorl_check_text(runner->handles > 0, "a runner was released more often than acquired");
     bool last = --runner->handles == 0;
     struct sched *s = runner->sched;
@@ -72,7 +88,7 @@ void whorl_runner_release_remote(struct whorl_runner *runner)
      * again. */
     if (last && s)
         s->poller->ops->kick(s->poller);
-    pthread_mutex_unlock(&runner->lock);
+    unlock(runner);
     if (last && !s)
         destroy(runner);
 }
@@ -82,18 +98,19 @@ int runner_post(struct whorl_runner *runner, struct runner_call *call)
     int err = 0;
 
     call->next = NULL;
-    pthread_mutex_lock(&runner->lock);
+    lock(runner);
     if (!runner->sched) {
         err = -ESHUTDOWN;
     } else {
         bool was_empty = !runner->first;
+        call->posted = true;
         *runner->end = call;
         runner->end = &call->next;
         atomic_store_explicit(&runner->has_calls, true, memory_order_release);
         if (was_empty)
             runner->sched->poller->ops->kick(runner->sched->poller);
     }
-    pthread_mutex_unlock(&runner->lock);
+    unlock(runner);
     return err;
 }
 
@@ -114,9 +131,9 @@ void runner_drain(struct sched *s)
 
     if (!runner || !atomic_load_explicit(&runner->has_calls, memory_order_acquire))
         return;
-    pthread_mutex_lock(&runner->lock);
+    lock(runner);
     struct runner_call *call = take(runner), *next;
-    pthread_mutex_unlock(&runner->lock);
+    unlock(runner);
     for (; call; call = next) {
         next = call->next;
         call->call(call, false);
@@ -125,12 +142,22 @@ void runner_drain(struct sched *s)
 
 bool runner_is_held(struct whorl_runner *runner)
 {
-    if (!runner)
+    if (!runner || forks_copied(runner->depth))
         return false;
-    pthread_mutex_lock(&runner->lock);
+    lock(runner);
     bool held = runner->handles > 0 || runner->first;
-    pthread_mutex_unlock(&runner->lock);
+    unlock(runner);
     return held;
+}
+
+bool runner_is_expected(struct whorl_runner *runner)
+{
+    if (!runner || forks_copied(runner->depth))
+        return false;
+    lock(runner);
+    bool expected = runner->handles > runner->blocked || runner->first;
+    unlock(runner);
+    return expected;
 }
 
 void runner_shut(struct sched *s)
@@ -139,11 +166,11 @@ void runner_shut(struct sched *s)
 
     if (!runner)
         return;
-    pthread_mutex_lock(&runner->lock);
+    lock(runner);
     runner->sched = NULL;
     struct runner_call *call = take(runner), *next;
     bool last = runner->handles == 0;
-    pthread_mutex_unlock(&runner->lock);
+    unlock(runner);
     s->runner = NULL;
     for (; call; call = next) {
         next = call->next;
@@ -217,6 +244,7 @@ int whorl_runner_wake_remote(struct whorl_runner *runner, struct whorl_waiter *w
 /* A send from another thread. It is on that thread's stack, and the thread waits on `done`. */
 struct remote_send {
     struct runner_call call;
+    struct whorl_runner *runner;
     struct whorl_chan *chan;
     const void *value;
     int err;
@@ -233,8 +261,11 @@ static void finish_send(struct remote_send *send, int err)
 static int send_task(void *arg)
 {
     struct remote_send *send = arg;
-    int err = whorl_chan_send(send->chan, send->value);
+    struct whorl_runner *runner = send->runner;
 
+    runner->blocked++;
+    int err = whorl_chan_send(send->chan, send->value);
+    runner->blocked--;
     finish_send(send, err == -ECANCELED ? -ESHUTDOWN : err);
     return 0;
 }
@@ -258,7 +289,8 @@ static void run_send(struct runner_call *call, bool dropped)
 
 int whorl_chan_send_remote(struct whorl_runner *runner, struct whorl_chan *chan, const void *value)
 {
-    struct remote_send send = {.call.call = run_send, .chan = chan, .value = value};
+    struct remote_send send = {
+        .call.call = run_send, .runner = runner, .chan = chan, .value = value};
 
     sem_init(&send.done, 0, 0);
     int err = runner_post(runner, &send.call);

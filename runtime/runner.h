@@ -14,9 +14,11 @@
 
 struct sched;
 
-/* A call that the run makes. The thread that posts it embeds it in its own memory. */
+/* A call that the run makes, zeroed but for `call`. The thread that posts it embeds it in its own
+ * memory. */
 struct runner_call {
     struct runner_call *next;
+    bool posted; /* under lock: runner_post() has accepted it */
     /* `dropped`: the run has ended. Release the memory and touch nothing of the run. */
     void (*call)(struct runner_call *call, bool dropped);
 };
@@ -28,6 +30,9 @@ struct whorl_runner {
     atomic_bool has_calls;            /* read by the loop without the lock */
     /* Number of handles held by users and jobs, not by the run itself; under lock. */
     size_t handles;
+    size_t
+        blocked; /* threads in whorl_chan_send_remote() that wait for room; of the loop's thread */
+    unsigned depth; /* see forks.h */
 };
 
 /* Returns this run's runner, created at the first use; NULL when memory runs out. */
@@ -43,8 +48,12 @@ int runner_post(struct whorl_runner *runner, struct runner_call *call);
 /* Called by the loop: makes the posted calls. */
 void runner_drain(struct sched *s);
 
-/* Whether another thread may still post a call. */
+/* Whether another thread may still post a call. In a forked child none may: it has one thread. */
 bool runner_is_held(struct whorl_runner *runner);
+
+/* Whether a call will come without the run's help. A thread that waits for room in a channel makes no
+ * call before a task has received. */
+bool runner_is_expected(struct whorl_runner *runner);
 
 /* Ends the runner with its run: pending calls are dropped, later posts fail. */
 void runner_shut(struct sched *s);

@@ -77,6 +77,7 @@ struct sched {
     uint64_t random;
     uint64_t next_id, spawned, switches, polls, turns;
     size_t alive;
+    unsigned depth;            /* see base/forks.h */
     struct sched_trace *trace; /* NULL: the run has no observer */
 };
 

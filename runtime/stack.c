@@ -179,6 +179,13 @@ static void slab_unmap(struct stack_pool *pool, struct stack_slab *slab)
     munmap(slab, HEADER + slab->count * slab->stride);
 }
 
+void stack_pool_forget_tasks(struct stack_pool *pool)
+{
+    for (int i = 0; i < STACK_CLASSES; i++)
+        for (struct stack_slab *slab = pool->classes[i].slabs; slab; slab = slab->next)
+            slab->live = 0;
+}
+
 void stack_pool_finish(struct stack_pool *pool)
 {
     for (int i = 0; i < STACK_CLASSES; i++)

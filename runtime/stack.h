@@ -40,6 +40,9 @@ struct stack_pool {
 
 void stack_pool_init(struct stack_pool *pool);
 
+/* For a forked child: the tasks on the stacks never run again, so no stack is in use. */
+void stack_pool_forget_tasks(struct stack_pool *pool);
+
 /* Unmaps all slabs. No stack may be in use. */
 void stack_pool_finish(struct stack_pool *pool);
 

@@ -41,6 +41,8 @@ static void describe_refusal(int err, char *why)
 
     if (disabled)
         snprintf(hint, sizeof hint, " (kernel.io_uring_disabled=%d)", disabled);
+    else if (ring_is_without_workers())
+        snprintf(hint, sizeof hint, " (RLIMIT_NPROC is 0)");
     else if (has_seccomp_filter())
         snprintf(hint, sizeof hint, " (a seccomp filter is in force)");
     snprintf(why, DRIVER_WHY_SIZE, "io_uring refused: %s%s", whorl_strerror(err), hint);

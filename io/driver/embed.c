@@ -65,7 +65,7 @@ int whorl_embed_fd(const struct whorl_embed *embed)
 
 int64_t whorl_embed_deadline(const struct whorl_embed *embed)
 {
-    if (embed->ended)
+    if (embed->ended || io_driver_is_copy(embed->driver))
         return 0;
     int64_t run_ns = whorl_stepped_deadline(embed->run);
     int64_t driver_ns = embed->driver->ops->recheck_ns(embed->driver);
@@ -93,13 +93,22 @@ static void finish(struct whorl_embed *embed)
     io_driver_stop(embed->driver);
 }
 
+static bool step(struct whorl_embed *embed)
+{
+    if (io_driver_is_copy(embed->driver)) { /* the run goes on in the parent only */
+        embed->result = WHORL_ENOIO;
+        return true;
+    }
+    embed->driver->ops->event_fd(
+        embed->driver); /* makes the descriptor unreadable until the next event */
+    return whorl_stepped_run(embed->run, TURNS_MAX, &embed->result);
+}
+
 bool whorl_embed_run_ready(struct whorl_embed *embed, int *ret_result)
 {
     if (!embed->ended) {
         io_driver_set(embed->driver);
-        embed->driver->ops->event_fd(
-            embed->driver); /* makes the descriptor unreadable until the next event */
-        embed->ended = whorl_stepped_run(embed->run, TURNS_MAX, &embed->result);
+        embed->ended = step(embed);
         if (embed->ended)
             finish(embed);
         io_driver_set(NULL);

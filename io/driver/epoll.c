@@ -119,8 +119,8 @@ static int driver_wait(struct whorl_poller *poller, int64_t deadline_ns)
     struct epoll_event events[EVENTS_MAX];
     uint64_t completed = e->stats.completed;
 
-    if (e->driver.forked)
-        return WHORL_ENOIO;
+    if (io_driver_is_copy(&e->driver))
+        return io_driver_wait_copy(&e->driver, deadline_ns);
     complete_ended(e);
     if (!queue_is_empty(&e->later) && clock_monotonic_ns() >= e->retry.at_ns)
         start_all(e, &e->later);
@@ -154,8 +154,10 @@ static bool driver_has_work(struct whorl_poller *poller)
 {
     struct epoll *e = of_poller(poller);
 
-    return e->driver.forked || !queue_is_empty(&e->queued) || !queue_is_empty(&e->ended) ||
-           e->dirty || e->look_due || atomic_load_explicit(&e->kicked, memory_order_relaxed) ||
+    if (io_driver_is_copy(&e->driver))
+        return !queue_is_empty(&e->driver.cancelled);
+    return !queue_is_empty(&e->queued) || !queue_is_empty(&e->ended) || e->dirty || e->look_due ||
+           atomic_load_explicit(&e->kicked, memory_order_relaxed) ||
            ((e->waiting > 0 || !queue_is_empty(&e->later)) &&
             clock_monotonic_ns() - e->looked_ns >= LOOK_NS);
 }
@@ -198,7 +200,7 @@ static void driver_cancel(struct io_driver *driver, struct io_op *op)
         queue_remove(&op->waiter);
         break;
     case PLACE_THREAD:
-        if (op->code == IO_OP_CLOSE || !threads_withdraw(&e->threads, op))
+        if (!threads_withdraw(&e->threads, op))
             return;
         break;
     default:
@@ -226,8 +228,8 @@ static void driver_destroy(struct io_driver *driver)
 {
     struct epoll *e = of_driver(driver);
 
-    whorl_check(driver->forked || driver->in_flight == 0);
-    threads_finish(&e->threads, driver->forked);
+    whorl_check(io_driver_is_copy(driver) || driver->in_flight == 0);
+    threads_finish(&e->threads);
     watch_table_finish(&e->watches);
     close(e->kick_fd);
     close(e->fd);
@@ -297,6 +299,7 @@ int epoll_driver_create(struct whorl_error *error, struct io_driver **ret)
     queue_init(&e->queued);
     queue_init(&e->later);
     queue_init(&e->ended);
+    io_driver_init(&e->driver);
     e->driver.poller.ops = &poller_ops;
     e->driver.ops = &driver_ops;
     e->threads.poller = &e->driver.poller;

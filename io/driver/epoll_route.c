@@ -33,7 +33,7 @@ void epoll_kick(struct whorl_poller *poller)
 {
     struct epoll *e = (struct epoll *)poller;
 
-    if (e->driver.forked)
+    if (io_driver_is_copy(&e->driver))
         return;
     /* If the flag is already set, the loop has not yet looked at its inbox: it clears the flag
      * before it looks. So it will see the caller's entry without another wake-up. */
@@ -66,8 +66,7 @@ static void put_off(struct epoll *e, struct io_op *op)
 
 void epoll_route(struct epoll *e, struct io_op *op, int res)
 {
-    if (op->cancelling && (res == SYSCALL_LATER || res == SYSCALL_THREAD) &&
-        op->code != IO_OP_CLOSE) {
+    if (op->cancelling && (res == SYSCALL_LATER || res == SYSCALL_THREAD)) {
         res = syscall_cancelled(op);
     } else if (res == SYSCALL_LATER) {
         put_off(e, op);
@@ -78,8 +77,7 @@ void epoll_route(struct epoll *e, struct io_op *op, int res)
             op->slot = PLACE_THREAD;
             return;
         }
-        if (op->code == IO_OP_CLOSE) /* no thread can start: close here, though it may block */
-            res = syscall_block(op);
+        res = syscall_instead(op, res);
     }
     epoll_complete(e, op, res);
 }

@@ -12,6 +12,7 @@
 #include <whorl/error.h>
 #include <whorl/task.h>
 
+#include "io/driver/queue.h"
 #include "io/process/sigmask.h"
 #include "runtime/base/check.h"
 
@@ -28,7 +29,6 @@ static void leave_to_parent(void)
 {
     if (!current)
         return;
-    current->forked = true;
     current = NULL;
     sigmask_unblock_sigpipe(); /* a program that the child executes would inherit the mask */
 }
@@ -43,11 +43,33 @@ void io_driver_set(struct io_driver *driver)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, watch_forks);
+    if (driver && io_driver_is_copy(driver))
+        driver = NULL;
     if (driver && !current)
         sigmask_block_sigpipe();
     else if (!driver && current)
         sigmask_unblock_sigpipe();
     current = driver;
+}
+
+void io_driver_init(struct io_driver *driver)
+{
+    driver->depth = forks_watch();
+    queue_init(&driver->cancelled);
+}
+
+int io_driver_wait_copy(struct io_driver *driver, int64_t deadline_ns)
+{
+    struct whorl_waiter *waiter = queue_take(&driver->cancelled);
+
+    if (!waiter)
+        return deadline_ns > 0 ? WHORL_ENOIO : 0;
+    for (; waiter; waiter = queue_take(&driver->cancelled)) {
+        struct io_op *op = (struct io_op *)waiter;
+        op->slot = 0;
+        io_op_complete(op, -ECANCELED, false);
+    }
+    return 0;
 }
 
 static int refusal(void)
@@ -61,6 +83,7 @@ static int submit(struct io_driver *driver, struct io_op *op)
     op->waiter = (struct whorl_waiter)WHORL_WAITER_INIT;
     op->cancelling = false;
     op->slot = 0;
+    op->driver = driver;
     int err = driver->ops->submit(driver, op);
     if (err)
         return err;
@@ -73,6 +96,14 @@ static enum whorl_abort abort_op(struct whorl_waiter *waiter)
 {
     io_op_cancel((struct io_op *)waiter);
     return WHORL_ABORT_PENDING; /* the kernel uses its memory until the request completes */
+}
+
+/* A request that a cancel does not end, except in a forked child, where nothing else would. */
+static enum whorl_abort abort_copy(struct whorl_waiter *waiter)
+{
+    const struct io_op *op = (const struct io_op *)waiter;
+
+    return io_driver_is_copy(op->driver) ? abort_op(waiter) : WHORL_ABORT_PENDING;
 }
 
 /* For reports: writes "recv fd 7", or the path instead of the descriptor when the request has one.
@@ -148,7 +179,7 @@ WHORL_SUSPENDS static int run(struct io_op *op, whorl_abort_fn abort, const char
     if (!current || !whorl_task_self())
         return whorl_task_self() ? WHORL_ENOIO : refusal();
     for (;;) {
-        if (abort && whorl_check_cancelled())
+        if (abort == abort_op && whorl_check_cancelled())
             return -ECANCELED;
         int res = run_once(op, abort, what);
         if (res >= 0)
@@ -178,7 +209,7 @@ WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what)
 
 WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what)
 {
-    return run(op, NULL, what);
+    return run(op, abort_copy, what);
 }
 
 int io_op_start(struct io_op *op)
@@ -192,10 +223,16 @@ int io_op_start(struct io_op *op)
 
 void io_op_cancel(struct io_op *op)
 {
-    if (!current || op->slot == 0 || op->cancelling)
+    if (op->slot == 0 || op->cancelling)
         return;
-    op->cancelling = true;
-    current->ops->cancel(current, op);
+    if (io_driver_is_copy(op->driver)) {
+        op->cancelling = true;
+        queue_append(&op->driver->cancelled,
+                     &op->waiter); /* its old links are of no use any more */
+    } else if (op->code != IO_OP_CLOSE) {
+        op->cancelling = true;
+        op->driver->ops->cancel(op->driver, op);
+    }
 }
 
 void io_op_set_background(struct io_op *op, bool background)
@@ -203,19 +240,19 @@ void io_op_set_background(struct io_op *op, bool background)
     if (op->background == background)
         return;
     op->background = background;
-    if (current && op->slot != 0) {
+    if (op->slot != 0) {
         if (background)
-            current->background++;
+            op->driver->background++;
         else
-            current->background--;
+            op->driver->background--;
     }
 }
 
 void io_op_complete(struct io_op *op, int res, bool more)
 {
     if (!more) {
-        current->in_flight--;
-        current->background -= op->background;
+        op->driver->in_flight--;
+        op->driver->background -= op->background;
     }
     if (op->complete)
         op->complete(op, res, more);
@@ -244,7 +281,8 @@ void io_driver_stop(struct io_driver *driver)
 {
     struct io_local *local;
 
-    if (!driver->forked) {
+    bool copy = io_driver_is_copy(driver);
+    if (!copy) {
         for (local = driver->local; local; local = local->next)
             if (local->stop)
                 local->stop(local);
@@ -257,7 +295,7 @@ void io_driver_stop(struct io_driver *driver)
     }
     while ((local = driver->local)) {
         driver->local = local->next;
-        if (!driver->forked && local->destroy)
+        if (!copy && local->destroy)
             local->destroy(local);
     }
 }

@@ -22,6 +22,8 @@
 #include <whorl/park.h>
 #include <whorl/poller.h>
 
+#include "runtime/base/forks.h"
+
 enum io_op_code {
     IO_OP_NOP,
     IO_OP_READ,       /* fd addr len off (-1: at the file position) */
@@ -70,10 +72,11 @@ struct io_op {
     uint32_t len;
     uint32_t flags;
     bool multishot;
-    bool background; /* no task waits for it, see io_op_set_background() */
-    bool cancelling; /* a cancel was queued; there is at most one */
-    uint32_t slot;   /* handle of the driver; 0 while not in flight */
-    uint32_t done;   /* for the epoll driver: bytes moved; 1 while a connect is in progress */
+    bool background;          /* no task waits for it, see io_op_set_background() */
+    bool cancelling;          /* a cancel was queued; there is at most one */
+    struct io_driver *driver; /* that has the request in flight, or had it last */
+    uint32_t slot;            /* handle of the driver; 0 while not in flight */
+    uint32_t done; /* for the epoll driver: bytes moved; 1 while a connect is in progress */
 };
 
 /* A poller that carries out requests. `poller` is the first field, so pointers to the two
@@ -85,8 +88,18 @@ struct io_driver {
     size_t in_flight;       /* requests submitted that have not had their last completion */
     size_t background;      /* background requests among them */
     bool stopping;          /* the last task has ended; io_op_start() refuses requests */
-    bool forked;            /* this is the copy in a forked child: only its memory may be used */
+    unsigned depth;         /* see runtime/base/forks.h */
+    struct whorl_waiter cancelled; /* in a copy: cancelled requests, not completed yet */
 };
+
+/* Whether this is the copy in a forked child. The kernel's side of the driver belongs to the parent:
+ *   - io_driver_current() is NULL, so new requests fail with WHORL_ENOIO
+ *   - requests that were in flight stay so until they are cancelled: io_driver_wait_copy()
+ *   - the driver's functions touch its memory only */
+static inline bool io_driver_is_copy(const struct io_driver *driver)
+{
+    return forks_copied(driver->depth);
+}
 
 struct io_driver_ops {
     const char *name;
@@ -101,8 +114,7 @@ struct io_driver_ops {
     void (*cancel)(struct io_driver *driver, struct io_op *op);
     /* Cancels every request in flight. */
     void (*cancel_all)(struct io_driver *driver);
-    /* Frees everything; no request may be in flight. The copy in a forked child does not touch
-     * kernel state that it shares with the parent. */
+    /* Frees everything; no request may be in flight, except in a copy. */
     void (*destroy)(struct io_driver *driver);
     /* For embed.c: returns a descriptor that is readable when wait() has something to do, or
      * -errno. The first call creates it; each call makes it unreadable until the next event. */
@@ -117,9 +129,16 @@ struct io_driver_ops {
  * To do I/O, a child calls exec, or ends the task and starts a run of its own. */
 struct io_driver *io_driver_current(void);
 
-/* For code that starts runs: makes `driver` the driver of this thread; NULL: none. While the thread
- * has a driver, SIGPIPE is blocked in it. */
+/* For code that starts runs: makes `driver` the driver of this thread; NULL or a copy: none. While
+ * the thread has a driver, SIGPIPE is blocked in it. */
 void io_driver_set(struct io_driver *driver);
+
+/* For drivers: initialises what op.c uses of a zeroed driver. */
+void io_driver_init(struct io_driver *driver);
+
+/* For drivers: the wait() of a copy. Completes the cancelled requests. Returns 0, or WHORL_ENOIO when
+ * there was none and it may wait: what it would wait for happens in the parent only. */
+int io_driver_wait_copy(struct io_driver *driver, int64_t deadline_ns);
 
 /* To be called once the last task has ended: cancels the requests in flight, waits until the kernel
  * has released all of them, and ends the modules of the run. */
@@ -149,7 +168,8 @@ int io_op_start(struct io_op *op);
 void io_op_set_background(struct io_op *op, bool background);
 
 /* Asks the kernel to end a request of io_op_run() or io_op_start(). Does nothing when the request
- * is not in flight or was cancelled before. */
+ * is not in flight or was cancelled before, or is a close: a cancelled close would leave the
+ * descriptor open. */
 void io_op_cancel(struct io_op *op);
 
 /* For drivers: reports a completion of the request. */

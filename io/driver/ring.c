@@ -17,6 +17,7 @@
 #include "io/driver/queue.h"
 #include "io/driver/ring_setup.h"
 #include "io/driver/slots.h"
+#include "io/driver/syscall.h"
 #include "io/driver/threads.h"
 #include "runtime/base/check.h"
 
@@ -63,7 +64,9 @@ struct ring {
     struct threads threads;  /* for the kinds of request that the kernel has no opcode for */
     uint64_t without_opcode; /* a bit for each of them, 1 << enum io_op_code */
 
-    struct whorl_waiter backlog; /* requests for which no SQE was free, oldest first */
+    /* Requests that wait for the next turn, oldest first: no SQE was free, no thread could be started,
+     * or they were withdrawn from a thread. */
+    struct whorl_waiter backlog;
     struct whorl_waiter cancels; /* requests in flight for whose cancel no SQE was free */
     /* Requests that a cancel did not end. -EALREADY: a worker thread of the kernel executes the
      * request; the worker was sent a signal, but it may have consumed the signal before it began to
@@ -303,6 +306,25 @@ static void forget(struct ring *ring, struct io_op *op)
         queue_remove(&op->waiter);
 }
 
+static bool has_opcode(const struct ring *ring, const struct io_op *op)
+{
+    return !(ring->without_opcode >> op->code & 1);
+}
+
+/* Has a thread carry out what the kernel cannot. When no thread can be started either, this one does
+ * it, if that does not take long. Returns true when the request has completed. */
+static bool run_without_kernel(struct ring *ring, struct io_op *op)
+{
+    int res = threads_start(&ring->threads, op);
+
+    if (res == 0)
+        return false;
+    res = syscall_instead(op, res);
+    forget(ring, op);
+    io_op_complete(op, res, false);
+    return true;
+}
+
 static int ring_submit(struct io_driver *driver, struct io_op *op)
 {
     struct ring *ring = of_driver(driver);
@@ -311,11 +333,11 @@ static int ring_submit(struct io_driver *driver, struct io_op *op)
     int err = slots_acquire(&ring->slots, op);
     if (err)
         return err;
-    if (__builtin_expect(ring->without_opcode >> op->code & 1, 0)) {
-        err = threads_start(&ring->threads, op);
-        if (err)
-            slots_release(&ring->slots, op);
-        return err;
+    op->done = 0;
+    if (__builtin_expect(!has_opcode(ring, op), 0)) {
+        if (threads_start(&ring->threads, op) < 0)
+            queue_append(&ring->backlog, &op->waiter);
+        return 0;
     }
     if (queue_is_empty(&ring->backlog) && (sqe = get_sqe(ring)))
         fill_sqe(ring, sqe, op);
@@ -369,7 +391,7 @@ static void ring_kick(struct whorl_poller *poller)
 {
     struct ring *ring = of_poller(poller);
 
-    if (ring->driver.forked)
+    if (io_driver_is_copy(&ring->driver))
         return;
     /* If the flag is already set, the loop has not yet looked at its inbox: it clears the flag
      * before it looks. So it will see the caller's entry without another wake-up. */
@@ -452,6 +474,17 @@ static unsigned reap_threads(struct ring *ring)
     return n;
 }
 
+/* The kernel has cancelled the request unasked: it needed a worker thread and could not start one. */
+static void on_no_worker(struct ring *ring, struct io_op *op)
+{
+    if (syscall_is_for_threads(op)) {
+        run_without_kernel(ring, op);
+        return;
+    }
+    forget(ring, op);
+    io_op_complete(op, syscall_cancels_itself(op) ? -ECANCELED : -EAGAIN, false);
+}
+
 /* Reaps the completions that are available. Returns how many. */
 TOUCHES_RING static unsigned reap(struct ring *ring)
 {
@@ -479,6 +512,10 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
                 recancel_later(ring, op); /* if it completes first, forget() removes it again */
             continue;
         }
+        if (res == -ECANCELED && !more && !op->cancelling && !op->multishot) {
+            on_no_worker(ring, op);
+            continue;
+        }
         if (!more)
             forget(ring, op);
         io_op_complete(op, res, more);
@@ -504,6 +541,11 @@ static bool drain_backlog(struct ring *ring)
             forget(ring, op);
             io_op_complete(op, -ECANCELED, false);
             completed = true;
+            continue;
+        }
+        if (!has_opcode(ring, op)) {
+            queue_remove(&op->waiter);
+            completed |= run_without_kernel(ring, op);
             continue;
         }
         if (!(sqe = get_sqe(ring)))
@@ -563,8 +605,8 @@ static int ring_wait(struct whorl_poller *poller, int64_t deadline_ns)
     int64_t left_ns;
     unsigned n;
 
-    if (ring->driver.forked)
-        return WHORL_ENOIO;
+    if (io_driver_is_copy(&ring->driver))
+        return io_driver_wait_copy(&ring->driver, deadline_ns);
     if (__builtin_expect(!queue_is_empty(&ring->stubborn), 0))
         recancel(ring);
     if (__builtin_expect(has_backlog(ring), 0) && drain_backlog(ring))
@@ -590,8 +632,10 @@ static bool ring_has_work(struct whorl_poller *poller)
 {
     struct ring *ring = of_poller(poller);
 
-    return ring->driver.forked || unsubmitted(ring) > 0 || has_completions(ring) ||
-           holds_completions(ring) || has_backlog(ring) || !queue_is_empty(&ring->stubborn);
+    if (io_driver_is_copy(&ring->driver)) /* which does not have the ring's mapping */
+        return !queue_is_empty(&ring->driver.cancelled);
+    return unsubmitted(ring) > 0 || has_completions(ring) || holds_completions(ring) ||
+           has_backlog(ring) || !queue_is_empty(&ring->stubborn);
 }
 
 static size_t ring_pending(struct whorl_poller *poller)
@@ -607,10 +651,11 @@ static size_t ring_pending(struct whorl_poller *poller)
 static void ring_destroy(struct io_driver *driver)
 {
     struct ring *ring = of_driver(driver);
+    bool copy = io_driver_is_copy(driver);
 
-    whorl_check(driver->forked || driver->in_flight == 0);
-    threads_finish(&ring->threads, driver->forked);
-    if (driver->forked)
+    whorl_check(copy || driver->in_flight == 0);
+    threads_finish(&ring->threads);
+    if (copy)
         close(ring->uring.ring_fd); /* a forked child does not have the mappings */
     else
         io_uring_queue_exit(&ring->uring);
@@ -650,7 +695,7 @@ static int64_t ring_recheck_ns(const struct io_driver *driver)
 {
     const struct ring *ring = (const struct ring *)driver;
 
-    if (has_backlog(ring) || has_completions(ring))
+    if (unsubmitted(ring) > 0 || has_backlog(ring) || has_completions(ring))
         return 0;
     return queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel.at_ns;
 }
@@ -714,6 +759,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     queue_init(&ring->stubborn);
     arm_kick(ring);
     ring->threads.poller = &ring->driver.poller;
+    io_driver_init(&ring->driver);
     ring->driver.poller.ops = &poller_ops;
     ring->driver.ops = &driver_ops;
     *ret = &ring->driver;

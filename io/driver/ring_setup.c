@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -56,6 +57,13 @@ int ring_disabled_by_sysctl(void)
     return atoi(text);
 }
 
+bool ring_is_without_workers(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur == 0;
+}
+
 static int explain(struct whorl_error *error, int err)
 {
     int disabled = err == -EPERM ? ring_disabled_by_sysctl() : 0;
@@ -84,6 +92,9 @@ int ring_setup(struct io_uring *uring, unsigned entries, struct whorl_error *err
 {
     struct io_uring_params params;
 
+    if (ring_is_without_workers())
+        return whorl_error_set(error, -EPERM, "io_uring",
+                               "RLIMIT_NPROC is 0, so the kernel starts no threads for io_uring");
     if (entries == 0)
         entries = ENTRIES_DEFAULT;
     else if (entries > ENTRIES_MAX)

@@ -119,12 +119,21 @@ static ssize_t transfer(const struct io_op *op, int flags, size_t len_max)
                           : pwritev2(op->fd, parts.iov, (int)parts.count, off, flags);
 }
 
-/* Whether a transfer should continue after a short count: on regular files and block devices. */
-static bool goes_on(int fd)
+/* The type of a descriptor's file: S_IFREG, S_IFIFO, ...; 0 for an eventfd and the like; S_IFMT for
+ * none. */
+static mode_t type_of(int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+    return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : S_IFMT;
+}
+
+/* Whether the file is on a disk, so that a transfer should continue after a short count. */
+static bool goes_on(int fd)
+{
+    mode_t type = type_of(fd);
+
+    return type == S_IFREG || type == S_IFBLK;
 }
 
 /* The same with the system calls of sockets: before Linux 6.3 sockets do not support RWF_NOWAIT. */
@@ -499,6 +508,76 @@ int syscall_block(struct io_op *op)
     default:
         return -EINVAL;
     }
+}
+
+/* --- without a thread ------------------------------------------------------------------------- */
+
+/* Opens without waiting for the other end of a FIFO or for a device, as io_uring does. */
+static int open_now(const struct io_op *op, int err)
+{
+    int flags = (int)op->flags;
+    int fd = openat(op->fd, pointer(op->addr), flags | O_NONBLOCK, (mode_t)op->len);
+
+    if (fd < 0)
+        return -errno;
+    if (flags & (O_NONBLOCK | O_PATH))
+        return fd;
+    if (type_of(fd) == S_IFIFO) {
+        close(fd);
+        return err;
+    }
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    return fd;
+}
+
+int syscall_instead(struct io_op *op, int err)
+{
+    switch (op->code) {
+    case IO_OP_READ:
+    case IO_OP_WRITE:
+    case IO_OP_READV:
+    case IO_OP_WRITEV:
+        return goes_on(op->fd) ? block_transfer(op) : err;
+    case IO_OP_OPENAT:
+        return open_now(op, err);
+    case IO_OP_FLOCK:
+        return op->flags & (LOCK_NB | LOCK_UN) ? syscall_block(op) : err;
+    case IO_OP_SPLICE:
+        op->flags |= SPLICE_F_NONBLOCK;
+        return syscall_block(op);
+    default:
+        return syscall_block(op);
+    }
+}
+
+bool syscall_is_for_threads(const struct io_op *op)
+{
+    mode_t type;
+
+    switch (op->code) {
+    case IO_OP_NOP:
+    case IO_OP_CONNECT:
+    case IO_OP_ACCEPT:
+    case IO_OP_RECV:
+    case IO_OP_SEND:
+    case IO_OP_RECVMSG:
+    case IO_OP_SENDMSG:
+    case IO_OP_POLL:
+        return false;
+    case IO_OP_READ:
+    case IO_OP_WRITE:
+    case IO_OP_READV:
+    case IO_OP_WRITEV:
+        type = type_of(op->fd);
+        return type != 0 && type != S_IFIFO && type != S_IFSOCK;
+    default:
+        return true;
+    }
+}
+
+bool syscall_cancels_itself(const struct io_op *op)
+{
+    return (op->code == IO_OP_READ || op->code == IO_OP_READV) && type_of(op->fd) == 0;
 }
 
 unsigned syscall_events(const struct io_op *op)

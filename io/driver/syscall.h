@@ -4,6 +4,7 @@
  *
  *     syscall_try()    does what is possible at once, else says what to wait for; never blocks
  *     syscall_block()  blocks, so it is called on a thread that may block
+ *     syscall_instead() when there is no such thread: blocks for a disk, but for nothing else
  *
  * No call leaves the O_NONBLOCK flag of a descriptor changed. accept and connect have no flag that
  * prevents blocking, so O_NONBLOCK is set before such a call and restored after it.
@@ -35,6 +36,18 @@ int syscall_try(struct io_op *op, enum syscall_state state);
 
 /* Carries the request out and blocks as long as that takes. Returns the request's result. */
 int syscall_block(struct io_op *op);
+
+/* For a request of syscall_block() for which no thread could be started, with the error `err`: carries
+ * it out here if it waits for a disk at most, and never for another process or a peer. Otherwise
+ * returns `err`. A close always closes. */
+int syscall_instead(struct io_op *op, int err);
+
+/* Whether syscall_block() is the way to carry out a request that io_uring did not. False for what
+ * waits for a descriptor that can be polled. */
+bool syscall_is_for_threads(const struct io_op *op);
+
+/* Whether -ECANCELED may be the result of the system call: a timerfd whose clock was set. */
+bool syscall_cancels_itself(const struct io_op *op);
 
 /* The events (POLLIN, ...) that a request on a descriptor waits for. */
 unsigned syscall_events(const struct io_op *op);

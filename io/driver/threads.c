@@ -119,14 +119,11 @@ void threads_cancel_all(struct threads *threads)
     }
 }
 
-void threads_finish(struct threads *threads, bool forked)
+void threads_finish(struct threads *threads)
 {
     struct job *job;
 
-    if (forked)
-        thread_pool_abandon(threads->pool);
-    else
-        thread_pool_destroy(threads->pool);
+    thread_pool_destroy(threads->pool);
     while ((job = threads->jobs)) {
         threads->jobs = job->next;
         free(job);

@@ -50,8 +50,8 @@ struct io_op *threads_take_done(struct threads *threads, int *ret_result);
 /* Cancels every request that a thread has or will have, with io_op_cancel(). */
 void threads_cancel_all(struct threads *threads);
 
-/* Ends the threads, which must have no work left. `forked`: this is a forked child's copy, which
- * has no threads. */
-void threads_finish(struct threads *threads, bool forked);
+/* Ends the threads, which must have no work left. In a forked child's copy, which has no threads,
+ * it only frees the memory. */
+void threads_finish(struct threads *threads);
 
 #endif

@@ -106,10 +106,10 @@ WHORL_SUSPENDS_SHIELDED int whorl_close(int fd)
     struct io_op op = {.code = IO_OP_CLOSE, .fd = fd};
 
     int err = io_op_run_uncancellable(&op, "close");
-    if (err != WHORL_ENOTASK && err != WHORL_ENOIO && err != -ENOMEM)
+    if (err != WHORL_ENOTASK && err != WHORL_ENOIO && err != -ENOMEM && err != -ECANCELED)
         return err;
-    /* There is no driver, or no memory for the request. This call promises to close the descriptor,
-     * so close it directly. */
+    /* There is no driver, or no memory for the request; or the request was made before a fork, and
+     * this is the child. This call promises to close the descriptor, so close it directly. */
     if (close(fd) == 0 || errno == EINTR)
         return 0;
     return -errno;

@@ -7,10 +7,14 @@
  *     full         READY_MAX connections are queued: the request is cancelled; the next accept that
  *                  finds the queue empty arms it again. Further connections stay in the kernel's
  *                  backlog, where their number is bounded and other processes can accept them.
+ *     shared       other processes may accept from the socket. Then an accept is in flight only
+ *                  while a task waits, and takes one connection, so that the others get theirs.
  *     polled       a poll is in flight in place of the accept: for a socket with O_NONBLOCK, on a
  *                  kernel that completes its accepts with -EAGAIN instead of waiting.
  *     closed       the owner has closed the listener; its memory is freed by the last completion of
  *                  the request.
+ *     copied       a forked child has a copy. The request, the queued connections and the waiting tasks
+ *                  are the parent's: adopt() drops the copies of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +25,7 @@
 #include <unistd.h>
 
 #include <whorl/net.h>
+#include <whorl/poller.h>
 #include <whorl/task.h>
 
 #include "io/driver/op.h"
@@ -36,8 +41,9 @@ struct whorl_listener {
     struct io_op
         op; /* in flight while armed or polled; first field, so pointers to the two convert */
     int fd;
-    bool bound;  /* by whorl_listen(), so that closing removes the path of a Unix socket */
-    pid_t owner; /* the process that made it; a forked child closes only its copy */
+    bool bound; /* by whorl_listen() in this process: closing removes the path of a Unix socket */
+    unsigned depth; /* the process that it belongs to, see forks.h */
+    unsigned forks; /* the value of `forks_made` when it was bound */
     struct whorl_addr addr;
     struct whorl_waiter waiters; /* tasks in whorl_accept(), and cases of a select */
     int *ready;                  /* ring buffer of queued connections */
@@ -85,6 +91,44 @@ static int take(struct whorl_listener *l)
     return fd;
 }
 
+static void close_ready(struct whorl_listener *l)
+{
+    while (l->ready_count > 0)
+        close(take(l));
+}
+
+/* --- forks ------------------------------------------------------------------------------------ */
+
+/* Whether a forked child is still in the run in which its parent forked. It has that run's tasks, but
+ * not its driver. */
+static bool is_in_parents_run(const struct whorl_listener *l)
+{
+    return !io_driver_current() && whorl_poller_current() &&
+           whorl_poller_current() == (struct whorl_poller *)l->op.driver;
+}
+
+/* To be called before a listener is used: in a forked child it drops what belongs to the parent.
+ * Returns 0, or WHORL_ENOIO in the parent's run. */
+static int adopt(struct whorl_listener *l)
+{
+    if (__builtin_expect(!forks_copied(l->depth), 1))
+        return 0;
+    if (is_in_parents_run(l))
+        return WHORL_ENOIO;
+    l->depth = forks_watch();
+    l->bound = false;
+    l->op = (struct io_op){0};
+    queue_init(&l->waiters);
+    close_ready(l);
+    return 0;
+}
+
+/* Whether other processes may have a copy of the socket: this one has forked since it made it. */
+static bool is_shared(const struct whorl_listener *l)
+{
+    return !l->bound || l->forks != atomic_load_explicit(&forks_made, memory_order_relaxed);
+}
+
 /* --- the request ------------------------------------------------------------------------------ */
 
 static void release(struct whorl_listener *l)
@@ -94,6 +138,16 @@ static void release(struct whorl_listener *l)
     free(l);
 }
 
+/* To be called when a waiter has left the queue. */
+static void waiter_left(struct whorl_listener *l)
+{
+    bool last = queue_is_empty(&l->waiters);
+
+    io_op_set_background(&l->op, last);
+    if (last && is_shared(l))
+        io_op_cancel(&l->op);
+}
+
 /* Wakes the task that has waited longest; false when there is none. */
 static bool wake_one(struct whorl_listener *l, int result)
 {
@@ -101,7 +155,7 @@ static bool wake_one(struct whorl_listener *l, int result)
 
     if (!waiter)
         return false;
-    io_op_set_background(&l->op, queue_is_empty(&l->waiters));
+    waiter_left(l);
     whorl_wake(waiter, result);
     return true;
 }
@@ -125,7 +179,7 @@ static int arm(struct whorl_listener *l)
     l->op.fd = l->fd;
     l->op.len = 0;
     l->op.flags = SOCK_CLOEXEC;
-    l->op.multishot = !l->one_shot;
+    l->op.multishot = !l->one_shot && !is_shared(l);
     l->op.complete = on_accept;
     return io_op_start(&l->op);
 }
@@ -191,12 +245,10 @@ static int open_socket(const struct whorl_addr *addr, const struct whorl_listen_
     return fd;
 }
 
-/* Removes the file of a Unix socket that whorl_listen() bound, unless its address is abstract or a
- * parent process owns it. */
+/* Removes the file of a Unix socket that whorl_listen() bound, unless its address is abstract. */
 static void remove_path(const struct whorl_listener *l)
 {
-    if (l->bound && l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0] &&
-        l->owner == getpid())
+    if (l->bound && l->addr.sa.sa_family == AF_UNIX && l->addr.un.sun_path[0])
         unlink(l->addr.un.sun_path);
 }
 
@@ -217,7 +269,8 @@ int whorl_listen(const struct whorl_addr *addr, const struct whorl_listen_option
         goto err_listener;
     }
     l->bound = true;
-    l->owner = getpid();
+    l->depth = forks_watch();
+    l->forks = atomic_load_explicit(&forks_made, memory_order_relaxed);
     l->addr = *addr;
     if (listen(l->fd, options->backlog > 0 ? options->backlog : BACKLOG_DEFAULT) < 0)
         err = -errno;
@@ -281,7 +334,7 @@ int whorl_listen_fd(int fd, const struct whorl_listen_options *options, struct w
         return err;
     }
     l->fd = fd;
-    l->owner = getpid();
+    l->depth = forks_watch();
     l->addr = addr;
     queue_init(&l->waiters);
     *ret = l;
@@ -293,7 +346,7 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     struct whorl_listener *l = waiter->data;
 
     queue_remove(waiter);
-    io_op_set_background(&l->op, queue_is_empty(&l->waiters));
+    waiter_left(l);
     return WHORL_ABORT_DONE;
 }
 
@@ -308,8 +361,10 @@ static int with_peer(int fd, struct whorl_addr *ret_peer)
 /* Appends a waiter to the others. While there is a waiter, an accept is in flight. */
 static int wait_for_connection(struct whorl_listener *l, struct whorl_waiter *waiter)
 {
-    int err = arm(l);
+    int err = adopt(l);
 
+    if (err == 0)
+        err = arm(l);
     if (err)
         return err;
     queue_append(&l->waiters, waiter);
@@ -325,6 +380,8 @@ WHORL_SUSPENDS int whorl_accept(struct whorl_listener *l, struct whorl_addr *ret
     if (!whorl_task_self())
         return WHORL_ENOTASK;
     err = whorl_check_cancelled();
+    if (err == 0)
+        err = adopt(l);
     if (err)
         return err;
     if (l->closed)
@@ -351,20 +408,23 @@ void whorl_listener_close(struct whorl_listener *l)
 {
     if (!l)
         return;
+    bool is_parents = adopt(l) < 0;
+    whorl_check_text(whorl_poller_current() || queue_is_empty(&l->waiters),
+                     "a listener was closed outside its run while a task waits for a connection");
     l->closed = true;
     while (wake_one(l, -EPIPE)) {
     }
-    while (l->ready_count > 0)
-        close(take(l));
-    remove_path(l);
-    if (l->op.slot == 0 || !io_driver_current()) {
+    close_ready(l);
+    if (!is_parents)
+        remove_path(l);
+    if (l->op.slot == 0 || is_parents) {
         release(l);
         return;
     }
     /* The request keeps the socket open until it ends. Without shutdown(), the socket would still
-     * accept connections and occupy its address until then. A socket that was passed to
-     * whorl_listen_fd() may be shared with other processes, for which it must keep listening. */
-    if (l->bound)
+     * accept connections and occupy its address until then. A shared socket must keep listening
+     * for the other processes. */
+    if (!is_shared(l))
         shutdown(l->fd, SHUT_RDWR);
     io_op_cancel(&l->op);
 }
@@ -375,8 +435,8 @@ static bool accept_try(struct whorl_case *c)
 {
     struct whorl_listener *l = c->object;
 
-    if (!l->closed && l->ready_count == 0)
-        return false;
+    if (adopt(l) < 0 || (!l->closed && l->ready_count == 0))
+        return false; /* then accept_start() reports the error */
     c->result = l->closed ? -EPIPE : with_peer(take(l), c->data);
     return true;
 }

@@ -7,6 +7,9 @@
  *
  * A thread is started when work is queued and no thread is waiting for it, up to the limit. The
  * threads block all signals and stay until the pool is destroyed.
+ *
+ * In a forked child the pool is a copy without threads: it takes no work, all of its work can be
+ * withdrawn, and thread_pool_destroy() only frees the memory.
  */
 #ifndef BASE_THREAD_POOL_H
 #define BASE_THREAD_POOL_H
@@ -30,19 +33,15 @@ struct work {
  * when memory runs out. */
 struct thread_pool *thread_pool_create(const char *name, unsigned threads_max);
 
-/* Queues work whose `run` and `detached` are set. Returns 0, or a negative code when the pool has
- * no thread and cannot start one; then the work is not queued. */
+/* Queues work whose `run` and `detached` are set. Returns 0; -EAGAIN or -ENOMEM when the pool has no
+ * thread and cannot start one; then the work is not queued. */
 int thread_pool_add(struct thread_pool *workers, struct work *work);
 
 /* Removes work from the queue. Returns false when a thread has already begun it. */
 bool thread_pool_withdraw(struct thread_pool *workers, struct work *work);
 
-/* Waits until the threads have done the queued work and have ended, then frees the pool. Accepts
- * NULL. */
+/* Waits until the threads have done the queued work and have ended, then frees the pool. A thread
+ * that runs detached work ends by itself after that work. Accepts NULL. */
 void thread_pool_destroy(struct thread_pool *workers);
-
-/* For a forked child: its copy of the pool has no threads, and the lock may be held for ever. Only
- * frees the memory. */
-void thread_pool_abandon(struct thread_pool *workers);
 
 #endif

@@ -20,6 +20,7 @@
 #include <whorl/text.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/forks.h"
 #include "runtime/sched.h"
 
 struct watchdog {
@@ -28,7 +29,8 @@ struct watchdog {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stop_cond;
-    bool stopping; /* under lock */
+    bool stopping;  /* under lock */
+    unsigned depth; /* see forks.h */
 };
 
 /* Copies memory through a pipe: write(2) fails when an address is not mapped. */
@@ -135,6 +137,7 @@ struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns)
         return NULL;
     w->sched = s;
     w->threshold_ns = threshold_ns;
+    w->depth = forks_watch();
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -157,6 +160,10 @@ void watchdog_stop(struct watchdog *w)
 {
     if (!w)
         return;
+    if (forks_copied(w->depth)) { /* a forked child has no such thread, and no use for the lock */
+        free(w);
+        return;
+    }
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_cond_signal(&w->stop_cond);

@@ -3,12 +3,16 @@
  * and between ring.c and liburing (see tests/meson.build). */
 #include "io_faults.h"
 
+#include <stdlib.h>
+
 #include <liburing.h>
 
 #include "io/driver/epoll.h"
 #include "io/driver/op.h"
 #include "io/driver/ring.h"
 #include "test.h"
+
+#define NO_IOWAIT (1U << 17) /* IORING_FEAT_NO_IOWAIT, of 6.15 */
 
 enum mode { OFF, COMPLETE, SUBMIT };
 
@@ -59,7 +63,7 @@ static int submit(struct io_driver *driver, struct io_op *op)
     struck = true;
     if (mode == SUBMIT)
         return -ENOMEM;
-    stand_in = (struct io_op){.code = IO_OP_NOP, .complete = fail_victim};
+    stand_in = (struct io_op){.code = IO_OP_NOP, .complete = fail_victim, .driver = driver};
     int err = real_ops->submit(driver, &stand_in);
     if (err)
         return err;
@@ -133,6 +137,36 @@ int __wrap_io_uring_enter2(unsigned fd, unsigned to_submit, unsigned min_complet
         return enter_err;
     }
     return __real_io_uring_enter2(fd, to_submit, min_complete, flags, sig, size);
+}
+
+/* What the io_uring of some kernels lacked, as far as setting up a ring tells. */
+static const struct kernel {
+    const char *version;
+    unsigned refused_flags, missing_features, last_opcode;
+} kernels[] = {
+    {"5.11", IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN, IORING_FEAT_CQE_SKIP | NO_IOWAIT,
+     IORING_OP_UNLINKAT},
+    {"5.15", IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN, IORING_FEAT_CQE_SKIP | NO_IOWAIT,
+     IORING_OP_LINKAT},
+    {"5.19", IORING_SETUP_DEFER_TASKRUN, NO_IOWAIT, IORING_OP_URING_CMD},
+    {"6.1", 0, NO_IOWAIT, IORING_OP_SENDMSG_ZC},
+};
+
+__attribute__((constructor)) static void be_kernel(void)
+{
+    const char *version = getenv("TEST_KERNEL");
+
+    for (size_t i = 0; version && i < sizeof kernels / sizeof *kernels; i++)
+        if (strcmp(version, kernels[i].version) == 0) {
+            io_faults_setup(0, kernels[i].refused_flags);
+            io_faults_features(kernels[i].missing_features);
+            io_faults_opcodes(kernels[i].last_opcode);
+            return;
+        }
+    if (version) {
+        fprintf(stderr, "TEST_KERNEL=%s: no such kernel\n", version);
+        exit(2);
+    }
 }
 
 static void arm(enum mode new_mode, uint64_t nth, int err)

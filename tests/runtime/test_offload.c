@@ -14,6 +14,7 @@
 #include <whorl/run.h>
 #include <whorl/runner.h>
 #include <whorl/scope.h>
+#include <whorl/task.h>
 
 #include "faults.h"
 #include "test.h"
@@ -479,6 +480,140 @@ TEST(offload_submitted_work_is_finished_before_the_run_returns)
 {
     useconds_t us = 20000;
     RUN(submit_and_leave, &us);
+}
+
+static struct gate abandoned;
+
+/* Leaves work that goes on, on the only thread of the pool. */
+static WHORL_SUSPENDS_SHIELDED void occupy(struct whorl_offload *pool)
+{
+    WHORL_AUTO(group) group = {0};
+    struct call a = {pool, &abandoned, NULL, 1, true};
+
+    gate_init(&abandoned, 0);
+    CHECK_OK(whorl_spawn(&group, call, &a));
+    CHECK_OK(whorl_yield());
+    down(&abandoned.begun);
+    whorl_scope_cancel(a.scope);
+    CHECK_OK(whorl_group_wait(&group));
+}
+
+TEST_REAL(offload_pool_destroyed_while_abandoned_work_runs_finishes_queued_work)
+{
+    struct whorl_offload *pool = NULL;
+    struct whorl_future futures[3] = {0};
+    struct gate gate;
+
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
+    occupy(pool);
+    gate_init(&gate, 9);
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(whorl_offload_submit(pool, work_now, &gate, &futures[i]));
+    whorl_offload_destroy(pool);
+    CHECK_EQ(gate.ran, 3);
+    for (int i = 0; i < 3; i++) {
+        whorl_future_cancel(&futures[i]); /* too late, but allowed */
+        CHECK_OK(whorl_future_wait(&futures[i]));
+        CHECK_EQ(futures[i].result, 9);
+    }
+    CHECK_EQ(abandoned.released, 0);
+    sem_post(&abandoned.go);
+    wait_until(&abandoned.released, 1);
+    return 0;
+}
+
+TEST_REAL(offload_cancelled_after_its_pool_was_destroyed_returns_the_result)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_offload *pool = NULL;
+    struct gate gate, owned;
+
+    CHECK_OK(whorl_offload_create(NULL, &pool));
+    struct call calls[2] = {{pool, &gate, NULL, 0, false}, {pool, &owned, NULL, 0, true}};
+    gate_init(&gate, 9);
+    gate_init(&owned, 9);
+    sem_post(&gate.go);
+    sem_post(&owned.go);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(whorl_spawn(&group, call, &calls[i]));
+    CHECK_OK(whorl_yield());
+    whorl_offload_destroy(pool);
+    for (int i = 0; i < 2; i++)
+        whorl_scope_cancel(calls[i].scope);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(calls[0].result, 9);
+    CHECK_ERR(calls[1].result, -ECANCELED);
+    wait_until(&owned.released, 1);
+    return 0;
+}
+
+TEST_REAL(offload_that_waits_for_room_ends_with_its_pool)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_offload *pool = NULL;
+    struct gate gates[2];
+
+    CHECK_OK(whorl_offload_create(&(struct whorl_offload_options){.threads_max = 1, .queue_max = 1},
+                                  &pool));
+    occupy(pool);
+    for (int i = 0; i < 2; i++) {
+        gate_init(&gates[i], 9);
+        sem_post(&gates[i].go);
+    }
+    struct call calls[2] = {{pool, &gates[0], NULL, 0, false}, {pool, &gates[1], NULL, 0, false}};
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(whorl_spawn(&group, call, &calls[i]));
+    CHECK_OK(whorl_yield());
+    whorl_offload_destroy(pool);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(calls[0].result, 9);
+    CHECK_ERR(calls[1].result, -ESHUTDOWN);
+    CHECK_EQ(gates[1].ran, 0);
+    sem_post(&abandoned.go);
+    wait_until(&abandoned.released, 1);
+    return 0;
+}
+
+/* --- virtual time ----------------------------------------------------------------------------- */
+
+static int work_20_ms(void *arg)
+{
+    usleep(20000);
+    ++*(int *)arg;
+    return 7;
+}
+
+TEST_VIRTUAL(offload_stops_a_virtual_clock)
+{
+    struct whorl_run_stats before, after;
+    struct whorl_scope scope;
+    int64_t began = whorl_now();
+    int ran = 0;
+
+    CHECK_OK(whorl_run_get_stats(&before));
+    whorl_scope_enter(&scope, whorl_after(WHORL_HOUR));
+    int result = whorl_offload_run(NULL, work_20_ms, &ran);
+    CHECK_EQ(whorl_scope_leave(&scope, result), 7);
+    CHECK_EQ(ran, 1);
+    CHECK_EQ(whorl_now() - began, 0);
+    CHECK_OK(whorl_run_get_stats(&after));
+    CHECK(after.polls - before.polls < 10); /* it sleeps and does not spin */
+    CHECK_OK(whorl_sleep(WHORL_HOUR));
+    CHECK_EQ(whorl_now() - began, WHORL_HOUR);
+}
+
+TEST_VIRTUAL(offload_that_is_abandoned_stops_a_virtual_clock_until_it_ends)
+{
+    WHORL_AUTO(offload) *pool = NULL;
+    int64_t began = whorl_now();
+
+    CHECK_OK(whorl_offload_create(&one_thread, &pool));
+    occupy(pool);
+    CHECK_EQ(whorl_now() - began, 0);
+    sem_post(&abandoned.go);
+    CHECK_OK(whorl_sleep(WHORL_HOUR));
+    CHECK_EQ(abandoned.released, 1);
+    CHECK_EQ(whorl_now() - began, WHORL_HOUR);
 }
 
 /* --- the queue -------------------------------------------------------------------------------- */

@@ -247,6 +247,13 @@ TEST_REAL(runner_sends_from_threads_arrive_once_and_in_order)
     return 0;
 }
 
+/* The clock moves while a sender waits for room, and stands still while it works. */
+TEST_VIRTUAL(runner_sends_arrive_once_and_in_order_in_virtual_time)
+{
+    receive_from_four(0);
+    receive_from_four(3);
+}
+
 TEST_REAL(runner_send_blocks_its_thread_until_there_is_room)
 {
     WHORL_AUTO(chan) *chan = NULL;
@@ -355,12 +362,45 @@ TEST(runner_send_returns_eshutdown_when_the_run_ends_first)
     whorl_chan_destroy(last_chan);
 }
 
-/* --- deadlocks -------------------------------------------------------------------------------- */
-
 static void set_event(void *arg)
 {
     whorl_event_set(arg);
 }
+
+/* --- virtual time ----------------------------------------------------------------------------- */
+
+struct late_post {
+    struct whorl_runner *runner;
+    struct whorl_event event;
+};
+
+static void *post_late(void *arg)
+{
+    struct late_post *late = arg;
+
+    usleep(20000);
+    CHECK_OK(whorl_runner_post_remote(late->runner, set_event, &late->event));
+    whorl_runner_release_remote(late->runner);
+    return NULL;
+}
+
+TEST_VIRTUAL(runner_handle_stops_a_virtual_clock)
+{
+    struct late_post late = {.runner = acquire()};
+    struct whorl_scope scope;
+    int64_t began = whorl_now();
+    pthread_t thread = start(post_late, &late);
+
+    whorl_scope_enter(&scope, whorl_after(WHORL_HOUR));
+    int err = whorl_event_wait(&late.event);
+    CHECK_OK(whorl_scope_leave(&scope, err));
+    CHECK_EQ(whorl_now() - began, 0);
+    pthread_join(thread, NULL);
+    CHECK_OK(whorl_sleep(WHORL_HOUR));
+    CHECK_EQ(whorl_now() - began, WHORL_HOUR);
+}
+
+/* --- deadlocks -------------------------------------------------------------------------------- */
 
 static void *set_late(void *arg)
 {

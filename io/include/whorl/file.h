@@ -16,7 +16,9 @@
  * suspend, and they are cancel points. A request that a thread or the kernel has begun is not
  * interrupted by a cancel; the call waits for it and returns its result. Calls for which the
  * kernel's io_uring has no operation (this depends on its version) run on threads, as they do in
- * the epoll driver.
+ * the epoll driver. When neither the kernel nor the library can start a thread (RLIMIT_NPROC,
+ * pids.max), the run's own thread executes calls that wait only for a disk, and other calls return
+ * -EAGAIN. A close always closes.
  */
 #ifndef WHORL_FILE_H
 #define WHORL_FILE_H

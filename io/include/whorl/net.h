@@ -26,6 +26,35 @@
  *         return err;
  *     }
  *
+ * Several processes can serve one address: a program opens the listener, forks before it begins a
+ * run, and each child begins a run of its own. The kernel gives each connection to one of them.
+ *
+ *     static int serve_here(void *listener)                   // in each process
+ *     {
+ *         WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+ *         int fd;
+ *         while ((fd = whorl_accept(listener, NULL)) >= 0)
+ *             if (whorl_spawn_copy(&group, serve, &fd) < 0)
+ *                 whorl_close(fd);
+ *         return fd;
+ *     }
+ *
+ *     static int serve_in_processes(struct whorl_listener *listener, int count)
+ *     {
+ *         for (int i = 0; i < count; i++)
+ *             if (fork() == 0)
+ *                 _exit(whorl_io_run(serve_here, listener) < 0);
+ *         while (wait(NULL) > 0)
+ *             ;
+ *         whorl_listener_close(listener);                     // removes the path of a Unix socket
+ *         return 0;
+ *     }
+ *
+ * A listener that was made before a fork works in the runs of parent and child. Each process closes
+ * its own copy, as with close(2): the others go on accepting, and the path of a Unix socket is
+ * removed by the process that bound it. A child does not get the connections that its parent has
+ * already accepted.
+ *
  * fd.h says what is common to all suspending calls.
  */
 #ifndef WHORL_NET_H
@@ -189,7 +218,8 @@ WHORL_API WHORL_CHECKED int whorl_listen(const struct whorl_addr *addr,
  * becomes non-blocking, also for other processes that share it.
  *
  * The close removes no Unix path, and other processes that share the socket can still accept. As
- * with whorl_listen(), connections that this process has accepted and kept are closed.
+ * with whorl_listen(), connections that this process has accepted and kept are closed. The same may
+ * happen to connections that arrive before the next turn of the loop.
  *
  * @options  `no_delay` applies, and `backlog` when it is not 0. The other options matter only
  *           before the bind, and are ignored. NULL for the defaults
@@ -207,7 +237,8 @@ WHORL_API WHORL_CHECKED int whorl_listen_fd(int fd, const struct whorl_listen_op
  *
  * Where the kernel has multishot accept, one stays armed, and connections that arrive between two
  * calls are accepted and kept. There are at most 64 of them, and a few more when several arrive at
- * once; the others wait in the kernel's backlog.
+ * once; the others wait in the kernel's backlog. A listener that other processes may share keeps
+ * none: one of whorl_listen_fd(), or one that is older than a fork.
  *
  * @ret_peer  the peer's address; may be NULL, which saves a system call. All zero when the peer has
  *            already hung up
@@ -230,7 +261,8 @@ WHORL_API struct whorl_case whorl_case_accept(struct whorl_listener *listener,
 WHORL_API const struct whorl_addr *whorl_listener_addr(const struct whorl_listener *listener);
 
 /** Closes the listener. Waiting accepts return -EPIPE; connections that no task has accepted are
- *  closed. Accepts NULL. Never suspends. */
+ *  closed. The socket stops listening at once, or, when this process has forked since it made the
+ *  listener, once all processes have closed their copies. Accepts NULL. Never suspends. */
 WHORL_API void whorl_listener_close(struct whorl_listener *listener);
 
 static inline void whorl_auto_listener(struct whorl_listener **listener)

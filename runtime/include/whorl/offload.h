@@ -24,6 +24,8 @@
  *         return err ? err : picture_draw(picture);
  *     }
  *
+ * In a virtual run (see run.h) the clock stands still while work is queued or runs.
+ *
  * Each call takes a pool. NULL means the run's own pool, which has the default options, is made
  * when it is first used and ends with the run.
  */
@@ -64,7 +66,9 @@ WHORL_API WHORL_CHECKED int whorl_offload_create(const struct whorl_offload_opti
 
 /**
  * Ends the pool after its threads have finished the queued work, and frees it. The calling thread
- * is blocked until then, so wait for the work first. Accepts NULL. Never suspends.
+ * is blocked until then, so wait for the work first. When it returns, the threads have ended too,
+ * except those that still run work of a cancelled whorl_offload_run_owned(); they are not waited for.
+ * Accepts NULL. Never suspends.
  */
 WHORL_API void whorl_offload_destroy(struct whorl_offload *pool);
 
@@ -73,7 +77,8 @@ WHORL_API void whorl_offload_destroy(struct whorl_offload *pool);
  *
  * @arg  borrowed until the call returns
  *
- * Returns:  what `fn` returned; -ENOMEM or -EAGAIN when no thread can be started; WHORL_ENOTASK.
+ * Returns:  what `fn` returned; -ENOMEM or -EAGAIN when no thread can be started, as in a forked
+ *           child; -ESHUTDOWN when the pool was destroyed before there was room; WHORL_ENOTASK.
  * Suspends: until the work is done; before that, while the queue is full.
  * Cancel:   -ECANCELED when no thread has begun the work. Work that has begun is told by
  *           whorl_check_cancelled(); the call waits for its end and returns its result.

@@ -87,7 +87,8 @@ struct whorl_poller_ops {
     size_t (*pending)(struct whorl_poller *poller);
 
     /* True: the clock moves only while the poller waits. The runtime then waits only for deadlines
-     * of tasks, and not for those of its own housekeeping. */
+     * of tasks, and not for those of its own housekeeping. While another thread works for the run,
+     * it waits with WHORL_FOREVER, which ends with a kick. */
     bool virtual_time;
 };
 

@@ -276,6 +276,190 @@ TEST(embed_finds_deadlocks)
     CHECK_ERR(drive(embed, NULL), -EDEADLK);
 }
 
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+/* Like drive(), but fails after 5 s instead of waiting for ever. */
+static int drive_in_time(whorl_task_fn fn, void *arg)
+{
+    WHORL_AUTO(embed) *embed = NULL;
+    int result, wakes = 0;
+
+    create(NULL, fn, arg, &embed);
+    while (!whorl_embed_run_ready(embed, &result)) {
+        struct pollfd poll_fd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
+        int ms = whorl_embed_timeout_ms(embed);
+        CHECK(poll(&poll_fd, 1, ms >= 0 ? ms : 5000 * test_timeout_scale()) > 0 || ms >= 0);
+        CHECK(++wakes < 10000);
+    }
+    return result;
+}
+
+static int recv_with_deadline(void *arg)
+{
+    const int *fds = arg;
+    struct whorl_scope scope;
+    char byte;
+
+    for (int i = 0; i < 3; i++) {
+        whorl_scope_enter(&scope, whorl_after(5 * WHORL_MILLISECOND));
+        ssize_t n = whorl_recv(fds[i % 2], &byte, 1, 0);
+        CHECK_ERR(whorl_scope_leave(&scope, (int)n), -ETIMEDOUT);
+    }
+    return 0;
+}
+
+static int poll_with_deadline(void *arg)
+{
+    const int *fds = arg;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(5 * WHORL_MILLISECOND));
+    int err = whorl_poll_fd(fds[0], POLLIN);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    return 0;
+}
+
+static int accept_with_deadline(void *arg)
+{
+    WHORL_AUTO(listener) *listener = NULL;
+    struct whorl_scope scope;
+    struct whorl_addr addr;
+
+    (void)arg;
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
+    CHECK_OK(whorl_listen(&addr, NULL, &listener));
+    whorl_scope_enter(&scope, whorl_after(5 * WHORL_MILLISECOND));
+    int err = whorl_accept(listener, NULL);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    return 0;
+}
+
+static int many_with_deadline(void *arg)
+{
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 0; i < 300; i++)
+        CHECK_OK(whorl_spawn(&group, recv_with_deadline, arg));
+    return whorl_group_wait(&group);
+}
+
+static int select_with_timer(void *arg)
+{
+    const int *fds = arg;
+    struct whorl_case cases[] = {whorl_case_fd(fds[0], POLLIN), whorl_case_fd(fds[1], POLLIN),
+                                 whorl_case_deadline(whorl_after(5 * WHORL_MILLISECOND))};
+
+    CHECK_EQ(whorl_select(cases, 3), 2);
+    return 0;
+}
+
+static int select_one_of_two(void *arg)
+{
+    const int *fds = arg;
+    char byte = 'x';
+
+    for (int i = 0; i < 5; i++) {
+        struct whorl_case cases[] = {whorl_case_fd(fds[0], POLLIN), whorl_case_fd(fds[1], POLLIN)};
+        WHORL_AUTO(group) group = {0};
+        CHECK_EQ(send(fds[1], &byte, 1, MSG_NOSIGNAL), 1); /* readable at once */
+        CHECK_EQ(whorl_select(cases, 2), 0);
+        CHECK_ERR(whorl_recv(fds[0], &byte, 1, 0), 1);
+    }
+    return 0;
+}
+
+static int send_soon(void *arg)
+{
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    return whorl_send_all(((const int *)arg)[1], "x", 1, 0);
+}
+
+/* The other case is cancelled in the kernel while the host waits. */
+static int select_waits_for_one_of_two(void *arg)
+{
+    const int *fds = arg;
+    char byte;
+
+    for (int i = 0; i < 5; i++) {
+        struct whorl_case cases[] = {whorl_case_fd(fds[0], POLLIN), whorl_case_fd(fds[1], POLLIN)};
+        WHORL_AUTO(group) group = {0};
+        CHECK_OK(whorl_spawn(&group, send_soon, arg));
+        CHECK_EQ(whorl_select(cases, 2), 0);
+        CHECK_ERR(whorl_recv(fds[0], &byte, 1, 0), 1);
+        CHECK_OK(whorl_group_wait(&group));
+    }
+    return 0;
+}
+
+static int cancel_a_group(void *arg)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+
+    for (int i = 0; i < 5; i++)
+        CHECK_OK(whorl_spawn(&group, echo, (int *)arg + i % 2));
+    CHECK_OK(whorl_sleep(2 * WHORL_MILLISECOND));
+    whorl_group_cancel(&group);
+    CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
+    return 0;
+}
+
+TEST(embed_ends_waits_that_a_timer_cancels)
+{
+    static const whorl_task_fn ways[] = {
+        recv_with_deadline, poll_with_deadline, accept_with_deadline,        many_with_deadline,
+        select_with_timer,  select_one_of_two,  select_waits_for_one_of_two, cancel_a_group,
+    };
+    int pair[2];
+
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        CHECK_OK(drive_in_time(ways[i], pair));
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
+
+/* --- objects of the run between two steps ----------------------------------------------------- */
+
+static int accept_one(void *arg)
+{
+    int fd = whorl_accept(arg, NULL);
+
+    CHECK(fd >= 0);
+    close(fd);
+    return whorl_sleep(WHORL_HOUR);
+}
+
+/* An accept stays armed after the first connection. */
+TEST(embed_listener_is_closed_between_steps)
+{
+    struct whorl_listener *listener;
+    struct whorl_embed *embed;
+    struct whorl_addr addr;
+    int result;
+
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
+    CHECK_OK(whorl_listen(&addr, NULL, &listener));
+    addr = *whorl_listener_addr(listener);
+    int client = whorl_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_OK(connect(client, &addr.sa, addr.len));
+    create(NULL, accept_one, listener, &embed);
+    for (int i = 0; i < 10; i++) {
+        CHECK(!whorl_embed_run_ready(embed, &result));
+        poll(NULL, 0, 1);
+    }
+    whorl_listener_close(listener);
+    for (int i = 0; i < 10; i++) {
+        CHECK(!whorl_embed_run_ready(embed, &result));
+        poll(NULL, 0, 1);
+    }
+    int other = whorl_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_EQ(connect(other, &addr.sa, addr.len), -1);
+    whorl_embed_destroy(embed);
+    close(client);
+    close(other);
+}
+
 /* --- the watchdog ----------------------------------------------------------------------------- */
 
 static void compute(int64_t duration_ns)

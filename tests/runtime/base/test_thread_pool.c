@@ -155,4 +155,77 @@ TEST(detached_work_that_runs_is_not_waited_for)
     CHECK_EQ(threads_more(), 0);
 }
 
+/* All threads run detached work: what is queued is done by another one. */
+TEST(queued_work_is_done_although_all_threads_run_detached_work)
+{
+    static struct counted detached[2], queued[3];
+    static sem_t started, go, done, queued_done;
+    static atomic_int running, most;
+    struct thread_pool *workers = thread_pool_create("test", 2);
+    int value;
+    sem_init(&started, 0, 0);
+    sem_init(&go, 0, 0);
+    sem_init(&done, 0, 0);
+    sem_init(&queued_done, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        detached[i] = (struct counted){
+            {.run = run_counted, .detached = true}, &started, &go, &done, &running, &most};
+        CHECK_OK(thread_pool_add(workers, &detached[i].work));
+        sem_wait(&started);
+    }
+    for (int i = 0; i < 3; i++) {
+        queued[i] = (struct counted){
+            .work.run = run_counted, .done = &queued_done, .running = &running, .most = &most};
+        CHECK_OK(thread_pool_add(workers, &queued[i].work));
+    }
+    thread_pool_destroy(workers);
+    sem_getvalue(&queued_done, &value);
+    CHECK_EQ(value, 3);
+    CHECK_EQ(running, 2);
+    sem_post(&go);
+    sem_post(&go);
+    sem_wait(&done);
+    sem_wait(&done);
+    for (int i = 0; i < 1000 && threads_more() > 0; i++)
+        usleep(1000);
+}
+
+static atomic_int ended;
+static pthread_key_t at_thread_end;
+
+static void end_slowly(void *value)
+{
+    (void)value;
+    usleep(20000);
+    ended++;
+}
+
+static void mark_thread(struct work *work)
+{
+    struct counted *c = container_of(work, struct counted, work);
+    CHECK_OK(pthread_setspecific(at_thread_end, c));
+    sem_post(c->started);
+    sem_wait(c->go);
+}
+
+TEST(threads_have_ended_when_their_pool_is_destroyed)
+{
+    struct thread_pool *workers = thread_pool_create("test", 3);
+    struct counted work[3];
+    sem_t started, go;
+    CHECK_OK(pthread_key_create(&at_thread_end, end_slowly));
+    sem_init(&started, 0, 0);
+    sem_init(&go, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        work[i] = (struct counted){.work.run = mark_thread, .started = &started, .go = &go};
+        CHECK_OK(thread_pool_add(workers, &work[i].work));
+    }
+    for (int i = 0; i < 3; i++)
+        sem_wait(&started);
+    for (int i = 0; i < 3; i++)
+        sem_post(&go);
+    thread_pool_destroy(workers);
+    CHECK_EQ(ended, 3);
+}
+
 TEST_MAIN()

@@ -265,7 +265,7 @@ TEST(trace_of_a_run_by_steps_waits_while_its_host_has_the_thread)
     struct whorl_stepped *run;
     int result = -1;
 
-    poller_virtual_init(&poller, 0);
+    CHECK_OK(poller_virtual_init(&poller, 0));
     CHECK_OK(whorl_stepped_create(&poller.poller, NULL, sleep_and_end, "", &run));
     CHECK(!whorl_stepped_run(run, 4, &result));
     CHECK(!whorl_stepped_run(run, 4, &result)); /* before the task's deadline */
@@ -274,6 +274,7 @@ TEST(trace_of_a_run_by_steps_waits_while_its_host_has_the_thread)
         ;
     CHECK_OK(result);
     whorl_stepped_destroy(run);
+    poller_virtual_finish(&poller);
     CHECK_STR(test_logged(), "0 r1 spawned, 0 r1 runs, 0 r1 waits:sleep, 0 loop-waits, "
                              "10 loop-wakes, 10 r1 runs, 10 r1 ends, 10 run-ends,");
 }
