@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading and writing descriptors of any kind; other tasks run while a call waits.
  *
- *     static int copy_head(const char *from, int to)
+ *     static WHORL_SUSPENDS int copy_head(const char *from, int to)
  *     {
  *         WHORL_AUTO(fd) file = whorl_fd_own(whorl_openat(AT_FDCWD, from, O_RDONLY, 0));
  *         char buf[4096];

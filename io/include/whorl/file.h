@@ -4,7 +4,7 @@
  * directory `dir_fd`, or to the working directory when that is AT_FDCWD. Paths are borrowed for the
  * call.
  *
- *     static int write_page(const char *page, size_t page_len)
+ *     static WHORL_SUSPENDS int write_page(const char *page, size_t page_len)
  *     {
  *         WHORL_AUTO(fd) file = whorl_fd_own(
  *             whorl_openat(AT_FDCWD, "page.html", O_WRONLY | O_CREAT | O_EXCL, 0644));

@@ -14,7 +14,7 @@
  *         return 0;
  *     }
  *
- *     static int serve_all(struct whorl_group *group)
+ *     static WHORL_SUSPENDS int serve_all(struct whorl_group *group)
  *     {
  *         struct whorl_addr addr;
  *         WHORL_AUTO(listener) *listener = NULL;

@@ -2,7 +2,7 @@
 /* Streams: bytes in both directions, whatever carries them: TCP, a Unix socket, TLS over either, a
  * pipe, or memory in a test.
  *
- *     static int ask(struct whorl_stream *stream, const char *question)
+ *     static WHORL_SUSPENDS int ask(struct whorl_stream *stream, const char *question)
  *     {
  *         char *answer;
  *         int err = whorl_stream_write(stream, question, strlen(question));
