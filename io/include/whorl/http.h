@@ -158,7 +158,8 @@ WHORL_API void whorl_http_session_get_stats(const struct whorl_http_session *ses
  * @url  absolute http:// or https:// URL
  * @ret  the response; close it with whorl_http_response_close()
  *
- * Returns:  0; -ENOMEM; WHORL_EHTTP_*; a connect(2) error; WHORL_EDNS_*; WHORL_ETLS_*.
+ * Returns:  0; -ENOMEM; WHORL_EHTTP_*; a connect(2) error; WHORL_EDNS_*; WHORL_ETLS_*;
+ *           WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  * Owns:     copies `url`.
@@ -172,6 +173,11 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  * @request  borrowed for the call; its body until the response is closed
  * @error    filled with step and cause on failure only; may be NULL. Borrowed for the call: for
  *           later failures, see whorl_http_response_error()
+ * @ret      the response; close it with whorl_http_response_close()
+ *
+ * Returns:  as whorl_http_get().
+ * Suspends: until headers arrive.
+ * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                            const struct whorl_http_request *request,
@@ -238,6 +244,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_resp
  * @ret_len  may be NULL
  *
  * Returns:  0; -ENOMEM; errors of whorl_http_response_read().
+ * Suspends: until the end of the body.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *response,
                                                              size_t len_max, char **ret,
