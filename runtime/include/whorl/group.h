@@ -85,7 +85,7 @@ struct whorl_group {
 
 /* Zero-initialised is valid. */
 struct whorl_spawn_options {
-    const char *name;  /* copied, at most 31 bytes */
+    const char *name;  /* copied as by whorl_task_set_name() */
     size_t stack_size; /* 0: the group's or the run's default */
 };
 
