@@ -116,6 +116,14 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int6
 /** pwrite(2): writes at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset);
 
+/** preadv(2): whorl_readv() at `offset`; does not change the descriptor's position. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_preadv(int fd, const struct iovec *iov, int iov_count,
+                                              int64_t offset);
+
+/** pwritev(2): whorl_writev() at `offset`; does not change the descriptor's position. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_pwritev(int fd, const struct iovec *iov, int iov_count,
+                                               int64_t offset);
+
 /**
  * Writes all of `buf`; continues after short counts.
  *
