@@ -171,7 +171,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
 /**
  * Sends `len` bytes of a file, from `offset` on, to a socket or pipe inside the kernel; continues
  * after short counts. The file's position does not change. A peer that has hung up raises no
- * signal.
+ * signal. As in whorl_splice(), the input comes first; in sendfile(2) the output does.
  *
  * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error occurs
  *           after them (the next call, which continues from there, reports the error); 0 at the end
@@ -179,7 +179,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
  * Suspends: until all are sent.
  * Cancel:   the count of bytes sent; -ECANCELED when there are none.
  */
-WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset,
+WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int file_fd, int out_fd, int64_t offset,
                                                 int64_t len);
 
 /** A case for whorl_select(), ready when `fd` is. Its result is that of whorl_poll_fd(). */
