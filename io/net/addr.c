@@ -56,6 +56,8 @@ int whorl_addr_unix(const char *path, struct whorl_addr *ret)
     size_t len = strlen(path), start = offsetof(struct sockaddr_un, sun_path);
     bool abstract = path[0] == '@';
 
+    if (len == 0) /* the kernel would choose a name */
+        return -EINVAL;
     /* A path ends in a zero byte. An abstract name ends where the address length says. */
     if (len + !abstract > sizeof addr.un.sun_path)
         return -ENAMETOOLONG;

@@ -63,7 +63,11 @@ extern "C" {
 /** Parses a literal IPv4 or IPv6 address (no brackets). 0, or -EINVAL. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_addr_parse(const char *ip, uint16_t port, struct whorl_addr *ret);
 
-/** Makes a Unix-domain address; a leading '@' means the abstract namespace. 0, or -ENAMETOOLONG. */
+/**
+ * Makes a Unix-domain address. A leading '@' means the abstract namespace. Never suspends.
+ *
+ * Returns: 0; -EINVAL when `path` is empty; -ENAMETOOLONG.
+ */
 WHORL_API WHORL_CHECKED int whorl_addr_unix(const char *path, struct whorl_addr *ret);
 
 /** Writes "1.2.3.4:80", "[::1]:80" or a path to `text`, with a NUL and at most `size` bytes;
