@@ -154,13 +154,13 @@ WHORL_SUSPENDS int whorl_symlinkat(const char *target, int dir_fd, const char *p
     return io_op_run(&op, "symlinkat");
 }
 
-WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *buf, size_t size)
+WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *ret, size_t size)
 {
     struct io_op op = {
         .code = IO_OP_READLINKAT,
         .fd = dir_fd,
         .addr = (uint64_t)(uintptr_t)path,
-        .addr2 = (uint64_t)(uintptr_t)buf,
+        .addr2 = (uint64_t)(uintptr_t)ret,
         .len = size < INT_MAX ? (uint32_t)size : INT_MAX,
     };
 

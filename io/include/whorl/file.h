@@ -90,11 +90,11 @@ WHORL_API WHORL_SUSPENDS int whorl_linkat(int old_dir_fd, const char *old_path, 
 WHORL_API WHORL_SUSPENDS int whorl_symlinkat(const char *target, int dir_fd, const char *path);
 
 /**
- * readlinkat(2): reads what a symbolic link contains. No NUL is added.
+ * readlinkat(2): reads what a symbolic link contains into `ret`. No NUL is added.
  *
  * Returns: the count of bytes; a count of `size` may mean that the rest was cut off; -errno.
  */
-WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *buf,
+WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *ret,
                                                   size_t size);
 
 /**

@@ -70,9 +70,9 @@ WHORL_API WHORL_CHECKED int whorl_addr_parse(const char *ip, uint16_t port, stru
  */
 WHORL_API WHORL_CHECKED int whorl_addr_unix(const char *path, struct whorl_addr *ret);
 
-/** Writes "1.2.3.4:80", "[::1]:80" or a path to `text`, with a NUL and at most `size` bytes;
- *  returns `text`. WHORL_ADDR_TEXT_MAX is always enough. */
-WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size);
+/** Writes "1.2.3.4:80", "[::1]:80" or a path to `ret`, with a NUL and at most `size` bytes; returns
+ *  `ret`. WHORL_ADDR_TEXT_MAX is always enough. Never suspends. */
+WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *ret, size_t size);
 
 /** The port of an IP address; 0 for other families. */
 WHORL_API uint16_t whorl_addr_port(const struct whorl_addr *addr);
