@@ -346,7 +346,7 @@ static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t
     if (options->ret_written)
         *options->ret_written = save->offset;
     if (options->progress)
-        options->progress(options->ctx, whorl_http_response_received(save->response));
+        options->progress(options->arg, whorl_http_response_received(save->response));
     return 0;
 }
 
@@ -424,7 +424,7 @@ static WHORL_SUSPENDS int take_name(struct save *save)
         }
         if (!options->next_path)
             break;
-        path = options->next_path(options->ctx, attempt);
+        path = options->next_path(options->arg, attempt);
     }
     return err;
 }

@@ -42,13 +42,13 @@ struct whorl_http_timeouts {
 /* How a session connects to servers. Tests and proxies replace it. */
 struct whorl_http_dialer {
     /* Opens a stream to `host` and `port`. Fills `error` on failure; it is never NULL. */
-    WHORL_SUSPENDS int (*dial)(void *ctx, const char *host, uint16_t port,
+    WHORL_SUSPENDS int (*dial)(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret);
-    void *ctx;
+    void *arg;
 };
 
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls`, and `dialer.ctx` must outlive the session. */
+ * two exceptions: the session holds `tls`, and `dialer.arg` must outlive the session. */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -80,11 +80,11 @@ struct whorl_http_body {
 
     /* Writes the next bytes to `buf`. Returns the count, 0 at the end, or a negative code, which
      * ends the exchange. */
-    WHORL_SUSPENDS ssize_t (*read)(void *ctx, void *buf, size_t len);
+    WHORL_SUSPENDS ssize_t (*read)(void *arg, void *buf, size_t len);
     /* Goes back to the start, for a redirect or a retry. Returns 0 or a negative code. NULL when
      * the body can be read only once. */
-    int (*rewind)(void *ctx);
-    void *ctx;
+    int (*rewind)(void *arg);
+    void *arg;
 };
 
 /* Zero-initialised fields mean the session's defaults. */
@@ -214,8 +214,8 @@ WHORL_API const char *whorl_http_response_trailer(const struct whorl_http_respon
 WHORL_API int64_t whorl_http_response_length(const struct whorl_http_response *response);
 
 /** Fills `ret` with how the response was obtained. */
-WHORL_API void whorl_http_response_timing(const struct whorl_http_response *response,
-                                          struct whorl_http_timing *ret);
+WHORL_API void whorl_http_response_get_timing(const struct whorl_http_response *response,
+                                              struct whorl_http_timing *ret);
 
 /** Body bytes received so far, as sent by the server. */
 WHORL_API int64_t whorl_http_response_received(const struct whorl_http_response *response);
@@ -257,15 +257,15 @@ struct whorl_http_save_options {
     bool sync;      /* fsync the file before the rename, and the directory after it */
     int dir_fd;     /* with `use_dir_fd`: the directory that `path` is relative to */
     bool use_dir_fd;
-    void (*progress)(void *ctx, int64_t received); /* called after each part; must not suspend */
+    void (*progress)(void *arg, int64_t received); /* called after each part; must not suspend */
 
     /* Returns another path when the file is complete and its name is taken; not used with
      * `overwrite`. `attempt` counts from 1. The path must be in the same directory and stay valid
      * until the next call or the end of the save; NULL makes the save fail with -EEXIST. Must not
      * suspend. With this callback no name is checked in advance, and a body is never fetched twice
      * because its name was taken. */
-    const char *(*next_path)(void *ctx, unsigned attempt);
-    void *ctx;
+    const char *(*next_path)(void *arg, unsigned attempt);
+    void *arg;
 
     /* Set to true before the first byte is written to a device, pipe or socket, or to the process's
      * output, and when a FIFO has been opened: closing it gives its reader an end of file. Such
