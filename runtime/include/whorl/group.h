@@ -22,7 +22,7 @@
  *     }
  *
  * When the block of a WHORL_AUTO(group) is left, the tasks that still run are cancelled and the
- * block waits for their end, shielded from cancellation. So this clean-up suspends. It must, because
+ * block waits for their end, shielded from cancellation. So this clean-up suspends: it must, as
  * the tasks use the caller's stack. The clean-up of generators and processes suspends too, and no
  * other in whorl.
  *

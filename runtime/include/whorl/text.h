@@ -39,8 +39,8 @@ extern "C" {
 WHORL_API size_t whorl_text_decode(const char *text, size_t len, uint32_t *ret);
 
 /**
- * Where to cut a text that is too long: never inside a character. A byte that is not UTF-8 counts as
- * a character.
+ * Where to cut a text that is too long: never inside a character. A byte that is not UTF-8 counts
+ * as a character.
  *
  * @len      the length of the text in bytes
  * @len_max  the largest length after the cut
