@@ -305,7 +305,7 @@ int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
 
     if (err == 0 && options && options->name) {
         struct whorl_task *task = group->tasks->prev;
-        snprintf(task->name, sizeof task->name, "%s", options->name);
+        task_set_name(task, options->name);
     }
     return err;
 }

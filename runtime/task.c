@@ -3,12 +3,12 @@
 #include "runtime/task.h"
 
 #include <alloca.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <whorl/error.h>
 #include <whorl/run.h>
 #include <whorl/task.h>
+#include <whorl/text.h>
 
 #include "runtime/base/check.h"
 #include "runtime/base/thread_work.h"
@@ -116,11 +116,20 @@ const char *whorl_task_name(const struct whorl_task *task)
     return task->name[0] ? task->name : task->site;
 }
 
+void task_set_name(struct whorl_task *task, const char *name)
+{
+    size_t len = whorl_text_cut(name, strlen(name), sizeof task->name - 1);
+
+    memcpy(task->name, name, len);
+    task->name[len] = '\0';
+}
+
 void whorl_task_set_name(const char *name)
 {
     struct whorl_task *self = sched_current();
+
     if (self)
-        snprintf(self->name, sizeof self->name, "%s", name ? name : "");
+        task_set_name(self, name ? name : "");
 }
 
 int whorl_check_cancelled(void)

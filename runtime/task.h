@@ -10,4 +10,7 @@
 struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn fn, void *arg,
                                size_t copy_size);
 
+/* Sets the task's own name, which is copied and cut if it is too long. "": the task has none. */
+void task_set_name(struct whorl_task *task, const char *name);
+
 #endif

@@ -39,6 +39,21 @@ size_t whorl_text_decode(const char *text, size_t len, uint32_t *ret)
     return n;
 }
 
+size_t whorl_text_cut(const char *text, size_t len, size_t len_max)
+{
+    uint32_t c;
+
+    if (len <= len_max)
+        return len;
+    /* The cut is inside a character if one that begins up to 3 bytes before it reaches past it. */
+    for (size_t back = 1; back <= 3 && back <= len_max; back++) {
+        size_t start = len_max - back;
+        if (whorl_text_decode(text + start, len - start, &c) > back)
+            return start;
+    }
+    return len_max;
+}
+
 bool whorl_text_is_plain(uint32_t c)
 {
     /* Some terminals also obey the control characters U+0080 to U+009F. */

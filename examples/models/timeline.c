@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include <whorl/text.h>
+
 #include "timeline_record.h"
 
 static int64_t now_ns(void)
@@ -32,11 +34,8 @@ void timeline_destroy(struct timeline *timeline)
 /* Copies a name and cuts it if it is too long, but never inside a UTF-8 character. */
 static void copy_name(char *to, const char *name)
 {
-    size_t len = strnlen(name, TIMELINE_NAME_MAX);
+    size_t len = whorl_text_cut(name, strlen(name), TIMELINE_NAME_MAX - 1);
 
-    if (len == TIMELINE_NAME_MAX)
-        for (len--; len > 0 && ((unsigned char)name[len] & 0xc0) == 0x80;)
-            len--;
     memcpy(to, name, len);
     to[len] = '\0';
 }

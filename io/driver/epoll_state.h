@@ -12,12 +12,12 @@
 
 #include <stdatomic.h>
 
-#include "io/driver/backoff.h"
 #include "io/driver/epoll_stats.h"
 #include "io/driver/op.h"
 #include "io/driver/queue.h"
 #include "io/driver/threads.h"
 #include "io/driver/watch.h"
+#include "runtime/base/backoff.h"
 
 /* The place of a request; stored in op->slot. */
 enum place {

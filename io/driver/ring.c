@@ -13,12 +13,12 @@
 
 #include <liburing.h>
 
-#include "io/driver/backoff.h"
 #include "io/driver/queue.h"
 #include "io/driver/ring_setup.h"
 #include "io/driver/slots.h"
 #include "io/driver/syscall.h"
 #include "io/driver/threads.h"
+#include "runtime/base/backoff.h"
 #include "runtime/base/check.h"
 
 /* The headers of Linux 6.1 do not define these. */
@@ -74,7 +74,7 @@ struct ring {
      * are cancelled again from time to time. */
     struct whorl_waiter stubborn;
     struct backoff recancel;
-    unsigned backoff_ms; /* pause before submitting again after a shortage; 0: there is none */
+    int64_t shortage_pause_ns; /* before submitting again after a shortage; 0: there is none */
 
     int event_fd; /* signals completions to a host's loop; -1: not created */
     int kick_fd;
@@ -145,7 +145,7 @@ TOUCHES_RING static int enter(struct ring *ring, unsigned n, unsigned min_comple
                             (void *)&arg, sizeof arg);
     if (taken > 0) {
         ring->stats.submitted += (unsigned)taken;
-        ring->backoff_ms = 0;
+        ring->shortage_pause_ns = 0;
     }
     return taken;
 }
@@ -177,7 +177,7 @@ static struct io_uring_sqe *get_sqe(struct ring *ring)
 
     if (__builtin_expect(sqe != NULL, 1))
         return sqe;
-    if (ring->backoff_ms == 0) {
+    if (ring->shortage_pause_ns == 0) {
         int taken = enter(ring, unsubmitted(ring), 0, 0, -1);
         if (taken < 0 && taken != -EINTR && !is_shortage(taken))
             give_up(taken);
@@ -579,17 +579,17 @@ static int64_t time_left(struct ring *ring, int64_t deadline_ns)
     return left_ns > 0 ? left_ns : 0;
 }
 
+#define SHORTAGE_MIN_NS WHORL_MILLISECOND
+#define SHORTAGE_MAX_NS (64 * WHORL_MILLISECOND)
+
 /* The kernel is short of memory: submits nothing for a while, but still reaps completions. */
 static int wait_out_shortage(struct ring *ring, int64_t left_ns)
 {
-    int64_t pause_ns;
+    int64_t pause_ns = backoff_longer(ring->shortage_pause_ns, SHORTAGE_MIN_NS, SHORTAGE_MAX_NS);
 
-    ring->backoff_ms = ring->backoff_ms == 0   ? 1
-                       : ring->backoff_ms < 64 ? ring->backoff_ms * 2
-                                               : 64;
+    ring->shortage_pause_ns = pause_ns;
     if (reap(ring) > 0)
         return 0;
-    pause_ns = ring->backoff_ms * WHORL_MILLISECOND;
     if (left_ns >= 0 && left_ns < pause_ns)
         pause_ns = left_ns;
     int err = enter(ring, 0, pause_ns > 0, IORING_ENTER_GETEVENTS, pause_ns);

@@ -64,6 +64,20 @@ WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t
     return transfer(IO_OP_WRITE, fd, buf, clamp(len), (uint64_t)offset, "pwrite");
 }
 
+WHORL_SUSPENDS ssize_t whorl_preadv(int fd, const struct iovec *iov, int iov_count, int64_t offset)
+{
+    if (iov_count < 0 || offset < 0)
+        return -EINVAL;
+    return transfer(IO_OP_READV, fd, iov, (uint32_t)iov_count, (uint64_t)offset, "preadv");
+}
+
+WHORL_SUSPENDS ssize_t whorl_pwritev(int fd, const struct iovec *iov, int iov_count, int64_t offset)
+{
+    if (iov_count < 0 || offset < 0)
+        return -EINVAL;
+    return transfer(IO_OP_WRITEV, fd, iov, (uint32_t)iov_count, (uint64_t)offset, "pwritev");
+}
+
 WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len)
 {
     const char *at = buf;

@@ -8,6 +8,7 @@
 #include <whorl/task.h>
 
 #include "io/driver/op.h"
+#include "runtime/base/backoff.h"
 
 /* The pauses between two tries to lock a file that is locked elsewhere. Each pause is twice as long
  * as the one before it. */
@@ -153,13 +154,13 @@ WHORL_SUSPENDS int whorl_symlinkat(const char *target, int dir_fd, const char *p
     return io_op_run(&op, "symlinkat");
 }
 
-WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *buf, size_t size)
+WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *ret, size_t size)
 {
     struct io_op op = {
         .code = IO_OP_READLINKAT,
         .fd = dir_fd,
         .addr = (uint64_t)(uintptr_t)path,
-        .addr2 = (uint64_t)(uintptr_t)buf,
+        .addr2 = (uint64_t)(uintptr_t)ret,
         .len = size < INT_MAX ? (uint32_t)size : INT_MAX,
     };
 
@@ -173,7 +174,7 @@ WHORL_SUSPENDS int whorl_flock(int fd, int operation)
         .fd = fd,
         .flags = (uint32_t)(operation | LOCK_NB),
     };
-    int64_t pause_ns = LOCK_PAUSE_MIN_NS;
+    int64_t pause_ns = 0;
 
     if (operation & LOCK_UN)
         return io_op_run_uncancellable(&op, "flock");
@@ -181,9 +182,9 @@ WHORL_SUSPENDS int whorl_flock(int fd, int operation)
         int err = io_op_run(&op, "flock");
         if (err != -EWOULDBLOCK || operation & LOCK_NB)
             return err;
+        pause_ns = backoff_longer(pause_ns, LOCK_PAUSE_MIN_NS, LOCK_PAUSE_MAX_NS);
         err = whorl_sleep(pause_ns);
         if (err)
             return err;
-        pause_ns = pause_ns * 2 < LOCK_PAUSE_MAX_NS ? pause_ns * 2 : LOCK_PAUSE_MAX_NS;
     }
 }

@@ -80,7 +80,7 @@ WHORL_SUSPENDS static size_t drain(int pipe_fd, int out_fd, size_t len, bool mor
     return sent;
 }
 
-WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset, int64_t len)
+WHORL_SUSPENDS int64_t whorl_sendfile(int file_fd, int out_fd, int64_t offset, int64_t len)
 {
     int64_t sent = 0;
     int fds[2];

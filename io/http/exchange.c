@@ -65,7 +65,7 @@ static WHORL_SUSPENDS ssize_t ask_body(struct http_exchange *x, const struct who
 {
     struct http_stage stage;
     http_stage_enter(&stage, WHORL_FOREVER, 0, x->clock.total_deadline_ns);
-    ssize_t n = http_stage_leave(&stage, body->read(body->ctx, buf, len));
+    ssize_t n = http_stage_leave(&stage, body->read(body->arg, buf, len));
     return n > (ssize_t)len ? WHORL_EHTTP_REQUEST_BODY : n;
 }
 

@@ -123,8 +123,8 @@ int64_t whorl_http_response_length(const struct whorl_http_response *response)
     return response->decodes ? -1 : response->exchange->head.length;
 }
 
-void whorl_http_response_timing(const struct whorl_http_response *response,
-                                struct whorl_http_timing *ret)
+void whorl_http_response_get_timing(const struct whorl_http_response *response,
+                                    struct whorl_http_timing *ret)
 {
     *ret = response->timing;
 }

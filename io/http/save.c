@@ -33,6 +33,7 @@
 
 #include "io/http/response.h"
 #include "io/http/stage.h"
+#include "runtime/base/backoff.h"
 
 enum {
     MIDDLE_BUF = 64 << 10, /* for bodies longer than MIDDLE_FROM */
@@ -45,6 +46,7 @@ enum {
 };
 
 #define CLEANUP_NS        (5 * WHORL_SECOND)
+#define FIFO_PAUSE_MIN_NS WHORL_MILLISECOND
 #define FIFO_PAUSE_MAX_NS (50 * WHORL_MILLISECOND) /* between two looks for a FIFO's reader */
 
 struct save {
@@ -173,7 +175,7 @@ static void note_in_place(const struct save *save)
  * no event for it. The total limit of the exchange applies. */
 static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
 {
-    int64_t pause_ns = WHORL_MILLISECOND;
+    int64_t pause_ns = 0;
     struct http_stage stage;
     int fd;
 
@@ -181,12 +183,12 @@ static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
 
     http_stage_enter(&stage, WHORL_FOREVER, 0, http_response_total_deadline_ns(save->response));
     while ((fd = whorl_openat(save->dir_fd, save->path, flags | O_NONBLOCK, 0)) == -ENXIO) {
+        pause_ns = backoff_longer(pause_ns, FIFO_PAUSE_MIN_NS, FIFO_PAUSE_MAX_NS);
         int err = whorl_sleep(pause_ns);
         if (err) {
             fd = err;
             break;
         }
-        pause_ns = pause_ns < FIFO_PAUSE_MAX_NS / 2 ? pause_ns * 2 : FIFO_PAUSE_MAX_NS;
     }
     if (fd >= 0) {
         save->awaits = false;
@@ -344,7 +346,7 @@ static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t
     if (options->ret_written)
         *options->ret_written = save->offset;
     if (options->progress)
-        options->progress(options->ctx, whorl_http_response_received(save->response));
+        options->progress(options->arg, whorl_http_response_received(save->response));
     return 0;
 }
 
@@ -422,7 +424,7 @@ static WHORL_SUSPENDS int take_name(struct save *save)
         }
         if (!options->next_path)
             break;
-        path = options->next_path(options->ctx, attempt);
+        path = options->next_path(options->arg, attempt);
     }
     return err;
 }

@@ -52,10 +52,10 @@ struct whorl_http_session {
 
 /* Sessions */
 
-static WHORL_SUSPENDS int dial_tcp(void *ctx, const char *host, uint16_t port,
+static WHORL_SUSPENDS int dial_tcp(void *arg, const char *host, uint16_t port,
                                    struct whorl_error *error, struct whorl_stream **ret)
 {
-    (void)ctx;
+    (void)arg;
     return whorl_dial_stream(host, port, NULL, error, ret);
 }
 
@@ -298,7 +298,7 @@ static bool can_send_again(const struct http_outgoing *out)
 static int rewind_body(const struct http_outgoing *out)
 {
     const struct whorl_http_body *body = &out->request->body;
-    return out->has_body && body->read ? body->rewind(body->ctx) : 0;
+    return out->has_body && body->read ? body->rewind(body->arg) : 0;
 }
 
 /* A kept connection that fails before the first byte of the response was most likely closed by the

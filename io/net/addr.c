@@ -56,6 +56,8 @@ int whorl_addr_unix(const char *path, struct whorl_addr *ret)
     size_t len = strlen(path), start = offsetof(struct sockaddr_un, sun_path);
     bool abstract = path[0] == '@';
 
+    if (len == 0) /* the kernel would choose a name */
+        return -EINVAL;
     /* A path ends in a zero byte. An abstract name ends where the address length says. */
     if (len + !abstract > sizeof addr.un.sun_path)
         return -ENAMETOOLONG;
@@ -67,7 +69,7 @@ int whorl_addr_unix(const char *path, struct whorl_addr *ret)
     return 0;
 }
 
-static void unix_text(const struct whorl_addr *addr, char *text, size_t size)
+static void unix_text(const struct whorl_addr *addr, char *ret, size_t size)
 {
     size_t start = offsetof(struct sockaddr_un, sun_path);
     size_t len = addr->len > start ? addr->len - start : 0;
@@ -76,21 +78,21 @@ static void unix_text(const struct whorl_addr *addr, char *text, size_t size)
     if (len > sizeof addr->un.sun_path)
         len = sizeof addr->un.sun_path;
     if (len == 0)
-        snprintf(text, size, "(unnamed)");
+        snprintf(ret, size, "(unnamed)");
     else if (path[0] == '\0')
-        snprintf(text, size, "@%.*s", (int)(len - 1), path + 1);
+        snprintf(ret, size, "@%.*s", (int)(len - 1), path + 1);
     else
-        snprintf(text, size, "%.*s", (int)len, path);
+        snprintf(ret, size, "%.*s", (int)len, path);
 }
 
-const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size)
+const char *whorl_addr_text(const struct whorl_addr *addr, char *ret, size_t size)
 {
     char ip[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
 
     switch (addr->sa.sa_family) {
     case AF_INET:
         inet_ntop(AF_INET, &addr->in.sin_addr, ip, sizeof ip);
-        snprintf(text, size, "%s:%u", ip, whorl_addr_port(addr));
+        snprintf(ret, size, "%s:%u", ip, whorl_addr_port(addr));
         break;
     case AF_INET6:
         inet_ntop(AF_INET6, &addr->in6.sin6_addr, ip, sizeof ip);
@@ -99,15 +101,15 @@ const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t si
             if (!if_indextoname(addr->in6.sin6_scope_id, zone + 1))
                 snprintf(zone + 1, sizeof zone - 1, "%u", addr->in6.sin6_scope_id);
         }
-        snprintf(text, size, "[%s%s]:%u", ip, zone, whorl_addr_port(addr));
+        snprintf(ret, size, "[%s%s]:%u", ip, zone, whorl_addr_port(addr));
         break;
     case AF_UNIX:
-        unix_text(addr, text, size);
+        unix_text(addr, ret, size);
         break;
     default:
-        snprintf(text, size, "(family %d)", addr->sa.sa_family);
+        snprintf(ret, size, "(family %d)", addr->sa.sa_family);
     }
-    return text;
+    return ret;
 }
 
 uint16_t whorl_addr_port(const struct whorl_addr *addr)

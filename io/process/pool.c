@@ -309,7 +309,8 @@ WHORL_SUSPENDS static int converse(struct whorl_process_pool *pool, struct place
     }
     response[frame.len] = '\0';
     *ret = response;
-    *ret_len = frame.len;
+    if (ret_len)
+        *ret_len = frame.len;
     return 0;
 }
 

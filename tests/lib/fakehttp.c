@@ -147,10 +147,10 @@ WHORL_SUSPENDS_SHIELDED void fake_finish(struct fake *fake)
     whorl_scope_leave(&shield, 0);
 }
 
-static WHORL_SUSPENDS int dial(void *ctx, const char *host, uint16_t port,
+static WHORL_SUSPENDS int dial(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret)
 {
-    struct fake *fake = ctx;
+    struct fake *fake = arg;
     struct whorl_stream *client;
     struct fake_server server = {.fake = fake};
     size_t n = 0;
@@ -194,5 +194,5 @@ static WHORL_SUSPENDS int dial(void *ctx, const char *host, uint16_t port,
 
 struct whorl_http_dialer fake_dialer(struct fake *fake)
 {
-    return (struct whorl_http_dialer){.dial = dial, .ctx = fake};
+    return (struct whorl_http_dialer){.dial = dial, .arg = fake};
 }

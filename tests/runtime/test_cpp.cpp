@@ -60,6 +60,18 @@ static int throw_and_catch(void *arg)
     return 0;
 }
 
+/* A C++ program with all warnings can use each initialiser. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wextra"
+#pragma GCC diagnostic error "-Wmissing-field-initializers"
+TEST(an_initialised_waiter_is_all_zero)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+
+    CHECK(!waiter.task && !waiter.queue && !waiter.woken);
+}
+#pragma GCC diagnostic pop
+
 TEST_SEEDS(exceptions_are_thrown_and_caught_while_other_tasks_run)
 {
     struct thrower throwers[8] = {};

@@ -49,6 +49,26 @@ TEST(runner_outside_a_run_is_refused)
     whorl_runner_release_remote(NULL);
 }
 
+static int hold_and_wait(void *arg)
+{
+    struct whorl_event never = {0};
+
+    (void)arg;
+    {
+        WHORL_AUTO(runner) *runner = NULL;
+        CHECK_OK(whorl_runner_acquire(&runner));
+    }
+    return whorl_event_wait(&never);
+}
+
+TEST(a_runner_is_released_when_its_block_is_left)
+{
+    struct whorl_virtual_options options = {.run.quiet = true};
+
+    /* The deadlock would not be noticed if the handle still existed. */
+    CHECK_ERR(whorl_run_virtual(&options, hold_and_wait, NULL), -EDEADLK);
+}
+
 /* --- posting ---------------------------------------------------------------------------------- */
 
 #define THREADS 8

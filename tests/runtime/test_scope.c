@@ -356,14 +356,16 @@ static int clean_up(void *arg)
 TEST(a_deadline_that_passed_before_the_host_ended_the_run_cancels_at_once)
 {
     struct whorl_poller poller = {.ops = &running_ops};
-    struct whorl_stepped *run;
     bool cancelled = false;
     int result;
 
-    CHECK_OK(whorl_stepped_create(&poller, NULL, clean_up, &cancelled, &run));
-    CHECK(!whorl_stepped_run(run, 4, &result));
-    running_now += WHORL_SECOND; /* time that the host uses */
-    whorl_stepped_destroy(run);
+    {
+        WHORL_AUTO(stepped) *run = NULL;
+
+        CHECK_OK(whorl_stepped_create(&poller, NULL, clean_up, &cancelled, &run));
+        CHECK(!whorl_stepped_run(run, 4, &result));
+        running_now += WHORL_SECOND; /* time that the host uses */
+    }
     CHECK(cancelled);
 }
 

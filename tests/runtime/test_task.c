@@ -55,6 +55,8 @@ static int name_itself(void *arg)
     CHECK_STR(whorl_task_name(self), name);
     whorl_task_set_name("0123456789012345678901234567890123456789");
     CHECK_STR(whorl_task_name(self), "0123456789012345678901234567890");
+    whorl_task_set_name("012345678901234567890123456789é"); /* its last byte is byte 32 */
+    CHECK_STR(whorl_task_name(self), "012345678901234567890123456789");
     whorl_task_set_name(NULL);
     CHECK(strncmp(whorl_task_name(self), "name_itself at ", 15) == 0);
     whorl_task_set_name("left behind"); /* must not be the name of the next task on this stack */

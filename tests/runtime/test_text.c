@@ -51,6 +51,18 @@ TEST(escape_is_cut_at_whole_pieces)
     CHECK_STR(ret, "");
 }
 
+TEST(cut_is_never_inside_a_character)
+{
+    const char *text = "aé€😀b"; /* 1, 2, 3, 4 and 1 bytes */
+    static const size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11};
+
+    for (size_t max = 0; max < sizeof expected / sizeof expected[0]; max++)
+        CHECK_EQ(whorl_text_cut(text, 11, max), expected[max]);
+    CHECK_EQ(whorl_text_cut("\x80\x80\x80\x80\x80", 5, 3), 3); /* not UTF-8 */
+    CHECK_EQ(whorl_text_cut("\xe2\x82", 2, 1), 1);
+    CHECK_EQ(whorl_text_cut("", 0, 0), 0);
+}
+
 TEST(decode_takes_valid_utf8_only)
 {
     uint32_t c;

@@ -164,10 +164,10 @@ WHORL_SUSPENDS int fetch_report_rest(struct fetch *fetch, int64_t stall_ns)
     return whorl_scope_leave(&scope, report_rest(fetch, &scope, stall_ns));
 }
 
-WHORL_SUSPENDS int fetch_dial(void *ctx, const char *host, uint16_t port, struct whorl_error *error,
+WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct whorl_error *error,
                               struct whorl_stream **ret)
 {
-    struct get *get = ctx;
+    struct get *get = arg;
 
     int err = whorl_dial_stream(host, port, NULL, error, ret);
     schedule_note_dial(&get->schedule, host, port, err);

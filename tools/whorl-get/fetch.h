@@ -24,8 +24,8 @@ WHORL_SUSPENDS int fetch_all(struct fetch *fetch);
  * -ECANCELED or -ETIMEDOUT. */
 WHORL_SUSPENDS int fetch_report_rest(struct fetch *fetch, int64_t stall_ns);
 
-/* A dialer for the session; `ctx` is the struct get. It tells the schedule which hosts refuse. */
-WHORL_SUSPENDS int fetch_dial(void *ctx, const char *host, uint16_t port, struct whorl_error *error,
+/* A dialer for the session; `arg` is the struct get. It tells the schedule which hosts refuse. */
+WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct whorl_error *error,
                               struct whorl_stream **ret);
 
 #endif

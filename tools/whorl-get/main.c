@@ -171,7 +171,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .allow_downgrade = options->allow_downgrade,
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
-        .dialer = {.dial = fetch_dial, .ctx = &program->get},
+        .dialer = {.dial = fetch_dial, .arg = &program->get},
     };
     return whorl_http_session_create(&session, ret);
 }

@@ -8,8 +8,6 @@
 
 #include <whorl/text.h>
 
-#include "tools/whorl-get/text.h"
-
 /* Of a segment longer than RAW_MAX, only the head and the tail are used. The head alone fills a
  * name, because a byte of a name takes at most three bytes of the URL ("%XX"). The tail contains
  * the extension. */
@@ -69,7 +67,7 @@ static size_t append_safe(char *ret, size_t out, const char *text, size_t len)
 /* Shortens `text` until it fits into a name. The last `keep` bytes are kept. */
 static void shorten(char ret[NAME_SIZE], const char *text, size_t len, size_t keep)
 {
-    size_t head = text_cut(text, len - keep, NAME_SIZE - 1 - keep);
+    size_t head = whorl_text_cut(text, len - keep, NAME_SIZE - 1 - keep);
 
     memcpy(ret, text, head);
     memcpy(ret + head, text + len - keep, keep);

@@ -23,15 +23,6 @@ size_t text_escape(char *ret, size_t size, const char *text, size_t len)
                                  : whorl_text_escape_ascii(text, len, ret, size);
 }
 
-size_t text_cut(const char *text, size_t len, size_t max)
-{
-    if (len <= max)
-        return len;
-    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
-        max--;
-    return max;
-}
-
 int text_columns(uint32_t c)
 {
     if (c < 0x80)
@@ -131,9 +122,7 @@ static size_t tail_for(const char *text, size_t len, int columns, int *taken)
 
     *taken = 0;
     while (at > 0) {
-        size_t from = at - 1;
-        while (from > 0 && ((unsigned char)text[from] & 0xc0) == 0x80)
-            from--;
+        size_t from = whorl_text_cut(text, at, at - 1);
         uint32_t c = '?';
         whorl_text_decode(text + from, at - from, &c);
         int width = text_columns(c);

@@ -18,9 +18,6 @@ bool text_locale_is_utf8(void);
  * UTF-8 character would be shown as other characters, or act as control characters. */
 size_t text_escape(char *ret, size_t size, const char *text, size_t len);
 
-/* Returns the largest length <= `max` which does not split a UTF-8 sequence of `text`. */
-size_t text_cut(const char *text, size_t len, size_t max);
-
 /* Returns the columns which a character takes on a terminal. If LC_CTYPE is not a UTF-8 locale, it
  * returns 2 for characters outside ASCII, so that a line is never too long. */
 int text_columns(uint32_t c);

@@ -46,9 +46,9 @@ static uint64_t next_random(struct get *get)
 }
 
 /* Called when the name is taken. Returns the next name to try. */
-static const char *next_path(void *ctx, unsigned attempt)
+static const char *next_path(void *arg, unsigned attempt)
 {
-    struct transfer *t = ctx;
+    struct transfer *t = arg;
 
     (void)attempt;
     name_numbered(t->taken, t->name, name_hints_next(&t->get->names, t->name));
@@ -59,7 +59,7 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
 {
     const struct options *options = t->get->options;
     struct whorl_http_save_options how = {
-        .ret_in_place = &t->in_place, .ret_written = &t->outcome.written, .ctx = t};
+        .ret_in_place = &t->in_place, .ret_written = &t->outcome.written, .arg = t};
 
     if (options->output) {
         how.overwrite = true;
@@ -111,7 +111,7 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
     struct outcome *o = &t->outcome;
 
     o->status = whorl_http_response_status(response);
-    whorl_http_response_timing(response, &o->timing);
+    whorl_http_response_get_timing(response, &o->timing);
     if (t->get->report->json || o->timing.redirects > 0) {
         t->final_url = strdup(whorl_http_response_url(response)->text);
         o->final_url = t->final_url;

@@ -53,7 +53,7 @@ WHORL_SUSPENDS static int fetch(struct whorl_http_session *session, const char *
     }
     if (n < 0)
         ret->error = *whorl_http_response_error(response);
-    whorl_http_response_timing(response, &timing);
+    whorl_http_response_get_timing(response, &timing);
     ret->reused = timing.reused;
     return (int)n;
 }

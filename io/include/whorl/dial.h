@@ -3,7 +3,7 @@
  * with Happy Eyeballs (RFC 8305), so a broken IPv6 or one dead server delays the connection only a
  * little.
  *
- *     static int say_hello(void)
+ *     static WHORL_SUSPENDS int say_hello(void)
  *     {
  *         struct whorl_error error;
  *         WHORL_AUTO(stream) *stream = NULL;

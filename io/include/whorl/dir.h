@@ -2,7 +2,7 @@
 /* Reading a directory: a handle that returns one entry after the other, in no particular order. The
  * entries "." and ".." are left out.
  *
- *     static int print_names(const char *path)
+ *     static WHORL_SUSPENDS int print_names(const char *path)
  *     {
  *         WHORL_AUTO(dir) *dir = NULL;
  *         struct whorl_dir_entry entry;

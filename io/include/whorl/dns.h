@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Resolving names to addresses, with c-ares on the run's own loop.
  *
- *     static int print_addresses(const char *host)
+ *     static WHORL_SUSPENDS int print_addresses(const char *host)
  *     {
  *         struct whorl_addr addrs[16];
  *         char text[WHORL_ADDR_TEXT_MAX];

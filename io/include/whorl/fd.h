@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading and writing descriptors of any kind; other tasks run while a call waits.
  *
- *     static int copy_head(const char *from, int to)
+ *     static WHORL_SUSPENDS int copy_head(const char *from, int to)
  *     {
  *         WHORL_AUTO(fd) file = whorl_fd_own(whorl_openat(AT_FDCWD, from, O_RDONLY, 0));
  *         char buf[4096];
@@ -116,6 +116,14 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int6
 /** pwrite(2): writes at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset);
 
+/** preadv(2): whorl_readv() at `offset`; does not change the descriptor's position. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_preadv(int fd, const struct iovec *iov, int iov_count,
+                                              int64_t offset);
+
+/** pwritev(2): whorl_writev() at `offset`; does not change the descriptor's position. */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_pwritev(int fd, const struct iovec *iov, int iov_count,
+                                               int64_t offset);
+
 /**
  * Writes all of `buf`; continues after short counts.
  *
@@ -163,7 +171,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
 /**
  * Sends `len` bytes of a file, from `offset` on, to a socket or pipe inside the kernel; continues
  * after short counts. The file's position does not change. A peer that has hung up raises no
- * signal.
+ * signal. As in whorl_splice(), the input comes first; in sendfile(2) the output does.
  *
  * Returns:  the count of bytes sent: `len`, or fewer when the file ends or when an error occurs
  *           after them (the next call, which continues from there, reports the error); 0 at the end
@@ -171,7 +179,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_splice(int in_fd, int out_fd, size_t len)
  * Suspends: until all are sent.
  * Cancel:   the count of bytes sent; -ECANCELED when there are none.
  */
-WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int out_fd, int file_fd, int64_t offset,
+WHORL_API WHORL_SUSPENDS int64_t whorl_sendfile(int file_fd, int out_fd, int64_t offset,
                                                 int64_t len);
 
 /** A case for whorl_select(), ready when `fd` is. Its result is that of whorl_poll_fd(). */

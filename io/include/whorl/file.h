@@ -4,7 +4,7 @@
  * directory `dir_fd`, or to the working directory when that is AT_FDCWD. Paths are borrowed for the
  * call.
  *
- *     static int write_page(const char *page, size_t page_len)
+ *     static WHORL_SUSPENDS int write_page(const char *page, size_t page_len)
  *     {
  *         WHORL_AUTO(fd) file = whorl_fd_own(
  *             whorl_openat(AT_FDCWD, "page.html", O_WRONLY | O_CREAT | O_EXCL, 0644));
@@ -92,11 +92,11 @@ WHORL_API WHORL_SUSPENDS int whorl_linkat(int old_dir_fd, const char *old_path, 
 WHORL_API WHORL_SUSPENDS int whorl_symlinkat(const char *target, int dir_fd, const char *path);
 
 /**
- * readlinkat(2): reads what a symbolic link contains. No NUL is added.
+ * readlinkat(2): reads what a symbolic link contains into `ret`. No NUL is added.
  *
  * Returns: the count of bytes; a count of `size` may mean that the rest was cut off; -errno.
  */
-WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *buf,
+WHORL_API WHORL_SUSPENDS ssize_t whorl_readlinkat(int dir_fd, const char *path, char *ret,
                                                   size_t size);
 
 /**

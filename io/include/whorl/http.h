@@ -42,13 +42,13 @@ struct whorl_http_timeouts {
 /* How a session connects to servers. Tests and proxies replace it. */
 struct whorl_http_dialer {
     /* Opens a stream to `host` and `port`. Fills `error` on failure; it is never NULL. */
-    WHORL_SUSPENDS int (*dial)(void *ctx, const char *host, uint16_t port,
+    WHORL_SUSPENDS int (*dial)(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret);
-    void *ctx;
+    void *arg;
 };
 
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls`, and `dialer.ctx` must outlive the session. */
+ * two exceptions: the session holds `tls`, and `dialer.arg` must outlive the session. */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -80,11 +80,11 @@ struct whorl_http_body {
 
     /* Writes the next bytes to `buf`. Returns the count, 0 at the end, or a negative code, which
      * ends the exchange. */
-    WHORL_SUSPENDS ssize_t (*read)(void *ctx, void *buf, size_t len);
+    WHORL_SUSPENDS ssize_t (*read)(void *arg, void *buf, size_t len);
     /* Goes back to the start, for a redirect or a retry. Returns 0 or a negative code. NULL when
      * the body can be read only once. */
-    int (*rewind)(void *ctx);
-    void *ctx;
+    int (*rewind)(void *arg);
+    void *arg;
 };
 
 /* Zero-initialised fields mean the session's defaults. */
@@ -158,7 +158,8 @@ WHORL_API void whorl_http_session_get_stats(const struct whorl_http_session *ses
  * @url  absolute http:// or https:// URL
  * @ret  the response; close it with whorl_http_response_close()
  *
- * Returns:  0; -ENOMEM; WHORL_EHTTP_*; a connect(2) error; WHORL_EDNS_*; WHORL_ETLS_*.
+ * Returns:  0; -ENOMEM; WHORL_EHTTP_*; a connect(2) error; WHORL_EDNS_*; WHORL_ETLS_*;
+ *           WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  * Owns:     copies `url`.
@@ -172,6 +173,11 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  * @request  borrowed for the call; its body until the response is closed
  * @error    filled with step and cause on failure only; may be NULL. Borrowed for the call: for
  *           later failures, see whorl_http_response_error()
+ * @ret      the response; close it with whorl_http_response_close()
+ *
+ * Returns:  as whorl_http_get().
+ * Suspends: until headers arrive.
+ * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                            const struct whorl_http_request *request,
@@ -208,8 +214,8 @@ WHORL_API const char *whorl_http_response_trailer(const struct whorl_http_respon
 WHORL_API int64_t whorl_http_response_length(const struct whorl_http_response *response);
 
 /** Fills `ret` with how the response was obtained. */
-WHORL_API void whorl_http_response_timing(const struct whorl_http_response *response,
-                                          struct whorl_http_timing *ret);
+WHORL_API void whorl_http_response_get_timing(const struct whorl_http_response *response,
+                                              struct whorl_http_timing *ret);
 
 /** Body bytes received so far, as sent by the server. */
 WHORL_API int64_t whorl_http_response_received(const struct whorl_http_response *response);
@@ -238,6 +244,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_resp
  * @ret_len  may be NULL
  *
  * Returns:  0; -ENOMEM; errors of whorl_http_response_read().
+ * Suspends: until the end of the body.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *response,
                                                              size_t len_max, char **ret,
@@ -249,15 +257,15 @@ struct whorl_http_save_options {
     bool sync;      /* fsync the file before the rename, and the directory after it */
     int dir_fd;     /* with `use_dir_fd`: the directory that `path` is relative to */
     bool use_dir_fd;
-    void (*progress)(void *ctx, int64_t received); /* called after each part; must not suspend */
+    void (*progress)(void *arg, int64_t received); /* called after each part; must not suspend */
 
     /* Returns another path when the file is complete and its name is taken; not used with
      * `overwrite`. `attempt` counts from 1. The path must be in the same directory and stay valid
      * until the next call or the end of the save; NULL makes the save fail with -EEXIST. Must not
      * suspend. With this callback no name is checked in advance, and a body is never fetched twice
      * because its name was taken. */
-    const char *(*next_path)(void *ctx, unsigned attempt);
-    void *ctx;
+    const char *(*next_path)(void *arg, unsigned attempt);
+    void *arg;
 
     /* Set to true before the first byte is written to a device, pipe or socket, or to the process's
      * output, and when a FIFO has been opened: closing it gives its reader an end of file. Such

@@ -81,11 +81,11 @@ struct whorl_io_probe {
 
 /**
  * Sets up what whorl_io_run() would set up, and takes it down again. WHORL_DRIVER applies. Never
- * suspends; not for use inside a run.
+ * suspends. Call it outside a run: inside one it does not report WHORL_EBUSYRUN.
  *
  * @ret  filled in on success and on failure
  *
- * Returns: 0; the code with which whorl_io_run() would fail.
+ * Returns: 0; the code with which whorl_io_run() would fail outside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_io_probe_run(struct whorl_io_probe *ret);
 

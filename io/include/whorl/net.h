@@ -14,7 +14,7 @@
  *         return 0;
  *     }
  *
- *     static int serve_all(struct whorl_group *group)
+ *     static WHORL_SUSPENDS int serve_all(struct whorl_group *group)
  *     {
  *         struct whorl_addr addr;
  *         WHORL_AUTO(listener) *listener = NULL;
@@ -92,12 +92,16 @@ extern "C" {
 /** Parses a literal IPv4 or IPv6 address (no brackets). 0, or -EINVAL. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_addr_parse(const char *ip, uint16_t port, struct whorl_addr *ret);
 
-/** Makes a Unix-domain address; a leading '@' means the abstract namespace. 0, or -ENAMETOOLONG. */
+/**
+ * Makes a Unix-domain address. A leading '@' means the abstract namespace. Never suspends.
+ *
+ * Returns: 0; -EINVAL when `path` is empty; -ENAMETOOLONG.
+ */
 WHORL_API WHORL_CHECKED int whorl_addr_unix(const char *path, struct whorl_addr *ret);
 
-/** Writes "1.2.3.4:80", "[::1]:80" or a path to `text`, with a NUL and at most `size` bytes;
- *  returns `text`. WHORL_ADDR_TEXT_MAX is always enough. */
-WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *text, size_t size);
+/** Writes "1.2.3.4:80", "[::1]:80" or a path to `ret`, with a NUL and at most `size` bytes; returns
+ *  `ret`. WHORL_ADDR_TEXT_MAX is always enough. Never suspends. */
+WHORL_API const char *whorl_addr_text(const struct whorl_addr *addr, char *ret, size_t size);
 
 /** The port of an IP address; 0 for other families. */
 WHORL_API uint16_t whorl_addr_port(const struct whorl_addr *addr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Processes: starting a program, talking to it through pipes, waiting for its end, and ending it.
  *
- *     static int count_lines(const char *path)
+ *     static WHORL_SUSPENDS int count_lines(const char *path)
  *     {
  *         const char *argv[] = {"wc", "-l", path, NULL};
  *         struct whorl_process_options options = {.argv = argv, .out.kind = WHORL_PROCESS_PIPE};

@@ -82,7 +82,8 @@ WHORL_API WHORL_CHECKED int whorl_process_pool_create(
  * may call; they are served in the order in which they came. A worker that died while it was idle
  * is replaced, and the call succeeds all the same.
  *
- * @ret  the response, followed by a NUL that is not counted; free it with free()
+ * @ret      the response, followed by a NUL that is not counted; free it with free()
+ * @ret_len  the number of bytes, without the NUL; may be NULL
  *
  * Returns:  0; what `work` returned; WHORL_EWORKER when the worker died during the request (the
  *           next call gets a new worker); -EMSGSIZE; what `init` returned in a replacement;

@@ -50,11 +50,12 @@ extern "C" {
 /**
  * Blocks signals in this thread and begins to take them. Never suspends.
  *
- * @numbers  SIGINT, ...; the last one is 0. Copied
+ * @numbers  SIGINT, ...; at least one, and a 0 after the last. Copied
  * @ret      the signals; close them with whorl_signals_close()
  *
- * Returns: 0; -EINVAL for a number that is not a signal, that cannot be blocked, or that reports an
- *          error of this thread (SIGSEGV and the like); -EMFILE, -ENFILE, -ENOMEM.
+ * Returns: 0; -EINVAL when there is no number, and for a number that is not a signal, that cannot
+ *          be blocked, or that reports an error of this thread (SIGSEGV and the like); -EMFILE,
+ *          -ENFILE, -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_signals_open(const int *numbers, struct whorl_signals **ret);
 

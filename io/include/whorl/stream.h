@@ -2,7 +2,7 @@
 /* Streams: bytes in both directions, whatever carries them: TCP, a Unix socket, TLS over either, a
  * pipe, or memory in a test.
  *
- *     static int ask(struct whorl_stream *stream, const char *question)
+ *     static WHORL_SUSPENDS int ask(struct whorl_stream *stream, const char *question)
  *     {
  *         char *answer;
  *         int err = whorl_stream_write(stream, question, strlen(question));
@@ -101,7 +101,14 @@ WHORL_API WHORL_CHECKED int whorl_stream_from_pipe(int read_fd, int write_fd,
 WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf,
                                                    size_t len);
 
-/** Reads exactly `len` bytes. 0; -ENODATA when the stream ends first; other errors. */
+/**
+ * Reads exactly `len` bytes.
+ *
+ * Returns:  0; -ENODATA when the stream ends first; errors of whorl_stream_read(). After a failure,
+ *           the bytes that were already read are lost.
+ * Suspends: until all have arrived.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
+ */
 WHORL_API WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream, void *buf,
                                                      size_t len);
 
@@ -131,11 +138,25 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *strea
 WHORL_API WHORL_SUSPENDS int whorl_stream_write(struct whorl_stream *stream, const void *buf,
                                                 size_t len);
 
-/** whorl_stream_write() of several parts, in their order. */
+/**
+ * Writes all of several parts, in their order.
+ *
+ * @iov  borrowed for the call and not changed
+ *
+ * Returns:  as whorl_stream_write().
+ * Suspends: until the stream has taken the last byte.
+ * Cancel:   as whorl_stream_write().
+ */
 WHORL_API WHORL_SUSPENDS int whorl_stream_writev(struct whorl_stream *stream,
                                                  const struct iovec *iov, int iov_count);
 
-/** Half-close: tells the peer that nothing more will be written. 0, or an error. */
+/**
+ * Half-close: tells the peer that nothing more will be written.
+ *
+ * Returns:  0; -errno; WHORL_ETLS_*.
+ * Suspends: while a TLS stream sends its close_notify; not for sockets and pipes.
+ * Cancel:   -ECANCELED; the peer may or may not have been told.
+ */
 WHORL_API WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *stream);
 
 /** Whether an idle connection can be used again: false when the peer has closed it or has sent

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS for clients: TLS 1.2 with BearSSL, as a stream over another stream.
  *
- *     static int connect_safely(const char *host, struct whorl_stream **ret)
+ *     static WHORL_SUSPENDS int connect_safely(const char *host, struct whorl_stream **ret)
  *     {
  *         WHORL_AUTO(tls_config) *config = NULL;
  *         struct whorl_stream *tcp;

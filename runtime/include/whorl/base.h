@@ -40,9 +40,26 @@
  * means four things at once:
  *
  *   - other tasks may run before the function returns;
- *   - the function is a cancel point on every call, also when it does not have to wait;
- *   - it can return -ECANCELED;
+ *   - the function is a cancel point: in a cancelled scope it does not wait for its condition, and
+ *     it fails even if it would not have had to wait;
+ *   - it reports this as -ECANCELED;
  *   - the caller must look at its result.
+ *
+ * The comment of a function says under `Cancel:` what a cancellation does. Some calls end normally
+ * in a cancelled scope:
+ *
+ *   - a call for which the event has already happened, such as whorl_park() with a waiter that was
+ *     woken, returns the event's result; the next call reports the cancellation;
+ *   - whorl_group_wait() and whorl_group_stop() cancel the tasks of a group that was opened inside
+ *     the scope, wait for their end and return the group's result;
+ *   - whorl_flock() with LOCK_UN unlocks.
+ *
+ * An error that a function finds before it begins to wait, such as -EINVAL for a wrong argument or
+ * WHORL_ENOTASK outside a task, is returned instead of -ECANCELED. whorl_chan_recv_next() returns a
+ * bool, and stores the code.
+ *
+ * A function with neither this marker nor the next one never suspends. Outside a task, functions
+ * such as whorl_run() may block the thread.
  *
  * Between two calls of such functions no other task of this thread runs, so plain data needs no
  * lock.

@@ -91,7 +91,12 @@ WHORL_API WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *genera
 WHORL_API WHORL_SUSPENDS int whorl_generator_yield(struct whorl_generator *generator,
                                                    const void *value);
 
-/** Cancels the body if it has not ended, waits for its end, and frees. Accepts NULL. */
+/**
+ * Cancels the body if it has not ended, waits for its end, and frees the generator. Accepts NULL.
+ *
+ * Suspends: until the body has ended.
+ * Cancel:   not a cancel point; a cancellation does not end the wait.
+ */
 WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_generator_destroy(struct whorl_generator *generator);
 
 static inline WHORL_SUSPENDS_SHIELDED void whorl_auto_generator(struct whorl_generator **generator)

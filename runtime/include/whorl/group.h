@@ -22,8 +22,9 @@
  *     }
  *
  * When the block of a WHORL_AUTO(group) is left, the tasks that still run are cancelled and the
- * block waits for their end, shielded from cancellation. This is the only clean-up in whorl that
- * suspends; it must, because the tasks use the caller's stack.
+ * block waits for their end, shielded from cancellation. So this clean-up suspends: it must, as
+ * the tasks use the caller's stack. The clean-up of generators and processes suspends too, and no
+ * other in whorl.
  *
  * A failure cancels the tasks of the group. It does not wake the owner while the owner waits for
  * something else. There are two ways to notice it: select whorl_case_group() beside the other
@@ -84,7 +85,7 @@ struct whorl_group {
 
 /* Zero-initialised is valid. */
 struct whorl_spawn_options {
-    const char *name;  /* copied, at most 31 bytes */
+    const char *name;  /* copied as by whorl_task_set_name() */
     size_t stack_size; /* 0: the group's or the run's default */
 };
 
@@ -194,8 +195,11 @@ WHORL_API void whorl_group_cancel(struct whorl_group *group);
 WHORL_API size_t whorl_group_alive(const struct whorl_group *group);
 
 /**
- * Cancels the tasks that still run and waits for their end, shielded from cancellation. This is
- * what WHORL_AUTO(group) calls. Accepts a zeroed group. Must not be called inside the group.
+ * Cancels the tasks that still run and waits for their end. This is what WHORL_AUTO(group) calls.
+ * Accepts a zeroed group. Must not be called inside the group.
+ *
+ * Suspends: until the last task has ended.
+ * Cancel:   not a cancel point; a cancellation does not end the wait.
  */
 WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group);
 

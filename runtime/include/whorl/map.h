@@ -49,7 +49,8 @@ extern "C" {
 #define whorl_map(fn, ...) /* so that literals may hold commas */ \
     whorl_map_at(#fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__), (fn), __VA_ARGS__)
 
-/** whorl_map() with a static description of the call site, for reports. */
+/** whorl_map() with a static description of the call site, for reports. It comes first because the
+ *  macro passes all arguments after `fn` on without taking them apart. */
 WHORL_API WHORL_SUSPENDS int whorl_map_at(const char *site, whorl_task_fn fn, void *items,
                                           size_t item_size, size_t count, size_t limit,
                                           int *ret_results);

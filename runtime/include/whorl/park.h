@@ -64,7 +64,7 @@ typedef enum whorl_abort (*whorl_abort_fn)(struct whorl_waiter *waiter);
  * waiter is parked; they must not suspend or change anything. */
 struct whorl_wait_kind {
     /* Writes what the task waits for, such as `mutex "log" held by worker-3`. */
-    void (*describe)(const struct whorl_waiter *waiter, char *text, size_t size);
+    void (*describe)(const struct whorl_waiter *waiter, char *ret, size_t size);
     /* Returns the task whose action would end the wait, if it can only be one task; else NULL. */
     struct whorl_task *(*holder)(const struct whorl_waiter *waiter);
 };
@@ -85,8 +85,13 @@ struct whorl_waiter {
     bool reported; /* as part of a circle of waits */
 };
 
+/* In C++, -Wextra warns of the fields that {0} leaves out. */
 /* clang-format off */
+#ifdef __cplusplus
+#define WHORL_WAITER_INIT {}
+#else
 #define WHORL_WAITER_INIT {0}
+#endif
 /* clang-format on */
 
 #ifdef __cplusplus

@@ -83,6 +83,11 @@ WHORL_API WHORL_CHECKED int whorl_runner_wake_remote(struct whorl_runner *runner
 WHORL_API WHORL_CHECKED int whorl_chan_send_remote(struct whorl_runner *runner,
                                                    struct whorl_chan *chan, const void *value);
 
+static inline void whorl_auto_runner(struct whorl_runner **runner)
+{
+    whorl_runner_release_remote(*runner);
+}
+
 #ifdef __cplusplus
 }
 #endif

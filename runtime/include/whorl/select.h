@@ -93,7 +93,7 @@ WHORL_API struct whorl_case whorl_case_event(struct whorl_event *event);
  * Waits until one of the cases is ready and takes it.
  *
  * Returns:  the index of the case that was taken, with its `result` set; -EINVAL when there is no
- *           case; WHORL_ENOTASK.
+ *           case, as it would wait for ever; WHORL_ENOTASK.
  * Suspends: until a case is ready and the others have been withdrawn.
  * Cancel:   -ECANCELED; no case was taken. If a case was taken already, its index.
  */
@@ -106,7 +106,7 @@ WHORL_API WHORL_SUSPENDS int whorl_select(struct whorl_case *cases, size_t count
  * verb. A select has no object, so its name has no noun.
  *
  * Returns: the index of the case that was taken, with its `result` set; -EAGAIN when no case is
- *          ready.
+ *          ready, also when there is none at all; WHORL_ENOTASK outside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_try_select(struct whorl_case *cases, size_t count);
 

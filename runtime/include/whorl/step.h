@@ -61,6 +61,11 @@ WHORL_API int64_t whorl_stepped_deadline(const struct whorl_stepped *run);
  *  the run is freed. Accepts NULL. */
 WHORL_API void whorl_stepped_destroy(struct whorl_stepped *run);
 
+static inline void whorl_auto_stepped(struct whorl_stepped **run)
+{
+    whorl_stepped_destroy(*run);
+}
+
 #ifdef __cplusplus
 }
 #endif

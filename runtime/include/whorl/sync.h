@@ -127,7 +127,11 @@ WHORL_API bool whorl_event_is_set(const struct whorl_event *event);
  */
 WHORL_API WHORL_SUSPENDS int whorl_mutex_lock(struct whorl_mutex *mutex);
 
-/** Locks the mutex if it is free: 0, else -EAGAIN. Never suspends and is no cancel point. */
+/**
+ * Locks the mutex if it is free. Never suspends and is no cancel point.
+ *
+ * Returns: 0; -EAGAIN when a task owns the mutex, also when the calling task does; WHORL_ENOTASK.
+ */
 WHORL_API WHORL_CHECKED int whorl_mutex_try_lock(struct whorl_mutex *mutex);
 
 /** Unlocks the mutex, which the calling task must own. Never suspends. */
@@ -170,7 +174,12 @@ WHORL_API WHORL_SUSPENDS int whorl_rwlock_write_lock(struct whorl_rwlock *lock);
 /** Locks for reading if that is possible without waiting: 0, else -EAGAIN. Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock);
 
-/** Locks for writing if that is possible without waiting: 0, else -EAGAIN. Never suspends. */
+/**
+ * Locks for writing if that is possible without waiting. Never suspends.
+ *
+ * Returns: 0; -EAGAIN when other tasks hold the lock or wait for it, or the calling task holds it;
+ *          WHORL_ENOTASK.
+ */
 WHORL_API WHORL_CHECKED int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock);
 
 /** Unlocks what the calling task holds, for reading or for writing. Never suspends. */

@@ -101,7 +101,8 @@ WHORL_API uint64_t whorl_task_id(const struct whorl_task *task);
  */
 WHORL_API const char *whorl_task_name(const struct whorl_task *task);
 
-/** Names the running task for reports. At most 31 bytes of `name` are copied. */
+/** Names the running task for reports. At most 31 bytes of `name` are copied; a longer name is cut,
+ *  but not inside a character. NULL: the task has no name of its own. Never suspends. */
 WHORL_API void whorl_task_set_name(const char *name);
 
 /** Returns how many bytes of stack the running task has left below the current frame; 0 outside a

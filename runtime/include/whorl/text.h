@@ -15,8 +15,8 @@
  *
  * The text of struct whorl_error and the reports of the runtime are already escaped.
  *
- * The encoding is UTF-8, whatever the locale is. These functions need no run, allocate nothing, and
- * may be called in signal handlers.
+ * The encoding is UTF-8, whatever the locale is. These functions need no run, allocate nothing,
+ * never suspend, and may be called in signal handlers.
  */
 #ifndef WHORL_TEXT_H
 #define WHORL_TEXT_H
@@ -37,6 +37,17 @@ extern "C" {
  * Returns: the number of its bytes; 0 when `len` is 0 or the bytes are not valid UTF-8.
  */
 WHORL_API size_t whorl_text_decode(const char *text, size_t len, uint32_t *ret);
+
+/**
+ * Where to cut a text that is too long: never inside a character. A byte that is not UTF-8 counts
+ * as a character.
+ *
+ * @len      the length of the text in bytes
+ * @len_max  the largest length after the cut
+ *
+ * Returns: the largest length that is possible; `len` when the text is short enough.
+ */
+WHORL_API size_t whorl_text_cut(const char *text, size_t len, size_t len_max);
 
 /**
  * Whether a character can be shown without deceiving the reader. Control characters, characters

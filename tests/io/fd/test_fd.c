@@ -139,10 +139,29 @@ TEST_IO(pread_and_pwrite_leave_the_position_alone)
     close(fd);
 }
 
+TEST_IO(preadv_and_pwritev_leave_the_position_alone)
+{
+    int fd = temporary_file("0123456789");
+    char a[3] = "", b[8] = "";
+    struct iovec out[] = {{"ab", 2}, {"cd", 2}};
+    struct iovec in[] = {{a, 2}, {b, 7}};
+    CHECK_ERR(whorl_pwritev(fd, out, 2, 8), 4);
+    CHECK_ERR(whorl_preadv(fd, in, 2, 5), 7);
+    CHECK_STR(a, "56");
+    CHECK_STR(b, "7abcd");
+    CHECK_ERR(whorl_preadv(fd, in, 2, 12), 0);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+    close(fd);
+}
+
 TEST_IO(offsets_below_zero_are_refused_and_not_taken_for_the_position)
 {
     int fd = temporary_file("0123456789");
     char buf[4];
+    struct iovec iov = {buf, 4};
+    CHECK_ERR(whorl_preadv(fd, &iov, 1, -1), -EINVAL);
+    CHECK_ERR(whorl_pwritev(fd, &iov, 1, -1), -EINVAL);
+    CHECK_ERR(whorl_pwritev(fd, &iov, -1, 0), -EINVAL);
     CHECK_ERR(whorl_pread(fd, buf, 4, -1), -EINVAL);
     CHECK_ERR(whorl_pwrite(fd, buf, 4, -1), -EINVAL);
     CHECK_ERR(whorl_pwrite_all(fd, buf, 4, INT64_MIN), -EINVAL);

@@ -55,7 +55,7 @@ TEST_IO(sendfile_sends_ten_megabytes_to_a_socket)
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
     struct sink sink = {.fd = s[1]};
     CHECK_OK(whorl_spawn(&group, compare, &sink));
-    CHECK_ERR(whorl_sendfile(s[0], fd, 0, SIZE), SIZE);
+    CHECK_ERR(whorl_sendfile(fd, s[0], 0, SIZE), SIZE);
     close(s[0]);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(sink.got, SIZE);
@@ -71,13 +71,13 @@ TEST_IO(sendfile_counts_what_there_is_from_the_offset)
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
     struct sink sink = {.fd = s[1], .first = 900};
     CHECK_OK(whorl_spawn(&group, compare, &sink));
-    CHECK_ERR(whorl_sendfile(s[0], fd, 900, 1 << 30), 100);
-    CHECK_ERR(whorl_sendfile(s[0], fd, 1000, 10), 0);
-    CHECK_ERR(whorl_sendfile(s[0], fd, 0, 0), 0);
-    CHECK_ERR(whorl_sendfile(s[0], fd, -1, 10), -EINVAL);
-    CHECK_ERR(whorl_sendfile(s[0], fd, 0, -1), -EINVAL);
-    CHECK_ERR(whorl_sendfile(s[0], -1, 0, 10), -EBADF);
-    CHECK_ERR(whorl_sendfile(999, fd, 0, 10), -EBADF);
+    CHECK_ERR(whorl_sendfile(fd, s[0], 900, 1 << 30), 100);
+    CHECK_ERR(whorl_sendfile(fd, s[0], 1000, 10), 0);
+    CHECK_ERR(whorl_sendfile(fd, s[0], 0, 0), 0);
+    CHECK_ERR(whorl_sendfile(fd, s[0], -1, 10), -EINVAL);
+    CHECK_ERR(whorl_sendfile(fd, s[0], 0, -1), -EINVAL);
+    CHECK_ERR(whorl_sendfile(-1, s[0], 0, 10), -EBADF);
+    CHECK_ERR(whorl_sendfile(fd, 999, 0, 10), -EBADF);
     close(s[0]);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(sink.got, 100);
@@ -90,7 +90,7 @@ TEST_IO(sendfile_to_a_peer_that_hangs_up_fails_without_a_signal)
     int s[2], fd = make_file(100);
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
     close(s[1]);
-    CHECK_ERR(whorl_sendfile(s[0], fd, 0, 100), -EPIPE);
+    CHECK_ERR(whorl_sendfile(fd, s[0], 0, 100), -EPIPE);
     close(s[0]);
     close(fd);
 }
@@ -119,13 +119,13 @@ TEST_IO(a_cancelled_sendfile_tells_how_much_went_out)
     struct filling filling = {.fd = s[0]};
     CHECK_OK(whorl_spawn(&group, cancel_when_full, &filling));
     whorl_scope_enter(&filling.scope, WHORL_FOREVER);
-    int64_t sent = whorl_sendfile(s[0], fd, 0, SIZE); /* the other end does not read */
+    int64_t sent = whorl_sendfile(fd, s[0], 0, SIZE); /* the other end does not read */
     CHECK(sent > 0 && sent < SIZE);
-    CHECK_ERR(whorl_sendfile(s[0], fd, sent, SIZE - sent), -ECANCELED);
+    CHECK_ERR(whorl_sendfile(fd, s[0], sent, SIZE - sent), -ECANCELED);
     CHECK_ERR(whorl_scope_leave(&filling.scope, -ECANCELED), -ECANCELED);
     struct sink sink = {.fd = s[1]};
     CHECK_OK(whorl_spawn(&group, compare, &sink));
-    CHECK_ERR(whorl_sendfile(s[0], fd, sent, SIZE - sent), SIZE - sent);
+    CHECK_ERR(whorl_sendfile(fd, s[0], sent, SIZE - sent), SIZE - sent);
     close(s[0]);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(sink.got, SIZE);
@@ -181,7 +181,7 @@ static int send_root(void *arg)
     int s[2], fd = *(int *)arg;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s) < 0)
         return -errno;
-    int64_t n = whorl_sendfile(s[0], fd, 0, 100);
+    int64_t n = whorl_sendfile(fd, s[0], 0, 100);
     close(s[0]);
     close(s[1]);
     return n < 0 ? (int)n : n == 100 ? 0 : -EIO;

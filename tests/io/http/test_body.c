@@ -451,9 +451,9 @@ struct source {
     int err; /* error to return instead of the end */
 };
 
-static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
+static WHORL_SUSPENDS ssize_t give(void *arg, void *buf, size_t len)
 {
-    struct source *s = ctx;
+    struct source *s = arg;
     size_t n = 0;
     if (s->pause_ns) {
         int err = whorl_sleep(s->pause_ns);
@@ -530,7 +530,7 @@ TEST_VIRTUAL(a_chunked_body_is_framed)
                      {FAKE_SEND, OK, 0},
                      {0}}}};
     struct whorl_http_request request = {.method = "POST",
-                                         .body = {.read = give, .len = -1, .ctx = &source}};
+                                         .body = {.read = give, .len = -1, .arg = &source}};
     int status;
     CHECK_OK(send(&fake, &request, &status));
 }
@@ -544,7 +544,7 @@ TEST_VIRTUAL(a_sized_body_from_a_callback_must_keep_its_word)
                                                {FAKE_SEND, OK, 0},
                                                {0}}}};
     struct whorl_http_request request = {.method = "POST",
-                                         .body = {.read = give, .len = 10, .ctx = &source}};
+                                         .body = {.read = give, .len = 10, .arg = &source}};
     int status;
     CHECK_OK(send(&fake, &request, &status));
 
@@ -558,7 +558,7 @@ TEST_VIRTUAL(a_callbacks_error_ends_the_exchange)
     struct source source = {.len = 8, .part = 4, .err = -EIO};
     FAKE fake = {.scripts = {RESPONDS({.action = FAKE_READ, .n = 100})}};
     struct whorl_http_request request = {.method = "POST",
-                                         .body = {.read = give, .len = -1, .ctx = &source}};
+                                         .body = {.read = give, .len = -1, .arg = &source}};
     int status;
     CHECK_ERR(send(&fake, &request, &status), -EIO);
     CHECK_STR(error.step, "send");
@@ -577,7 +577,7 @@ TEST_VIRTUAL(an_early_refusal_ends_the_sending)
                              {FAKE_SEND, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", 0})},
         .capacity = 5000};
     struct whorl_http_request request = {.method = "POST",
-                                         .body = {.read = give, .len = -1, .ctx = &source}};
+                                         .body = {.read = give, .len = -1, .arg = &source}};
     int status;
     CHECK_OK(send(&fake, &request, &status));
     CHECK_EQ(status, 413);
@@ -629,7 +629,7 @@ TEST_VIRTUAL(an_early_success_lets_the_sending_go_on)
                                       {.action = FAKE_READ, .n = 80000})},
                  .capacity = 5000};
     struct whorl_http_request request = {.method = "POST",
-                                         .body = {.read = give, .len = 100000, .ctx = &source}};
+                                         .body = {.read = give, .len = 100000, .arg = &source}};
     int status;
     CHECK_OK(send(&fake, &request, &status));
     CHECK_EQ(status, 200);

@@ -125,7 +125,7 @@ TEST_IO(the_stages_of_https_are_timed)
     struct whorl_http_timing timing;
 
     CHECK_OK(do_get(session, url_of("https", nginx_tls_port(nginx), "/small"), &response));
-    whorl_http_response_timing(response, &timing);
+    whorl_http_response_get_timing(response, &timing);
     CHECK(timing.connect_ns > 0);
     CHECK(timing.tls_ns > 0);
     CHECK(timing.first_byte_ns > 0);
@@ -147,7 +147,7 @@ static WHORL_SUSPENDS int get_downgraded(bool allow, uint16_t port, const char *
     whorl_tls_config_destroy(options.tls);
     int err = do_get(session, url_of("https", port, path), &response);
     if (err == 0) {
-        whorl_http_response_timing(response, &timing);
+        whorl_http_response_get_timing(response, &timing);
         *ret_downgraded = timing.downgraded;
         whorl_http_response_close(response);
     }
@@ -275,7 +275,7 @@ TEST_IO(a_kept_connection_that_the_server_closed_is_noticed_or_retried)
         CHECK_OK(whorl_http_response_read_to_end(response, 10, &body, NULL));
         CHECK_STR(body, "hi");
         free(body);
-        whorl_http_response_timing(response, &timing);
+        whorl_http_response_get_timing(response, &timing);
         CHECK_EQ(timing.retries, retries[i]);
         CHECK_OK(whorl_sleep(50 * WHORL_MILLISECOND));
     }

@@ -36,7 +36,7 @@ static WHORL_SUSPENDS int run(struct whorl_http_session *session, struct whorl_h
         return err;
     CHECK_EQ(whorl_http_response_status(response), status);
     CHECK_STR(whorl_http_response_url(response)->text, url);
-    whorl_http_response_timing(response, &timing);
+    whorl_http_response_get_timing(response, &timing);
     CHECK_EQ(timing.redirects, redirects);
     return 0;
 }
@@ -177,9 +177,9 @@ TEST_VIRTUAL(a_303_turns_a_post_into_a_get_without_body)
     CHECK_OK(run(session, request, 200, "http://a.test/c", 2));
 }
 
-static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
+static WHORL_SUSPENDS ssize_t give(void *arg, void *buf, size_t len)
 {
-    int *left = ctx;
+    int *left = arg;
     CHECK(len >= 4);
     if (*left == 0)
         return 0;
@@ -188,9 +188,9 @@ static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
     return 4;
 }
 
-static int rewind_source(void *ctx)
+static int rewind_source(void *arg)
 {
-    *(int *)ctx = 1;
+    *(int *)arg = 1;
     return 0;
 }
 
@@ -209,7 +209,7 @@ TEST_VIRTUAL(a_308_sends_the_body_again_when_it_can_be_rewound)
     WHORL_AUTO(http_session) *session = session_of(&fake, 0);
     int left = 1;
     struct whorl_http_request request = {
-        .method = "POST", .body = {.read = give, .rewind = rewind_source, .len = -1, .ctx = &left}};
+        .method = "POST", .body = {.read = give, .rewind = rewind_source, .len = -1, .arg = &left}};
     CHECK_OK(run(session, request, 200, "http://a.test/b", 1));
 }
 
@@ -219,7 +219,7 @@ TEST_VIRTUAL(a_308_with_a_body_that_cannot_be_rewound_is_an_error)
     WHORL_AUTO(http_session) *session = session_of(&fake, 0);
     int left = 1;
     struct whorl_http_request request = {.method = "POST",
-                                         .body = {.read = give, .len = -1, .ctx = &left}};
+                                         .body = {.read = give, .len = -1, .arg = &left}};
     CHECK_ERR(run(session, request, 200, "", 1), WHORL_EHTTP_REDIRECT_BODY);
     CHECK_STR(error.step, "redirect");
 }

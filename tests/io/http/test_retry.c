@@ -45,7 +45,7 @@ static WHORL_SUSPENDS int try(struct whorl_http_session *session,
     CHECK_STR(body, expected);
     free(body);
     if (ret_timing)
-        whorl_http_response_timing(response, ret_timing);
+        whorl_http_response_get_timing(response, ret_timing);
     return 0;
 }
 
@@ -107,19 +107,19 @@ struct source {
     int rewind_err;
 };
 
-static WHORL_SUSPENDS ssize_t give(void *ctx, void *buf, size_t len)
+static WHORL_SUSPENDS ssize_t give(void *arg, void *buf, size_t len)
 {
-    struct source *source = ctx;
+    struct source *source = arg;
     CHECK(len >= 3);
     memcpy(buf, "xyz", 3);
     source->read++;
     return 3;
 }
 
-static int rewind_source(void *ctx)
+static int rewind_source(void *arg)
 {
-    ((struct source *)ctx)->rewound++;
-    return ((struct source *)ctx)->rewind_err;
+    ((struct source *)arg)->rewound++;
+    return ((struct source *)arg)->rewind_err;
 }
 
 TEST_VIRTUAL(a_body_from_a_callback_is_sent_again_only_when_it_can_be_rewound)
@@ -128,7 +128,7 @@ TEST_VIRTUAL(a_body_from_a_callback_is_sent_again_only_when_it_can_be_rewound)
     struct whorl_http_request request = {
         .url = "http://a.test/",
         .method = "PUT",
-        .body = {.read = give, .rewind = rewind_source, .len = 3, .ctx = &source}};
+        .body = {.read = give, .rewind = rewind_source, .len = 3, .arg = &source}};
     int dialled;
     CHECK_OK(after_death(resets, &request, &dialled));
     CHECK_EQ(source.rewound, 1);

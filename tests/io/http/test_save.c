@@ -202,27 +202,27 @@ TEST_IO(an_existing_file_is_kept_unless_told_otherwise)
     CHECK_STR(listing(), "f");
 }
 
-static void appear(void *ctx, int64_t received)
+static void appear(void *arg, int64_t received)
 {
     test_log("%lld", (long long)received);
-    write_file(ctx, "other");
+    write_file(arg, "other");
 }
 
 /* Another process takes the name while the body arrives. */
 TEST_IO(a_name_taken_meanwhile_is_not_overwritten)
 {
     struct whorl_http_save_options options = {.progress = appear,
-                                              .ctx = (void *)(uintptr_t)in_tmpdir("f")};
+                                              .arg = (void *)(uintptr_t)in_tmpdir("f")};
     CHECK_ERR(save_from(hello, in_tmpdir("f"), &options), -EEXIST);
     CHECK_STR(test_logged(), "5");
     check_file(in_tmpdir("f"), "other");
     CHECK_STR(listing(), "f");
 }
 
-static const char *number(void *ctx, unsigned attempt)
+static const char *number(void *arg, unsigned attempt)
 {
     static char path[600];
-    if (attempt > *(unsigned *)ctx)
+    if (attempt > *(unsigned *)arg)
         return NULL;
     snprintf(path, sizeof path, "%s/f.%u", test_tmpdir(), attempt);
     return path;
@@ -231,7 +231,7 @@ static const char *number(void *ctx, unsigned attempt)
 TEST_IO(a_taken_name_is_replaced_by_the_next_on_offer)
 {
     unsigned most = 5;
-    struct whorl_http_save_options options = {.next_path = number, .ctx = &most};
+    struct whorl_http_save_options options = {.next_path = number, .arg = &most};
     write_file(in_tmpdir("f"), "old");
     write_file(in_tmpdir("f.1"), "old");
     CHECK_OK(save_from(hello, in_tmpdir("f"), &options));
@@ -335,7 +335,7 @@ TEST_IO(pipes_are_written_in_place)
 
     /* The device keeps its name even when other names are offered. */
     unsigned most = 5;
-    struct whorl_http_save_options numbered = {.next_path = number, .ctx = &most};
+    struct whorl_http_save_options numbered = {.next_path = number, .arg = &most};
     CHECK_OK(save_from(hello, in_tmpdir("pipe"), &numbered));
     CHECK_STR(listing(), "f.1 pipe");
     close(fd);
@@ -555,7 +555,7 @@ static int save_on_such_a_file_system(void *arg)
 {
     struct whorl_http_save_options overwrite = {.overwrite = true};
     unsigned most = 5;
-    struct whorl_http_save_options numbered = {.next_path = number, .ctx = &most};
+    struct whorl_http_save_options numbered = {.next_path = number, .arg = &most};
 
     (void)arg;
     CHECK_OK(save_from(hello, in_tmpdir("f"), NULL));

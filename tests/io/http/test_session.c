@@ -89,7 +89,7 @@ TEST_VIRTUAL(a_get_is_one_exact_head_and_the_response_is_told)
     CHECK_EQ(whorl_http_response_received(response), 5);
     CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
     CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
-    whorl_http_response_timing(response, &timing);
+    whorl_http_response_get_timing(response, &timing);
     CHECK(!timing.reused);
     CHECK_EQ(timing.queue_ns, -1);
     CHECK_EQ(timing.tls_ns, -1);
@@ -285,7 +285,7 @@ TEST_VIRTUAL(durations_of_the_stages_are_told)
     whorl_http_response_close(a);
     a = NULL;
     CHECK_OK(whorl_http_get(session, "http://a.test/", &c));
-    whorl_http_response_timing(c, &timing);
+    whorl_http_response_get_timing(c, &timing);
     CHECK(timing.reused);
     CHECK_EQ(timing.queue_ns, -1);
     CHECK_EQ(timing.connect_ns, -1);

@@ -189,7 +189,7 @@ static int one(void *arg)
     struct whorl_http_timing timing;
     int err = whorl_http_do(job->session, &request, NULL, &response);
     if (err == 0)
-        whorl_http_response_timing(response, &timing);
+        whorl_http_response_get_timing(response, &timing);
     test_log("%s@%d/%d", err ? whorl_error_name(err) : "ok", (int)((whorl_now() - start) / S),
              err || timing.queue_ns < 0 ? -1 : (int)(timing.queue_ns / S));
     return 0;

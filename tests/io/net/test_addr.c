@@ -92,6 +92,9 @@ TEST(unix_addresses_hold_a_path_or_an_abstract_name)
     CHECK_EQ(addr.un.sun_path[0], 0);
     CHECK_STR(whorl_addr_text(&addr, text, sizeof text), "@name");
 
+    CHECK_ERR(whorl_addr_unix("", &addr), -EINVAL);
+    CHECK_STR(whorl_addr_text(&addr, text, sizeof text), "@name"); /* unchanged */
+
     memset(path, 'p', sizeof path);
     path[107] = '\0';
     CHECK_OK(whorl_addr_unix(path, &addr));

@@ -121,6 +121,9 @@ static int echo_root(void *arg)
     CHECK_EQ(len, size + 6);
     CHECK_EQ(memcmp((char *)response + 6, big, size), 0);
     free(response);
+    CHECK_OK(whorl_process_pool_call(workers, "short", 5, &response, NULL));
+    CHECK_STR(response, "state:short");
+    free(response);
     CHECK_ERR(whorl_process_pool_call(workers, big, (1 << 20) + 1, &response, &len), -EMSGSIZE);
     CHECK_ERR(whorl_process_pool_create(
                   &(struct whorl_process_pool_options){.count = 1, .work = work}, &workers),
