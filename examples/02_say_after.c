@@ -40,9 +40,12 @@ static WHORL_SUSPENDS int as_group(void)
     return err ? err : whorl_group_wait(&group); /* waits for both tasks */
 }
 
+typedef WHORL_SUSPENDS int (*way_fn)(void);
+
 static int root(void *arg)
 {
-    int err = 0, (*const ways[])(void) = {one_by_one, as_tasks, as_group};
+    const way_fn ways[] = {one_by_one, as_tasks, as_group};
+    int err = 0;
     for (int i = 0; i < 3 && err == 0; i++) {
         int64_t began_ns = whorl_now();
         printf("%s:\n", ((char **)arg)[i]);

@@ -10,6 +10,7 @@
 
 /* Parks without any check: the waiter has not been woken, and the task is not cancelled or waits in
  * spite of it. */
+WHORL_ANNOTATE("whorl_primitive") /* the code that cancels wakes it with -ECANCELED */
 static inline WHORL_SUSPENDS int64_t park_now(struct sched *s, struct whorl_task *self,
                                               struct whorl_waiter *waiter, whorl_abort_fn abort,
                                               const char *what)

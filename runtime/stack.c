@@ -262,7 +262,8 @@ static void prepare(struct stack_pool *pool, struct stack_slab *slab)
     slab->prepared += n;
 }
 
-static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index, void (*entry)(void))
+static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index,
+                                      context_entry_fn entry)
 {
     struct whorl_task *task = record_of(slab, index);
     shadow_clear(guard_of(slab, index) + PAGE, slab->class->size);
@@ -284,7 +285,7 @@ static void weigh(struct stack_slab *slab)
 }
 
 static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab,
-                                void (*entry)(void))
+                                context_entry_fn entry)
 {
     if (slab->carved == slab->prepared)
         prepare(pool, slab);
@@ -324,7 +325,7 @@ static void strip(struct stack_pool *pool, struct stack_slab *slab)
     weigh(slab);
 }
 
-static struct whorl_task *clothe(struct stack_slab *slab, void (*entry)(void))
+static struct whorl_task *clothe(struct stack_slab *slab, context_entry_fn entry)
 {
     uint32_t word = 0;
 
@@ -337,7 +338,7 @@ static struct whorl_task *clothe(struct stack_slab *slab, void (*entry)(void))
     return make_record(slab, index, entry);
 }
 
-struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*entry)(void))
+struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, context_entry_fn entry)
 {
     struct stack_class *class = class_for(pool, size);
     struct whorl_task *task;

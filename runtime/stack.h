@@ -6,6 +6,8 @@
 
 #include <whorl/base.h>
 
+#include "runtime/context/switches.h"
+
 struct whorl_task;
 struct stack_slab;
 
@@ -48,7 +50,7 @@ void stack_pool_finish(struct stack_pool *pool);
 
 /* Returns a stack of at least `size` bytes with its record, whose stack fields and context are set.
  * A new stack's context will run `entry`. Returns NULL when memory runs out. */
-struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, void (*entry)(void));
+struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, context_entry_fn entry);
 
 /* Releases a stack. The caller may still run on it until the next stack_acquire(). */
 void stack_release(struct stack_pool *pool, struct whorl_task *task);

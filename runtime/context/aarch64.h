@@ -6,6 +6,7 @@
 #define CONTEXT_AARCH64_H
 
 #include "runtime/context/fp.h"
+#include "runtime/context/switches.h"
 
 enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins with sp, fp and pc */
 
@@ -21,7 +22,7 @@ static inline void context_inherit_fp(struct context *c, const struct context *s
     c->fp_words = fp_words_save();
 }
 
-static inline void context_make(struct context *c, void *low, void *high, void (*entry)(void))
+static inline void context_make(struct context *c, void *low, void *high, context_entry_fn entry)
 {
     c->sp = (void *)((uintptr_t)high & ~(uintptr_t)15);
     c->fp = NULL;

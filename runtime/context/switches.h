@@ -16,4 +16,7 @@
 #define CONTEXT_SWITCHES __attribute__((noinline)) WHORL_ANNOTATE("whorl_primitive")
 #endif
 
+/* The first function on a new stack. It runs the tasks, which may suspend. */
+typedef WHORL_SUSPENDS_SHIELDED void (*context_entry_fn)(void);
+
 #endif

@@ -28,7 +28,7 @@ static void boot(unsigned context_high, unsigned context_low, unsigned maker_hig
     check_failed(__FILE__, __LINE__, "a context's entry returned");
 }
 
-void context_make(struct context *c, void *low, void *high, void (*entry)(void))
+void context_make(struct context *c, void *low, void *high, context_entry_fn entry)
 {
     ucontext_t fresh, maker;
     uintptr_t c_bits = (uintptr_t)c, maker_bits = (uintptr_t)&maker;

@@ -10,12 +10,13 @@
 
 #include "runtime/context/fp.h"
 #include "runtime/context/sanitizer.h"
+#include "runtime/context/switches.h"
 
 enum { CONTEXT_IN_JMP_BUF = 1 }; /* for tools/whorl-gdb.py: a context begins with a jmp_buf */
 
 struct context {
     jmp_buf env; /* valid while switched away */
-    void (*entry)(void);
+    context_entry_fn entry;
     struct context_shadow shadow;
     uint64_t fp_words; /* see fp.h; glibc's jmp_buf does not hold them */
 };
@@ -25,7 +26,7 @@ static inline void context_inherit_fp(struct context *c, const struct context *s
     c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
 }
 
-void context_make(struct context *c, void *low, void *high, void (*entry)(void));
+void context_make(struct context *c, void *low, void *high, context_entry_fn entry);
 void context_switch(struct context *from, struct context *to, int dying);
 
 #endif

@@ -8,6 +8,7 @@
 #define CONTEXT_X86_64_H
 
 #include "runtime/context/fp.h"
+#include "runtime/context/switches.h"
 
 enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins with sp, fp and pc */
 
@@ -34,7 +35,7 @@ static inline void context_inherit_fp(struct context *c, const struct context *s
     c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
 }
 
-static inline void context_make(struct context *c, void *low, void *high, void (*entry)(void))
+static inline void context_make(struct context *c, void *low, void *high, context_entry_fn entry)
 {
     /* Make the stack look as if entry had been called: a return address of 0 ends backtraces, and
      * the stack pointer is 8 below a multiple of 16 (System V ABI §3.2.2). */

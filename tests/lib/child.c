@@ -21,7 +21,8 @@ static void settle(int err_fd)
     close(err_fd);
 }
 
-void child_run(struct child *ret, void (*fn)(void *arg), void *arg)
+void child_run(struct child *ret, WHORL_ANNOTATE("whorl_unchecked") void (*fn)(void *arg),
+               void *arg)
 {
     int fds[2], status;
 

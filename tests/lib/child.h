@@ -13,6 +13,8 @@
 
 #include <stddef.h>
 
+#include <whorl/base.h>
+
 struct child {
     int exit_status; /* 0 when `fn` returned; -1 when a signal ended the child */
     int signal;      /* signal that ended the child, or 0 */
@@ -21,6 +23,7 @@ struct child {
 };
 
 /* Calls `fn(arg)` in a forked child without core dumps, and waits until the child ends. */
-void child_run(struct child *ret, void (*fn)(void *arg), void *arg);
+void child_run(struct child *ret, WHORL_ANNOTATE("whorl_unchecked") void (*fn)(void *arg),
+               void *arg);
 
 #endif

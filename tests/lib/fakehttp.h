@@ -49,7 +49,8 @@ struct fake {
     const char *dial_text; /* error text of that failure */
     bool yield;            /* each read and write of the client yields once */
     /* Called with the client end of each new connection, for example to cut it. */
-    void (*on_dial)(struct fake *fake, struct whorl_stream *client, struct whorl_stream *server);
+    WHORL_SUSPENDS_SHIELDED void (*on_dial)(struct fake *fake, struct whorl_stream *client,
+                                            struct whorl_stream *server);
 
     int dialled;   /* number of connections so far */
     int open;      /* number of servers whose client has not closed */

@@ -134,12 +134,14 @@ static void use_event(struct program *p)
         whorl_event_reset(&p->event);
 }
 
+typedef WHORL_SUSPENDS_SHIELDED void (*step_fn)(struct program *p);
+
 /* Every step has a deadline, so that nothing waits for ever. */
 static int run_steps(void *arg)
 {
-    static void (*const steps[])(struct program * p) = {
-        use_channel, use_channel, use_select, use_select, use_select,
-        use_lock,    use_rwlock,  use_event,  linger,     use_semaphore};
+    static const step_fn steps[] = {use_channel, use_channel,  use_select, use_select,
+                                    use_select,  use_lock,     use_rwlock, use_event,
+                                    linger,      use_semaphore};
     struct program *p = arg;
 
     for (int i = 0; i < STEPS && !whorl_check_cancelled(); i++) {

@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <whorl/task.h>
+
 struct workload {
     const char *name;
     const char *what; /* description for --help */
     bool needs_io;
     size_t tasks_max; /* larger sizes are left out; 0 means no limit */
-    int (*root)(void *run);
+    whorl_task_fn root;
 };
 
 extern const struct workload workloads[];
