@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Two sleeps, in sequence, as tasks and as a group. While a task sleeps, others run, so two tasks
- * take as long as the longer sleep. Any argument selects a virtual clock, which never waits.
+/* Two sleeps, in sequence and as tasks, which take as long as the longer sleep. Any argument
+ * selects a virtual clock, which never waits.
  * Next: 03_groups.c */
 #include <stdio.h>
 
 #include <whorl.h>
 
+typedef WHORL_SUSPENDS int (*way_fn)(void);
 static int seconds[] = {1, 2};
 static int say_after(void *arg)
 {
@@ -27,9 +28,8 @@ static WHORL_SUSPENDS int as_tasks(void)
     int err = whorl_spawn_future(&group, say_after, &seconds[0], &ends[0]);
     err = err ? err : whorl_spawn_future(&group, say_after, &seconds[1], &ends[1]);
     printf("  both are started, neither has run\n");
-    for (int i = 0; i < 2 && err == 0; i++)
-        err = whorl_future_wait(&ends[i]);
-    return err;
+    err = err ? err : whorl_future_wait(&ends[0]);
+    return err ? err : whorl_future_wait(&ends[1]);
 }
 
 static WHORL_SUSPENDS int as_group(void)
@@ -40,14 +40,11 @@ static WHORL_SUSPENDS int as_group(void)
     return err ? err : whorl_group_wait(&group); /* waits for both tasks */
 }
 
-typedef WHORL_SUSPENDS int (*way_fn)(void);
-
 static int root(void *arg)
 {
     const way_fn ways[] = {one_by_one, as_tasks, as_group};
     int err = 0;
-    for (int i = 0; i < 3 && err == 0; i++) {
-        int64_t began_ns = whorl_now();
+    for (int64_t i = 0, began_ns = whorl_now(); i < 3 && err == 0; i++, began_ns = whorl_now()) {
         printf("%s:\n", ((char **)arg)[i]);
         err = ways[i]();
         printf("  %.1f s\n", (double)(whorl_now() - began_ns) / WHORL_SECOND);

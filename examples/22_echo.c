@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An echo server. Each connection has its own task, whose code looks as if it were the only one.
- * whorl_io_run() starts a run that can do I/O; its calls have the names of the system calls. The
- * program ends at the end of its standard input, or when it cannot accept connections any more:
- * the failure of that task also cancels the group's owner_scope.
+ * The calls for I/O have the names of the system calls. The program ends at the end of its input,
+ * or when it can accept no more: the failure of that task also cancels the group's owner_scope.
  * Next: 23_signals.c */
 #include <stdio.h>
 #include <unistd.h>

@@ -61,7 +61,7 @@ static int use_files(void *arg)
     CHECK_OK(lseek(fd, 0, SEEK_SET));
     CHECK_ERR(whorl_splice(fd, p[1], 6), 6);
     CHECK_ERR(whorl_read(p[0], buf, sizeof buf), 6);
-    CHECK_ERR(whorl_sendfile(p[1], fd, 2, 4), 4);
+    CHECK_ERR(whorl_sendfile(fd, p[1], 2, 4), 4);
     CHECK_ERR(whorl_read(p[0], buf, sizeof buf), 4);
     CHECK_OK(whorl_close(p[0]));
     CHECK_OK(whorl_close(p[1]));
