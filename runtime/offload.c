@@ -187,9 +187,9 @@ static int queue_job(struct sched *s, struct job *job)
     return err;
 }
 
-/* Removes a job from the queue. Returns false when a thread has already begun it; a destroyed pool has
- * no other jobs. In a forked child no thread brings the job to its end, except when its result was
- * posted before the fork. */
+/* Removes a job from the queue. Returns false when a thread has already begun it; a destroyed pool
+ * has no other jobs. In a forked child no thread brings the job to its end, except when its result
+ * was posted before the fork. */
 static bool withdraw(struct job *job)
 {
     struct whorl_offload *pool = job->pool;

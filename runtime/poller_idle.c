@@ -25,7 +25,8 @@ static int make_lock(struct poller_idle *p)
     return -err;
 }
 
-/* Locks. In a forked child the lock is made anew, because a thread of the parent may have held it. */
+/* Locks. In a forked child it makes a new lock, because a thread of the parent may hold the old
+ * one. */
 static void lock(struct poller_idle *p)
 {
     if (forks_copied(p->depth)) {

@@ -15,8 +15,8 @@
 #include "runtime/base/forks.h"
 #include "runtime/sched.h"
 
-/* In a forked child a copy is not locked: the child has one thread, and a thread of the parent may have
- * held the lock. */
+/* In a forked child a copy is not locked: the child has one thread, and a thread of the parent may
+ * have held the lock. */
 static void lock(struct whorl_runner *runner)
 {
     if (!forks_copied(runner->depth))

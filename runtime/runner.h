@@ -51,8 +51,8 @@ void runner_drain(struct sched *s);
 /* Whether another thread may still post a call. In a forked child none may: it has one thread. */
 bool runner_is_held(struct whorl_runner *runner);
 
-/* Whether a call will come without the run's help. A thread that waits for room in a channel makes no
- * call before a task has received. */
+/* Whether a call will come without the run's help. A thread that waits for room in a channel makes
+ * no call before a task has received. */
 bool runner_is_expected(struct whorl_runner *runner);
 
 /* Ends the runner with its run: pending calls are dropped, later posts fail. */

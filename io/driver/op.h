@@ -92,7 +92,7 @@ struct io_driver {
     struct whorl_waiter cancelled; /* in a copy: cancelled requests, not completed yet */
 };
 
-/* Whether this is the copy in a forked child. The kernel's side of the driver belongs to the parent:
+/* Whether this is the copy in a forked child. The kernel's side of it belongs to the parent:
  *   - io_driver_current() is NULL, so new requests fail with WHORL_ENOIO
  *   - requests that were in flight stay so until they are cancelled: io_driver_wait_copy()
  *   - the driver's functions touch its memory only */
@@ -136,8 +136,8 @@ void io_driver_set(struct io_driver *driver);
 /* For drivers: initialises what op.c uses of a zeroed driver. */
 void io_driver_init(struct io_driver *driver);
 
-/* For drivers: the wait() of a copy. Completes the cancelled requests. Returns 0, or WHORL_ENOIO when
- * there was none and it may wait: what it would wait for happens in the parent only. */
+/* For drivers: the wait() of a copy. Completes the cancelled requests. Returns 0, or WHORL_ENOIO
+ * when there was none and it may wait: what it would wait for happens in the parent only. */
 int io_driver_wait_copy(struct io_driver *driver, int64_t deadline_ns);
 
 /* To be called once the last task has ended: cancels the requests in flight, waits until the kernel

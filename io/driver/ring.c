@@ -64,8 +64,8 @@ struct ring {
     struct threads threads;  /* for the kinds of request that the kernel has no opcode for */
     uint64_t without_opcode; /* a bit for each of them, 1 << enum io_op_code */
 
-    /* Requests that wait for the next turn, oldest first: no SQE was free, no thread could be started,
-     * or they were withdrawn from a thread. */
+    /* Requests that wait for the next turn, oldest first: no SQE was free, no thread could be
+     * started, or they were withdrawn from a thread. */
     struct whorl_waiter backlog;
     struct whorl_waiter cancels; /* requests in flight for whose cancel no SQE was free */
     /* Requests that a cancel did not end. -EALREADY: a worker thread of the kernel executes the
@@ -311,8 +311,8 @@ static bool has_opcode(const struct ring *ring, const struct io_op *op)
     return !(ring->without_opcode >> op->code & 1);
 }
 
-/* Has a thread carry out what the kernel cannot. When no thread can be started either, this one does
- * it, if that does not take long. Returns true when the request has completed. */
+/* Has a thread carry out what the kernel cannot. When no thread can be started either, this one
+ * does it, if that does not take long. Returns true when the request has completed. */
 static bool run_without_kernel(struct ring *ring, struct io_op *op)
 {
     int res = threads_start(&ring->threads, op);
@@ -474,7 +474,7 @@ static unsigned reap_threads(struct ring *ring)
     return n;
 }
 
-/* The kernel has cancelled the request unasked: it needed a worker thread and could not start one. */
+/* The kernel has cancelled the request unasked, because it could not start a worker thread. */
 static void on_no_worker(struct ring *ring, struct io_op *op)
 {
     if (syscall_is_for_threads(op)) {

@@ -13,8 +13,8 @@
 int ring_setup(struct io_uring *uring, unsigned entries, struct whorl_error *error,
                unsigned *ret_features);
 
-/* Whether RLIMIT_NPROC is 0. The kernel then lets a ring have no worker threads for what is no regular
- * file, and a request that needs one never completes. */
+/* Whether RLIMIT_NPROC is 0. The kernel then lets a ring have no worker threads for what is no
+ * regular file, and a request that needs one never completes. */
 bool ring_is_without_workers(void);
 
 /* The value of the sysctl kernel.io_uring_disabled; 0 on kernels without it. */

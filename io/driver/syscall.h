@@ -37,9 +37,9 @@ int syscall_try(struct io_op *op, enum syscall_state state);
 /* Carries the request out and blocks as long as that takes. Returns the request's result. */
 int syscall_block(struct io_op *op);
 
-/* For a request of syscall_block() for which no thread could be started, with the error `err`: carries
- * it out here if it waits for a disk at most, and never for another process or a peer. Otherwise
- * returns `err`. A close always closes. */
+/* For a request of syscall_block() for which no thread could be started, with the error `err`:
+ * carries it out here if it waits for a disk at most, and never for another process or a peer.
+ * Otherwise returns `err`. A close always closes. */
 int syscall_instead(struct io_op *op, int err);
 
 /* Whether syscall_block() is the way to carry out a request that io_uring did not. False for what

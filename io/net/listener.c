@@ -13,8 +13,8 @@
  *                  kernel that completes its accepts with -EAGAIN instead of waiting.
  *     closed       the owner has closed the listener; its memory is freed by the last completion of
  *                  the request.
- *     copied       a forked child has a copy. The request, the queued connections and the waiting tasks
- *                  are the parent's: adopt() drops the copies of them.
+ *     copied       a forked child has a copy. The request, the queued connections and the waiting
+ *                  tasks are the parent's: adopt() drops the copies of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -99,8 +99,8 @@ static void close_ready(struct whorl_listener *l)
 
 /* --- forks ------------------------------------------------------------------------------------ */
 
-/* Whether a forked child is still in the run in which its parent forked. It has that run's tasks, but
- * not its driver. */
+/* Whether a forked child is still in the run in which its parent forked. It has that run's tasks,
+ * but not its driver. */
 static bool is_in_parents_run(const struct whorl_listener *l)
 {
     return !io_driver_current() && whorl_poller_current() &&

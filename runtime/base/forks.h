@@ -16,8 +16,8 @@
 /* How many forks are between the first process and this one. */
 extern unsigned forks_depth;
 
-/* How many forks this process and its ancestors have made. While it does not change, no other process
- * shares the descriptors of this one. */
+/* How many forks this process and its ancestors have made. While it does not change, no other
+ * process shares the descriptors of this one. */
 extern atomic_uint forks_made;
 
 /* Begins to count forks, if that has not begun yet. Returns `forks_depth`. */

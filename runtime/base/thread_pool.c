@@ -164,8 +164,8 @@ static int start_thread(struct thread_pool *w)
     return 0;
 }
 
-/* Waits until the queue is empty and nothing runs but detached work. That work may take for ever, so
- * when it occupies all threads, another one is started for what is queued. */
+/* Waits until the queue is empty and nothing runs but detached work. That work may take for ever,
+ * so when it occupies all threads, another one is started for what is queued. */
 static void drain(struct thread_pool *w)
 {
     while (w->first || w->running > w->detached_running) {
@@ -234,7 +234,7 @@ bool thread_pool_withdraw(struct thread_pool *w, struct work *work)
     return queued;
 }
 
-/* For a forked child: the copy has no threads, and a thread of the parent may have held the lock. */
+/* For a forked child: the copy has no threads, and a thread of the parent may hold the lock. */
 static void free_copy(struct thread_pool *w)
 {
     struct worker *worker;

@@ -33,8 +33,8 @@ struct work {
  * when memory runs out. */
 struct thread_pool *thread_pool_create(const char *name, unsigned threads_max);
 
-/* Queues work whose `run` and `detached` are set. Returns 0; -EAGAIN or -ENOMEM when the pool has no
- * thread and cannot start one; then the work is not queued. */
+/* Queues work whose `run` and `detached` are set. Returns 0; -EAGAIN or -ENOMEM when the pool has
+ * no thread and cannot start one; then the work is not queued. */
 int thread_pool_add(struct thread_pool *workers, struct work *work);
 
 /* Removes work from the queue. Returns false when a thread has already begun it. */

@@ -12,8 +12,8 @@
  *         CHECK(io_faults_sweep(copy_once, NULL, -EIO) > 3);
  *     }
  *
- * The environment variable TEST_KERNEL makes all rings of a test program like those of an older kernel:
- * 5.11, 5.15, 5.19 or 6.1.
+ * The environment variable TEST_KERNEL makes all rings of a test program like those of an older
+ * kernel: 5.11, 5.15, 5.19 or 6.1.
  *
  * Requests of all runs on this thread are counted in the order of their submission. Closes are not
  * counted: a close that fails would lose a descriptor. For failed allocations see faults.h.

@@ -26,10 +26,10 @@
  *
  * fork(2): the run belongs to the process that made it, and a fork between two calls does not
  * disturb it. In the child the run has ended: whorl_embed_run_ready() returns true with the result
- * WHORL_ENOIO. The tasks do not run again in the child, as threads do not: memory that they own is not
- * freed, and descriptors that they own stay open until the child execs or ends. After
- * whorl_embed_destroy() the child may begin runs of its own. For a child that is forked in a task see
- * io.h.
+ * WHORL_ENOIO. The tasks do not run again in the child, as threads do not: memory that they own is
+ * not freed, and descriptors that they own stay open until the child execs or ends. After
+ * whorl_embed_destroy() the child may begin runs of its own. For a child that is forked in a task
+ * see io.h.
  */
 #ifndef WHORL_EMBED_H
 #define WHORL_EMBED_H

@@ -19,12 +19,12 @@
  * the program. The signal's action is not changed. Programs that whorl_process_spawn() starts, or
  * fork(2) and exec, do not have SIGPIPE blocked; those that system(3) and popen(3) start do.
  *
- * fork(2): the ring and the threads of a run belong to the process that began it. In a child that was
- * forked in a task every request fails with WHORL_ENOIO. Such a child may exec, exit, or return from
- * the run's function and then start a run of its own. As at every end of a run, the other tasks are
- * cancelled; this ends their waiting in the child, and the parent's requests go on. Any other waiting
- * in the old run ends the child with a message. process.h says more; net.h shows a server that forks
- * before its runs.
+ * fork(2): the ring and the threads of a run belong to the process that began it. In a child that
+ * was forked in a task every request fails with WHORL_ENOIO. Such a child may exec, exit, or return
+ * from the run's function and then start a run of its own. As at every end of a run, the other
+ * tasks are cancelled; this ends their waiting in the child, and the parent's requests go on. Any
+ * other waiting in the old run ends the child with a message. process.h says more; net.h shows a
+ * server that forks before its runs.
  */
 #ifndef WHORL_IO_H
 #define WHORL_IO_H

@@ -67,8 +67,8 @@ WHORL_API WHORL_CHECKED int whorl_offload_create(const struct whorl_offload_opti
 /**
  * Ends the pool after its threads have finished the queued work, and frees it. The calling thread
  * is blocked until then, so wait for the work first. When it returns, the threads have ended too,
- * except those that still run work of a cancelled whorl_offload_run_owned(); they are not waited for.
- * Accepts NULL. Never suspends.
+ * except those that still run work of a cancelled whorl_offload_run_owned(); they are not waited
+ * for. Accepts NULL. Never suspends.
  */
 WHORL_API void whorl_offload_destroy(struct whorl_offload *pool);
 

@@ -42,8 +42,8 @@ struct whorl_run_options {
  * tasks wait. An hour of timeouts takes a millisecond, and every run is the same.
  *
  * The clock also stands still while other threads work for the run: while offloaded work is queued
- * or runs, and while another thread has a handle of runner.h. The order in which such work ends is real, so runs
- * with it are not all the same. */
+ * or runs, and while another thread has a handle of runner.h. The order in which such work ends is
+ * real, so runs with it are not all the same. */
 struct whorl_virtual_options {
     struct whorl_run_options run;
     /* 0: ready tasks run first in, first out, as in real runs; else in a random order that depends

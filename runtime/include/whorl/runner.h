@@ -42,9 +42,9 @@ extern "C" {
 #endif
 
 /**
- * Acquires a handle of this run for other threads. While a handle exists a call may come through it,
- * so a run is not considered deadlocked, and the clock of a virtual run stands still, except while
- * the thread waits in whorl_chan_send_remote(). Never suspends.
+ * Acquires a handle of this run for other threads. While a handle exists a call may come through
+ * it, so a run is not considered deadlocked, and the clock of a virtual run stands still, except
+ * while the thread waits in whorl_chan_send_remote(). Never suspends.
  *
  * @ret  the handle; give it back with whorl_runner_release_remote()
  *

@@ -57,8 +57,8 @@ WHORL_API WHORL_CHECKED bool whorl_stepped_run(struct whorl_stepped *run, unsign
 WHORL_API int64_t whorl_stepped_deadline(const struct whorl_stepped *run);
 
 /** Cancels the tasks that have not ended, waits for their end, which blocks the thread, and frees
- *  the run. In a child that was forked between two steps the tasks do not run again: only the memory of
- *  the run is freed. Accepts NULL. */
+ *  the run. In a child that was forked between two steps the tasks do not run again: only the
+ *  memory of the run is freed. Accepts NULL. */
 WHORL_API void whorl_stepped_destroy(struct whorl_stepped *run);
 
 static inline void whorl_auto_stepped(struct whorl_stepped **run)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Children that are forked during a run: they leave the parent's run, whatever its tasks wait for and
- * whichever threads the library has started, and begin runs of their own. */
+/* Children that are forked during a run: they leave the parent's run, whatever its tasks wait for
+ * and whichever threads the library has started, and begin runs of their own. */
 #include <fcntl.h>
 #include <poll.h>
 #include <semaphore.h>

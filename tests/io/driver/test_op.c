@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -322,6 +323,23 @@ static int open_lock_file(void)
     return fd;
 }
 
+/* How many threads of all processes wait for a lock of the file. */
+static int waiters_for(int fd)
+{
+    struct stat st;
+    char inode[32], line[256];
+    FILE *locks = fopen("/proc/locks", "re");
+    int n = 0;
+
+    CHECK(locks);
+    CHECK_OK(fstat(fd, &st));
+    snprintf(inode, sizeof inode, ":%llu ", (unsigned long long)st.st_ino);
+    while (fgets(line, sizeof line, locks))
+        n += strstr(line, "-> FLOCK") && strstr(line, inode);
+    fclose(locks);
+    return n;
+}
+
 TEST_IO(a_request_is_cancelled_before_a_thread_begins_it_and_waited_for_after)
 {
     enum { THREADS = 8, ALL = THREADS + 3 };
@@ -335,7 +353,8 @@ TEST_IO(a_request_is_cancelled_before_a_thread_begins_it_and_waited_for_after)
             (struct io_op){.code = IO_OP_FLOCK, .fd = open_lock_file(), .flags = LOCK_SH};
         CHECK_OK(whorl_spawn(&group, lock_in_scope, &lockers[i]));
     }
-    CHECK_OK(whorl_sleep(20 * WHORL_MILLISECOND)); /* eight are begun, three are queued */
+    for (int i = 0; waiters_for(holder) < THREADS && i < 10000; i++)
+        CHECK_OK(whorl_sleep(WHORL_MILLISECOND)); /* until eight are begun; three are queued */
     CHECK_EQ(in_flight(), ALL);
     whorl_scope_cancel(&lockers[ALL - 2].scope);
     whorl_scope_cancel(&lockers[0].scope);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests of a process that may start no thread: neither the kernel's worker threads for io_uring nor
- * ours. RLIMIT_NPROC sets this for one process and an unprivileged user; pids.max of a cgroup does the
- * same. */
+/* Requests of a process that may start no thread: neither the kernel's worker threads for io_uring
+ * nor ours. RLIMIT_NPROC sets this for one process and an unprivileged user; pids.max of a cgroup
+ * does the same. */
 #include <fcntl.h>
 #include <grp.h>
 #include <stdlib.h>

@@ -108,8 +108,9 @@ struct own {
     uint16_t foreign; /* the port of a peer whose connection is another process's; 0: none */
 };
 
-/* Dials the listener and accepts that connection, not one that another process has dialled. Parent and
- * child are served by the same socket, so the other one may accept a connection; then tries again. */
+/* Dials the listener and accepts that connection, not one that another process has dialled. Parent
+ * and child are served by the same socket, so the other one may accept a connection; then tries
+ * again. */
 static WHORL_SUSPENDS_SHIELDED int accept_own(void *arg)
 {
     const struct own *s = arg;
