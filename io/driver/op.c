@@ -209,7 +209,8 @@ WHORL_SUSPENDS int io_op_run(struct io_op *op, const char *what)
 
 WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char *what)
 {
-    return run(op, abort_copy, what);
+    int res = run(op, abort_copy, what); /* -ECANCELED only in a forked child */
+    return res;
 }
 
 int io_op_start(struct io_op *op)

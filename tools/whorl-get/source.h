@@ -18,7 +18,7 @@ struct source {
     int fd; /* the list that is being read, or -1 */
     bool at_end;
     bool awaits_writer; /* the list is a FIFO, of which nothing was read yet */
-    bool no_waiting; /* set by source_stop_waiting() */
+    bool no_waiting;    /* set by source_stop_waiting() */
     struct lines lines;
 };
 

@@ -42,13 +42,13 @@
 
 struct whorl_process_pool;
 
-/* Runs once in each worker, in its run, before its first request; may suspend. Returns 0, or a negative code,
- * which the pool's creation or the call that needed the worker then returns. */
+/* Runs once in each worker, in its run, before its first request; may suspend. Returns 0, or a
+ * negative code, which the pool's creation or the call that needed the worker then returns. */
 typedef WHORL_SUSPENDS int (*whorl_worker_init_fn)(void *arg, void **ret_state);
 
-/* Runs in a worker, for one request at a time; may suspend. `request` is valid until it returns. `*ret` is
- * allocated with malloc() and freed by the pool; NULL: an empty response. Returns 0, or a negative
- * code for the caller. */
+/* Runs in a worker, for one request at a time; may suspend. `request` is valid until it returns.
+ * `*ret` is allocated with malloc() and freed by the pool; NULL: an empty response. Returns 0, or a
+ * negative code for the caller. */
 typedef WHORL_SUSPENDS int (*whorl_worker_fn)(void *state, const void *request, size_t len,
                                               void **ret, size_t *ret_len);
 
