@@ -18,7 +18,7 @@ static int visit(void *arg)
         return err;
     if (++inside > inside_max)
         inside_max = inside;
-    printf("%d enters, %d inside\n", number, inside);
+    printf("%d enters\n", number);
     err = whorl_sleep(5 * WHORL_MILLISECOND);
     inside--;
     whorl_semaphore_release(&permits);
@@ -35,7 +35,7 @@ static int root(void *arg)
         err = whorl_spawn_copy(&group, visit, &i);
     if (err == 0)
         err = whorl_group_wait(&group);
-    printf("never more than %d\n", inside_max);
+    printf("never more than %d inside\n", inside_max);
     return err;
 }
 

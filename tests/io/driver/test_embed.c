@@ -360,7 +360,6 @@ static int select_one_of_two(void *arg)
 
     for (int i = 0; i < 5; i++) {
         struct whorl_case cases[] = {whorl_case_fd(fds[0], POLLIN), whorl_case_fd(fds[1], POLLIN)};
-        WHORL_AUTO(group) group = {0};
         CHECK_EQ(send(fds[1], &byte, 1, MSG_NOSIGNAL), 1); /* readable at once */
         CHECK_EQ(whorl_select(cases, 2), 0);
         CHECK_ERR(whorl_recv(fds[0], &byte, 1, 0), 1);
