@@ -99,6 +99,10 @@ static void run_job(struct work *work)
     thread_work_cancelled = &job->cancelled;
     job->result = job->fn(job->arg);
     thread_work_cancelled = NULL;
+    /* In a child that the work has forked, this is the only thread, and no run waits for the
+     * result. */
+    if (forks_copied(job->pool->depth))
+        _exit(job->result < 0);
     /* The job may be freed as soon as it is posted. When the post is refused, the run has ended
      * meanwhile. */
     if (runner_post(job->runner, &job->call) < 0)
@@ -154,12 +158,14 @@ static void job_done(struct runner_call *call, bool dropped)
         free(job);
 }
 
-/* Replaces a NULL `*pool` by the run's own pool, and makes the runner that jobs need. Returns 0 or
- * -ENOMEM. */
+/* Replaces a NULL `*pool` by the run's own pool, and makes the runner that jobs need. Returns 0;
+ * -ENOMEM; -EAGAIN in the copy of a run in a forked child, where nothing can wait for a result. */
 static int pool_of(struct sched *s, struct whorl_offload **pool)
 {
     int err = 0;
 
+    if (forks_copied(s->depth))
+        return -EAGAIN;
     if (!*pool && !s->offload)
         err = whorl_offload_create(NULL, &s->offload);
     if (err)
