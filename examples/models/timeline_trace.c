@@ -10,25 +10,16 @@
 #include "timeline.h"
 #include "timeline_view.h"
 
-/* Writes a JSON string (RFC 8259 §7). Names can hold any bytes, so invalid UTF-8 becomes U+FFFD. */
+/* Writes a JSON string. Names can hold any bytes. */
 static void put_string(const char *text, FILE *to)
 {
-    size_t left = strlen(text), n;
+    char piece[512];
 
     putc('"', to);
-    for (; left > 0; text += n, left -= n) {
-        uint32_t c;
-        n = whorl_text_decode(text, left, &c);
-        if (n == 0 || (c & 0xfffe) == 0xfffe) {
-            fputs("\xef\xbf\xbd", to);
-            n = n ? n : 1;
-        } else if (c < 0x20 || c == 0x7f) {
-            fprintf(to, "\\u%04x", (unsigned)c);
-        } else {
-            if (c == '"' || c == '\\')
-                putc('\\', to);
-            fwrite(text, 1, n, to);
-        }
+    for (size_t len = strlen(text), n; len > 0; text += n, len -= n) {
+        n = whorl_text_cut(text, len, sizeof piece / 6 - 1); /* escaped, it fits: see text.h */
+        whorl_text_escape_json(text, n, piece, sizeof piece);
+        fputs(piece, to);
     }
     putc('"', to);
 }

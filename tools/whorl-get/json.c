@@ -9,36 +9,16 @@
 #include "tools/whorl-get/buffer.h"
 #include "tools/whorl-get/text.h"
 
-/* Appends \uXXXX, or two of them for a character beyond U+FFFF. */
-static void add_escape(struct buffer *buffer, uint32_t c)
-{
-    if (c < 0x10000) {
-        buffer_printf(buffer, "\\u%04x", (unsigned)c);
-        return;
-    }
-    c -= 0x10000;
-    buffer_printf(buffer, "\\u%04x\\u%04x", 0xd800 + (unsigned)(c >> 10),
-                  0xdc00 + (unsigned)(c & 0x3ff));
-}
-
 /* Appends the inside of a string. */
 static void add_inside(struct buffer *buffer, const char *text, size_t len)
 {
-    bool utf8 = text_locale_is_utf8();
+    size_t size = 6 * len + 1; /* enough, says text.h */
+    char *to = buffer_room(buffer, size);
 
-    for (size_t at = 0; at < len;) {
-        uint32_t c;
-        size_t n = whorl_text_decode(text + at, len - at, &c);
-        if (n == 0)
-            buffer_add(buffer, "\\ufffd", 6);
-        else if (c == '"' || c == '\\')
-            buffer_printf(buffer, "\\%c", (char)c);
-        else if (!whorl_text_is_plain(c) || (c >= 0x80 && !utf8))
-            add_escape(buffer, c);
-        else
-            buffer_add(buffer, text + at, n);
-        at += n ? n : 1;
-    }
+    if (!to)
+        return;
+    buffer->len += text_locale_is_utf8() ? whorl_text_escape_json(text, len, to, size)
+                                         : whorl_text_escape_json_ascii(text, len, to, size);
 }
 
 void json_add_string(struct buffer *buffer, const char *text)
