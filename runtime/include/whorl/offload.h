@@ -130,7 +130,7 @@ WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, who
  *           WHORL_ENOTASK.
  * Suspends: until all items are done.
  * Cancel:   -ECANCELED. Items that were not begun do not run. The call waits for the end of the
- *           others, which can call whorl_check_cancelled() to find out that the caller is cancelled.
+ *           others. They can call whorl_check_cancelled() to find out that the caller is cancelled.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *items, size_t item_size, size_t count);
