@@ -11,8 +11,8 @@
 #include <whorl/url.h>
 
 #include "test.h"
-#include "tools/whorl-get/progress.h"
-#include "tools/whorl-get/writer.h"
+#include "tools/get/progress.h"
+#include "tools/get/writer.h"
 
 /* A terminal, of which only the sequences are known that whorl-get uses. Like most terminals it
  * keeps the lines that leave the window at its top, and when the window becomes higher, it moves
