@@ -60,7 +60,7 @@ static void control(int n, char kind)
     case 'J':
         for (int y = screen.y + 1; y < bottom; y++)
             memset(screen.lines[y], 0, sizeof screen.lines[y]);
-        /* fall through */
+        __attribute__((fallthrough));
     case 'K':
         memset(screen.lines[screen.y] + screen.x, 0, (size_t)(COLUMNS + 1 - screen.x));
         break;
