@@ -286,7 +286,7 @@ static WHORL_SUSPENDS int run_exchange(struct request *q)
         return err;
     q->session->requests++;
     err = http_exchange_run(r->exchange, &q->out);
-    r->timing.first_byte_ns = r->exchange->clock.first_byte_ns;
+    r->timing.first_byte_ns = http_exchange_first_byte_ns(r->exchange);
     return err;
 }
 
