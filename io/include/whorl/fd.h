@@ -87,6 +87,16 @@ static inline void whorl_auto_fd(struct whorl_fd *owner)
 WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
 
 /**
+ * Reads exactly `len` bytes at the descriptor's position; continues after short counts.
+ *
+ * Returns:  0; -ENODATA when the end comes first; other errors. After a failure, the bytes that
+ *           were already read are lost.
+ * Suspends: until all have arrived.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_read_exact(int fd, void *buf, size_t len);
+
+/**
  * Reads from the descriptor's position to the end.
  *
  * @len_max  the largest number of bytes to accept
@@ -112,6 +122,9 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_writev(int fd, const struct iovec *iov, i
 
 /** pread(2): reads at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset);
+
+/** whorl_read_exact() at `offset`; does not change the descriptor's position. */
+WHORL_API WHORL_SUSPENDS int whorl_pread_exact(int fd, void *buf, size_t len, int64_t offset);
 
 /** pwrite(2): writes at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset);

@@ -130,8 +130,8 @@ extern "C" {
  *
  * Returns: as whorl_spawn().
  */
-#define whorl_spawn_with(group, fn, arg, ...)                \
-    whorl_spawn_with_at((group), (fn), (arg), (__VA_ARGS__), \
+#define whorl_spawn_with(group, fn, arg, ...) /* options last: a literal may hold commas */ \
+    whorl_spawn_with_at((group), (fn), (arg), (__VA_ARGS__),                                \
                         #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
 /** whorl_spawn() with a static description of the call site, for reports. */
