@@ -4,6 +4,7 @@
 #define WHORL_WHORL_H
 
 #include <whorl/base.h>
+#include <whorl/buffered.h>
 #include <whorl/chan.h>
 #include <whorl/dial.h>
 #include <whorl/dir.h>
