@@ -7,8 +7,8 @@
 
 #include <whorl.h>
 
-#include "tools/resident.h"
 #include "tools/bench/figure.h"
+#include "tools/resident.h"
 
 enum {
     YIELDS = 20000000,
