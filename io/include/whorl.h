@@ -29,6 +29,7 @@
 #include <whorl/runner.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
+#include <whorl/serve.h>
 #include <whorl/signal.h>
 #include <whorl/stop.h>
 #include <whorl/stream.h>
