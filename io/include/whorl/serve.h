@@ -3,7 +3,7 @@
  *
  *     static int greet(void *arg, struct whorl_stream *stream)     // in the connection's own task
  *     {
- *         return whorl_stream_write(stream, arg, strlen(arg));     // the stream is closed afterwards
+ *         return whorl_stream_write(stream, arg, strlen(arg));     // then it is closed
  *     }
  *
  *     static int root(void *arg)

@@ -19,7 +19,7 @@ struct proxied {
     int result;
 };
 
-static WHORL_SUSPENDS_SHIELDED void open_proxied(struct proxied *p)
+static void open_proxied(struct proxied *p)
 {
     memset(p, 0, sizeof *p);
     CHECK_OK(memstream_pair(&p->client, &p->left));
