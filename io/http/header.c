@@ -56,6 +56,18 @@ bool header_is_value(const char *value, size_t len)
     return true;
 }
 
+bool header_is_hop(const char *name)
+{
+    static const char *const names[] = {
+        "Content-Length",   "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive",
+        "Proxy-Connection", "HTTP2-Settings",    NULL,
+    };
+    for (const char *const *n = names; *n; n++)
+        if (header_equal(name, *n))
+            return true;
+    return false;
+}
+
 const char *header_printable(char ret[HEADER_PRINTABLE], const char *bytes, size_t len)
 {
     size_t n = 0;

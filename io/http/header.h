@@ -75,6 +75,10 @@ bool header_is_token(const char *text, size_t len);
 /** Whether `value` can be sent: no NUL, CR, LF or other control byte except TAB. */
 bool header_is_value(const char *value, size_t len);
 
+/** Whether the header frames the message or concerns the connection, so that a program must not set
+ *  it. Connection is not among them. */
+bool header_is_hop(const char *name);
+
 enum { HEADER_PRINTABLE = 64 };
 
 /** Writes up to `len` of the peer's bytes as printable ASCII for an error text, cut to fit. Returns

@@ -482,6 +482,11 @@ bool http1_keep_alive(const struct http1 *p)
     /* RFC 9112 §6.3: no body follows, but a server that announces one may send it. */
     if (p->status == 204 && (p->has_coding || p->content_length > 0))
         return false;
+    return http1_says_keep_alive(p);
+}
+
+bool http1_says_keep_alive(const struct http1 *p)
+{
     if (header_list_has_token(&p->headers, "Connection", "close"))
         return false;
     return p->version_minor > 0 || header_list_has_token(&p->headers, "Connection", "keep-alive");
