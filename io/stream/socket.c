@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams over connected stream sockets, TCP or Unix. */
+#include "io/stream/socket.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -119,6 +121,11 @@ static const struct whorl_stream_ops socket_ops = {
     .fd = socket_fd,
     .close = socket_close,
 };
+
+bool stream_is_socket(const struct whorl_stream *stream)
+{
+    return stream->ops == &socket_ops;
+}
 
 int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
 {
