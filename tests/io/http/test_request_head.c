@@ -264,6 +264,7 @@ TEST(request_versions_but_1_0_and_1_1_are_named)
     EXPECT("GET / HTTP/1.2\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
     EXPECT("GET / HTTP/0.9\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
     EXPECT("GET / HTTP/3.1\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
+    EXPECT("GET / HTTP/3.1x\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
 }
 
 TEST(request_targets_that_no_url_has_are_refused)
