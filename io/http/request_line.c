@@ -124,10 +124,14 @@ int request_line_check(struct request_line *line, const char *bytes, size_t len,
  * host by some and not by others. */
 bool request_is_host(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!ascii_is_alpha(text[i]) && !ascii_is_digit(text[i]) &&
-            (text[i] == '\0' || !strchr("-._~!$&'()*+;=%[]:", text[i])))
+    /* Letters, digits, and -._~!$&'()*+;=%[]: as bits. */
+    static const uint64_t allowed[] = {0x2fff6ff200000000, 0x47fffffeaffffffe};
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x80 || !(allowed[c / 64] >> c % 64 & 1))
             return false;
+    }
     return true;
 }
 

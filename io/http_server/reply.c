@@ -214,7 +214,7 @@ static int check_start(struct whorl_http_reply *reply, int status, const char *c
         return 0;
     if (!header_is_value(content_type, strlen(content_type)))
         return WHORL_EHTTP_REPLY;
-    reply->is_text = gzip_is_text(content_type);
+    reply->is_text = reply->may_compress && gzip_is_text(content_type);
     return reply_put_header(reply, "Content-Type", content_type);
 }
 

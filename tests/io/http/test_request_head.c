@@ -300,6 +300,16 @@ TEST(request_needs_exactly_one_valid_host)
     EXPECT("GET / HTTP/1.0\r\n\r\n", "GET //1.0{}end");
 }
 
+TEST(request_hosts_have_these_bytes)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._~!$&'()*+;=%[]:";
+    for (int c = 0; c < 256; c++) {
+        char text[] = {'a', (char)c, 'b'};
+        CHECK_EQ(request_is_host(text, 3), c != 0 && strchr(allowed, c) != NULL);
+    }
+}
+
 TEST(request_framing_has_one_meaning)
 {
 #define POST "POST / HTTP/1.1\r\n" H
