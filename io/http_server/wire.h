@@ -2,8 +2,9 @@
 /* The bytes of one connection: what has arrived and was not parsed yet, and writes under the stall
  * limit.
  *
- * A small buffer in the task's stack is enough for most heads and for waiting, so an idle connection
- * holds no other memory. wire_enlarge() takes a large one for bodies, and wire_shrink() returns it.
+ * A small buffer in the task's stack is enough for most heads and for waiting, so an idle
+ * connection holds no other memory. wire_enlarge() takes a large one for bodies, and wire_shrink()
+ * returns it.
  */
 #ifndef IO_HTTP_SERVER_WIRE_H
 #define IO_HTTP_SERVER_WIRE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files as replies: over memory and over sockets, with ranges and conditions, and never from outside
- * of the directory. */
+/* Files as replies: over memory and over sockets, with ranges and conditions, and never from
+ * outside of the directory. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -181,7 +181,7 @@ TEST_IO(without_openat2_no_link_is_followed)
     close(root_fd);
 }
 
-static const char *opened(const char *path)
+static WHORL_SUSPENDS_SHIELDED const char *opened(const char *path)
 {
     int fd = beneath_open(root_fd, path);
     if (fd >= 0)

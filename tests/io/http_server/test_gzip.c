@@ -150,7 +150,8 @@ TEST_VIRTUAL(whole_replies_and_bodies_in_parts_are_compressed)
     free(text);
 }
 
-static bool is_plain(struct served_setup *setup, const char *path, const char *headers, bool vary)
+static WHORL_SUSPENDS_SHIELDED bool is_plain(struct served_setup *setup, const char *path,
+                                             const char *headers, bool vary)
 {
     size_t len;
     char *reply = fetch(setup, path, headers, &len), *end = strstr(reply, "\r\n\r\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Time limits of the HTTP server on virtual time, the graceful stop, the access log, and shortage of
- * memory. */
+/* Time limits of the HTTP server on virtual time, the graceful stop, the access log, and shortage
+ * of memory. */
 #include <stdlib.h>
 
 #include <whorl.h>
