@@ -357,7 +357,7 @@ int whorl_http_reply_start(struct whorl_http_reply *reply, int status, int64_t l
         return err;
     reply->status = status;
     reply->length = length < 0 ? -1 : length;
-    if (!is_http_1_0(reply) && status_has_body(status) && (length < 0 || length >= GZIP_MIN))
+    if (status_has_body(status) && (length < 0 || length >= GZIP_MIN))
         gzip = negotiate_gzip(reply);
     if (gzip < 0)
         return gzip;

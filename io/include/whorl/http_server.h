@@ -49,8 +49,8 @@ typedef WHORL_SUSPENDS int (*whorl_http_handler_fn)(void *arg, struct whorl_http
 
 /* Time limits. 0 means the default, WHORL_FOREVER means no limit. */
 struct whorl_http_server_timeouts {
-    int64_t head_ns;        /* from a request's first byte to the end of its head; for the first
-                               request from the start of the connection; default 10 s */
+    int64_t head_ns;        /* from a request's first byte to the end of its head; also from the
+                               start of a connection to its first byte; default 10 s */
     int64_t idle_ns;        /* from a reply to the next request's first byte; default 60 s */
     int64_t read_stall_ns;  /* between two reads of a body; default 30 s */
     int64_t write_stall_ns; /* for each 256 KiB of a reply to be taken; default 30 s */
