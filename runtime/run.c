@@ -75,9 +75,10 @@ static struct sched *sched_create(struct whorl_poller *poller,
         return NULL;
     }
     s->began_ns = s->turn_began_ns = poller->ops->now(poller);
+    debug_report_unknown();
     s->checks = debug_has("check", NULL);
     if (s->checks)
-        run_id_checks = true;
+        __atomic_store_n(&run_id_checks, true, __ATOMIC_RELAXED);
     check_report_tasks_with(dump_for_check);
     run_id_begin(&s->id);
     timer_wheel_init(&s->wheel, s->turn_began_ns);

@@ -22,7 +22,7 @@ enum {
 int http_response_create(struct http_store *store, struct http_pool *pool,
                          struct whorl_http_response **ret)
 {
-    struct http_spare *spare = http_spares_take(&store->responses, !run_id_checks);
+    struct http_spare *spare = http_spares_take(&store->responses, !run_id_is_checked());
     struct whorl_http_response *response =
         spare ? container_of(spare, struct whorl_http_response, spare) : malloc(sizeof *response);
     if (!response) {
@@ -46,7 +46,8 @@ void http_response_destroy(struct whorl_http_response *response)
     response->closed = true;
     if (!http_spares_put(list, &response->spare, true))
         free(response);
-    struct http_spare *oldest = run_id_checks ? http_spares_take_oldest(list, CLOSED_MAX) : NULL;
+    struct http_spare *oldest =
+        run_id_is_checked() ? http_spares_take_oldest(list, CLOSED_MAX) : NULL;
     if (oldest)
         free(container_of(oldest, struct whorl_http_response, spare));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks of our own invariants. They are always on; a failed check prints its condition, the running
- * task and where that was spawned, and aborts. */
+/* Checks of our own invariants. They are always on; a failed check prints its condition, the
+ * running task and where that was spawned, and aborts. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 

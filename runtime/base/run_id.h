@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers of runs. An object that belongs to a run stores the number, so that its use in another run
- * is noticed. An address would not do: the next run may get the same one. */
+/* Numbers of runs. An object that belongs to a run stores the number, so that its use in another
+ * run is noticed. An address would not do: the next run may get the same one. */
 #ifndef BASE_RUN_ID_H
 #define BASE_RUN_ID_H
 
@@ -28,17 +28,23 @@ void run_id_end(struct run_id *run);
 enum run_place { RUN_HERE, RUN_ENDED, RUN_ON_OTHER_THREAD };
 enum run_place run_id_find(uint64_t number);
 
-/* Whether owners are checked: WHORL_DEBUG=check, once a run has begun. */
+/* Whether owners are checked: WHORL_DEBUG=check, once a run has begun. Read and written with the
+ * __atomic functions. */
 extern bool run_id_checks;
 
 /* Aborts when an object belongs to a run of another thread. Otherwise the object belongs to this
- * thread's run from now on, if there is one. `*owner` is 0 at first. `what` is a word for the object,
- * `name` may be NULL: none. */
+ * thread's run from now on, if there is one. `*owner` is 0 at first. `what` is a word for the
+ * object, `name` may be NULL: none. */
 void run_id_check_owner(uint64_t *owner, const char *what, const char *name);
+
+static inline bool run_id_is_checked(void)
+{
+    return __atomic_load_n(&run_id_checks, __ATOMIC_RELAXED);
+}
 
 static inline void run_id_touch(uint64_t *owner, const char *what, const char *name)
 {
-    if (__builtin_expect(run_id_checks, 0))
+    if (__builtin_expect(run_id_is_checked(), 0))
         run_id_check_owner(owner, what, name);
 }
 

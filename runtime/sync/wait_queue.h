@@ -47,7 +47,7 @@ static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue
     return waiter;
 }
 
-/* With WHORL_DEBUG=check: aborts when the object with this queue belongs to another thread's run. */
+/* With WHORL_DEBUG=check: aborts when the queue's object belongs to another thread's run. */
 static inline void wait_queue_touch(struct whorl_wait_queue *queue, const char *what,
                                     const char *name)
 {

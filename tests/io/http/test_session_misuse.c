@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Mistakes with sessions, responses and requests: the message that the program gets, or ends with. */
+/* Mistakes with sessions, responses and requests: the message that the program gets, or ends
+ * with. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
