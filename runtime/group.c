@@ -235,6 +235,15 @@ static void task_ended(struct sched *s, struct whorl_task *task, int result)
         wake_waiters(group);
 }
 
+/* Aborts when the group is used outside its run. With an owner this costs nothing, so it is always
+ * checked. */
+static void check_run(struct whorl_group *group)
+{
+    if (group->opened && group->scope.owner)
+        sched_check_own(sched_self(), group->scope.owner);
+    run_id_touch(&group->waiters.run, "group", NULL);
+}
+
 /* --- spawning --------------------------------------------------------------------------------- */
 
 static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t copy_size,
@@ -244,6 +253,7 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
 
     if (!s)
         return WHORL_ENOTASK;
+    check_run(group);
     if (!group->opened) {
         /* A posted function runs in the loop, so it has no task to own a new group. It may spawn
          * into groups that are already open. */
@@ -372,6 +382,7 @@ WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group)
     int err = sched_enter(&s, &self);
     if (err == WHORL_ENOTASK || (err && !group->opened))
         return err;
+    check_run(group);
     if (group->opened)
         return group_join(group, &waiter, withdraw);
     /* Before the first spawn the owner is not known; later the last owner is. */
@@ -391,6 +402,7 @@ WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n)
     int err = sched_enter(&s, &self);
     if (err || !group->opened)
         return err;
+    check_run(group);
     bool inside = group_is_around(group, self);
     if (inside && n == 1)
         return -EDEADLK;
@@ -433,6 +445,7 @@ struct whorl_case whorl_case_group(struct whorl_group *group)
 
 void whorl_group_cancel(struct whorl_group *group)
 {
+    check_run(group);
     if (group->opened)
         whorl_scope_cancel(&group->scope);
     else

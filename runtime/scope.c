@@ -242,6 +242,8 @@ int whorl_scope_leave(struct whorl_scope *scope, int err)
 
 void whorl_scope_cancel(struct whorl_scope *scope)
 {
+    if (scope->parent && scope->owner) /* it has been entered and not left, so its owner lives */
+        sched_check_own(sched_self(), scope->owner);
     scope->requested = true;
     cancel(sched_self(), scope);
 }

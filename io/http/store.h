@@ -39,11 +39,11 @@ struct http_store {
     size_t save_bytes;                  /* size of the buffers of all bodies being saved */
 };
 
-/* Takes an object from the list, or returns NULL when the list is empty: the caller then allocates
- * one. Every object taken or allocated is returned with http_spares_put(). */
-static inline struct http_spare *http_spares_take(struct http_spares *list)
+/* Takes an object from the list, or returns NULL when the list is empty or not to be used: the
+ * caller then allocates one. Every object taken or allocated is returned with http_spares_put(). */
+static inline struct http_spare *http_spares_take(struct http_spares *list, bool use)
 {
-    struct http_spare *spare = list->first;
+    struct http_spare *spare = use ? list->first : NULL;
 
     list->out++;
     if (spare) {
@@ -63,6 +63,22 @@ static inline bool http_spares_put(struct http_spares *list, struct http_spare *
     list->first = spare;
     list->count++;
     return true;
+}
+
+/* Takes the object that was returned first out of the list to free it, if the list has more than
+ * `max`; else NULL. */
+static inline struct http_spare *http_spares_take_oldest(struct http_spares *list, size_t max)
+{
+    struct http_spare **link = &list->first;
+
+    if (list->count <= max)
+        return NULL;
+    while ((*link)->next)
+        link = &(*link)->next;
+    struct http_spare *spare = *link;
+    *link = NULL;
+    list->count--;
+    return spare;
 }
 
 /* Takes an object out of the list to free it; NULL when the list is empty. */

@@ -44,6 +44,7 @@ WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier)
     int err = sched_enter(&s, &self);
     if (err)
         return err;
+    wait_queue_touch(&barrier->waiters, "barrier", barrier->name);
     if (barrier->parties == 0)
         return -EINVAL;
     if (++barrier->arrived == barrier->parties) {
@@ -56,14 +57,21 @@ WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier)
     return (int)whorl_park(&waiter, leave, "barrier");
 }
 
+static void touch(struct whorl_wait_group *wait_group)
+{
+    wait_queue_touch(&wait_group->waiters, "wait group", wait_group->name);
+}
+
 void whorl_wait_group_add(struct whorl_wait_group *wait_group, size_t n)
 {
+    touch(wait_group);
     whorl_check_text(wait_group->count + n >= n, "the count of a wait group overflowed");
     wait_group->count += n;
 }
 
 void whorl_wait_group_done(struct whorl_wait_group *wait_group)
 {
+    touch(wait_group);
     whorl_check_text(wait_group->count > 0, "the count of a wait group fell below zero");
     if (--wait_group->count == 0)
         while (whorl_wait_queue_wake_one(&wait_group->waiters, 0))
@@ -75,6 +83,7 @@ WHORL_SUSPENDS int whorl_wait_group_wait(struct whorl_wait_group *wait_group)
     struct whorl_task *self;
     struct sched *s;
 
+    touch(wait_group);
     int err = sched_enter(&s, &self);
     if (err || wait_group->count == 0)
         return err;

@@ -73,7 +73,9 @@ struct whorl_http_header {
     const char *value;
 };
 
-/* A request body: either `data`, or `read`, which is called until the body is complete. */
+/* A request body: either `data` with its `len`, or `read`, which is called until the body is
+ * complete. Anything else is -EINVAL. Without a body all fields are zero, also for an empty one:
+ * POST, PUT and PATCH then send a length of 0. */
 struct whorl_http_body {
     const void *data; /* borrowed until the response is closed */
     int64_t len; /* of `data`, or of all that `read` will return; -1: unknown, sent in chunks */
@@ -118,8 +120,8 @@ extern "C" {
 #endif
 
 /**
- * Makes a session. The tasks of one run share it, and it is destroyed before that run ends. Never
- * suspends.
+ * Makes a session. The tasks of one run share it, and it is destroyed before that run ends. Its use
+ * after that, in another run or on another thread ends the program with a message. Never suspends.
  *
  * @options  NULL for the defaults
  * @ret      the session; destroy it with whorl_http_session_destroy()
@@ -175,7 +177,7 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get().
+ * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
@@ -302,8 +304,9 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_save(
 
 /**
  * Closes the response. The connection is kept for the next request when the body was read to its
- * end, or when the rest of the body has been received already; else it is closed. Accepts NULL.
- * Never suspends.
+ * end, or when the rest of the body has been received already; else it is closed. Accepts NULL. A
+ * response that is used or closed again ends the program with a message. (That is not noticed once
+ * the session has used its memory again; WHORL_DEBUG=check delays that.) Never suspends.
  */
 WHORL_API void whorl_http_response_close(struct whorl_http_response *response);
 

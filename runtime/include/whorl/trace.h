@@ -8,9 +8,23 @@
  *     WHORL_DEBUG=watchdog=20        the same for 20 ms
  *     WHORL_DEBUG=io                 say which I/O driver runs, and why
  *     WHORL_DEBUG=trace=FILE.json    write what every task did when, for https://ui.perfetto.dev
+ *     WHORL_DEBUG=check              look for mistakes that cost time to look for
  *
- * Several are separated by commas. Reports go to standard error. A run's options can switch its
- * watchdog on, too.
+ * The watchdog's report names the task and shows where it is: a backtrace, and a command that shows
+ * the source lines. For that, it sends SIGURG to the
+ * thread, unless the program has a handler for SIGURG. System calls are restarted after that signal,
+ * except for those that no handler restarts, such as poll() and nanosleep(): they return EINTR.
+ *
+ * Several are separated by commas; an unknown word is reported. Reports go to standard error. A
+ * run's options can switch its watchdog on, too.
+ *
+ * A mistake that would damage the program ends it (SIGABRT) with a message, which names the running
+ * task and the place where it was spawned. Found in every run: an object that wakes or cancels a
+ * waiting task of another run, because it is used on a wrong thread; a group, an HTTP session or a
+ * closed HTTP response that is used where it must not be. WHORL_DEBUG=check also finds a channel,
+ * lock, event or other object of a run that another thread uses while no task waits for it; a
+ * second close of an HTTP response whose memory would have been reused; a deadline that is before
+ * the start of the run.
  *
  * The trace file holds all runs of the process. In the picture a run is a process and a task is a
  * thread, which runs, is ready, or waits for something. The file is written while the program runs
