@@ -11,9 +11,9 @@
  *     WHORL_DEBUG=check              look for mistakes that cost time to look for
  *
  * The watchdog's report names the task and shows where it is: a backtrace, and a command that shows
- * the source lines. For that, it sends SIGURG to the
- * thread, unless the program has a handler for SIGURG. System calls are restarted after that signal,
- * except for those that no handler restarts, such as poll() and nanosleep(): they return EINTR.
+ * the source lines. For that, it sends SIGURG to the thread, unless the program has a handler for
+ * SIGURG. System calls are restarted after that signal, except for those that no handler restarts,
+ * such as poll() and nanosleep(): they return EINTR.
  *
  * Several are separated by commas; an unknown word is reported. Reports go to standard error. A
  * run's options can switch its watchdog on, too.
