@@ -24,6 +24,9 @@
  * reports such a task (see trace.h); it does not count the time that the host takes between two
  * calls.
  *
+ * The host wakes a task as another thread does, with the calls of runner.h: it may not use events,
+ * channels and other objects of the run between two calls.
+ *
  * fork(2): the run belongs to the process that made it, and a fork between two calls does not
  * disturb it. In the child the run has ended: whorl_embed_run_ready() returns true with the result
  * WHORL_ENOIO. The tasks do not run again in the child, as threads do not: memory that they own is

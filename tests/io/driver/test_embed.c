@@ -2,6 +2,7 @@
 /* Runs inside another program's event loop: a plain poll(2). */
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -591,6 +592,61 @@ TEST(embed_watchdog_is_silent_about_the_host)
                                          .watchdog_ns = 20 * WHORL_MILLISECOND,
                                          .host_ns = 80 * WHORL_MILLISECOND}),
               "");
+}
+
+struct doorbell {
+    struct whorl_runner *runner;
+    struct whorl_event rung;
+};
+
+static void ring(void *arg)
+{
+    whorl_event_set(&((struct doorbell *)arg)->rung);
+}
+
+static int wait_for_bell(void *arg)
+{
+    struct doorbell *bell = arg;
+    int err = whorl_runner_acquire(&bell->runner);
+    if (err == 0)
+        err = whorl_event_wait(&bell->rung);
+    whorl_runner_release_remote(bell->runner);
+    return err;
+}
+
+TEST(embed_host_wakes_a_task_between_two_steps)
+{
+    struct doorbell bell = {0};
+    WHORL_AUTO(embed) *embed = NULL;
+    int result;
+
+    create(NULL, wait_for_bell, &bell, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    CHECK_EQ(whorl_embed_timeout_ms(embed), -1);
+    CHECK_OK(whorl_runner_post_remote(bell.runner, ring, &bell));
+    CHECK_ERR(drive(embed, NULL), 0);
+}
+
+static void ring_directly(void *arg)
+{
+    struct doorbell bell = {0};
+    struct whorl_embed *embed;
+    int result;
+
+    (void)arg;
+    create(NULL, wait_for_bell, &bell, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    whorl_event_set(&bell.rung);
+}
+
+TEST(embed_names_an_object_that_the_host_uses_between_two_steps)
+{
+    static struct child child;
+
+    child_run(&child, ring_directly, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "an object of a run was used outside that run"));
+    CHECK(strstr(child.err, "task 1 root: waits for event"));
 }
 
 TEST(embed_says_which_driver_it_needs)
