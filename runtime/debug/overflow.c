@@ -7,8 +7,8 @@
  * return, or let the process die. They need a signal stack, because the task's stack is used up.
  *
  * A fault is an overflow only if the stack pointer says so. Otherwise a wild pointer that happens
- * to point to a guard would be reported as one. And it is always the running task that overflows, even
- * if a large frame has made it skip its own guard and reach another's.
+ * to point to a guard would be reported as one. And it is always the running task that overflows,
+ * even if a large frame has made it skip its own guard and reach another's.
  */
 #include "runtime/debug/overflow.h"
 
