@@ -83,6 +83,8 @@ static struct sched *sched_create(struct whorl_poller *poller,
     run_id_begin(&s->id);
     timer_wheel_init(&s->wheel, s->turn_began_ns);
     stack_pool_init(&s->stacks);
+    if (s->options.guard_size)
+        s->stacks.guard_size = stack_guard_size(s->options.guard_size);
     adopt_thread(&s->loop_context);
     s->root_scope.deadline_ns = WHORL_FOREVER;
     scope_open(&s->root_scope, NULL, NULL);
@@ -124,6 +126,8 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
 {
     if (sched_self())
         return WHORL_EBUSYRUN;
+    if (options && options->guard_size > STACK_GUARD_SIZE_MAX)
+        return -EINVAL;
     struct sched *s = sched_create(poller, options);
     if (!s)
         return -ENOMEM;
@@ -150,13 +154,12 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
 static int run(struct whorl_poller *poller, const struct whorl_run_options *options, uint64_t seed,
                whorl_task_fn fn, void *arg)
 {
-    struct overflow_guard overflow;
     struct sched *s;
 
     int err = prepare(poller, options, seed, fn, arg, &s);
     if (err)
         return err;
-    overflow_guard_enter(&overflow);
+    overflow_guard_enter();
     set_current(s);
     struct watchdog *watchdog = start_watchdog(s);
     int result = loop_run(s);
@@ -164,7 +167,7 @@ static int run(struct whorl_poller *poller, const struct whorl_run_options *opti
     whorl_offload_destroy(s->offload);
     runner_shut(s);
     set_current(NULL);
-    overflow_guard_leave(&overflow);
+    overflow_guard_leave();
     sched_destroy(s);
     return result;
 }
@@ -203,7 +206,6 @@ int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn
 
 struct whorl_stepped {
     struct sched *sched;
-    struct overflow_guard overflow;
     struct watchdog *watchdog; /* between steps it sees that no task runs */
     bool ended;
 };
@@ -220,7 +222,7 @@ int whorl_stepped_create(struct whorl_poller *poller, const struct whorl_run_opt
         free(run);
         return err;
     }
-    overflow_guard_enter(&run->overflow);
+    overflow_guard_enter();
     run->watchdog = start_watchdog(run->sched);
     *ret = run;
     return 0;
@@ -256,7 +258,7 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
     whorl_offload_destroy(s->offload);
     runner_shut(s);
     set_current(NULL);
-    overflow_guard_leave(&run->overflow);
+    overflow_guard_leave();
     sched_destroy(s);
     free(run);
 }
@@ -277,6 +279,7 @@ int whorl_run_get_stats(struct whorl_run_stats *ret)
         .timers_armed = s->wheel.armed,
         .stacks_mapped = s->stacks.mapped,
         .stacks_free = s->stacks.free,
+        .stacks_unguarded = s->stacks.unguarded,
     };
     return 0;
 }

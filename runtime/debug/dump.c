@@ -172,6 +172,9 @@ void dump_tasks(struct sched *s, FILE *to, const char *title)
         print_task(s, to, list.tasks[i]);
     if (list.len > DUMP_TASKS_MAX)
         fprintf(to, "  and %zu more\n", list.len - DUMP_TASKS_MAX);
+    if (s->stacks.unguarded > 0)
+        fprintf(to, "  %zu stacks have no guard, so an overflow of theirs is not found\n",
+                s->stacks.unguarded);
     for (size_t i = 0; i < list.len; i++)
         print_circle(to, list.tasks[i]);
     funlockfile(to);
