@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -199,6 +200,13 @@ static void probe_guards(struct stack_pool *pool, bool *ret_present)
     munmap(page, PAGE);
 }
 
+static bool is_space_limited(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 /* The size of the guards in a new slab. */
 static size_t choose_guard(struct stack_pool *pool, uint32_t count)
 {
@@ -210,8 +218,11 @@ static size_t choose_guard(struct stack_pool *pool, uint32_t count)
     pthread_once(&settings_once, read_settings);
     if (present || is_charged) /* UNTESTED: is_charged, a setting of the whole system */
         return PAGE;
-    return count <= GUARD_LARGE_STACKS || pool->guard == STACK_GUARD_MPROTECT ? GUARD_LARGE
-                                                                              : GUARD_SMALL;
+    if (count <= GUARD_LARGE_STACKS)
+        return GUARD_LARGE;
+    if (is_space_limited())
+        return PAGE;
+    return pool->guard == STACK_GUARD_MPROTECT ? GUARD_LARGE : GUARD_SMALL;
 }
 
 static struct stack_slab *map(size_t size)

@@ -745,6 +745,33 @@ static void acquire_in_little_space(void *arg)
         ((volatile char *)task->stack_low)[-1] = 1;
 }
 
+static void acquire_many_in_limited_space(void *arg)
+{
+    static struct whorl_task *tasks[1000];
+    const struct rlimit limit = {(rlim_t)8 << 30, (rlim_t)8 << 30};
+    struct stack_pool pool;
+
+    (void)arg;
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+    stack_pool_init(&pool);
+    for (int i = 0; i < 1000; i++)
+        tasks[i] = acquire(&pool, 65536);
+    CHECK(is_guard_of(&pool, tasks[100], -65536));
+    CHECK(!is_guard_of(&pool, tasks[999], -4097));
+    ((volatile char *)tasks[999]->stack_low)[-1] = 1;
+}
+
+TEST(where_address_space_is_limited_many_stacks_have_small_guards)
+{
+#ifdef CONTEXT_SANITIZED
+    test_skip("the sanitizer needs address space");
+#endif
+    struct child child;
+
+    child_run(&child, acquire_many_in_limited_space, NULL);
+    CHECK_EQ(child.signal, SIGSEGV);
+}
+
 TEST(where_address_space_is_short_guards_are_small_unless_their_size_was_asked_for)
 {
 #ifdef CONTEXT_SANITIZED

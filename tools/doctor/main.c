@@ -20,10 +20,10 @@
 
 /* Memory of a parked task in bytes: one page, and its share of page tables and slabs. */
 #define TASK_BYTES 4370
-/* Address space of a task with the default stack size: the stack and its guard. Where memory is
- * charged in full, the guard is one page. */
-#define TASK_SPACE         (65536 + 69632)
-#define TASK_SPACE_CHARGED (65536 + 4096)
+/* Address space of a task with the default stack size: the stack and its guard. Where address space
+ * is limited or memory is charged in full, the guard is one page. */
+#define TASK_SPACE       (65536 + 69632)
+#define TASK_SPACE_SMALL (65536 + 4096)
 
 struct report {
     bool json, any;
@@ -203,9 +203,9 @@ static void check_memory(struct report *report)
     const char *by = "limited by available memory";
     long long by_space = (1LL << 47) / TASK_SPACE;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
-        by_space = (long long)(space.rlim_cur / TASK_SPACE);
-    if (overcommit == 2 && available / TASK_SPACE_CHARGED < by_space)
-        by_space = available / TASK_SPACE_CHARGED;
+        by_space = (long long)(space.rlim_cur / TASK_SPACE_SMALL);
+    if (overcommit == 2 && available / TASK_SPACE_SMALL < by_space)
+        by_space = available / TASK_SPACE_SMALL;
     if (by_space < fit) {
         fit = by_space;
         by = "limited by address space";
