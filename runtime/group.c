@@ -287,7 +287,10 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
 static size_t stack_size_for(const struct whorl_group *group)
 {
     struct sched *s = sched_self();
-    return group->stack_size ? group->stack_size : s ? s->options.stack_size : 0;
+
+    if (!s)
+        return 0; /* `group` may be NULL: it is what whorl_root_group() returns here */
+    return group->stack_size ? group->stack_size : s->options.stack_size;
 }
 
 int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *arg, const char *site)

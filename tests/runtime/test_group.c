@@ -247,6 +247,8 @@ TEST(spawning_outside_a_run_says_so)
     CHECK_ERR(whorl_group_wait_below(&group, 1), WHORL_ENOTASK);
     CHECK_EQ(whorl_group_alive(&group), 0);
     CHECK(!whorl_root_group());
+    CHECK_ERR(whorl_spawn(whorl_root_group(), log_number, NULL), WHORL_ENOTASK);
+    CHECK_ERR(whorl_spawn_with(whorl_root_group(), log_number, NULL, NULL), WHORL_ENOTASK);
     whorl_group_finish(&group);
 }
 

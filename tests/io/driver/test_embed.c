@@ -201,6 +201,59 @@ TEST(embed_descriptor_tells_of_other_threads)
     CHECK(wakes < 20);
 }
 
+struct door {
+    struct whorl_runner *runner;
+    struct whorl_event open;
+};
+
+static int wait_at_door(void *arg)
+{
+    struct door *door = arg;
+
+    int err = whorl_runner_acquire(&door->runner);
+    return err ? err : whorl_event_wait(&door->open);
+}
+
+static void open_door(void *arg)
+{
+    whorl_event_set(&((struct door *)arg)->open);
+}
+
+static void open_door_directly(void *arg)
+{
+    struct door door = {0};
+    struct whorl_embed *embed;
+    int result;
+
+    (void)arg;
+    create(NULL, wait_at_door, &door, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    whorl_event_set(&door.open);
+}
+
+/* The host is outside the run, also on the run's own thread. */
+TEST(embed_host_reaches_a_task_through_a_runner)
+{
+    WHORL_AUTO(embed) *embed = NULL;
+    static struct child child;
+    struct door door = {0};
+    int result;
+
+    create(NULL, wait_at_door, &door, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result)); /* it is no deadlock */
+    CHECK_EQ(whorl_embed_timeout_ms(embed), -1);
+    CHECK_OK(whorl_runner_post_remote(door.runner, open_door, &door));
+    struct pollfd poll_fd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
+    CHECK_EQ(poll(&poll_fd, 1, 10000), 1);
+    CHECK_EQ(drive(embed, NULL), 0);
+    CHECK_ERR(whorl_runner_post_remote(door.runner, open_door, &door), -ESHUTDOWN);
+    whorl_runner_release_remote(door.runner);
+
+    child_run(&child, open_door_directly, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "outside that run"));
+}
+
 static int yield_for_ever(void *arg)
 {
     int err;
