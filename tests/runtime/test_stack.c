@@ -558,6 +558,38 @@ TEST(every_stack_ends_in_a_guard)
     }
 }
 
+/* Whether `distance` bytes below a task's stack is its own guard. */
+static bool is_guarded(struct stack_pool *pool, const struct whorl_task *task, size_t distance)
+{
+    bool in_guard;
+
+    return stack_find(pool, (char *)task->stack_low - distance, &in_guard) == task && in_guard;
+}
+
+TEST(guards_get_smaller_when_there_are_many_tasks)
+{
+    static struct whorl_task *tasks[40000];
+    struct stack_pool pool;
+
+    if (SANITIZED)
+        test_skip("sanitizers need too much memory for so many tasks");
+    stack_pool_init(&pool);
+    for (int i = 0; i < 40000; i++)
+        tasks[i] = acquire(&pool, 16384);
+    CHECK(is_guarded(&pool, tasks[0], 256 << 10));
+    CHECK(is_guarded(&pool, tasks[100], 256 << 10));
+    if (pool.guard == STACK_GUARD_MADVISE) {
+        CHECK(is_guarded(&pool, tasks[1000], 64 << 10));
+        CHECK(!is_guarded(&pool, tasks[1000], 256 << 10));
+        CHECK(is_guarded(&pool, tasks[32000], 64 << 10));
+        CHECK(is_guarded(&pool, tasks[39999], 4096));
+        CHECK(!is_guarded(&pool, tasks[39999], 8192));
+    }
+    for (int i = 0; i < 40000; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
 /* Otherwise two mappings per stack would reach vm.max_map_count. */
 TEST(guards_by_mprotect_stop_before_the_limit_of_mappings)
 {

@@ -34,9 +34,9 @@ struct whorl_run_options {
     size_t stack_size;      /* of tasks, in bytes; 64 KiB (256 KiB with sanitizers), rounded up */
     size_t root_stack_size; /* of the root task; 256 KiB */
     /* Bytes below each stack that no task may touch, rounded up to an odd number of pages; at most
-     * 16 MiB, else the run fails with -EINVAL. 0: at least 64 KiB, and 256 KiB for the first few
-     * hundred stacks, but 4 KiB where address space or locked memory is short. See trace.h for what
-     * is found by it. */
+     * 16 MiB, else the run fails with -EINVAL. 0: 256 KiB for the first few hundred stacks, 64 KiB
+     * up to about 33,000, 4 KiB for more, and wherever address space or locked memory is short. See
+     * trace.h for what is found by it. */
     size_t guard_size;
     size_t tasks_max;    /* spawning more fails with -EAGAIN; default: no limit but memory */
     int64_t watchdog_ns; /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */

@@ -14,10 +14,11 @@
  * ends the program with SIGSEGV, and a report names the running task. A function whose frame is
  * larger than the rest of the stack and the guard together can jump over the guard; then it damages
  * the memory of another task, and nothing notices that. With guards of the default size this takes
- * a frame of more than 64 KiB; in one of the first few hundred tasks, of more than 256 KiB. In a
- * program that is compiled with -fstack-clash-protection, a function touches its frame page by
- * page, so no frame is too large; `pkg-config --cflags whorl` contains that flag. Libraries that
- * are compiled without it are not protected by it.
+ * a frame of more than 256 KiB in the first few hundred tasks, of more than 64 KiB up to about
+ * 33,000 tasks, and of more than 4 KiB in those beyond. In a program that is compiled with
+ * -fstack-clash-protection, a function touches its frame page by page, so no frame is too large;
+ * `pkg-config --cflags whorl` contains that flag. Libraries that are compiled without it are not
+ * protected by it.
  *
  * Before Linux 6.13, and in a process that locks its memory with mlockall(), a guard takes two
  * mappings. So only an eighth of vm.max_map_count stacks of the process have one, 8,191 by default.
