@@ -80,7 +80,7 @@ static void start(struct epoll *e, struct io_op *op)
         epoll_watch_start(e, op);
 }
 
-/* Starts the requests that are in `queued` now. Requests that are appended meanwhile stay queued. */
+/* Starts the requests that are in `queued` now. Those that are appended meanwhile stay queued. */
 static void start_all(struct epoll *e)
 {
     struct whorl_waiter *waiter;

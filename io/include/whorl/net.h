@@ -135,7 +135,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len,
 /** Sends all of `buf`. 0, or an error; the number of bytes that were sent before it is unknown. */
 WHORL_API WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags);
 
-/** recvmsg(2), with the flags as in whorl_recv(). `msg` and the memory that it points to are borrowed for the call. */
+/** recvmsg(2), with the flags as in whorl_recv(). `msg` and the memory that it points to are
+ *  borrowed for the call. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags);
 
 /** sendmsg(2) with MSG_NOSIGNAL added. */
