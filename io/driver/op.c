@@ -81,7 +81,8 @@ static int refusal(void)
 static int submit(struct io_driver *driver, struct io_op *op)
 {
     op->waiter = (struct whorl_waiter)WHORL_WAITER_INIT;
-    op->cancelling = false;
+    op->cancelling = op->closed = false;
+    op->stage = 0;
     op->slot = 0;
     op->driver = driver;
     int err = driver->ops->submit(driver, op);

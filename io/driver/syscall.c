@@ -203,6 +203,12 @@ static int try_transfer(struct io_op *op, enum syscall_state state)
 {
     ssize_t n;
 
+    /* write(2) sends an empty datagram, while pwritev2(2) does nothing. */
+    if (!is_reading(op) && whole_len(op) == 0 && op->off == UINT64_MAX) {
+        n = transfer_socket(op);
+        if (n >= 0 || errno != ENOTSOCK)
+            return n < 0 && errno == EAGAIN ? SYSCALL_WAIT : result(n);
+    }
     for (;;) {
         n = transfer(op, RWF_NOWAIT, 0);
         if (n < 0 && errno == EINTR)
@@ -291,7 +297,7 @@ static ssize_t message(const struct io_op *op)
     return is_reading(op) ? recvmsg(op->fd, msg, flags) : sendmsg(op->fd, msg, flags);
 }
 
-static bool is_stream_socket(int fd)
+bool syscall_is_stream_socket(int fd)
 {
     int type = 0;
     socklen_t len = sizeof type;
@@ -311,7 +317,7 @@ static int try_message(struct io_op *op)
             return op->done > 0 ? (int)op->done : -errno;
         op->done += (uint32_t)n;
         if (n == 0 || !(op->flags & MSG_WAITALL) || (op->flags & MSG_PEEK) ||
-            op->done >= whole_len(op) || !is_stream_socket(op->fd))
+            op->done >= whole_len(op) || !syscall_is_stream_socket(op->fd))
             return (int)op->done;
     }
 }
@@ -372,6 +378,13 @@ static int try_accept(struct io_op *op)
     return fd == -EAGAIN ? SYSCALL_WAIT : fd;
 }
 
+bool syscall_is_unix_connect(const struct io_op *op)
+{
+    const struct sockaddr *addr = pointer(op->addr);
+
+    return op->len >= sizeof addr->sa_family && addr->sa_family == AF_UNIX;
+}
+
 static int call_connect(const struct io_op *op)
 {
     return connect(op->fd, pointer(op->addr), op->len);
@@ -386,7 +399,7 @@ static int try_connect(struct io_op *op)
 
     if (!op->done) {
         err = without_blocking(op, call_connect);
-        if (err == -EAGAIN) /* the backlog of a Unix socket is full; no event reports room */
+        if (err == -EAGAIN && syscall_is_unix_connect(op)) /* no event reports room */
             return SYSCALL_LATER;
         op->done = err == -EINPROGRESS || err == -EINTR;
         return op->done ? SYSCALL_WAIT : err;
@@ -613,6 +626,21 @@ bool syscall_is_direct(const struct io_op *op)
         return false;
     default:
         return true;
+    }
+}
+
+bool syscall_is_on_file(const struct io_op *op)
+{
+    switch (op->code) {
+    case IO_OP_FSYNC:
+    case IO_OP_FALLOCATE:
+    case IO_OP_FTRUNCATE:
+    case IO_OP_FLOCK:
+    case IO_OP_GETDENTS:
+    case IO_OP_SPLICE:
+        return true;
+    default: /* not a close, nor a request about a path */
+        return !syscall_is_direct(op);
     }
 }
 

