@@ -256,7 +256,7 @@ static void on_receive(struct io_op *op, int res, bool more)
     if (op->buffer >= 0) {
         struct ring_piece *piece =
             ring_buffers_take(r->buffers, (unsigned)op->buffer, res > 0 ? (uint32_t)res : 0);
-        if (res > 0 && !r->closed)
+        if (res > 0)
             append(r, piece);
         else
             ring_buffers_put(r->buffers, piece);
@@ -295,12 +295,8 @@ static bool arm(struct receiver *r)
     struct ring_buffers *buffers = driver->ops->buffers(driver);
     if (!buffers || !ring_buffers_join(buffers))
         return false;
-    r->op = (struct io_op){.complete = on_receive,
-                           .code = IO_OP_RECV,
-                           .fd = r->fd,
-                           .multishot = true,
-                           .background = true,
-                           .buffer = -1};
+    r->op = (struct io_op){
+        .complete = on_receive, .code = IO_OP_RECV, .fd = r->fd, .multishot = true, .buffer = -1};
     if (join_run(r) == 0) {
         r->buffers = buffers;
         if (io_op_start(&r->op) == 0)

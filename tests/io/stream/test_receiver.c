@@ -497,6 +497,8 @@ TEST_IO(a_stream_that_nothing_reads_does_not_fill_memory)
     open_unix(&other);
     warm(&c);
     warm(&other);
+    for (int i = 0; buffers() && i < 5; i++)
+        CHECK(ring_buffers_grow(buffers()));
     for (int i = 0; i < 50; i++) {
         sent += flood(c.peer, sent);
         CHECK_OK(whorl_yield());
@@ -515,8 +517,13 @@ static int wait_for_ever(void *arg)
 {
     struct conn c;
     struct whorl_event never = {0};
+    struct whorl_scope scope;
+    char byte;
     open_unix(&c);
     warm(&c);
+    whorl_scope_enter(&scope, whorl_after(WHORL_MILLISECOND));
+    int err = (int)whorl_stream_read(c.stream, &byte, 1);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     *(struct conn *)arg = c;
     return whorl_event_wait(&never);
 }
