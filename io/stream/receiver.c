@@ -16,159 +16,155 @@
 #include "runtime/base/check.h"
 
 enum {
-    SMALL_MAX = RING_BUFFERS_SIZE, /* a message of so many bytes is small: it fits in one buffer */
+    SMALL_MAX = RING_BUFFERS_SIZE, /* bytes: a small message fits in one buffer */
     SMALL_ROW = 4,
-    BULK =
-        2 * RING_BUFFERS_SIZE, /* with so many bytes per read, the copy costs more than it saves */
+    BULK = 2 * RING_BUFFERS_SIZE, /* bytes per read; copying so many costs more than it saves */
     PIECES_MAX = 16,
 };
 
-struct receiver {
-    struct io_op op; /* the multishot request; first field, so pointers to the two convert */
-    int fd;
-    unsigned depth;   /* the process that it belongs to, see forks.h */
-    unsigned forks;   /* the value of `forks_made` when it was created */
-    unsigned small;   /* small messages in a row, at most SMALL_ROW */
-    bool direct_only; /* it never receives in advance (again) */
-    bool active;      /* it may have a request in flight, or something that it has received */
-    bool ended;       /* `result` follows the bytes that were received */
-    bool closed;      /* the last completion frees it */
-    int result;       /* 0: the end; -errno */
-    unsigned pieces;  /* length of the queue */
-    struct ring_piece *first, *last;
-    char *saved; /* bytes that a run has left when it ended; they precede the queue */
+/* Receiving in advance. */
+struct advance {
+    struct io_op op;        /* the multishot request; first field, so pointers to the two convert */
+    struct receiver *owner; /* NULL: closed; the last completion frees this */
+    struct ring_piece *first; /* the queue of pieces that were received and not read */
+    struct ring_piece *last;
+    unsigned pieces; /* length of the queue */
+    bool ended;      /* `result` follows the bytes that were received */
+    int result;      /* 0: the end; -errno */
+    char *saved;     /* bytes that a run has left when it ended; they precede the queue */
     size_t saved_at, saved_len;
-    struct whorl_waiter *reader;   /* the task that waits; NULL: none */
-    struct ring_buffers *buffers;  /* those of `run` */
-    struct receivers *run;         /* the list that it is in; NULL: none */
-    struct receiver *next, **link; /* neighbours in that list; `link` points to the pointer to it */
+    struct whorl_waiter *reader;  /* the task that waits for a completion; NULL: none */
+    struct ring_buffers *buffers; /* of the run that it is in */
+    struct advances *run;         /* the list of that run; NULL: it is in none */
+    struct advance *next, **link; /* neighbours in the list; `link` points to the pointer to this */
+    unsigned depth;               /* the process that it belongs to, see forks.h */
 };
 
-/* The active receivers of a run. */
-struct receivers {
+/* All of a run. */
+struct advances {
     struct io_local local;
-    struct receiver *first;
+    struct advance *first;
 };
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-static void append(struct receiver *r, struct ring_piece *piece)
+static void append(struct advance *a, struct ring_piece *piece)
 {
-    if (r->first)
-        r->last->next = piece;
+    if (a->first)
+        a->last->next = piece;
     else
-        r->first = piece;
-    r->last = piece;
-    r->pieces++;
+        a->first = piece;
+    a->last = piece;
+    a->pieces++;
 }
 
-static void drop_first(struct receiver *r)
+static void drop_first(struct advance *a)
 {
-    struct ring_piece *piece = r->first;
+    struct ring_piece *piece = a->first;
 
-    r->first = piece->next;
-    r->pieces--;
-    ring_buffers_put(r->buffers, piece);
+    a->first = piece->next;
+    a->pieces--;
+    ring_buffers_put(a->buffers, piece);
 }
 
-static void drop_saved(struct receiver *r)
+static void drop_saved(struct advance *a)
 {
-    free(r->saved);
-    r->saved = NULL;
-    r->saved_at = r->saved_len = 0;
+    free(a->saved);
+    a->saved = NULL;
+    a->saved_at = a->saved_len = 0;
 }
 
-static void drop_all(struct receiver *r)
+static void drop_all(struct advance *a)
 {
-    while (r->first)
-        drop_first(r);
-    drop_saved(r);
+    while (a->first)
+        drop_first(a);
+    drop_saved(a);
 }
 
-static size_t copy_saved(struct receiver *r, char *buf, size_t len)
+static size_t copy_saved(struct advance *a, char *buf, size_t len)
 {
-    size_t n = r->saved_len - r->saved_at;
+    size_t n = a->saved_len - a->saved_at;
 
     if (n > len)
         n = len;
-    memcpy(buf, r->saved + r->saved_at, n);
-    r->saved_at += n;
-    if (r->saved_at == r->saved_len)
-        drop_saved(r);
+    memcpy(buf, a->saved + a->saved_at, n);
+    a->saved_at += n;
+    if (a->saved_at == a->saved_len)
+        drop_saved(a);
     return n;
 }
 
-static size_t copy_pieces(struct receiver *r, char *buf, size_t len)
+static size_t copy_pieces(struct advance *a, char *buf, size_t len)
 {
     size_t copied = 0;
 
-    while (r->first && copied < len) {
-        struct ring_piece *piece = r->first;
+    while (a->first && copied < len) {
+        struct ring_piece *piece = a->first;
         size_t n = piece->len < len - copied ? piece->len : len - copied;
         memcpy(buf + copied, piece->bytes, n);
         copied += n;
         piece->bytes += n;
         piece->len -= (uint32_t)n;
         if (piece->len == 0)
-            drop_first(r);
+            drop_first(a);
     }
     return copied;
 }
 
-bool receiver_has_received(const struct receiver *r)
+static bool has_received(const struct advance *a)
 {
-    return r->first || r->saved || r->ended;
+    return a->first || a->saved || a->ended;
 }
 
-/* --- the receivers of a run ------------------------------------------------------------------- */
+/* --- the end of a run ------------------------------------------------------------------------- */
 
-static void leave_run(struct receiver *r)
+static void leave_run(struct advance *a)
 {
-    if (!r->run)
+    if (!a->run)
         return;
-    *r->link = r->next;
-    if (r->next)
-        r->next->link = r->link;
-    r->run = NULL;
-    r->buffers = NULL;
+    *a->link = a->next;
+    if (a->next)
+        a->next->link = a->link;
+    a->run = NULL;
+    a->buffers = NULL;
 }
 
 /* The run ends, and its buffers with it: keeps what they contain, so that another run can read
  * it. */
-static void save(struct receiver *r)
+static void save(struct advance *a)
 {
-    size_t len = r->saved_len - r->saved_at;
+    size_t len = a->saved_len - a->saved_at;
 
-    for (struct ring_piece *piece = r->first; piece; piece = piece->next)
+    for (struct ring_piece *piece = a->first; piece; piece = piece->next)
         len += piece->len;
-    char *bytes = r->first ? malloc(len) : NULL;
+    char *bytes = a->first ? malloc(len) : NULL;
     if (bytes) {
-        size_t n = r->saved ? copy_saved(r, bytes, len) : 0;
-        copy_pieces(r, bytes + n, len - n);
-        r->saved = bytes;
-        r->saved_len = len;
-    } else if (r->first) { /* the reader must not miss that bytes are lost */
-        drop_all(r);
-        r->ended = true;
-        r->result = -ENOMEM;
+        size_t n = a->saved ? copy_saved(a, bytes, len) : 0;
+        copy_pieces(a, bytes + n, len - n);
+        a->saved = bytes;
+        a->saved_len = len;
+    } else if (a->first) { /* the reader must not miss that bytes are lost */
+        drop_all(a);
+        a->ended = true;
+        a->result = -ENOMEM;
     }
-    leave_run(r);
+    leave_run(a);
 }
 
 static void end_run(struct io_local *local)
 {
-    struct receivers *run = (struct receivers *)local;
+    struct advances *run = (struct advances *)local;
 
     while (run->first)
         save(run->first);
     free(run);
 }
 
-/* Puts the receiver into the list of the current run. 0 or -ENOMEM. */
-static int join_run(struct receiver *r)
+/* Adds it to the list of the current run. 0 or -ENOMEM. */
+static int join_run(struct advance *a)
 {
     static const char key;
-    struct receivers *run = (struct receivers *)io_local_get(&key);
+    struct advances *run = (struct advances *)io_local_get(&key);
 
     if (!run) {
         run = calloc(1, sizeof *run);
@@ -177,32 +173,80 @@ static int join_run(struct receiver *r)
         run->local = (struct io_local){.key = &key, .destroy = end_run};
         io_local_add(&run->local);
     }
-    if (r->run)
+    if (a->run)
         return 0;
-    r->run = run;
-    r->next = run->first;
-    r->link = &run->first;
-    if (r->next)
-        r->next->link = &r->next;
-    run->first = r;
+    a->run = run;
+    a->next = run->first;
+    a->link = &run->first;
+    if (a->next)
+        a->next->link = &a->next;
+    run->first = a;
     return 0;
 }
 
-/* --- forks ------------------------------------------------------------------------------------ */
+/* --- the request ------------------------------------------------------------------------------ */
 
-/* In a forked child, drops what belongs to the parent. */
-static void adopt(struct receiver *r)
+static void release(struct advance *a)
 {
-    if (__builtin_expect(!forks_copied(r->depth), 1))
-        return;
-    r->first = NULL; /* the child does not have the memory of the buffers */
-    r->pieces = 0;
-    drop_saved(r);
-    leave_run(r);
-    r->op = (struct io_op){0};
-    r->reader = NULL;
-    r->ended = r->active = false;
-    r->depth = forks_watch();
+    drop_all(a);
+    leave_run(a);
+    free(a);
+}
+
+/* Decides what follows the last completion of the request. */
+static void on_last(struct advance *a, struct receiver *owner, int res)
+{
+    switch (res) {
+    case -ENOBUFS:
+        if (!ring_buffers_grow(a->buffers))
+            owner->small = 0;
+        break;
+    case -EINVAL: /* it is a kind of socket that has no multishot receive */
+    case -EAGAIN: /* it has O_NONBLOCK, and this kernel does not wait for it */
+        owner->direct_only = true;
+        break;
+    case -ECANCELED:
+    case -EINTR:
+    case -ENOMEM:
+        if (!a->op.cancelling)
+            owner->small = 0;
+        break;
+    default:
+        if (res <= 0) {
+            a->ended = true;
+            a->result = res;
+        }
+    }
+}
+
+static void on_receive(struct io_op *op, int res, bool more)
+{
+    struct advance *a = (struct advance *)op;
+    struct whorl_waiter *reader = a->reader;
+
+    whorl_check(res <= 0 || op->buffer >= 0);
+    if (op->buffer >= 0) {
+        struct ring_piece *piece =
+            ring_buffers_take(a->buffers, (unsigned)op->buffer, res > 0 ? (uint32_t)res : 0);
+        if (res > 0)
+            append(a, piece);
+        else
+            ring_buffers_put(a->buffers, piece);
+    }
+    if (!more) {
+        if (a->owner)
+            on_last(a, a->owner, res);
+        ring_buffers_leave(a->buffers);
+        if (!a->owner)
+            release(a);
+    } else if (a->pieces >= PIECES_MAX) {
+        io_op_cancel(op);
+    }
+    if (reader) {
+        a->reader = NULL;
+        io_op_set_background(op, true);
+        whorl_wake(reader, 0);
+    }
 }
 
 /* Whether another process may have a copy of the socket: this one has forked since. */
@@ -211,98 +255,43 @@ static bool is_shared(const struct receiver *r)
     return r->forks != atomic_load_explicit(&forks_made, memory_order_relaxed);
 }
 
-/* --- the request ------------------------------------------------------------------------------ */
-
-static void release(struct receiver *r)
+/* Submits the request with the buffers that it has joined. 0, -ENOMEM, or -ECANCELED. */
+static int start(struct receiver *r, struct ring_buffers *buffers)
 {
-    drop_all(r);
-    leave_run(r);
-    free(r);
+    struct advance *a = r->advance;
+
+    if (!a) {
+        a = r->advance = calloc(1, sizeof *a);
+        if (!a)
+            return -ENOMEM;
+        a->owner = r;
+        a->depth = forks_watch();
+    }
+    a->op = (struct io_op){
+        .complete = on_receive, .code = IO_OP_RECV, .fd = r->fd, .multishot = true, .buffer = -1};
+    a->buffers = buffers;
+    int err = join_run(a);
+    return err ? err : io_op_start(&a->op);
 }
 
-/* Decides what follows the last completion of the request. */
-static void on_last(struct receiver *r, int res)
-{
-    switch (res) {
-    case -ENOBUFS:
-        if (!ring_buffers_grow(r->buffers))
-            r->small = 0;
-        break;
-    case -EINVAL: /* it is a kind of socket that has no multishot receive */
-    case -EAGAIN: /* it has O_NONBLOCK, and this kernel does not wait for it */
-        r->direct_only = true;
-        break;
-    case -ECANCELED:
-    case -EINTR:
-    case -ENOMEM:
-        if (!r->op.cancelling)
-            r->small = 0;
-        break;
-    default:
-        if (res <= 0) {
-            r->ended = true;
-            r->result = res;
-        }
-    }
-    ring_buffers_leave(r->buffers);
-}
-
-static void on_receive(struct io_op *op, int res, bool more)
-{
-    struct receiver *r = (struct receiver *)op;
-    struct whorl_waiter *reader = r->reader;
-
-    whorl_check(res <= 0 || op->buffer >= 0);
-    if (op->buffer >= 0) {
-        struct ring_piece *piece =
-            ring_buffers_take(r->buffers, (unsigned)op->buffer, res > 0 ? (uint32_t)res : 0);
-        if (res > 0)
-            append(r, piece);
-        else
-            ring_buffers_put(r->buffers, piece);
-    }
-    if (!more)
-        on_last(r, res);
-    else if (r->pieces >= PIECES_MAX)
-        io_op_cancel(op);
-    if (r->closed) {
-        if (!more)
-            release(r);
-        return;
-    }
-    if (reader) {
-        r->reader = NULL;
-        io_op_set_background(op, true);
-        whorl_wake(reader, 0);
-    }
-}
-
-/* There is nothing left of what was received in advance. */
-static void rest(struct receiver *r)
-{
-    leave_run(r);
-    r->active = false;
-}
-
-/* Submits the request. False: receive directly. The receiver must be idle: it has no request in
- * flight and nothing that it has received. */
+/* Begins to receive in advance, if that pays. The request must not be in flight, and nothing that
+ * it has received may be left. Otherwise frees what belongs to it, and returns false: receive
+ * directly. */
 static bool arm(struct receiver *r)
 {
     struct io_driver *driver = io_driver_current();
+    struct ring_buffers *buffers = NULL;
 
-    if (r->small < SMALL_ROW || r->direct_only || is_shared(r) || !driver || !driver->ops->buffers)
-        return false;
-    struct ring_buffers *buffers = driver->ops->buffers(driver);
-    if (!buffers || !ring_buffers_join(buffers))
-        return false;
-    r->op = (struct io_op){
-        .complete = on_receive, .code = IO_OP_RECV, .fd = r->fd, .multishot = true, .buffer = -1};
-    if (join_run(r) == 0) {
-        r->buffers = buffers;
-        if (io_op_start(&r->op) == 0)
-            return r->active = true;
+    if (r->small >= SMALL_ROW && !r->direct_only && !is_shared(r) && driver && driver->ops->buffers)
+        buffers = driver->ops->buffers(driver);
+    if (buffers && ring_buffers_join(buffers)) {
+        if (start(r, buffers) == 0)
+            return true;
+        ring_buffers_leave(buffers);
     }
-    ring_buffers_leave(buffers);
+    if (r->advance)
+        release(r->advance);
+    r->advance = NULL;
     return false;
 }
 
@@ -321,51 +310,65 @@ static WHORL_SUSPENDS ssize_t receive_directly(struct receiver *r, void *buf, si
 
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
-    struct receiver *r = waiter->data;
+    struct advance *a = waiter->data;
 
-    r->reader = NULL;
-    io_op_set_background(&r->op, true);
+    a->reader = NULL;
+    io_op_set_background(&a->op, true);
     return WHORL_ABORT_DONE;
 }
 
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 {
-    const struct receiver *r = waiter->data;
+    const struct advance *a = waiter->data;
 
-    snprintf(text, size, "recv fd %d", r->fd);
+    snprintf(text, size, "recv fd %d", a->op.fd);
 }
 
 /* Waits for the next completion of the request. 0 or -ECANCELED. */
-static WHORL_SUSPENDS int wait_completion(struct receiver *r)
+static WHORL_SUSPENDS int wait_completion(struct advance *a)
 {
     static const struct whorl_wait_kind kind = {describe, NULL};
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
 
-    waiter.data = r;
+    waiter.data = a;
     waiter.kind = &kind;
-    r->reader = &waiter;
-    io_op_set_background(&r->op, false);
+    a->reader = &waiter;
+    io_op_set_background(&a->op, false);
     return (int)whorl_park(&waiter, withdraw, "recv");
 }
 
 /* Returns the next of what was received: bytes, or the end or an error behind them. */
 static ssize_t take(struct receiver *r, void *buf, size_t len)
 {
-    if (r->saved)
-        return (ssize_t)copy_saved(r, buf, len);
-    if (r->first) {
-        size_t n = copy_pieces(r, buf, len);
+    struct advance *a = r->advance;
+
+    if (a->saved)
+        return (ssize_t)copy_saved(a, buf, len);
+    if (a->first) {
+        size_t n = copy_pieces(a, buf, len);
         if (n >= BULK) {
             r->small = 0;
-            io_op_cancel(&r->op);
+            io_op_cancel(&a->op);
         }
         return (ssize_t)n;
     }
-    r->ended = false;
-    return r->result;
+    a->ended = false;
+    return a->result;
 }
 
-/* For a receiver that is active: what every request checks before it is submitted. */
+/* In a forked child, drops what belongs to the parent. */
+static void adopt(struct receiver *r)
+{
+    struct advance *a = r->advance;
+
+    if (__builtin_expect(!a || !forks_copied(a->depth), 1))
+        return;
+    a->first = NULL; /* the child does not have the memory of the buffers */
+    release(a);
+    r->advance = NULL;
+}
+
+/* Checks, for a receiver that receives in advance, what is checked for each request. */
 static int begin(struct receiver *r)
 {
     if (!whorl_task_self())
@@ -373,27 +376,27 @@ static int begin(struct receiver *r)
     if (!io_driver_current())
         return WHORL_ENOIO;
     adopt(r);
-    whorl_check_text(!r->run || r->op.driver == io_driver_current(),
+    const struct advance *a = r->advance;
+    whorl_check_text(!a || !a->run || a->op.driver == io_driver_current(),
                      "a stream is read in another run than before; "
                      "whorl_stream_take_received() must be called in between");
-    if (io_op_is_in_flight(&r->op) && is_shared(r))
-        io_op_cancel(&r->op);
     return whorl_check_cancelled();
 }
 
 WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len)
 {
-    if (!r->active && !arm(r))
+    if (!r->advance && (r->small < SMALL_ROW || !arm(r)))
         return receive_directly(r, buf, len);
     int err = begin(r);
     while (err == 0) {
-        if (receiver_has_received(r))
+        struct advance *a = r->advance;
+        if (a && has_received(a))
             return take(r, buf, len);
-        if (!io_op_is_in_flight(&r->op) && !arm(r)) {
-            rest(r);
+        if (!(a && io_op_is_in_flight(&a->op)) && !arm(r))
             return receive_directly(r, buf, len);
-        }
-        err = wait_completion(r);
+        if (is_shared(r))
+            io_op_cancel(&r->advance->op);
+        err = wait_completion(r->advance);
     }
     return err;
 }
@@ -404,48 +407,57 @@ WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, siz
         return -EINVAL; /* 0 would mean that nothing is left */
     int err = begin(r);
     receiver_stop(r);
-    while (err == 0 && io_op_is_in_flight(&r->op))
-        err = wait_completion(r);
-    if (err)
+    struct advance *a = r->advance;
+    while (err == 0 && a && io_op_is_in_flight(&a->op))
+        err = wait_completion(a);
+    if (err || !a)
         return err;
     /* The end is not taken: whoever reads the socket next sees it as well. */
-    if (r->first || r->saved || (r->ended && r->result < 0))
+    if (a->first || a->saved || (a->ended && a->result < 0))
         return take(r, buf, len);
-    rest(r);
+    release(a);
+    r->advance = NULL;
     return 0;
 }
 
 void receiver_stop(struct receiver *r)
 {
+    struct advance *a = r->advance;
+
     r->direct_only = true;
-    if (io_op_is_in_flight(&r->op) && !forks_copied(r->depth))
-        io_op_cancel(&r->op);
+    if (a && !forks_copied(a->depth))
+        io_op_cancel(&a->op);
+}
+
+bool receiver_has_received(const struct receiver *r)
+{
+    return r->advance && has_received(r->advance);
 }
 
 /* --- creation and end ------------------------------------------------------------------------- */
 
-int receiver_create(int fd, struct receiver **ret)
+void receiver_init(struct receiver *r, int fd)
 {
-    struct receiver *r = calloc(1, sizeof *r);
-
-    if (!r)
-        return -ENOMEM;
-    r->fd = fd;
-    r->depth = forks_watch();
-    r->forks = atomic_load_explicit(&forks_made, memory_order_relaxed);
-    *ret = r;
-    return 0;
+    forks_watch();
+    *r = (struct receiver){
+        .fd = fd,
+        .forks = atomic_load_explicit(&forks_made, memory_order_relaxed),
+    };
 }
 
-void receiver_destroy(struct receiver *r)
+void receiver_finish(struct receiver *r)
 {
     adopt(r);
-    whorl_check(!r->reader);
-    drop_all(r);
-    if (!io_op_is_in_flight(&r->op)) {
-        release(r);
+    struct advance *a = r->advance;
+    if (!a)
         return;
+    whorl_check(!a->reader);
+    r->advance = NULL;
+    if (io_op_is_in_flight(&a->op)) {
+        drop_all(a);
+        a->owner = NULL;
+        io_op_cancel(&a->op);
+    } else {
+        release(a);
     }
-    r->closed = true;
-    io_op_cancel(&r->op);
 }

@@ -26,7 +26,8 @@
  * continues with direct requests.
  *
  * While no task waits, the request is a background request. It keeps the socket open until its last
- * completion, also after a close; the receiver's memory stays until then.
+ * completion, also after a close. What belongs to receiving in advance is allocated when it begins,
+ * and freed when it has ended and all is consumed; so a stream without traffic costs little memory.
  *
  * Only streams receive in advance. whorl_recv() on a descriptor must leave in the socket what its
  * caller has not asked for.
@@ -37,19 +38,26 @@
 #ifndef IO_STREAM_RECEIVER_H
 #define IO_STREAM_RECEIVER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <whorl/base.h>
 
-struct receiver;
+/* The receiver of one socket, in the stream's memory. The fields are private. */
+struct receiver {
+    int fd;
+    unsigned forks;          /* the value of `forks_made` when the receiver was made */
+    unsigned small;          /* small messages in a row, at most SMALL_ROW */
+    bool direct_only;        /* it does not begin to receive in advance any more */
+    struct advance *advance; /* the request, and what it has received; NULL: neither */
+};
 
-/* Creates the receiver of a socket, which the caller closes after receiver_destroy(). 0 or
- * -ENOMEM. */
-int receiver_create(int fd, struct receiver **ret);
+/* Makes the receiver of a socket, which the caller closes after receiver_finish(). */
+void receiver_init(struct receiver *r, int fd);
 
-/* Drops what was received and not read, and asks the kernel to end the request. The memory is freed
- * when it has ended. No task may be reading. */
-void receiver_destroy(struct receiver *r);
+/* Drops what was received and not read, and asks the kernel to end the request. No task may be
+ * reading. */
+void receiver_finish(struct receiver *r);
 
 /* recv(2), see whorl_stream_read(). One task at a time. */
 WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len);

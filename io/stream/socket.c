@@ -22,7 +22,7 @@ struct socket_stream {
     struct whorl_stream stream;
     int fd;
     bool reading, writing; /* a task is in read() or writev() */
-    struct receiver *receiver;
+    struct receiver receiver;
 };
 
 static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
@@ -31,7 +31,7 @@ static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf
 
     whorl_check(!self->reading);
     self->reading = true;
-    ssize_t n = receiver_read(self->receiver, buf, len);
+    ssize_t n = receiver_read(&self->receiver, buf, len);
     self->reading = false;
     return n;
 }
@@ -43,7 +43,7 @@ static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, 
 
     whorl_check(!self->reading);
     self->reading = true;
-    ssize_t n = receiver_take_received(self->receiver, buf, len);
+    ssize_t n = receiver_take_received(&self->receiver, buf, len);
     self->reading = false;
     return n;
 }
@@ -106,16 +106,16 @@ static bool socket_is_idle(struct whorl_stream *stream)
     const struct socket_stream *self = (const struct socket_stream *)stream;
     char byte;
 
-    if (receiver_has_received(self->receiver))
+    if (receiver_has_received(&self->receiver))
         return false;
     return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static int socket_fd(struct whorl_stream *stream)
 {
-    const struct socket_stream *self = (const struct socket_stream *)stream;
+    struct socket_stream *self = (struct socket_stream *)stream;
 
-    receiver_stop(self->receiver); /* the caller may poll or read the socket */
+    receiver_stop(&self->receiver); /* the caller may poll or read the socket */
     return self->fd;
 }
 
@@ -125,7 +125,7 @@ static void socket_close(struct whorl_stream *stream)
 
     /* A request in flight would keep the connection open and still use this memory. */
     whorl_check(!self->reading && !self->writing);
-    receiver_destroy(self->receiver);
+    receiver_finish(&self->receiver);
     close(self->fd);
     free(self);
 }
@@ -148,10 +148,9 @@ int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
     if (fcntl(fd, F_GETFD) < 0)
         return -errno;
     self = calloc(1, sizeof *self);
-    if (!self || receiver_create(fd, &self->receiver) < 0) {
-        free(self);
+    if (!self)
         return -ENOMEM;
-    }
+    receiver_init(&self->receiver, fd);
     self->stream.ops = &socket_ops;
     self->fd = fd;
     *ret = &self->stream;
