@@ -170,12 +170,20 @@ static bool set_up(struct ring_buffers *buffers)
     return true;
 }
 
+/* How many buffers the kernel can take now. */
+static unsigned provided(const struct ring_buffers *buffers)
+{
+    return buffers->allocated - buffers->retired - buffers->held;
+}
+
 bool ring_buffers_grow(struct ring_buffers *buffers)
 {
     unsigned aim = buffers->wanted ? buffers->wanted * 2 : 1;
     bool grown = false;
 
     buffers->short_of++;
+    if (provided(buffers) > 0) /* another receive that ended in the same turn has done it */
+        return true;
     if (aim > buffers->limit)
         aim = buffers->limit;
     while (buffers->wanted < aim && open_chunk(buffers, buffers->wanted)) {
@@ -213,9 +221,7 @@ bool ring_buffers_join(struct ring_buffers *buffers)
 {
     if (buffers->disabled || (!buffers->ring && !set_up(buffers)))
         return false;
-    if (buffers->wanted == 0 && !ring_buffers_grow(buffers))
-        return false;
-    if (buffers->allocated == buffers->held + buffers->retired && !ring_buffers_grow(buffers))
+    if (provided(buffers) == 0 && !ring_buffers_grow(buffers))
         return false;
     buffers->receives++;
     return true;

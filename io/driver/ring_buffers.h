@@ -65,8 +65,8 @@ struct ring_piece *ring_buffers_take(struct ring_buffers *buffers, unsigned numb
 /* Returns a buffer. */
 void ring_buffers_put(struct ring_buffers *buffers, struct ring_piece *piece);
 
-/* To be called when a receive has ended with -ENOBUFS. Returns false when the limit is reached, or
- * there is no memory. */
+/* To be called when a receive has ended with -ENOBUFS. Returns whether there are free buffers now:
+ * false when the limit is reached, or there is no memory. */
 bool ring_buffers_grow(struct ring_buffers *buffers);
 
 /* For tests: the largest number of buffers, a multiple of RING_BUFFERS_CHUNK. */
