@@ -33,11 +33,17 @@ struct advance {
     int result;      /* 0: the end; -errno */
     char *saved;     /* bytes that a run has left when it ended; they precede the queue */
     size_t saved_at, saved_len;
-    struct whorl_waiter *reader;  /* the task that waits for a completion; NULL: none */
+    struct waiting *reader;       /* the task that waits for a completion; NULL: none */
     struct ring_buffers *buffers; /* of the run that it is in */
     struct advances *run;         /* the list of that run; NULL: it is in none */
     struct advance *next, **link; /* neighbours in the list; `link` points to the pointer to this */
     unsigned depth;               /* the process that it belongs to, see forks.h */
+};
+
+/* A task that waits for the next completion. */
+struct waiting {
+    struct whorl_waiter waiter; /* first field, so pointers to the two convert */
+    int fd;                     /* for reports */
 };
 
 /* All of a run. */
@@ -222,7 +228,7 @@ static void on_last(struct advance *a, struct receiver *owner, int res)
 static void on_receive(struct io_op *op, int res, bool more)
 {
     struct advance *a = (struct advance *)op;
-    struct whorl_waiter *reader = a->reader;
+    struct waiting *reader = a->reader;
 
     whorl_check(res <= 0 || op->buffer >= 0);
     if (op->buffer >= 0) {
@@ -245,7 +251,7 @@ static void on_receive(struct io_op *op, int res, bool more)
     if (reader) {
         a->reader = NULL;
         io_op_set_background(op, true);
-        whorl_wake(reader, 0);
+        whorl_wake(&reader->waiter, 0);
     }
 }
 
@@ -267,8 +273,12 @@ static int start(struct receiver *r, struct ring_buffers *buffers)
         a->owner = r;
         a->depth = forks_watch();
     }
-    a->op = (struct io_op){
-        .complete = on_receive, .code = IO_OP_RECV, .fd = r->fd, .multishot = true, .buffer = -1};
+    a->op = (struct io_op){.complete = on_receive,
+                           .code = IO_OP_RECV,
+                           .fd = r->fd,
+                           .multishot = true,
+                           .background = true,
+                           .buffer = -1};
     a->buffers = buffers;
     int err = join_run(a);
     return err ? err : io_op_start(&a->op);
@@ -319,22 +329,25 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 
 static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 {
-    const struct advance *a = waiter->data;
-
-    snprintf(text, size, "recv fd %d", a->op.fd);
+    snprintf(text, size, "recv fd %d", ((const struct waiting *)waiter)->fd);
 }
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
+/* As op_layout_for_gdb in op.c. */
+__attribute__((used)) const struct {
+    const struct whorl_wait_kind *kind;
+    uint64_t fd;
+} receiver_layout_for_gdb = {&kind, offsetof(struct waiting, fd)};
 
 /* Waits for the next completion of the request. 0 or -ECANCELED. */
 static WHORL_SUSPENDS int wait_completion(struct advance *a)
 {
-    static const struct whorl_wait_kind kind = {describe, NULL};
-    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+    struct waiting waiting = {.waiter = {.data = a, .kind = &kind}, .fd = a->op.fd};
 
-    waiter.data = a;
-    waiter.kind = &kind;
-    a->reader = &waiter;
+    a->reader = &waiting;
     io_op_set_background(&a->op, false);
-    return (int)whorl_park(&waiter, withdraw, "recv");
+    return (int)whorl_park(&waiting.waiter, withdraw, "recv");
 }
 
 /* Returns the next of what was received: bytes, or the end or an error behind them. */

@@ -539,6 +539,25 @@ static int idle_for_ever(void *arg)
     return whorl_event_wait(&never);
 }
 
+/* The read that would begin to receive in advance is cancelled before it waits. */
+static int cancel_and_idle(void *arg)
+{
+    struct conn *c = arg;
+    struct whorl_event never = {0};
+    struct whorl_scope scope;
+    char byte;
+    open_unix(c);
+    for (int i = 0; i < 4; i++) {
+        feed(c, "warming");
+        expect(c, "warming");
+    }
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    whorl_scope_cancel(&scope);
+    CHECK_ERR(whorl_stream_read(c->stream, &byte, 1), -ECANCELED);
+    whorl_scope_leave(&scope, 0);
+    return whorl_event_wait(&never);
+}
+
 TEST(an_idle_stream_does_not_keep_a_run_alive)
 {
     struct idling idling = {0};
@@ -546,6 +565,8 @@ TEST(an_idle_stream_does_not_keep_a_run_alive)
     close_conn(&idling.conn);
     idling.cancel = true;
     CHECK_ERR(whorl_io_run(idle_for_ever, &idling), -EDEADLK);
+    close_conn(&idling.conn);
+    CHECK_ERR(whorl_io_run(cancel_and_idle, &idling.conn), -EDEADLK);
     close_conn(&idling.conn);
 }
 
