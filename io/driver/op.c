@@ -225,7 +225,7 @@ int io_op_start(struct io_op *op)
 
 void io_op_cancel(struct io_op *op)
 {
-    if (op->slot == 0 || op->cancelling)
+    if (!io_op_is_in_flight(op) || op->cancelling)
         return;
     if (io_driver_is_copy(op->driver)) {
         op->cancelling = true;
@@ -242,7 +242,7 @@ void io_op_set_background(struct io_op *op, bool background)
     if (op->background == background)
         return;
     op->background = background;
-    if (op->slot != 0) {
+    if (io_op_is_in_flight(op)) {
         if (background)
             op->driver->background++;
         else

@@ -47,7 +47,7 @@ enum io_op_code {
     IO_OP_GETDENTS,   /* fd addr=buf len */
     IO_OP_CONNECT,    /* fd addr=sockaddr len */
     IO_OP_ACCEPT,     /* fd; multishot when op->multishot */
-    IO_OP_RECV,       /* fd addr len flags */
+    IO_OP_RECV,       /* fd addr len flags; multishot, without addr and len, see io_op.buffer */
     IO_OP_SEND,       /* fd addr len flags */
     IO_OP_RECVMSG,    /* fd addr=msghdr flags */
     IO_OP_SENDMSG,    /* fd addr=msghdr flags */
@@ -80,6 +80,9 @@ struct io_op {
     uint8_t stage;            /* for the io_uring driver: see ring_stage.h */
     struct io_driver *driver; /* that has the request in flight, or had it last */
     uint32_t slot;            /* handle of the driver; 0 while not in flight */
+    /* The number of the buffer that a completion of a multishot receive has filled; -1: none. Valid
+     * in `complete`. A driver without `buffers` accepts no multishot receive. */
+    int buffer;
     uint32_t done; /* bytes moved; for the epoll driver also: 1 while a connect is in progress */
 };
 
@@ -104,6 +107,8 @@ static inline bool io_driver_is_copy(const struct io_driver *driver)
 {
     return forks_copied(driver->depth);
 }
+
+struct ring_buffers;
 
 struct io_driver_ops {
     const char *name;
@@ -130,6 +135,9 @@ struct io_driver_ops {
     /* For embed.c: when wait() must be called even if that descriptor is not readable.
      * WHORL_FOREVER: never. */
     int64_t (*recheck_ns)(const struct io_driver *driver);
+    /* The buffers for multishot receives of this run; NULL: the kernel has none, or no memory. A
+     * driver without them has no such function. */
+    struct ring_buffers *(*buffers)(struct io_driver *driver);
 };
 
 /* The driver of the run on this thread, or NULL. In a forked child it is NULL too: the ring belongs
@@ -168,6 +176,14 @@ WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char
 /* Submits a request whose `complete` is set, without waiting. 0, -ENOMEM, -EAGAIN, WHORL_ENOTASK,
  * WHORL_ENOIO, or -ECANCELED when the run is ending. */
 int io_op_start(struct io_op *op);
+
+/* Whether the kernel or a thread still uses the request: its last completion has not come. Until
+ * then its memory must stay, which for a request of io_op_start() is longer than the call that made
+ * it. In a copy, see io_driver_is_copy(), the completion never comes, and nothing uses it. */
+static inline bool io_op_is_in_flight(const struct io_op *op)
+{
+    return op->slot != 0;
+}
 
 /* Marks or unmarks a request of io_op_start() as a background request: no task waits for it, as for
  * an accept that is armed while no task waits for a connection. When all tasks of a run wait for

@@ -14,6 +14,7 @@
 #include <liburing.h>
 
 #include "io/driver/queue.h"
+#include "io/driver/ring_buffers.h"
 #include "io/driver/ring_setup.h"
 #include "io/driver/ring_stage.h"
 #include "io/driver/slots.h"
@@ -80,6 +81,8 @@ struct ring {
     struct whorl_waiter later; /* requests to be submitted again at retry.at_ns */
     struct backoff retry;
     int64_t shortage_pause_ns; /* before submitting again after a shortage; 0: there is none */
+
+    struct ring_buffers *buffers; /* for multishot receives; NULL: not used yet */
 
     int event_fd; /* signals completions to a host's loop; -1: not created */
     int kick_fd;
@@ -286,6 +289,13 @@ TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *
     case IO_OP_ACCEPT:
         sqe->off = op->addr2;
         sqe->ioprio = op->multishot ? IORING_ACCEPT_MULTISHOT : 0;
+        break;
+    case IO_OP_RECV:
+        if (op->multishot) {
+            sqe->ioprio = IORING_RECV_MULTISHOT;
+            sqe->flags = IOSQE_BUFFER_SELECT;
+            sqe->buf_group = RING_BUFFERS_GROUP;
+        }
         break;
     case IO_OP_RECVMSG:
         sqe->len = 1;
@@ -628,7 +638,8 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
         uint64_t data = cqe->user_data;
         int res = cqe->res;
-        bool more = cqe->flags & IORING_CQE_F_MORE;
+        unsigned flags = cqe->flags;
+        bool more = flags & IORING_CQE_F_MORE;
         io_uring_smp_store_release(cq->khead, head + 1);
 
         if (data == DATA_KICK) {
@@ -651,6 +662,7 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
             on_no_worker(ring, op);
             continue;
         }
+        op->buffer = flags & IORING_CQE_F_BUFFER ? (int)(flags >> IORING_CQE_BUFFER_SHIFT) : -1;
         if (!more)
             forget(ring, op);
         io_op_complete(op, res, more);
@@ -804,6 +816,7 @@ static void ring_destroy(struct io_driver *driver)
         close(ring->uring.ring_fd); /* a forked child does not have the mappings */
     else
         io_uring_queue_exit(&ring->uring);
+    ring_buffers_destroy(ring->buffers, copy);
     if (ring->kick_fd >= 0)
         close(ring->kick_fd);
     if (ring->event_fd >= 0)
@@ -849,6 +862,18 @@ static int64_t ring_recheck_ns(const struct io_driver *driver)
     return at_ns;
 }
 
+/* Only with DEFER_TASKRUN (6.1) does the kernel receive nothing unless the ring is entered. After a
+ * turn, all bytes are then either still in the socket or with their receiver, and never in a
+ * completion that was not reaped yet. whorl_stream_is_idle() depends on it. */
+static struct ring_buffers *ring_get_buffers(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+
+    if (!ring->buffers && ring->uring.flags & IORING_SETUP_DEFER_TASKRUN)
+        ring->buffers = ring_buffers_create(&ring->uring);
+    return ring->buffers;
+}
+
 static const struct whorl_poller_ops poller_ops = {
     .name = "io_uring",
     .now = ring_now,
@@ -866,6 +891,7 @@ static const struct io_driver_ops driver_ops = {
     .destroy = ring_destroy,
     .event_fd = ring_event_fd,
     .recheck_ns = ring_recheck_ns,
+    .buffers = ring_get_buffers,
 };
 
 int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)

@@ -12,6 +12,7 @@
 #include <whorl/task.h>
 
 #include "io/fd/iov.h"
+#include "io/stream/receiver.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -23,6 +24,7 @@ struct socket_stream {
     int fd;
     bool is_stream;        /* it is no socket of packets */
     bool reading, writing; /* a task is in read() or writev() */
+    struct receiver receiver;
 };
 
 static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
@@ -31,7 +33,19 @@ static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf
 
     whorl_check(!self->reading);
     self->reading = true;
-    ssize_t n = whorl_recv(self->fd, buf, len, 0);
+    ssize_t n = receiver_read(&self->receiver, buf, len);
+    self->reading = false;
+    return n;
+}
+
+static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, void *buf,
+                                                   size_t len)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->reading);
+    self->reading = true;
+    ssize_t n = receiver_take_received(&self->receiver, buf, len);
     self->reading = false;
     return n;
 }
@@ -97,15 +111,20 @@ static int socket_close_write(struct whorl_stream *stream)
 
 static bool socket_is_idle(struct whorl_stream *stream)
 {
+    const struct socket_stream *self = (const struct socket_stream *)stream;
     char byte;
-    ssize_t n = recv(((struct socket_stream *)stream)->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-    return n < 0 && errno == EAGAIN;
+    if (receiver_has_received(&self->receiver))
+        return false;
+    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static int socket_fd(struct whorl_stream *stream)
 {
-    return ((struct socket_stream *)stream)->fd;
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    receiver_stop(&self->receiver); /* the caller may poll or read the socket */
+    return self->fd;
 }
 
 static void socket_close(struct whorl_stream *stream)
@@ -114,6 +133,7 @@ static void socket_close(struct whorl_stream *stream)
 
     /* A request in flight would keep the connection open and still use this memory. */
     whorl_check(!self->reading && !self->writing);
+    receiver_finish(&self->receiver);
     close(self->fd);
     free(self);
 }
@@ -121,6 +141,7 @@ static void socket_close(struct whorl_stream *stream)
 static const struct whorl_stream_ops socket_ops = {
     .name = "tcp",
     .read = socket_read,
+    .take_received = socket_take_received,
     .writev = socket_writev,
     .close_write = socket_close_write,
     .is_idle = socket_is_idle,
@@ -140,6 +161,7 @@ int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
     if (!self)
         return -ENOMEM;
     self->is_stream = type == SOCK_STREAM;
+    receiver_init(&self->receiver, fd, self->is_stream);
     self->stream.ops = &socket_ops;
     self->fd = fd;
     *ret = &self->stream;

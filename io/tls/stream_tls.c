@@ -320,7 +320,15 @@ static void tls_close(struct whorl_stream *stream)
     release(tls);
 }
 
+/* Neither the carrier nor the engine can give back plain text to the socket. */
+static ssize_t tls_take_received(struct whorl_stream *stream, void *buf, size_t len)
+{
+    (void)stream, (void)buf, (void)len;
+    return -EOPNOTSUPP;
+}
+
 static const struct whorl_stream_ops tls_ops = {
+    .take_received = tls_take_received,
     .name = "tls",
     .read = tls_read,
     .writev = tls_writev,
