@@ -325,17 +325,29 @@ int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* Ends the wait early only when the group's tasks are not cancelled as well. When they are, they
- * end soon, and the wait continues until they have ended. */
+/* Ends the wait early. */
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
+{
+    waiter->data = NULL;
+    return wait_queue_withdraw(waiter);
+}
+
+/* For the owner: ends the wait early only when the group's tasks are not cancelled as well. When
+ * they are, they end soon, and the wait continues until they have ended. */
+static enum whorl_abort withdraw_owner(struct whorl_waiter *waiter)
 {
     const struct whorl_group *group = group_of(waiter);
 
     /* The surrounding scope is marked cancelled before the group's own scope, so check both. */
     if (group->scope.cancelled || (group->scope.parent && group->scope.parent->cancelled))
         return WHORL_ABORT_PENDING;
-    waiter->data = NULL;
-    return wait_queue_withdraw(waiter);
+    return withdraw(waiter);
+}
+
+/* Another task never waits longer than it must: the group's tasks may be waiting for its end. */
+static whorl_abort_fn abort_for(const struct whorl_group *group, const struct whorl_task *task)
+{
+    return group->scope.owner == task ? withdraw_owner : withdraw;
 }
 
 /* Parks until fewer than `n` tasks are alive, or until what `kind` says. Returns false when `abort`
@@ -387,7 +399,7 @@ WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group)
         return err;
     check_run(group);
     if (group->opened)
-        return group_join(group, &waiter, withdraw);
+        return group_join(group, &waiter, abort_for(group, self));
     /* Before the first spawn the owner is not known; later the last owner is. */
     if (!group->scope.owner || group->scope.owner == self)
         forget_requests(group);
@@ -412,7 +424,7 @@ WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n)
     bool lasts = inside || group->scope.owner == self || is_root_group(group);
     int result = result_below(group);
     while (group->alive >= n && result == 0) {
-        if (!wait_once(group, &waiter, n, &waiting_below, withdraw, &result))
+        if (!wait_once(group, &waiter, n, &waiting_below, abort_for(group, self), &result))
             return -ECANCELED;
         if (result == 0 && sched_is_cancelled(self))
             return -ECANCELED;
@@ -476,8 +488,8 @@ WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group)
                      "a task cannot finish the group that it runs in");
     whorl_scope_cancel(&group->scope);
     while (group->alive > 0) {
-        /* withdraw() answers PENDING, because the group is cancelled. */
-        bool ended = wait_once(group, &waiter, 1, &waiting_for_end, withdraw, &result);
+        /* withdraw_owner() answers PENDING, because the group is cancelled. */
+        bool ended = wait_once(group, &waiter, 1, &waiting_for_end, withdraw_owner, &result);
         whorl_check(ended);
     }
     close_group(group);

@@ -197,7 +197,8 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
  *           when `n` is 0; -EDEADLK when `n` is 1 in a task that runs inside the group;
  *           WHORL_ENOTASK.
  * Suspends: while `n` or more tasks are alive.
- * Cancel:   -ECANCELED; the tasks are cancelled too, as in whorl_group_wait().
+ * Cancel:   -ECANCELED; for the owner as in whorl_group_wait(). A task that does not own the group,
+ *           or runs inside it, does not wait any longer.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n);
 
