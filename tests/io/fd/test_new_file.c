@@ -134,6 +134,7 @@ TEST(a_taken_name_is_kept_and_another_one_may_follow)
     CHECK_OK(new_file_complete(&file, false));
     CHECK_ERR(new_file_take(&file, "f", false, false), -EEXIST);
     CHECK_ERR(new_file_take(&file, "g", false, false), -EEXIST);
+    CHECK(!file.temp);
     CHECK_OK(new_file_take(&file, "h", false, false));
     CHECK_STR(listing(), "f g h");
     check_file("f", "old", 0600);

@@ -907,6 +907,32 @@ TEST(a_save_whose_requests_fail_leaves_whole_files_or_nothing)
     CHECK(io_faults_sweep(run_save_both, NULL, -EIO) >= 12);
 }
 
+/* Also when the request that removes the file is the one that fails. */
+TEST_IO(a_cut_body_leaves_nothing_whichever_request_fails)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 0},
+        {.action = FAKE_CLOSE}};
+    bool struck = true;
+    int fds = 0;
+
+    for (uint64_t nth = 1; struck; nth++) {
+        for (int refused = 0; refused < 2; refused++) {
+            if (refused)
+                io_faults_submit(nth);
+            else
+                io_faults_complete(nth, -EIO);
+            CHECK(save_from(cut, in_tmpdir("f"), NULL) < 0);
+            struck = io_faults_disarm();
+            CHECK_STR(listing(), "");
+            if (nth == 1 && refused == 0)
+                fds = test_open_fds();
+            CHECK_EQ(test_open_fds(), fds);
+        }
+    }
+}
+
 TEST_IO(a_full_disk_leaves_nothing)
 {
     struct rlimit limit = {.rlim_cur = 300000, .rlim_max = 300000};
