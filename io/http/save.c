@@ -528,15 +528,11 @@ static int discard(void *arg)
     return 0;
 }
 
-/* Closes and removes what is left over, also when the task is cancelled. */
-static WHORL_SUSPENDS_SHIELDED void clean_up(struct save *save)
+/* Closes and removes what is left of a new file, also when the task is cancelled. */
+static WHORL_SUSPENDS_SHIELDED void remove_file(struct save *save)
 {
     struct new_file *file = &save->file;
 
-    drop_buf(save);
-    if (save->fd >= 0)
-        whorl_close(save->fd);
-    save->fd = -1;
     if (file->fd >= 0 || file->temp_exists) {
         struct whorl_scope shield;
         whorl_scope_enter_shield(&shield, whorl_after(CLEANUP_NS));
@@ -547,7 +543,6 @@ static WHORL_SUSPENDS_SHIELDED void clean_up(struct save *save)
         if (err)
             new_file_discard(file);
     }
-    save->offset = 0;
     free(file->temp);
     file->temp = NULL;
 }
@@ -561,7 +556,8 @@ static WHORL_SUSPENDS int run(struct save *save)
     int err = named_fd(save->path) >= 0 ? IN_PLACE : save_to_new_file(save);
     if (err != IN_PLACE)
         return err;
-    clean_up(save);
+    remove_file(save);
+    save->offset = 0;
     return save_in_place(save);
 }
 
@@ -582,6 +578,9 @@ WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response
 
     save.whole = http_response_take_whole(response, &save.whole_len);
     int err = run(&save);
-    clean_up(&save);
+    remove_file(&save);
+    if (save.fd >= 0)
+        whorl_close(save.fd);
+    drop_buf(&save);
     return err;
 }

@@ -139,6 +139,17 @@ static const struct fake_step hello[] = {
     {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 0},
     {.action = FAKE_REPEAT}};
 
+static const struct fake_step hello_chunked[] = {
+    {.action = FAKE_HEAD},
+    {FAKE_SEND,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n"
+     "0\r\n\r\n",
+     0},
+    {.action = FAKE_REPEAT}};
+
+static const struct fake_step endless[] = {
+    {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 200 OK\r\n\r\nhello", 0}, {.action = FAKE_CLOSE}};
+
 TEST_IO(a_small_body_becomes_a_file)
 {
     CHECK_OK(save_from(hello, in_tmpdir("f"), NULL));
@@ -341,6 +352,33 @@ TEST_IO(pipes_are_written_in_place)
     CHECK_OK(save_from(hello, in_tmpdir("pipe"), &numbered));
     CHECK_STR(listing(), "f.1 pipe");
     close(fd);
+}
+
+static WHORL_SUSPENDS_SHIELDED void check_pipe(const struct fake_step *script, int err,
+                                               const char *text)
+{
+    char buf[20] = "";
+    int fd = open(in_tmpdir("pipe"), O_RDWR | O_CLOEXEC);
+
+    CHECK(fd >= 0);
+    CHECK_ERR(save_from(script, in_tmpdir("pipe"), NULL), err);
+    CHECK_EQ(read(fd, buf, sizeof buf - 1), (ssize_t)strlen(text));
+    CHECK_STR(buf, text);
+    close(fd);
+}
+
+TEST_IO(what_came_with_the_head_is_written_in_place_too)
+{
+    static const struct fake_step begun[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", 0},
+        {.action = FAKE_CLOSE}};
+
+    CHECK_OK(mkfifo(in_tmpdir("pipe"), 0600));
+    check_pipe(begun, WHORL_EHTTP_TRUNCATED, "hello");
+    check_pipe(hello_chunked, 0, "hello");
+    check_pipe(endless, 0, "hello");
+    CHECK_STR(listing(), "pipe");
 }
 
 /* FIFOs: open(2) waits for a reader, and so does a save. */
@@ -608,9 +646,6 @@ static void log_listing(void *arg, int64_t received)
         test_log("%.3s", listing()[0] ? listing() : "-");
 }
 
-static const struct fake_step endless[] = {
-    {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 200 OK\r\n\r\nhello", 0}, {.action = FAKE_CLOSE}};
-
 TEST_IO(a_body_of_known_length_has_no_name_before_it_is_complete)
 {
     struct whorl_http_save_options options = {.progress = log_listing};
@@ -792,18 +827,10 @@ TEST_IO(a_small_file_on_a_local_disk_takes_no_hop_once_the_disk_is_known)
     CHECK_EQ(hops_of(session, in_tmpdir("d/f"), NULL), 1);
 }
 
-static const struct fake_step chunked[] = {
-    {.action = FAKE_HEAD},
-    {FAKE_SEND,
-     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n"
-     "0\r\n\r\n",
-     0},
-    {.action = FAKE_REPEAT}};
-
 TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
 {
     struct whorl_http_save_options options = {.progress = log_listing};
-    FAKE fake = {.scripts = {chunked}};
+    FAKE fake = {.scripts = {hello_chunked}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
 
     CHECK_EQ(hops_of(session, in_tmpdir("f"), &options), 1);
@@ -813,7 +840,7 @@ TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
 
 TEST_IO(a_chunked_body_that_comes_in_parts_is_written_in_order)
 {
-    FAKE fake = {.scripts = {chunked}, .capacity = strlen(chunked[1].text) - 20};
+    FAKE fake = {.scripts = {hello_chunked}, .capacity = strlen(hello_chunked[1].text) - 20};
     WHORL_AUTO(http_session) *session = session_of(&fake);
     int64_t written = 0;
     struct whorl_http_save_options options = {.progress = log_listing, .ret_written = &written};
