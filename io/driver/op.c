@@ -128,6 +128,9 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
     case IO_OP_SYMLINKAT:
         snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr2);
         break;
+    case IO_OP_CALL:
+        snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->off);
+        break;
     default:
         snprintf(text, size, "%s fd %d", what, op->fd);
     }

@@ -56,6 +56,10 @@ enum io_op_code {
      * splice(2). splice(2) raises SIGPIPE when the peer of the output socket has hung up, so a
      * driver that calls it itself must do so on a thread that blocks all signals. */
     IO_OP_SPLICE,
+    /* addr=function (int (*)(void *)) addr2=its argument off=path, for reports. A thread calls the
+     * function. It may wait for a disk, but not for another process or a peer: when no thread can
+     * be started, the run's own thread calls it. It is called again when it returns -EINTR. */
+    IO_OP_CALL,
     IO_OP_CODES, /* how many there are */
 };
 

@@ -224,6 +224,7 @@ static const uint8_t opcodes[] = {
     [IO_OP_SENDMSG] = IORING_OP_SENDMSG,
     [IO_OP_POLL] = IORING_OP_POLL_ADD,
     [IO_OP_SPLICE] = IORING_OP_SPLICE,
+    [IO_OP_CALL] = OPCODE_NONE,
 };
 
 _Static_assert(sizeof opcodes == IO_OP_CODES, "each kind of request has its entry");

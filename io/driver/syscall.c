@@ -475,6 +475,13 @@ int syscall_try(struct io_op *op, enum syscall_state state)
     }
 }
 
+static int call(const struct io_op *op)
+{
+    int (*fn)(void *arg) = (int (*)(void *))(uintptr_t)op->addr;
+
+    return fn(pointer(op->addr2));
+}
+
 int syscall_block(struct io_op *op)
 {
     const char *path = pointer(op->addr);
@@ -518,6 +525,8 @@ int syscall_block(struct io_op *op)
         return result(flock(op->fd, (int)op->flags));
     case IO_OP_GETDENTS:
         return result(getdents64(op->fd, pointer(op->addr), op->len));
+    case IO_OP_CALL:
+        return call(op);
     default:
         return -EINVAL;
     }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "io/fd/place.h"
+
 enum {
     HTTP_BUF_SIZE = 16384, /* of a receive buffer */
     HTTP_SPARES_MAX = 64,  /* objects kept in a list */
@@ -37,6 +39,7 @@ struct http_store {
     struct http_spares http1_exchanges; /* see exchange_http1.h */
     struct http_spares responses;       /* see response.h */
     size_t save_bytes;                  /* size of the buffers of all bodies being saved */
+    struct places places;               /* directories that files were saved in */
 };
 
 /* Takes an object from the list, or returns NULL when the list is empty or not to be used: the
