@@ -91,20 +91,27 @@ static bool is_reading(const struct io_op *op)
            op->code == IO_OP_RECVMSG;
 }
 
+static bool is_vector(const struct io_op *op)
+{
+    return op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+}
+
+/* io_uring says -EINVAL too; sendmsg(2) would say -EMSGSIZE. */
+static bool has_too_many_parts(const struct io_op *op)
+{
+    return is_vector(op) && op->len > IOV_MAX;
+}
+
 /* --- reading and writing ---------------------------------------------------------------------- */
 
 /* One system call for the bytes that are left: at most `len_max` of them, unless that is 0. */
 static ssize_t transfer(const struct io_op *op, int flags, size_t len_max)
 {
     struct iovec one = {pointer(op->addr), op->len};
-    bool vector = op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+    bool vector = is_vector(op);
     off_t off = op->off == UINT64_MAX ? -1 : (off_t)(op->off + op->done);
     struct parts parts;
 
-    if (vector && op->len > IOV_MAX) {
-        errno = EINVAL;
-        return -1;
-    }
     parts_left(op, vector ? pointer(op->addr) : &one, vector ? op->len : 1, &parts);
     if (len_max > 0 && sum(parts.iov, parts.count) > len_max) {
         while (parts.count > 1 && parts.iov->iov_len == 0)
@@ -140,16 +147,12 @@ static bool goes_on(int fd)
 static ssize_t transfer_socket(const struct io_op *op)
 {
     struct iovec one = {pointer(op->addr), op->len};
-    bool vector = op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+    bool vector = is_vector(op);
     struct msghdr msg = {
         .msg_iov = vector ? pointer(op->addr) : &one,
         .msg_iovlen = vector ? op->len : 1,
     };
 
-    if (vector && op->len > IOV_MAX) {
-        errno = EINVAL; /* as for other files; sendmsg(2) says EMSGSIZE */
-        return -1;
-    }
     return is_reading(op) ? recvmsg(op->fd, &msg, MSG_DONTWAIT)
                           : sendmsg(op->fd, &msg, MSG_DONTWAIT);
 }
@@ -203,8 +206,10 @@ static int try_transfer(struct io_op *op, enum syscall_state state)
 {
     ssize_t n;
 
+    if (has_too_many_parts(op))
+        return -EINVAL;
     /* write(2) sends an empty datagram, while pwritev2(2) does nothing. */
-    if (!is_reading(op) && whole_len(op) == 0 && op->off == UINT64_MAX) {
+    if (!is_reading(op) && op->off == UINT64_MAX && whole_len(op) == 0) {
         n = transfer_socket(op);
         if (n >= 0 || errno != ENOTSOCK)
             return n < 0 && errno == EAGAIN ? SYSCALL_WAIT : result(n);
@@ -237,6 +242,8 @@ static int block_transfer(struct io_op *op)
 {
     ssize_t n;
 
+    if (has_too_many_parts(op))
+        return -EINVAL;
     do {
         n = transfer(op, 0, 0);
         if (n > 0)
