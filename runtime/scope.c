@@ -52,7 +52,7 @@ void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct wh
     scope->parent = parent;
     scope->children = NULL;
     scope->owner = owner;
-    scope->requested = scope->timed_out = false;
+    scope->requested = scope->timed_out = scope->until_stop = false;
     scope->cancelled = parent && !scope->shielded && parent->cancelled;
     scope->stopping = parent && parent->stopping;
     if (parent)
@@ -127,10 +127,13 @@ static bool may_stop(const struct whorl_scope *scope)
 
 static void stop_one(struct sched *s, struct whorl_scope *scope)
 {
-    (void)s;
     scope->stopping = true;
     if (scope->ops)
         scope->ops->stop(scope);
+    if (scope->until_stop) {
+        scope->requested = true;
+        cancel(s, scope);
+    }
 }
 
 void scope_request_stop(struct sched *s, struct whorl_scope *scope)
@@ -211,6 +214,14 @@ void whorl_scope_enter_timeout(struct whorl_scope *scope, int64_t timeout_ns)
 void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64_t timeout_ns)
 {
     enter(scope, whorl_after(timeout_ns), true);
+}
+
+void whorl_scope_enter_until_stop(struct whorl_scope *scope, int64_t deadline_ns)
+{
+    enter(scope, deadline_ns, false);
+    scope->until_stop = true;
+    if (scope->stopping)
+        whorl_scope_cancel(scope);
 }
 
 /* A group that was opened inside the scope and outlives it becomes a child of the parent scope. It

@@ -25,6 +25,7 @@ struct http_spares {
     struct http_spare *first;
     size_t count; /* in the list */
     size_t out;   /* taken and not returned */
+    size_t max;   /* kept in the list; 0: HTTP_SPARES_MAX */
 };
 
 /* A receive buffer. The head of the request is written into it first: it is sent before anything
@@ -60,7 +61,7 @@ static inline struct http_spare *http_spares_take(struct http_spares *list, bool
 static inline bool http_spares_put(struct http_spares *list, struct http_spare *spare, bool keep)
 {
     list->out--;
-    if (!keep || list->count >= HTTP_SPARES_MAX)
+    if (!keep || list->count >= (list->max ? list->max : HTTP_SPARES_MAX))
         return false;
     spare->next = list->first;
     list->first = spare;

@@ -17,6 +17,7 @@
 #include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
+#include <whorl/http_server.h>
 #include <whorl/interval.h>
 #include <whorl/io.h>
 #include <whorl/local.h>

@@ -7,6 +7,7 @@
 
 #include "tools/bench/echo.h"
 #include "tools/bench/get.h"
+#include "tools/bench/serve.h"
 #include "tools/bench/tasks.h"
 
 static const char usage[] =
@@ -15,7 +16,10 @@ static const char usage[] =
     "       whorl-bench sleepers [N]      run N tasks (1,000,000) that each sleep 1 to 2 s\n"
     "       whorl-bench echo PORT         run a TCP echo server on 127.0.0.1 until SIGTERM;\n"
     "                                     with PORT 0 it chooses a free port\n"
-    "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n";
+    "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n"
+    "       whorl-bench serve PORT        run an HTTP server on 127.0.0.1 until SIGTERM that "
+    "answers\n"
+    "                                     with 1 KiB; with PORT 0 it chooses a free port\n";
 
 /* Parses a whole number from min to max. If `text` is not one, ends the program. */
 static long number(const char *text, long min, long max)
@@ -43,6 +47,8 @@ int main(int argc, char **argv)
         return bench_echo((uint16_t)number(argv[2], 0, 65535));
     if (strcmp(what, "get") == 0 && argc == 5)
         return bench_get(argv[2], number(argv[3], 1, 1000000000), number(argv[4], 1, 65535));
+    if (strcmp(what, "serve") == 0 && argc == 3)
+        return bench_serve((uint16_t)number(argv[2], 0, 65535));
     if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
         fputs(usage, stdout);
         return 0;
