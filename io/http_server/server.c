@@ -64,7 +64,7 @@ struct exchange {
 
 static struct exchange *exchange_acquire(struct server *server)
 {
-    struct http_spare *spare = http_spares_take(&server->exchanges);
+    struct http_spare *spare = http_spares_take(&server->exchanges, true);
 
     if (spare)
         return container_of(spare, struct exchange, spare);
