@@ -106,6 +106,24 @@ static WHORL_SUSPENDS_SHIELDED void use_files(int dir)
     CHECK_OK(run_op((struct io_op){.code = IO_OP_CLOSE, .fd = fd}));
 }
 
+static int seven(void *arg)
+{
+    *(int *)arg = 7;
+    return 8;
+}
+
+static WHORL_SUSPENDS_SHIELDED void call_on_a_thread(void)
+{
+    int set = 0;
+
+    CHECK_EQ(run_op((struct io_op){.code = IO_OP_CALL,
+                                   .addr = (uint64_t)(uintptr_t)seven,
+                                   .addr2 = address(&set),
+                                   .off = address("a file")}),
+             8);
+    CHECK_EQ(set, 7);
+}
+
 static int connect_back(void *arg)
 {
     const struct whorl_addr *addr = arg;
@@ -227,6 +245,7 @@ static WHORL_SUSPENDS_SHIELDED void kick(void)
 static int use_everything(void *arg)
 {
     use_files(*(int *)arg);
+    call_on_a_thread();
     use_sockets();
     use_pipes();
     cancel_a_read();
