@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* The backtrace of another thread.
  *
- *     watchdog                                    the run's thread
+ *     watchdog                                    the run's thread, which computes
  *     state = ASKED, pthread_kill(SIGURG)  ---->  handler: ASKED -> TAKING
- *     looks at the state every millisecond          unwinds its own stack, without malloc
- *     TAKEN: looks up the names            <----    state = TAKEN
+ *     looks at the state every millisecond        unwinds its own stack, without malloc
+ *     TAKEN: looks up the names            <----  state = TAKEN
  *
  * SIGURG, because it is ignored by default: a signal that arrives late, or in a program that has
- * taken the handler away, does no harm. System calls are restarted after it, except for those that
- * never are, such as poll(2) and nanosleep(2): they return EINTR. */
+ * taken the handler away, does no harm.
+ *
+ * A thread in a system call gets no signal, because many calls, such as poll(2) and nanosleep(2),
+ * would end with EINTR. The kernel tells the program counter and the stack pointer of such a
+ * thread. Every word on its stack that points behind a call instruction is taken for a return
+ * address. Most are; a few may be left over from earlier calls.
+ */
 #include "runtime/debug/backtrace.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <unwind.h>
 
 #include <whorl/text.h>
 
 #include "runtime/base/forks.h"
+#include "runtime/debug/peek.h"
 #include "runtime/debug/symbol.h"
 
 #define PATIENCE_MS 100
@@ -78,6 +88,7 @@ void backtrace_init(struct backtrace *b, bool (*is_wanted)(void *arg), void *arg
         action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 
     *b = (struct backtrace){.thread = pthread_self(), .is_wanted = is_wanted, .arg = arg};
+    b->tid = (pid_t)syscall(SYS_gettid);
     b->depth = forks_watch();
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGURG, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
@@ -110,7 +121,81 @@ static bool await_answer(struct backtrace *b)
     return b->count > 0;
 }
 
-bool backtrace_take(struct backtrace *b)
+/* --- threads in system calls ------------------------------------------------------------------ */
+
+enum thread_place { THREAD_RUNS, THREAD_IN_CALL, THREAD_UNKNOWN };
+
+/* Asks the kernel where the thread is. */
+static enum thread_place find_thread(const struct backtrace *b, uintptr_t *ret_sp,
+                                     uintptr_t *ret_pc)
+{
+    char path[64], text[256] = "";
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)b->tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return THREAD_UNKNOWN;
+    if (strncmp(text, "running", 7) == 0)
+        return THREAD_RUNS;
+    /* The last two fields. */
+    char *pc = strrchr(text, ' ');
+    if (!pc)
+        return THREAD_UNKNOWN;
+    *pc = '\0';
+    char *sp = strrchr(text, ' ');
+    if (!sp)
+        return THREAD_UNKNOWN;
+    *ret_sp = (uintptr_t)strtoull(sp + 1, NULL, 16);
+    *ret_pc = (uintptr_t)strtoull(pc + 1, NULL, 16);
+    return THREAD_IN_CALL;
+}
+
+/* Whether the instruction before `address` is a call. */
+static bool follows_call(uintptr_t address)
+{
+    unsigned char code[8]; /* before `address` */
+
+    if (address < 65536 || !symbol_is_in_file(address) ||
+        !peek(code, (const void *)(address - sizeof code), sizeof code))
+        return false;
+#if defined(__x86_64__)
+    if (code[3] == 0xe8) /* call rel32 */
+        return true;
+    for (size_t len = 2; len <= 7; len++) /* call r/m64: ff /2 */
+        if (code[sizeof code - len] == 0xff && (code[sizeof code - len + 1] >> 3 & 7) == 2)
+            return true;
+    return false;
+#elif defined(__aarch64__)
+    uint32_t word;
+    memcpy(&word, code + 4, sizeof word);
+    return (word & 0xfc000000) == 0x94000000 || (word & 0xfffffc1f) == 0xd63f0000; /* bl, blr */
+#else
+    return false;
+#endif
+}
+
+/* Notes the program counter, and what looks like return addresses between `sp` and `high`. */
+static void scan(struct backtrace *b, uintptr_t pc, uintptr_t sp, uintptr_t high)
+{
+    uintptr_t words[256];
+
+    b->pcs[b->count++] = pc;
+    for (; sp + sizeof words[0] <= high && b->count < BACKTRACE_MAX; sp += sizeof words) {
+        size_t size = high - sp < sizeof words ? high - sp : sizeof words;
+        if (!peek(words, (const void *)sp, size))
+            return;
+        for (size_t i = 0; i < size / sizeof words[0] && b->count < BACKTRACE_MAX; i++)
+            if (follows_call(words[i]))
+                b->pcs[b->count++] = words[i] - 1;
+    }
+}
+
+/* --- taking ----------------------------------------------------------------------------------- */
+
+static bool ask_thread(struct backtrace *b)
 {
     if (!has_handler() || !claim(b))
         return false;
@@ -118,6 +203,27 @@ bool backtrace_take(struct backtrace *b)
     bool taken = pthread_kill(b->thread, SIGURG) == 0 && await_answer(b);
     atomic_store(&asked, NULL);
     return taken;
+}
+
+bool backtrace_take(struct backtrace *b, const void *low, const void *high)
+{
+    uintptr_t sp = 0, pc = 0;
+
+    b->count = 0;
+    b->is_guessed = false;
+    switch (find_thread(b, &sp, &pc)) {
+    case THREAD_RUNS:
+        return ask_thread(b);
+    case THREAD_IN_CALL:
+        if (sp < (uintptr_t)low || sp >= (uintptr_t)high)
+            return false;
+        scan(b, pc, sp, (uintptr_t)high);
+        b->is_guessed = true;
+        return !b->is_wanted || b->is_wanted(b->arg);
+    case THREAD_UNKNOWN:
+        break;
+    }
+    return false;
 }
 
 static void print_escaped(FILE *to, const char *text)
@@ -157,7 +263,7 @@ void backtrace_print(const struct backtrace *b, FILE *to)
     for (size_t i = 0; i < b->count; i++) {
         struct symbol symbol;
         symbol_find(b->pcs[i], &symbol);
-        fprintf(to, "  #%zu ", i);
+        fprintf(to, "  #%zu %s", i, b->is_guessed && i > 0 ? "? " : "");
         if (symbol.name[0]) {
             print_escaped(to, symbol.name);
             fprintf(to, "+0x%zx in ", symbol.in_function);

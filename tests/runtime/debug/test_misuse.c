@@ -51,10 +51,12 @@ static int other_root(void *arg)
 
 static void *other_thread(void *arg)
 {
+    WHORL_ANNOTATE("whorl_unchecked") void (*touch)(void) = mistake->touch;
+
     if (mistake->in_run)
         test_ignore(whorl_run(other_root, NULL));
     else
-        mistake->touch();
+        touch();
     return arg;
 }
 
@@ -171,7 +173,7 @@ static int wait_barrier(void *arg)
     return whorl_barrier_wait(&shared.barrier);
 }
 
-static void arrive(void)
+static WHORL_SUSPENDS_SHIELDED void arrive(void)
 {
     test_ignore(whorl_barrier_wait(&shared.barrier));
 }
@@ -295,7 +297,7 @@ static void try_mutex(void)
     test_ignore(whorl_mutex_try_lock(&shared.mutex));
 }
 
-static void lock_mutex(void)
+static WHORL_SUSPENDS_SHIELDED void lock_mutex(void)
 {
     test_ignore(whorl_mutex_lock(&shared.mutex));
 }
@@ -310,7 +312,7 @@ static void add_job(void)
     whorl_wait_group_add(&shared.wait_group, 1);
 }
 
-static void wait_for_answer(void)
+static WHORL_SUSPENDS_SHIELDED void wait_for_answer(void)
 {
     test_ignore(whorl_future_wait(&shared.future));
 }
