@@ -23,18 +23,24 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __GLIBC__
 #include <unwind.h>
+#endif
 
 #include <whorl/text.h>
 
 #include "runtime/base/forks.h"
 #include "runtime/debug/peek.h"
+#include "runtime/debug/registers.h"
 #include "runtime/debug/symbol.h"
 
 #define PATIENCE_MS 100
 
 /* The thread that was asked; NULL: none. */
 static _Atomic(struct backtrace *) asked;
+
+#ifdef __GLIBC__
 
 /* How far an unwinding is. */
 struct unwinding {
@@ -58,18 +64,42 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
     return _URC_NO_REASON;
 }
 
+/* Runs in the signal handler. */
+static void note_frames(struct backtrace *b, const ucontext_t *u)
+{
+    (void)u;
+    _Unwind_Backtrace(note_frame, &(struct unwinding){b, false});
+}
+
+#else
+
+/* Other C libraries may have no unwinder, so the stack is copied. Runs in the signal handler. */
+static void note_frames(struct backtrace *b, const ucontext_t *u)
+{
+    uintptr_t sp = registers_sp(u);
+
+    if (sp < (uintptr_t)b->low || sp >= (uintptr_t)b->high)
+        return;
+    b->word_count = ((uintptr_t)b->high - sp) / sizeof b->words[0];
+    if (b->word_count > BACKTRACE_WORDS)
+        b->word_count = BACKTRACE_WORDS;
+    memcpy(b->words, (const void *)sp, b->word_count * sizeof b->words[0]);
+    b->pcs[b->count++] = registers_pc(u);
+}
+
+#endif
+
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     struct backtrace *b = atomic_load(&asked);
     int expected = BACKTRACE_ASKED;
 
-    (void)number, (void)info, (void)context;
+    (void)number, (void)info;
     if (!b || !pthread_equal(b->thread, pthread_self()) ||
         !atomic_compare_exchange_strong(&b->state, &expected, BACKTRACE_TAKING))
         return;
-    b->count = 0;
     if (!b->is_wanted || b->is_wanted(b->arg))
-        _Unwind_Backtrace(note_frame, &(struct unwinding){b, false});
+        note_frames(b, context);
     atomic_store(&b->state, BACKTRACE_TAKEN);
 }
 
@@ -177,20 +207,25 @@ static bool follows_call(uintptr_t address)
 #endif
 }
 
-/* Notes the program counter, and what looks like return addresses between `sp` and `high`. */
-static void scan(struct backtrace *b, uintptr_t pc, uintptr_t sp, uintptr_t high)
+/* Notes what looks like a return address in the copied words. */
+static void guess_frames(struct backtrace *b)
 {
-    uintptr_t words[256];
+    for (size_t i = 0; i < b->word_count && b->count < BACKTRACE_MAX; i++)
+        if (follows_call(b->words[i]))
+            b->pcs[b->count++] = b->words[i] - 1;
+    b->is_guessed = true;
+}
 
+/* Copies the stack of a thread that does not run. */
+static bool copy_stack(struct backtrace *b, uintptr_t pc, uintptr_t sp)
+{
+    if (sp < (uintptr_t)b->low || sp >= (uintptr_t)b->high)
+        return false;
     b->pcs[b->count++] = pc;
-    for (; sp + sizeof words[0] <= high && b->count < BACKTRACE_MAX; sp += sizeof words) {
-        size_t size = high - sp < sizeof words ? high - sp : sizeof words;
-        if (!peek(words, (const void *)sp, size))
-            return;
-        for (size_t i = 0; i < size / sizeof words[0] && b->count < BACKTRACE_MAX; i++)
-            if (follows_call(words[i]))
-                b->pcs[b->count++] = words[i] - 1;
-    }
+    b->word_count = ((uintptr_t)b->high - sp) / sizeof b->words[0];
+    if (b->word_count > BACKTRACE_WORDS)
+        b->word_count = BACKTRACE_WORDS;
+    return peek(b->words, (const void *)sp, b->word_count * sizeof b->words[0]);
 }
 
 /* --- taking ----------------------------------------------------------------------------------- */
@@ -208,22 +243,25 @@ static bool ask_thread(struct backtrace *b)
 bool backtrace_take(struct backtrace *b, const void *low, const void *high)
 {
     uintptr_t sp = 0, pc = 0;
+    bool taken = false;
 
-    b->count = 0;
+    b->low = low;
+    b->high = high;
+    b->count = b->word_count = 0;
     b->is_guessed = false;
     switch (find_thread(b, &sp, &pc)) {
     case THREAD_RUNS:
-        return ask_thread(b);
+        taken = ask_thread(b);
+        break;
     case THREAD_IN_CALL:
-        if (sp < (uintptr_t)low || sp >= (uintptr_t)high)
-            return false;
-        scan(b, pc, sp, (uintptr_t)high);
-        b->is_guessed = true;
-        return !b->is_wanted || b->is_wanted(b->arg);
+        taken = copy_stack(b, pc, sp) && (!b->is_wanted || b->is_wanted(b->arg));
+        break;
     case THREAD_UNKNOWN:
         break;
     }
-    return false;
+    if (taken && b->word_count > 0)
+        guess_frames(b);
+    return taken;
 }
 
 static void print_escaped(FILE *to, const char *text)

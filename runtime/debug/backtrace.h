@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The backtrace of another thread. If that thread computes, a signal makes it note its return
- * addresses. If it is in a system call, it is not interrupted, and the return addresses are guessed
- * from what is on its stack. */
+ * addresses; without glibc, it copies its stack, and the addresses are guessed from the copy. If it
+ * is in a system call, it is not interrupted, and they are guessed from its stack. */
 #ifndef RUNTIME_DEBUG_BACKTRACE_H
 #define RUNTIME_DEBUG_BACKTRACE_H
 
@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define BACKTRACE_MAX 32
+#define BACKTRACE_MAX   32
+#define BACKTRACE_WORDS 1024
 
 enum backtrace_state { BACKTRACE_IDLE, BACKTRACE_ASKED, BACKTRACE_TAKING, BACKTRACE_TAKEN };
 
@@ -27,6 +28,9 @@ struct backtrace {
      * NULL: always. */
     bool (*is_wanted)(void *arg);
     void *arg;
+    const void *low, *high; /* the stack on which the thread is expected */
+    size_t word_count;      /* words copied from the stack */
+    uintptr_t words[BACKTRACE_WORDS];
     bool is_guessed;              /* the frames after the first one */
     size_t count;                 /* valid in state TAKEN */
     uintptr_t pcs[BACKTRACE_MAX]; /* innermost first: addresses in the calling instructions */
