@@ -10,6 +10,7 @@
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
+#include <whorl/select.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
@@ -131,6 +132,16 @@ static void close_channel(void)
     whorl_chan_close(chan);
 }
 
+/* The deadline's timer is stopped when the channel's case wins. */
+static int select_number(void *arg)
+{
+    int value;
+    struct whorl_case cases[] = {whorl_case_deadline(whorl_after(WHORL_HOUR)),
+                                 whorl_case_recv(chan, &value), whorl_case_event(&shared.event)};
+    (void)arg;
+    return whorl_select(cases, 3);
+}
+
 static int wait_event(void *arg)
 {
     (void)arg;
@@ -240,6 +251,10 @@ TEST(an_object_touched_from_another_thread_while_a_task_waits_for_it_ends_the_pr
         {": waits for receive on channel \"numbers\"", receive, send_number, false},
         {": waits for receive on channel \"numbers\"", receive, send_number, true},
         {": waits for receive on channel \"numbers\"", receive, close_channel, false},
+        {": waits for select of deadline, receive on channel \"numbers\", event \"ready\"",
+         select_number, send_number, false},
+        {": waits for select of deadline, receive on channel \"numbers\", event \"ready\"",
+         select_number, set_event, true},
         {": waits for event \"ready\"", wait_event, set_event, false},
         {": waits for event \"ready\"", wait_event, set_event, true},
         {": waits for semaphore \"slots\"", wait_semaphore, release_semaphore, false},
