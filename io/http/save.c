@@ -19,7 +19,7 @@
  * system is in memory or on a disk of this machine. They take 10 to 30 us then, and a hop to a
  * thread and back takes about 10 us more. The run's thread may have to wait for a disk that is
  * busy. So when a file has taken longer than SLOW_NS, threads make the calls for the next files in
- * its directory, for SLOW_FACTOR times as long: slow files take at most 1 % of the thread's time.
+ * its directory, for SLOW_FACTOR times as long: such waits take at most 1 % of the thread's time.
  *
  * Bytes are written from where they were received. At first that is the receive buffer. A long
  * transfer gets a larger buffer of its own, while the sum of these buffers in the session stays
@@ -30,6 +30,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -431,15 +432,26 @@ static bool is_quick(const struct save *save, int64_t now_ns)
            place->way != PLACE_NAMED && now_ns >= place->slow_until_ns;
 }
 
+/* How often this thread has waited, as opposed to being preempted. */
+static long waits(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+/* Runs a step on this thread, and notes when it had to wait for long. Being preempted by other
+ * processes is no reason to use threads: these would be preempted too. */
 static int run_here(struct save *save, int (*step)(void *save), int64_t start_ns)
 {
     int err = whorl_check_cancelled();
 
     if (err)
         return err;
+    long waits_before = waits();
     err = step(save);
     int64_t end_ns = whorl_now();
-    if (end_ns - start_ns > SLOW_NS)
+    if (end_ns - start_ns > SLOW_NS && waits() != waits_before)
         save->file.place.slow_until_ns = end_ns + SLOW_FACTOR * (end_ns - start_ns);
     return err;
 }
