@@ -895,9 +895,14 @@ TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
     FAKE fake = {.scripts = {hello_chunked}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
 
+    need_local_disk();
     CHECK_EQ(hops_of(session, in_tmpdir("f"), &options), 1);
     check_file(in_tmpdir("f"), "hello");
     CHECK_STR(test_logged(), "-");
+    before_link = compute_5_ms;
+    CHECK_EQ(hops_of(session, in_tmpdir("g"), NULL), 0);
+    CHECK(!before_link); /* it had no temporary name */
+    CHECK_STR(listing(), "f g");
 }
 
 TEST_IO(a_chunked_body_that_comes_in_parts_is_written_in_order)
