@@ -21,8 +21,8 @@
  * may read while another writes, but two tasks may not read at the same time, nor write.
  *
  * A stream over a socket may receive bytes before they are asked for, which makes the exchange of
- * small messages cheaper. It keeps them for the next read: at most a few dozen kilobytes, then it
- * leaves the rest in the socket. Only code that reads the socket without the stream needs to know:
+ * small messages cheaper. It keeps about 100 KiB at most for the next reads; the rest stays in the
+ * socket. Only code that reads the socket without the stream needs to know about it:
  * whorl_stream_take_received().
  */
 #ifndef WHORL_STREAM_H
