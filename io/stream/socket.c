@@ -49,7 +49,7 @@ static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, 
 }
 
 /* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
-WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
+static WHORL_SUSPENDS int write_parts(int fd, struct iovec *iov, int iov_count)
 {
     int first = 0;
 
@@ -57,13 +57,8 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
     if (first == iov_count)
         return whorl_check_cancelled();
     while (first < iov_count) {
-        ssize_t n;
-        if (iov_count - first == 1) {
-            n = whorl_send(fd, iov[first].iov_base, iov[first].iov_len, MSG_WAITALL);
-        } else {
-            struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
-            n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
-        }
+        struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
+        ssize_t n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
         if (n < 0)
             return (int)n;
         if (n == 0)
@@ -73,23 +68,31 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
     return 0;
 }
 
-static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struct iovec *iov,
-                                        int iov_count)
+static WHORL_SUSPENDS int write_all_parts(int fd, const struct iovec *iov, int iov_count)
 {
-    struct socket_stream *self = (struct socket_stream *)stream;
-    int err = 0;
+    int err;
 
-    whorl_check(!self->writing);
-    self->writing = true;
     do {
         struct iovec parts[PARTS_MAX];
         int n = iov_count < PARTS_MAX ? iov_count : PARTS_MAX;
         for (int i = 0; i < n; i++)
             parts[i] = iov[i];
-        err = write_parts(self->fd, parts, n);
+        err = write_parts(fd, parts, n);
         iov += n;
         iov_count -= n;
     } while (err == 0 && iov_count > 0);
+    return err;
+}
+
+static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struct iovec *iov,
+                                        int iov_count)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->writing);
+    self->writing = true;
+    int err = iov_count == 1 ? whorl_send_all(self->fd, iov->iov_base, iov->iov_len, 0)
+                             : write_all_parts(self->fd, iov, iov_count);
     self->writing = false;
     return err;
 }
