@@ -202,8 +202,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_take_received(struct whorl_stream 
  *  suspends. */
 WHORL_API int whorl_stream_fd(struct whorl_stream *stream);
 
-/** Closes the stream and frees it. No task may be reading or writing. If the stream reads ahead, the
- *  peer notices the close in the next turn of the run's loop. Accepts NULL. Never suspends. */
+/** Closes the stream and frees it. No task may be reading or writing. If the stream reads ahead,
+ *  the peer notices the close in the next turn of the run's loop. Accepts NULL. Never suspends. */
 WHORL_API void whorl_stream_close(struct whorl_stream *stream);
 
 static inline void whorl_auto_stream(struct whorl_stream **stream)
