@@ -71,14 +71,14 @@ struct io_op {
     uint64_t off;
     uint32_t len;
     uint32_t flags;
+    /* The number of the buffer that a completion of a multishot receive has filled; -1: none. Valid
+     * in `complete`. A driver without `buffers` accepts no multishot receive. */
+    int buffer;
     bool multishot;
     bool background;          /* no task waits for it, see io_op_set_background() */
     bool cancelling;          /* a cancel was queued; there is at most one */
     struct io_driver *driver; /* that has the request in flight, or had it last */
     uint32_t slot;            /* handle of the driver; 0 while not in flight */
-    /* The number of the buffer that a completion of a multishot receive has filled; -1: none. Valid
-     * in `complete`. A driver without `buffers` accepts no multishot receive. */
-    int buffer;
     uint32_t done; /* for the epoll driver: bytes moved; 1 while a connect is in progress */
 };
 

@@ -449,12 +449,13 @@ bool receiver_has_received(const struct receiver *r)
 
 /* --- creation and end ------------------------------------------------------------------------- */
 
-void receiver_init(struct receiver *r, int fd)
+void receiver_init(struct receiver *r, int fd, bool is_stream)
 {
     forks_watch();
     *r = (struct receiver){
         .fd = fd,
         .forks = atomic_load_explicit(&forks_made, memory_order_relaxed),
+        .direct_only = !is_stream,
     };
 }
 

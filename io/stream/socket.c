@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams over connected stream sockets, TCP or Unix. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -49,7 +48,7 @@ static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, 
 }
 
 /* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
-static WHORL_SUSPENDS int write_parts(int fd, struct iovec *iov, int iov_count)
+WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
 {
     int first = 0;
 
@@ -57,8 +56,13 @@ static WHORL_SUSPENDS int write_parts(int fd, struct iovec *iov, int iov_count)
     if (first == iov_count)
         return whorl_check_cancelled();
     while (first < iov_count) {
-        struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
-        ssize_t n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
+        ssize_t n;
+        if (iov_count - first == 1) {
+            n = whorl_send(fd, iov[first].iov_base, iov[first].iov_len, MSG_WAITALL);
+        } else {
+            struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
+            n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
+        }
         if (n < 0)
             return (int)n;
         if (n == 0)
@@ -68,31 +72,23 @@ static WHORL_SUSPENDS int write_parts(int fd, struct iovec *iov, int iov_count)
     return 0;
 }
 
-static WHORL_SUSPENDS int write_all_parts(int fd, const struct iovec *iov, int iov_count)
+static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struct iovec *iov,
+                                        int iov_count)
 {
-    int err;
+    struct socket_stream *self = (struct socket_stream *)stream;
+    int err = 0;
 
+    whorl_check(!self->writing);
+    self->writing = true;
     do {
         struct iovec parts[PARTS_MAX];
         int n = iov_count < PARTS_MAX ? iov_count : PARTS_MAX;
         for (int i = 0; i < n; i++)
             parts[i] = iov[i];
-        err = write_parts(fd, parts, n);
+        err = write_parts(self->fd, parts, n);
         iov += n;
         iov_count -= n;
     } while (err == 0 && iov_count > 0);
-    return err;
-}
-
-static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struct iovec *iov,
-                                        int iov_count)
-{
-    struct socket_stream *self = (struct socket_stream *)stream;
-
-    whorl_check(!self->writing);
-    self->writing = true;
-    int err = iov_count == 1 ? whorl_send_all(self->fd, iov->iov_base, iov->iov_len, 0)
-                             : write_all_parts(self->fd, iov, iov_count);
     self->writing = false;
     return err;
 }
@@ -147,15 +143,17 @@ static const struct whorl_stream_ops socket_ops = {
 int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
 {
     struct socket_stream *self;
+    int type = 0;
+    socklen_t len = sizeof type;
 
-    if (fcntl(fd, F_GETFD) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 && errno != ENOTSOCK)
         return -errno;
     self = calloc(1, sizeof *self);
     if (!self)
         return -ENOMEM;
-    receiver_init(&self->receiver, fd);
     self->stream.ops = &socket_ops;
     self->fd = fd;
+    receiver_init(&self->receiver, fd, type == SOCK_STREAM);
     *ret = &self->stream;
     return 0;
 }

@@ -216,6 +216,28 @@ TEST_IO(a_caller_with_little_room_reads_bulk_in_order)
     close_conn(&c);
 }
 
+TEST_IO(packets_are_neither_cut_nor_joined)
+{
+    struct conn c;
+    static char packet[5000], buf[sizeof packet];
+    int p[2];
+    CHECK_OK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p));
+    CHECK_OK(whorl_stream_from_socket(p[0], &c.stream));
+    c.peer = p[1];
+    for (int i = 0; i < 8; i++) {
+        feed(&c, "small");
+        CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), 5);
+    }
+    feed(&c, "one");
+    feed(&c, "two");
+    let_arrive();
+    CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), 3);
+    CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), 3);
+    CHECK_EQ(send(c.peer, packet, sizeof packet, 0), sizeof packet);
+    CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), sizeof packet);
+    close_conn(&c);
+}
+
 TEST_IO(a_nonblocking_socket_behaves_the_same)
 {
     struct conn c;
