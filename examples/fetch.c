@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A small concurrent downloader. Each URL has its own task, which saves the page to a file. At most
  * eight tasks run at a time.
- * Next: models/, which does the same job with threads, with processes and sequentially */
+ * Next: concurrency/, which does the same job with threads, with processes and sequentially */
 #include <stdio.h>
 
 #include <whorl.h>

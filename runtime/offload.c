@@ -52,8 +52,8 @@ struct whorl_offload {
     unsigned threads_max;
     struct whorl_wait_queue space; /* tasks that wait until they can queue a job */
     struct thread_pool *workers;   /* NULL: the pool is destroyed */
-    /* One for the pool's owner, and one for each unfinished job and each task that waits for
-     * space. */
+    /* One for the pool's owner, and one for each unfinished job, each map and each task that waits
+     * for space. */
     atomic_uint references;
     unsigned depth; /* see base/forks.h */
 };
@@ -99,6 +99,10 @@ static void run_job(struct work *work)
     thread_work_cancelled = &job->cancelled;
     job->result = job->fn(job->arg);
     thread_work_cancelled = NULL;
+    /* In a child that the work has forked, this is the only thread, and no run waits for the
+     * result. */
+    if (forks_copied(job->pool->depth))
+        _exit(job->result < 0);
     /* The job may be freed as soon as it is posted. When the post is refused, the run has ended
      * meanwhile. */
     if (runner_post(job->runner, &job->call) < 0)
@@ -154,12 +158,14 @@ static void job_done(struct runner_call *call, bool dropped)
         free(job);
 }
 
-/* Replaces a NULL `*pool` by the run's own pool, and makes the runner that jobs need. Returns 0 or
- * -ENOMEM. */
+/* Replaces a NULL `*pool` by the run's own pool, and makes the runner that jobs need. Returns 0;
+ * -ENOMEM; -EAGAIN in the copy of a run in a forked child, where nothing can wait for a result. */
 static int pool_of(struct sched *s, struct whorl_offload **pool)
 {
     int err = 0;
 
+    if (forks_copied(s->depth))
+        return -EAGAIN;
     if (!*pool && !s->offload)
         err = whorl_offload_create(NULL, &s->offload);
     if (err)
@@ -231,6 +237,8 @@ static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
 {
     int err = 0;
 
+    if (!pool->workers)
+        return -ESHUTDOWN; /* it was destroyed, and a map still holds its memory */
     if (pool->in_flight < pool->in_flight_max)
         return 0;
     atomic_fetch_add(&pool->references, 1);
@@ -394,11 +402,12 @@ WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_f
         err = pool_of(s, &map.pool);
     if (err)
         return err;
+    atomic_fetch_add(&map.pool->references, 1);
     for (unsigned i = 0; i < map.pool->threads_max && i < count && err == 0; i++)
         err = whorl_spawn(&group, map_some, &map);
     /* With fewer tasks than threads the map only takes longer. */
-    if (err && whorl_group_alive(&group) == 0)
-        return err;
-    err = whorl_group_wait(&group);
+    if (err == 0 || whorl_group_alive(&group) > 0)
+        err = whorl_group_wait(&group);
+    drop_reference(map.pool);
     return err ? err : map.err;
 }

@@ -52,7 +52,7 @@ void scope_open(struct whorl_scope *scope, struct whorl_scope *parent, struct wh
     scope->parent = parent;
     scope->children = NULL;
     scope->owner = owner;
-    scope->requested = scope->timed_out = false;
+    scope->requested = scope->timed_out = scope->until_stop = false;
     scope->cancelled = parent && !scope->shielded && parent->cancelled;
     scope->stopping = parent && parent->stopping;
     if (parent)
@@ -127,10 +127,13 @@ static bool may_stop(const struct whorl_scope *scope)
 
 static void stop_one(struct sched *s, struct whorl_scope *scope)
 {
-    (void)s;
     scope->stopping = true;
     if (scope->ops)
         scope->ops->stop(scope);
+    if (scope->until_stop) {
+        scope->requested = true;
+        cancel(s, scope);
+    }
 }
 
 void scope_request_stop(struct sched *s, struct whorl_scope *scope)
@@ -213,6 +216,14 @@ void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64_t timeout
     enter(scope, whorl_after(timeout_ns), true);
 }
 
+void whorl_scope_enter_until_stop(struct whorl_scope *scope, int64_t deadline_ns)
+{
+    enter(scope, deadline_ns, false);
+    scope->until_stop = true;
+    if (scope->stopping)
+        whorl_scope_cancel(scope);
+}
+
 /* A group that was opened inside the scope and outlives it becomes a child of the parent scope. It
  * is cancelled with the parent, even if a shield has prevented that so far. */
 static void hand_up_children(struct sched *s, struct whorl_scope *scope)
@@ -242,6 +253,8 @@ int whorl_scope_leave(struct whorl_scope *scope, int err)
 
 void whorl_scope_cancel(struct whorl_scope *scope)
 {
+    if (scope->parent && scope->owner) /* it has been entered and not left, so its owner lives */
+        sched_check_own(sched_self(), scope->owner);
     scope->requested = true;
     cancel(sched_self(), scope);
 }
@@ -288,6 +301,9 @@ void scope_notice_deadlines(struct sched *s, struct whorl_task *task)
 
 void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 {
+    whorl_check_text(sched_self(), "whorl_scope_set_deadline() called outside a run");
+    if (scope->parent && scope->owner)
+        sched_check_own(sched_self(), scope->owner);
     set_deadline(scope, deadline_ns);
 }
 

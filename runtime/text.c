@@ -71,35 +71,76 @@ bool whorl_text_is_plain(uint32_t c)
     return (c & 0xfffe) != 0xfffe;
 }
 
-/* Writes \xNN for each of the `n` bytes. */
-static void put_escapes(const char *text, size_t n, char *ret)
+/* The longest escape sequence of a character: \xNN for each of 4 bytes, or two times \uNNNN. */
+enum { ESCAPE_MAX = 16 };
+
+static const char hex[] = "0123456789abcdef";
+
+/* Writes \xNN for each of the `n` bytes. Returns the number of characters. */
+static size_t put_bytes(const char *text, size_t n, char *ret)
 {
     for (size_t i = 0; i < n; i++) {
         unsigned char byte = (unsigned char)text[i];
         *ret++ = '\\';
         *ret++ = 'x';
-        *ret++ = "0123456789abcdef"[byte >> 4];
-        *ret++ = "0123456789abcdef"[byte & 15];
+        *ret++ = hex[byte >> 4];
+        *ret++ = hex[byte & 15];
     }
+    return 4 * n;
 }
 
-static size_t escape(const char *text, size_t len, char *ret, size_t size, uint32_t last_shown)
+/* Writes \uNNNN. */
+static void put_utf16(uint32_t unit, char *ret)
 {
+    *ret++ = '\\';
+    *ret++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4)
+        *ret++ = hex[unit >> shift & 15];
+}
+
+/* Writes the escape sequence of JSON for a character. Returns its length. */
+static size_t put_json(uint32_t c, char *ret)
+{
+    if (c == '"' || c == '\\') {
+        ret[0] = '\\';
+        ret[1] = (char)c;
+        return 2;
+    }
+    if (c < 0x10000) {
+        put_utf16(c, ret);
+        return 6;
+    }
+    put_utf16(0xd800 + ((c - 0x10000) >> 10), ret); /* RFC 8259 §7: a surrogate pair */
+    put_utf16(0xdc00 + (c & 0x3ff), ret + 6);
+    return 12;
+}
+
+/* The kinds of escape sequences. */
+enum style { BYTES, JSON };
+
+static size_t escape(const char *text, size_t len, char *ret, size_t size, uint32_t last_shown,
+                     enum style style)
+{
+    char sequence[ESCAPE_MAX];
     size_t out = 0, n;
 
     for (size_t at = 0; at < len; at += n) {
-        uint32_t c;
+        const char *piece = sequence;
+        uint32_t c = 0xfffd;
+        size_t piece_len;
         n = whorl_text_decode(text + at, len - at, &c);
-        bool shown = n > 0 && c <= last_shown && whorl_text_is_plain(c);
-        if (n == 0)
-            n = 1;
-        if (out + (shown ? n : 4 * n) >= size)
+        if (n > 0 && c <= last_shown && whorl_text_is_plain(c) &&
+            !(style == JSON && (c == '"' || c == '\\'))) {
+            piece = text + at;
+            piece_len = n;
+        } else {
+            n = n ? n : 1;
+            piece_len = style == JSON ? put_json(c, sequence) : put_bytes(text + at, n, sequence);
+        }
+        if (out + piece_len >= size)
             break;
-        if (shown)
-            memcpy(ret + out, text + at, n);
-        else
-            put_escapes(text + at, n, ret + out);
-        out += shown ? n : 4 * n;
+        memcpy(ret + out, piece, piece_len);
+        out += piece_len;
     }
     ret[out] = '\0';
     return out;
@@ -107,10 +148,20 @@ static size_t escape(const char *text, size_t len, char *ret, size_t size, uint3
 
 size_t whorl_text_escape(const char *text, size_t len, char *ret, size_t size)
 {
-    return escape(text, len, ret, size, 0x10ffff);
+    return escape(text, len, ret, size, 0x10ffff, BYTES);
 }
 
 size_t whorl_text_escape_ascii(const char *text, size_t len, char *ret, size_t size)
 {
-    return escape(text, len, ret, size, 0x7f);
+    return escape(text, len, ret, size, 0x7f, BYTES);
+}
+
+size_t whorl_text_escape_json(const char *text, size_t len, char *ret, size_t size)
+{
+    return escape(text, len, ret, size, 0x10ffff, JSON);
+}
+
+size_t whorl_text_escape_json_ascii(const char *text, size_t len, char *ret, size_t size)
+{
+    return escape(text, len, ret, size, 0x7f, JSON);
 }

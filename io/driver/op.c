@@ -81,7 +81,8 @@ static int refusal(void)
 static int submit(struct io_driver *driver, struct io_op *op)
 {
     op->waiter = (struct whorl_waiter)WHORL_WAITER_INIT;
-    op->cancelling = false;
+    op->cancelling = op->closed = false;
+    op->stage = 0;
     op->slot = 0;
     op->driver = driver;
     int err = driver->ops->submit(driver, op);
@@ -126,6 +127,9 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
         break;
     case IO_OP_SYMLINKAT:
         snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr2);
+        break;
+    case IO_OP_CALL:
+        snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->off);
         break;
     default:
         snprintf(text, size, "%s fd %d", what, op->fd);

@@ -78,6 +78,39 @@ WHORL_SUSPENDS ssize_t whorl_pwritev(int fd, const struct iovec *iov, int iov_co
     return transfer(IO_OP_WRITEV, fd, iov, (uint32_t)iov_count, (uint64_t)offset, "pwritev");
 }
 
+WHORL_SUSPENDS int whorl_read_exact(int fd, void *buf, size_t len)
+{
+    char *at = buf;
+
+    if (len == 0)
+        return whorl_check_cancelled();
+    while (len > 0) {
+        ssize_t n = whorl_read(fd, at, len);
+        if (n <= 0)
+            return n < 0 ? (int)n : -ENODATA;
+        at += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+WHORL_SUSPENDS int whorl_pread_exact(int fd, void *buf, size_t len, int64_t offset)
+{
+    char *at = buf;
+
+    if (len == 0)
+        return whorl_check_cancelled();
+    while (len > 0) {
+        ssize_t n = whorl_pread(fd, at, len, offset);
+        if (n <= 0)
+            return n < 0 ? (int)n : -ENODATA;
+        at += n;
+        len -= (size_t)n;
+        offset += n;
+    }
+    return 0;
+}
+
 WHORL_SUSPENDS int whorl_write_all(int fd, const void *buf, size_t len)
 {
     const char *at = buf;

@@ -117,21 +117,25 @@ struct http_head {
     bool has_body;
 };
 
-/* The part that all versions share; each embeds it in its own struct. */
+/* The part that all versions share; each embeds it in its own struct. Only exchange.c and the
+ * version change it. */
 struct http_exchange {
-    const struct http_exchange_ops *ops;
-    struct http_store *store;    /* where memory comes from and goes to */
-    const struct whorl_url *url; /* named in error texts */
-    struct http_clock clock;
+    /* The owner of the exchange may read these. */
     struct http_head head;
     enum http_ahead ahead;
     size_t buffered;          /* valid with HTTP_AHEAD_SPAN */
     int err;                  /* valid with HTTP_AHEAD_ERROR */
     int64_t received;         /* body bytes so far, as sent by the peer */
     bool has_begun;           /* a byte of the response has arrived */
-    bool unsent;              /* part of the request was never sent */
-    const char *reason;       /* what is wrong with the peer's bytes; NULL: as the code says */
     struct whorl_error error; /* detail of the failure; its code is 0 when nothing failed */
+
+    /* These are for exchange.c and the version. */
+    const struct http_exchange_ops *ops;
+    struct http_store *store;    /* where memory comes from and goes to */
+    const struct whorl_url *url; /* named in error texts */
+    struct http_clock clock;
+    bool unsent;        /* part of the request was never sent */
+    const char *reason; /* what is wrong with the peer's bytes; NULL: as the code says */
 };
 
 /* Prepares the shared part; the create function of each version calls it. The URL is `out`'s. */
@@ -174,6 +178,12 @@ static inline WHORL_SUSPENDS ssize_t http_exchange_read(struct http_exchange *x,
 static inline void http_exchange_skip(struct http_exchange *x)
 {
     x->ops->skip(x);
+}
+
+/* The time from the last byte sent to the first byte received; -1: there is none yet. */
+static inline int64_t http_exchange_first_byte_ns(const struct http_exchange *x)
+{
+    return x->clock.first_byte_ns;
 }
 
 /* Whether nothing more will be received: the owner ends the exchange now to free the connection. */

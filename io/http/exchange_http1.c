@@ -370,7 +370,7 @@ static bool says_close(const struct whorl_http_request *request)
 
 static struct http1_exchange *acquire(struct http_store *store)
 {
-    struct http_spare *spare = http_spares_take(&store->http1_exchanges);
+    struct http_spare *spare = http_spares_take(&store->http1_exchanges, true);
     if (spare)
         return container_of(spare, struct http1_exchange, spare);
     struct http1_exchange *h = calloc(1, sizeof *h);

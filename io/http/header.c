@@ -56,6 +56,18 @@ bool header_is_value(const char *value, size_t len)
     return true;
 }
 
+bool header_is_hop(const char *name)
+{
+    static const char *const names[] = {
+        "Content-Length",   "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive",
+        "Proxy-Connection", "HTTP2-Settings",    NULL,
+    };
+    for (const char *const *n = names; *n; n++)
+        if (header_equal(name, *n))
+            return true;
+    return false;
+}
+
 const char *header_printable(char ret[HEADER_PRINTABLE], const char *bytes, size_t len)
 {
     size_t n = 0;
@@ -97,8 +109,8 @@ bool header_next_member(const char **cursor, const char **ret, size_t *ret_len)
     return true;
 }
 
-/* Makes room for `len` more bytes. Offsets are 32 bits wide, so a list holds less than 4 GiB. */
-static int reserve_bytes(struct header_list *list, size_t len)
+/* Offsets are 32 bits wide, so a list holds less than 4 GiB. */
+int header_list_reserve(struct header_list *list, size_t len)
 {
     if (len <= list->bytes_cap - list->bytes_len)
         return 0;
@@ -130,7 +142,7 @@ static int reserve_field(struct header_list *list)
 
 int header_list_append_raw(struct header_list *list, const char *bytes, size_t len)
 {
-    int err = reserve_bytes(list, len);
+    int err = header_list_reserve(list, len);
     if (err)
         return err;
     if (len > 0)
@@ -160,7 +172,7 @@ int header_list_append(struct header_list *list, const char *name, const char *v
 {
     size_t name_len = strlen(name), value_len = strlen(value);
     size_t at = list->bytes_len;
-    int err = reserve_bytes(list, name_len + value_len + 2);
+    int err = header_list_reserve(list, name_len + value_len + 2);
     if (err)
         return err;
     memcpy(list->bytes + at, name, name_len);

@@ -62,8 +62,10 @@ void header_list_move(struct header_list *to, struct header_list *from);
 void header_list_finish(struct header_list *list);
 
 /* Building a list from raw bytes, as a parser does: append the text in pieces of any size, then
- * mark where a field is. The mark overwrites the bytes after the name and after the value. */
+ * mark where a field is. The mark overwrites the bytes after the name and after the value.
+ * header_list_reserve() makes room for `len` more bytes. */
 WHORL_CHECKED int header_list_append_raw(struct header_list *list, const char *bytes, size_t len);
+WHORL_CHECKED int header_list_reserve(struct header_list *list, size_t len);
 WHORL_CHECKED int header_list_mark(struct header_list *list, size_t name, size_t name_len,
                                    size_t value, size_t value_len);
 
@@ -72,6 +74,10 @@ bool header_is_token(const char *text, size_t len);
 
 /** Whether `value` can be sent: no NUL, CR, LF or other control byte except TAB. */
 bool header_is_value(const char *value, size_t len);
+
+/** Whether the header frames the message or concerns the connection, so that a program must not set
+ *  it. Connection is not among them. */
+bool header_is_hop(const char *name);
 
 enum { HEADER_PRINTABLE = 64 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The HTTP/1 response parser: what a head means, where its body ends, and the order of the parts.
+/* The HTTP/1 parser: what a head means, where its body ends, and the order of the parts.
  *
  *     HEAD -> (1xx) PASSED -> HEAD -> BODY -> TRAILERS -> DONE
  *
@@ -30,6 +30,7 @@ enum {
     HEAD_BYTES_LIMIT = 1 << 30, /* offsets into a head are 32 bits wide */
     HEADERS_DEFAULT = 128,
     INFORMATIONAL_DEFAULT = 16,
+    TARGET_BYTES_DEFAULT = 8192, /* RFC 9112 §3 asks for 8000 at least */
 };
 
 /* --- errors --- */
@@ -105,6 +106,99 @@ static int read_framing(struct http1 *p)
     return 0;
 }
 
+/* --- what a request says beyond that --- */
+
+/* Appends a copy of a part of the head, with a NUL. */
+static int copy_part(struct http1 *p, uint32_t from, uint32_t len, uint32_t *ret)
+{
+    struct header_list *list = &p->headers;
+    uint32_t at = (uint32_t)list->bytes_len;
+
+    /* The block may move, so the bytes are copied after there is room for them. */
+    int err = header_list_reserve(list, (size_t)len + 1);
+    if (err)
+        return fail(p, err, "out of memory");
+    memcpy(list->bytes + at, list->bytes + from, len);
+    list->bytes[at + len] = '\0';
+    list->bytes_len += (size_t)len + 1;
+    *ret = at;
+    return 0;
+}
+
+/* RFC 9112 §3.2: exactly one Host. */
+static int read_host(struct http1 *p)
+{
+    const struct header_list *list = &p->headers;
+    bool has_host = false;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct header_field *field = &list->fields[i];
+        if (field->name_len != 4 || !header_equal(list->bytes + field->name, "Host"))
+            continue;
+        if (has_host)
+            return fail(p, WHORL_EHTTP_HOST, "more than one Host");
+        if (!request_is_host(list->bytes + field->value, field->value_len))
+            return fail(p, WHORL_EHTTP_HOST, "Host is not a host");
+        has_host = true;
+        /* RFC 9112 §3.2.2: the host of the target wins. */
+        if (!p->has_host)
+            p->host = field->value;
+    }
+    if (!has_host && p->version_minor > 0)
+        return fail(p, WHORL_EHTTP_HOST, "no Host");
+    p->has_host |= has_host;
+    return 0;
+}
+
+/* Stores the parts of a target. The path of "/a" is the target itself. */
+static int read_target(struct http1 *p)
+{
+    struct request_target parts;
+    const struct request_line *line = &p->section.request_line;
+    const char *why;
+
+    p->headers.bytes[line->method_len] = '\0';
+    p->headers.bytes[line->target + line->target_len] = '\0';
+    p->target = p->path = line->target;
+    int err = request_target_read(line, p->headers.bytes, &parts, &why);
+    if (err)
+        return fail(p, err, "%s", why);
+    p->has_query = parts.has_query;
+    p->query = parts.query;
+    if (parts.authority_len > 0) {
+        err = copy_part(p, parts.authority, parts.authority_len, &p->host);
+        p->has_host = true;
+    }
+    if (err || (!parts.has_query && parts.authority_len == 0))
+        return err;
+    if (parts.path_len > 0)
+        return copy_part(p, parts.path, parts.path_len, &p->path);
+    p->path = (uint32_t)p->headers.bytes_len; /* of "http://host" */
+    err = header_list_append_raw(&p->headers, "/", sizeof "/");
+    return err ? fail(p, err, "out of memory") : 0;
+}
+
+/* The head of a request is complete. Returns an event. */
+static int enter_request_body(struct http1 *p)
+{
+    p->version_minor = p->section.request_line.version_minor;
+    p->content_length = -1;
+    int err = read_target(p);
+    if (err == 0)
+        err = read_framing(p);
+    if (err == 0)
+        err = read_host(p);
+    if (err)
+        return err;
+    /* RFC 9112 §6.3: a request without framing headers has no body. */
+    enum body_kind kind = p->has_coding ? BODY_CHUNKED : p->has_length ? BODY_LENGTH : BODY_NONE;
+    body_start(&p->body, kind, p->content_length, p->limits.body_bytes_max);
+    p->state = STATE_BODY;
+    return HTTP1_HEAD;
+}
+
+/* --- the body of a response --- */
+
 /* RFC 9112 §6.3 */
 static enum body_kind judge_body(const struct http1 *p)
 {
@@ -115,7 +209,7 @@ static enum body_kind judge_body(const struct http1 *p)
     return p->has_length ? BODY_LENGTH : BODY_UNTIL_CLOSE;
 }
 
-/* The head is complete. Returns an event. */
+/* The head of a response is complete. Returns an event. */
 static int enter_body(struct http1 *p)
 {
     const char *line = p->headers.bytes;
@@ -168,11 +262,32 @@ static int feed_section(struct http1 *p, struct header_list *list, const char *b
     return result;
 }
 
+/* RFC 9112 §2.2: some clients send an empty line after a body. One before a request line is
+ * skipped. Returns how many bytes it takes. */
+static size_t skip_line_end(struct http1 *p, const char *buf, size_t len)
+{
+    size_t n = 0;
+
+    while (p->headers.bytes_len == 0 && n < len && p->line_ends < 2 &&
+           buf[n] == "\r\n"[p->line_ends]) {
+        p->line_ends++;
+        n++;
+    }
+    return n;
+}
+
 static int feed_head(struct http1 *p, const char *buf, size_t len, size_t *ret_used)
 {
+    size_t skipped = p->is_request ? skip_line_end(p, buf, len) : 0;
+
     p->begun |= len > 0;
-    int result = feed_section(p, &p->headers, buf, len, ret_used);
-    return result == 1 ? enter_body(p) : result;
+    if (skipped < len && p->line_ends == 1)
+        return fail(p, WHORL_EHTTP_REQUEST_LINE, "carriage return without line feed");
+    int result = feed_section(p, &p->headers, buf + skipped, len - skipped, ret_used);
+    *ret_used += skipped;
+    if (result != 1)
+        return result;
+    return p->is_request ? enter_request_body(p) : enter_body(p);
 }
 
 static int feed_trailers(struct http1 *p, const char *buf, size_t len, size_t *ret_used)
@@ -241,7 +356,8 @@ int http1_eof(struct http1 *p)
     case STATE_HEAD:
     case STATE_PASSED:
         if (!p->begun)
-            return fail(p, WHORL_EHTTP_NO_RESPONSE, "closed before the first byte of a response");
+            return fail(p, WHORL_EHTTP_NO_RESPONSE, "closed before the first byte of a %s",
+                        p->is_request ? "request" : "response");
         return fail(p, WHORL_EHTTP_TRUNCATED, "closed within the head, after %zu bytes",
                     p->headers.bytes_len);
     case STATE_BODY:
@@ -290,11 +406,20 @@ void http1_reset(struct http1 *p, const struct http1_limits *limits, bool is_hea
         p->limits.informational_max = INFORMATIONAL_DEFAULT;
     if (p->limits.body_bytes_max <= 0)
         p->limits.body_bytes_max = INT64_MAX;
+    if (p->limits.target_bytes_max == 0)
+        p->limits.target_bytes_max = TARGET_BYTES_DEFAULT;
     p->content_length = -1;
     p->section.bytes_max = p->limits.head_bytes_max;
     p->section.fields_max = p->limits.headers_max;
     header_list_clear(&p->headers);
     header_list_clear(&p->trailers);
+}
+
+void http1_reset_request(struct http1 *p, const struct http1_limits *limits)
+{
+    http1_reset(p, limits, false);
+    p->is_request = p->section.is_request = true;
+    p->section.request_line.target_max = p->limits.target_bytes_max;
 }
 
 void http1_finish(struct http1 *p)
@@ -357,9 +482,44 @@ bool http1_keep_alive(const struct http1 *p)
     /* RFC 9112 §6.3: no body follows, but a server that announces one may send it. */
     if (p->status == 204 && (p->has_coding || p->content_length > 0))
         return false;
+    return http1_says_keep_alive(p);
+}
+
+bool http1_says_keep_alive(const struct http1 *p)
+{
     if (header_list_has_token(&p->headers, "Connection", "close"))
         return false;
     return p->version_minor > 0 || header_list_has_token(&p->headers, "Connection", "keep-alive");
+}
+
+const char *http1_method(const struct http1 *p)
+{
+    return p->headers.bytes;
+}
+
+const char *http1_target(const struct http1 *p)
+{
+    return p->headers.bytes + p->target;
+}
+
+const char *http1_path(const struct http1 *p)
+{
+    return p->headers.bytes + p->path;
+}
+
+const char *http1_query(const struct http1 *p)
+{
+    return p->has_query ? p->headers.bytes + p->query : NULL;
+}
+
+const char *http1_host(const struct http1 *p)
+{
+    return p->has_host ? p->headers.bytes + p->host : NULL;
+}
+
+int http1_version_minor(const struct http1 *p)
+{
+    return p->version_minor;
 }
 
 bool http1_has_begun(const struct http1 *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/1 responses (RFC 9112): bytes in, one event at a time out. section.c reads heads and
- * trailers, body.c reads bodies.
+/* HTTP/1 messages (RFC 9112), responses and requests: bytes in, one event at a time out. section.c
+ * reads heads and trailers, body.c reads bodies.
  *
  *     struct http1 p;
  *     http1_init(&p, NULL, false);
@@ -15,6 +15,8 @@
  *     }
  *
  *     INFORMATIONAL* -> HEAD -> BODY* -> END        errors and END repeat until http1_reset()
+ *
+ * A request is read in the same way, after http1_reset_request(). It has no informational heads.
  *
  * The events do not depend on how the input is cut into pieces.
  */
@@ -31,10 +33,11 @@
 
 /* 0 in a field means the default. */
 struct http1_limits {
-    size_t head_bytes_max;  /* status line and headers, of each head; trailers too; 64 KiB */
-    size_t headers_max;     /* of each head; trailers too; 128 */
-    int informational_max;  /* 1xx heads before the final one; 16 */
-    int64_t body_bytes_max; /* as sent, chunk framing not counted; no limit */
+    size_t head_bytes_max;   /* status line and headers, of each head; trailers too; 64 KiB */
+    size_t headers_max;      /* of each head; trailers too; 128 */
+    int informational_max;   /* 1xx heads before the final one; 16 */
+    size_t target_bytes_max; /* of a request's target; 8 KiB */
+    int64_t body_bytes_max;  /* as sent, chunk framing not counted; no limit */
 };
 
 enum http1_event {
@@ -55,7 +58,8 @@ struct http1 {
     struct http1_limits limits; /* with the defaults filled in */
     struct header_list headers, trailers;
     struct body body;
-    uint8_t state;         /* enum state, in http1.c */
+    uint8_t state; /* enum state, in http1.c */
+    bool is_request;
     bool is_head;          /* the answer to a HEAD request */
     bool begun;            /* a byte has arrived */
     bool has_length;       /* Content-Length was given */
@@ -64,6 +68,10 @@ struct http1 {
     uint16_t status;
     uint32_t reason, reason_len; /* in the bytes of `headers` */
     int informationals;
+    uint8_t line_ends; /* bytes of the empty line before a request line so far; at most 2 */
+    /* Of a request, in the bytes of `headers`; each ends with a NUL. */
+    uint32_t target, path, query, host;
+    bool has_query, has_host;
     int64_t content_length; /* -1: none given */
     int error;              /* returned by every later call; 0: none */
     struct section section; /* holds the text of all errors; last because of http1_reset() */
@@ -75,6 +83,9 @@ void http1_init(struct http1 *p, const struct http1_limits *limits, bool is_head
 
 /** Prepares for the next response and keeps the memory for headers. */
 void http1_reset(struct http1 *p, const struct http1_limits *limits, bool is_head);
+
+/** Prepares for the next request and keeps the memory for headers. Accepts a zeroed struct. */
+void http1_reset_request(struct http1 *p, const struct http1_limits *limits);
 
 /** Frees. Accepts a zeroed struct. */
 void http1_finish(struct http1 *p);
@@ -110,6 +121,14 @@ bool http1_is_chunked(const struct http1 *p);
 bool http1_is_close_delimited(const struct http1 *p);
 bool http1_has_body(const struct http1 *p); /* false: HTTP1_END comes next */
 
+/* Of a request. The client chose the bytes. */
+const char *http1_method(const struct http1 *p); /* a token */
+const char *http1_target(const struct http1 *p);
+const char *http1_path(const struct http1 *p);  /* "/...", or "*"; not decoded */
+const char *http1_query(const struct http1 *p); /* without the question mark; NULL when none */
+const char *http1_host(const struct http1 *p);  /* Host, or the host of the target; NULL: none */
+int http1_version_minor(const struct http1 *p); /* 0 or 1; also of a response */
+
 /** Valid from HTTP1_END; never merged into the headers. */
 const struct header_list *http1_trailers(const struct http1 *p);
 
@@ -119,6 +138,10 @@ int64_t http1_received(const struct http1 *p);
 /** Whether the connection may carry another request: the message has ended, its end was marked, and
  *  neither the version nor the Connection header forbids it. False before HTTP1_END. */
 bool http1_keep_alive(const struct http1 *p);
+
+/** Whether the version and the Connection header allow another exchange on the connection. Valid from
+ *  HTTP1_HEAD. */
+bool http1_says_keep_alive(const struct http1 *p);
 
 /** Whether a byte of the response has arrived. Before that, a request on a kept connection may be
  *  retried. */

@@ -65,19 +65,6 @@ static const struct whorl_http_header *find(const struct request_head *head, con
     return NULL;
 }
 
-/* Headers that frame the message or concern the connection; only the client sets them. */
-static bool is_ours(const char *name)
-{
-    static const char *const names[] = {
-        "Content-Length",   "Transfer-Encoding", "TE", "Upgrade", "Keep-Alive",
-        "Proxy-Connection", "HTTP2-Settings",    NULL,
-    };
-    for (const char *const *n = names; *n; n++)
-        if (header_equal(name, *n))
-            return true;
-    return false;
-}
-
 static int refuse(struct whorl_error *error, const char *what, const char *name)
 {
     return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request", "%s: %.64s", what, name);
@@ -93,7 +80,7 @@ static int check_header(const struct whorl_http_header *header, struct whorl_err
         return refuse(error, "header without a value (NULL)", name);
     if (!header_is_value(value, strlen(value)))
         return refuse(error, "value with a control byte in header", name);
-    if (is_ours(name))
+    if (header_is_hop(name))
         return refuse(error, "header is set by the client itself", name);
     if (header_equal(name, "Connection") && !header_equal(value, "close") &&
         !header_equal(value, "keep-alive"))

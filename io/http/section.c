@@ -10,6 +10,9 @@
  *                            999; folded lines of fields for which decides() is true
  *     in llhttp's callbacks  empty names
  *
+ * llhttp never sees request lines: it knows a fixed list of methods, and it accepts targets that are
+ * none. request_line.c reads them. Requests with folded lines are refused (RFC 9112 §5.2).
+ *
  * llhttp also refuses input that the RFCs allow. This file changes such input before llhttp runs:
  * it unfolds other folded lines, replaces a tab at the end of a line by a space, and removes
  * framing fields from trailers.
@@ -101,6 +104,29 @@ static int check_status_line(struct section *s, const char *line, size_t len, bo
                 header_printable(shown, line, len));
 }
 
+static int check_request_line(struct section *s, const char *line, size_t len, bool is_whole)
+{
+    char shown[HEADER_PRINTABLE];
+    const char *why;
+
+    int err = request_line_check(&s->request_line, line, len, is_whole, &why);
+    return err ? fail(s, err, "%s: \"%s\"", why, header_printable(shown, line, len)) : 0;
+}
+
+static int check_first_line(struct section *s, const char *line, size_t len, bool is_whole)
+{
+    return s->is_request ? check_request_line(s, line, len, is_whole)
+                         : check_status_line(s, line, len, is_whole);
+}
+
+/* The code for a malformed line. */
+static int line_error(const struct section *s, bool is_first)
+{
+    if (!is_first)
+        return WHORL_EHTTP_HEADER;
+    return s->is_request ? WHORL_EHTTP_REQUEST_LINE : WHORL_EHTTP_STATUS_LINE;
+}
+
 /* Checks a line, given with its line feed. Returns 1 when the line is empty, else 0 or an error. */
 static int check_line(struct section *s, const char *line, size_t len)
 {
@@ -108,12 +134,12 @@ static int check_line(struct section *s, const char *line, size_t len)
     int err = 0;
 
     if (len < 2 || line[len - 2] != '\r')
-        return fail(s, is_first ? WHORL_EHTTP_STATUS_LINE : WHORL_EHTTP_HEADER,
+        return fail(s, line_error(s, is_first),
                     "line %zu of the %ss ends in a line feed without a carriage return", s->lines,
                     field_name(s));
     len -= 2;
     if (is_first)
-        err = check_status_line(s, line, len, true);
+        err = check_first_line(s, line, len, true);
     else if (len == 0)
         return 1;
     else if ((line[0] == ' ' || line[0] == '\t') && s->lines == 1U + !s->is_trailers)
@@ -167,7 +193,8 @@ static int gather(struct section *s, struct header_list *list, const char *buf, 
         }
         /* Checked before the limit, so neither result depends on how the input is cut. */
         if (s->lines == 0 && !s->is_trailers) {
-            err = check_status_line(s, line, without_end(line, line_len), false);
+            size_t n = line_len < s->bytes_max ? line_len : s->bytes_max;
+            err = check_first_line(s, line, without_end(line, n), false);
             if (err)
                 return err;
         }
@@ -223,7 +250,7 @@ static int check_controls(struct section *s, const struct header_list *list)
             break;
         at += len + 2;
     }
-    return fail(s, line == 1 && !s->is_trailers ? WHORL_EHTTP_STATUS_LINE : WHORL_EHTTP_HEADER,
+    return fail(s, line_error(s, line == 1 && !s->is_trailers),
                 "control byte in line %zu of the %ss", line, field_name(s));
 }
 
@@ -274,7 +301,7 @@ static int unfold(struct section *s, struct header_list *list)
         char *next = lf + 1;
         bool is_last = next == end;
         if (!is_last && (*next == ' ' || *next == '\t')) {
-            if (decides(field, lf))
+            if (s->is_request || decides(field, lf))
                 return fail(s, WHORL_EHTTP_HEADER, "line %zu of the %ss is folded", number + 1,
                             field_name(s));
             lf[-1] = *lf = ' ';
@@ -421,24 +448,27 @@ static int refuse(struct section *s, const struct tokens *t, const llhttp_t *par
                 reason ? reason : "malformed");
 }
 
-/* Tokenises the section in `list`. A trailer section is a head without a status line, so llhttp
- * gets a made-up one first. */
+/* Tokenises the section in `list`. llhttp gets a made-up status line first if the section has
+ * none. */
 static int tokenise(struct section *s, struct header_list *list)
 {
     static const char status_line[] = "HTTP/1.1 200 OK\r\n";
     struct tokens t = {.list = list};
     llhttp_t parser;
     llhttp_errno_t code = HPE_OK;
+    const char *from = list->bytes, *end = list->bytes + list->bytes_len;
     int err = check_controls(s, list);
 
     if (err)
         return err;
     llhttp_init(&parser, HTTP_RESPONSE, &settings);
     parser.data = &t;
-    if (s->is_trailers)
+    if (s->is_request && !s->is_trailers)
+        from = (const char *)memchr(from, '\n', list->bytes_len) + 1;
+    if (s->is_request || s->is_trailers)
         code = llhttp_execute(&parser, status_line, sizeof status_line - 1);
     if (code == HPE_OK)
-        code = llhttp_execute(&parser, list->bytes, list->bytes_len);
+        code = llhttp_execute(&parser, from, (size_t)(end - from));
     if (!t.is_complete)
         return refuse(s, &t, &parser, code);
     return 0;
@@ -465,4 +495,5 @@ void section_start(struct section *s, bool is_trailers)
     s->line_start = 0;
     s->lines = 0;
     s->is_folded = false;
+    s->request_line = (struct request_line){.target_max = s->request_line.target_max};
 }

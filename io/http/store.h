@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "io/fd/place.h"
+
 enum {
     HTTP_BUF_SIZE = 16384, /* of a receive buffer */
     HTTP_SPARES_MAX = 64,  /* objects kept in a list */
@@ -23,6 +25,7 @@ struct http_spares {
     struct http_spare *first;
     size_t count; /* in the list */
     size_t out;   /* taken and not returned */
+    size_t max;   /* kept in the list; 0: HTTP_SPARES_MAX */
 };
 
 /* A receive buffer. The head of the request is written into it first: it is sent before anything
@@ -37,13 +40,14 @@ struct http_store {
     struct http_spares http1_exchanges; /* see exchange_http1.h */
     struct http_spares responses;       /* see response.h */
     size_t save_bytes;                  /* size of the buffers of all bodies being saved */
+    struct places places;               /* directories that files were saved in */
 };
 
-/* Takes an object from the list, or returns NULL when the list is empty: the caller then allocates
- * one. Every object taken or allocated is returned with http_spares_put(). */
-static inline struct http_spare *http_spares_take(struct http_spares *list)
+/* Takes an object from the list, or returns NULL when the list is empty or not to be used: the
+ * caller then allocates one. Every object taken or allocated is returned with http_spares_put(). */
+static inline struct http_spare *http_spares_take(struct http_spares *list, bool use)
 {
-    struct http_spare *spare = list->first;
+    struct http_spare *spare = use ? list->first : NULL;
 
     list->out++;
     if (spare) {
@@ -57,12 +61,28 @@ static inline struct http_spare *http_spares_take(struct http_spares *list)
 static inline bool http_spares_put(struct http_spares *list, struct http_spare *spare, bool keep)
 {
     list->out--;
-    if (!keep || list->count >= HTTP_SPARES_MAX)
+    if (!keep || list->count >= (list->max ? list->max : HTTP_SPARES_MAX))
         return false;
     spare->next = list->first;
     list->first = spare;
     list->count++;
     return true;
+}
+
+/* Takes the object that was returned first out of the list to free it, if the list has more than
+ * `max`; else NULL. */
+static inline struct http_spare *http_spares_take_oldest(struct http_spares *list, size_t max)
+{
+    struct http_spare **link = &list->first;
+
+    if (list->count <= max)
+        return NULL;
+    while ((*link)->next)
+        link = &(*link)->next;
+    struct http_spare *spare = *link;
+    *link = NULL;
+    list->count--;
+    return spare;
 }
 
 /* Takes an object out of the list to free it; NULL when the list is empty. */

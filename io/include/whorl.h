@@ -4,6 +4,7 @@
 #define WHORL_WHORL_H
 
 #include <whorl/base.h>
+#include <whorl/buffered.h>
 #include <whorl/chan.h>
 #include <whorl/dial.h>
 #include <whorl/dir.h>
@@ -16,10 +17,12 @@
 #include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
+#include <whorl/http_server.h>
 #include <whorl/interval.h>
 #include <whorl/io.h>
 #include <whorl/local.h>
 #include <whorl/map.h>
+#include <whorl/memory.h>
 #include <whorl/net.h>
 #include <whorl/offload.h>
 #include <whorl/process.h>
@@ -28,6 +31,7 @@
 #include <whorl/runner.h>
 #include <whorl/scope.h>
 #include <whorl/select.h>
+#include <whorl/serve.h>
 #include <whorl/signal.h>
 #include <whorl/stop.h>
 #include <whorl/stream.h>

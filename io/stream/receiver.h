@@ -52,8 +52,8 @@ struct receiver {
     struct read_ahead *ahead; /* NULL: it does not read ahead now */
 };
 
-/* Makes the receiver of a socket, which the caller closes after receiver_finish(). `is_stream`: its
- * type is SOCK_STREAM. Others do not read ahead: a packet may be larger than a buffer. */
+/* Makes the receiver of a socket, which the caller closes after receiver_finish(). A socket of
+ * packets (`is_stream` is false) receives directly, because a read returns one packet. */
 void receiver_init(struct receiver *r, int fd, bool is_stream);
 
 /* Drops what was received and not read, and asks the kernel to end the request. No task may be

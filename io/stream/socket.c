@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams over connected stream sockets, TCP or Unix. */
+#include "io/net/socket.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -20,6 +22,7 @@ enum {
 struct socket_stream {
     struct whorl_stream stream;
     int fd;
+    bool is_stream;        /* it is no socket of packets */
     bool reading, writing; /* a task is in read() or writev() */
     struct receiver receiver;
 };
@@ -47,8 +50,20 @@ static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, 
     return n;
 }
 
+WHORL_SUSPENDS static ssize_t write_some(const struct socket_stream *self, struct iovec *iov,
+                                         int iov_count)
+{
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)iov_count};
+
+    if (!self->is_stream)
+        return whorl_sendmsg(self->fd, &msg, 0);
+    return iov_count == 1 ? socket_send_stream(self->fd, iov->iov_base, iov->iov_len)
+                          : socket_sendmsg_stream(self->fd, &msg);
+}
+
 /* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
-WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
+WHORL_SUSPENDS static int write_parts(const struct socket_stream *self, struct iovec *iov,
+                                      int iov_count)
 {
     int first = 0;
 
@@ -56,13 +71,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
     if (first == iov_count)
         return whorl_check_cancelled();
     while (first < iov_count) {
-        ssize_t n;
-        if (iov_count - first == 1) {
-            n = whorl_send(fd, iov[first].iov_base, iov[first].iov_len, MSG_WAITALL);
-        } else {
-            struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
-            n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
-        }
+        ssize_t n = write_some(self, iov + first, iov_count - first);
         if (n < 0)
             return (int)n;
         if (n == 0)
@@ -85,7 +94,7 @@ static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struc
         int n = iov_count < PARTS_MAX ? iov_count : PARTS_MAX;
         for (int i = 0; i < n; i++)
             parts[i] = iov[i];
-        err = write_parts(self->fd, parts, n);
+        err = write_parts(self, parts, n);
         iov += n;
         iov_count -= n;
     } while (err == 0 && iov_count > 0);
@@ -151,9 +160,10 @@ int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
     self = calloc(1, sizeof *self);
     if (!self)
         return -ENOMEM;
+    self->is_stream = type == SOCK_STREAM;
+    receiver_init(&self->receiver, fd, self->is_stream);
     self->stream.ops = &socket_ops;
     self->fd = fd;
-    receiver_init(&self->receiver, fd, type == SOCK_STREAM);
     *ret = &self->stream;
     return 0;
 }

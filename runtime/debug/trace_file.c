@@ -227,25 +227,10 @@ __attribute__((destructor)) static void flush_at_exit(void)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* Escapes `text` for a JSON string (RFC 8259 §7), cut to the buffer. Bytes that are not UTF-8, such
- * as the end of a name that was cut, become U+FFFD. */
+/* Escapes `text` for a JSON string, cut to the buffer. */
 static const char *escape(char *buf, size_t size, const char *text)
 {
-    size_t left = strlen(text), n = 0, len;
-
-    for (; left > 0 && n + 8 < size; text += len, left -= len) {
-        uint32_t c = 0xfffd;
-        len = whorl_text_decode(text, left, &c);
-        if (len == 0)
-            len = 1;
-        if (c < 0x20 || c == 0x7f || c == 0xfffd)
-            n += (size_t)sprintf(buf + n, "\\u%04x", (unsigned)c);
-        else if (c == '"' || c == '\\')
-            n += (size_t)sprintf(buf + n, "\\%c", (char)c);
-        else
-            n += (size_t)sprintf(buf + n, "%.*s", (int)len, text);
-    }
-    buf[n] = '\0';
+    whorl_text_escape_json(text, strlen(text), buf, size);
     return buf;
 }
 

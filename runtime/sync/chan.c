@@ -70,9 +70,15 @@ static inline unsigned char *place(struct whorl_chan *chan, size_t n)
     return chan->values + (n & chan->mask) * chan->value_size;
 }
 
+static inline void touch(struct whorl_chan *chan)
+{
+    wait_queue_touch(&chan->receivers, "channel", chan->name);
+}
+
 /* Sends without waiting. Returns 0, -EPIPE, or -EAGAIN when it would have to wait. */
 static inline int send_now(struct sched *s, struct whorl_chan *chan, const void *value)
 {
+    touch(chan);
     if (chan->receivers.first) {
         struct whorl_waiter *receiver = wait_queue_pop(&chan->receivers);
         copy(receiver->data, value, chan->value_size);
@@ -89,6 +95,7 @@ static inline int send_now(struct sched *s, struct whorl_chan *chan, const void 
 
 static inline int recv_now(struct sched *s, struct whorl_chan *chan, void *ret)
 {
+    touch(chan);
     if (chan->sent != chan->received) {
         copy(ret, place(chan, chan->received), chan->value_size);
         chan->received++;
@@ -197,6 +204,7 @@ int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
 
 void whorl_chan_close(struct whorl_chan *chan)
 {
+    touch(chan);
     chan->closed = true;
     chan->capacity = 0; /* so that a send checks only the capacity */
     while (whorl_wait_queue_wake_one(&chan->receivers, -EPIPE))

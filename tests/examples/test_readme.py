@@ -88,14 +88,14 @@ class Block:
         return texts
 
     def comparable(self, lines):
-        """Removes what varies: the matches of REGEX, the widths of columns, and the repetitions of
-        equal lines."""
+        """Removes what varies: the matches of REGEX, the widths of columns, lines that vary as a
+        whole, and the repetitions of equal lines."""
         result = []
         for line in lines:
             if self.varies:
                 line = re.sub(self.varies, '#', line)
             line = re.sub(r'\s+', ' ', line).rstrip()
-            if '#' not in line or result[-1:] != [line]:
+            if line != '#' and ('#' not in line or result[-1:] != [line]):
                 result.append(line)
         return sorted(result) if self.any_order else result
 

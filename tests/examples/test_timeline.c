@@ -10,9 +10,9 @@
 #include <whorl/group.h>
 #include <whorl/run.h>
 
-#include "examples/models/timeline.h"
-#include "examples/models/timeline_record.h"
-#include "examples/models/timeline_view.h"
+#include "examples/concurrency/timeline.h"
+#include "examples/concurrency/timeline_record.h"
+#include "examples/concurrency/timeline_view.h"
 #include "faults.h"
 #include "subprocess.h"
 #include "test.h"

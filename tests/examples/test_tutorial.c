@@ -101,9 +101,8 @@ TEST(mutex_prevents_the_lost_update)
 
 TEST(semaphore_lets_two_in)
 {
-    expect("examples/12_semaphore",
-           "1 enters\n2 enters\n3 enters\n4 enters\n5 enters\n6 enters\n"
-           "never more than 2 inside\n");
+    expect("examples/12_semaphore", "1 enters\n2 enters\n3 enters\n4 enters\n5 enters\n6 enters\n"
+                                    "never more than 2 inside\n");
 }
 
 TEST(deadlock_is_reported_and_ends_the_run)

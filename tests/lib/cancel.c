@@ -69,7 +69,8 @@ WHORL_SUSPENDS_SHIELDED int cancel_everywhere(const struct cancel_plan *plan)
     int struck = 0;
 
     point.plan = plan;
-    for (point.at = 0, point.seen = 1; point.seen > point.at; point.at++) {
+    /* The cancel may shorten a round, so the last one is the one that has too few waits itself. */
+    for (point.at = 0, point.seen = 1; point.seen >= point.at; point.at++) {
         if (plan->begin)
             plan->begin();
         point.seen = 0;

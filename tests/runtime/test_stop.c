@@ -6,6 +6,7 @@
 #include <whorl/scope.h>
 #include <whorl/select.h>
 #include <whorl/stop.h>
+#include <whorl/task.h>
 
 #include "test.h"
 
@@ -222,6 +223,38 @@ TEST_VIRTUAL(stop_asked_before_the_select_is_taken_at_once)
     CHECK_OK(whorl_sleep(5));
     CHECK_OK(whorl_group_stop(&group, 100));
     CHECK(whorl_now() < 10);
+}
+
+static int sleep_until_stop(void *arg)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter_until_stop(&scope, arg ? *(int64_t *)arg : WHORL_FOREVER);
+    int err = whorl_scope_leave(&scope, whorl_sleep(500));
+    test_log("%d@%d:%d", err, (int)whorl_now(), whorl_stop_requested());
+    err = whorl_check_cancelled(); /* the task itself is not cancelled */
+    return err ? err : whorl_sleep(1);
+}
+
+TEST_VIRTUAL(stop_ends_a_scope_that_lasts_until_then)
+{
+    WHORL_AUTO(group) group = {0};
+    int64_t deadline_ns = 40;
+
+    CHECK_OK(whorl_spawn(&group, sleep_until_stop, NULL));
+    CHECK_OK(whorl_spawn(&group, sleep_until_stop, &deadline_ns));
+    CHECK_OK(whorl_sleep(100));
+    CHECK_OK(whorl_group_stop(&group, 50));
+    CHECK_STR(test_logged(), "-110@40:0 -125@100:1");
+}
+
+TEST_VIRTUAL(stop_asked_before_ends_a_scope_that_lasts_until_then_at_once)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, sleep_until_stop, NULL));
+    CHECK_OK(whorl_group_stop(&group, 50));
+    CHECK_STR(test_logged(), "-125@0:1");
 }
 
 TEST_VIRTUAL(stop_wait_that_is_cancelled_leaves_no_trace)

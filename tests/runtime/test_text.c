@@ -7,7 +7,7 @@
 
 #include "test.h"
 
-static char ret[256];
+static char ret[6 * 40 + 16];
 
 static const char *escaped(const char *text)
 {
@@ -49,6 +49,34 @@ TEST(escape_is_cut_at_whole_pieces)
     CHECK_EQ(whorl_text_escape("a\xe2\x80\xae", 4, ret, 13), 1);
     CHECK_EQ(whorl_text_escape("a", 1, ret, 1), 0);
     CHECK_STR(ret, "");
+}
+
+static const char *json(const char *text, size_t len)
+{
+    CHECK_EQ(whorl_text_escape_json(text, len, ret, sizeof ret), strlen(ret));
+    return ret;
+}
+
+TEST(escape_json_makes_the_inside_of_a_string)
+{
+    CHECK_STR(json("plain été 日本 😀", 23), "plain été 日本 😀");
+    CHECK_STR(json("a \"b\" c:\\d", 10), "a \\\"b\\\" c:\\\\d");
+    CHECK_STR(json("\x1b\n\0\x7f", 4), "\\u001b\\u000a\\u0000\\u007f");
+    CHECK_STR(json("a\xff\xc3", 3), "a\\ufffd\\ufffd");
+    CHECK_STR(json("\xe2\x80\xae", 3), "\\u202e");
+    CHECK_STR(json("\xf3\xa0\x81\x81", 4), "\\udb40\\udc41"); /* U+E0041, which is invisible */
+    CHECK_EQ(whorl_text_escape_json_ascii("aé😀", 7, ret, sizeof ret), 19);
+    CHECK_STR(ret, "a\\u00e9\\ud83d\\ude00");
+}
+
+TEST(escape_json_is_cut_at_whole_pieces)
+{
+    CHECK_EQ(whorl_text_escape_json("ab\n", 3, ret, 8), 2);
+    CHECK_EQ(whorl_text_escape_json("ab\n", 3, ret, 9), 8);
+    CHECK_EQ(whorl_text_escape_json("ab\"", 3, ret, 4), 2);
+    CHECK_EQ(whorl_text_escape_json_ascii("a😀", 5, ret, 13), 1);
+    CHECK_EQ(whorl_text_escape_json_ascii("a😀", 5, ret, 14), 13);
+    CHECK_EQ(whorl_text_escape_json("a", 1, ret, 1), 0);
 }
 
 TEST(cut_is_never_inside_a_character)
@@ -118,6 +146,7 @@ TEST(any_bytes_become_text_that_is_plain)
             step = whorl_text_decode(ret + at, n - at, &c);
             CHECK(step > 0 && whorl_text_is_plain(c));
         }
+        CHECK(whorl_text_escape_json(text, len, ret, 6 * len + 1) <= 6 * len);
     }
 }
 

@@ -5,8 +5,8 @@
 #include <whorl/text.h>
 
 #include "test.h"
-#include "tools/whorl-get/bars.h"
-#include "tools/whorl-get/text.h"
+#include "tools/get/bars.h"
+#include "tools/get/text.h"
 
 static char line[BARS_LINE_SIZE(400)];
 

@@ -5,8 +5,8 @@
 
 #include "faults.h"
 #include "test.h"
-#include "tools/whorl-get/buffer.h"
-#include "tools/whorl-get/json.h"
+#include "tools/get/buffer.h"
+#include "tools/get/json.h"
 
 static struct buffer buffer;
 

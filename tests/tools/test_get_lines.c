@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "test.h"
-#include "tools/whorl-get/lines.h"
+#include "tools/get/lines.h"
 
 /* Feeds `text` in pieces of `piece` bytes; logs each line as "number:line" or "number!code". */
 static void split(const char *text, size_t len, size_t piece)

@@ -5,8 +5,8 @@
 #include <whorl/text.h>
 
 #include "test.h"
-#include "tools/whorl-get/names.h"
-#include "tools/whorl-get/text.h"
+#include "tools/get/names.h"
+#include "tools/get/text.h"
 
 static const char *name_of(const char *target)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* whorl-get's command line. */
 #include "test.h"
-#include "tools/whorl-get/options.h"
+#include "tools/get/options.h"
 
 static struct options options;
 static char why[512];

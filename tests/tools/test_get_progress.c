@@ -11,8 +11,8 @@
 #include <whorl/url.h>
 
 #include "test.h"
-#include "tools/whorl-get/progress.h"
-#include "tools/whorl-get/writer.h"
+#include "tools/get/progress.h"
+#include "tools/get/writer.h"
 
 /* A terminal, of which only the sequences are known that whorl-get uses. Like most terminals it
  * keeps the lines that leave the window at its top, and when the window becomes higher, it moves
@@ -60,7 +60,7 @@ static void control(int n, char kind)
     case 'J':
         for (int y = screen.y + 1; y < bottom; y++)
             memset(screen.lines[y], 0, sizeof screen.lines[y]);
-        /* fall through */
+        __attribute__((fallthrough));
     case 'K':
         memset(screen.lines[screen.y] + screen.x, 0, (size_t)(COLUMNS + 1 - screen.x));
         break;

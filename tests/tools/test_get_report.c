@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "test.h"
-#include "tools/whorl-get/report.h"
+#include "tools/get/report.h"
 
 static struct buffer buffer;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When whorl-get retries, and after what delay. */
 #include "test.h"
-#include "tools/whorl-get/retry.h"
+#include "tools/get/retry.h"
 
 TEST(retry_helps_against_what_may_pass)
 {

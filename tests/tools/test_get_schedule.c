@@ -8,7 +8,7 @@
 
 #include "faults.h"
 #include "test.h"
-#include "tools/whorl-get/schedule.h"
+#include "tools/get/schedule.h"
 
 static struct schedule schedule;
 

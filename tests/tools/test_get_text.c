@@ -5,7 +5,7 @@
 #include <whorl/base.h>
 
 #include "test.h"
-#include "tools/whorl-get/text.h"
+#include "tools/get/text.h"
 
 static const char *url(const char *text)
 {

@@ -87,6 +87,16 @@ static inline void whorl_auto_fd(struct whorl_fd *owner)
 WHORL_API WHORL_SUSPENDS ssize_t whorl_read(int fd, void *buf, size_t len);
 
 /**
+ * Reads exactly `len` bytes at the descriptor's position; continues after short counts.
+ *
+ * Returns:  0; -ENODATA when the end comes first; other errors. After a failure, the bytes that
+ *           were already read are lost.
+ * Suspends: until all have arrived.
+ * Cancel:   -ECANCELED; the bytes that were already read are lost.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_read_exact(int fd, void *buf, size_t len);
+
+/**
  * Reads from the descriptor's position to the end.
  *
  * @len_max  the largest number of bytes to accept
@@ -113,6 +123,9 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_writev(int fd, const struct iovec *iov, i
 /** pread(2): reads at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pread(int fd, void *buf, size_t len, int64_t offset);
 
+/** whorl_read_exact() at `offset`; does not change the descriptor's position. */
+WHORL_API WHORL_SUSPENDS int whorl_pread_exact(int fd, void *buf, size_t len, int64_t offset);
+
 /** pwrite(2): writes at `offset` and does not change the descriptor's position. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_pwrite(int fd, const void *buf, size_t len, int64_t offset);
 
@@ -137,8 +150,12 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
 
 /**
  * close(2). The descriptor is closed whatever the result, also in a cancelled scope and outside a
- * run. No request may be in flight on it: first cancel the tasks that use it, or shut the socket
- * down.
+ * run.
+ *
+ * Tasks that wait for the descriptor are woken first: their calls return the bytes that they have
+ * moved, or -EBADF. The close waits for requests of this run that are under way on a file. So no
+ * call that began before the close uses the next file that gets the number. This is only true of
+ * this call: close(2) wakes no task.
  *
  * Cancel: not a cancel point.
  */
@@ -150,7 +167,9 @@ WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
  *
  * @events  POLLIN, POLLOUT, ... as in poll(2)
  *
- * Returns:  the events that hold (POLLERR and POLLHUP may be among them), greater than 0; -errno.
+ * Returns:  the events that hold (POLLERR and POLLHUP may be among them), greater than 0; -EINVAL
+ *           when the file never reports one of them; -errno. A regular file is always readable and
+ *           writable.
  * Suspends: until one of them holds.
  * Cancel:   -ECANCELED.
  */

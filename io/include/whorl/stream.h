@@ -167,6 +167,34 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_writev(struct whorl_stream *stream,
  */
 WHORL_API WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *stream);
 
+/**
+ * Copies everything from one stream to another until `from` ends, and then half-closes `to`.
+ *
+ * @ret_copied  the number of bytes that `to` has taken. It grows while the call runs, so that other
+ *              tasks can show the progress; may be NULL
+ *
+ * Returns:  0; -ENOMEM; errors of whorl_stream_read(), whorl_stream_write() and
+ *           whorl_stream_close_write().
+ * Suspends: until `from` ends.
+ * Cancel:   -ECANCELED; bytes may have been read and not written.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_stream_copy(struct whorl_stream *to, struct whorl_stream *from,
+                                               int64_t *ret_copied);
+
+/**
+ * Connects two streams, as a proxy does: whorl_stream_copy() in both directions at the same time,
+ * until both have ended. When one direction fails, the other is cancelled.
+ *
+ * @ret_to_a, @ret_to_b  the number of bytes that each has taken; they grow while the call runs; may
+ *                       be NULL
+ *
+ * Returns:  as whorl_stream_copy(), for the direction that failed first.
+ * Suspends: until both have ended.
+ * Cancel:   as whorl_stream_copy().
+ */
+WHORL_API WHORL_SUSPENDS int whorl_stream_copy_both(struct whorl_stream *a, struct whorl_stream *b,
+                                                    int64_t *ret_to_a, int64_t *ret_to_b);
+
 /** Whether an idle connection can be used again: false when the peer has closed it or has sent
  *  something. Never suspends. */
 WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);

@@ -54,17 +54,17 @@
     X(WHORL_EHTTP_URL, -5300, "not a valid http or https URL")                                    \
     X(WHORL_EHTTP_SCHEME, -5301, "URL scheme is not http or https")                               \
     X(WHORL_EHTTP_STATUS_LINE, -5302, "malformed status line")                                    \
-    X(WHORL_EHTTP_VERSION, -5303, "unsupported HTTP version in response")                         \
-    X(WHORL_EHTTP_HEADER, -5304, "malformed response header")                                     \
-    X(WHORL_EHTTP_HEAD_TOO_LARGE, -5305, "response head is too large")                            \
-    X(WHORL_EHTTP_HEADERS_TOO_MANY, -5306, "response has too many headers")                       \
+    X(WHORL_EHTTP_VERSION, -5303, "unsupported HTTP version")                                     \
+    X(WHORL_EHTTP_HEADER, -5304, "malformed header")                                              \
+    X(WHORL_EHTTP_HEAD_TOO_LARGE, -5305, "head is too large")                                     \
+    X(WHORL_EHTTP_HEADERS_TOO_MANY, -5306, "too many headers")                                    \
     X(WHORL_EHTTP_LENGTH, -5307, "conflicting or malformed Content-Length")                       \
     X(WHORL_EHTTP_TRANSFER_ENCODING, -5308, "unsupported or conflicting Transfer-Encoding")       \
     X(WHORL_EHTTP_CHUNK, -5309, "malformed chunked body")                                         \
-    X(WHORL_EHTTP_TRUNCATED, -5310, "connection closed before the response was complete")         \
+    X(WHORL_EHTTP_TRUNCATED, -5310, "connection closed before the message was complete")          \
     X(WHORL_EHTTP_NO_RESPONSE, -5311, "connection closed before a response began")                \
     X(WHORL_EHTTP_INFORMATIONAL, -5312, "too many 1xx responses")                                 \
-    X(WHORL_EHTTP_BODY_TOO_LARGE, -5313, "response body is larger than allowed")                  \
+    X(WHORL_EHTTP_BODY_TOO_LARGE, -5313, "body is larger than allowed")                           \
     X(WHORL_EHTTP_REDIRECTS, -5314, "too many redirects")                                         \
     X(WHORL_EHTTP_REDIRECT_LOCATION, -5315, "redirect without a usable Location")                 \
     X(WHORL_EHTTP_REDIRECT_BODY, -5316, "redirect needs the request body again")                  \
@@ -81,7 +81,14 @@
     X(WHORL_EHTTP_TOTAL_TIMEOUT, -5327, "exchange took too long")                                 \
     X(WHORL_EHTTP_UPGRADE, -5328, "server switched protocols without being asked")                \
     X(WHORL_EHTTP_NOT_REDIRECTABLE, -5329, "redirect to another scheme than http or https")       \
-    X(WHORL_EHTTP_REDIRECT_DOWNGRADE, -5330, "redirect from https to http")
+    X(WHORL_EHTTP_REDIRECT_DOWNGRADE, -5330, "redirect from https to http")                       \
+    X(WHORL_EHTTP_REQUEST_LINE, -5331, "malformed request line")                                  \
+    X(WHORL_EHTTP_TARGET_TOO_LONG, -5332, "request target is too long")                           \
+    X(WHORL_EHTTP_HOST, -5333, "missing, repeated or malformed Host")                             \
+    X(WHORL_EHTTP_HEAD_TIMEOUT, -5334, "request head took too long")                              \
+    X(WHORL_EHTTP_REPLY, -5335, "not a valid reply")                                              \
+    X(WHORL_EHTTP_REPLY_BODY, -5336, "reply body ended early or ran over its length")             \
+    X(WHORL_EHTTP_EXPECT, -5337, "unsupported expectation")
 
 /* The codes as constants. */
 enum whorl_error_code {

@@ -26,6 +26,9 @@
  *
  * In a virtual run (see run.h) the clock stands still while work is queued or runs.
  *
+ * The work may call fork(2). The child has only the thread that runs the work. When the work
+ * returns there, the child ends as by _exit(2): with status 1 if the result is negative, else 0.
+ *
  * Each call takes a pool. NULL means the run's own pool, which has the default options, is made
  * when it is first used and ends with the run.
  */
@@ -80,8 +83,9 @@ WHORL_API void whorl_offload_destroy(struct whorl_offload *pool);
  * Returns:  what `fn` returned; -ENOMEM or -EAGAIN when no thread can be started, as in a forked
  *           child; -ESHUTDOWN when the pool was destroyed before there was room; WHORL_ENOTASK.
  * Suspends: until the work is done; before that, while the queue is full.
- * Cancel:   -ECANCELED when no thread has begun the work. Work that has begun is told by
- *           whorl_check_cancelled(); the call waits for its end and returns its result.
+ * Cancel:   -ECANCELED if no thread has begun the work. Otherwise the call waits for the end of
+ *           the work and returns its result. The work can call whorl_check_cancelled() to find out
+ *           that its caller is cancelled.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_run(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *arg);
@@ -97,8 +101,8 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run(struct whorl_offload *pool, whorl
  *
  * Returns:  as whorl_offload_run().
  * Suspends: until the work is done; before that, while the queue is full.
- * Cancel:   -ECANCELED at once; work that has begun is told by whorl_check_cancelled(), and its
- *           result is dropped.
+ * Cancel:   -ECANCELED at once. The result of work that has begun is dropped. The work can call
+ *           whorl_check_cancelled() to find out that its caller is cancelled.
  * Owns:     `arg`, in every case.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
@@ -107,8 +111,8 @@ WHORL_API WHORL_SUSPENDS int whorl_offload_run_owned(struct whorl_offload *pool,
 
 /**
  * Queues `fn(arg)` and returns at once. `future` is completed with the result of the work.
- * Cancelling the future withdraws work that no thread has begun, and tells work that has begun by
- * whorl_check_cancelled(). Never suspends.
+ * Cancelling the future withdraws work that no thread has begun. Work that has begun can call
+ * whorl_check_cancelled() to find out that the future is cancelled. Never suspends.
  *
  * @arg     borrowed until the future is done
  * @future  open; must stay valid until it is done
@@ -123,10 +127,10 @@ WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, who
  * A failure does not keep the other items from running.
  *
  * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
- *           WHORL_ENOTASK.
+ *           -ESHUTDOWN when the pool was destroyed before all items had begun; WHORL_ENOTASK.
  * Suspends: until all items are done.
- * Cancel:   -ECANCELED. Items that were not begun do not run. The others can notice it by
- *           whorl_check_cancelled(), and the call waits for their end.
+ * Cancel:   -ECANCELED. Items that were not begun do not run. The call waits for the end of the
+ *           others. They can call whorl_check_cancelled() to find out that the caller is cancelled.
  */
 WHORL_API WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_fn fn,
                                                void *items, size_t item_size, size_t count);

@@ -56,7 +56,8 @@ struct whorl_scope {
     bool requested; /* this very scope was cancelled or ran out of time */
     bool timed_out; /* its own deadline was the reason */
     bool shielded;
-    bool stopping; /* asked to finish, see whorl_group_stop() */
+    bool stopping;   /* asked to finish, see whorl_group_stop() */
+    bool until_stop; /* is cancelled when it is asked to finish */
 };
 
 #ifdef __cplusplus
@@ -94,6 +95,13 @@ WHORL_API void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadl
  * whorl_scope_enter_timeout().
  */
 WHORL_API void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64_t timeout_ns);
+
+/**
+ * Enters a scope that is also cancelled when the running task is asked to finish (see stop.h), at
+ * once if that has happened already. Otherwise like whorl_scope_enter(). For waits that have nothing
+ * to finish: whorl_stop_requested() tells this reason from others.
+ */
+WHORL_API void whorl_scope_enter_until_stop(struct whorl_scope *scope, int64_t deadline_ns);
 
 /**
  * Leaves the innermost scope, which must be `scope`. Never suspends.

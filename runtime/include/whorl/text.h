@@ -70,6 +70,23 @@ WHORL_API size_t whorl_text_escape(const char *text, size_t len, char *ret, size
 /** Like whorl_text_escape(), for a reader without UTF-8: escapes everything that is not ASCII. */
 WHORL_API size_t whorl_text_escape_ascii(const char *text, size_t len, char *ret, size_t size);
 
+/**
+ * Copies text as the inside of a JSON string (RFC 8259 §7), without the quotes around it.
+ * Characters that are not plain become \uXXXX, or two of these above U+FFFF. Bytes that are not
+ * UTF-8 become \ufffd, one for each byte.
+ *
+ * @ret   ends with a zero byte. A text that is too long is cut, but never inside a character or
+ *        inside the escape sequence of a character
+ * @size  of `ret`, at least 1; six times `len`, plus one, is always enough
+ *
+ * Returns: the length of the result.
+ */
+WHORL_API size_t whorl_text_escape_json(const char *text, size_t len, char *ret, size_t size);
+
+/** Like whorl_text_escape_json(), for a reader without UTF-8: escapes everything that is not
+ * ASCII. */
+WHORL_API size_t whorl_text_escape_json_ascii(const char *text, size_t len, char *ret, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

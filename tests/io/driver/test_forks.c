@@ -115,6 +115,52 @@ TEST(a_child_leaves_a_run_with_a_pool_and_cannot_use_it)
     check_child_leaves(offload_to_pool_and_fork, NULL);
 }
 
+static int offload_in_a_child(void *arg)
+{
+    int values[2] = {0};
+    struct whorl_future future = {0};
+    pid_t *child = arg;
+    *child = fork_child();
+    if (*child == 0) {
+        CHECK_ERR(whorl_offload_run(NULL, nothing, NULL), -EAGAIN);
+        CHECK_ERR(whorl_offload_run_owned(NULL, nothing, NULL, NULL), -EAGAIN);
+        CHECK_ERR(whorl_offload_submit(NULL, nothing, NULL, &future), -EAGAIN);
+        CHECK_ERR(whorl_offload_map(NULL, nothing, values, sizeof *values, 2), -EAGAIN);
+    }
+    return 0;
+}
+
+TEST(a_child_offloads_nothing_in_its_parents_run)
+{
+    check_child_leaves(offload_in_a_child, NULL);
+}
+
+static int fork_in_the_work(void *arg)
+{
+    pid_t child = fork_child();
+    if (child == 0)
+        return *(const int *)arg;
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int offload_work_that_forks(void *arg)
+{
+    int good = 3, bad = -EIO;
+    (void)arg;
+    CHECK_EQ(whorl_offload_run(NULL, fork_in_the_work, &good), 0);
+    CHECK_EQ(whorl_offload_run(NULL, fork_in_the_work, &bad), 1);
+    return 0;
+}
+
+TEST(a_child_that_work_forks_ends_with_the_work)
+{
+    check_can_fork_in_tasks();
+    CHECK_OK(whorl_io_run(offload_work_that_forks, NULL));
+}
+
 static int fork_now(void *arg)
 {
     *(pid_t *)arg = fork_child();

@@ -323,6 +323,46 @@ static void on_signal(int number)
 }
 
 /* Each wait continues with the remaining time. A wait that restarts would never end. */
+static int write_in_pieces(void *arg)
+{
+    int fd = *(int *)arg, err = 0;
+    for (int i = 0; i < 4 && err == 0; i++) {
+        err = whorl_write_all(fd, "abc", 3);
+        if (err == 0)
+            err = whorl_sleep(WHORL_MILLISECOND);
+    }
+    return err ? err : whorl_close(fd);
+}
+
+TEST_IO(read_exact_reads_so_many_bytes_or_none)
+{
+    WHORL_AUTO(group) group = {0};
+    char buf[8];
+    int p[2];
+    CHECK_OK(whorl_pipe(p));
+    CHECK_OK(whorl_spawn(&group, write_in_pieces, &p[1]));
+    CHECK_OK(whorl_read_exact(p[0], buf, 8));
+    CHECK_EQ(memcmp(buf, "abcabcab", 8), 0);
+    CHECK_OK(whorl_read_exact(p[0], buf, 0));
+    CHECK_OK(whorl_read_exact(p[0], buf, 3));
+    CHECK_EQ(memcmp(buf, "cab", 3), 0);
+    CHECK_ERR(whorl_read_exact(p[0], buf, 2), -ENODATA); /* one byte, and the end */
+    CHECK_ERR(whorl_read_exact(-1, buf, 2), -EBADF);
+    CHECK_OK(whorl_close(p[0]));
+}
+
+TEST_IO(pread_exact_reads_so_many_bytes_or_none)
+{
+    int fd = temporary_file("0123456789");
+    char buf[11] = "";
+    CHECK_OK(whorl_pread_exact(fd, buf, 10, 0));
+    CHECK_STR(buf, "0123456789");
+    CHECK_ERR(whorl_pread_exact(fd, buf, 5, 6), -ENODATA);
+    CHECK_ERR(whorl_pread_exact(fd, buf, 5, -1), -EINVAL);
+    CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+    close(fd);
+}
+
 TEST_IO(signals_at_every_millisecond_neither_shorten_nor_prolong_a_wait)
 {
     /* No SA_RESTART, so it interrupts system calls. */

@@ -425,6 +425,33 @@ TEST_VIRTUAL(name_constraints_hold_for_anchors_and_intermediates)
     CHECK_ERR(try_made("n-bad", "narrow.pem", "bank.test"), WHORL_ETLS_CERTIFICATE);
 }
 
+/* "Issuing CA" is no DNS name, so constraints on DNS names do not concern it. */
+TEST_VIRTUAL(common_name_of_an_authority_is_not_constrained)
+{
+    run_script("root top $ca 'nameConstraints=critical,permitted;DNS:localhost'\n"
+               "as=Issuing_CA; issue sub top 5 $ca; issue leaf sub 5 $leaf\n"
+               "as=sub.localhost; issue low sub 5 $ca; issue deep low 5 $leaf\n"
+               "as=bank.test; issue no-san sub 5 $ca\n" /* an authority as the server */
+               "cat sub.pem >> leaf.pem; cat sub.pem >> no-san.pem\n"
+               "cat low.pem sub.pem >> deep.pem\n");
+    CHECK_OK(try_made("leaf", "top.pem", "localhost"));
+    CHECK_OK(try_made("deep", "top.pem", "localhost"));
+    CHECK_ERR(try_made("no-san", "top.pem", "bank.test"), WHORL_ETLS_CERTIFICATE);
+}
+
+/* RFC 5280 §6.1: they restrict nothing unless some policy is required. */
+TEST_VIRTUAL(critical_policies_are_accepted_unless_one_is_required)
+{
+    run_script("root top $ca; issue sub top 5 $ca certificatePolicies=critical,1.2.3.4 \\\n"
+               "  inhibitAnyPolicy=critical,0\n"
+               "issue leaf sub 5 $leaf certificatePolicies=critical,1.2.3.4\n"
+               "issue strict top 5 $ca policyConstraints=critical,requireExplicitPolicy:0\n"
+               "issue below strict 5 $leaf\n"
+               "cat sub.pem >> leaf.pem; cat strict.pem >> below.pem\n");
+    CHECK_OK(try_made("leaf", "top.pem", "localhost"));
+    CHECK_ERR(try_made("below", "top.pem", "localhost"), WHORL_ETLS_CERTIFICATE);
+}
+
 TEST_VIRTUAL(path_length_and_key_usage_hold_for_anchors_too)
 {
     run_script("root short basicConstraints=critical,CA:TRUE,pathlen:0\n"

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of one connection of an HTTP server. */
+#include "io/http_server/wire.h"
+
+#include <string.h>
+
+#include <whorl/stream.h>
+
+void wire_init(struct http_wire *wire, struct whorl_stream *stream, struct http_store *store,
+               const struct whorl_http_server_timeouts *timeouts)
+{
+    wire->stream = stream;
+    wire->store = store;
+    wire->timeouts = timeouts;
+    wire->large = NULL;
+    wire->in = wire->small;
+    wire->in_start = wire->in_end = 0;
+    wire->has_peer = wire->peer_known = false;
+}
+
+void wire_finish(struct http_wire *wire)
+{
+    http_buf_release(wire->store, wire->large);
+    wire->large = NULL;
+    wire->in = wire->small;
+}
+
+/* Moves the unread bytes to another buffer. */
+static void move(struct http_wire *wire, char *to)
+{
+    size_t unread = wire_unread(wire);
+
+    memcpy(to, wire->in + wire->in_start, unread);
+    wire->in = to;
+    wire->in_start = 0;
+    wire->in_end = unread;
+}
+
+int wire_enlarge(struct http_wire *wire)
+{
+    if (wire->large)
+        return 0;
+    wire->large = http_buf_acquire(wire->store);
+    if (!wire->large)
+        return -ENOMEM;
+    move(wire, wire->large->data);
+    return 0;
+}
+
+void wire_shrink(struct http_wire *wire)
+{
+    if (!wire->large || wire_unread(wire) > WIRE_SMALL)
+        return;
+    move(wire, wire->small);
+    wire_finish(wire);
+}
+
+WHORL_SUSPENDS ssize_t wire_receive(struct http_wire *wire)
+{
+    wire->in_start = wire->in_end = 0;
+    ssize_t n = whorl_stream_read(wire->stream, wire->in, wire->large ? HTTP_BUF_SIZE : WIRE_SMALL);
+    wire->in_end = n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static WHORL_SUSPENDS int write_once(struct http_wire *wire, const struct iovec *parts, int count)
+{
+    struct http_stage stage;
+
+    http_stage_enter(&stage, http_deadline(wire->timeouts->write_stall_ns),
+                     WHORL_EHTTP_STALL_TIMEOUT, WHORL_FOREVER);
+    int err = whorl_stream_writev(wire->stream, parts, count);
+    return (int)http_stage_leave(&stage, err);
+}
+
+/* Writes one part after the other, and long ones in pieces. */
+static WHORL_SUSPENDS int write_pieces(struct http_wire *wire, const struct iovec *parts, int count)
+{
+    int err = 0;
+
+    for (int i = 0; i < count; i++) {
+        for (size_t at = 0; at < parts[i].iov_len && err == 0; at += WIRE_PART) {
+            size_t left = parts[i].iov_len - at;
+            struct iovec piece = {(char *)parts[i].iov_base + at,
+                                  left < WIRE_PART ? left : WIRE_PART};
+            err = write_once(wire, &piece, 1);
+        }
+    }
+    return err;
+}
+
+WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts, int count)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < count; i++)
+        len += parts[i].iov_len;
+    return len <= WIRE_PART ? write_once(wire, parts, count) : write_pieces(wire, parts, count);
+}
+
+const struct whorl_addr *wire_peer(struct http_wire *wire)
+{
+    if (!wire->peer_known) {
+        int fd = whorl_stream_fd(wire->stream);
+        wire->has_peer = fd >= 0 && whorl_addr_peer(fd, &wire->peer) == 0;
+        wire->peer_known = true;
+    }
+    return wire->has_peer ? &wire->peer : NULL;
+}

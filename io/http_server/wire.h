@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of one connection: what has arrived and was not parsed yet, and writes under the stall
+ * limit.
+ *
+ * A small buffer in the task's stack is enough for most heads and for waiting, so an idle connection
+ * holds no other memory. wire_enlarge() takes a large one for bodies, and wire_shrink() returns it.
+ */
+#ifndef IO_HTTP_SERVER_WIRE_H
+#define IO_HTTP_SERVER_WIRE_H
+
+#include <whorl/http_server.h>
+
+#include "io/http/stage.h"
+#include "io/http/store.h"
+
+enum {
+    WIRE_SMALL = 2048,         /* bytes of the small buffer */
+    WIRE_PART = 256 * 1024,    /* the stall limit applies to each part of a write */
+    WIRE_SEND_FILE = WIRE_PART /* the same for files */
+};
+
+struct http_wire {
+    struct whorl_stream *stream;                       /* borrowed */
+    struct http_store *store;                          /* the server's buffers */
+    const struct whorl_http_server_timeouts *timeouts; /* defaults filled in */
+    struct http_buf *large;                            /* NULL: `in` is `small` */
+    char *in;
+    size_t in_start, in_end; /* received and not yet parsed */
+    bool has_peer, peer_known;
+    struct whorl_addr peer; /* valid when `has_peer` */
+    char small[WIRE_SMALL];
+};
+
+void wire_init(struct http_wire *wire, struct whorl_stream *stream, struct http_store *store,
+               const struct whorl_http_server_timeouts *timeouts);
+
+/* Returns the large buffer, whatever it holds. */
+void wire_finish(struct http_wire *wire);
+
+/* Takes a large buffer. Bytes that have arrived are kept. Returns 0 or -ENOMEM. */
+int wire_enlarge(struct http_wire *wire);
+
+/* Returns the large buffer if the bytes in it fit into the small one. */
+void wire_shrink(struct http_wire *wire);
+
+static inline size_t wire_unread(const struct http_wire *wire)
+{
+    return wire->in_end - wire->in_start;
+}
+
+/* Receives into the buffer, which must have no unread bytes. The count, 0 at the end, or a code. */
+WHORL_SUSPENDS ssize_t wire_receive(struct http_wire *wire);
+
+/* Writes all parts; each WIRE_PART bytes within the stall limit. */
+WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts, int count);
+
+/* The client's address, or NULL. */
+const struct whorl_addr *wire_peer(struct http_wire *wire);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* Measures the cost of yields, channels, spawn and join, deadlines, and the memory of parked
+ * tasks. */
+#include "tools/bench/tasks.h"
+
+#include <stdio.h>
+
+#include <whorl.h>
+
+#include "tools/bench/figure.h"
+#include "tools/resident.h"
+
+enum {
+    YIELDS = 20000000,
+    ROUND_TRIPS = 5000000,
+    ITEMS = 20000000,
+    SPAWN_ROUNDS = 5000,
+    SPAWN_BATCH = 1000,
+    PARKED = 1000000,
+    DEADLINES = 5000000,
+};
+
+static double per(int64_t start_ns, double count)
+{
+    return (double)(whorl_now() - start_ns) / count;
+}
+
+static int yield_many(void *arg)
+{
+    long n = *(long *)arg;
+    int err = 0;
+
+    while (n-- > 0 && err == 0)
+        err = whorl_yield();
+    return err;
+}
+
+static WHORL_SUSPENDS int measure_yield(void)
+{
+    WHORL_AUTO(group) group = {0};
+    long n = YIELDS;
+    int64_t start = whorl_now();
+    int err = whorl_spawn(&group, yield_many, &n);
+
+    if (err == 0)
+        err = whorl_spawn(&group, yield_many, &n);
+    if (err == 0)
+        err = whorl_group_wait(&group);
+    figure_print("yield_ns", per(start, 2.0 * YIELDS));
+    return err;
+}
+
+struct pair {
+    struct whorl_chan *there, *back;
+};
+
+static int answer(void *arg)
+{
+    struct pair *pair = arg;
+    long value;
+    int err;
+
+    while ((err = whorl_chan_recv(pair->there, &value)) == 0)
+        if ((err = whorl_chan_send(pair->back, &value)))
+            break;
+    return err == -EPIPE ? 0 : err;
+}
+
+static WHORL_SUSPENDS int measure_pingpong(void)
+{
+    WHORL_AUTO(chan) *there = NULL, *back = NULL;
+    WHORL_AUTO(group) group = {0};
+    int err = whorl_chan_create(sizeof(long), 0, &there);
+
+    if (err == 0)
+        err = whorl_chan_create(sizeof(long), 0, &back);
+    if (err)
+        return err;
+    struct pair pair = {there, back};
+    err = whorl_spawn(&group, answer, &pair);
+    int64_t start = whorl_now();
+    for (long i = 0, value; i < ROUND_TRIPS && err == 0; i++) {
+        err = whorl_chan_send(there, &i);
+        if (err == 0)
+            err = whorl_chan_recv(back, &value);
+        if (err == 0 && value != i)
+            err = -EPROTO;
+    }
+    figure_print("pingpong_ns", per(start, ROUND_TRIPS));
+    whorl_chan_close(there);
+    return err ? err : whorl_group_wait(&group);
+}
+
+static int produce(void *arg)
+{
+    struct whorl_chan *chan = arg;
+    int err = 0;
+
+    for (long i = 0; i < ITEMS && err == 0; i++)
+        err = whorl_chan_send(chan, &i);
+    whorl_chan_close(chan);
+    return err;
+}
+
+static WHORL_SUSPENDS int measure_buffered(void)
+{
+    WHORL_AUTO(chan) *chan = NULL;
+    WHORL_AUTO(group) group = {0};
+    long value, sum = 0;
+
+    int err = whorl_chan_create(sizeof(long), 128, &chan);
+    if (err)
+        return err;
+    int64_t start = whorl_now();
+    err = whorl_spawn(&group, produce, chan);
+    while (err == 0 && (err = whorl_chan_recv(chan, &value)) == 0)
+        sum += value;
+    figure_print("chan128_ns", per(start, ITEMS));
+    if (err != -EPIPE)
+        return err;
+    if (sum != (long)ITEMS * (ITEMS - 1) / 2)
+        return -EPROTO;
+    return whorl_group_wait(&group);
+}
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static WHORL_SUSPENDS int measure_spawn(void)
+{
+    WHORL_AUTO(group) group = {0};
+    int64_t start = whorl_now();
+    int err = 0;
+
+    for (int round = 0; round < SPAWN_ROUNDS && err == 0; round++) {
+        for (int i = 0; i < SPAWN_BATCH && err == 0; i++)
+            err = whorl_spawn(&group, nothing, NULL);
+        if (err == 0)
+            err = whorl_group_wait(&group);
+    }
+    figure_print("spawn_join_ns", per(start, (double)SPAWN_ROUNDS * SPAWN_BATCH));
+    return err;
+}
+
+static int park(void *arg)
+{
+    return whorl_event_wait(arg);
+}
+
+static WHORL_SUSPENDS int measure_parked(void)
+{
+    WHORL_AUTO(group) group = {0};
+    struct whorl_event event = {0};
+    int64_t before = resident_bytes();
+    int err = 0;
+
+    for (int i = 0; i < PARKED && err == 0; i++)
+        err = whorl_spawn(&group, park, &event);
+    if (err == 0)
+        err = whorl_yield(); /* all tasks run until they wait */
+    figure_print("park_bytes", (double)(resident_bytes() - before) / PARKED);
+    whorl_event_set(&event);
+    return err ? err : whorl_group_wait(&group);
+}
+
+static int measure_deadline(void)
+{
+    int64_t start = whorl_now();
+
+    for (int i = 0; i < DEADLINES; i++) {
+        struct whorl_scope scope;
+        whorl_scope_enter(&scope, start + WHORL_MINUTE + i);
+        whorl_scope_leave(&scope, 0);
+    }
+    figure_print("deadline_ns", per(start, DEADLINES));
+    return 0;
+}
+
+static int root(void *arg)
+{
+    int err = measure_yield();
+
+    (void)arg;
+    if (err == 0)
+        err = measure_pingpong();
+    if (err == 0)
+        err = measure_buffered();
+    if (err == 0)
+        err = measure_spawn();
+    if (err == 0)
+        err = measure_deadline();
+    return err ? err : measure_parked();
+}
+
+int bench_tasks(void)
+{
+    int err = whorl_run(root, NULL);
+
+    if (err)
+        fprintf(stderr, "whorl-bench: tasks: %s\n", whorl_strerror(err));
+    return err ? 1 : 0;
+}
+
+struct sleepers {
+    long n;
+};
+
+static int sleep_some(void *arg)
+{
+    long i = (long)(intptr_t)arg;
+    return whorl_sleep((1000 + i * 7919 % 1000) * WHORL_MILLISECOND);
+}
+
+static int sleepers_root(void *arg)
+{
+    const struct sleepers *sleepers = arg;
+    WHORL_AUTO(group) group = {0};
+    int64_t before = resident_bytes(), start = whorl_now();
+    int err = 0;
+
+    for (long i = 0; i < sleepers->n && err == 0; i++)
+        err = whorl_spawn(&group, sleep_some, (void *)(intptr_t)i);
+    if (err == 0)
+        err = whorl_yield();
+    figure_print("park_bytes", (double)(resident_bytes() - before) / (double)sleepers->n);
+    if (err == 0)
+        err = whorl_group_wait(&group);
+    figure_print("sleep1m_s", (double)(whorl_now() - start) / 1e9);
+    return err;
+}
+
+int bench_sleepers(long n)
+{
+    struct sleepers sleepers = {n};
+    int err = whorl_run(sleepers_root, &sleepers);
+
+    if (err)
+        fprintf(stderr, "whorl-bench: sleepers: %s\n", whorl_strerror(err));
+    return err ? 1 : 0;
+}

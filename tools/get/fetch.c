@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* From the lists to the transfers, see fetch.h.
+ *
+ *     read_urls --> schedule --> fetch_all --> transfer_run, one task per transfer
+ */
+#include "tools/get/fetch.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <whorl/dial.h>
+#include <whorl/group.h>
+#include <whorl/scope.h>
+
+#include "tools/get/report.h"
+#include "tools/get/schedule.h"
+#include "tools/get/transfer.h"
+
+static void count_queued(struct get *get)
+{
+    get->report->totals.queued = get->schedule.count;
+}
+
+/* Reports why a list, or one line of it, could not be read. */
+static void report_bad_item(struct fetch *fetch, const struct source_item *item)
+{
+    struct outcome outcome = {.list = item->list, .line = item->line};
+    const char *cause = whorl_strerror(item->err);
+
+    if (item->err == -E2BIG)
+        cause = "is too long";
+    else if (strcmp(item->step, "line") == 0)
+        cause = "contains a NUL byte";
+    whorl_error_set(&outcome.error, item->err, item->step, "%s", cause);
+    report_outcome(fetch->get->report, &outcome);
+}
+
+/* Reports a URL for which there is no memory. */
+static void report_lost(struct get *get, const char *url, const char *list, long line, int err)
+{
+    struct outcome outcome = {.url = url, .list = list, .line = line};
+
+    whorl_error_set(&outcome.error, err, "start", "%s", whorl_strerror(err));
+    report_outcome(get->report, &outcome);
+}
+
+/* The function of the reader's task; `arg` is the fetch. */
+static int read_urls(void *arg)
+{
+    struct fetch *fetch = arg;
+    struct get *get = fetch->get;
+    struct source_item item;
+    int n = 0, err = 0;
+
+    while (err == 0 && (n = source_next(&fetch->source, &item)) > 0) {
+        int lost = item.err ? 0 : schedule_add(&get->schedule, item.url, item.list, item.line);
+        count_queued(get);
+        if (item.err)
+            report_bad_item(fetch, &item);
+        else if (lost)
+            report_lost(get, item.url, item.list, item.line, lost);
+        err = schedule_wait_room(&get->schedule);
+        if (err == 0)
+            err = report_wait_room(get->report);
+    }
+    schedule_close(&get->schedule);
+    return err ? err : n;
+}
+
+static void report_interrupted(struct get *get, const char *url, const char *list, long line)
+{
+    struct outcome outcome = {.url = url, .list = list, .line = line, .interrupted = true};
+
+    whorl_error_set(&outcome.error, -ECANCELED, "transfer", "interrupted");
+    report_outcome(get->report, &outcome);
+}
+
+static void report_down(struct get *get, const struct schedule_item *item)
+{
+    struct outcome outcome = {.url = item->url, .list = item->list, .line = item->line};
+
+    whorl_error_set(&outcome.error, -ECONNREFUSED, "connect",
+                    "%s: not tried, it has refused the connections of another URL",
+                    schedule_host_name(item));
+    report_outcome(get->report, &outcome);
+}
+
+/* Starts the transfer of an item, or reports why it does not start. */
+static WHORL_SUSPENDS int start(struct get *get, struct whorl_group *group,
+                                struct schedule_item *item)
+{
+    struct transfer_job job = {.get = get, .item = item};
+    int err = 0;
+
+    count_queued(get);
+    if (schedule_is_down(item)) {
+        report_down(get, item);
+    } else {
+        err = whorl_spawn_copy(group, transfer_run, &job);
+        if (err == 0)
+            return 0;
+        if (err == -ECANCELED)
+            report_interrupted(get, item->url, item->list, item->line);
+        else
+            report_lost(get, item->url, item->list, item->line, err);
+    }
+    schedule_end(&get->schedule, item);
+    return err == -ECANCELED ? err : report_wait_room(get->report);
+}
+
+WHORL_SUSPENDS int fetch_all(struct fetch *fetch)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct get *get = fetch->get;
+    struct schedule_item *item;
+
+    int err = whorl_spawn(&group, read_urls, fetch);
+    while (err == 0 && (err = schedule_next(&get->schedule, &item)) > 0)
+        err = start(get, &group, item);
+    int group_err = whorl_group_wait(&group);
+    return err ? err : group_err;
+}
+
+/* Waits until the report has room. That counts as progress, so the deadline moves. */
+static WHORL_SUSPENDS int wait_moving(struct get *get, struct whorl_scope *scope, int64_t stall_ns)
+{
+    int err = report_wait_room(get->report);
+
+    whorl_scope_set_deadline(scope, whorl_after(stall_ns));
+    return err;
+}
+
+static WHORL_SUSPENDS int report_rest(struct fetch *fetch, struct whorl_scope *scope,
+                                      int64_t stall_ns)
+{
+    struct get *get = fetch->get;
+    struct schedule_item *item;
+    struct source_item line;
+    int n, err = 0;
+
+    while (err == 0 && (item = schedule_take(&get->schedule))) {
+        report_interrupted(get, item->url, item->list, item->line);
+        schedule_end(&get->schedule, item);
+        err = wait_moving(get, scope, stall_ns);
+    }
+    source_stop_waiting(&fetch->source);
+    while (err == 0 && (n = source_next(&fetch->source, &line)) != 0) {
+        if (n < 0)
+            return n;
+        if (line.err)
+            report_bad_item(fetch, &line);
+        else
+            report_interrupted(get, line.url, line.list, line.line);
+        err = wait_moving(get, scope, stall_ns);
+    }
+    return err;
+}
+
+WHORL_SUSPENDS int fetch_report_rest(struct fetch *fetch, int64_t stall_ns)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, whorl_after(stall_ns));
+    return whorl_scope_leave(&scope, report_rest(fetch, &scope, stall_ns));
+}
+
+WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct whorl_error *error,
+                              struct whorl_stream **ret)
+{
+    struct get *get = arg;
+
+    int err = whorl_dial_stream(host, port, NULL, error, ret);
+    schedule_note_dial(&get->schedule, host, port, err);
+    return err;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* The state which all transfers of one whorl-get process share. */
+#ifndef WHORL_GET_GET_H
+#define WHORL_GET_GET_H
+
+#include <stdint.h>
+
+#include "tools/get/names.h"
+#include "tools/get/options.h"
+#include "tools/get/progress.h"
+#include "tools/get/report.h"
+#include "tools/get/retry.h"
+#include "tools/get/schedule.h"
+
+struct get {
+    const struct options *options;
+    struct whorl_http_session *session;
+    struct retry_policy retry;
+    struct report *report;
+    struct progress *progress; /* NULL when there are no bars */
+    int dir_fd;                /* the directory of --dir, or AT_FDCWD */
+    bool ranged;               /* the user sends a Range header, so status 206 is a success */
+    bool conditional;          /* the user sends an If- header, so status 304 is a success */
+    uint64_t random;           /* state of the random generator for retry pauses */
+    struct name_hints names;
+    struct schedule schedule;
+};
+
+#endif

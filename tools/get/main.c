@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/* whorl-get: fetches many URLs at once and writes each to its own file. */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <whorl/file.h>
+#include <whorl/group.h>
+#include <whorl/http.h>
+#include <whorl/io.h>
+#include <whorl/scope.h>
+#include <whorl/tls.h>
+
+#include "tools/get/fetch.h"
+#include "tools/get/get.h"
+#include "tools/get/options.h"
+#include "tools/get/progress.h"
+#include "tools/get/report.h"
+#include "tools/get/schedule.h"
+#include "tools/get/signals.h"
+#include "tools/get/source.h"
+#include "tools/get/text.h"
+#include "tools/get/writer.h"
+
+/* Everything that exists for the whole run of the program. */
+struct program {
+    struct options options;
+    struct whorl_tls_config *tls;
+    struct get get;
+    struct fetch fetch;
+    struct report report;
+    struct writer messages, objects;
+    struct progress progress;
+    struct signals signals;
+};
+
+static void complain(const char *about, const char *step, const char *cause)
+{
+    char text[1024];
+
+    text_escape(text, sizeof text, about, strlen(about));
+    fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
+}
+
+/* If a standard descriptor is closed when the program starts, the next file that is opened gets its
+ * number, and our messages would be written to that file. So this opens /dev/null in its place. The
+ * access mode is the wrong one on purpose: reads and writes fail, so the error is reported. */
+static void fill_standard_fds(void)
+{
+    static const int useless[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) < 0)
+            _exit(EXIT_NONE);
+}
+
+/* Every transfer needs a socket and a file. The usual soft limit is 1,024 open files, so this
+ * raises it to the hard limit. If the hard limit is too low as well, this reduces the number of
+ * transfers that run at once: otherwise they would compete for descriptors and all of them could
+ * fail. */
+static void fit_open_files(struct options *options)
+{
+    const long spare = 24; /* standard streams, ring, signals, directory, lists, lookups */
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (soft < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        limit.rlim_cur = soft;
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= 2 * (rlim_t)options->jobs + spare)
+        return;
+    long room = ((long)limit.rlim_cur - spare) / 2;
+    options->jobs = room > 1 ? (int)room : 1;
+    if (!options->quiet)
+        fprintf(stderr, "whorl-get: only %d transfers at once: the limit on open files is %lu\n",
+                options->jobs, (unsigned long)limit.rlim_cur);
+}
+
+/* Creates the directory and its parents, and opens it. Returns the descriptor, or -errno. */
+static int open_dir(const char *dir)
+{
+    char *path = strdup(dir);
+    int err = path ? 0 : -ENOMEM, unmade = 0;
+
+    for (char *p = path; err == 0 && p && *p;) {
+        p += strspn(p, "/");
+        p += strcspn(p, "/");
+        char after = *p;
+        *p = '\0';
+        int made = mkdir(path, 0777) < 0 ? -errno : 0;
+        if (made == -EROFS || made == -EACCES)
+            unmade = made;
+        else if (made != -EEXIST && !(made == -ENOENT && unmade))
+            err = made;
+        *p = after;
+    }
+    free(path);
+    if (err)
+        return err;
+    /* A directory which could not be created but exists is good enough. */
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT && unmade ? unmade : -errno;
+    return fd;
+}
+
+/* A descriptor that is closed now would be one of this program's own when the body is written. */
+static bool is_closed_fd(const char *output)
+{
+    bool is_fd = strncmp(output, "/dev/fd/", 8) == 0 || strncmp(output, "/proc/self/fd/", 14) == 0;
+    struct stat st;
+
+    return is_fd && lstat(output, &st) < 0;
+}
+
+static int load_tls(struct program *program)
+{
+    const struct options *options = &program->options;
+    struct whorl_tls_options tls = {.insecure = options->insecure};
+    struct whorl_error error = {0};
+    struct stat st;
+
+    if (!options->cacert && !options->insecure)
+        return 0;
+    if (options->cacert && stat(options->cacert, &st) < 0) {
+        int err = -errno;
+        complain(options->cacert, "open:", whorl_strerror(err));
+        return err;
+    }
+    if (options->cacert && S_ISDIR(st.st_mode))
+        tls.ca_dir = options->cacert;
+    else
+        tls.ca_file = options->cacert;
+    int err = whorl_tls_config_create(&tls, &error, &program->tls);
+    if (err)
+        complain(options->cacert ? options->cacert : "", "TLS",
+                 error.text[0] ? error.text : whorl_strerror(err));
+    return err;
+}
+
+static int make_session(struct program *program, struct whorl_http_session **ret)
+{
+    const struct options *options = &program->options;
+    /* Without --max-size, a small body that decodes to a huge one could still fill the disk. */
+    const int64_t decoded_max = (int64_t)1 << 30;
+
+    const struct whorl_http_session_options session = {
+        .conns_max = (size_t)options->jobs,
+        .conns_per_host_max =
+            (size_t)(options->per_host < options->jobs ? options->per_host : options->jobs),
+        .redirects_max = options->redirects_max > 0 ? options->redirects_max : -1,
+        .body_bytes_max = options->size_max,
+        .decoded_bytes_max = options->size_max ? options->size_max : decoded_max,
+        .timeouts =
+            {
+                .connect_ns = options->connect_timeout_ns,
+                .tls_ns = options->connect_timeout_ns,
+                .first_byte_ns = options->stall_timeout_ns,
+                .stall_ns = options->stall_timeout_ns,
+                .total_ns = options->timeout_ns,
+            },
+        .allow_downgrade = options->allow_downgrade,
+        .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
+        .tls = program->tls,
+        .dialer = {.dial = fetch_dial, .arg = &program->get},
+    };
+    return whorl_http_session_create(&session, ret);
+}
+
+/* After a signal, output that nobody reads is waited for this long: Ctrl-C must end the program
+ * even if the terminal is stopped with Ctrl-S. */
+static const int64_t stall_ns = WHORL_SECOND;
+
+/* Writes the remaining output. */
+static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_group *writers)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, program->signals.caught ? whorl_after(stall_ns) : WHORL_FOREVER);
+    writer_close(&program->messages);
+    writer_close(&program->objects);
+    (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
+}
+
+static int root(void *arg)
+{
+    struct program *program = arg;
+    struct report *report = &program->report;
+    WHORL_AUTO(group) writers = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_group drawing = {0};
+    struct whorl_scope stop;
+
+    report->totals.started_ns = whorl_now();
+    int err = make_session(program, &program->get.session);
+    if (err == 0)
+        err = whorl_spawn(&writers, writer_run, &program->messages);
+    if (err == 0)
+        err = whorl_spawn(&writers, writer_run, &program->objects);
+    if (err == 0)
+        err = whorl_spawn(whorl_root_group(), signals_run, &program->signals);
+    if (err == 0 && report->progress)
+        err = whorl_spawn(&drawing, progress_run, report->progress);
+
+    whorl_scope_enter(&stop, WHORL_FOREVER);
+    program->signals.stop = &stop;
+    if (err == 0)
+        err = fetch_all(&program->fetch);
+    program->signals.stop = NULL;
+    err = whorl_scope_leave(&stop, err);
+
+    whorl_group_finish(&drawing);
+    program->signals.progress = NULL;
+    if (report->progress)
+        progress_clear(report->progress);
+    report->progress = NULL;
+    /* People know that they interrupted the program, so only the JSON output has the rest. */
+    if (program->signals.caught && report->json &&
+        fetch_report_rest(&program->fetch, stall_ns) == -ETIMEDOUT)
+        writer_fail(&program->objects, -ETIMEDOUT);
+    report_summary(report, program->signals.caught != 0);
+    drain(program, &writers);
+    whorl_http_session_destroy(program->get.session);
+    return err == -ECANCELED ? 0 : err;
+}
+
+/* A user who has set up a proxy expects that it is used. */
+static void warn_about_proxy(void)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy",
+                                        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) {
+            fprintf(stderr, "whorl-get: warning: %s is set, but proxies are not used yet\n",
+                    names[i]);
+            return;
+        }
+    }
+}
+
+/* Bars are drawn only if standard error is a terminal, and only if no bodies or JSON objects are
+ * written to a terminal as well. */
+static bool wants_bars(const struct options *options)
+{
+    bool uses_stdout = options->json || (options->output && strcmp(options->output, "-") == 0);
+
+    return !options->quiet && progress_is_possible(STDERR_FILENO) &&
+           !(uses_stdout && isatty(STDOUT_FILENO));
+}
+
+static int run(struct program *program)
+{
+    struct options *options = &program->options;
+    struct whorl_error error = {0};
+    bool tty = isatty(STDERR_FILENO);
+
+    program->messages.fd = STDERR_FILENO;
+    program->objects.fd = STDOUT_FILENO;
+    program->fetch.get = &program->get;
+    program->fetch.source = (struct source){.options = options, .fd = -1};
+    program->report = (struct report){
+        .quiet = options->quiet,
+        .verbose = options->verbose,
+        .json = options->json,
+        .tty = tty,
+        .messages = &program->messages,
+        .objects = &program->objects,
+    };
+    if (wants_bars(options)) {
+        progress_init(&program->progress, STDERR_FILENO, &program->messages,
+                      &program->report.totals);
+        program->report.progress = program->signals.progress = &program->progress;
+    }
+    program->get.options = options;
+    program->get.retry = retry_policy_default();
+    program->get.retry.retries = options->retries;
+    program->get.report = &program->report;
+    program->get.progress = program->report.progress;
+    schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);
+    for (size_t i = 0; i < options->headers_count; i++) {
+        program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
+        program->get.conditional |= strncasecmp(options->headers[i].name, "If-", 3) == 0;
+    }
+    if (getrandom(&program->get.random, sizeof program->get.random, GRND_NONBLOCK) < 0)
+        program->get.random = (uint64_t)getpid();
+    program->get.random |= 1;
+
+    if (!options->quiet)
+        warn_about_proxy();
+    int err = whorl_io_run_with(NULL, &error, root, program);
+    if (err) {
+        complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
+        return program->report.totals.done > 0 ? EXIT_SOME : EXIT_NONE;
+    }
+    if (program->objects.err && options->json)
+        complain("standard output", "write:", whorl_strerror(program->objects.err));
+    return report_exit_status(&program->report, program->signals.caught != 0);
+}
+
+static int prepare(struct program *program)
+{
+    const char *dir = program->options.dir, *output = program->options.output;
+
+    program->get.dir_fd = AT_FDCWD;
+    if (output && is_closed_fd(output)) {
+        complain(output, "open:", whorl_strerror(-EBADF));
+        return EXIT_NONE;
+    }
+    int err = signals_init(&program->signals);
+    if (err) {
+        complain("", "signals:", whorl_strerror(err));
+        return EXIT_NONE;
+    }
+    if (load_tls(program))
+        return EXIT_USAGE;
+    if (dir) {
+        int fd = open_dir(dir);
+        if (fd < 0) {
+            complain(dir, "open directory:", whorl_strerror(fd));
+            return EXIT_NONE;
+        }
+        program->get.dir_fd = fd;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    char why[512];
+    int status = EXIT_ALL;
+
+    fill_standard_fds();
+    program.get.dir_fd = -1;
+    setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
+    switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
+    case OPTIONS_HELP:
+        fputs(options_help, stdout);
+        break;
+    case OPTIONS_VERSION:
+        puts("whorl-get " WHORL_VERSION);
+        break;
+    case OPTIONS_BAD:
+        fprintf(stderr, "whorl-get: %s\nTry 'whorl-get --help'.\n", why);
+        status = EXIT_USAGE;
+        break;
+    case OPTIONS_RUN:
+        fit_open_files(&program.options);
+        status = prepare(&program);
+        if (status == 0)
+            status = run(&program);
+        break;
+    }
+    if (program.get.dir_fd >= 0)
+        close(program.get.dir_fd);
+    signals_finish(&program.signals);
+    source_finish(&program.fetch.source);
+    schedule_finish(&program.get.schedule);
+    progress_finish(&program.progress);
+    report_finish(&program.report);
+    writer_finish(&program.messages);
+    writer_finish(&program.objects);
+    whorl_tls_config_destroy(program.tls);
+    options_finish(&program.options);
+    if (fflush(stdout) != 0)
+        status = EXIT_NONE;
+    signals_die(&program.signals);
+    return status;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines, objects and totals, see report.h. */
+#include "tools/get/report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/get/json.h"
+#include "tools/get/progress.h"
+#include "tools/get/text.h"
+#include "tools/get/writer.h"
+
+static void add(struct buffer *line, const char *text)
+{
+    buffer_add(line, text, strlen(text));
+}
+
+static void add_escaped(struct buffer *line, const char *text)
+{
+    size_t len = strlen(text), room = 4 * len;
+    char *to = buffer_room(line, room);
+
+    if (to)
+        line->len += text_escape(to, room + 1, text, len);
+}
+
+/* Appends a URL as it was given. An empty one is quoted, because it would not be seen. */
+static void add_url(struct buffer *line, const char *url)
+{
+    size_t room = 4 * strlen(url) + 3;
+    char *to = buffer_room(line, room);
+
+    if (*url == '\0')
+        add(line, "''");
+    else if (to)
+        line->len += text_escape_url(to, room + 1, url);
+}
+
+static void add_dir(struct buffer *line, const char *dir)
+{
+    if (!dir)
+        return;
+    add_escaped(line, dir);
+    if (dir[0] && dir[strlen(dir) - 1] != '/')
+        add(line, "/");
+}
+
+/* Appends the duration of one stage before the response, for --verbose. */
+static void add_stage(struct buffer *line, const char *name, int64_t duration_ns)
+{
+    char time[TEXT_NUMBER_SIZE];
+
+    if (duration_ns >= 0)
+        buffer_printf(line, ", %s %s", name, text_time(time, duration_ns));
+}
+
+static void add_details(struct buffer *line, const struct outcome *o)
+{
+    buffer_printf(line, "; %d", o->status);
+    if (o->timing.redirects > 0 && o->final_url) {
+        add(line, " from ");
+        add_escaped(line, o->final_url);
+    }
+    if (o->tries > 1)
+        buffer_printf(line, " on try %d", o->tries);
+    buffer_printf(line, ", %s connection", o->timing.reused ? "reused" : "new");
+    add_stage(line, "queue", o->timing.queue_ns);
+    add_stage(line, "connect", o->timing.connect_ns);
+    add_stage(line, "TLS", o->timing.tls_ns);
+    add_stage(line, "first byte", o->timing.first_byte_ns);
+}
+
+static void add_success(struct buffer *line, const struct outcome *o, bool verbose)
+{
+    char size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
+
+    add_url(line, o->url);
+    if (o->file) {
+        add(line, " -> ");
+        add_dir(line, o->dir);
+        add_escaped(line, o->file);
+    } else {
+        add(line, ": not modified");
+    }
+    buffer_printf(line, " (%s", text_size(size, o->bytes));
+    if (o->written != o->bytes)
+        buffer_printf(line, ", %s decoded,", text_size(size, o->written));
+    buffer_printf(line, " in %s", text_time(time, o->duration_ns));
+    if (o->timing.downgraded)
+        add(line, "; redirected from https to http");
+    if (verbose)
+        add_details(line, o);
+    add(line, ")\n");
+}
+
+/* Whether the text is only a cause, as in "URL: no host". The opposite is a text that also names
+ * the object of the step, as in "connect 127.0.0.1:9: connection refused". */
+static bool is_mere_cause(const struct whorl_error *error)
+{
+    return strcmp(error->step, "URL") == 0 ||
+           (error->code && strcmp(error->text, whorl_strerror(error->code)) == 0);
+}
+
+static void add_failure(struct buffer *line, const struct outcome *o)
+{
+    add(line, "whorl-get: ");
+    if (o->list && (o->error.step[0] == '\0' || strcmp(o->error.step, "URL") == 0 || !o->url)) {
+        add_escaped(line, o->list);
+        if (o->line > 0)
+            buffer_printf(line, ":%ld", o->line);
+        add(line, ": ");
+    }
+    if (o->url) {
+        add_url(line, o->url);
+        add(line, ": ");
+    }
+    if (o->error.step[0]) {
+        add_escaped(line, o->error.step);
+        add(line, !o->place && is_mere_cause(&o->error) ? ": " : " ");
+    }
+    if (o->place) {
+        add_dir(line, o->dir);
+        add_escaped(line, o->place);
+        add(line, ": ");
+    }
+    add_escaped(line, o->error.text);
+    if (o->timing.downgraded)
+        add(line, " (redirected from https to http)");
+    if (o->tries > 1)
+        buffer_printf(line, " (tried %d times)", o->tries);
+    add(line, "\n");
+}
+
+void report_format_line(struct buffer *ret, const struct outcome *outcome, bool verbose)
+{
+    if (outcome->ok)
+        add_success(ret, outcome, verbose);
+    else
+        add_failure(ret, outcome);
+}
+
+static double seconds(int64_t duration_ns)
+{
+    return (double)duration_ns / (double)WHORL_SECOND;
+}
+
+/* Appends `,"name":"text"`, or null instead of the text. */
+static void add_json(struct buffer *line, const char *name, const char *text)
+{
+    buffer_printf(line, ",\"%s\":", name);
+    json_add_string(line, text);
+}
+
+/* Appends the text of the failure, with the file that it is about. */
+static void add_json_error(struct buffer *line, const struct outcome *o)
+{
+    struct buffer text = {0};
+
+    if (o->place) {
+        add_dir(&text, o->dir);
+        add_escaped(&text, o->place);
+        add(&text, ": ");
+    }
+    add(&text, o->error.text);
+    add_json(line, "error", text.failed ? o->error.text : text.text);
+    buffer_finish(&text);
+}
+
+void report_format_object(struct buffer *line, const struct outcome *o)
+{
+    buffer_printf(line, "{\"ok\":%s,\"url\":", o->ok ? "true" : "false");
+    json_add_url(line, o->url);
+    add_json(line, "final_url", o->final_url);
+    add_json(line, "dir", o->file ? o->dir : NULL);
+    add_json(line, "file", o->file);
+    if (o->status > 0)
+        buffer_printf(line, ",\"status\":%d", o->status);
+    else
+        add(line, ",\"status\":null");
+    buffer_printf(line, ",\"bytes\":%lld,\"written\":%lld", (long long)o->bytes,
+                  (long long)o->written);
+    buffer_printf(line, ",\"seconds\":%.6f,\"tries\":%d", seconds(o->duration_ns), o->tries);
+    buffer_printf(line, ",\"redirects\":%d,\"downgraded\":%s,\"reused\":%s",
+                  o->status > 0 ? o->timing.redirects : 0, o->timing.downgraded ? "true" : "false",
+                  o->status > 0 && o->timing.reused ? "true" : "false");
+    if (o->list) {
+        add_json(line, "list", o->list);
+        buffer_printf(line, ",\"line\":%ld", o->line);
+    }
+    if (!o->ok) {
+        add_json(line, "step", o->error.step);
+        add_json_error(line, o);
+        add_json(line, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
+    }
+    add(line, "}\n");
+}
+
+/* Prints lines for people. They appear above the bars, if there are any. */
+static void say(struct report *report, const struct buffer *lines)
+{
+    if (lines->failed)
+        writer_fail(report->messages, -ENOMEM);
+    else if (report->progress)
+        progress_add_line(report->progress, lines->text, lines->len);
+    else
+        writer_add(report->messages, lines->text, lines->len);
+}
+
+static void print_object(struct report *report, const struct buffer *object)
+{
+    if (object->failed)
+        writer_fail(report->objects, -ENOMEM);
+    else
+        writer_add(report->objects, object->text, object->len);
+}
+
+void report_outcome(struct report *report, const struct outcome *o)
+{
+    struct totals *totals = &report->totals;
+    bool unstarted = o->interrupted && o->tries == 0;
+
+    totals->done += o->ok;
+    totals->failed += !o->ok && !o->interrupted;
+    totals->interrupted += o->interrupted && !unstarted;
+    totals->unstarted += unstarted;
+    totals->bytes += o->bytes;
+    totals->written += o->written;
+    if (report->json) {
+        buffer_clear(&report->text);
+        report_format_object(&report->text, o);
+        print_object(report, &report->text);
+    }
+    /* The user who interrupts knows why the transfers end, so they get no line each. */
+    if (o->ok ? report->quiet || report->json : o->interrupted)
+        return;
+    buffer_clear(&report->text);
+    report_format_line(&report->text, o, report->verbose);
+    say(report, &report->text);
+}
+
+void report_retry(struct report *report, const struct outcome *o, int64_t pause_ns)
+{
+    struct buffer *text = &report->text;
+    char time[TEXT_NUMBER_SIZE];
+
+    if (!report->verbose)
+        return;
+    struct outcome once = *o;
+    once.tries = 1;
+    buffer_clear(text);
+    report_format_line(text, &once, false);
+    if (!text->failed)
+        text->len--; /* the newline */
+    buffer_printf(text, "; try %d in %s\n", o->tries + 1, text_time(time, pause_ns));
+    say(report, text);
+}
+
+static void add_summary_object(struct buffer *text, const struct totals *totals, bool interrupted,
+                               int64_t duration_ns)
+{
+    uint64_t failed = totals->failed + totals->interrupted + totals->unstarted;
+
+    buffer_printf(text, "{\"summary\":true,\"ok\":%llu,\"failed\":%llu,\"interrupted\":%s",
+                  (unsigned long long)totals->done, (unsigned long long)failed,
+                  interrupted ? "true" : "false");
+    buffer_printf(text, ",\"bytes\":%lld,\"written\":%lld,\"seconds\":%.6f}\n",
+                  (long long)totals->bytes, (long long)totals->written, seconds(duration_ns));
+}
+
+void report_summary(struct report *report, bool interrupted)
+{
+    const struct totals *totals = &report->totals;
+    struct buffer *text = &report->text;
+    char size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
+    int64_t duration_ns = whorl_now() - totals->started_ns;
+    uint64_t total = totals->done + totals->failed + totals->interrupted;
+
+    buffer_clear(text);
+    if (report->json) {
+        add_summary_object(text, totals, interrupted, duration_ns);
+        print_object(report, text);
+        buffer_clear(text);
+    }
+    if (interrupted)
+        buffer_printf(text,
+                      "whorl-get: interrupted; %llu transfer%s stopped, partial files removed\n",
+                      (unsigned long long)totals->interrupted, totals->interrupted == 1 ? "" : "s");
+    if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
+        buffer_printf(text, "%llu of %llu files, %s in %s", (unsigned long long)totals->done,
+                      (unsigned long long)total, text_size(size, totals->bytes),
+                      text_time(time, duration_ns));
+        if (totals->failed > 0)
+            buffer_printf(text, ", %llu failed", (unsigned long long)totals->failed);
+        add(text, "\n");
+    }
+    say(report, text);
+}
+
+WHORL_SUSPENDS int report_wait_room(struct report *report)
+{
+    int err = writer_wait_room(report->messages);
+
+    if (err == 0 && report->json)
+        err = writer_wait_room(report->objects);
+    return err;
+}
+
+int report_exit_status(const struct report *report, bool interrupted)
+{
+    bool lost = report->json && report->objects->err;
+
+    if (report->totals.failed == 0 && report->totals.interrupted == 0 && !interrupted && !lost)
+        return EXIT_ALL;
+    return report->totals.done > 0 ? EXIT_SOME : EXIT_NONE;
+}
+
+void report_finish(struct report *report)
+{
+    buffer_finish(&report->text);
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/* The window of URLs and its queues, see schedule.h. */
+#include "tools/get/schedule.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/url.h>
+
+enum { DOWN_MAX = 10000 }; /* hosts that are remembered as down, and used by no item */
+
+static const int64_t down_ns = WHORL_MINUTE;
+
+/* A host and port. It exists while an item uses it or while it is down. */
+struct schedule_host {
+    struct schedule_items waiting; /* the first in the order of arrival is first */
+    size_t active;                 /* items that were handed out and are not over */
+    int refusals;                  /* connections refused since the last one that was accepted */
+    int64_t down_until_ns;
+    bool is_ready;  /* is in the heap */
+    bool is_listed; /* is in the list of hosts that are down */
+    TAILQ_ENTRY(schedule_host) in_down;
+    char name[]; /* "host:port"; "" for the URLs that are not valid */
+};
+
+/* --- the heap of ready hosts: the one whose first item has waited longest is on top ----------- */
+
+static bool comes_before(const struct schedule_host *a, const struct schedule_host *b)
+{
+    return TAILQ_FIRST(&a->waiting)->number < TAILQ_FIRST(&b->waiting)->number;
+}
+
+static void swap_ready(struct schedule *s, size_t i, size_t j)
+{
+    struct schedule_host *host = s->ready[i];
+
+    s->ready[i] = s->ready[j];
+    s->ready[j] = host;
+}
+
+static void push_ready(struct schedule *s, struct schedule_host *host)
+{
+    size_t i = s->ready_count++;
+
+    host->is_ready = true;
+    s->ready[i] = host;
+    for (; i > 0 && comes_before(host, s->ready[(i - 1) / 2]); i = (i - 1) / 2)
+        swap_ready(s, i, (i - 1) / 2);
+}
+
+static struct schedule_host *pop_ready(struct schedule *s)
+{
+    struct schedule_host *top = s->ready[0];
+    size_t i = 0;
+
+    top->is_ready = false;
+    s->ready[0] = s->ready[--s->ready_count];
+    for (;;) {
+        size_t first = i, left = 2 * i + 1, right = left + 1;
+        if (left < s->ready_count && comes_before(s->ready[left], s->ready[first]))
+            first = left;
+        if (right < s->ready_count && comes_before(s->ready[right], s->ready[first]))
+            first = right;
+        if (first == i)
+            return top;
+        swap_ready(s, i, first);
+        i = first;
+    }
+}
+
+/* --- hosts --- */
+
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct schedule_host *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static struct schedule_host *create_host(const char *name)
+{
+    struct schedule_host *host = calloc(1, sizeof *host + strlen(name) + 1);
+
+    if (!host)
+        return NULL;
+    TAILQ_INIT(&host->waiting);
+    strcpy(host->name, name);
+    return host;
+}
+
+/* The heap has room for every host, so that push_ready() cannot fail. */
+static int grow_ready(struct schedule *s)
+{
+    if (s->hosts_count < s->ready_size)
+        return 0;
+    size_t size = s->ready_size ? 2 * s->ready_size : 16;
+    struct schedule_host **ready = reallocarray(s->ready, size, sizeof(struct schedule_host *));
+    if (!ready)
+        return -ENOMEM;
+    s->ready = ready;
+    s->ready_size = size;
+    return 0;
+}
+
+/* Finds the host, or makes it. Returns NULL when there is no memory. */
+static struct schedule_host *get_host(struct schedule *s, const char *name)
+{
+    struct schedule_host *host = grow_ready(s) ? NULL : create_host(name);
+    struct schedule_host **found = host ? tsearch(host, &s->hosts, compare_hosts) : NULL;
+
+    if (!found || *found != host)
+        free(host);
+    else
+        s->hosts_count++;
+    return found ? *found : NULL;
+}
+
+static bool is_down(const struct schedule_host *host)
+{
+    return host->down_until_ns > whorl_now();
+}
+
+static void drop_unused(struct schedule *s, struct schedule_host *host)
+{
+    if (host->active > 0 || !TAILQ_EMPTY(&host->waiting) || host->is_listed)
+        return;
+    tdelete(host, &s->hosts, compare_hosts);
+    s->hosts_count--;
+    free(host);
+}
+
+/* Forgets the hosts that are no longer down, and the first ones if there are too many. */
+static void trim_down(struct schedule *s)
+{
+    struct schedule_host *host;
+
+    while ((host = TAILQ_FIRST(&s->down)) && (s->down_count > DOWN_MAX || !is_down(host))) {
+        TAILQ_REMOVE(&s->down, host, in_down);
+        s->down_count--;
+        host->is_listed = false;
+        host->down_until_ns = 0;
+        drop_unused(s, host);
+    }
+}
+
+static bool can_start(const struct schedule *s, const struct schedule_host *host)
+{
+    if (TAILQ_EMPTY(&host->waiting))
+        return false;
+    return host->active < s->per_host || host->name[0] == '\0' || is_down(host);
+}
+
+/* Called after the items or the state of the host have changed. */
+static void update_ready(struct schedule *s, struct schedule_host *host)
+{
+    if (!s->stopped && !host->is_ready && can_start(s, host))
+        push_ready(s, host);
+}
+
+/* --- items --- */
+
+/* These return a string to be freed, or NULL when there is no memory. */
+
+static char *format_name(const char *host, uint16_t port)
+{
+    bool is_v6 = strchr(host, ':') != NULL;
+    char *name;
+
+    return asprintf(&name, is_v6 ? "[%s]:%u" : "%s:%u", host, port) < 0 ? NULL : name;
+}
+
+static char *name_host(const char *text)
+{
+    WHORL_AUTO(url) url = {0};
+
+    return whorl_url_parse(text, NULL, &url) ? strdup("") : format_name(url.host, url.port);
+}
+
+static struct schedule_item *create_item(const char *url)
+{
+    size_t size = sizeof(struct schedule_item) + strlen(url) + 1;
+    struct schedule_item *item = calloc(1, size);
+
+    if (!item)
+        return NULL;
+    item->size = size;
+    strcpy(item->url, url);
+    return item;
+}
+
+/* Moves an item from the window to the items that were handed out. */
+static void hand_out(struct schedule *s, struct schedule_item *item)
+{
+    TAILQ_REMOVE(&item->host->waiting, item, in_host);
+    TAILQ_REMOVE(&s->window, item, in_window);
+    s->count--;
+    s->bytes -= item->size;
+    item->host->active++;
+    s->running++;
+    whorl_event_set(&s->room);
+}
+
+/* Returns the next item that can start, or NULL. */
+static struct schedule_item *take_ready(struct schedule *s)
+{
+    while (s->ready_count > 0) {
+        struct schedule_host *host = pop_ready(s);
+        if (!can_start(s, host))
+            continue; /* update_ready() puts it back when one of its items is over */
+        struct schedule_item *item = TAILQ_FIRST(&host->waiting);
+        hand_out(s, item);
+        update_ready(s, host);
+        return item;
+    }
+    return NULL;
+}
+
+/* Items that resume come first. The number of items in a pause is limited, because each takes
+ * memory. */
+static bool has_free_job(const struct schedule *s)
+{
+    return s->running + s->resuming < s->jobs && s->running + s->paused < 2 * s->jobs;
+}
+
+/* --- interface --- */
+
+void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host)
+{
+    *schedule = (struct schedule){.jobs = jobs, .per_host = per_host};
+    TAILQ_INIT(&schedule->window);
+    TAILQ_INIT(&schedule->down);
+}
+
+void schedule_finish(struct schedule *schedule)
+{
+    struct schedule_item *item;
+    struct schedule_host *host;
+
+    while ((item = schedule_take(schedule)))
+        schedule_end(schedule, item);
+    while ((host = TAILQ_FIRST(&schedule->down))) {
+        TAILQ_REMOVE(&schedule->down, host, in_down);
+        host->is_listed = false;
+        drop_unused(schedule, host);
+    }
+    free(schedule->ready);
+    schedule->ready = NULL;
+}
+
+int schedule_add(struct schedule *schedule, const char *url, const char *list, long line)
+{
+    struct schedule_item *item = create_item(url);
+    char *name = item ? name_host(url) : NULL;
+    struct schedule_host *host = name ? get_host(schedule, name) : NULL;
+
+    free(name);
+    if (!host) {
+        free(item);
+        return -ENOMEM;
+    }
+    item->host = host;
+    item->number = schedule->added++;
+    item->list = list;
+    item->line = line;
+    TAILQ_INSERT_TAIL(&host->waiting, item, in_host);
+    TAILQ_INSERT_TAIL(&schedule->window, item, in_window);
+    schedule->count++;
+    schedule->bytes += item->size;
+    update_ready(schedule, host);
+    whorl_event_set(&schedule->changed);
+    return 0;
+}
+
+WHORL_SUSPENDS int schedule_wait_room(struct schedule *schedule)
+{
+    int err = 0;
+
+    while (err == 0 &&
+           (schedule->count >= SCHEDULE_ITEMS_MAX || schedule->bytes >= SCHEDULE_BYTES_MAX)) {
+        whorl_event_reset(&schedule->room);
+        err = whorl_event_wait(&schedule->room);
+    }
+    return err;
+}
+
+void schedule_close(struct schedule *schedule)
+{
+    schedule->closed = true;
+    whorl_event_set(&schedule->changed);
+}
+
+WHORL_SUSPENDS int schedule_next(struct schedule *schedule, struct schedule_item **ret)
+{
+    for (;;) {
+        struct schedule_item *item = has_free_job(schedule) ? take_ready(schedule) : NULL;
+        if (item) {
+            *ret = item;
+            return 1;
+        }
+        if (schedule->closed && schedule->count == 0)
+            return 0;
+        whorl_event_reset(&schedule->changed);
+        int err = whorl_event_wait(&schedule->changed);
+        if (err)
+            return err;
+    }
+}
+
+struct schedule_item *schedule_take(struct schedule *schedule)
+{
+    struct schedule_item *item = TAILQ_FIRST(&schedule->window);
+
+    schedule->stopped = true;
+    schedule->ready_count = 0; /* the heap must not hold hosts without items */
+    if (item)
+        hand_out(schedule, item);
+    return item;
+}
+
+void schedule_pause(struct schedule *schedule)
+{
+    schedule->running--;
+    schedule->paused++;
+    whorl_event_set(&schedule->changed);
+}
+
+WHORL_SUSPENDS int schedule_resume(struct schedule *schedule)
+{
+    int err = 0;
+
+    schedule->resuming++;
+    while (err == 0 && schedule->running >= schedule->jobs) {
+        whorl_event_reset(&schedule->changed);
+        err = whorl_event_wait(&schedule->changed);
+    }
+    schedule->resuming--;
+    schedule->paused--;
+    schedule->running++;
+    return err;
+}
+
+void schedule_end(struct schedule *schedule, struct schedule_item *item)
+{
+    struct schedule_host *host = item->host;
+
+    free(item);
+    host->active--;
+    schedule->running--;
+    update_ready(schedule, host);
+    drop_unused(schedule, host);
+    whorl_event_set(&schedule->changed);
+}
+
+void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t port, int err)
+{
+    char *name = format_name(host, port);
+    struct schedule_host *key = name ? create_host(name) : NULL;
+    struct schedule_host **found = key ? tfind(key, &schedule->hosts, compare_hosts) : NULL;
+
+    if (found && err == -ECONNREFUSED)
+        (*found)->refusals++;
+    else if (found && err == 0)
+        (*found)->refusals = 0, (*found)->down_until_ns = 0;
+    free(key);
+    free(name);
+}
+
+void schedule_give_up(struct schedule *schedule, const struct schedule_item *item, int tries)
+{
+    struct schedule_host *host = item->host;
+
+    if (host->refusals < tries)
+        return;
+    if (host->is_listed)
+        TAILQ_REMOVE(&schedule->down, host, in_down);
+    else
+        schedule->down_count++;
+    TAILQ_INSERT_TAIL(&schedule->down, host, in_down);
+    host->is_listed = true;
+    host->down_until_ns = whorl_after(down_ns);
+    update_ready(schedule, host);
+    whorl_event_set(&schedule->changed);
+    trim_down(schedule);
+}
+
+const char *schedule_host_name(const struct schedule_item *item)
+{
+    return item->host->name;
+}
+
+bool schedule_is_down(const struct schedule_item *item)
+{
+    return is_down(item->host);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The source of URLs: first the arguments, then each list. A list is read as its URLs are
+ * needed. */
+#ifndef WHORL_GET_SOURCE_H
+#define WHORL_GET_SOURCE_H
+
+#include <stddef.h>
+
+#include <whorl/base.h>
+
+#include "tools/get/lines.h"
+#include "tools/get/options.h"
+
+/* Set `options`, and set `fd` to -1. All other fields start at zero. */
+struct source {
+    const struct options *options;
+    size_t url_index, list_index;
+    int fd; /* the list that is being read, or -1 */
+    bool at_end;
+    bool awaits_writer; /* the list is a FIFO, of which nothing was read yet */
+    bool no_waiting;    /* set by source_stop_waiting() */
+    struct lines lines;
+};
+
+/* A URL, or the reason why none could be read: `err`, and the `step` that failed ("open", "read",
+ * "line"). */
+struct source_item {
+    const char *url;  /* valid until the next call; NULL when `err` is set */
+    const char *list; /* the name of the list for messages, NULL for an argument */
+    long line;        /* the line in that list; 0 when the failure concerns no single line */
+    int err;
+    const char *step;
+};
+
+/* Gets the next item. Returns 1, 0 after the last item, or -ECANCELED. */
+WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret);
+
+/* From now on, source_next() returns only what is available without waiting: arguments, the lines
+ * of regular files, and lines of other lists that have been read already. */
+void source_stop_waiting(struct source *source);
+
+/* Closes the open list, if there is one. */
+void source_finish(struct source *source);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* One transfer: request, save, retry, report; see transfer.h. */
+#include "tools/get/transfer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <whorl/task.h>
+#include <whorl/text.h>
+#include <whorl/url.h>
+
+#include "tools/get/get.h"
+#include "tools/get/text.h"
+
+struct transfer {
+    struct get *get;
+    struct schedule_item *scheduled;
+    struct whorl_url url;
+    char name[NAME_SIZE];  /* from the URL */
+    char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
+    const char *path;      /* relative to --dir; NULL when no file was opened */
+    bool in_place;    /* the body went where it cannot be taken back, so there is no other try */
+    int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
+    struct outcome outcome;
+    struct progress_item item;
+    char *final_url;
+};
+
+static bool to_stdout(const struct options *options)
+{
+    return options->output && strcmp(options->output, "-") == 0;
+}
+
+static uint64_t next_random(struct get *get)
+{
+    uint64_t x = get->random; /* xorshift64 */
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return get->random = x;
+}
+
+/* Called when the name is taken. Returns the next name to try. */
+static const char *next_path(void *arg, unsigned attempt)
+{
+    struct transfer *t = arg;
+
+    (void)attempt;
+    name_numbered(t->taken, t->name, name_hints_next(&t->get->names, t->name));
+    return t->path = t->taken;
+}
+
+static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *response)
+{
+    const struct options *options = t->get->options;
+    struct whorl_http_save_options how = {
+        .ret_in_place = &t->in_place, .ret_written = &t->outcome.written, .arg = t};
+
+    if (options->output) {
+        how.overwrite = true;
+        t->path = to_stdout(options) ? "/dev/stdout" : options->output;
+    } else {
+        how.dir_fd = t->get->dir_fd;
+        how.use_dir_fd = true;
+        how.next_path = next_path;
+        t->path = t->name;
+    }
+    return whorl_http_response_save(response, t->path, &how);
+}
+
+/* RFC 9110 §15.4.5: the answer to a conditional request when there is nothing new. It has no
+ * body. */
+static bool is_unmodified(const struct transfer *t)
+{
+    return t->outcome.status == 304 && t->get->conditional;
+}
+
+/* Checks the status of the response. Returns 0 when the body is what the user asked for, and 1 when
+ * the status is a failure. */
+static int judge(struct transfer *t, struct whorl_http_response *response)
+{
+    struct outcome *o = &t->outcome;
+    char reason[128];
+
+    if (o->status >= 200 && o->status < 300 && (o->status != 206 || t->get->ranged))
+        return 0;
+    if (is_unmodified(t))
+        return 0;
+    o->error = (struct whorl_error){.step = "status"};
+    const char *raw = whorl_http_response_reason(response);
+    text_escape(reason, sizeof reason, raw, strlen(raw));
+    const char *why = "";
+    if (o->status == 206)
+        why = " (no range was requested)";
+    else if (o->status >= 300 && o->status < 400)
+        why = whorl_http_response_header(response, "location") ? " (redirect not followed)" : "";
+    snprintf(o->error.text, sizeof o->error.text, "%d%s%s%s", o->status, *reason ? " " : "", reason,
+             why);
+    t->asked_ns = whorl_http_retry_after(whorl_http_response_header(response, "retry-after"),
+                                         (int64_t)time(NULL));
+    return 1;
+}
+
+static void note_response(struct transfer *t, struct whorl_http_response *response)
+{
+    struct outcome *o = &t->outcome;
+
+    o->status = whorl_http_response_status(response);
+    whorl_http_response_get_timing(response, &o->timing);
+    if (t->get->report->json || o->timing.redirects > 0) {
+        t->final_url = strdup(whorl_http_response_url(response)->text);
+        o->final_url = t->final_url;
+    }
+}
+
+__attribute__((format(printf, 2, 3))) static void append(struct whorl_error *error,
+                                                         const char *format, ...)
+{
+    size_t len = strlen(error->text);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error->text + len, sizeof error->text - len, format, args);
+    va_end(args);
+}
+
+/* Whether the failure concerns the file and not the network. */
+static bool is_local(const struct whorl_error *error)
+{
+    return strcmp(error->step, "write") == 0;
+}
+
+/* The library's text is "PATH: cause", without --dir, and cut if the path is long. Keeps the cause
+ * and notes the whole path. */
+static void name_place(struct transfer *t)
+{
+    struct outcome *o = &t->outcome;
+    char path[sizeof o->error.text], cause[sizeof o->error.text];
+    size_t len = whorl_text_escape(t->path, strlen(t->path), path, sizeof path);
+
+    if (strncmp(o->error.text, path, len) == 0 && strncmp(o->error.text + len, ": ", 2) == 0)
+        snprintf(cause, sizeof cause, "%s", o->error.text + len + 2);
+    else
+        snprintf(cause, sizeof cause, "%s", whorl_strerror(o->error.code));
+    strcpy(o->error.text, cause);
+    o->place = to_stdout(t->get->options) ? "standard output" : t->path;
+    o->dir = t->get->options->dir;
+}
+
+/* Completes the error text: the library's text, and what only this program knows. */
+static void explain(struct transfer *t, int err, const char *step)
+{
+    struct whorl_error *error = &t->outcome.error;
+    const struct options *options = t->get->options;
+
+    if (error->code != err || !error->text[0])
+        whorl_error_set(error, err, step, "%s", whorl_strerror(err));
+    if (err == WHORL_EHTTP_BODY_TOO_LARGE)
+        append(error, "%s",
+               options->size_max ? " (--max-size)"
+                                 : " (after decoding; --max-size changes the limit)");
+    if (err == WHORL_EHTTP_REDIRECT_DOWNGRADE)
+        append(error, " (--allow-downgrade follows it)");
+    if (is_local(error) && t->path)
+        name_place(t);
+}
+
+/* Makes one attempt. Returns 0, 1 when the response's status is the failure, or a negative code. */
+static WHORL_SUSPENDS int try_once(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    struct outcome *o = &t->outcome;
+    struct whorl_http_request request = {
+        .url = t->scheduled->url,
+        .headers = options->headers,
+        .headers_count = options->headers_count,
+        .decode = options->compressed,
+        .trust_redirects = options->trust_redirects,
+    };
+    WHORL_AUTO(http_response) *response = NULL;
+
+    o->error = (struct whorl_error){0};
+    o->timing = (struct whorl_http_timing){0};
+    o->status = 0;
+    o->bytes = o->written = 0;
+    o->place = t->path = NULL;
+    free(t->final_url);
+    o->final_url = t->final_url = NULL;
+    t->asked_ns = -1;
+    t->item.state = BAR_ASKING;
+    int err = whorl_http_do(t->get->session, &request, &o->error, &response);
+    if (err) {
+        explain(t, err, "request");
+        return err;
+    }
+    note_response(t, response);
+    err = judge(t, response);
+    if (err || is_unmodified(t))
+        return err;
+
+    t->item.state = BAR_RECEIVING;
+    t->item.response = response;
+    err = save(t, response);
+    t->item.response = NULL;
+    o->bytes = whorl_http_response_received(response);
+    if (err) {
+        o->error = *whorl_http_response_error(response);
+        explain(t, err, "body");
+    }
+    return err;
+}
+
+/* Whether to retry, and after which pause. */
+static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
+{
+    struct outcome *o = &t->outcome;
+
+    if (t->in_place || !retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error)))
+        return false;
+    if (err == -ECONNREFUSED && schedule_is_down(t->scheduled))
+        return false;
+    *ret_pause_ns = retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
+    if (*ret_pause_ns >= 0)
+        return true;
+    if (t->asked_ns > t->get->retry.asked_max_ns) {
+        char time[TEXT_NUMBER_SIZE];
+        append(&o->error, " (the server asks to retry after %s)", text_time(time, t->asked_ns));
+    }
+    if (err == -ECONNREFUSED)
+        schedule_give_up(&t->get->schedule, t->scheduled, o->tries);
+    return false;
+}
+
+/* Waits before the next try, and lets another transfer run meanwhile. */
+static WHORL_SUSPENDS int pause_between(struct transfer *t, int64_t pause_ns)
+{
+    struct schedule *schedule = &t->get->schedule;
+
+    t->item.state = BAR_PAUSING;
+    t->item.pause_until_ns = whorl_after(pause_ns);
+    schedule_pause(schedule);
+    int err = whorl_sleep(pause_ns);
+    int resumed = schedule_resume(schedule);
+    return err ? err : resumed;
+}
+
+/* Retries until the transfer succeeds or a retry would not help. Returns 0, 1 when the status is
+ * the failure, or a negative code. */
+static WHORL_SUSPENDS int try_all(struct transfer *t)
+{
+    for (;;) {
+        int64_t pause_ns;
+        t->outcome.tries++;
+        int err = try_once(t);
+        if (err == 0 || err == -ECANCELED || !may_retry(t, err, &pause_ns))
+            return err;
+        report_retry(t->get->report, &t->outcome, pause_ns);
+        if (pause_between(t, pause_ns) == -ECANCELED)
+            return -ECANCELED;
+    }
+}
+
+/* Makes the file name from the URL. A URL that cannot be parsed ends the transfer here. */
+static int name_it(struct transfer *t)
+{
+    int err = whorl_url_parse(t->scheduled->url, &t->outcome.error, &t->url);
+
+    if (err == 0)
+        name_from_target(t->name, t->url.target);
+    else
+        explain(t, err, "URL");
+    return err;
+}
+
+static void settle(struct transfer *t, int err)
+{
+    const struct options *options = t->get->options;
+    struct outcome *o = &t->outcome;
+
+    o->ok = err == 0;
+    o->interrupted = err == -ECANCELED;
+    if (err == -ECANCELED)
+        whorl_error_set(&o->error, err, "transfer", "interrupted");
+    if (err && !t->in_place)
+        o->written = 0; /* the file was removed */
+    if (err == 0 && t->path) {
+        o->dir = options->dir;
+        o->file = to_stdout(options) ? "-" : t->path;
+    }
+}
+
+WHORL_SUSPENDS int transfer_run(void *arg)
+{
+    const struct transfer_job *job = arg;
+    struct get *get = job->get;
+    struct schedule_item *item = job->item;
+    struct transfer t = {
+        .get = get,
+        .scheduled = item,
+        .outcome = {.url = item->url, .list = item->list, .line = item->line},
+    };
+    int64_t start_ns = whorl_now();
+
+    int err = name_it(&t);
+    if (err == 0) {
+        progress_join(get->progress, &t.item, get->options->output ? get->options->output : t.name,
+                      &t.url);
+        err = try_all(&t);
+        progress_leave(get->progress, &t.item);
+    }
+    t.outcome.duration_ns = whorl_now() - start_ns;
+    settle(&t, err);
+    report_outcome(get->report, &t.outcome);
+    free(t.final_url);
+    whorl_url_finish(&t.url);
+    err = report_wait_room(get->report);
+    schedule_end(&get->schedule, item);
+    return err;
+}
