@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives from a stream socket: directly, or in advance by a multishot request. */
+/* Receives from a stream socket: directly, or ahead of the reads by a multishot request. */
 #include "io/stream/receiver.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@ enum {
     PIECES_MAX = 16,
 };
 
-/* Receiving in advance. */
-struct advance {
+/* Reading ahead. */
+struct read_ahead {
     struct io_op op;        /* the multishot request; first field, so pointers to the two convert */
     struct receiver *owner; /* NULL: closed; the last completion frees this */
     struct ring_piece *first; /* the queue of pieces that were received and not read */
@@ -35,8 +35,9 @@ struct advance {
     size_t saved_at, saved_len;
     struct waiting *reader;       /* the task that waits for a completion; NULL: none */
     struct ring_buffers *buffers; /* of the run that it is in */
-    struct advances *run;         /* the list of that run; NULL: it is in none */
-    struct advance *next, **link; /* neighbours in the list; `link` points to the pointer to this */
+    struct read_aheads *run;      /* the list of that run; NULL: it is in none */
+    struct read_ahead *next;      /* in that list */
+    struct read_ahead **link;     /* the pointer that points to this */
     unsigned depth;               /* the process that it belongs to, see forks.h */
 };
 
@@ -47,14 +48,14 @@ struct waiting {
 };
 
 /* All of a run. */
-struct advances {
+struct read_aheads {
     struct io_local local;
-    struct advance *first;
+    struct read_ahead *first;
 };
 
 /* --- the queue -------------------------------------------------------------------------------- */
 
-static void append(struct advance *a, struct ring_piece *piece)
+static void append(struct read_ahead *a, struct ring_piece *piece)
 {
     if (a->first)
         a->last->next = piece;
@@ -64,7 +65,7 @@ static void append(struct advance *a, struct ring_piece *piece)
     a->pieces++;
 }
 
-static void drop_first(struct advance *a)
+static void drop_first(struct read_ahead *a)
 {
     struct ring_piece *piece = a->first;
 
@@ -73,21 +74,21 @@ static void drop_first(struct advance *a)
     ring_buffers_put(a->buffers, piece);
 }
 
-static void drop_saved(struct advance *a)
+static void drop_saved(struct read_ahead *a)
 {
     free(a->saved);
     a->saved = NULL;
     a->saved_at = a->saved_len = 0;
 }
 
-static void drop_all(struct advance *a)
+static void drop_all(struct read_ahead *a)
 {
     while (a->first)
         drop_first(a);
     drop_saved(a);
 }
 
-static size_t copy_saved(struct advance *a, char *buf, size_t len)
+static size_t copy_saved(struct read_ahead *a, char *buf, size_t len)
 {
     size_t n = a->saved_len - a->saved_at;
 
@@ -100,7 +101,7 @@ static size_t copy_saved(struct advance *a, char *buf, size_t len)
     return n;
 }
 
-static size_t copy_pieces(struct advance *a, char *buf, size_t len)
+static size_t copy_pieces(struct read_ahead *a, char *buf, size_t len)
 {
     size_t copied = 0;
 
@@ -117,14 +118,14 @@ static size_t copy_pieces(struct advance *a, char *buf, size_t len)
     return copied;
 }
 
-static bool has_received(const struct advance *a)
+static bool has_received(const struct read_ahead *a)
 {
     return a->first || a->saved || a->ended;
 }
 
 /* --- the end of a run ------------------------------------------------------------------------- */
 
-static void leave_run(struct advance *a)
+static void leave_run(struct read_ahead *a)
 {
     if (!a->run)
         return;
@@ -137,7 +138,7 @@ static void leave_run(struct advance *a)
 
 /* The run ends, and its buffers with it: keeps what they contain, so that another run can read
  * it. */
-static void save(struct advance *a)
+static void save(struct read_ahead *a)
 {
     size_t len = a->saved_len - a->saved_at;
 
@@ -159,7 +160,7 @@ static void save(struct advance *a)
 
 static void end_run(struct io_local *local)
 {
-    struct advances *run = (struct advances *)local;
+    struct read_aheads *run = (struct read_aheads *)local;
 
     while (run->first)
         save(run->first);
@@ -167,10 +168,10 @@ static void end_run(struct io_local *local)
 }
 
 /* Adds it to the list of the current run. 0 or -ENOMEM. */
-static int join_run(struct advance *a)
+static int join_run(struct read_ahead *a)
 {
     static const char key;
-    struct advances *run = (struct advances *)io_local_get(&key);
+    struct read_aheads *run = (struct read_aheads *)io_local_get(&key);
 
     if (!run) {
         run = calloc(1, sizeof *run);
@@ -192,7 +193,7 @@ static int join_run(struct advance *a)
 
 /* --- the request ------------------------------------------------------------------------------ */
 
-static void release(struct advance *a)
+static void release(struct read_ahead *a)
 {
     drop_all(a);
     leave_run(a);
@@ -200,7 +201,7 @@ static void release(struct advance *a)
 }
 
 /* Decides what follows the last completion of the request. */
-static void on_last(struct advance *a, struct receiver *owner, int res)
+static void on_last(struct read_ahead *a, struct receiver *owner, int res)
 {
     switch (res) {
     case -ENOBUFS:
@@ -227,7 +228,7 @@ static void on_last(struct advance *a, struct receiver *owner, int res)
 
 static void on_receive(struct io_op *op, int res, bool more)
 {
-    struct advance *a = (struct advance *)op;
+    struct read_ahead *a = (struct read_ahead *)op;
     struct waiting *reader = a->reader;
 
     whorl_check(res <= 0 || op->buffer >= 0);
@@ -264,10 +265,10 @@ static bool is_shared(const struct receiver *r)
 /* Submits the request with the buffers that it has joined. 0, -ENOMEM, or -ECANCELED. */
 static int start(struct receiver *r, struct ring_buffers *buffers)
 {
-    struct advance *a = r->advance;
+    struct read_ahead *a = r->ahead;
 
     if (!a) {
-        a = r->advance = calloc(1, sizeof *a);
+        a = r->ahead = calloc(1, sizeof *a);
         if (!a)
             return -ENOMEM;
         a->owner = r;
@@ -284,9 +285,8 @@ static int start(struct receiver *r, struct ring_buffers *buffers)
     return err ? err : io_op_start(&a->op);
 }
 
-/* Begins to receive in advance, if that pays. The request must not be in flight, and nothing that
- * it has received may be left. Otherwise frees what belongs to it, and returns false: receive
- * directly. */
+/* Begins to read ahead, if that pays. The request must not be in flight, and nothing that it has
+ * received may be left. Otherwise frees what belongs to it, and returns false: receive directly. */
 static bool arm(struct receiver *r)
 {
     struct io_driver *driver = io_driver_current();
@@ -299,9 +299,9 @@ static bool arm(struct receiver *r)
             return true;
         ring_buffers_leave(buffers);
     }
-    if (r->advance)
-        release(r->advance);
-    r->advance = NULL;
+    if (r->ahead)
+        release(r->ahead);
+    r->ahead = NULL;
     return false;
 }
 
@@ -320,7 +320,7 @@ static WHORL_SUSPENDS ssize_t receive_directly(struct receiver *r, void *buf, si
 
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
-    struct advance *a = waiter->data;
+    struct read_ahead *a = waiter->data;
 
     a->reader = NULL;
     io_op_set_background(&a->op, true);
@@ -341,7 +341,7 @@ __attribute__((used)) const struct {
 } receiver_layout_for_gdb = {&kind, offsetof(struct waiting, fd)};
 
 /* Waits for the next completion of the request. 0 or -ECANCELED. */
-static WHORL_SUSPENDS int wait_completion(struct advance *a)
+static WHORL_SUSPENDS int wait_completion(struct read_ahead *a)
 {
     struct waiting waiting = {.waiter = {.data = a, .kind = &kind}, .fd = a->op.fd};
 
@@ -353,7 +353,7 @@ static WHORL_SUSPENDS int wait_completion(struct advance *a)
 /* Returns the next of what was received: bytes, or the end or an error behind them. */
 static ssize_t take(struct receiver *r, void *buf, size_t len)
 {
-    struct advance *a = r->advance;
+    struct read_ahead *a = r->ahead;
 
     if (a->saved)
         return (ssize_t)copy_saved(a, buf, len);
@@ -372,16 +372,16 @@ static ssize_t take(struct receiver *r, void *buf, size_t len)
 /* In a forked child, drops what belongs to the parent. */
 static void adopt(struct receiver *r)
 {
-    struct advance *a = r->advance;
+    struct read_ahead *a = r->ahead;
 
     if (__builtin_expect(!a || !forks_copied(a->depth), 1))
         return;
     a->first = NULL; /* the child does not have the memory of the buffers */
     release(a);
-    r->advance = NULL;
+    r->ahead = NULL;
 }
 
-/* Checks, for a receiver that receives in advance, what is checked for each request. */
+/* Checks, for a receiver that reads ahead, what is checked for each request. */
 static int begin(struct receiver *r)
 {
     if (!whorl_task_self())
@@ -389,7 +389,7 @@ static int begin(struct receiver *r)
     if (!io_driver_current())
         return WHORL_ENOIO;
     adopt(r);
-    const struct advance *a = r->advance;
+    const struct read_ahead *a = r->ahead;
     whorl_check_text(!a || !a->run || a->op.driver == io_driver_current(),
                      "a stream is read in another run than before; "
                      "whorl_stream_take_received() must be called in between");
@@ -398,18 +398,18 @@ static int begin(struct receiver *r)
 
 WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len)
 {
-    if (!r->advance && (r->small < SMALL_ROW || !arm(r)))
+    if (!r->ahead && (r->small < SMALL_ROW || !arm(r)))
         return receive_directly(r, buf, len);
     int err = begin(r);
     while (err == 0) {
-        struct advance *a = r->advance;
+        struct read_ahead *a = r->ahead;
         if (a && has_received(a))
             return take(r, buf, len);
         if (!(a && io_op_is_in_flight(&a->op)) && !arm(r))
             return receive_directly(r, buf, len);
         if (is_shared(r))
-            io_op_cancel(&r->advance->op);
-        err = wait_completion(r->advance);
+            io_op_cancel(&r->ahead->op);
+        err = wait_completion(r->ahead);
     }
     return err;
 }
@@ -420,7 +420,7 @@ WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, siz
         return -EINVAL; /* 0 would mean that nothing is left */
     int err = begin(r);
     receiver_stop(r);
-    struct advance *a = r->advance;
+    struct read_ahead *a = r->ahead;
     while (err == 0 && a && io_op_is_in_flight(&a->op))
         err = wait_completion(a);
     if (err || !a)
@@ -429,13 +429,13 @@ WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, siz
     if (a->first || a->saved || (a->ended && a->result < 0))
         return take(r, buf, len);
     release(a);
-    r->advance = NULL;
+    r->ahead = NULL;
     return 0;
 }
 
 void receiver_stop(struct receiver *r)
 {
-    struct advance *a = r->advance;
+    struct read_ahead *a = r->ahead;
 
     r->direct_only = true;
     if (a && !forks_copied(a->depth))
@@ -444,7 +444,7 @@ void receiver_stop(struct receiver *r)
 
 bool receiver_has_received(const struct receiver *r)
 {
-    return r->advance && has_received(r->advance);
+    return r->ahead && has_received(r->ahead);
 }
 
 /* --- creation and end ------------------------------------------------------------------------- */
@@ -462,11 +462,11 @@ void receiver_init(struct receiver *r, int fd, bool is_stream)
 void receiver_finish(struct receiver *r)
 {
     adopt(r);
-    struct advance *a = r->advance;
+    struct read_ahead *a = r->ahead;
     if (!a)
         return;
     whorl_check(!a->reader);
-    r->advance = NULL;
+    r->ahead = NULL;
     if (io_op_is_in_flight(&a->op)) {
         drop_all(a);
         a->owner = NULL;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives from a stream socket in the cheaper of two ways, and switches between them unnoticed.
+/* Receives from a stream socket in the cheaper of two ways. The caller does not notice which.
  *
- *     direct       one request per call, straight into the caller's memory; as whorl_recv()
- *     in advance   one multishot request stays in flight. The kernel puts what arrives into buffers
- *                  of the run (ring_buffers.h), and the calls copy it from there. This saves a
- *                  request per message.
+ *     direct     one request per read, straight into the caller's memory; as whorl_recv()
+ *     ahead      one multishot request stays in flight. The kernel puts what arrives into buffers
+ *                of the run (ring_buffers.h), and reads copy it from there. This saves a request
+ *                per message.
  *
- *         direct -------- SMALL_ROW small messages in a row ------> in advance
- *         direct <------- BULK bytes at once, or a request that --- in advance
- *                         ended and cannot be armed again
+ *         direct -------- SMALL_ROW small messages in a row ----------------------> ahead
+ *         direct <------- BULK bytes in one read; or the request has ended and ---- ahead
+ *                         cannot be armed again
  *
  * A direct request is made only when the multishot request is not in flight and all bytes that it
- * received are consumed. So the order of bytes, the end and errors is that of the socket.
+ * received are consumed. So bytes, the end and errors come in the order of the socket.
  *
  *     reader                     receiver                      driver
  *     receiver_read() ---------> arm: io_op_start ----------->
@@ -22,18 +22,18 @@
  *
  * A stream that nothing reads does not fill memory: with PIECES_MAX pieces in the queue the request
  * is cancelled, and the next read that finds the queue empty arms it again. Without a free buffer
- * (-ENOBUFS) the run gets more buffers; when it has the most that it may have, this receiver
- * continues with direct requests.
+ * (-ENOBUFS) the run gets more buffers. When it has the most that it may have, the receiver returns
+ * to direct requests.
  *
  * While no task waits, the request is a background request. It keeps the socket open until its last
- * completion, also after a close. What belongs to receiving in advance is allocated when it begins,
- * and freed when it has ended and all is consumed; so a stream without traffic costs little memory.
+ * completion, also after a close. What belongs to reading ahead is allocated when it begins, and
+ * freed when it has ended and all is consumed; so a stream without traffic costs little memory.
  *
- * Only streams receive in advance. whorl_recv() on a descriptor must leave in the socket what its
- * caller has not asked for.
+ * Only streams read ahead. whorl_recv() on a descriptor must leave in the socket what its caller
+ * has not asked for.
  *
- * A forked child drops what its copy has received: the parent has it. After a fork, receivers that
- * are older receive directly, because the other process may want to read the socket.
+ * A forked child drops what its copy has read ahead: the parent has it. After a fork, receivers
+ * that are older receive directly, because the other process may want to read the socket.
  */
 #ifndef IO_STREAM_RECEIVER_H
 #define IO_STREAM_RECEIVER_H
@@ -46,10 +46,10 @@
 /* The receiver of one socket, in the stream's memory. The fields are private. */
 struct receiver {
     int fd;
-    unsigned forks;          /* the value of `forks_made` when the receiver was made */
-    unsigned small;          /* small messages in a row, at most SMALL_ROW */
-    bool direct_only;        /* it does not begin to receive in advance any more */
-    struct advance *advance; /* the request, and what it has received; NULL: neither */
+    unsigned forks;           /* the value of `forks_made` when the receiver was made */
+    unsigned small;           /* small messages in a row, at most SMALL_ROW */
+    bool direct_only;         /* it does not begin to read ahead any more */
+    struct read_ahead *ahead; /* NULL: it does not read ahead now */
 };
 
 /* Makes the receiver of a socket, which the caller closes after receiver_finish(). A socket of

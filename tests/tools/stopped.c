@@ -32,7 +32,7 @@ static int reader(void *arg)
     return n < 0 ? (int)n : 0;
 }
 
-/* Waits in a stream that has received small messages, so that it receives in advance. */
+/* Waits in a stream that has received small messages, so that it reads ahead. */
 static int chatter(void *arg)
 {
     WHORL_AUTO(stream) *stream = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams that receive in advance: order, ends, errors, cancellation, bounds, and other readers of
- * the socket. With a driver that never receives in advance, the results are the same. */
+/* Streams that read ahead: order, ends, errors, cancellation, bounds, and other readers of the
+ * socket. With a driver that never reads ahead, the results are the same. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 
 /* --- fixtures --------------------------------------------------------------------------------- */
 
-/* The buffers of this run; NULL: it never receives in advance. */
+/* The buffers of this run; NULL: it never reads ahead. */
 static struct ring_buffers *buffers(void)
 {
     struct io_driver *driver = io_driver_current();
@@ -86,7 +86,7 @@ static WHORL_SUSPENDS_SHIELDED void expect(const struct conn *conn, const char *
     CHECK_STR(buf, text);
 }
 
-/* Exchanges small messages until the stream receives in advance. */
+/* Exchanges small messages until the stream reads ahead. */
 static WHORL_SUSPENDS_SHIELDED void warm(const struct conn *conn)
 {
     uint64_t before = buffers() ? ring_buffers_stats(buffers()).taken : 0;
@@ -152,7 +152,7 @@ static WHORL_SUSPENDS_SHIELDED void read_pattern(struct whorl_stream *stream, si
 
 /* --- both ways of receiving ------------------------------------------------------------------- */
 
-TEST_IO(small_messages_are_received_in_advance)
+TEST_IO(small_messages_are_read_ahead)
 {
     struct conn c;
     open_tcp(&c);
@@ -213,6 +213,28 @@ TEST_IO(a_caller_with_little_room_reads_bulk_in_order)
     read_pattern(c.stream, 0, BULK, 1001);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(held(), 0);
+    close_conn(&c);
+}
+
+TEST_IO(packets_are_neither_cut_nor_joined)
+{
+    struct conn c;
+    static char packet[5000], buf[sizeof packet];
+    int p[2];
+    CHECK_OK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p));
+    CHECK_OK(whorl_stream_from_socket(p[0], &c.stream));
+    c.peer = p[1];
+    for (int i = 0; i < 8; i++) {
+        feed(&c, "small");
+        CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), 5);
+    }
+    feed(&c, "one");
+    feed(&c, "two");
+    let_arrive();
+    CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), 3);
+    CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), 3);
+    CHECK_EQ(send(c.peer, packet, sizeof packet, 0), sizeof packet);
+    CHECK_ERR(whorl_stream_read(c.stream, buf, sizeof buf), sizeof packet);
     close_conn(&c);
 }
 
@@ -539,7 +561,7 @@ static int idle_for_ever(void *arg)
     return whorl_event_wait(&never);
 }
 
-/* The read that would begin to receive in advance is cancelled before it waits. */
+/* The read that would begin to read ahead is cancelled before it waits. */
 static int cancel_and_idle(void *arg)
 {
     struct conn *c = arg;
@@ -658,7 +680,7 @@ TEST(the_next_run_reads_what_the_last_one_has_received)
 
 /* --- other readers of the socket -------------------------------------------------------------- */
 
-/* Takes what was received in advance. Returns the count. */
+/* Takes what was read ahead. Returns the count. */
 static WHORL_SUSPENDS_SHIELDED size_t take_all(struct whorl_stream *stream, char *buf, size_t len)
 {
     size_t got = 0;
@@ -685,7 +707,7 @@ TEST_IO(taking_what_was_received_leaves_the_rest_in_the_socket)
     let_arrive();
     CHECK_ERR(whorl_recv(whorl_stream_fd(c.stream), buf + n, sizeof buf - n, 0), 6 - n);
     CHECK_STR(buf, "abcdef");
-    for (int i = 0; i < 10; i++) { /* it never receives in advance again */
+    for (int i = 0; i < 10; i++) { /* it never reads ahead again */
         feed(&c, "small");
         expect(&c, "small");
     }
@@ -800,7 +822,7 @@ static int serve_plain_then_tls(void *arg)
     return 0;
 }
 
-TEST_IO(tls_begins_on_a_stream_that_receives_in_advance)
+TEST_IO(tls_begins_on_a_stream_that_reads_ahead)
 {
     struct whorl_tls_options options = {.ca_file = cert_path("ca.pem")};
     WHORL_AUTO(tls_config) *config = NULL;
@@ -830,7 +852,7 @@ TEST_IO(tls_begins_on_a_stream_that_receives_in_advance)
     whorl_stream_close(tls);
 }
 
-TEST_IO(streams_that_never_receive_in_advance_have_nothing_to_take)
+TEST_IO(streams_that_never_read_ahead_have_nothing_to_take)
 {
     struct whorl_stream *stream;
     char byte;
