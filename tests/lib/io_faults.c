@@ -3,6 +3,7 @@
  * and between ring.c and liburing (see tests/meson.build). */
 #include "io_faults.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <liburing.h>
@@ -156,6 +157,17 @@ void __wrap_io_uring_queue_exit(struct io_uring *ring)
         if (rings[i] == ring)
             rings[i] = NULL;
     __real_io_uring_queue_exit(ring);
+}
+
+/* In a forked child: the rings belong to the parent, and their memory is freed without an exit. */
+static void forget_rings(void)
+{
+    memset(rings, 0, sizeof rings);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_rings);
 }
 
 static const struct io_uring *ring_of(unsigned fd, bool registered)

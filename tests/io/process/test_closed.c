@@ -269,8 +269,8 @@ TEST(a_run_takes_no_standard_descriptor)
 /* --- worker processes ------------------------------------------------------------------------- */
 
 /* Returns the names of the worker's three descriptors, and the pids of worker and server. */
-static WHORL_SUSPENDS int describe_worker(void *state, const void *request, size_t len, void **ret,
-                                          size_t *ret_len)
+static int describe_worker(void *state, const void *request, size_t len, void **ret,
+                           size_t *ret_len)
 {
     char names[3][300], *text = malloc(1000);
 
