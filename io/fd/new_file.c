@@ -42,12 +42,17 @@ static int dir_len(const char *path)
     return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* The directory of the file, as "DIR/." or ".", to be freed. NULL: no memory. */
-static char *directory_of(const struct new_file *file)
+/* The directory of the file, as "DIR/." or ".". NULL: no memory. `*ret_owned` is to be freed. */
+static const char *directory_of(const struct new_file *file, char **ret_owned)
 {
-    char *dir;
+    int len = dir_len(file->path);
 
-    return asprintf(&dir, "%.*s.", dir_len(file->path), file->path) < 0 ? NULL : dir;
+    *ret_owned = NULL;
+    if (len == 0)
+        return ".";
+    if (asprintf(ret_owned, "%.*s.", len, file->path) < 0)
+        *ret_owned = NULL;
+    return *ret_owned;
 }
 
 /* Sets `temp` to ".NAME.RANDOM.part" in the directory of the file. A long name is cut. */
@@ -109,12 +114,13 @@ static bool is_at_place(const struct place *place, int fd)
 /* Returns false when this failed, or the file could not be given a name later. */
 static bool open_unnamed(struct new_file *file)
 {
-    char *dir = directory_of(file);
+    char *owned;
+    const char *dir = directory_of(file, &owned);
     int fd = dir ? openat(file->dir_fd, dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode_of(file)) : -1;
 
     if (fd >= 0 && !is_at_place(&file->place, fd))
         place_look(&file->place, fd, file->dir_fd, dir);
-    free(dir);
+    free(owned);
     if (fd < 0)
         return false;
     if (file->place.way == PLACE_NAMED) {
@@ -300,12 +306,13 @@ static int take_unnamed(struct new_file *file, const char *path, bool replace, b
 
 static int sync_directory(const struct new_file *file)
 {
-    char *dir = directory_of(file);
+    char *owned;
+    const char *dir = directory_of(file, &owned);
     if (!dir)
         return -ENOMEM;
     int fd = openat(file->dir_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int err = fd < 0 ? -errno : sync_fd(fd);
-    free(dir);
+    free(owned);
     if (fd >= 0)
         close(fd);
     return err;

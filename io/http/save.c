@@ -9,8 +9,9 @@
  *
  * The first look avoids fetching a body whose file cannot be created. When the whole body has
  * arrived with the head, there is nothing to avoid: the target is looked at only when its name is
- * taken. When an existing file keeps its name in any case, a small body is received first. A body of unknown length has a temporary name: it may grow without limit, and can be found
- * while it does.
+ * taken. When an existing file keeps its name in any case, a small body is received first. A body
+ * of unknown length has a temporary name: it may grow without limit, and can be found while it
+ * does.
  *
  * The system calls between two waits for the network are made together, on a thread. io_uring would
  * hand each of them to a thread of the kernel.
