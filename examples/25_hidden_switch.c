@@ -2,7 +2,7 @@
 /* A task switch that is hard to see. withdraw() checks the balance and then uses it. In between it
  * calls write_audit(), which suspends, and the other task checks the same balance. A function that
  * may suspend carries WHORL_SUSPENDS; whorl-check-suspends finds missing markers.
- * Next: fetch.c */
+ * Next: 26_http_server.c */
 #include <stdio.h>
 
 #include <whorl.h>

@@ -82,20 +82,21 @@ static int check_version(struct request_line *line, const char *bytes, size_t le
     const char *version = bytes + line->target + line->target_len + 1;
     size_t version_len = len - (size_t)(version - bytes);
 
+    /* In the order of the bytes, so the result does not depend on how the input is cut. */
     for (size_t i = 0; i < version_len; i++) {
         bool digit = version[i] >= '0' && version[i] <= '9';
         if (i >= VERSION_LEN || (pattern[i] == '0' ? !digit : version[i] != pattern[i])) {
             *ret_why = "the version is not HTTP/1.1 or HTTP/1.0";
             return WHORL_EHTTP_REQUEST_LINE;
         }
+        if (i == VERSION_LEN - 1 && (version[5] != '1' || version[7] > '1')) {
+            *ret_why = "the request is not in HTTP/1.1 or HTTP/1.0";
+            return WHORL_EHTTP_VERSION;
+        }
     }
     line->checked = len;
     if (version_len < VERSION_LEN)
         return 0;
-    if (version[5] != '1' || version[7] > '1') {
-        *ret_why = "the request is not in HTTP/1.1 or HTTP/1.0";
-        return WHORL_EHTTP_VERSION;
-    }
     line->version_minor = (uint8_t)(version[7] - '0');
     return 0;
 }
@@ -123,10 +124,14 @@ int request_line_check(struct request_line *line, const char *bytes, size_t len,
  * host by some and not by others. */
 bool request_is_host(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!ascii_is_alpha(text[i]) && !ascii_is_digit(text[i]) &&
-            (text[i] == '\0' || !strchr("-._~!$&'()*+;=%[]:", text[i])))
+    /* Letters, digits, and -._~!$&'()*+;=%[]: as bits. */
+    static const uint64_t allowed[] = {0x2fff6ff200000000, 0x47fffffeaffffffe};
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x80 || !(allowed[c / 64] >> c % 64 & 1))
             return false;
+    }
     return true;
 }
 

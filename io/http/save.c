@@ -9,7 +9,7 @@
  *
  * The first look avoids fetching a body whose file cannot be created. When the whole body has
  * arrived with the head, there is nothing to avoid: the target is looked at only when its name is
- * taken. A body of unknown length has a temporary name: it may grow without limit, and can be found
+ * taken. When an existing file keeps its name in any case, a small body is received first. A body of unknown length has a temporary name: it may grow without limit, and can be found
  * while it does.
  *
  * The system calls between two waits for the network are made together, on a thread. io_uring would
@@ -19,7 +19,7 @@
  * system is in memory or on a disk of this machine. They take 10 to 30 us then, and a hop to a
  * thread and back takes about 10 us more. The run's thread may have to wait for a disk that is
  * busy. So when a file has taken longer than SLOW_NS, threads make the calls for the next files in
- * its directory, for SLOW_FACTOR times as long: slow files take at most 1 % of the thread's time.
+ * its directory, for SLOW_FACTOR times as long: such waits take at most 1 % of the thread's time.
  *
  * Bytes are written from where they were received. At first that is the receive buffer. A long
  * transfer gets a larger buffer of its own, while the sum of these buffers in the session stays
@@ -30,6 +30,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -319,39 +320,41 @@ static bool may_await(const struct save *save)
     return save->looked && len > 0 && len <= SMALL_MAX;
 }
 
-/* Collects the body in memory: all of it if may_await() allows that, else what has been received,
- * which may be all of a body whose length is not announced. */
+/* Collects the body in memory if that is worth it: all of it if may_await() allows that, else, if
+ * its length is not announced, what has been received, which may be all of it. */
 static WHORL_SUSPENDS int collect(struct save *save)
 {
     struct whorl_http_response *response = save->response;
+    int64_t len = whorl_http_response_length(response);
     bool awaits = may_await(save);
-    size_t size = awaits ? (size_t)whorl_http_response_length(response) : HTTP_BUF_SIZE;
-    ssize_t n = 1;
+    /* One byte more than the body has: it takes a read at the end to know that it is complete. */
+    size_t size = awaits ? (size_t)len + 1 : HTTP_BUF_SIZE;
 
     if (save->whole || http_response_is_decoded(response) ||
-        (!awaits && http_response_must_receive(response)) ||
+        (!awaits && (len >= 0 || http_response_must_receive(response))) ||
         http_response_store(response)->save_bytes + size > BUFS_MAX)
         return 0;
     int err = alloc_buf(save, size);
     if (err)
         return fail(save, err);
-    while (n > 0 && (awaits || !http_response_must_receive(response))) {
+    while (save->collected < size && (awaits || !http_response_must_receive(response))) {
         char *end = save->buf + save->collected;
         const char *part;
-        n = http_response_read_part(response, end, size - save->collected, &part);
-        if (n <= 0)
-            break;
+        ssize_t n = http_response_read_part(response, end, size - save->collected, &part);
+        if (n < 0)
+            return (int)n;
+        if (n == 0) {
+            save->whole = save->buf;
+            save->whole_len = save->collected;
+            return 0;
+        }
         if (part != end)
             memcpy(end, part, (size_t)n);
         save->collected += (size_t)n;
-        if (awaits && save->collected < size)
+        if (awaits && (int64_t)save->collected < len)
             report_progress(save);
     }
-    if (n == 0) {
-        save->whole = save->buf;
-        save->whole_len = save->collected;
-    }
-    return n < 0 ? (int)n : 0;
+    return 0;
 }
 
 /* The steps on a thread. They return 0, IN_PLACE or -errno. */
@@ -431,15 +434,26 @@ static bool is_quick(const struct save *save, int64_t now_ns)
            place->way != PLACE_NAMED && now_ns >= place->slow_until_ns;
 }
 
+/* How often this thread has waited, as opposed to being preempted. */
+static long waits(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+/* Runs a step on this thread, and notes when it had to wait for long. Being preempted by other
+ * processes is no reason to use threads: these would be preempted too. */
 static int run_here(struct save *save, int (*step)(void *save), int64_t start_ns)
 {
     int err = whorl_check_cancelled();
 
     if (err)
         return err;
+    long waits_before = waits();
     err = step(save);
     int64_t end_ns = whorl_now();
-    if (end_ns - start_ns > SLOW_NS)
+    if (end_ns - start_ns > SLOW_NS && waits() != waits_before)
         save->file.place.slow_until_ns = end_ns + SLOW_FACTOR * (end_ns - start_ns);
     return err;
 }
@@ -500,12 +514,12 @@ static WHORL_SUSPENDS int save_to_new_file(struct save *save)
 
     /* With `next_path`, an existing file keeps its name in any case: no need to look. */
     save->looked = options->next_path && !options->overwrite;
-    save->file.is_named = whorl_http_response_length(save->response) < 0;
-    save->file.place =
-        places_get(&http_response_store(save->response)->places, save->file.dir_fd, save->path);
     int err = collect(save);
     if (err)
         return err;
+    save->file.place =
+        places_get(&http_response_store(save->response)->places, save->file.dir_fd, save->path);
+    save->file.is_named = !save->whole && whorl_http_response_length(save->response) < 0;
     if (save->whole)
         report_progress(save);
     err = run_step(save, save->whole ? write_whole : create_file);

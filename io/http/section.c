@@ -20,6 +20,7 @@
 #include "io/http/section.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -448,27 +449,38 @@ static int refuse(struct section *s, const struct tokens *t, const llhttp_t *par
                 reason ? reason : "malformed");
 }
 
-/* Tokenises the section in `list`. llhttp gets a made-up status line first if the section has
- * none. */
-static int tokenise(struct section *s, struct header_list *list)
+/* llhttp after the status line of a response. Sections without one begin with a copy of it. */
+static llhttp_t begun_parser;
+
+static void begin_parser(void)
 {
     static const char status_line[] = "HTTP/1.1 200 OK\r\n";
+
+    llhttp_init(&begun_parser, HTTP_RESPONSE, &settings);
+    llhttp_execute(&begun_parser, status_line, sizeof status_line - 1);
+}
+
+/* Tokenises the section in `list`. */
+static int tokenise(struct section *s, struct header_list *list)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct tokens t = {.list = list};
     llhttp_t parser;
-    llhttp_errno_t code = HPE_OK;
     const char *from = list->bytes, *end = list->bytes + list->bytes_len;
     int err = check_controls(s, list);
 
     if (err)
         return err;
-    llhttp_init(&parser, HTTP_RESPONSE, &settings);
+    if (s->is_request || s->is_trailers) {
+        pthread_once(&once, begin_parser);
+        parser = begun_parser;
+    } else {
+        llhttp_init(&parser, HTTP_RESPONSE, &settings);
+    }
     parser.data = &t;
     if (s->is_request && !s->is_trailers)
         from = (const char *)memchr(from, '\n', list->bytes_len) + 1;
-    if (s->is_request || s->is_trailers)
-        code = llhttp_execute(&parser, status_line, sizeof status_line - 1);
-    if (code == HPE_OK)
-        code = llhttp_execute(&parser, from, (size_t)(end - from));
+    llhttp_errno_t code = llhttp_execute(&parser, from, (size_t)(end - from));
     if (!t.is_complete)
         return refuse(s, &t, &parser, code);
     return 0;

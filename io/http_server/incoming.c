@@ -79,14 +79,18 @@ static WHORL_SUSPENDS ssize_t receive_head(struct whorl_http_incoming *incoming,
     return http_stage_leave(&stage, n);
 }
 
-WHORL_SUSPENDS int incoming_read_head(struct whorl_http_incoming *incoming, int64_t deadline_ns)
+WHORL_SUSPENDS int incoming_read_head(struct whorl_http_incoming *incoming, int64_t limit_ns)
 {
+    int64_t deadline_ns = 0; /* not needed, and not known, before a part is missing */
+
     for (;;) {
         int event = parse(incoming);
         if (event == HTTP1_HEAD)
             return enter_body(incoming);
         if (event < 0)
             return event;
+        if (deadline_ns == 0)
+            deadline_ns = http_deadline(limit_ns);
         ssize_t n = receive_head(incoming, deadline_ns);
         if (n <= 0)
             return incoming->err = n < 0 ? (int)n : http1_eof(&incoming->parser);

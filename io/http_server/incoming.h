@@ -27,13 +27,13 @@ void incoming_begin(struct whorl_http_incoming *incoming, struct http_wire *wire
                     const struct http1_limits *limits);
 
 /**
- * Reads the head. When the request is refused, `err` is set, too.
+ * Reads the head, whose first byte has arrived. When the request is refused, `err` is set, too.
  *
- * @deadline_ns  of the whole head
+ * @limit_ns  for the whole head, from its first byte
  *
  * Returns: 1; WHORL_EHTTP_HEAD_TIMEOUT; other WHORL_EHTTP_*; -errno.
  */
-WHORL_SUSPENDS int incoming_read_head(struct whorl_http_incoming *incoming, int64_t deadline_ns);
+WHORL_SUSPENDS int incoming_read_head(struct whorl_http_incoming *incoming, int64_t limit_ns);
 
 /* Whether the rest of the body, if any, is short enough to be read only to keep the connection. */
 bool incoming_can_drain(const struct whorl_http_incoming *incoming);

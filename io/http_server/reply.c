@@ -214,17 +214,15 @@ static int check_start(struct whorl_http_reply *reply, int status, const char *c
         return 0;
     if (!header_is_value(content_type, strlen(content_type)))
         return WHORL_EHTTP_REPLY;
-    reply->is_text = gzip_is_text(content_type);
+    reply->is_text = reply->may_compress && gzip_is_text(content_type);
     return reply_put_header(reply, "Content-Type", content_type);
 }
 
 /* --- sending --- */
 
-static WHORL_SUSPENDS int send_parts(struct whorl_http_reply *reply, const struct iovec *parts,
-                                     int count)
+/* Nothing more can be sent after a write that has failed. */
+static int note_sent(struct whorl_http_reply *reply, int err)
 {
-    reply->incoming->expects = false; /* the final status is the answer */
-    int err = wire_write(reply->wire, parts, count);
     if (err) {
         reply->err = reply->lost = err;
         reply->close = true;
@@ -233,6 +231,14 @@ static WHORL_SUSPENDS int send_parts(struct whorl_http_reply *reply, const struc
         reply->is_sent = true;
     }
     return err;
+}
+
+static WHORL_SUSPENDS int send_parts(struct whorl_http_reply *reply, const struct iovec *parts,
+                                     int count)
+{
+    reply->incoming->expects = false; /* the final status is the answer */
+    int err = wire_write(reply->wire, parts, count);
+    return note_sent(reply, err);
 }
 
 WHORL_SUSPENDS int reply_send_head(struct whorl_http_reply *reply, const void *data, size_t len)
@@ -251,6 +257,22 @@ WHORL_SUSPENDS int reply_send_head(struct whorl_http_reply *reply, const void *d
     parts[0] = (struct iovec){out->bytes + reply->start, out->len - reply->start};
     parts[1] = (struct iovec){(void *)(uintptr_t)data, len};
     return send_parts(reply, parts, len > 0 ? 2 : 1);
+}
+
+WHORL_SUSPENDS int reply_send_file(struct whorl_http_reply *reply, int file_fd, int64_t offset,
+                                   int64_t len)
+{
+    int64_t sent;
+    int err = reply_send_head(reply, NULL, 0);
+
+    if (err)
+        return err;
+    err = wire_write_file(reply->wire, file_fd, offset, len, &sent);
+    reply->sent += sent;
+    reply->written += sent;
+    if (err == WHORL_EHTTP_REPLY_BODY) /* the file has become shorter */
+        return reply->err = err;
+    return note_sent(reply, err);
 }
 
 /* --- whole replies --- */

@@ -76,4 +76,8 @@ WHORL_CHECKED int reply_put_header(struct whorl_http_reply *reply, const char *n
 /* Sends the head of a begun reply, with `len` bytes of the body. */
 WHORL_SUSPENDS int reply_send_head(struct whorl_http_reply *reply, const void *data, size_t len);
 
+/* Sends the body of a begun reply from a file. */
+WHORL_SUSPENDS int reply_send_file(struct whorl_http_reply *reply, int file_fd, int64_t offset,
+                                   int64_t len);
+
 #endif

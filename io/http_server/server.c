@@ -55,7 +55,7 @@ struct server {
 struct exchange {
     struct http_spare spare;
     struct server *server;
-    int64_t started_ns; /* the first byte; 0 when nothing needs it */
+    int64_t started_ns; /* of the first byte; not set when nothing needs it */
     struct whorl_http_incoming incoming;
     struct whorl_http_reply reply;
 };
@@ -166,10 +166,8 @@ static bool is_lost(const struct exchange *x, int err)
 static WHORL_SUSPENDS int answer(struct exchange *x)
 {
     struct server *server = x->server;
-    int64_t limit_ns = server->timeouts.head_ns;
+    int err = incoming_read_head(&x->incoming, server->timeouts.head_ns);
 
-    int err = incoming_read_head(&x->incoming,
-                                 limit_ns == WHORL_FOREVER ? limit_ns : x->started_ns + limit_ns);
     if (err < 0)
         return err;
     err = server->fn(server->arg, &x->incoming, &x->reply);
@@ -181,12 +179,13 @@ static WHORL_SUSPENDS int answer(struct exchange *x)
 static WHORL_SUSPENDS int run_exchange(struct exchange *x, struct http_wire *wire)
 {
     struct server *server = x->server;
+    int64_t total_ns = server->timeouts.total_ns;
     struct http_stage total;
 
-    x->started_ns = whorl_now();
+    if (server->options->log || total_ns != WHORL_FOREVER)
+        x->started_ns = whorl_now();
     incoming_begin(&x->incoming, wire, &server->limits);
     reply_begin(&x->reply, wire, &x->incoming, &server->date, server->options->gzip);
-    int64_t total_ns = server->timeouts.total_ns;
     http_stage_enter(&total, total_ns == WHORL_FOREVER ? total_ns : x->started_ns + total_ns,
                      WHORL_EHTTP_TOTAL_TIMEOUT, WHORL_FOREVER);
     int err = answer(x);

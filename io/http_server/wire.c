@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include <whorl/fd.h>
 #include <whorl/stream.h>
+
+#include "io/stream/socket.h"
 
 void wire_init(struct http_wire *wire, struct whorl_stream *stream, struct http_store *store,
                const struct whorl_http_server_timeouts *timeouts)
@@ -96,6 +99,52 @@ WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts,
     for (int i = 0; i < count; i++)
         len += parts[i].iov_len;
     return len <= WIRE_PART ? write_once(wire, parts, count) : write_pieces(wire, parts, count);
+}
+
+/* Sends a part of a file inside the kernel. The count, or a code. */
+static WHORL_SUSPENDS int64_t send_part(struct http_wire *wire, int file_fd, int64_t offset,
+                                        int64_t len)
+{
+    struct http_stage stage;
+
+    http_stage_enter(&stage, http_deadline(wire->timeouts->write_stall_ns),
+                     WHORL_EHTTP_STALL_TIMEOUT, WHORL_FOREVER);
+    int64_t n = whorl_sendfile(file_fd, whorl_stream_fd(wire->stream), offset, len);
+    return http_stage_leave(&stage, n);
+}
+
+/* Copies a part of a file to a stream that is no socket. The count, or a code. */
+static WHORL_SUSPENDS int64_t copy_part(struct http_wire *wire, int file_fd, int64_t offset,
+                                        int64_t len)
+{
+    struct http_buf *buf = http_buf_acquire(wire->store);
+
+    if (!buf)
+        return -ENOMEM;
+    ssize_t n =
+        whorl_pread(file_fd, buf->data, len < HTTP_BUF_SIZE ? (size_t)len : HTTP_BUF_SIZE, offset);
+    struct iovec part = {buf->data, n > 0 ? (size_t)n : 0};
+    int err = n > 0 ? wire_write(wire, &part, 1) : 0;
+    http_buf_release(wire->store, buf);
+    return err ? err : n;
+}
+
+WHORL_SUSPENDS int wire_write_file(struct http_wire *wire, int file_fd, int64_t offset, int64_t len,
+                                   int64_t *ret_sent)
+{
+    bool is_socket = stream_is_socket(wire->stream);
+    int64_t n;
+
+    for (*ret_sent = 0; *ret_sent < len; *ret_sent += n) {
+        int64_t left = len - *ret_sent;
+        if (left > WIRE_FILE_PART)
+            left = WIRE_FILE_PART;
+        n = is_socket ? send_part(wire, file_fd, offset + *ret_sent, left)
+                      : copy_part(wire, file_fd, offset + *ret_sent, left);
+        if (n <= 0)
+            return n < 0 ? (int)n : WHORL_EHTTP_REPLY_BODY;
+    }
+    return 0;
 }
 
 const struct whorl_addr *wire_peer(struct http_wire *wire)

@@ -14,9 +14,9 @@
 #include "io/http/store.h"
 
 enum {
-    WIRE_SMALL = 2048,         /* bytes of the small buffer */
-    WIRE_PART = 256 * 1024,    /* the stall limit applies to each part of a write */
-    WIRE_SEND_FILE = WIRE_PART /* the same for files */
+    WIRE_SMALL = 2048,        /* bytes of the small buffer */
+    WIRE_PART = 256 * 1024,   /* the stall limit applies to each part of a write */
+    WIRE_FILE_PART = 1 << 24, /* of a file: here any byte counts as progress */
 };
 
 struct http_wire {
@@ -53,6 +53,12 @@ WHORL_SUSPENDS ssize_t wire_receive(struct http_wire *wire);
 
 /* Writes all parts; each WIRE_PART bytes within the stall limit. */
 WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts, int count);
+
+/* Writes a part of a file. Any bytes that move count as progress for the stall limit. Returns 0;
+ * WHORL_EHTTP_REPLY_BODY when the file is shorter; other errors. `*ret_sent` is the number of bytes
+ * that were sent, also after a failure. */
+WHORL_SUSPENDS int wire_write_file(struct http_wire *wire, int file_fd, int64_t offset, int64_t len,
+                                   int64_t *ret_sent);
 
 /* The client's address, or NULL. */
 const struct whorl_addr *wire_peer(struct http_wire *wire);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams over connected stream sockets, TCP or Unix. */
-#include "io/net/socket.h"
+#include "io/stream/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include <whorl/task.h>
 
 #include "io/fd/iov.h"
+#include "io/net/socket.h"
 #include "io/stream/receiver.h"
 #include "runtime/base/check.h"
 
@@ -151,6 +152,11 @@ static const struct whorl_stream_ops socket_ops = {
     .fd = socket_fd,
     .close = socket_close,
 };
+
+bool stream_is_socket(const struct whorl_stream *stream)
+{
+    return stream->ops == &socket_ops;
+}
 
 int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
 {

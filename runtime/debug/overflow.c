@@ -17,11 +17,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include <whorl/text.h>
 
+#include "runtime/debug/registers.h"
 #include "runtime/sched.h"
 
 #ifndef _SC_SIGSTKSZ
@@ -133,20 +133,8 @@ static bool is_nested(const ucontext_t *u, uintptr_t pointer)
     return pointer >= low && pointer - low < u->uc_stack.ss_size;
 }
 
-/* Returns the stack pointer at the fault; 0 when it is not known. */
-static uintptr_t stack_pointer(const ucontext_t *u)
-{
-#if defined(__x86_64__)
-    return (uintptr_t)u->uc_mcontext.gregs[REG_RSP];
-#elif defined(__aarch64__)
-    return (uintptr_t)u->uc_mcontext.sp;
-#else
-    (void)u;
-    return 0;
-#endif
-}
-
-/* Whether the access to `address` has overflowed the stack of the running task. */
+/* Whether the access to `address` has overflowed the stack of the running task. `pointer` is the
+ * stack pointer; 0: not known. */
 static bool is_overflow(struct sched *s, uintptr_t address, uintptr_t pointer)
 {
     const struct whorl_task *task = s->current;
@@ -212,7 +200,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     struct sched *s = sched_self();
 
     if (s && s->current && info->si_code > 0) {
-        uintptr_t pointer = stack_pointer(context);
+        uintptr_t pointer = registers_sp(context);
         bool nested = is_nested(context, pointer);
         if (!nested && is_overflow(s, (uintptr_t)info->si_addr, pointer))
             report(s->current, pointer);

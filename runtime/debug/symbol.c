@@ -51,3 +51,10 @@ void symbol_find(uintptr_t address, struct symbol *ret)
         ret->in_function = address - (uintptr_t)info.dli_saddr;
     }
 }
+
+bool symbol_is_in_file(uintptr_t address)
+{
+    Dl_info info;
+
+    return dladdr((void *)address, &info) != 0;
+}

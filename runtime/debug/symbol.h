@@ -4,6 +4,7 @@
 #define RUNTIME_DEBUG_SYMBOL_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,8 @@ struct symbol {
 
 /* Looks an address up. Takes locks of the dynamic linker, so a signal handler may not call it. */
 void symbol_find(uintptr_t address, struct symbol *ret);
+
+/* Whether the address is in the program or one of its libraries. */
+bool symbol_is_in_file(uintptr_t address);
 
 #endif

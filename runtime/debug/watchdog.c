@@ -7,21 +7,18 @@
  */
 #include "runtime/debug/watchdog.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <whorl/text.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/forks.h"
 #include "runtime/debug/backtrace.h"
+#include "runtime/debug/peek.h"
 #include "runtime/sched.h"
 
 /* Identifies one uninterrupted stretch of a task: the running task and the count of switches. */
@@ -43,35 +40,10 @@ struct watchdog {
     unsigned depth; /* see forks.h */
 };
 
-/* Copies memory through a pipe: write(2) fails when an address is not mapped. */
-static bool peek_by_pipe(void *to, const void *from, size_t size)
-{
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return false;
-    bool done =
-        write(fds[1], from, size) == (ssize_t)size && read(fds[0], to, size) == (ssize_t)size;
-    close(fds[0]);
-    close(fds[1]);
-    return done;
-}
-
-/* Copies memory of this process that may be unmapped. Returns false when it is. */
-static bool peek(void *to, const void *from, size_t size)
-{
-    struct iovec local = {to, size}, remote = {(void *)(uintptr_t)from, size};
-    ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-
-    /* Some sandboxes forbid this call, and qemu's user emulation lacks it. */
-    if (n < 0 && (errno == ENOSYS || errno == EPERM))
-        return peek_by_pipe(to, from, size);
-    return n == (ssize_t)size;
-}
-
 static void report(struct watchdog *w, const struct whorl_task *task, int64_t held_ns)
 {
-    bool taken = backtrace_take(&w->backtrace); /* first, before the task goes on */
+    /* First, before the task goes on. Its record is at the upper end of its stack. */
+    bool taken = backtrace_take(&w->backtrace, task->stack_low, w->reported.task);
     char raw[128] = "", site[4 * sizeof raw], name[4 * TASK_NAME_MAX];
 
     if (task->site) /* static text, but the pointer may be stale */
@@ -102,7 +74,7 @@ static bool is_same(const struct stretch *a, const struct stretch *b)
     return a->task == b->task && a->head == b->head && a->turn_end == b->turn_end;
 }
 
-/* Whether the run's thread still runs the task that is reported. Called in a signal handler. */
+/* Whether the run's thread still runs the reported task. A signal handler calls this too. */
 static bool is_still_there(void *arg)
 {
     struct watchdog *w = arg;

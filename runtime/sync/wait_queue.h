@@ -33,6 +33,9 @@ static inline void wait_queue_remove(struct whorl_wait_queue *queue, struct whor
     waiter->queue = NULL;
 }
 
+/* For the waiter of a select's case: aborts when the task of the select is of another run. */
+void wait_queue_check_case(const struct whorl_waiter *waiter);
+
 /* Removes and returns the waiter that has waited longest; NULL when the queue is empty. Aborts when
  * its task is of another run than this thread's. */
 static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue)
@@ -42,6 +45,8 @@ static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue
     if (waiter) {
         if (waiter->task)
             sched_check_own(sched_self(), waiter->task);
+        else if (waiter->notify)
+            wait_queue_check_case(waiter);
         wait_queue_remove(queue, waiter);
     }
     return waiter;

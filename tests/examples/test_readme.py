@@ -39,6 +39,10 @@ LINES_MAX = 59
 PORT = '18080'
 
 
+# The watchdog's backtraces, which the page leaves out.
+BACKTRACE = re.compile(r'  (#\d+ |source lines: )')
+
+
 class Block:
     def __init__(self, match):
         notes = dict((part.strip().split(': ', 1) + [''])[:2]
@@ -92,6 +96,8 @@ class Block:
         whole, and the repetitions of equal lines."""
         result = []
         for line in lines:
+            if BACKTRACE.match(line):
+                continue
             if self.varies:
                 line = re.sub(self.varies, '#', line)
             line = re.sub(r'\s+', ' ', line).rstrip()
@@ -177,6 +183,7 @@ def update(words):
         if words and not any(word in block.commands[-1] for word in words):
             return match[0]
         texts = block.run('')
+        texts = [''.join(line for line in text.splitlines(True) if not BACKTRACE.match(line)) for text in texts]
         body = ''.join('$ %s\n%s' % pair for pair in zip(block.commands, texts))
         return match[0][:match.start('body') - match.start()] + body + '```\n'
     text = with_figures(BLOCK.sub(rerun, TEXT))

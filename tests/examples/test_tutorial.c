@@ -304,6 +304,29 @@ TEST(http_prints_a_page_and_says_what_goes_wrong)
     subprocess_finish(&site);
 }
 
+TEST(http_server_answers_several_clients)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct subprocess server;
+    int port = 0, fds[3];
+
+    subprocess_start(&server,
+                     (const char *[]){test_program("examples/26_http_server"), "--port", "0", NULL},
+                     NULL);
+    subprocess_wait_output(&server, "\n", false);
+    CHECK_EQ(sscanf(server.out, "listening on port %d\n", &port), 1);
+    for (int i = 0; i < 3; i++)
+        fds[i] = dial(port);
+    for (int i = 2; i >= 0; i--) {
+        char reply[512] = "";
+        CHECK(send(fds[i], request, sizeof request - 1, MSG_NOSIGNAL) > 0);
+        CHECK(recv(fds[i], reply, sizeof reply - 1, 0) > 0);
+        CHECK(strstr(reply, "HTTP/1.1 200 OK\r\n") && strstr(reply, "\r\n\r\nhello, world\n"));
+        close(fds[i]);
+    }
+    subprocess_finish(&server);
+}
+
 TEST(signals_end_it_in_order)
 {
     struct subprocess run;
@@ -322,7 +345,7 @@ TEST(signals_end_it_in_order)
 TEST(chapters_that_do_io_say_why_they_cannot_start)
 {
     static const char *const programs[] = {"examples/14_starvation", "examples/20_map_processes",
-                                           "examples/21_crash", "examples/22_echo",
+                                           "examples/21_crash",      "examples/22_echo",
                                            "examples/23_signals"};
     struct subprocess_options options = {.env = (const char *[]){"WHORL_DRIVER=steam", NULL}};
 

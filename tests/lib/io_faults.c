@@ -7,6 +7,8 @@
 
 #include <liburing.h>
 
+#include <whorl/io.h>
+
 #include "io/driver/epoll.h"
 #include "io/driver/op.h"
 #include "io/driver/ring.h"
@@ -111,6 +113,14 @@ void io_faults_kernel(const char *version)
         exit(2);
     }
     kernel = found;
+}
+
+void io_faults_need_multishot(void)
+{
+    const char *driver = whorl_io_driver() ? whorl_io_driver() : getenv("WHORL_DRIVER");
+
+    if (kernel->lacks_accept_multishot && !(driver && strcmp(driver, "epoll") == 0))
+        test_skip("Linux %s has no multishot requests of all kinds", kernel->version);
 }
 
 __attribute__((constructor)) static void be_kernel(void)

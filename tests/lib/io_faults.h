@@ -52,9 +52,13 @@ void io_faults_features(unsigned missing);
 void io_faults_opcodes(unsigned last);
 
 /* Rings that are set up later behave as on this kernel: 5.11, 5.15, 5.19, 6.1 or 6.12. They refuse
- * the flags and opcodes that it lacked: at setup, in the list of opcodes, and when such a request is
- * submitted. NULL: as on the kernel that runs. Valid until changed. */
+ * the flags and opcodes that it lacked: at setup, in the list of opcodes, and when such a request
+ * is submitted. NULL: as on the kernel that runs. Valid until changed. */
 void io_faults_kernel(const char *version);
+
+/* Skips the test when it runs with a kernel on which a request completes once only: before 5.19 for
+ * accepts, before 5.13 for polls. For tests of multishot requests. */
+void io_faults_need_multishot(void);
 
 /* The versions that io_faults_kernel() knows, the oldest first; the last one is NULL. */
 extern const char *const io_faults_kernels[];

@@ -288,8 +288,8 @@ struct whorl_http_save_options {
  * a name are not possible. On failure the temporary file is removed.
  *
  * Threads create and name files. For a small body the calling thread does it if the directory is on
- * tmpfs, ext4, XFS, Btrfs or F2FS, and neither `overwrite` nor `sync` is set. If that takes more
- * than 1 ms, threads do it for the next files in the directory, for 100 times as long.
+ * tmpfs, ext4, XFS, Btrfs or F2FS, and neither `overwrite` nor `sync` is set. If it must wait for
+ * more than 1 ms, threads do it for the next files in the directory, for 100 times as long.
  *
  * A device, pipe or socket (/dev/null) is written to directly. A FIFO is opened once another
  * process reads it; the total limit applies to the wait for it, and to every write that is not to a

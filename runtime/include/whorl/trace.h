@@ -30,9 +30,9 @@
  * the first run are called after the report.
  *
  * The watchdog's report names the task and shows where it is: a backtrace, and a command that shows
- * the source lines. For that, it sends SIGURG to the thread, unless the program has a handler for
- * SIGURG. System calls are restarted after that signal, except for those that no handler restarts,
- * such as poll() and nanosleep(): they return EINTR.
+ * the source lines. For that, it sends SIGURG to a thread that computes, unless the program has a
+ * handler for SIGURG. A thread in a system call is not disturbed: its callers are guessed from its
+ * stack and marked with a question mark.
  *
  * Several are separated by commas; an unknown word is reported. Reports go to standard error. A
  * run's options can switch its watchdog on, too.

@@ -264,6 +264,7 @@ TEST(request_versions_but_1_0_and_1_1_are_named)
     EXPECT("GET / HTTP/1.2\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
     EXPECT("GET / HTTP/0.9\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
     EXPECT("GET / HTTP/3.1\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
+    EXPECT("GET / HTTP/3.1x\r\n" H "\r\n", "!WHORL_EHTTP_VERSION");
 }
 
 TEST(request_targets_that_no_url_has_are_refused)
@@ -297,6 +298,16 @@ TEST(request_needs_exactly_one_valid_host)
     EXPECT("GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET /@{Host=}end+keep");
     EXPECT("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET /@[::1]:80{Host=[::1]:80}end+keep");
     EXPECT("GET / HTTP/1.0\r\n\r\n", "GET //1.0{}end");
+}
+
+TEST(request_hosts_have_these_bytes)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._~!$&'()*+;=%[]:";
+    for (int c = 0; c < 256; c++) {
+        char text[] = {'a', (char)c, 'b'};
+        CHECK_EQ(request_is_host(text, 3), c != 0 && strchr(allowed, c) != NULL);
+    }
 }
 
 TEST(request_framing_has_one_meaning)

@@ -799,13 +799,15 @@ static WHORL_SUSPENDS_SHIELDED int hops_of(struct whorl_http_session *session, c
     return hops;
 }
 
-static bool has_unnamed_files(void)
+static void need_local_disk(void)
 {
     int fd = open(test_tmpdir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    struct statfs fs;
 
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
+    if (fd < 0 || fstatfs(fd, &fs) != 0 ||
+        (fs.f_type != TMPFS_MAGIC && fs.f_type != EXT4_SUPER_MAGIC))
+        test_skip("the temporary directory is neither on tmpfs nor on ext4");
+    close(fd);
 }
 
 TEST_IO(a_small_file_on_a_local_disk_takes_no_hop_once_the_disk_is_known)
@@ -813,12 +815,8 @@ TEST_IO(a_small_file_on_a_local_disk_takes_no_hop_once_the_disk_is_known)
     struct whorl_http_save_options overwrite = {.overwrite = true}, sync = {.sync = true};
     FAKE fake = {.scripts = {hello}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
-    struct statfs fs;
 
-    CHECK_OK(statfs(test_tmpdir(), &fs));
-    bool is_local = fs.f_type == TMPFS_MAGIC || fs.f_type == EXT4_SUPER_MAGIC;
-    if (!is_local || !has_unnamed_files())
-        test_skip("the temporary directory is neither on tmpfs nor on ext4");
+    need_local_disk();
     CHECK_EQ(hops_of(session, in_tmpdir("f"), NULL), 1);
     CHECK_EQ(hops_of(session, in_tmpdir("g"), NULL), 0);
     CHECK_EQ(hops_of(session, in_tmpdir("h"), &sync), 1);
@@ -827,15 +825,84 @@ TEST_IO(a_small_file_on_a_local_disk_takes_no_hop_once_the_disk_is_known)
     CHECK_EQ(hops_of(session, in_tmpdir("d/f"), NULL), 1);
 }
 
+/* What the next linkat(2) does before anything else. */
+static void (*before_link)(void);
+
+int __real_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
+int __wrap_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
+
+int __wrap_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags)
+{
+    void (*before)(void) = before_link;
+
+    before_link = NULL;
+    if (before)
+        before();
+    return __real_linkat(old_dir, old_path, new_dir, new_path, flags);
+}
+
+static void wait_50_ms(void)
+{
+    usleep(50000);
+}
+
+static void compute_5_ms(void)
+{
+    int64_t end_ns = whorl_after(5 * WHORL_MILLISECOND);
+
+    while (whorl_now() < end_ns) {
+    }
+}
+
+static const char *next_name(void)
+{
+    static int number;
+    char name[20];
+
+    snprintf(name, sizeof name, "f%d", number++);
+    return in_tmpdir(name);
+}
+
+/* Saves files until one takes no hop. The machine's own disk may be slow at times. */
+static WHORL_SUSPENDS_SHIELDED void save_directly(struct whorl_http_session *session,
+                                                  void (*before)(void))
+{
+    for (;;) {
+        before_link = before;
+        if (hops_of(session, next_name(), NULL) == 0)
+            return;
+        CHECK_OK(whorl_sleep(100 * WHORL_MILLISECOND));
+    }
+}
+
+TEST_IO(a_disk_that_was_slow_is_left_to_threads_for_a_while)
+{
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+
+    need_local_disk();
+    do {
+        save_directly(session, compute_5_ms); /* it did not wait */
+    } while (hops_of(session, next_name(), NULL) == 1);
+    save_directly(session, wait_50_ms);
+    CHECK_EQ(hops_of(session, next_name(), NULL), 1); /* for 5 s */
+    save_directly(session, NULL);
+}
+
 TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
 {
     struct whorl_http_save_options options = {.progress = log_listing};
     FAKE fake = {.scripts = {hello_chunked}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
 
+    need_local_disk();
     CHECK_EQ(hops_of(session, in_tmpdir("f"), &options), 1);
     check_file(in_tmpdir("f"), "hello");
     CHECK_STR(test_logged(), "-");
+    before_link = compute_5_ms;
+    CHECK_EQ(hops_of(session, in_tmpdir("g"), NULL), 0);
+    CHECK(!before_link); /* it had no temporary name */
+    CHECK_STR(listing(), "f g");
 }
 
 TEST_IO(a_chunked_body_that_comes_in_parts_is_written_in_order)

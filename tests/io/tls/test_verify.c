@@ -373,6 +373,20 @@ TEST_VIRTUAL(trusted_leaf_vouches_for_nothing_but_itself)
     CHECK_ERR(try_made("below", "pinned.pem", "bank.test"), WHORL_ETLS_TRUST);
 }
 
+/* openssl-x509(1) makes such an anchor when it gets no extensions: a certificate of version 1. */
+TEST_VIRTUAL(anchor_that_is_no_authority_is_named)
+{
+    run_script("root old; openssl req -new -key old.key -subj /CN=old -config old.conf |\n"
+               "  openssl x509 -req -signkey old.key -days 5 -out old.pem\n"
+               "issue leaf old 5 $leaf\n");
+    struct attempt attempt = {.cert = made("leaf"), .host = "localhost"};
+    attempt.options.ca_file = made("old.pem");
+    check_refused(attempt, WHORL_ETLS_TRUST,
+                  "certificate for localhost is issued by old, which is trusted as a server, but "
+                  "not as an authority: it does not say CA:TRUE",
+                  48);
+}
+
 TEST_VIRTUAL(purpose_of_an_authority_is_checked)
 {
     run_script("root top $ca\n"

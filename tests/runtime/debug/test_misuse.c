@@ -10,6 +10,7 @@
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
+#include <whorl/select.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
@@ -51,10 +52,12 @@ static int other_root(void *arg)
 
 static void *other_thread(void *arg)
 {
+    WHORL_ANNOTATE("whorl_unchecked") void (*touch)(void) = mistake->touch;
+
     if (mistake->in_run)
         test_ignore(whorl_run(other_root, NULL));
     else
-        mistake->touch();
+        touch();
     return arg;
 }
 
@@ -129,6 +132,16 @@ static void close_channel(void)
     whorl_chan_close(chan);
 }
 
+/* The deadline's timer is stopped when the channel's case wins. */
+static int select_number(void *arg)
+{
+    int value;
+    struct whorl_case cases[] = {whorl_case_deadline(whorl_after(WHORL_HOUR)),
+                                 whorl_case_recv(chan, &value), whorl_case_event(&shared.event)};
+    (void)arg;
+    return whorl_select(cases, 3);
+}
+
 static int wait_event(void *arg)
 {
     (void)arg;
@@ -171,7 +184,7 @@ static int wait_barrier(void *arg)
     return whorl_barrier_wait(&shared.barrier);
 }
 
-static void arrive(void)
+static WHORL_SUSPENDS_SHIELDED void arrive(void)
 {
     test_ignore(whorl_barrier_wait(&shared.barrier));
 }
@@ -238,6 +251,10 @@ TEST(an_object_touched_from_another_thread_while_a_task_waits_for_it_ends_the_pr
         {": waits for receive on channel \"numbers\"", receive, send_number, false},
         {": waits for receive on channel \"numbers\"", receive, send_number, true},
         {": waits for receive on channel \"numbers\"", receive, close_channel, false},
+        {": waits for select of deadline, receive on channel \"numbers\", event \"ready\"",
+         select_number, send_number, false},
+        {": waits for select of deadline, receive on channel \"numbers\", event \"ready\"",
+         select_number, set_event, true},
         {": waits for event \"ready\"", wait_event, set_event, false},
         {": waits for event \"ready\"", wait_event, set_event, true},
         {": waits for semaphore \"slots\"", wait_semaphore, release_semaphore, false},
@@ -295,7 +312,7 @@ static void try_mutex(void)
     test_ignore(whorl_mutex_try_lock(&shared.mutex));
 }
 
-static void lock_mutex(void)
+static WHORL_SUSPENDS_SHIELDED void lock_mutex(void)
 {
     test_ignore(whorl_mutex_lock(&shared.mutex));
 }
@@ -310,7 +327,7 @@ static void add_job(void)
     whorl_wait_group_add(&shared.wait_group, 1);
 }
 
-static void wait_for_answer(void)
+static WHORL_SUSPENDS_SHIELDED void wait_for_answer(void)
 {
     test_ignore(whorl_future_wait(&shared.future));
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Replies with files. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <whorl/fd.h>
+#include <whorl/http_server.h>
+
+#include "io/http/date.h"
+#include "io/http_server/beneath.h"
+#include "io/http_server/conditions.h"
+#include "io/http_server/path.h"
+#include "io/http_server/reply.h"
+
+enum { PATH_SIZE = 4096 };
+
+/* An open file and what the headers say about it. */
+struct served_file {
+    int fd;
+    struct representation facts;
+    char etag[48];
+    char date[HTTP_DATE_SIZE];
+};
+
+/* Whether the file does not exist for the client. RFC 9110 §15.5.4: 404 may hide that a file is
+ * forbidden. */
+static bool is_missing(int err)
+{
+    switch (err) {
+    case -ENOENT:
+    case -ENOTDIR:
+    case -EISDIR:
+    case -EXDEV:
+    case -ELOOP:
+    case -EACCES:
+    case -EPERM:
+    case -ENAMETOOLONG:
+    case -ENXIO: /* a socket */
+    case -ENODEV:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static WHORL_SUSPENDS int send_missing(struct whorl_http_reply *reply)
+{
+    return reply_send_status(reply, 404);
+}
+
+/* Makes the file's path of the URL's. False when it names no file. */
+static bool make_path(const char *path, const char *index, char ret[PATH_SIZE])
+{
+    if (!path_decode(path, ret, PATH_SIZE))
+        return false;
+    size_t len = strlen(ret);
+    if (len > 0 && ret[len - 1] != '/')
+        return true;
+    if (!index || len + strlen(index) >= PATH_SIZE)
+        return false;
+    strcpy(ret + len, index);
+    return true;
+}
+
+/* Fills in what is known about an open file. Returns 0 or a code. */
+static int look_at(struct served_file *file)
+{
+    struct timespec now;
+    struct stat st;
+
+    if (fstat(file->fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOENT;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    /* A change that keeps length and time cannot be seen. The kernel's times are finer than a
+     * second, so the tag may be a strong one. */
+    snprintf(file->etag, sizeof file->etag, "\"%llx.%08lx-%llx\"", (long long)st.st_mtim.tv_sec,
+             (unsigned long)st.st_mtim.tv_nsec, (long long)st.st_size);
+    http_date_write(file->date, st.st_mtim.tv_sec);
+    file->facts = (struct representation){
+        .etag = file->etag,
+        .mtime_s = st.st_mtim.tv_sec,
+        .now_unix_s = now.tv_sec,
+        .len = st.st_size,
+    };
+    return 0;
+}
+
+static int put_headers(struct whorl_http_reply *reply, const struct served_file *file,
+                       const struct verdict *verdict, const char *content_type)
+{
+    char range[72];
+    long long first = verdict->first, last = first + verdict->len - 1, len = file->facts.len;
+    int err = 0;
+
+    if (verdict->status == 416)
+        snprintf(range, sizeof range, "bytes */%lld", len);
+    else
+        snprintf(range, sizeof range, "bytes %lld-%lld/%lld", first, last, len);
+    if (verdict->status == 206 || verdict->status == 416)
+        err = reply_put_header(reply, "Content-Range", range);
+    if (err == 0 && verdict->status < 300)
+        err = reply_put_header(reply, "Content-Type", content_type);
+    if (err == 0 && verdict->status < 300)
+        err = reply_put_header(reply, "Accept-Ranges", "bytes");
+    if (err == 0 && verdict->status < 400)
+        err = reply_put_header(reply, "Last-Modified", file->date);
+    return err ? err : reply_put_header(reply, "ETag", file->etag);
+}
+
+/* Reads a short part of a file: at once if the kernel has it in memory. */
+static WHORL_SUSPENDS int read_part(int fd, char *buf, size_t len, int64_t offset)
+{
+    struct iovec part = {buf, len};
+
+    ssize_t n = preadv2(fd, &part, 1, offset, RWF_NOWAIT);
+    if (n == (ssize_t)len)
+        return 0;
+    int err = whorl_pread_exact(fd, buf, len, offset);
+    return err == -ENODATA ? WHORL_EHTTP_REPLY_BODY : err;
+}
+
+/* Sends the body of a begun reply. A short one is read into `buf` and sent together with the head. */
+static WHORL_SUSPENDS int send_part(struct whorl_http_reply *reply, int fd,
+                                    const struct verdict *verdict, struct http_buf *buf)
+{
+    if (!reply->has_body)
+        return reply_end(reply);
+    if (verdict->len > HTTP_BUF_SIZE)
+        return reply_send_file(reply, fd, verdict->first, verdict->len);
+    int err = read_part(fd, buf->data, (size_t)verdict->len, verdict->first);
+    if (err)
+        return err;
+    reply->written = verdict->len;
+    return reply_send_head(reply, buf->data, (size_t)verdict->len);
+}
+
+static WHORL_SUSPENDS int send_open(struct whorl_http_reply *reply, struct served_file *file,
+                                    const char *content_type, struct http_buf *buf)
+{
+    struct verdict verdict;
+    int err = look_at(file);
+
+    if (err)
+        return is_missing(err) ? send_missing(reply) : err;
+    conditions_judge(http1_headers(&reply->incoming->parser), &file->facts, &verdict);
+    reply->may_compress = false; /* the ranges and the tag are those of the file */
+    err = put_headers(reply, file, &verdict, content_type);
+    if (err)
+        return err;
+    if (verdict.status == 412 || verdict.status == 416)
+        return whorl_http_reply_send(reply, verdict.status, NULL, NULL, 0);
+    err = whorl_http_reply_start(reply, verdict.status, verdict.len);
+    return err ? err : send_part(reply, file->fd, &verdict, buf);
+}
+
+/* `buf` holds the name of the file until it is open. */
+static WHORL_SUSPENDS int send_named(struct whorl_http_reply *reply, int dir_fd, const char *path,
+                                     const struct whorl_http_file_options *options,
+                                     struct http_buf *buf)
+{
+    struct served_file file;
+
+    if (!make_path(path, options->index, buf->data))
+        return send_missing(reply);
+    file.fd = beneath_open(dir_fd, buf->data);
+    if (file.fd < 0)
+        return is_missing(file.fd) ? send_missing(reply) : file.fd;
+    const char *type = options->content_type ? options->content_type : path_media_type(buf->data);
+    int err = send_open(reply, &file, type, buf);
+    close(file.fd);
+    return err;
+}
+
+WHORL_SUSPENDS int whorl_http_reply_send_file(struct whorl_http_reply *reply, int dir_fd,
+                                              const char *path,
+                                              const struct whorl_http_file_options *options)
+{
+    static const struct whorl_http_file_options defaults;
+    const char *type = options ? options->content_type : NULL;
+
+    if (reply->state != REPLY_OPEN || (type && !header_is_value(type, strlen(type))))
+        return WHORL_EHTTP_REPLY;
+    if (!incoming_is(reply->incoming, "GET") && !incoming_is(reply->incoming, "HEAD")) {
+        int err = reply_put_header(reply, "Allow", "GET, HEAD");
+        return err ? err : whorl_http_reply_send(reply, 405, NULL, NULL, 0);
+    }
+    struct http_buf *buf = http_buf_acquire(reply->wire->store);
+    if (!buf)
+        return -ENOMEM;
+    int err = send_named(reply, dir_fd, path, options ? options : &defaults, buf);
+    http_buf_release(reply->wire->store, buf);
+    return err;
+}
