@@ -122,10 +122,12 @@ static bool socket_is_idle(struct whorl_stream *stream)
 
 static int socket_fd(struct whorl_stream *stream)
 {
-    struct socket_stream *self = (struct socket_stream *)stream;
+    return ((struct socket_stream *)stream)->fd;
+}
 
-    receiver_stop(&self->receiver); /* the caller may poll or read the socket */
-    return self->fd;
+static void socket_stop_ahead(struct whorl_stream *stream)
+{
+    receiver_stop(&((struct socket_stream *)stream)->receiver);
 }
 
 static void socket_close(struct whorl_stream *stream)
@@ -143,6 +145,7 @@ static const struct whorl_stream_ops socket_ops = {
     .name = "tcp",
     .read = socket_read,
     .take_received = socket_take_received,
+    .stop_ahead = socket_stop_ahead,
     .writev = socket_writev,
     .close_write = socket_close_write,
     .is_idle = socket_is_idle,

@@ -74,6 +74,13 @@ bool whorl_stream_is_idle(struct whorl_stream *stream)
 
 int whorl_stream_fd(struct whorl_stream *stream)
 {
+    if (stream->ops->stop_ahead)
+        stream->ops->stop_ahead(stream);
+    return stream->ops->fd(stream);
+}
+
+int whorl_stream_option_fd(struct whorl_stream *stream)
+{
     return stream->ops->fd(stream);
 }
 

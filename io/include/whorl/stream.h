@@ -59,6 +59,9 @@ struct whorl_stream_ops {
     /* See whorl_stream_take_received(). NULL: the stream never reads ahead. */
     WHORL_SUSPENDS ssize_t (*take_received)(struct whorl_stream *stream, void *buf, size_t len);
 
+    /* The stream does not read ahead any more. NULL: it never does. Never suspends. */
+    void (*stop_ahead)(struct whorl_stream *stream);
+
     /* Releases everything. Never suspends. */
     void (*close)(struct whorl_stream *stream);
 };
@@ -229,6 +232,10 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_take_received(struct whorl_stream 
  *  it has read ahead before is not in the socket: see whorl_stream_take_received(). Never
  *  suspends. */
 WHORL_API int whorl_stream_fd(struct whorl_stream *stream);
+
+/** The same descriptor, for socket options and addresses only, or -1. The stream goes on reading
+ *  ahead, so the descriptor must be neither read nor polled. Never suspends. */
+WHORL_API int whorl_stream_option_fd(struct whorl_stream *stream);
 
 /** Closes the stream and frees it. No task may be reading or writing. If the stream reads ahead,
  *  the peer notices the close in the next turn of the run's loop. Accepts NULL. Never suspends. */

@@ -756,6 +756,21 @@ TEST_IO(a_descriptor_that_was_asked_for_can_be_polled)
     close_conn(&c);
 }
 
+TEST_IO(a_descriptor_for_options_does_not_end_reading_ahead)
+{
+    struct conn c;
+    open_unix(&c);
+    int fd = whorl_stream_option_fd(c.stream);
+    CHECK_OK(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){65536}, sizeof(int)));
+    warm(&c);
+    CHECK_EQ(armed(), buffers() ? 1 : 0);
+    CHECK_EQ(whorl_stream_option_fd(c.stream), fd);
+    feed(&c, "more");
+    expect(&c, "more");
+    CHECK_EQ(armed(), buffers() ? 1 : 0);
+    close_conn(&c);
+}
+
 TEST_IO(a_stream_whose_descriptor_is_asked_for_late_loses_nothing)
 {
     struct conn c;
