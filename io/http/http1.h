@@ -139,8 +139,8 @@ int64_t http1_received(const struct http1 *p);
  *  neither the version nor the Connection header forbids it. False before HTTP1_END. */
 bool http1_keep_alive(const struct http1 *p);
 
-/** Whether the version and the Connection header allow another exchange on the connection. Valid from
- *  HTTP1_HEAD. */
+/** Whether the version and the Connection header allow another exchange on the connection. Valid
+ *  from HTTP1_HEAD. */
 bool http1_says_keep_alive(const struct http1 *p);
 
 /** Whether a byte of the response has arrived. Before that, a request on a kept connection may be

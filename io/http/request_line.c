@@ -56,7 +56,7 @@ static int check_target(struct request_line *line, const char *bytes, size_t len
 {
     size_t end = line->checked;
 
-    while (end < len && is_target_byte(bytes[end]) && end - line->target <= line->target_max)
+    while (end < len && is_target_byte(bytes[end]))
         end++;
     line->checked = end;
     if (end - line->target > line->target_max) {

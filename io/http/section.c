@@ -10,8 +10,8 @@
  *                            999; folded lines of fields for which decides() is true
  *     in llhttp's callbacks  empty names
  *
- * llhttp never sees request lines: it knows a fixed list of methods, and it accepts targets that are
- * none. request_line.c reads them. Requests with folded lines are refused (RFC 9112 §5.2).
+ * llhttp never sees request lines: it knows a fixed list of methods, and it accepts targets that
+ * are none. request_line.c reads them. Requests with folded lines are refused (RFC 9112 §5.2).
  *
  * llhttp also refuses input that the RFCs allow. This file changes such input before llhttp runs:
  * it unfolds other folded lines, replaces a tab at the end of a line by a space, and removes

@@ -15,8 +15,8 @@
  */
 WHORL_SUSPENDS int beneath_open(int dir_fd, const char *path);
 
-/* The same for kernels before 5.6, and where a filter refuses openat2(2). It follows no link at all,
- * and it blocks. */
+/* The same for kernels before 5.6, and where a filter refuses openat2(2). It follows no link at
+ * all, and it blocks. */
 int beneath_walk(int dir_fd, const char *path);
 
 #endif

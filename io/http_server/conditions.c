@@ -7,8 +7,8 @@
 
 #include "io/http/date.h"
 
-/* Whether one of the fields of that name lists the tag, or "*". RFC 9110 §8.8.3.2: a weak tag equals
- * a strong one only in the weak comparison. */
+/* Whether one of the fields of that name lists the tag, or "*". RFC 9110 §8.8.3.2: a weak tag
+ * equals a strong one only in the weak comparison. */
 static bool lists_tag(const struct header_list *headers, const char *name, const char *etag,
                       bool weak)
 {
@@ -58,8 +58,8 @@ static int check_conditions(const struct header_list *headers, const struct repr
     return 0;
 }
 
-/* RFC 9110 §13.1.5: whether If-Range, if any, allows a range. A date must be the file's exactly; and
- * it identifies a version only if it is old enough that no second change had the same date. */
+/* RFC 9110 §13.1.5: whether If-Range, if any, allows a range. A date must be the file's exactly;
+ * and it identifies a version only if it is old enough that no second change had the same date. */
 static bool allows_range(const struct header_list *headers, const struct representation *file)
 {
     const char *value = header_list_get(headers, "If-Range");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Conditional requests and ranges for a file (RFC 9110 §13, §14): headers in, a verdict out. Nothing
- * here suspends. */
+/* Conditional requests and ranges for a file (RFC 9110 §13, §14): headers in, a verdict out.
+ * Nothing here suspends. */
 #ifndef IO_HTTP_SERVER_CONDITIONS_H
 #define IO_HTTP_SERVER_CONDITIONS_H
 

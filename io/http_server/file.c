@@ -126,7 +126,8 @@ static WHORL_SUSPENDS int read_part(int fd, char *buf, size_t len, int64_t offse
     return err == -ENODATA ? WHORL_EHTTP_REPLY_BODY : err;
 }
 
-/* Sends the body of a begun reply. A short one is read into `buf` and sent together with the head. */
+/* Sends the body of a begun reply. A short one is read into `buf` and sent together with the
+ * head. */
 static WHORL_SUSPENDS int send_part(struct whorl_http_reply *reply, int fd,
                                     const struct verdict *verdict, struct http_buf *buf)
 {

@@ -20,6 +20,7 @@ void incoming_begin(struct whorl_http_incoming *incoming, struct http_wire *wire
     incoming->span.len = 0;
     incoming->has_head = incoming->has_ended = incoming->expects = false;
     incoming->err = 0;
+    wire->takes_turns = false;
     http1_reset_request(&incoming->parser, limits);
 }
 
@@ -50,7 +51,7 @@ static int read_expect(struct whorl_http_incoming *incoming)
         return 0;
     if (!header_equal(value, "100-continue"))
         return incoming->err = WHORL_EHTTP_EXPECT;
-    incoming->expects = !incoming->has_ended;
+    incoming->expects = incoming->wire->takes_turns = !incoming->has_ended;
     return 0;
 }
 
@@ -292,7 +293,7 @@ bool whorl_http_incoming_header_at(const struct whorl_http_incoming *incoming, s
 const char *whorl_http_incoming_trailer(const struct whorl_http_incoming *incoming,
                                         const char *name)
 {
-    return incoming->has_ended ? header_list_get(http1_trailers(&incoming->parser), name) : NULL;
+    return header_list_get(http1_trailers(&incoming->parser), name);
 }
 
 int64_t whorl_http_incoming_length(const struct whorl_http_incoming *incoming)

@@ -282,8 +282,8 @@ static bool wants_gzip(const struct whorl_http_reply *reply)
     return reply->may_compress && reply->is_text && !reply->is_encoded && reply->status != 206;
 }
 
-/* Adds the headers of a compressed reply. Vary is also there if this client accepts no gzip. Returns
- * 1 when the body is to be compressed, 0, or -ENOMEM. */
+/* Adds the headers of a compressed reply. Vary is also there if this client accepts no gzip.
+ * Returns 1 when the body is to be compressed, 0, or -ENOMEM. */
 static int negotiate_gzip(struct whorl_http_reply *reply)
 {
     if (!wants_gzip(reply))
@@ -357,7 +357,7 @@ int whorl_http_reply_start(struct whorl_http_reply *reply, int status, int64_t l
         return err;
     reply->status = status;
     reply->length = length < 0 ? -1 : length;
-    if (!is_http_1_0(reply) && status_has_body(status) && (length < 0 || length >= GZIP_MIN))
+    if (status_has_body(status) && (length < 0 || length >= GZIP_MIN))
         gzip = negotiate_gzip(reply);
     if (gzip < 0)
         return gzip;

@@ -6,8 +6,8 @@
  *     SENT    the head is sent; parts of the body follow
  *     DONE    everything is sent, or never will be
  *
- * The head is written in one piece of memory. The headers of the handler come first; the status line
- * and the date are put before them when the status is known, into room that is left for them.
+ * The head is written in one piece of memory. The headers of the handler come first; the status
+ * line and the date are put before them when the status is known, into room that is left for them.
  */
 #ifndef IO_HTTP_SERVER_REPLY_H
 #define IO_HTTP_SERVER_REPLY_H

@@ -193,8 +193,8 @@ static WHORL_SUSPENDS int run_exchange(struct exchange *x, struct http_wire *wir
     if (!is_lost(x, err))
         err = end_reply(x, err);
     log_exchange(x, err);
-    if (is_lost(x, err))
-        return err;
+    if (is_lost(x, err)) /* a handler may have cancelled its own write only */
+        return err == -ECANCELED && !whorl_check_cancelled() ? 0 : err;
     return !x->reply.close && drain(x);
 }
 
@@ -224,7 +224,7 @@ static WHORL_SUSPENDS int linger(struct http_wire *wire)
     ssize_t n = 1;
 
     whorl_scope_enter_timeout(&scope, LINGER_NS);
-    int err = whorl_stream_close_write(wire->stream);
+    int err = wire_end(wire, true);
     for (size_t dropped = 0; err == 0 && n > 0 && dropped < LINGER_MAX; dropped += (size_t)n) {
         n = wire_receive(wire);
         err = n < 0 ? (int)n : 0;
@@ -246,6 +246,14 @@ static WHORL_SUSPENDS int next_exchange(struct server *server, struct http_wire 
     return keep == 0 && may_send ? linger(wire) : keep;
 }
 
+/* Ends a connection whose exchanges are complete. That the client is gone is no failure. */
+static WHORL_SUSPENDS int end_in_order(struct http_wire *wire)
+{
+    int err = wire_end(wire, false);
+
+    return err == -ECANCELED ? err : 0;
+}
+
 static WHORL_SUSPENDS int serve_connection(struct server *server, struct whorl_stream *stream)
 {
     struct http_wire wire;
@@ -262,7 +270,7 @@ static WHORL_SUSPENDS int serve_connection(struct server *server, struct whorl_s
             keep = next_exchange(server, &wire);
     }
     wire_finish(&wire);
-    return keep;
+    return keep ? keep : end_in_order(&wire);
 }
 
 /* --- servers --- */

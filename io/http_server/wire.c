@@ -18,7 +18,8 @@ void wire_init(struct http_wire *wire, struct whorl_stream *stream, struct http_
     wire->large = NULL;
     wire->in = wire->small;
     wire->in_start = wire->in_end = 0;
-    wire->has_peer = wire->peer_known = false;
+    wire->has_peer = wire->peer_known = wire->takes_turns = wire->is_ended = false;
+    wire->turn = (struct whorl_mutex){0};
 }
 
 void wire_finish(struct http_wire *wire)
@@ -92,13 +93,38 @@ static WHORL_SUSPENDS int write_pieces(struct http_wire *wire, const struct iove
     return err;
 }
 
-WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts, int count)
+static WHORL_SUSPENDS int write_all(struct http_wire *wire, const struct iovec *parts, int count)
 {
     size_t len = 0;
 
     for (int i = 0; i < count; i++)
         len += parts[i].iov_len;
     return len <= WIRE_PART ? write_once(wire, parts, count) : write_pieces(wire, parts, count);
+}
+
+WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts, int count)
+{
+    if (!wire->takes_turns)
+        return write_all(wire, parts, count);
+    int err = whorl_mutex_lock(&wire->turn);
+    if (err)
+        return err;
+    err = write_all(wire, parts, count);
+    whorl_mutex_unlock(&wire->turn);
+    return err;
+}
+
+WHORL_SUSPENDS int wire_end(struct http_wire *wire, bool now)
+{
+    struct http_stage stage;
+
+    if (wire->is_ended || (!now && stream_is_socket(wire->stream)))
+        return 0;
+    wire->is_ended = true;
+    http_stage_enter(&stage, http_deadline(wire->timeouts->write_stall_ns),
+                     WHORL_EHTTP_STALL_TIMEOUT, WHORL_FOREVER);
+    int err = whorl_stream_close_write(wire->stream);
+    return (int)http_stage_leave(&stage, err);
 }
 
 /* Sends a part of a file inside the kernel. The count, or a code. */

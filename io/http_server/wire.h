@@ -2,13 +2,15 @@
 /* The bytes of one connection: what has arrived and was not parsed yet, and writes under the stall
  * limit.
  *
- * A small buffer in the task's stack is enough for most heads and for waiting, so an idle connection
- * holds no other memory. wire_enlarge() takes a large one for bodies, and wire_shrink() returns it.
+ * A small buffer in the task's stack is enough for most heads and for waiting, so an idle
+ * connection holds no other memory. wire_enlarge() takes a large one for bodies, and wire_shrink()
+ * returns it.
  */
 #ifndef IO_HTTP_SERVER_WIRE_H
 #define IO_HTTP_SERVER_WIRE_H
 
 #include <whorl/http_server.h>
+#include <whorl/sync.h>
 
 #include "io/http/stage.h"
 #include "io/http/store.h"
@@ -26,6 +28,10 @@ struct http_wire {
     struct http_buf *large;                            /* NULL: `in` is `small` */
     char *in;
     size_t in_start, in_end; /* received and not yet parsed */
+    /* Set while another task than the reply's may write "100 Continue"; writes then take turns. */
+    bool takes_turns;
+    struct whorl_mutex turn;
+    bool is_ended; /* the end was sent */
     bool has_peer, peer_known;
     struct whorl_addr peer; /* valid when `has_peer` */
     char small[WIRE_SMALL];
@@ -59,6 +65,10 @@ WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts,
  * that were sent, also after a failure. */
 WHORL_SUSPENDS int wire_write_file(struct http_wire *wire, int file_fd, int64_t offset, int64_t len,
                                    int64_t *ret_sent);
+
+/* Tells the client that nothing more is sent. A socket's close does that, so for sockets it is done
+ * only if `now` is set, because the connection stays open for a while. Returns 0 or a code. */
+WHORL_SUSPENDS int wire_end(struct http_wire *wire, bool now);
 
 /* The client's address, or NULL. */
 const struct whorl_addr *wire_peer(struct http_wire *wire);

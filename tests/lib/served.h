@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the HTTP server share: a server on one end of a stream in memory, and a client's
- * bytes on the other.
+/* What the tests of the HTTP server share: a server on one end of a stream in memory, and a
+ * client's bytes on the other.
  *
- *     char *replies = served(&(struct served_setup){.fn = hello}, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+ *     struct served_setup setup = {.fn = hello};
+ *     char *replies = served(&setup, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
  *     CHECK_STR(replies, "HTTP/1.1 200 OK\r\n...");
  *     free(replies);
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An HTTP/1.1 server (RFC 9110, RFC 9112). A handler answers one request; it runs in the task of the
- * request's connection.
+/* An HTTP/1.1 server (RFC 9110, RFC 9112). A handler answers one request; it runs in the task of
+ * the request's connection.
  *
  *     static WHORL_SUSPENDS int hello(void *arg, struct whorl_http_incoming *incoming,
  *                                     struct whorl_http_reply *reply)
@@ -21,10 +21,10 @@
  * server answers it and closes the connection. Connections are kept for further requests, and
  * requests that arrive together are answered in their order.
  *
- * The end of the handler ends the reply. If the handler returns a negative code before a byte of the
- * reply was sent, the server replies 500, or 400, 408 or 413 when the code comes from reading the
- * request's body. Afterwards it closes the connection, so that the client does not take a part of a
- * reply for the whole.
+ * The end of the handler ends the reply. If the handler returns a negative code before a byte of
+ * the reply was sent, the server replies 500, or 400, 408 or 413 when the code comes from reading
+ * the request's body. Afterwards it closes the connection, so that the client does not take a part
+ * of a reply for the whole.
  *
  * The server ends gracefully when the task that serves is asked to stop (see stop.h): idle
  * connections are closed at once, and replies in progress are finished within the grace period.
@@ -49,8 +49,8 @@ typedef WHORL_SUSPENDS int (*whorl_http_handler_fn)(void *arg, struct whorl_http
 
 /* Time limits. 0 means the default, WHORL_FOREVER means no limit. */
 struct whorl_http_server_timeouts {
-    int64_t head_ns;        /* from a request's first byte to the end of its head; for the first
-                               request from the start of the connection; default 10 s */
+    int64_t head_ns;        /* from a request's first byte to the end of its head; also from the
+                               start of a connection to its first byte; default 10 s */
     int64_t idle_ns;        /* from a reply to the next request's first byte; default 60 s */
     int64_t read_stall_ns;  /* between two reads of a body; default 30 s */
     int64_t write_stall_ns; /* for each 256 KiB of a reply to be taken; default 30 s */
@@ -141,8 +141,8 @@ WHORL_API const char *whorl_http_incoming_path(const struct whorl_http_incoming 
 /** The query of the target, without the question mark and not decoded; NULL when there is none. */
 WHORL_API const char *whorl_http_incoming_query(const struct whorl_http_incoming *incoming);
 
-/** The host, perhaps with a port, for which the request is: that of the target when it is a URL, else
- *  the Host header. Possibly empty; NULL in HTTP/1.0 requests without one. */
+/** The host, perhaps with a port, for which the request is: that of the target when it is a URL,
+ *  else the Host header. Possibly empty; NULL in HTTP/1.0 requests without one. */
 WHORL_API const char *whorl_http_incoming_host(const struct whorl_http_incoming *incoming);
 
 /** The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0. */
@@ -201,8 +201,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_incoming_read_to_end(struct whorl_http_i
  * this the connection's last reply. Never suspends.
  *
  * Returns: 0; WHORL_EHTTP_REPLY when the name is no token, when the value has a control byte, when
- *          only the server sets this header (Content-Length, Transfer-Encoding, Date, ...), and when
- *          the reply has begun; -ENOMEM.
+ *          only the server sets this header (Content-Length, Transfer-Encoding, Date, ...), and
+ *          when the reply has begun; -ENOMEM.
  * Owns:    copies `name` and `value`.
  */
 WHORL_API WHORL_CHECKED int whorl_http_reply_add_header(struct whorl_http_reply *reply,
@@ -250,8 +250,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_reply_write(struct whorl_http_reply *rep
                                                     const void *data, size_t len);
 
 /**
- * Adds a trailer to a reply whose body is sent in chunks. It is sent at the end of the handler. Only
- * HTTP/1.1 clients get trailers. Never suspends.
+ * Adds a trailer to a reply whose body is sent in chunks. It is sent at the end of the handler.
+ * Only HTTP/1.1 clients get trailers. Never suspends.
  *
  * Returns: 0; WHORL_EHTTP_REPLY when name or value are refused as by whorl_http_reply_add_header(),
  *          or the body was begun with a length; -ENOMEM.
@@ -265,8 +265,8 @@ WHORL_API WHORL_CHECKED int whorl_http_reply_add_trailer(struct whorl_http_reply
  * (If-None-Match, If-Modified-Since, If-Match, If-Unmodified-Since, If-Range) are answered with 304
  * and 412, a range outside of the file with 416, and methods but GET and HEAD with 405.
  *
- * Only regular files are sent. Nothing outside of the directory is: a path with "..", and a symbolic
- * link that leads out, is answered with 404, as a file that does not exist.
+ * Only regular files are sent. Nothing outside of the directory is: a path with "..", and a
+ * symbolic link that leads out, is answered with 404, as a file that does not exist.
  *
  * @dir_fd   of the directory
  * @path     relative to it, encoded as in a URL; slashes at its start are ignored. It may be the

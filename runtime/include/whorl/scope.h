@@ -98,8 +98,8 @@ WHORL_API void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64
 
 /**
  * Enters a scope that is also cancelled when the running task is asked to finish (see stop.h), at
- * once if that has happened already. Otherwise like whorl_scope_enter(). For waits that have nothing
- * to finish: whorl_stop_requested() tells this reason from others.
+ * once if that has happened already. Otherwise like whorl_scope_enter(). For waits that have
+ * nothing to finish: whorl_stop_requested() tells this reason from others.
  */
 WHORL_API void whorl_scope_enter_until_stop(struct whorl_scope *scope, int64_t deadline_ns);
 

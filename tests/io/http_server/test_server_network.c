@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The HTTP server on sockets: this library's client and curl as clients, load, the stop, and
  * clients that hold connections open. */
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include <whorl.h>
 
+#include "faults.h"
 #include "subprocess.h" /* test_has_program() */
 #include "test.h"
 
@@ -209,6 +211,95 @@ TEST_IO(the_log_and_failures_of_connections_get_the_argument_of_the_server)
     while (server.logged == 0 || server.failures == 0)
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     CHECK_EQ(server.failures, 1);
+    end(&server);
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static WHORL_SUSPENDS_SHIELDED void exchange(struct whorl_stream *client, const char *request,
+                                             const char *end)
+{
+    char reply[4096] = "";
+    size_t len = 0;
+    CHECK_OK(whorl_stream_write(client, request, strlen(request)));
+    while (len < strlen(end) || strcmp(reply + len - strlen(end), end) != 0) {
+        ssize_t n = whorl_stream_read(client, reply + len, sizeof reply - 1 - len);
+        CHECK(n > 0);
+        len += (size_t)n;
+    }
+}
+
+#define GET  "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+#define POST "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+TEST_IO(an_idle_connection_leaves_its_buffers_to_others)
+{
+    struct net_server server = {0};
+    begin(&server);
+    struct whorl_stream *first = dial_server(&server), *second = dial_server(&server);
+    /* The body arrives later than the head, so the large buffer is needed. */
+    exchange(second, GET, "hello\n");
+    CHECK_OK(whorl_stream_write(first, POST, sizeof POST - 1));
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    exchange(first, "1\r\nx\r\n0\r\n\r\n", "0\r\n\r\n");
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    faults_arm(UINT64_MAX);
+    CHECK_OK(whorl_stream_write(second, POST, sizeof POST - 1));
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    exchange(second, "1\r\nx\r\n0\r\n\r\n", "0\r\n\r\n");
+    CHECK_EQ(faults_seen(), 0);
+    faults_disarm();
+    whorl_stream_close(first);
+    whorl_stream_close(second);
+    end(&server);
+}
+
+/* The socket of the server whose peer is `client`. */
+static int accepted_fd(struct whorl_stream *client)
+{
+    struct whorl_addr local, peer;
+    CHECK_OK(whorl_addr_local(whorl_stream_fd(client), &local));
+    for (int fd = 3; fd < 1000; fd++)
+        if (whorl_addr_peer(fd, &peer) == 0 && whorl_addr_port(&peer) == whorl_addr_port(&local))
+            return fd;
+    return -1;
+}
+
+TEST_IO(a_chunk_is_sent_without_delay)
+{
+    struct net_server server = {0};
+    int on = 0;
+    begin(&server);
+    struct whorl_stream *client = dial_server(&server);
+    exchange(client, GET, "hello\n");
+    CHECK_OK(
+        getsockopt(accepted_fd(client), IPPROTO_TCP, TCP_NODELAY, &on, &(socklen_t){sizeof on}));
+    CHECK_EQ(on, 1);
+    whorl_stream_close(client);
+    end(&server);
+}
+
+static WHORL_SUSPENDS_SHIELDED void fetch_date(struct whorl_stream *client, char ret[64])
+{
+    char reply[512] = "";
+    CHECK_OK(whorl_stream_write(client, GET, sizeof GET - 1));
+    CHECK(whorl_stream_read(client, reply, sizeof reply - 1) > 0);
+    char *date = strstr(reply, "Date: ");
+    CHECK(date);
+    snprintf(ret, 64, "%.35s", date);
+}
+
+TEST_IO(the_date_moves_on)
+{
+    struct net_server server = {0};
+    char first[64], second[64];
+    begin(&server);
+    struct whorl_stream *client = dial_server(&server);
+    fetch_date(client, first);
+    CHECK_OK(whorl_sleep(1100 * WHORL_MILLISECOND));
+    fetch_date(client, second);
+    CHECK(strcmp(first, second) != 0);
+    whorl_stream_close(client);
     end(&server);
 }
 

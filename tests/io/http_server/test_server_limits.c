@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Time limits of the HTTP server on virtual time, the graceful stop, the access log, and shortage of
- * memory. */
+/* Time limits of the HTTP server on virtual time, the graceful stop, the access log, and shortage
+ * of memory. */
 #include <stdlib.h>
 
 #include <whorl.h>
@@ -183,6 +183,48 @@ TEST_VIRTUAL(a_client_that_keeps_sending_after_a_refusal_is_cut_off)
     CHECK_OK(whorl_group_wait(&conn.group));
 }
 
+TEST_VIRTUAL(a_client_that_sends_much_after_a_refusal_is_cut_off)
+{
+    struct served_setup setup = {.fn = handle};
+    struct served_conn conn;
+    size_t len = 1 << 20;
+    char *flood = calloc(1, len);
+    memcpy(flood, "x\r\n\r\n", 5);
+    served_open(&conn, &setup);
+    served_send(&conn, flood, len);
+    for (int i = 0; i < 100 && setup.result == 1; i++)
+        CHECK_OK(whorl_yield());
+    CHECK_OK(setup.result);
+    CHECK_EQ(whorl_now(), 0);
+    whorl_stream_close(conn.client);
+    CHECK_OK(whorl_group_wait(&conn.group));
+    free(flood);
+}
+
+static WHORL_SUSPENDS int reply_only(void *arg, struct whorl_http_incoming *incoming,
+                                     struct whorl_http_reply *reply)
+{
+    (void)arg, (void)incoming;
+    return whorl_http_reply_send(reply, 200, NULL, "hello", 5);
+}
+
+TEST_VIRTUAL(a_body_that_nobody_reads_is_waited_for_shortly)
+{
+    struct served_setup setup = {.fn = reply_only};
+    struct served_conn conn;
+    served_open(&conn, &setup);
+    served_send(&conn, POST("100"), sizeof POST("100") - 1);
+    while (setup.result == 1) {
+        CHECK_OK(whorl_sleep(WHORL_SECOND));
+        if (setup.result == 1)
+            test_ignore(whorl_stream_write(conn.client, "x", 1));
+    }
+    CHECK_OK(setup.result);
+    CHECK_EQ(whorl_now(), 7 * WHORL_SECOND); /* 5 s, and 2 s to let the client read the reply */
+    whorl_stream_close(conn.client);
+    CHECK_OK(whorl_group_wait(&conn.group));
+}
+
 /* --- the graceful stop ------------------------------------------------------------------------ */
 
 TEST_VIRTUAL(a_stop_closes_idle_connections_at_once_and_finishes_replies)
@@ -257,6 +299,32 @@ TEST_VIRTUAL(an_exchange_whose_client_is_gone_is_logged_without_a_status)
     CHECK_OK(whorl_group_wait(&conn.group));
     CHECK_ERR(setup.result, -ECONNRESET);
     CHECK_STR(test_logged(), "GET,/,0,5,1,ECONNRESET,-");
+}
+
+static WHORL_SUSPENDS int hide_failure(void *arg, struct whorl_http_incoming *incoming,
+                                       struct whorl_http_reply *reply)
+{
+    (void)incoming;
+    int err = whorl_sleep(WHORL_SECOND);
+    if (err == 0)
+        err = whorl_http_reply_send(reply, 200, NULL, "hello", 5);
+    CHECK_ERR(err, -ECONNRESET);
+    return *(int *)arg;
+}
+
+TEST_VIRTUAL(a_stream_that_fails_is_reported_whatever_the_handler_returns)
+{
+    for (int result = -EIO; result <= 0; result += EIO) {
+        struct served_setup setup = {.fn = hide_failure, .arg = &result};
+        struct served_conn conn;
+        served_open(&conn, &setup);
+        served_send(&conn, GET, sizeof GET - 1);
+        CHECK_OK(whorl_yield());
+        memstream_reset(conn.client);
+        whorl_stream_close(conn.client);
+        CHECK_OK(whorl_group_wait(&conn.group));
+        CHECK_ERR(setup.result, -ECONNRESET);
+    }
 }
 
 /* --- cancellation and shortage of memory ------------------------------------------------------ */

@@ -273,7 +273,81 @@ TEST_VIRTUAL(an_empty_connection_is_closed_without_a_word)
     EXPECT("", "");
 }
 
+static void count_call(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+/* TLS tells the client of the end by an alert, which a close does not send. */
+TEST_VIRTUAL(a_connection_that_is_no_socket_is_half_closed_at_its_end)
+{
+    struct served_setup setup = {.fn = handle};
+    struct served_conn conn;
+    int calls = 0;
+    served_open(&conn, &setup);
+    memstream_hook(conn.server, count_call, &calls);
+    served_send(&conn, GET("/"), strlen(GET("/")));
+    free(served_close(&conn));
+    CHECK_EQ(calls, 4); /* a read, a write, the read of the client's end, a half-close */
+}
+
+static WHORL_SUSPENDS int cancel_own_write(void *arg, struct whorl_http_incoming *incoming,
+                                           struct whorl_http_reply *reply)
+{
+    struct whorl_scope scope;
+    (void)arg, (void)incoming;
+    whorl_scope_enter_timeout(&scope, WHORL_SECOND);
+    int err = whorl_http_reply_send(reply, 200, NULL, "hello", 5);
+    return whorl_scope_leave(&scope, err);
+}
+
+TEST_VIRTUAL(a_handler_that_cancels_its_own_write_ends_the_connection_only)
+{
+    struct served_setup setup = {.fn = cancel_own_write, .capacity = 10};
+    struct served_conn conn;
+    served_open(&conn, &setup);
+    served_send(&conn, GET("/") GET("/"), 2 * strlen(GET("/")));
+    CHECK_OK(whorl_sleep(2 * WHORL_SECOND));
+    free(served_close(&conn));
+    CHECK_OK(setup.result);
+}
+
 /* --- bodies of requests --- */
+
+static int write_reply(void *arg)
+{
+    int err = whorl_http_reply_start(arg, 200, -1);
+    return err ? err : whorl_http_reply_write(arg, "hello", 5);
+}
+
+/* One task reads while the other one replies. */
+static WHORL_SUSPENDS int duplex(void *arg, struct whorl_http_incoming *incoming,
+                                 struct whorl_http_reply *reply)
+{
+    WHORL_AUTO(group) group = {0};
+    char byte;
+    (void)arg;
+    int err = whorl_spawn(&group, write_reply, reply);
+    if (err == 0)
+        err = (int)whorl_http_incoming_read(incoming, &byte, 1);
+    return err < 0 ? err : whorl_group_wait(&group);
+}
+
+TEST_VIRTUAL(continue_and_a_reply_do_not_mix)
+{
+    struct served_setup setup = {.fn = duplex, .capacity = 3};
+    struct served_conn conn;
+    static const char head[] = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+                               "Content-Length: 5\r\n\r\n";
+    served_open(&conn, &setup);
+    served_send(&conn, head, sizeof head - 1);
+    CHECK_OK(whorl_sleep(1));
+    served_send(&conn, "hello", 5);
+    char *reply = served_close(&conn);
+    CHECK_STR(reply, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    free(reply);
+}
 
 TEST_VIRTUAL(a_large_body_is_read_whatever_its_framing)
 {
@@ -333,6 +407,15 @@ TEST_VIRTUAL(a_long_body_that_nobody_reads_ends_the_connection)
     CHECK_STR(replies, HELLO);
     CHECK_OK(setup.result);
     free(replies);
+    /* Nor is a whole body of that length dropped. */
+    size_t at = sizeof CHUNKED - 1 - 7;
+    at += (size_t)sprintf(request + at, "%x\r\n", 100000);
+    request[at] = 'x';
+    at += 100000;
+    strcpy(request + at, "\r\n0\r\n\r\n" GET("/"));
+    replies = served(&setup, request);
+    CHECK_STR(replies, HELLO);
+    free(replies);
     free(request);
 }
 
@@ -360,6 +443,49 @@ TEST_VIRTUAL(a_client_that_waits_for_continue_gets_the_reply_instead)
 {
     EXPECT("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
            HELLO_CLOSE);
+}
+
+static WHORL_SUSPENDS int reply_then_read(void *arg, struct whorl_http_incoming *incoming,
+                                          struct whorl_http_reply *reply)
+{
+    char byte;
+    (void)arg;
+    int err = whorl_http_reply_send(reply, 200, "text/plain", "hello", 5);
+    return err ? err : (int)whorl_http_incoming_read(incoming, &byte, 1) < 0;
+}
+
+TEST_VIRTUAL(continue_never_follows_a_reply)
+{
+    EXPECT_WITH("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+                "Content-Length: 5\r\n\r\n",
+                HELLO_CLOSE, .fn = reply_then_read);
+}
+
+static WHORL_SUSPENDS int read_with_patience(void *arg, struct whorl_http_incoming *incoming,
+                                             struct whorl_http_reply *reply)
+{
+    struct whorl_scope scope;
+    char buf[8];
+    (void)arg;
+    whorl_scope_enter_timeout(&scope, WHORL_SECOND);
+    ssize_t n = whorl_http_incoming_read(incoming, buf, sizeof buf);
+    CHECK_ERR(whorl_scope_leave(&scope, (int)n), -ETIMEDOUT);
+    n = whorl_http_incoming_read(incoming, buf, sizeof buf);
+    return n < 0 ? (int)n : whorl_http_reply_send(reply, 200, "text/plain", buf, (size_t)n);
+}
+
+TEST_VIRTUAL(a_read_that_was_cancelled_can_be_continued)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
+    struct served_setup setup = {.fn = read_with_patience};
+    struct served_conn conn;
+    served_open(&conn, &setup);
+    served_send(&conn, head, sizeof head - 1);
+    CHECK_OK(whorl_sleep(2 * WHORL_SECOND));
+    served_send(&conn, "hello", 5);
+    char *reply = served_close(&conn);
+    CHECK_STR(reply, HELLO);
+    free(reply);
 }
 
 TEST_MAIN()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that the HTTP server refuses: each is sent whole and in pieces, is answered with the same
- * status and "Connection: close", and never reaches the handler. */
+/* Requests that the HTTP server refuses: each is sent whole and in pieces, is answered with the
+ * same status and "Connection: close", and never reaches the handler. */
 #include <stdlib.h>
 
 #include <whorl.h>
@@ -9,8 +9,7 @@
 #include "served.h"
 #include "test.h"
 
-static WHORL_SUSPENDS int never(void *arg, struct whorl_http_incoming *incoming,
-                                struct whorl_http_reply *reply)
+static int never(void *arg, struct whorl_http_incoming *incoming, struct whorl_http_reply *reply)
 {
     (void)arg, (void)reply;
     test_fail(__FILE__, __LINE__, "%s reached the handler", whorl_http_incoming_target(incoming));

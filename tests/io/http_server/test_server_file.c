@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files as replies: over memory and over sockets, with ranges and conditions, and never from outside
- * of the directory. */
+/* Files as replies: over memory and over sockets, with ranges and conditions, and never from
+ * outside of the directory. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -181,7 +181,7 @@ TEST_IO(without_openat2_no_link_is_followed)
     close(root_fd);
 }
 
-static const char *opened(const char *path)
+static WHORL_SUSPENDS_SHIELDED const char *opened(const char *path)
 {
     int fd = beneath_open(root_fd, path);
     if (fd >= 0)
@@ -259,6 +259,27 @@ TEST_IO(a_large_file_is_sent_over_a_stream_that_is_no_socket)
     fetch_big(conn.client, "", 0, BIG);
     free(served_close(&conn));
     CHECK_OK(setup.result);
+    close(root_fd);
+}
+
+static WHORL_SUSPENDS int send_as_text(void *arg, struct whorl_http_incoming *incoming,
+                                       struct whorl_http_reply *reply)
+{
+    static const struct whorl_http_file_options options = {.content_type = "text/a\nb"};
+    (void)arg, (void)incoming;
+    CHECK_ERR(whorl_http_reply_send_file(reply, root_fd, "big.bin", &options), WHORL_EHTTP_REPLY);
+    CHECK_OK(whorl_http_reply_add_header(reply, "Content-Type", "text/plain"));
+    return whorl_http_reply_send_file(reply, root_fd, "big.bin", NULL);
+}
+
+TEST_IO(a_file_is_never_compressed)
+{
+    struct served_setup setup = {.fn = send_as_text, .options.gzip = true};
+    make_tree();
+    char *reply = served(&setup, "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n");
+    CHECK(!strstr(reply, "Content-Encoding"));
+    CHECK(strstr(reply, "Content-Length: 3000000\r\n"));
+    free(reply);
     close(root_fd);
 }
 
