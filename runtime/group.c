@@ -235,6 +235,15 @@ static void task_ended(struct sched *s, struct whorl_task *task, int result)
         wake_waiters(group);
 }
 
+/* Aborts when the group is used outside its run. With an owner this costs nothing, so it is always
+ * checked. */
+static void check_run(struct whorl_group *group)
+{
+    if (group->opened && group->scope.owner)
+        sched_check_own(sched_self(), group->scope.owner);
+    run_id_touch(&group->waiters.run, "group", NULL);
+}
+
 /* --- spawning --------------------------------------------------------------------------------- */
 
 static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t copy_size,
@@ -244,6 +253,7 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
 
     if (!s)
         return WHORL_ENOTASK;
+    check_run(group);
     if (!group->opened) {
         /* A posted function runs in the loop, so it has no task to own a new group. It may spawn
          * into groups that are already open. */
@@ -277,7 +287,10 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
 static size_t stack_size_for(const struct whorl_group *group)
 {
     struct sched *s = sched_self();
-    return group->stack_size ? group->stack_size : s ? s->options.stack_size : 0;
+
+    if (!s)
+        return 0; /* `group` may be NULL: it is what whorl_root_group() returns here */
+    return group->stack_size ? group->stack_size : s->options.stack_size;
 }
 
 int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *arg, const char *site)
@@ -312,17 +325,29 @@ int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* Ends the wait early only when the group's tasks are not cancelled as well. When they are, they
- * end soon, and the wait continues until they have ended. */
+/* Ends the wait early. */
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
+{
+    waiter->data = NULL;
+    return wait_queue_withdraw(waiter);
+}
+
+/* For the owner: ends the wait early only when the group's tasks are not cancelled as well. When
+ * they are, they end soon, and the wait continues until they have ended. */
+static enum whorl_abort withdraw_owner(struct whorl_waiter *waiter)
 {
     const struct whorl_group *group = group_of(waiter);
 
     /* The surrounding scope is marked cancelled before the group's own scope, so check both. */
     if (group->scope.cancelled || (group->scope.parent && group->scope.parent->cancelled))
         return WHORL_ABORT_PENDING;
-    waiter->data = NULL;
-    return wait_queue_withdraw(waiter);
+    return withdraw(waiter);
+}
+
+/* Another task never waits longer than it must: the group's tasks may be waiting for its end. */
+static whorl_abort_fn abort_for(const struct whorl_group *group, const struct whorl_task *task)
+{
+    return group->scope.owner == task ? withdraw_owner : withdraw;
 }
 
 /* Parks until fewer than `n` tasks are alive, or until what `kind` says. Returns false when `abort`
@@ -372,8 +397,9 @@ WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group)
     int err = sched_enter(&s, &self);
     if (err == WHORL_ENOTASK || (err && !group->opened))
         return err;
+    check_run(group);
     if (group->opened)
-        return group_join(group, &waiter, withdraw);
+        return group_join(group, &waiter, abort_for(group, self));
     /* Before the first spawn the owner is not known; later the last owner is. */
     if (!group->scope.owner || group->scope.owner == self)
         forget_requests(group);
@@ -391,13 +417,14 @@ WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n)
     int err = sched_enter(&s, &self);
     if (err || !group->opened)
         return err;
+    check_run(group);
     bool inside = group_is_around(group, self);
     if (inside && n == 1)
         return -EDEADLK;
     bool lasts = inside || group->scope.owner == self || is_root_group(group);
     int result = result_below(group);
     while (group->alive >= n && result == 0) {
-        if (!wait_once(group, &waiter, n, &waiting_below, withdraw, &result))
+        if (!wait_once(group, &waiter, n, &waiting_below, abort_for(group, self), &result))
             return -ECANCELED;
         if (result == 0 && sched_is_cancelled(self))
             return -ECANCELED;
@@ -433,6 +460,7 @@ struct whorl_case whorl_case_group(struct whorl_group *group)
 
 void whorl_group_cancel(struct whorl_group *group)
 {
+    check_run(group);
     if (group->opened)
         whorl_scope_cancel(&group->scope);
     else
@@ -460,8 +488,8 @@ WHORL_SUSPENDS_SHIELDED void whorl_group_finish(struct whorl_group *group)
                      "a task cannot finish the group that it runs in");
     whorl_scope_cancel(&group->scope);
     while (group->alive > 0) {
-        /* withdraw() answers PENDING, because the group is cancelled. */
-        bool ended = wait_once(group, &waiter, 1, &waiting_for_end, withdraw, &result);
+        /* withdraw_owner() answers PENDING, because the group is cancelled. */
+        bool ended = wait_once(group, &waiter, 1, &waiting_for_end, withdraw_owner, &result);
         whorl_check(ended);
     }
     close_group(group);

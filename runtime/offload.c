@@ -52,8 +52,8 @@ struct whorl_offload {
     unsigned threads_max;
     struct whorl_wait_queue space; /* tasks that wait until they can queue a job */
     struct thread_pool *workers;   /* NULL: the pool is destroyed */
-    /* One for the pool's owner, and one for each unfinished job and each task that waits for
-     * space. */
+    /* One for the pool's owner, and one for each unfinished job, each map and each task that waits
+     * for space. */
     atomic_uint references;
     unsigned depth; /* see base/forks.h */
 };
@@ -237,6 +237,8 @@ static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
 {
     int err = 0;
 
+    if (!pool->workers)
+        return -ESHUTDOWN; /* it was destroyed, and a map still holds its memory */
     if (pool->in_flight < pool->in_flight_max)
         return 0;
     atomic_fetch_add(&pool->references, 1);
@@ -400,11 +402,12 @@ WHORL_SUSPENDS int whorl_offload_map(struct whorl_offload *pool, whorl_offload_f
         err = pool_of(s, &map.pool);
     if (err)
         return err;
+    atomic_fetch_add(&map.pool->references, 1);
     for (unsigned i = 0; i < map.pool->threads_max && i < count && err == 0; i++)
         err = whorl_spawn(&group, map_some, &map);
     /* With fewer tasks than threads the map only takes longer. */
-    if (err && whorl_group_alive(&group) == 0)
-        return err;
-    err = whorl_group_wait(&group);
+    if (err == 0 || whorl_group_alive(&group) > 0)
+        err = whorl_group_wait(&group);
+    drop_reference(map.pool);
     return err ? err : map.err;
 }

@@ -30,8 +30,15 @@ WHORL_SUSPENDS int64_t whorl_park(struct whorl_waiter *waiter, whorl_abort_fn ab
 
 void whorl_wake(struct whorl_waiter *waiter, int64_t result)
 {
+    struct sched *s = sched_self();
+
     whorl_check_text(!waiter->woken, "a waiter was woken twice");
-    park_wake(sched_self(), waiter, result);
+    /* Without a description of the wait: the waiter has left its queue, which led to the object. */
+    if (waiter->task && __builtin_expect(waiter->task->sched != s, 0)) {
+        waiter->kind = NULL;
+        sched_fail_foreign(waiter->task);
+    }
+    park_wake(s, waiter, result);
 }
 
 void park_abort(struct sched *s, struct whorl_task *task)
@@ -39,9 +46,9 @@ void park_abort(struct sched *s, struct whorl_task *task)
     struct whorl_waiter *waiter = task->waiter;
     whorl_abort_fn abort = task->abort;
 
-    (void)s;
     if (!waiter || !abort)
         return;
+    sched_check_own(s, task);
     task->abort = NULL;
     if (abort(waiter) == WHORL_ABORT_DONE && !waiter->woken)
         whorl_wake(waiter, -ECANCELED);

@@ -34,7 +34,8 @@ static inline WHORL_SUSPENDS int64_t park_entered(struct sched *s, struct whorl_
     return park_now(s, self, waiter, abort, what);
 }
 
-/* Like whorl_wake(), for a caller that already has the run. */
+/* Like whorl_wake(), for a caller that already has the run, and has made sure that it is the task's
+ * run: wait_queue_pop() does that. */
 static inline void park_wake(struct sched *s, struct whorl_waiter *waiter, int64_t result)
 {
     struct whorl_task *task = waiter->task;

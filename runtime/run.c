@@ -7,8 +7,11 @@
 #include <whorl/run.h>
 #include <whorl/step.h>
 
+#include "runtime/base/check.h"
 #include "runtime/base/debug.h"
 #include "runtime/base/forks.h"
+#include "runtime/base/run_id.h"
+#include "runtime/debug/dump.h"
 #include "runtime/debug/overflow.h"
 #include "runtime/debug/trace_file.h"
 #include "runtime/debug/watchdog.h"
@@ -28,6 +31,13 @@
 #endif
 #define STACK_SIZE      (65536 * STACK_SCALE)
 #define ROOT_STACK_SIZE (262144 * STACK_SCALE)
+
+/* Makes a run the current one of this thread; NULL: none. */
+static void set_current(struct sched *s)
+{
+    sched_of_thread = s;
+    run_id_of_thread = s ? s->id.number : 0;
+}
 
 static void adopt_thread(struct context *c)
 {
@@ -65,9 +75,16 @@ static struct sched *sched_create(struct whorl_poller *poller,
         return NULL;
     }
     s->began_ns = s->turn_began_ns = poller->ops->now(poller);
+    debug_report_unknown();
     s->checks = debug_has("check", NULL);
+    if (s->checks)
+        __atomic_store_n(&run_id_checks, true, __ATOMIC_RELAXED);
+    check_report_tasks_with(dump_for_check);
+    run_id_begin(&s->id);
     timer_wheel_init(&s->wheel, s->turn_began_ns);
     stack_pool_init(&s->stacks);
+    if (s->options.guard_size)
+        s->stacks.guard_size = stack_guard_size(s->options.guard_size);
     adopt_thread(&s->loop_context);
     s->root_scope.deadline_ns = WHORL_FOREVER;
     scope_open(&s->root_scope, NULL, NULL);
@@ -78,6 +95,7 @@ static struct sched *sched_create(struct whorl_poller *poller,
 
 static void sched_destroy(struct sched *s)
 {
+    run_id_end(&s->id);
     stack_pool_finish(&s->stacks);
     free(s->ready);
     free(s);
@@ -108,6 +126,8 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
 {
     if (sched_self())
         return WHORL_EBUSYRUN;
+    if (options && options->guard_size > STACK_GUARD_SIZE_MAX)
+        return -EINVAL;
     struct sched *s = sched_create(poller, options);
     if (!s)
         return -ENOMEM;
@@ -134,21 +154,20 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
 static int run(struct whorl_poller *poller, const struct whorl_run_options *options, uint64_t seed,
                whorl_task_fn fn, void *arg)
 {
-    struct overflow_guard overflow;
     struct sched *s;
 
     int err = prepare(poller, options, seed, fn, arg, &s);
     if (err)
         return err;
-    overflow_guard_enter(&overflow);
-    sched_of_thread = s;
+    overflow_guard_enter();
+    set_current(s);
     struct watchdog *watchdog = start_watchdog(s);
     int result = loop_run(s);
     watchdog_stop(watchdog);
     whorl_offload_destroy(s->offload);
     runner_shut(s);
-    sched_of_thread = NULL;
-    overflow_guard_leave(&overflow);
+    set_current(NULL);
+    overflow_guard_leave();
     sched_destroy(s);
     return result;
 }
@@ -187,7 +206,6 @@ int whorl_run_virtual(const struct whorl_virtual_options *options, whorl_task_fn
 
 struct whorl_stepped {
     struct sched *sched;
-    struct overflow_guard overflow;
     struct watchdog *watchdog; /* between steps it sees that no task runs */
     bool ended;
 };
@@ -204,7 +222,7 @@ int whorl_stepped_create(struct whorl_poller *poller, const struct whorl_run_opt
         free(run);
         return err;
     }
-    overflow_guard_enter(&run->overflow);
+    overflow_guard_enter();
     run->watchdog = start_watchdog(run->sched);
     *ret = run;
     return 0;
@@ -212,9 +230,9 @@ int whorl_stepped_create(struct whorl_poller *poller, const struct whorl_run_opt
 
 bool whorl_stepped_run(struct whorl_stepped *run, unsigned turns, int *ret_result)
 {
-    sched_of_thread = run->sched;
+    set_current(run->sched);
     run->ended = loop_step(run->sched, turns, ret_result);
-    sched_of_thread = NULL;
+    set_current(NULL);
     return run->ended;
 }
 
@@ -228,7 +246,7 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
     if (!run)
         return;
     struct sched *s = run->sched;
-    sched_of_thread = s;
+    set_current(s);
     if (!run->ended && forks_copied(s->depth)) {
         stack_pool_forget_tasks(&s->stacks);
     } else if (!run->ended) {
@@ -239,8 +257,8 @@ void whorl_stepped_destroy(struct whorl_stepped *run)
     watchdog_stop(run->watchdog);
     whorl_offload_destroy(s->offload);
     runner_shut(s);
-    sched_of_thread = NULL;
-    overflow_guard_leave(&run->overflow);
+    set_current(NULL);
+    overflow_guard_leave();
     sched_destroy(s);
     free(run);
 }
@@ -261,6 +279,7 @@ int whorl_run_get_stats(struct whorl_run_stats *ret)
         .timers_armed = s->wheel.armed,
         .stacks_mapped = s->stacks.mapped,
         .stacks_free = s->stacks.free,
+        .stacks_unguarded = s->stacks.unguarded,
     };
     return 0;
 }

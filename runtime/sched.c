@@ -16,6 +16,15 @@ _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-ex
  * it. */
 #define PREFETCH_FROM 4
 
+void sched_fail_foreign(const struct whorl_task *task)
+{
+    check_failed_with(
+        __FILE__, __LINE__,
+        "an object of a run was used outside that run, for example on another thread; "
+        "the calls for that end in _remote, see runner.h",
+        task);
+}
+
 static int resize_ready(struct sched *s, uint32_t size)
 {
     struct whorl_task **ready = malloc(size * sizeof(struct whorl_task *));

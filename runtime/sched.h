@@ -16,6 +16,7 @@
 #include <whorl/run.h>
 
 #include "runtime/base/check.h"
+#include "runtime/base/run_id.h"
 #include "runtime/stack.h"
 #include "runtime/task_record.h"
 #include "runtime/timer_wheel.h"
@@ -77,7 +78,8 @@ struct sched {
     uint64_t random;
     uint64_t next_id, spawned, switches, polls, turns;
     size_t alive;
-    unsigned depth;            /* see base/forks.h */
+    unsigned depth; /* see base/forks.h */
+    struct run_id id;
     struct sched_trace *trace; /* NULL: the run has no observer */
 };
 
@@ -122,6 +124,17 @@ void sched_switch_dying(struct sched *s, struct whorl_task *self);
 
 /* Called by the loop: runs ready tasks until none are left or the turn is used up. */
 void sched_run_ready(struct sched *s);
+
+/* Aborts: this thread has touched something that `task` waits for or owns, and the task is another
+ * run's. */
+__attribute__((noreturn, cold)) void sched_fail_foreign(const struct whorl_task *task);
+
+/* Aborts when `task` is not of the run `s`, which is NULL on a thread without a run. */
+static inline void sched_check_own(const struct sched *s, const struct whorl_task *task)
+{
+    if (__builtin_expect(task->sched != s, 0))
+        sched_fail_foreign(task);
+}
 
 /* Whether the innermost scope of the running task is cancelled. */
 static inline bool sched_is_cancelled(const struct whorl_task *task)

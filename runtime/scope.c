@@ -253,6 +253,8 @@ int whorl_scope_leave(struct whorl_scope *scope, int err)
 
 void whorl_scope_cancel(struct whorl_scope *scope)
 {
+    if (scope->parent && scope->owner) /* it has been entered and not left, so its owner lives */
+        sched_check_own(sched_self(), scope->owner);
     scope->requested = true;
     cancel(sched_self(), scope);
 }
@@ -299,6 +301,9 @@ void scope_notice_deadlines(struct sched *s, struct whorl_task *task)
 
 void whorl_scope_set_deadline(struct whorl_scope *scope, int64_t deadline_ns)
 {
+    whorl_check_text(sched_self(), "whorl_scope_set_deadline() called outside a run");
+    if (scope->parent && scope->owner)
+        sched_check_own(sched_self(), scope->owner);
     set_deadline(scope, deadline_ns);
 }
 

@@ -14,8 +14,7 @@ struct stack_slab;
 /* How stacks are guarded against overflow, the best way first. */
 enum stack_guard {
     STACK_GUARD_MADVISE,  /* MADV_GUARD_INSTALL, splits no mapping (6.13) */
-    STACK_GUARD_MPROTECT, /* two mappings per stack, so only as many stacks as the limit allows */
-    STACK_GUARD_NONE,
+    STACK_GUARD_MPROTECT, /* two mappings per stack, so only stack_guarded_max() stacks have one */
 };
 
 /* All stacks of one size. */
@@ -33,7 +32,8 @@ struct stack_pool {
     struct stack_class classes[STACK_CLASSES];
     enum stack_guard guard;
     size_t mapped, free; /* numbers of stacks */
-    size_t guarded;      /* stacks guarded by mprotect */
+    size_t guard_size;   /* bytes below each stack, from stack_guard_size(); 0: see stack.c */
+    size_t unguarded;    /* stacks without a guard, because too many have one already */
     size_t empty_slabs;  /* slabs without a stack in use */
     int64_t trim_at_ns;  /* time of the next trim; WHORL_FOREVER: nothing can be given back */
     /* Pidfd of this process, for guarding many stacks with one call; -1: none. */
@@ -41,6 +41,17 @@ struct stack_pool {
 };
 
 void stack_pool_init(struct stack_pool *pool);
+
+#define STACK_GUARD_SIZE_MAX ((size_t)16 << 20)
+
+/* The size of a guard of at least `asked` bytes, which is at most STACK_GUARD_SIZE_MAX. */
+size_t stack_guard_size(size_t asked);
+
+/* How many stacks of the process have a guard made with mprotect(). */
+size_t stack_guarded_count(void);
+
+/* How many stacks of the process can have a guard made with mprotect(). */
+size_t stack_guarded_max(void);
 
 /* For a forked child: the tasks on the stacks never run again, so no stack is in use. */
 void stack_pool_forget_tasks(struct stack_pool *pool);

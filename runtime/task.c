@@ -80,6 +80,7 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
 
     if (!task)
         return NULL;
+    task->sched = s;
     task->fn = fn;
     task->arg = arg;
     task->copy_size = 0;

@@ -2,12 +2,21 @@
 /* Timers of the run: arming and disarming in its wheel. */
 #include <whorl/timer.h>
 
+#include "runtime/base/check.h"
 #include "runtime/sched.h"
+
+static struct timer_wheel *wheel_of_run(void)
+{
+    struct sched *s = sched_self();
+
+    whorl_check_text(s, "a timer is armed or disarmed outside a run");
+    return &s->wheel;
+}
 
 static void arm(struct whorl_timer *timer, int64_t deadline_ns,
                 void (*fire)(struct whorl_timer *timer), bool background)
 {
-    struct timer_wheel *wheel = &sched_self()->wheel;
+    struct timer_wheel *wheel = wheel_of_run();
 
     if (timer_is_armed(timer))
         timer_wheel_remove(wheel, timer);
@@ -33,5 +42,5 @@ void whorl_timer_arm_background(struct whorl_timer *timer, int64_t deadline_ns,
 void whorl_timer_disarm(struct whorl_timer *timer)
 {
     if (timer_is_armed(timer))
-        timer_wheel_remove(&sched_self()->wheel, timer);
+        timer_wheel_remove(wheel_of_run(), timer);
 }

@@ -2,19 +2,20 @@
 /* Accepts connections and sends back what they send. */
 #include "tools/echo_server.h"
 
-#include <whorl/fd.h>
+#include <unistd.h>
+
 #include <whorl/group.h>
+#include <whorl/stream.h>
 
 static int echo(void *arg)
 {
-    int fd = *(int *)arg;
+    WHORL_AUTO(stream) *stream = arg;
     char buf[4096];
     ssize_t n;
 
-    while ((n = whorl_recv(fd, buf, sizeof buf, 0)) > 0)
-        if (whorl_send_all(fd, buf, (size_t)n, 0) < 0)
+    while ((n = whorl_stream_read(stream, buf, sizeof buf)) > 0)
+        if (whorl_stream_write(stream, buf, (size_t)n) < 0)
             break;
-    whorl_close(fd);
     return 0;
 }
 
@@ -26,9 +27,15 @@ WHORL_SUSPENDS int echo_server_run(void *arg)
 
     group.stack_size = server->stack_size;
     while ((fd = whorl_accept(server->listener, NULL)) >= 0) {
-        int err = whorl_spawn_copy(&group, echo, &fd);
+        struct whorl_stream *stream;
+        int err = whorl_stream_from_socket(fd, &stream);
         if (err) {
-            whorl_close(fd);
+            close(fd);
+            return err;
+        }
+        err = whorl_spawn(&group, echo, stream);
+        if (err) {
+            whorl_stream_close(stream);
             return err;
         }
     }

@@ -78,11 +78,13 @@ class Layout:
                 raise gdb.GdbError('No whorl here, or no symbols of it (is it stripped?).')
             for i, name in enumerate(names):
                 setattr(self, name, half(address + 4 * i))
-        try:  # a program without I/O does not contain this table
-            table = evaluate('(long)&op_layout_for_gdb')
-            self.op_kind, self.op_fd = word(table), word(table + 8)
-        except gdb.error:
-            self.op_kind = None
+        self.fds = {}  # for kinds of waiters: where their descriptor is
+        for table in ('op', 'receiver'):
+            try:  # a program without I/O does not contain these tables
+                address = evaluate('(long)&%s_layout_for_gdb' % table)
+                self.fds[word(address)] = word(address + 8)
+            except gdb.error:
+                pass
 
 
 class Task:
@@ -105,8 +107,9 @@ class Task:
         if not self.waiter:
             return 'ready'
         what = text(word(self.address + layout.what))
-        if word(self.waiter + layout.waiter_kind) == layout.op_kind:
-            fd = struct.unpack('@i', read(self.waiter + layout.op_fd, 4))[0]
+        kind = word(self.waiter + layout.waiter_kind)
+        if kind in layout.fds:
+            fd = struct.unpack('@i', read(self.waiter + layout.fds[kind], 4))[0]
             if fd >= 0:
                 what += ' fd %d' % fd
         return 'waits for ' + what

@@ -10,6 +10,7 @@
 #include "io/driver/epoll.h"
 #include "io/driver/ring.h"
 #include "io/driver/ring_setup.h"
+#include "io/fd/standard.h"
 #include "runtime/base/debug.h"
 
 /* Whether the kernel refuses io_uring permanently, unlike a shortage. -ENOSYS: the kernel has no
@@ -69,6 +70,7 @@ int driver_create(unsigned entries, struct whorl_error *error, struct io_driver 
                                wanted);
     if (wanted)
         snprintf(why, sizeof why, "WHORL_DRIVER=%s", wanted);
+    struct standard standard = standard_fill();
     if (wanted && strcmp(wanted, "epoll") == 0) {
         err = epoll_driver_create(error, ret);
     } else {
@@ -78,6 +80,7 @@ int driver_create(unsigned entries, struct whorl_error *error, struct io_driver 
             err = epoll_driver_create(error, ret);
         }
     }
+    standard_empty(&standard);
     if (err)
         return err;
     say(*ret, why);

@@ -10,6 +10,7 @@
 #include <whorl/step.h>
 
 #include "io/driver/driver.h"
+#include "io/fd/standard.h"
 
 /* Turns per call of whorl_embed_run_ready(). A turn is at most 256 task switches, or about 250 us
  * when tasks compute between the switches. */
@@ -40,7 +41,9 @@ int whorl_embed_create(const struct whorl_io_options *options, struct whorl_erro
     int err = driver_create(options->ring_entries, error, &embed->driver, NULL);
     if (err)
         goto err_embed;
+    struct standard standard = standard_fill();
     embed->fd = embed->driver->ops->event_fd(embed->driver);
+    standard_empty(&standard);
     if (embed->fd < 0) {
         err = whorl_error_set(error, embed->fd, "driver", "eventfd: %s", whorl_strerror(embed->fd));
         goto err_driver;

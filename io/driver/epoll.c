@@ -44,24 +44,63 @@ static int64_t driver_now(struct whorl_poller *poller)
 
 /* --- the turn --------------------------------------------------------------------------------- */
 
+/* Completes the requests on a descriptor that wait for their next try. */
+static void end_later(struct epoll *e, int fd)
+{
+    struct whorl_waiter *next;
+
+    for (struct whorl_waiter *waiter = e->later.next; waiter != &e->later; waiter = next) {
+        struct io_op *op = (struct io_op *)waiter;
+        next = waiter->next;
+        if (op->fd != fd || syscall_is_direct(op))
+            continue;
+        queue_remove(waiter);
+        epoll_complete(e, op, syscall_cancelled(op) >= 0 ? syscall_cancelled(op) : -EBADF);
+    }
+}
+
+/* Ends the requests that wait for a descriptor, and then closes it. A thread that uses it must be
+ * done first: the number may mean another file after the close. */
+static void start_close(struct epoll *e, struct io_op *op)
+{
+    epoll_watch_close(e, op->fd);
+    if (!queue_is_empty(&e->later))
+        end_later(e, op->fd);
+    epoll_route(e, op,
+                threads_use(&e->threads, op->fd) ? SYSCALL_LATER : syscall_try(op, SYSCALL_FIRST));
+}
+
 static void start(struct epoll *e, struct io_op *op)
 {
     if (op->code == IO_OP_CLOSE)
-        epoll_watch_close(e, op->fd);
-    if (syscall_is_direct(op))
+        start_close(e, op);
+    else if (syscall_is_direct(op))
         epoll_route(e, op, syscall_try(op, SYSCALL_FIRST));
     else
         epoll_watch_start(e, op);
 }
 
-/* Starts the requests that are in `queue` now. Requests that are appended meanwhile stay queued. */
-static void start_all(struct epoll *e, struct whorl_waiter *queue)
+/* Starts the requests that are in `queued` now. Those that are appended meanwhile stay queued. */
+static void start_all(struct epoll *e)
 {
     struct whorl_waiter *waiter;
 
-    queue_append(queue, &e->mark);
-    while ((waiter = queue_take(queue)) != &e->mark)
+    queue_append(&e->queued, &e->mark);
+    while ((waiter = queue_take(&e->queued)) != &e->mark)
         start(e, (struct io_op *)waiter);
+}
+
+/* Queues the requests whose next try is due. */
+static void queue_later(struct epoll *e)
+{
+    struct whorl_waiter *waiter;
+
+    if (clock_monotonic_ns() < e->retry.at_ns)
+        return;
+    while ((waiter = queue_take(&e->later))) {
+        ((struct io_op *)waiter)->slot = PLACE_QUEUED;
+        queue_append(&e->queued, waiter);
+    }
 }
 
 static void on_kick(struct epoll *e)
@@ -122,9 +161,9 @@ static int driver_wait(struct whorl_poller *poller, int64_t deadline_ns)
     if (io_driver_is_copy(&e->driver))
         return io_driver_wait_copy(&e->driver, deadline_ns);
     complete_ended(e);
-    if (!queue_is_empty(&e->later) && clock_monotonic_ns() >= e->retry.at_ns)
-        start_all(e, &e->later);
-    start_all(e, &e->queued);
+    if (!queue_is_empty(&e->later))
+        queue_later(e);
+    start_all(e);
     epoll_watch_arm(e);
     if (e->stats.completed != completed || !queue_is_empty(&e->queued) ||
         !queue_is_empty(&e->ended))
@@ -204,7 +243,7 @@ static void driver_cancel(struct io_driver *driver, struct io_op *op)
             return;
         break;
     default:
-        return; /* not tried yet: `cancelling` is set, so start() lets it neither wait nor block */
+        return; /* to be tried: `cancelling` is set, so start() lets it neither wait nor block */
     }
     op->slot = PLACE_ENDED;
     queue_append(&e->ended, &op->waiter);
@@ -216,8 +255,10 @@ static void driver_cancel_all(struct io_driver *driver)
 
     for (struct whorl_waiter *w = e->queued.next; w != &e->queued; w = w->next)
         io_op_cancel((struct io_op *)w);
-    while (!queue_is_empty(&e->later))
-        io_op_cancel((struct io_op *)e->later.next);
+    for (struct whorl_waiter *next, *w = e->later.next; w != &e->later; w = next) {
+        next = w->next;
+        io_op_cancel((struct io_op *)w);
+    }
     threads_cancel_all(&e->threads);
     epoll_watch_cancel(e);
 }

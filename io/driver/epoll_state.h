@@ -22,7 +22,7 @@
 /* The place of a request; stored in op->slot. */
 enum place {
     PLACE_NONE,
-    PLACE_QUEUED,     /* in `queued`, not tried yet */
+    PLACE_QUEUED,     /* in `queued`, to be tried */
     PLACE_WATCH,      /* in a list of its descriptor's watch, which is op->waiter.queue */
     PLACE_REGISTERED, /* the same, and the watch was registered after the request joined the list */
     PLACE_LATER,      /* in `later` */
@@ -35,7 +35,7 @@ struct epoll {
     int fd;
     struct watch_table watches;
     struct watch *dirty;        /* watches to be registered again before the next sleep */
-    struct whorl_waiter queued; /* requests not tried yet, in order of submission */
+    struct whorl_waiter queued; /* requests to be tried, in order of submission */
     struct whorl_waiter later;  /* requests to be tried again at retry.at_ns */
     struct whorl_waiter ended;  /* cancelled requests, not completed yet */
     struct whorl_waiter mark;   /* in the queue that start_all() starts: later requests follow it */

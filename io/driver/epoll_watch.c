@@ -110,6 +110,13 @@ void epoll_watch_start(struct epoll *e, struct io_op *op)
     }
     enum watch_list list = watch_list_of(op);
     bool first = !watch->first[list];
+    if (list != WATCH_POLLERS && !first && !op->multishot) {
+        int res = syscall_try(op, watch->registered ? SYSCALL_POLLABLE : SYSCALL_FIRST);
+        if (res != SYSCALL_WAIT) {
+            epoll_route(e, op, res);
+            return;
+        }
+    }
     op->slot = PLACE_WATCH;
     op->waiter.queue = watch;
     watch_append(watch, op);
@@ -204,10 +211,8 @@ static void run_unpollable(struct epoll *e, struct watch *watch)
         op = (struct io_op *)watch->cursor;
         watch->cursor = op->waiter.next;
         int res = syscall_try(op, SYSCALL_FIRST);
-        if (res == SYSCALL_WAIT)
-            continue; /* no event will come: it waits until it is cancelled */
         leave_watch(e, watch, op);
-        epoll_complete(e, op, res);
+        epoll_complete(e, op, res == SYSCALL_WAIT ? -EINVAL : res); /* as io_uring says */
     }
 }
 

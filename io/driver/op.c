@@ -81,7 +81,8 @@ static int refusal(void)
 static int submit(struct io_driver *driver, struct io_op *op)
 {
     op->waiter = (struct whorl_waiter)WHORL_WAITER_INIT;
-    op->cancelling = false;
+    op->cancelling = op->closed = false;
+    op->stage = 0;
     op->slot = 0;
     op->driver = driver;
     int err = driver->ops->submit(driver, op);
@@ -126,6 +127,9 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
         break;
     case IO_OP_SYMLINKAT:
         snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->addr2);
+        break;
+    case IO_OP_CALL:
+        snprintf(text, size, "%s \"%s\"", what, (const char *)(uintptr_t)op->off);
         break;
     default:
         snprintf(text, size, "%s fd %d", what, op->fd);
@@ -224,7 +228,7 @@ int io_op_start(struct io_op *op)
 
 void io_op_cancel(struct io_op *op)
 {
-    if (op->slot == 0 || op->cancelling)
+    if (!io_op_is_in_flight(op) || op->cancelling)
         return;
     if (io_driver_is_copy(op->driver)) {
         op->cancelling = true;
@@ -241,7 +245,7 @@ void io_op_set_background(struct io_op *op, bool background)
     if (op->background == background)
         return;
     op->background = background;
-    if (op->slot != 0) {
+    if (io_op_is_in_flight(op)) {
         if (background)
             op->driver->background++;
         else

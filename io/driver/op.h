@@ -47,7 +47,7 @@ enum io_op_code {
     IO_OP_GETDENTS,   /* fd addr=buf len */
     IO_OP_CONNECT,    /* fd addr=sockaddr len */
     IO_OP_ACCEPT,     /* fd; multishot when op->multishot */
-    IO_OP_RECV,       /* fd addr len flags */
+    IO_OP_RECV,       /* fd addr len flags; multishot, without addr and len, see io_op.buffer */
     IO_OP_SEND,       /* fd addr len flags */
     IO_OP_RECVMSG,    /* fd addr=msghdr flags */
     IO_OP_SENDMSG,    /* fd addr=msghdr flags */
@@ -56,6 +56,10 @@ enum io_op_code {
      * splice(2). splice(2) raises SIGPIPE when the peer of the output socket has hung up, so a
      * driver that calls it itself must do so on a thread that blocks all signals. */
     IO_OP_SPLICE,
+    /* addr=function (int (*)(void *)) addr2=its argument off=path, for reports. A thread calls the
+     * function. It may wait for a disk, but not for another process or a peer: when no thread can
+     * be started, the run's own thread calls it. It is called again when it returns -EINTR. */
+    IO_OP_CALL,
     IO_OP_CODES, /* how many there are */
 };
 
@@ -74,9 +78,16 @@ struct io_op {
     bool multishot;
     bool background;          /* no task waits for it, see io_op_set_background() */
     bool cancelling;          /* a cancel was queued; there is at most one */
+    bool is_stream;           /* for sends: `fd` is known to be a stream socket */
+    bool closed;              /* its descriptor was closed by a request; it returns -EBADF */
+    bool counted;             /* for the io_uring driver: see users.h */
+    uint8_t stage;            /* for the io_uring driver: see ring_stage.h */
     struct io_driver *driver; /* that has the request in flight, or had it last */
     uint32_t slot;            /* handle of the driver; 0 while not in flight */
-    uint32_t done; /* for the epoll driver: bytes moved; 1 while a connect is in progress */
+    /* The number of the buffer that a completion of a multishot receive has filled; -1: none. Valid
+     * in `complete`. A driver without `buffers` accepts no multishot receive. */
+    int buffer;
+    uint32_t done; /* bytes moved; for the epoll driver also: 1 while a connect is in progress */
 };
 
 /* A poller that carries out requests. `poller` is the first field, so pointers to the two
@@ -101,13 +112,19 @@ static inline bool io_driver_is_copy(const struct io_driver *driver)
     return forks_copied(driver->depth);
 }
 
+struct ring_buffers;
+
 struct io_driver_ops {
     const char *name;
     /* The driver carries out requests by system calls, so non-blocking sockets are faster. */
     bool calls;
     /* Queues the request. It completes exactly once (multishot: until `more` is false), and never
-     * inside this call. Returns 0; -ENOMEM; or -EAGAIN when no thread can be started for it. After
-     * an error nothing is queued. */
+     * inside this call. Returns 0; -ENOMEM; -EAGAIN when no thread can be started for it; or
+     * -ESPIPE for an offset in a file without positions. After an error nothing is queued.
+     *
+     * A close first ends the requests in flight that wait for its descriptor: they complete with
+     * the bytes that they have moved, or -EBADF. Requests on the descriptor that a thread carries
+     * out delay the close. So no request reaches the next file that gets the number. */
     int (*submit)(struct io_driver *driver, struct io_op *op);
     /* Asks the kernel to end the request; its completion still comes. The request must be in
      * flight. Cannot fail: a cancel that cannot be queued now is queued later. */
@@ -122,6 +139,9 @@ struct io_driver_ops {
     /* For embed.c: when wait() must be called even if that descriptor is not readable.
      * WHORL_FOREVER: never. */
     int64_t (*recheck_ns)(const struct io_driver *driver);
+    /* The buffers for multishot receives of this run; NULL: the kernel has none, or no memory. A
+     * driver without them has no such function. */
+    struct ring_buffers *(*buffers)(struct io_driver *driver);
 };
 
 /* The driver of the run on this thread, or NULL. In a forked child it is NULL too: the ring belongs
@@ -160,6 +180,14 @@ WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char
 /* Submits a request whose `complete` is set, without waiting. 0, -ENOMEM, -EAGAIN, WHORL_ENOTASK,
  * WHORL_ENOIO, or -ECANCELED when the run is ending. */
 int io_op_start(struct io_op *op);
+
+/* Whether the kernel or a thread still uses the request: its last completion has not come. Until
+ * then its memory must stay, which for a request of io_op_start() is longer than the call that made
+ * it. In a copy, see io_driver_is_copy(), the completion never comes, and nothing uses it. */
+static inline bool io_op_is_in_flight(const struct io_op *op)
+{
+    return op->slot != 0;
+}
 
 /* Marks or unmarks a request of io_op_start() as a background request: no task waits for it, as for
  * an accept that is armed while no task waits for a connection. When all tasks of a run wait for

@@ -14,10 +14,13 @@
 #include <liburing.h>
 
 #include "io/driver/queue.h"
+#include "io/driver/ring_buffers.h"
 #include "io/driver/ring_setup.h"
+#include "io/driver/ring_stage.h"
 #include "io/driver/slots.h"
 #include "io/driver/syscall.h"
 #include "io/driver/threads.h"
+#include "io/driver/users.h"
 #include "runtime/base/backoff.h"
 #include "runtime/base/check.h"
 
@@ -60,6 +63,7 @@ struct ring {
     bool cqe_skip;        /* successful cancels produce no CQE */
 
     struct slots slots; /* the requests in flight */
+    struct users users; /* how many of them each descriptor has, and more */
 
     struct threads threads;  /* for the kinds of request that the kernel has no opcode for */
     uint64_t without_opcode; /* a bit for each of them, 1 << enum io_op_code */
@@ -74,7 +78,11 @@ struct ring {
      * are cancelled again from time to time. */
     struct whorl_waiter stubborn;
     struct backoff recancel;
+    struct whorl_waiter later; /* requests to be submitted again at retry.at_ns */
+    struct backoff retry;
     int64_t shortage_pause_ns; /* before submitting again after a shortage; 0: there is none */
+
+    struct ring_buffers *buffers; /* for multishot receives; NULL: not used yet */
 
     int event_fd; /* signals completions to a host's loop; -1: not created */
     int kick_fd;
@@ -216,6 +224,7 @@ static const uint8_t opcodes[] = {
     [IO_OP_SENDMSG] = IORING_OP_SENDMSG,
     [IO_OP_POLL] = IORING_OP_POLL_ADD,
     [IO_OP_SPLICE] = IORING_OP_SPLICE,
+    [IO_OP_CALL] = OPCODE_NONE,
 };
 
 _Static_assert(sizeof opcodes == IO_OP_CODES, "each kind of request has its entry");
@@ -282,9 +291,22 @@ TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *
         sqe->off = op->addr2;
         sqe->ioprio = op->multishot ? IORING_ACCEPT_MULTISHOT : 0;
         break;
+    case IO_OP_RECV:
+        if (op->multishot) {
+            sqe->ioprio = IORING_RECV_MULTISHOT;
+            sqe->flags = IOSQE_BUFFER_SELECT;
+            sqe->buf_group = RING_BUFFERS_GROUP;
+        }
+        break;
     case IO_OP_RECVMSG:
+        sqe->len = 1;
+        break;
     case IO_OP_SENDMSG:
         sqe->len = 1;
+        sqe->msg_flags |= op->is_stream ? 0 : MSG_DONTWAIT; /* see ring_stage.h */
+        break;
+    case IO_OP_SEND:
+        sqe->msg_flags |= op->is_stream ? 0 : MSG_DONTWAIT;
         break;
     case IO_OP_SPLICE:
         sqe->splice_fd_in = (int)op->addr2;
@@ -296,12 +318,15 @@ TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *
     default:
         break;
     }
+    if (__builtin_expect(op->stage != STAGE_FIRST, 0))
+        ring_stage_fill(op, sqe);
 }
 
 /* Releases the slot of a request that has ended and removes the request from its queue, if any. */
 static void forget(struct ring *ring, struct io_op *op)
 {
     slots_release(&ring->slots, op);
+    users_remove(&ring->users, op);
     if (queue_is_linked(&op->waiter))
         queue_remove(&op->waiter);
 }
@@ -325,15 +350,60 @@ static bool run_without_kernel(struct ring *ring, struct io_op *op)
     return true;
 }
 
+#define RETRY_MIN_NS (WHORL_MILLISECOND / 2)
+#define RETRY_MAX_NS (16 * WHORL_MILLISECOND)
+
+/* Submits the request again after a pause, because no event reports when it can succeed. */
+static void put_off(struct ring *ring, struct io_op *op)
+{
+    if (queue_is_empty(&ring->later))
+        backoff_next(&ring->retry, ring_now(&ring->driver.poller), RETRY_MIN_NS, RETRY_MAX_NS);
+    op->stage = STAGE_LATER;
+    queue_append(&ring->later, &op->waiter);
+}
+
+/* Moves a request from `later` to the backlog. */
+static void resume(struct ring *ring, struct io_op *op)
+{
+    queue_remove(&op->waiter);
+    ring_stage_resume(op);
+    queue_append(&ring->backlog, &op->waiter);
+}
+
+static void resume_all(struct ring *ring)
+{
+    if (ring_now(&ring->driver.poller) < ring->retry.at_ns)
+        return;
+    while (!queue_is_empty(&ring->later))
+        resume(ring, (struct io_op *)ring->later.next);
+}
+
+static bool end_waits(struct ring *ring, int fd);
+
 static int ring_submit(struct io_driver *driver, struct io_op *op)
 {
     struct ring *ring = of_driver(driver);
     struct io_uring_sqe *sqe;
+    bool held = false;
 
-    int err = slots_acquire(&ring->slots, op);
+    int err = users_add(&ring->users, op);
     if (err)
         return err;
+    if (__builtin_expect(users_must_look(&ring->users, op), 0))
+        err = users_look(&ring->users, op);
+    if (err == 0)
+        err = slots_acquire(&ring->slots, op);
+    if (err) {
+        users_remove(&ring->users, op);
+        return err;
+    }
     op->done = 0;
+    if (op->code == IO_OP_CLOSE && users_close(&ring->users, op))
+        held = end_waits(ring, op->fd);
+    if (held) {
+        put_off(ring, op);
+        return 0;
+    }
     if (__builtin_expect(!has_opcode(ring, op), 0)) {
         if (threads_start(&ring->threads, op) < 0)
             queue_append(&ring->backlog, &op->waiter);
@@ -358,22 +428,61 @@ TOUCHES_RING static void fill_cancel(struct ring *ring, struct io_uring_sqe *sqe
     };
 }
 
-static void ring_cancel(struct io_driver *driver, struct io_op *op)
+/* Has the kernel end the SQE of a request. */
+static void cancel_sqe(struct ring *ring, struct io_op *op)
 {
-    struct ring *ring = of_driver(driver);
     struct io_uring_sqe *sqe;
 
-    if (queue_is_linked(&op->waiter))
-        return; /* in the backlog: drain_backlog() completes it, as `cancelling` is set */
-    if (threads_have(op)) {
-        if (threads_withdraw(&ring->threads, op))
-            queue_append(&ring->backlog, &op->waiter); /* for drain_backlog() to complete it */
-        return;
-    }
     if (queue_is_empty(&ring->cancels) && (sqe = get_sqe(ring)))
         fill_cancel(ring, sqe, op);
     else
         queue_append(&ring->cancels, &op->waiter);
+}
+
+/* Ends a request whose `cancelling` or `closed` is set. */
+static void end_request(struct ring *ring, struct io_op *op)
+{
+    if (op->stage == STAGE_LATER)
+        resume(ring, op);
+    if (queue_is_linked(&op->waiter))
+        return; /* in the backlog: drain_backlog() completes it; or its SQE is being cancelled */
+    if (!threads_have(op))
+        cancel_sqe(ring, op);
+    else if (threads_withdraw(&ring->threads, op))
+        queue_append(&ring->backlog, &op->waiter); /* for drain_backlog() to complete it */
+}
+
+static void ring_cancel(struct io_driver *driver, struct io_op *op)
+{
+    end_request(of_driver(driver), op);
+}
+
+/* Ends the requests that wait for a descriptor which is about to be closed. Returns whether the
+ * close must be put off: a thread of ours or of the kernel may still look up the number for a
+ * request that does not wait. */
+static bool end_waits(struct ring *ring, int fd)
+{
+    bool held = false;
+
+    for (uint32_t i = 1; i < ring->slots.len; i++) {
+        struct io_op *op = ring->slots.table[i].taken ? ring->slots.table[i].op : NULL;
+        if (!op || op->fd != fd || !syscall_is_on_file(op))
+            continue;
+        if (!syscall_is_direct(op) && !op->closed && !op->cancelling) {
+            op->closed = true;
+            end_request(ring, op);
+        }
+        held |= syscall_is_direct(op) || threads_have(op);
+    }
+    return held;
+}
+
+/* The result of a request that was ended. */
+static int ended(const struct io_op *op)
+{
+    int res = syscall_cancelled(op);
+
+    return res == -ECANCELED && op->closed && !op->cancelling ? -EBADF : res;
 }
 
 static void ring_cancel_all(struct io_driver *driver)
@@ -485,6 +594,39 @@ static void on_no_worker(struct ring *ring, struct io_op *op)
     io_op_complete(op, syscall_cancels_itself(op) ? -ECANCELED : -EAGAIN, false);
 }
 
+/* Takes the next step of a request that may take several SQEs. Returns false when the request is
+ * complete, with the result `*res`. */
+static bool goes_on(struct ring *ring, struct io_op *op, int *res, bool more)
+{
+    enum ring_step step = ring_stage_next(op, res, more);
+
+    if (step == STEP_COMPLETE || step == STEP_WAIT)
+        return step == STEP_WAIT;
+    if (step == STEP_CANCEL) {
+        if (!op->cancelling && !op->closed) /* else it is being cancelled already */
+            cancel_sqe(ring, op);
+        return true;
+    }
+    if (op->cancelling || op->closed) {
+        *res = ended(op);
+        return false;
+    }
+    if (step == STEP_PAUSE)
+        put_off(ring, op);
+    else
+        queue_append(&ring->backlog, &op->waiter);
+    return true;
+}
+
+/* The result of a request whose descriptor was closed. If it completed before the cancel reached
+ * it, it returns what it has done. */
+static int result_of_closed(const struct io_op *op, int res)
+{
+    bool stopped = res == -ECANCELED || res == -EINTR || res == -EAGAIN;
+
+    return stopped && !op->cancelling ? -EBADF : res;
+}
+
 /* Reaps the completions that are available. Returns how many. */
 TOUCHES_RING static unsigned reap(struct ring *ring)
 {
@@ -497,7 +639,8 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
         uint64_t data = cqe->user_data;
         int res = cqe->res;
-        bool more = cqe->flags & IORING_CQE_F_MORE;
+        unsigned flags = cqe->flags;
+        bool more = flags & IORING_CQE_F_MORE;
         io_uring_smp_store_release(cq->khead, head + 1);
 
         if (data == DATA_KICK) {
@@ -512,10 +655,15 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
                 recancel_later(ring, op); /* if it completes first, forget() removes it again */
             continue;
         }
+        if (ring_stage_matters(op, res) && goes_on(ring, op, &res, more))
+            continue;
+        if (__builtin_expect(op->closed, 0))
+            res = result_of_closed(op, res);
         if (res == -ECANCELED && !more && !op->cancelling && !op->multishot) {
             on_no_worker(ring, op);
             continue;
         }
+        op->buffer = flags & IORING_CQE_F_BUFFER ? (int)(flags >> IORING_CQE_BUFFER_SHIFT) : -1;
         if (!more)
             forget(ring, op);
         io_op_complete(op, res, more);
@@ -537,10 +685,16 @@ static bool drain_backlog(struct ring *ring)
         arm_kick(ring);
     while (!queue_is_empty(&ring->backlog)) {
         struct io_op *op = (struct io_op *)ring->backlog.next;
-        if (op->cancelling) { /* it was never submitted to the kernel */
+        if (op->cancelling || op->closed) { /* the kernel does not have it */
+            int res = ended(op);
             forget(ring, op);
-            io_op_complete(op, -ECANCELED, false);
+            io_op_complete(op, res, false);
             completed = true;
+            continue;
+        }
+        if (op->code == IO_OP_CLOSE && op->counted && end_waits(ring, op->fd)) {
+            queue_remove(&op->waiter);
+            put_off(ring, op);
             continue;
         }
         if (!has_opcode(ring, op)) {
@@ -573,6 +727,8 @@ static int64_t time_left(struct ring *ring, int64_t deadline_ns)
         return 0;
     if (!queue_is_empty(&ring->stubborn) && ring->recancel.at_ns < deadline_ns)
         deadline_ns = ring->recancel.at_ns;
+    if (!queue_is_empty(&ring->later) && ring->retry.at_ns < deadline_ns)
+        deadline_ns = ring->retry.at_ns;
     if (deadline_ns == WHORL_FOREVER)
         return -1;
     int64_t left_ns = deadline_ns - ring_now(&ring->driver.poller);
@@ -609,6 +765,8 @@ static int ring_wait(struct whorl_poller *poller, int64_t deadline_ns)
         return io_driver_wait_copy(&ring->driver, deadline_ns);
     if (__builtin_expect(!queue_is_empty(&ring->stubborn), 0))
         recancel(ring);
+    if (__builtin_expect(!queue_is_empty(&ring->later), 0))
+        resume_all(ring);
     if (__builtin_expect(has_backlog(ring), 0) && drain_backlog(ring))
         deadline_ns = 0;
     n = unsubmitted(ring);
@@ -635,7 +793,7 @@ static bool ring_has_work(struct whorl_poller *poller)
     if (io_driver_is_copy(&ring->driver)) /* which does not have the ring's mapping */
         return !queue_is_empty(&ring->driver.cancelled);
     return unsubmitted(ring) > 0 || has_completions(ring) || holds_completions(ring) ||
-           has_backlog(ring) || !queue_is_empty(&ring->stubborn);
+           has_backlog(ring) || !queue_is_empty(&ring->stubborn) || !queue_is_empty(&ring->later);
 }
 
 static size_t ring_pending(struct whorl_poller *poller)
@@ -659,11 +817,13 @@ static void ring_destroy(struct io_driver *driver)
         close(ring->uring.ring_fd); /* a forked child does not have the mappings */
     else
         io_uring_queue_exit(&ring->uring);
+    ring_buffers_destroy(ring->buffers, copy);
     if (ring->kick_fd >= 0)
         close(ring->kick_fd);
     if (ring->event_fd >= 0)
         close(ring->event_fd);
     slots_finish(&ring->slots);
+    users_finish(&ring->users);
     free(ring);
 }
 
@@ -697,7 +857,22 @@ static int64_t ring_recheck_ns(const struct io_driver *driver)
 
     if (unsubmitted(ring) > 0 || has_backlog(ring) || has_completions(ring))
         return 0;
-    return queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel.at_ns;
+    int64_t at_ns = queue_is_empty(&ring->stubborn) ? WHORL_FOREVER : ring->recancel.at_ns;
+    if (!queue_is_empty(&ring->later) && ring->retry.at_ns < at_ns)
+        at_ns = ring->retry.at_ns;
+    return at_ns;
+}
+
+/* Only with DEFER_TASKRUN (6.1) does the kernel receive nothing unless the ring is entered. After a
+ * turn, all bytes are then either still in the socket or with their receiver, and never in a
+ * completion that was not reaped yet. whorl_stream_is_idle() depends on it. */
+static struct ring_buffers *ring_get_buffers(struct io_driver *driver)
+{
+    struct ring *ring = of_driver(driver);
+
+    if (!ring->buffers && ring->uring.flags & IORING_SETUP_DEFER_TASKRUN)
+        ring->buffers = ring_buffers_create(&ring->uring);
+    return ring->buffers;
 }
 
 static const struct whorl_poller_ops poller_ops = {
@@ -717,6 +892,7 @@ static const struct io_driver_ops driver_ops = {
     .destroy = ring_destroy,
     .event_fd = ring_event_fd,
     .recheck_ns = ring_recheck_ns,
+    .buffers = ring_get_buffers,
 };
 
 int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)
@@ -757,6 +933,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     queue_init(&ring->backlog);
     queue_init(&ring->cancels);
     queue_init(&ring->stubborn);
+    queue_init(&ring->later);
     arm_kick(ring);
     ring->threads.poller = &ring->driver.poller;
     io_driver_init(&ring->driver);

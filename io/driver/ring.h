@@ -8,6 +8,8 @@
  * A thread carries out a request for which the kernel has no opcode, see threads.h. The driver asks
  * the kernel once, when it sets up the ring, which opcodes it has.
  *
+ * Multishot receives fill buffers of the run, see ring_buffers.h.
+ *
  * `user_data` is a name, see slots.h. Once a request has ended, its name finds no request.
  */
 #ifndef IO_DRIVER_RING_H

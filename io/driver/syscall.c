@@ -91,20 +91,27 @@ static bool is_reading(const struct io_op *op)
            op->code == IO_OP_RECVMSG;
 }
 
+static bool is_vector(const struct io_op *op)
+{
+    return op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+}
+
+/* io_uring says -EINVAL too; sendmsg(2) would say -EMSGSIZE. */
+static bool has_too_many_parts(const struct io_op *op)
+{
+    return is_vector(op) && op->len > IOV_MAX;
+}
+
 /* --- reading and writing ---------------------------------------------------------------------- */
 
 /* One system call for the bytes that are left: at most `len_max` of them, unless that is 0. */
 static ssize_t transfer(const struct io_op *op, int flags, size_t len_max)
 {
     struct iovec one = {pointer(op->addr), op->len};
-    bool vector = op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+    bool vector = is_vector(op);
     off_t off = op->off == UINT64_MAX ? -1 : (off_t)(op->off + op->done);
     struct parts parts;
 
-    if (vector && op->len > IOV_MAX) {
-        errno = EINVAL;
-        return -1;
-    }
     parts_left(op, vector ? pointer(op->addr) : &one, vector ? op->len : 1, &parts);
     if (len_max > 0 && sum(parts.iov, parts.count) > len_max) {
         while (parts.count > 1 && parts.iov->iov_len == 0)
@@ -140,16 +147,12 @@ static bool goes_on(int fd)
 static ssize_t transfer_socket(const struct io_op *op)
 {
     struct iovec one = {pointer(op->addr), op->len};
-    bool vector = op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
+    bool vector = is_vector(op);
     struct msghdr msg = {
         .msg_iov = vector ? pointer(op->addr) : &one,
         .msg_iovlen = vector ? op->len : 1,
     };
 
-    if (vector && op->len > IOV_MAX) {
-        errno = EINVAL; /* as for other files; sendmsg(2) says EMSGSIZE */
-        return -1;
-    }
     return is_reading(op) ? recvmsg(op->fd, &msg, MSG_DONTWAIT)
                           : sendmsg(op->fd, &msg, MSG_DONTWAIT);
 }
@@ -203,6 +206,14 @@ static int try_transfer(struct io_op *op, enum syscall_state state)
 {
     ssize_t n;
 
+    if (has_too_many_parts(op))
+        return -EINVAL;
+    /* write(2) sends an empty datagram, while pwritev2(2) does nothing. */
+    if (!is_reading(op) && op->off == UINT64_MAX && whole_len(op) == 0) {
+        n = transfer_socket(op);
+        if (n >= 0 || errno != ENOTSOCK)
+            return n < 0 && errno == EAGAIN ? SYSCALL_WAIT : result(n);
+    }
     for (;;) {
         n = transfer(op, RWF_NOWAIT, 0);
         if (n < 0 && errno == EINTR)
@@ -231,6 +242,8 @@ static int block_transfer(struct io_op *op)
 {
     ssize_t n;
 
+    if (has_too_many_parts(op))
+        return -EINVAL;
     do {
         n = transfer(op, 0, 0);
         if (n > 0)
@@ -291,7 +304,7 @@ static ssize_t message(const struct io_op *op)
     return is_reading(op) ? recvmsg(op->fd, msg, flags) : sendmsg(op->fd, msg, flags);
 }
 
-static bool is_stream_socket(int fd)
+bool syscall_is_stream_socket(int fd)
 {
     int type = 0;
     socklen_t len = sizeof type;
@@ -311,7 +324,7 @@ static int try_message(struct io_op *op)
             return op->done > 0 ? (int)op->done : -errno;
         op->done += (uint32_t)n;
         if (n == 0 || !(op->flags & MSG_WAITALL) || (op->flags & MSG_PEEK) ||
-            op->done >= whole_len(op) || !is_stream_socket(op->fd))
+            op->done >= whole_len(op) || !syscall_is_stream_socket(op->fd))
             return (int)op->done;
     }
 }
@@ -372,6 +385,13 @@ static int try_accept(struct io_op *op)
     return fd == -EAGAIN ? SYSCALL_WAIT : fd;
 }
 
+bool syscall_is_unix_connect(const struct io_op *op)
+{
+    const struct sockaddr *addr = pointer(op->addr);
+
+    return op->len >= sizeof addr->sa_family && addr->sa_family == AF_UNIX;
+}
+
 static int call_connect(const struct io_op *op)
 {
     return connect(op->fd, pointer(op->addr), op->len);
@@ -386,7 +406,7 @@ static int try_connect(struct io_op *op)
 
     if (!op->done) {
         err = without_blocking(op, call_connect);
-        if (err == -EAGAIN) /* the backlog of a Unix socket is full; no event reports room */
+        if (err == -EAGAIN && syscall_is_unix_connect(op)) /* no event reports room */
             return SYSCALL_LATER;
         op->done = err == -EINPROGRESS || err == -EINTR;
         return op->done ? SYSCALL_WAIT : err;
@@ -462,6 +482,13 @@ int syscall_try(struct io_op *op, enum syscall_state state)
     }
 }
 
+static int call(const struct io_op *op)
+{
+    int (*fn)(void *arg) = (int (*)(void *))(uintptr_t)op->addr;
+
+    return fn(pointer(op->addr2));
+}
+
 int syscall_block(struct io_op *op)
 {
     const char *path = pointer(op->addr);
@@ -505,6 +532,8 @@ int syscall_block(struct io_op *op)
         return result(flock(op->fd, (int)op->flags));
     case IO_OP_GETDENTS:
         return result(getdents64(op->fd, pointer(op->addr), op->len));
+    case IO_OP_CALL:
+        return call(op);
     default:
         return -EINVAL;
     }
@@ -613,6 +642,21 @@ bool syscall_is_direct(const struct io_op *op)
         return false;
     default:
         return true;
+    }
+}
+
+bool syscall_is_on_file(const struct io_op *op)
+{
+    switch (op->code) {
+    case IO_OP_FSYNC:
+    case IO_OP_FALLOCATE:
+    case IO_OP_FTRUNCATE:
+    case IO_OP_FLOCK:
+    case IO_OP_GETDENTS:
+    case IO_OP_SPLICE:
+        return true;
+    default: /* not a close, nor a request about a path */
+        return !syscall_is_direct(op);
     }
 }
 

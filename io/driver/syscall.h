@@ -49,11 +49,21 @@ bool syscall_is_for_threads(const struct io_op *op);
 /* Whether -ECANCELED may be the result of the system call: a timerfd whose clock was set. */
 bool syscall_cancels_itself(const struct io_op *op);
 
+/* Whether the descriptor is a stream socket. */
+bool syscall_is_stream_socket(int fd);
+
+/* Whether the connect is to a Unix socket. Then -EAGAIN means that the backlog is full. */
+bool syscall_is_unix_connect(const struct io_op *op);
+
 /* The events (POLLIN, ...) that a request on a descriptor waits for. */
 unsigned syscall_events(const struct io_op *op);
 
 /* Whether the request never waits for a descriptor, such as a request about a path. */
 bool syscall_is_direct(const struct io_op *op);
+
+/* Whether the request uses the file of its descriptor, rather than a path that starts there. Not
+ * for a close. */
+bool syscall_is_on_file(const struct io_op *op);
 
 /* The result of a cancelled request: the bytes that it has moved, or -ECANCELED. */
 int syscall_cancelled(const struct io_op *op);

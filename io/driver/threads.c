@@ -111,6 +111,14 @@ struct io_op *threads_take_done(struct threads *threads, int *ret_result)
     return op;
 }
 
+bool threads_use(const struct threads *threads, int fd)
+{
+    for (const struct job *job = threads->jobs; job; job = job->next)
+        if (job->op->fd == fd && syscall_is_on_file(job->op))
+            return true;
+    return false;
+}
+
 void threads_cancel_all(struct threads *threads)
 {
     for (struct job *next, *job = threads->jobs; job; job = next) {

@@ -20,7 +20,7 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
     x->buffered = 0;
     x->err = 0;
     x->received = 0;
-    x->has_begun = x->unsent = false;
+    x->has_begun = x->unsent = x->has_broken = false;
     x->reason = NULL;
     x->error.code = 0;
 }
@@ -126,6 +126,14 @@ static bool peer_left(int err)
     return err == -EPIPE || err == -ECONNRESET;
 }
 
+/* Notes how sending the request has ended. The kernel reports a reset once. If the write gets it,
+ * reads see what was received and then an ordinary end. */
+static void note_sent(struct http_exchange *x, int err)
+{
+    x->unsent = err != 0;
+    x->has_broken = peer_left(err);
+}
+
 static int fail_sending(struct http_exchange *x, int err)
 {
     return http_exchange_fail(x, err, "send", NULL);
@@ -178,7 +186,7 @@ static WHORL_SUSPENDS int send_and_read_head(struct http_exchange *x,
     early.sending = NULL;
     whorl_scope_leave(&sending, 0);
 
-    x->unsent = err != 0;
+    note_sent(x, err);
     if (err && !early.done && (callers || !peer_left(err)))
         return fail_sending(x, err); /* the end of the group cancels the reading task */
     http_clock_mark_sent(&x->clock);
@@ -203,7 +211,7 @@ WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_
         return x->error.code == err ? err : fail_sending(x, err);
     if (err == 0 && out->has_body && (body->read || first_len < (size_t)body->len))
         return send_and_read_head(x, body, first_len);
-    x->unsent = err != 0;
+    note_sent(x, err);
     http_clock_mark_sent(&x->clock);
     return judge(x, err, x->ops->read_head(x));
 }

@@ -135,6 +135,7 @@ struct http_exchange {
     const struct whorl_url *url; /* named in error texts */
     struct http_clock clock;
     bool unsent;        /* part of the request was never sent */
+    bool has_broken;    /* the connection broke while the request was sent */
     const char *reason; /* what is wrong with the peer's bytes; NULL: as the code says */
 };
 

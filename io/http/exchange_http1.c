@@ -233,6 +233,10 @@ static int no_bytes(struct http1_exchange *h, ssize_t n)
         return (int)n;
     if (n < 0)
         http_exchange_latch(&h->base, (int)n, NULL);
+    else if (h->base.has_broken && http1_is_close_delimited(&h->parser))
+        /* RFC 9112 §8: complete "unless an error was indicated by the underlying connection" */
+        http_exchange_latch(&h->base, WHORL_EHTTP_TRUNCATED,
+                            "the connection broke, so the body may be incomplete");
     else
         set_ahead(h, http1_eof(&h->parser), false);
     return 0;
@@ -362,7 +366,9 @@ static const struct http_exchange_ops http1_exchange_ops = {
 static bool says_close(const struct whorl_http_request *request)
 {
     for (size_t i = 0; i < request->headers_count; i++)
-        if (header_equal(request->headers[i].name, "Connection") &&
+        /* They are not checked yet, so they may be NULL. */
+        if (request->headers[i].name && request->headers[i].value &&
+            header_equal(request->headers[i].name, "Connection") &&
             header_equal(request->headers[i].value, "close"))
             return true;
     return false;
@@ -370,7 +376,7 @@ static bool says_close(const struct whorl_http_request *request)
 
 static struct http1_exchange *acquire(struct http_store *store)
 {
-    struct http_spare *spare = http_spares_take(&store->http1_exchanges);
+    struct http_spare *spare = http_spares_take(&store->http1_exchanges, true);
     if (spare)
         return container_of(spare, struct http1_exchange, spare);
     struct http1_exchange *h = calloc(1, sizeof *h);

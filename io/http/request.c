@@ -216,10 +216,10 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
 {
     struct writer w = {.buf = buf, .cap = cap};
     const char *method = head->method ? head->method : "GET";
-    const struct whorl_http_header *host = find(head, "Host");
     int err = check(head, method, error);
     if (err)
         return err;
+    const struct whorl_http_header *host = find(head, "Host"); /* the names are not NULL now */
 
     put_text(&w, method);
     put(&w, " ", 1);

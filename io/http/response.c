@@ -10,9 +10,11 @@
 
 #include "io/fd/to_end.h"
 #include "runtime/base/check.h"
+#include "runtime/base/run_id.h"
 
 enum {
-    SIZE_BELIEVED = 1 << 20 /* first size of a body whose announced length is larger */
+    SIZE_BELIEVED = 1 << 20,          /* first size of a body whose announced length is larger */
+    CLOSED_MAX = HTTP_SPARES_MAX / 2, /* closed responses that WHORL_DEBUG=check keeps */
 };
 
 /* Memory */
@@ -20,7 +22,7 @@ enum {
 int http_response_create(struct http_store *store, struct http_pool *pool,
                          struct whorl_http_response **ret)
 {
-    struct http_spare *spare = http_spares_take(&store->responses);
+    struct http_spare *spare = http_spares_take(&store->responses, !run_id_is_checked());
     struct whorl_http_response *response =
         spare ? container_of(spare, struct whorl_http_response, spare) : malloc(sizeof *response);
     if (!response) {
@@ -34,13 +36,20 @@ int http_response_create(struct http_store *store, struct http_pool *pool,
 
 void http_response_destroy(struct whorl_http_response *response)
 {
+    struct http_spares *list = &response->store->responses;
+
     whorl_check(!response->conn);
     http_exchange_destroy(response->exchange);
     whorl_url_finish(&response->url);
     if (response->decodes)
         decode_finish(&response->decode);
-    if (!http_spares_put(&response->store->responses, &response->spare, true))
+    response->closed = true;
+    if (!http_spares_put(list, &response->spare, true))
         free(response);
+    struct http_spare *oldest =
+        run_id_is_checked() ? http_spares_take_oldest(list, CLOSED_MAX) : NULL;
+    if (oldest)
+        free(container_of(oldest, struct whorl_http_response, spare));
 }
 
 void http_responses_drain(struct http_store *store)
@@ -48,6 +57,13 @@ void http_responses_drain(struct http_store *store)
     struct http_spare *spare;
     while ((spare = http_spares_drain(&store->responses)))
         free(container_of(spare, struct whorl_http_response, spare));
+}
+
+/* Aborts when the response has been closed. If its memory has been freed or reused since, that is
+ * not noticed. With WHORL_DEBUG=check the memory of the last closed responses is not reused. */
+static void check_open(const struct whorl_http_response *response)
+{
+    whorl_check_text(!response->closed, "an HTTP response was used or closed after it was closed");
 }
 
 /* The exchange and its connection */
@@ -86,33 +102,39 @@ void http_response_drop_exchange(struct whorl_http_response *r)
 
 int whorl_http_response_status(const struct whorl_http_response *response)
 {
+    check_open(response);
     return response->exchange->head.status;
 }
 
 const char *whorl_http_response_reason(const struct whorl_http_response *response)
 {
+    check_open(response);
     return response->exchange->head.reason;
 }
 
 const struct whorl_url *whorl_http_response_url(const struct whorl_http_response *response)
 {
+    check_open(response);
     return &response->url;
 }
 
 const char *whorl_http_response_header(const struct whorl_http_response *response, const char *name)
 {
+    check_open(response);
     return header_list_get(response->exchange->head.headers, name);
 }
 
 bool whorl_http_response_header_at(const struct whorl_http_response *response, size_t index,
                                    struct whorl_http_header *ret)
 {
+    check_open(response);
     return header_list_at(response->exchange->head.headers, index, ret);
 }
 
 const char *whorl_http_response_trailer(const struct whorl_http_response *response,
                                         const char *name)
 {
+    check_open(response);
     if (response->err || response->exchange->ahead != HTTP_AHEAD_END)
         return NULL;
     return header_list_get(response->exchange->head.trailers, name);
@@ -120,22 +142,26 @@ const char *whorl_http_response_trailer(const struct whorl_http_response *respon
 
 int64_t whorl_http_response_length(const struct whorl_http_response *response)
 {
+    check_open(response);
     return response->decodes ? -1 : response->exchange->head.length;
 }
 
 void whorl_http_response_get_timing(const struct whorl_http_response *response,
                                     struct whorl_http_timing *ret)
 {
+    check_open(response);
     *ret = response->timing;
 }
 
 int64_t whorl_http_response_received(const struct whorl_http_response *response)
 {
+    check_open(response);
     return response->exchange->received;
 }
 
 const struct whorl_error *whorl_http_response_error(const struct whorl_http_response *response)
 {
+    check_open(response);
     return &response->error;
 }
 
@@ -231,6 +257,8 @@ WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *resp
                                                 size_t len)
 {
     const char *part = NULL;
+
+    check_open(response);
     int err = whorl_check_cancelled();
     if (err || len == 0)
         return err;
@@ -273,6 +301,7 @@ void whorl_http_response_close(struct whorl_http_response *response)
 {
     if (!response)
         return;
+    check_open(response);
     http_exchange_skip(response->exchange); /* at the end of the body the connection can be kept */
     http_response_end(response);
     http_response_destroy(response);

@@ -17,6 +17,7 @@
 
 struct whorl_http_response {
     struct http_spare spare; /* in the store's list */
+    bool closed;             /* the memory is in that list */
     struct http_store *store;
     struct http_pool *pool;
     struct http_conn *conn;         /* from the pool until the exchange has ended, else NULL */

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* A body into a file: under a temporary name in the same directory, renamed when it is complete.
+/* A body into a file: without a name or under a temporary one (io/fd/new_file.h), until it is
+ * complete.
  *
  *     look at the target -- a device, pipe, socket, or our output? -- yes --> open it, write to it
  *          | no
- *     open .NAME.RANDOM.part (O_EXCL) --> write ... --> [fsync] --> close --> rename to NAME
+ *     new_file_open --> write ... --> new_file_complete --> new_file_take
  *          any failure or a cancel on the way: close, unlink
  *
  * The first look avoids fetching a body whose file cannot be created. When the whole body has
- * arrived with the head, there is nothing to avoid: a small file is written at once, in four
- * requests, and the target is looked at only when its name is taken.
+ * arrived with the head, there is nothing to avoid: the target is looked at only when its name is
+ * taken. When an existing file keeps its name in any case, a small body is received first. A body
+ * of unknown length has a temporary name: it may grow without limit, and can be found while it
+ * does.
+ *
+ * The system calls between two waits for the network are made together, on a thread. io_uring would
+ * hand each of them to a thread of the kernel.
+ *
+ * For a small file whose body is in memory, they are made on the run's thread instead, if the file
+ * system is in memory or on a disk of this machine. They take 10 to 30 us then, and a hop to a
+ * thread and back takes about 10 us more. The run's thread may have to wait for a disk that is
+ * busy. So when a file has taken longer than SLOW_NS, threads make the calls for the next files in
+ * its directory, for SLOW_FACTOR times as long: such waits take at most 1 % of the thread's time.
  *
  * Bytes are written from where they were received. At first that is the receive buffer. A long
  * transfer gets a larger buffer of its own, while the sum of these buffers in the session stays
@@ -17,10 +29,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -31,42 +42,42 @@
 #include <whorl/scope.h>
 #include <whorl/task.h>
 
+#include "io/fd/disk_call.h"
+#include "io/fd/new_file.h"
 #include "io/http/response.h"
 #include "io/http/stage.h"
 #include "runtime/base/backoff.h"
 
 enum {
+    SMALL_MAX = 64 << 10,  /* a longer body is not collected before it is written */
     MIDDLE_BUF = 64 << 10, /* for bodies longer than MIDDLE_FROM */
     MIDDLE_FROM = 128 << 10,
     LARGE_BUF = 256 << 10, /* for bodies longer than LARGE_FROM */
     LARGE_FROM = 1 << 20,
     BUFS_MAX = 16 << 20, /* bytes of these buffers in a session */
-    TEMP_TRIES = 16,
-    NAME_MAX_BYTES = 255,
+    IN_PLACE = 1,        /* instead of an error: the target is a device, pipe or socket */
 };
 
 #define CLEANUP_NS        (5 * WHORL_SECOND)
 #define FIFO_PAUSE_MIN_NS WHORL_MILLISECOND
 #define FIFO_PAUSE_MAX_NS (50 * WHORL_MILLISECOND) /* between two looks for a FIFO's reader */
+#define SLOW_NS           WHORL_MILLISECOND
+#define SLOW_FACTOR       100
 
 struct save {
     struct whorl_http_response *response;
     const struct whorl_http_save_options *options;
     const char *path;
-    int dir_fd;
-    char *temp;       /* owned; NULL when written in place */
-    bool temp_exists; /* on the disk; it must be unlinked or renamed */
-    bool looked;      /* the target needs no look, or no second one */
-    bool is_special;  /* the rename found that the target is a device, pipe or socket */
-    bool replaces;    /* an existing file with the permissions `mode` */
-    bool appends;     /* the target is this process's standard output or error */
-    bool is_fifo;     /* the target is a FIFO */
-    bool awaits;      /* the FIFO has no reader yet */
-    mode_t mode;
-    const char *whole; /* the whole body, when it came with the head; else NULL */
+    const char *name;  /* the path, or another one that takes its place */
+    bool looked;       /* the target needs no look, or no second one */
+    bool appends;      /* the target is this process's standard output or error */
+    bool is_fifo;      /* the target is a FIFO */
+    bool awaits;       /* the FIFO has no reader yet */
+    const char *whole; /* the whole body, when it is in memory; else NULL */
     size_t whole_len;
-    int fd;        /* -1: closed */
-    bool seekable; /* a regular file: written at `offset` */
+    size_t collected; /* bytes in `buf` that are to be written first */
+    struct new_file file;
+    int fd; /* of the target itself; -1: closed, or there is a new file instead */
     int64_t offset;
     char *buf; /* owned; NULL: the receive buffer is used */
     size_t buf_size;
@@ -84,55 +95,7 @@ static int fail(struct save *save, int err)
                            text ? text : whorl_strerror(err));
 }
 
-/* Names */
-
-/* A number that differs between processes, runs and calls. O_EXCL finds the rare clash. */
-static uint32_t random_u32(void)
-{
-    static _Thread_local uint64_t state;
-    if (state == 0 && getrandom(&state, sizeof state, GRND_NONBLOCK) != sizeof state)
-        state = (uint64_t)whorl_now() ^ (uint64_t)getpid() << 32;
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(state >> 32);
-}
-
-/* Sets `temp` to ".NAME.RANDOM.part" in the directory of the target. A long name is cut. */
-static int name_temp(struct save *save)
-{
-    const char *slash = strrchr(save->path, '/');
-    const char *name = slash ? slash + 1 : save->path;
-    int dir_len = (int)(name - save->path),
-        name_max = NAME_MAX_BYTES - (int)sizeof "..01234567.part";
-
-    free(save->temp);
-    if (asprintf(&save->temp, "%.*s.%.*s.%08x.part", dir_len, save->path, name_max, name,
-                 random_u32()) < 0) {
-        save->temp = NULL;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-/* Opening */
-
-static WHORL_SUSPENDS int open_temp(struct save *save)
-{
-    int fd = -EEXIST;
-    for (int i = 0; i < TEMP_TRIES && fd == -EEXIST; i++) {
-        int err = name_temp(save);
-        if (err)
-            return err;
-        fd = whorl_openat(save->dir_fd, save->temp, O_WRONLY | O_CREAT | O_EXCL,
-                          save->replaces ? save->mode : 0666);
-    }
-    if (fd < 0)
-        return fd;
-    if (save->replaces)
-        (void)fchmod(fd, save->mode); /* the umask may have removed bits; failing is harmless */
-    save->fd = fd;
-    save->temp_exists = save->seekable = true;
-    return 0;
-}
+/* The target */
 
 /* /dev/stdout is a link that may lead to a file, to which this process's output was redirected.
  * That file is open already, and the link belongs to the system, so neither may be replaced. */
@@ -147,13 +110,12 @@ static bool is_standard_stream(const struct statx *file)
     return false;
 }
 
-/* The mode of the target, 0 when there is none, or an error. */
-static WHORL_SUSPENDS int look_at_target(struct save *save)
+/* The mode of the target, 0 when there is none, or an error. May block. */
+static int look_at_target(struct save *save)
 {
     struct statx st;
-    int err = whorl_statx(save->dir_fd, save->path, 0, STATX_TYPE | STATX_MODE | STATX_INO, &st);
-    if (err)
-        return err == -ENOENT ? 0 : err;
+    if (statx(save->file.dir_fd, save->path, 0, STATX_TYPE | STATX_MODE | STATX_INO, &st) != 0)
+        return errno == ENOENT ? 0 : -errno;
     save->appends = S_ISREG(st.stx_mode) && is_standard_stream(&st);
     save->is_fifo = S_ISFIFO(st.stx_mode);
     return st.stx_mode;
@@ -182,7 +144,7 @@ static WHORL_SUSPENDS int open_with_reader(struct save *save, int flags)
     save->awaits = true;
 
     http_stage_enter(&stage, WHORL_FOREVER, 0, http_response_total_deadline_ns(save->response));
-    while ((fd = whorl_openat(save->dir_fd, save->path, flags | O_NONBLOCK, 0)) == -ENXIO) {
+    while ((fd = whorl_openat(save->file.dir_fd, save->path, flags | O_NONBLOCK, 0)) == -ENXIO) {
         pause_ns = backoff_longer(pause_ns, FIFO_PAUSE_MIN_NS, FIFO_PAUSE_MAX_NS);
         int err = whorl_sleep(pause_ns);
         if (err) {
@@ -205,7 +167,7 @@ static WHORL_SUSPENDS int open_in_place(struct save *save)
     if (save->is_fifo)
         fd = open_with_reader(save, flags);
     else
-        fd = whorl_openat(save->dir_fd, save->path, flags, 0);
+        fd = whorl_openat(save->file.dir_fd, save->path, flags, 0);
     if (fd < 0)
         return fd;
     save->fd = fd;
@@ -241,44 +203,17 @@ static int open_named_fd(struct save *save)
     return save->fd < 0 ? -errno : 0;
 }
 
-static WHORL_SUSPENDS int open_target(struct save *save)
-{
-    int mode = look_at_target(save);
-    if (mode < 0)
-        return mode;
-    save->looked = true;
-    if (is_special(save, mode))
-        return open_in_place(save);
-    if (S_ISDIR(mode))
-        return -EISDIR;
-    if (S_ISREG(mode) && !save->options->overwrite)
-        return -EEXIST;
-    save->replaces = S_ISREG(mode);
-    save->mode = (mode_t)mode & 0777;
-    return open_temp(save);
-}
-
-/* Opens the target or a temporary file, as the picture above says. */
-static WHORL_SUSPENDS int open_file(struct save *save)
-{
-    size_t len = strlen(save->path);
-    if (len == 0 || save->path[len - 1] == '/')
-        return len == 0 ? -ENOENT : -EISDIR;
-    if (named_fd(save->path) >= 0)
-        return open_named_fd(save);
-    /* With `next_path`, an existing file keeps its name in any case: no need to look. */
-    save->looked = save->options->next_path && !save->options->overwrite;
-    if (save->looked)
-        return open_temp(save);
-    if (!save->whole || save->options->overwrite || strncmp(save->path, "/dev/", 5) == 0)
-        return open_target(save);
-    int err = open_temp(save);
-    if (err && is_special(save, look_at_target(save)))
-        err = open_in_place(save);
-    return err;
-}
-
 /* Writing */
+
+static int alloc_buf(struct save *save, size_t size)
+{
+    save->buf = malloc(size);
+    if (!save->buf)
+        return -ENOMEM;
+    save->buf_size = size;
+    http_response_store(save->response)->save_bytes += size;
+    return 0;
+}
 
 /* Takes a larger buffer when the transfer is long enough for it and the cap allows it. */
 static void grow_buf(struct save *save)
@@ -315,11 +250,9 @@ static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
     if (!http_response_is_decoded(response))
         return http_response_read_part(response, save->buf, save->buf_size, ret);
     if (!save->buf) {
-        save->buf = malloc(HTTP_BUF_SIZE);
-        if (!save->buf)
-            return fail(save, -ENOMEM);
-        save->buf_size = HTTP_BUF_SIZE;
-        http_response_store(response)->save_bytes += HTTP_BUF_SIZE;
+        int err = alloc_buf(save, HTTP_BUF_SIZE);
+        if (err)
+            return fail(save, err);
     }
     *ret = save->buf;
     return whorl_http_response_read(response, save->buf, save->buf_size);
@@ -335,163 +268,312 @@ static WHORL_SUSPENDS int write_in_place(struct save *save, const char *part, si
     return (int)http_stage_leave(&stage, whorl_write_all(save->fd, part, len));
 }
 
+static void note_written(const struct save *save)
+{
+    if (save->options->ret_written)
+        *save->options->ret_written = save->offset;
+}
+
+static void report_progress(const struct save *save)
+{
+    if (save->options->progress)
+        save->options->progress(save->options->arg, whorl_http_response_received(save->response));
+}
+
 static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t len)
 {
-    const struct whorl_http_save_options *options = save->options;
-    int err = save->seekable ? whorl_pwrite_all(save->fd, part, len, save->offset)
-                             : write_in_place(save, part, len);
+    int err = save->fd < 0 ? whorl_pwrite_all(save->file.fd, part, len, save->offset)
+                           : write_in_place(save, part, len);
     if (err)
         return fail(save, err);
     save->offset += (int64_t)len;
-    if (options->ret_written)
-        *options->ret_written = save->offset;
-    if (options->progress)
-        options->progress(options->arg, whorl_http_response_received(save->response));
+    note_written(save);
+    report_progress(save);
     return 0;
 }
 
 static WHORL_SUSPENDS int write_body(struct save *save)
 {
+    int err = 0;
+
     if (save->whole)
         return save->whole_len > 0 ? write_part(save, save->whole, save->whole_len) : 0;
-    for (;;) {
+    if (save->collected > 0)
+        err = write_part(save, save->buf, save->collected);
+    while (err == 0) {
         const char *part;
         ssize_t n = next_part(save, &part);
-        int err = n > 0 ? write_part(save, part, (size_t)n) : 0;
-        if (n <= 0 || err)
-            return n < 0 ? (int)n : err;
+        if (n <= 0)
+            return (int)n;
+        err = write_part(save, part, (size_t)n);
     }
+    return err;
 }
 
-/* Finishing */
+/* A small body */
 
-/* For file systems without RENAME_NOREPLACE: linkat also fails when the name is taken. */
-static int link_and_unlink(struct save *save, const char *path)
+/* Whether it is worth waiting for the whole body, because it is small. It must not be found too
+ * late that a file cannot be created, or that the target is a device. */
+static bool may_await(const struct save *save)
 {
-    if (linkat(save->dir_fd, save->temp, save->dir_fd, path, 0))
-        return -errno;
-    return 0; /* clean_up() unlinks the temporary name */
+    int64_t len = whorl_http_response_length(save->response);
+
+    return save->looked && len > 0 && len <= SMALL_MAX;
 }
 
-/* For file systems without RENAME_NOREPLACE and without links, such as some FUSE file systems:
- * takes the name with an empty file, then replaces that file. So for a moment the name is that of
- * an empty file, but nothing else can take it. */
-static int reserve_and_rename(struct save *save, const char *path)
+/* Collects the body in memory if that is worth it: all of it if may_await() allows that, else, if
+ * its length is not announced, what has been received, which may be all of it. */
+static WHORL_SUSPENDS int collect(struct save *save)
 {
-    int fd = openat(save->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -errno;
-    close(fd);
-    if (renameat(save->dir_fd, save->temp, save->dir_fd, path) == 0) {
-        save->temp_exists = false;
+    struct whorl_http_response *response = save->response;
+    int64_t len = whorl_http_response_length(response);
+    bool awaits = may_await(save);
+    /* One byte more than the body has: it takes a read at the end to know that it is complete. */
+    size_t size = awaits ? (size_t)len + 1 : HTTP_BUF_SIZE;
+
+    if (save->whole || http_response_is_decoded(response) ||
+        (!awaits && (len >= 0 || http_response_must_receive(response))) ||
+        http_response_store(response)->save_bytes + size > BUFS_MAX)
         return 0;
-    }
-    int err = -errno;
-    unlinkat(save->dir_fd, path, 0);
-    return err;
-}
-
-static bool has_no_links(int err)
-{
-    return err == -EPERM || err == -EOPNOTSUPP || err == -ENOSYS || err == -EMLINK ||
-           err == -EINVAL;
-}
-
-/* Renames the file to its path, or to the next path that is free; or finds that the path is a
- * device. */
-static WHORL_SUSPENDS int take_name(struct save *save)
-{
-    const struct whorl_http_save_options *options = save->options;
-    unsigned flags = options->overwrite ? 0 : RENAME_NOREPLACE;
-    const char *path = save->path;
-    int err = 0;
-
-    for (unsigned attempt = 1; path; attempt++) {
-        err = whorl_renameat(save->dir_fd, save->temp, save->dir_fd, path, flags);
-        if (err == 0)
-            save->temp_exists = false;
-        if ((err == -EINVAL || err == -ENOSYS || err == -EOPNOTSUPP) && flags) {
-            err = link_and_unlink(save, path);
-            if (has_no_links(err))
-                err = reserve_and_rename(save, path);
+    int err = alloc_buf(save, size);
+    if (err)
+        return fail(save, err);
+    while (save->collected < size && (awaits || !http_response_must_receive(response))) {
+        char *end = save->buf + save->collected;
+        const char *part;
+        ssize_t n = http_response_read_part(response, end, size - save->collected, &part);
+        if (n < 0)
+            return (int)n;
+        if (n == 0) {
+            save->whole = save->buf;
+            save->whole_len = save->collected;
+            return 0;
         }
-        if (err != -EEXIST)
-            break;
-        if (!save->looked) {
-            int mode = look_at_target(save);
-            save->is_special = is_special(save, mode);
-            err = mode > 0 && S_ISDIR(mode) ? -EISDIR : err;
-        }
-        if (!options->next_path)
-            break;
-        path = options->next_path(options->arg, attempt);
+        if (part != end)
+            memcpy(end, part, (size_t)n);
+        save->collected += (size_t)n;
+        if (awaits && (int64_t)save->collected < len)
+            report_progress(save);
     }
-    return err;
+    return 0;
 }
 
-static WHORL_SUSPENDS int sync_directory(struct save *save)
+/* The steps on a thread. They return 0, IN_PLACE or -errno. */
+
+static int create_file(void *arg)
 {
-    const char *slash = strrchr(save->path, '/');
-    char *dir = slash ? strndup(save->path, (size_t)(slash - save->path) + 1) : strdup(".");
-    if (!dir)
-        return -ENOMEM;
-    int fd = whorl_openat(save->dir_fd, dir, O_RDONLY | O_DIRECTORY, 0);
-    free(dir);
-    if (fd < 0)
-        return fd;
-    int err = whorl_fsync(fd, false);
-    whorl_close(fd);
-    return err;
+    struct save *save = arg;
+    int mode = save->looked ? 0 : look_at_target(save);
+
+    if (mode < 0)
+        return mode;
+    save->looked = true;
+    if (is_special(save, mode))
+        return IN_PLACE;
+    if (S_ISDIR(mode))
+        return -EISDIR;
+    if (S_ISREG(mode) && !save->options->overwrite)
+        return -EEXIST;
+    save->file.has_mode = S_ISREG(mode);
+    save->file.mode = (mode_t)mode & 0777;
+    return new_file_open(&save->file);
 }
 
-static WHORL_SUSPENDS int finish_file(struct save *save)
+static int take_name(void *arg)
 {
-    int err = 0;
-    if (save->options->sync && save->seekable)
-        err = whorl_fsync(save->fd, false);
+    struct save *save = arg;
+    bool replace = save->options->overwrite;
+
+    int err = new_file_take(&save->file, save->name, replace, save->options->sync);
+    if (err != -EEXIST || save->looked)
+        return err;
+    int mode = look_at_target(save);
+    if (is_special(save, mode))
+        return IN_PLACE;
+    return mode > 0 && S_ISDIR(mode) ? -EISDIR : err;
+}
+
+static int finish_file(void *arg)
+{
+    struct save *save = arg;
+    int err = new_file_complete(&save->file, save->options->sync);
+
+    return err ? err : take_name(save);
+}
+
+/* The whole body is in memory. Unless that is necessary, the target is not looked at before its
+ * name turns out to be taken, or no file can be created beside it. */
+static int write_whole(void *arg)
+{
+    struct save *save = arg;
+    bool looks = save->options->overwrite || strncmp(save->path, "/dev/", 5) == 0;
+    int err;
+
+    if (looks || save->looked)
+        err = create_file(save);
+    else if ((err = new_file_open(&save->file)) && is_special(save, look_at_target(save)))
+        err = IN_PLACE;
     if (err)
         return err;
-    err = whorl_close(save->fd); /* some file systems report a full disk only now */
-    save->fd = -1;
-    if (err || !save->temp)
+    err = new_file_write(&save->file, save->whole, save->whole_len);
+    if (err)
         return err;
-    err = take_name(save);
-    if (err == 0 && save->options->sync)
-        err = sync_directory(save);
+    save->offset = (int64_t)save->whole_len;
+    return finish_file(save);
+}
+
+/* Where the steps run */
+
+/* Whether the steps take microseconds and may be made on this thread. To replace a file may start
+ * the writing of its data to the disk. */
+static bool is_quick(const struct save *save, int64_t now_ns)
+{
+    const struct place *place = &save->file.place;
+    const struct whorl_http_save_options *options = save->options;
+
+    return save->whole && !options->sync && !options->overwrite && place->is_local &&
+           place->way != PLACE_NAMED && now_ns >= place->slow_until_ns;
+}
+
+/* How often this thread has waited, as opposed to being preempted. */
+static long waits(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+/* Runs a step on this thread, and notes when it had to wait for long. Being preempted by other
+ * processes is no reason to use threads: these would be preempted too. */
+static int run_here(struct save *save, int (*step)(void *save), int64_t start_ns)
+{
+    int err = whorl_check_cancelled();
+
+    if (err)
+        return err;
+    long waits_before = waits();
+    err = step(save);
+    int64_t end_ns = whorl_now();
+    if (end_ns - start_ns > SLOW_NS && waits() != waits_before)
+        save->file.place.slow_until_ns = end_ns + SLOW_FACTOR * (end_ns - start_ns);
     return err;
 }
 
-/* Closes and removes what is left over, also when the task is cancelled. */
-static WHORL_SUSPENDS_SHIELDED void clean_up(struct save *save)
+/* Runs a step with all its system calls, and remembers what it has found out about the directory's
+ * file system. */
+static WHORL_SUSPENDS int run_step(struct save *save, int (*step)(void *save))
 {
-    drop_buf(save);
-    if (save->fd >= 0)
-        whorl_close(save->fd);
-    save->fd = -1;
-    if (save->temp_exists) {
-        struct whorl_scope shield;
-        whorl_scope_enter_shield(&shield, whorl_after(CLEANUP_NS));
-        int err = whorl_unlinkat(save->dir_fd, save->temp, 0);
-        whorl_scope_leave(&shield, 0);
-        if (err == -ECANCELED)
-            unlinkat(save->dir_fd, save->temp, 0);
-    }
-    save->temp_exists = save->seekable = false;
-    save->offset = 0;
-    free(save->temp);
-    save->temp = NULL;
+    struct places *places = &http_response_store(save->response)->places;
+    int64_t now_ns = whorl_now();
+    int err;
+
+    if (is_quick(save, now_ns))
+        err = run_here(save, step, now_ns);
+    else
+        err = disk_call_run(step, save, "save", save->path);
+    places_put(places, &save->file.place);
+    note_written(save);
+    return err;
 }
 
-static WHORL_SUSPENDS int run(struct save *save, WHORL_SUSPENDS int (*open)(struct save *save))
+/* All of it */
+
+static WHORL_SUSPENDS int save_in_place(struct save *save)
 {
-    int err = open(save);
+    int err = named_fd(save->path) >= 0 ? open_named_fd(save) : open_in_place(save);
+
     if (err)
         return fail(save, err);
     err = write_body(save);
     if (err)
         return err;
-    err = finish_file(save);
-    return err && !save->is_special ? fail(save, err) : err;
+    err = whorl_close(save->fd);
+    save->fd = -1;
+    return err ? fail(save, err) : 0;
+}
+
+/* Tries the names that the caller offers. Returns 0; -EEXIST when all are taken; another error. */
+static WHORL_SUSPENDS int take_another_name(struct save *save)
+{
+    const struct whorl_http_save_options *options = save->options;
+    bool has_file = save->file.fd >= 0 || save->file.temp_exists;
+    int err = -EEXIST;
+
+    for (unsigned attempt = 1; err == -EEXIST && has_file && options->next_path; attempt++) {
+        save->name = options->next_path(options->arg, attempt);
+        if (!save->name)
+            break;
+        err = run_step(save, take_name);
+    }
+    return err;
+}
+
+/* Returns 0, IN_PLACE, or an error whose detail is set. */
+static WHORL_SUSPENDS int save_to_new_file(struct save *save)
+{
+    const struct whorl_http_save_options *options = save->options;
+
+    /* With `next_path`, an existing file keeps its name in any case: no need to look. */
+    save->looked = options->next_path && !options->overwrite;
+    int err = collect(save);
+    if (err)
+        return err;
+    save->file.place =
+        places_get(&http_response_store(save->response)->places, save->file.dir_fd, save->path);
+    save->file.is_named = !save->whole && whorl_http_response_length(save->response) < 0;
+    if (save->whole)
+        report_progress(save);
+    err = run_step(save, save->whole ? write_whole : create_file);
+    if (err == 0 && !save->whole) {
+        err = write_body(save);
+        if (err)
+            return err;
+        err = run_step(save, finish_file);
+    }
+    if (err == -EEXIST)
+        err = take_another_name(save);
+    return err < 0 ? fail(save, err) : err;
+}
+
+static int discard(void *arg)
+{
+    struct save *save = arg;
+
+    new_file_discard(&save->file);
+    return 0;
+}
+
+/* Closes and removes what is left of a new file, also when the task is cancelled. */
+static WHORL_SUSPENDS_SHIELDED void remove_file(struct save *save)
+{
+    struct new_file *file = &save->file;
+
+    if (file->fd >= 0 || file->temp_exists) {
+        struct whorl_scope shield;
+        whorl_scope_enter_shield(&shield, whorl_after(CLEANUP_NS));
+        int err = disk_call_run(discard, save, "remove", save->path);
+        whorl_scope_leave(&shield, 0);
+        if (err == WHORL_ENOIO)
+            file->temp_exists = false; /* this is a forked child; the file is its parent's */
+        if (err)
+            new_file_discard(file);
+    }
+    free(file->temp);
+    file->temp = NULL;
+}
+
+static WHORL_SUSPENDS int run(struct save *save)
+{
+    size_t len = strlen(save->path);
+
+    if (len == 0 || save->path[len - 1] == '/')
+        return fail(save, len == 0 ? -ENOENT : -EISDIR);
+    int err = named_fd(save->path) >= 0 ? IN_PLACE : save_to_new_file(save);
+    if (err != IN_PLACE)
+        return err;
+    remove_file(save);
+    save->offset = 0;
+    return save_in_place(save);
 }
 
 WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response, const char *path,
@@ -502,17 +584,18 @@ WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response
         .response = response,
         .options = options ? options : &defaults,
         .path = path,
-        .dir_fd = options && options->use_dir_fd ? options->dir_fd : AT_FDCWD,
+        .name = path,
+        .file = {.dir_fd = options && options->use_dir_fd ? options->dir_fd : AT_FDCWD,
+                 .path = path,
+                 .fd = -1},
         .fd = -1,
     };
+
     save.whole = http_response_take_whole(response, &save.whole_len);
-    int err = run(&save, open_file);
-    clean_up(&save);
-    /* The body is complete and still in memory, so it can be written to the device now. */
-    if (save.is_special) {
-        save.is_special = false;
-        err = run(&save, open_in_place);
-        clean_up(&save);
-    }
+    int err = run(&save);
+    remove_file(&save);
+    if (save.fd >= 0)
+        whorl_close(save.fd);
+    drop_buf(&save);
     return err;
 }

@@ -34,6 +34,7 @@
 #include "io/http/store.h"
 #include "io/tls/config.h"
 #include "runtime/base/check.h"
+#include "runtime/base/run_id.h"
 
 enum {
     CONNS_MAX = 256,
@@ -46,11 +47,45 @@ struct whorl_http_session {
     struct http_store store;
     struct whorl_http_session_options options; /* defaults filled in; strings are ours */
     char *user_agent;                          /* owned */
+    struct whorl_http_session *next;           /* in the thread's list */
+    uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     uint64_t requests, connections, reuses;
 };
 
 /* Sessions */
+
+/* The sessions of this thread that are not destroyed, the one used last first. The address of a
+ * destroyed session is not in the list, so its use is noticed without reading its memory. */
+static _Thread_local struct whorl_http_session *sessions;
+
+/* Moves the session to the front of the list. Returns false when it is not there. */
+static bool find_session(const struct whorl_http_session *session)
+{
+    struct whorl_http_session **link = &sessions, *found;
+
+    while (*link && *link != session)
+        link = &(*link)->next;
+    found = *link;
+    if (found) {
+        *link = found->next;
+        found->next = sessions;
+        sessions = found;
+    }
+    return found;
+}
+
+/* Aborts when the session cannot be used here. */
+static void check_session(const struct whorl_http_session *session)
+{
+    whorl_check_text(session, "an HTTP session is NULL");
+    whorl_check_text(session == sessions || find_session(session),
+                     "an HTTP session was used after it was destroyed, or on another thread than "
+                     "the one that made it");
+    whorl_check_text(session->run == run_id_of_thread,
+                     "an HTTP session was used outside the run in which it was made; destroy it "
+                     "before that run ends, and make one per run");
+}
 
 static WHORL_SUSPENDS int dial_tcp(void *arg, const char *host, uint16_t port,
                                    struct whorl_error *error, struct whorl_stream **ret)
@@ -111,6 +146,9 @@ int whorl_http_session_create(const struct whorl_http_session_options *options,
     }
     o->user_agent = session->user_agent;
     session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
+    session->run = run_id_of_thread;
+    session->next = sessions;
+    sessions = session;
     *ret = session;
     return 0;
 }
@@ -119,8 +157,10 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
 {
     if (!session)
         return;
+    check_session(session);
     whorl_check_text(session->store.responses.out == 0,
                      "whorl_http_session_destroy: close every response first");
+    sessions = session->next; /* check_session() has moved it to the front */
     http_pool_finish(&session->pool);
     http_responses_drain(&session->store);
     http1_exchanges_drain(&session->store);
@@ -132,12 +172,14 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
 
 void whorl_http_session_close_idle(struct whorl_http_session *session)
 {
+    check_session(session);
     http_pool_close_idle(&session->pool);
 }
 
 void whorl_http_session_get_stats(const struct whorl_http_session *session,
                                   struct whorl_http_session_stats *ret)
 {
+    check_session(session);
     *ret = (struct whorl_http_session_stats){
         .requests = session->requests,
         .connections = session->connections,
@@ -176,6 +218,24 @@ static int fail(const struct request *q, int err, const char *step, const char *
                            text ? text : whorl_strerror(err));
 }
 
+/* A body is `data` with `len`, or `read` with `len` or -1. */
+static int check_body(const struct whorl_http_body *body, struct whorl_error *error)
+{
+    const char *text = NULL;
+
+    if (body->data && body->read)
+        text = "body.data and body.read are both set";
+    else if (body->data && body->len == 0)
+        text = "body.data is set without body.len (leave both out for an empty body)";
+    else if (body->data && body->len < 0)
+        text = "body.len of body.data is negative";
+    else if (!body->data && !body->read && body->len != 0)
+        text = "body.len is set without body.data or body.read";
+    else if (body->read && body->len < -1)
+        text = "body.len is below -1";
+    return text ? whorl_error_set(error, -EINVAL, "request", "%s", text) : 0;
+}
+
 /* Fills in the limits and parses the URL. */
 static int prepare(struct request *q)
 {
@@ -209,7 +269,8 @@ static int prepare(struct request *q)
         .total_ns = limit(t->total_ns, d->total_ns),
     };
     q->total_deadline_ns = http_deadline(q->timeouts.total_ns);
-    return whorl_url_parse(asked->url, q->error, &q->response->url);
+    int err = check_body(&asked->body, q->error);
+    return err ? err : whorl_url_parse(asked->url, q->error, &q->response->url);
 }
 
 /* Gets a connection or permission to open one. Waits in the queue if necessary. The time in the
@@ -437,6 +498,8 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
     int err = whorl_check_cancelled();
     if (err)
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
+    if (whorl_task_self())
+        check_session(session);
     err = whorl_task_self() ? http_response_create(&session->store, &session->pool, &q.response)
                             : WHORL_ENOTASK;
     if (err)

@@ -8,7 +8,7 @@
 
 struct http_buf *http_buf_acquire(struct http_store *store)
 {
-    struct http_spare *spare = http_spares_take(&store->bufs);
+    struct http_spare *spare = http_spares_take(&store->bufs, true);
     if (spare)
         return container_of(spare, struct http_buf, spare);
     struct http_buf *buf = malloc(sizeof *buf);

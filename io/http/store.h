@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "io/fd/place.h"
+
 enum {
     HTTP_BUF_SIZE = 16384, /* of a receive buffer */
     HTTP_SPARES_MAX = 64,  /* objects kept in a list */
@@ -38,13 +40,14 @@ struct http_store {
     struct http_spares http1_exchanges; /* see exchange_http1.h */
     struct http_spares responses;       /* see response.h */
     size_t save_bytes;                  /* size of the buffers of all bodies being saved */
+    struct places places;               /* directories that files were saved in */
 };
 
-/* Takes an object from the list, or returns NULL when the list is empty: the caller then allocates
- * one. Every object taken or allocated is returned with http_spares_put(). */
-static inline struct http_spare *http_spares_take(struct http_spares *list)
+/* Takes an object from the list, or returns NULL when the list is empty or not to be used: the
+ * caller then allocates one. Every object taken or allocated is returned with http_spares_put(). */
+static inline struct http_spare *http_spares_take(struct http_spares *list, bool use)
 {
-    struct http_spare *spare = list->first;
+    struct http_spare *spare = use ? list->first : NULL;
 
     list->out++;
     if (spare) {
@@ -64,6 +67,22 @@ static inline bool http_spares_put(struct http_spares *list, struct http_spare *
     list->first = spare;
     list->count++;
     return true;
+}
+
+/* Takes the object that was returned first out of the list to free it, if the list has more than
+ * `max`; else NULL. */
+static inline struct http_spare *http_spares_take_oldest(struct http_spares *list, size_t max)
+{
+    struct http_spare **link = &list->first;
+
+    if (list->count <= max)
+        return NULL;
+    while ((*link)->next)
+        link = &(*link)->next;
+    struct http_spare *spare = *link;
+    *link = NULL;
+    list->count--;
+    return spare;
 }
 
 /* Takes an object out of the list to free it; NULL when the list is empty. */

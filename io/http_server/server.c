@@ -64,7 +64,7 @@ struct exchange {
 
 static struct exchange *exchange_acquire(struct server *server)
 {
-    struct http_spare *spare = http_spares_take(&server->exchanges);
+    struct http_spare *spare = http_spares_take(&server->exchanges, true);
 
     if (spare)
         return container_of(spare, struct exchange, spare);
@@ -332,7 +332,7 @@ static WHORL_SUSPENDS int serve_accepted(void *arg, struct whorl_stream *stream)
     int on = 1;
 
     /* A chunk must not wait for the acknowledgement of the one before. Fails for Unix sockets. */
-    setsockopt(whorl_stream_fd(stream), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(whorl_stream_option_fd(stream), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return serve_connection(arg, stream);
 }
 

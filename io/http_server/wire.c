@@ -176,7 +176,7 @@ WHORL_SUSPENDS int wire_write_file(struct http_wire *wire, int file_fd, int64_t 
 const struct whorl_addr *wire_peer(struct http_wire *wire)
 {
     if (!wire->peer_known) {
-        int fd = whorl_stream_fd(wire->stream);
+        int fd = whorl_stream_option_fd(wire->stream);
         wire->has_peer = fd >= 0 && whorl_addr_peer(fd, &wire->peer) == 0;
         wire->peer_known = true;
     }

@@ -22,6 +22,7 @@
 #include <whorl/io.h>
 #include <whorl/local.h>
 #include <whorl/map.h>
+#include <whorl/memory.h>
 #include <whorl/net.h>
 #include <whorl/offload.h>
 #include <whorl/process.h>

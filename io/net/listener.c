@@ -171,7 +171,7 @@ static void on_accept(struct io_op *op, int res, bool more);
 
 static int arm(struct whorl_listener *l)
 {
-    if (l->op.slot != 0)
+    if (io_op_is_in_flight(&l->op))
         return 0;
     if (!l->nonblocking && io_driver_current() && io_driver_current()->ops->calls)
         l->nonblocking = fcntl(l->fd, F_SETFL, O_NONBLOCK) == 0;
@@ -417,7 +417,7 @@ void whorl_listener_close(struct whorl_listener *l)
     close_ready(l);
     if (!is_parents)
         remove_path(l);
-    if (l->op.slot == 0 || is_parents) {
+    if (!io_op_is_in_flight(&l->op) || is_parents) {
         release(l);
         return;
     }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets: the system calls of the same names. Those that may wait are requests to the driver. */
+#include "io/net/socket.h"
+
 #include <errno.h>
+#include <fcntl.h>
 
 #include <whorl/net.h>
 #include <whorl/task.h>
 
 #include "io/driver/op.h"
+#include "io/driver/syscall.h"
 
 #define LEN_MAX ((size_t)0x7ffff000) /* the most bytes that the kernel moves in one call */
 
@@ -39,7 +43,7 @@ WHORL_SUSPENDS int whorl_connect(int fd, const struct whorl_addr *addr)
 }
 
 WHORL_SUSPENDS static ssize_t transfer(enum io_op_code code, int fd, const void *buf, size_t len,
-                                       int flags, const char *what)
+                                       int flags, bool is_stream, const char *what)
 {
     struct io_op op = {
         .code = code,
@@ -47,19 +51,37 @@ WHORL_SUSPENDS static ssize_t transfer(enum io_op_code code, int fd, const void 
         .addr = (uint64_t)(uintptr_t)buf,
         .len = (uint32_t)(len < LEN_MAX ? len : LEN_MAX),
         .flags = (uint32_t)flags,
+        .is_stream = is_stream,
     };
 
     return io_op_run(&op, what);
 }
 
+/* io_uring continues after a short count where MSG_WAITALL has no effect, or another one, in
+ * recv(2): it joins the packets of a SOCK_SEQPACKET socket, and it returns what it peeks at several
+ * times. Reading the error queue never blocks in recv(2), but it would in io_uring. */
+static int recv_flags(int fd, int flags)
+{
+    if (flags & MSG_WAITALL && (flags & MSG_PEEK || !syscall_is_stream_socket(fd)))
+        flags &= ~MSG_WAITALL;
+    return flags & MSG_ERRQUEUE ? flags | MSG_DONTWAIT : flags;
+}
+
 WHORL_SUSPENDS ssize_t whorl_recv(int fd, void *buf, size_t len, int flags)
 {
-    return transfer(IO_OP_RECV, fd, buf, len, flags, "recv");
+    if (__builtin_expect(flags & (MSG_WAITALL | MSG_ERRQUEUE), 0))
+        flags = recv_flags(fd, flags);
+    return transfer(IO_OP_RECV, fd, buf, len, flags, false, "recv");
 }
 
 WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len, int flags)
 {
-    return transfer(IO_OP_SEND, fd, buf, len, flags | MSG_NOSIGNAL, "send");
+    return transfer(IO_OP_SEND, fd, buf, len, flags | MSG_NOSIGNAL, false, "send");
+}
+
+WHORL_SUSPENDS ssize_t socket_send_stream(int fd, const void *buf, size_t len)
+{
+    return transfer(IO_OP_SEND, fd, buf, len, MSG_NOSIGNAL | MSG_WAITALL, true, "send");
 }
 
 WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags)
@@ -83,10 +105,26 @@ WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags
 
 WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags)
 {
-    return transfer(IO_OP_RECVMSG, fd, msg, 0, flags, "recvmsg");
+    if (__builtin_expect(flags & (MSG_WAITALL | MSG_ERRQUEUE), 0))
+        flags = recv_flags(fd, flags);
+    return transfer(IO_OP_RECVMSG, fd, msg, 0, flags, false, "recvmsg");
 }
 
 WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-    return transfer(IO_OP_SENDMSG, fd, msg, 0, flags | MSG_NOSIGNAL, "sendmsg");
+    bool is_stream = false;
+
+    if (__builtin_expect(flags & MSG_WAITALL, 0)) {
+        is_stream = syscall_is_stream_socket(fd);
+        /* io_uring continues after a short count, but not on a non-blocking socket. */
+        if (fcntl(fd, F_GETFL) & O_NONBLOCK)
+            flags &= ~MSG_WAITALL;
+    }
+
+    return transfer(IO_OP_SENDMSG, fd, msg, 0, flags | MSG_NOSIGNAL, is_stream, "sendmsg");
+}
+
+WHORL_SUSPENDS ssize_t socket_sendmsg_stream(int fd, const struct msghdr *msg)
+{
+    return transfer(IO_OP_SENDMSG, fd, msg, 0, MSG_NOSIGNAL | MSG_WAITALL, true, "sendmsg");
 }

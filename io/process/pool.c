@@ -25,6 +25,7 @@
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
+#include "io/fd/standard.h"
 #include "io/process/pool_protocol.h"
 #include "io/process/pool_server.h"
 #include "runtime/base/check.h"
@@ -80,13 +81,24 @@ static int tell_server(const struct whorl_process_pool *pool, enum worker_order 
     return 0;
 }
 
+/* Makes a pair of sockets whose numbers are above those of the standard descriptors. */
+static int make_pair(int type, int ret_fds[2])
+{
+    struct standard standard = standard_fill();
+    int err = socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
+
+    standard_empty(&standard);
+    return err;
+}
+
 static int start_worker(struct whorl_process_pool *pool, struct place *place)
 {
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        return -errno;
-    int err = tell_server(pool, WORKER_START, (size_t)(place - pool->places), fds[1]);
+    int err = make_pair(SOCK_STREAM, fds);
+    if (err)
+        return err;
+    err = tell_server(pool, WORKER_START, (size_t)(place - pool->places), fds[1]);
     close(fds[1]);
     if (err) {
         close(fds[0]);
@@ -127,13 +139,14 @@ static int start_server(struct whorl_process_pool *pool,
 {
     int fds[2];
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
-        return -errno;
+    int err = make_pair(SOCK_SEQPACKET, fds);
+    if (err)
+        return err;
     fflush(NULL); /* else the workers would write the buffered output again */
     pool->server = fork();
     if (pool->server == 0)
         worker_server(fds[1], options);
-    int err = pool->server < 0 ? -errno : 0;
+    err = pool->server < 0 ? -errno : 0;
     close(fds[1]);
     pool->control = fds[0];
     return err;

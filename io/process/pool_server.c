@@ -18,6 +18,7 @@
 #include <whorl/io.h>
 #include <whorl/stream.h>
 
+#include "io/fd/standard.h"
 #include "io/process/pool_protocol.h"
 
 enum {
@@ -176,6 +177,7 @@ void worker_server(int control, const struct whorl_process_pool_options *options
     int fd;
 
     reset_signals();
+    standard_fill(); /* for good: no socket of a worker may become its standard input */
     if (control != CONTROL && dup2(control, CONTROL) < 0)
         _exit(1);
     /* Sockets of other pools and other descriptors of the program must not stay open here. */

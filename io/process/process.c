@@ -18,6 +18,7 @@
 
 #include "io/driver/op.h"
 #include "io/fd/poll_case.h"
+#include "io/fd/standard.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -40,15 +41,18 @@ struct whorl_process {
 
 /* --- spawning --------------------------------------------------------------------------------- */
 
-/* The descriptors that a child will get, while it is being spawned. Sources are duplicates with
- * numbers above all numbers that the child will use, so no dup2 overwrites the source of a later
- * dup2. */
+/* The descriptors that a child will get, while it is being spawned. Sources are duplicates whose
+ * numbers the child will not use, so no dup2 overwrites the source of a later dup2.
+ *
+ * The descriptors that this process has are planned first, and those that the plan opens follow. A
+ * new pipe may otherwise get the number of a descriptor that is closed here and to be inherited. */
 struct plan {
+    const struct whorl_process_options *options;
     posix_spawn_file_actions_t actions;
-    int number_max; /* the highest number that the child gets */
-    int *sources;   /* descriptors to be closed once the child runs */
+    int *sources; /* descriptors to be closed once the child runs */
     size_t sources_count;
-    int ours[3]; /* our ends of pipes; -1: there is none, or a stream owns it */
+    int ours[3];              /* our ends of pipes; -1: there is none, or a stream owns it */
+    struct standard standard; /* filled after the descriptors of this process were planned */
 };
 
 /* Closes the sources, and those of our ends that no stream owns. */
@@ -63,15 +67,42 @@ static void plan_finish(struct plan *plan)
     free(plan->sources);
 }
 
+/* Whether the child gets a descriptor with this number. */
+static bool is_given(const struct whorl_process_options *options, int number)
+{
+    for (size_t i = 0; i < options->fds_count; i++)
+        if (options->fds[i].as == number)
+            return true;
+    return number <= STDERR_FILENO;
+}
+
+/* Duplicates `fd`, with a number that the child will not use. */
+static int duplicate(const struct plan *plan, int fd)
+{
+    int source = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+    while (source >= 0 && is_given(plan->options, source)) {
+        int next = fcntl(fd, F_DUPFD_CLOEXEC, source + 1);
+        int err = errno;
+        close(source);
+        source = next;
+        errno = err;
+    }
+    if (source < 0)
+        return errno == EINVAL ? -EMFILE : -errno; /* EINVAL: no higher number is allowed */
+    return source;
+}
+
 /* The child will have a duplicate of `fd` as `number`. */
 static int plan_fd(struct plan *plan, int fd, int number)
 {
-    int source = fcntl(fd, F_DUPFD_CLOEXEC, plan->number_max + 1);
+    int source = duplicate(plan, fd);
 
     if (source < 0)
-        return -errno;
+        return source;
     plan->sources[plan->sources_count++] = source;
-    return -posix_spawn_file_actions_adddup2(&plan->actions, source, number);
+    int err = posix_spawn_file_actions_adddup2(&plan->actions, source, number);
+    return err == EBADF ? -EMFILE : -err; /* EBADF: `number` is not below RLIMIT_NOFILE */
 }
 
 static int plan_null(struct plan *plan, int number)
@@ -98,20 +129,34 @@ static int plan_pipe(struct plan *plan, int number)
     return err;
 }
 
-static int plan_standard(struct plan *plan, const struct whorl_process_io *io, int number)
+/* Plans a standard descriptor that this process has. */
+static int plan_present(struct plan *plan, const struct whorl_process_io *io, int number)
 {
+    int err;
+
     switch (io->kind) {
-    case WHORL_PROCESS_INHERIT: {
-        int err = plan_fd(plan, number, number);
+    case WHORL_PROCESS_INHERIT:
+        err = plan_fd(plan, number, number);
         /* This process does not have the descriptor, so the child will not have it either. */
         return err == -EBADF ? -posix_spawn_file_actions_addclose(&plan->actions, number) : err;
+    case WHORL_PROCESS_FD:
+        return plan_fd(plan, io->fd, number);
+    default:
+        return 0;
     }
+}
+
+/* Plans a standard descriptor that must be opened first. */
+static int plan_opened(struct plan *plan, const struct whorl_process_io *io, int number)
+{
+    switch (io->kind) {
     case WHORL_PROCESS_NULL:
         return plan_null(plan, number);
     case WHORL_PROCESS_PIPE:
         return plan_pipe(plan, number);
+    case WHORL_PROCESS_INHERIT:
     case WHORL_PROCESS_FD:
-        return plan_fd(plan, io->fd, number);
+        return 0;
     default:
         return -EINVAL;
     }
@@ -122,6 +167,12 @@ static int compare_numbers(const void *a, const void *b)
     int x = *(const int *)a, y = *(const int *)b;
 
     return (x > y) - (x < y);
+}
+
+/* Whether `number` is the last one below RLIMIT_NOFILE. */
+static bool is_last(int number)
+{
+    return number + 1 == (int)sysconf(_SC_OPEN_MAX);
 }
 
 /* Closes in the child all descriptors that it is not given, from 3 upwards. */
@@ -141,25 +192,38 @@ static int plan_closing(struct plan *plan, const struct whorl_process_options *o
         next = numbers[i] + 1;
     }
     free(numbers);
-    return err ? err : -posix_spawn_file_actions_addclosefrom_np(&plan->actions, next);
+    if (err || is_last(next - 1)) /* plan_closing_last() has planned that */
+        return err;
+    return -posix_spawn_file_actions_addclosefrom_np(&plan->actions, next);
+}
+
+/* posix_spawn cannot close from RLIMIT_NOFILE upwards. If the child gets the last number below it,
+ * it closes that number and all above it first. The sources, which are below it, stay open. */
+static int plan_closing_last(struct plan *plan, const struct whorl_process_options *options)
+{
+    for (size_t i = 0; i < options->fds_count; i++)
+        if (is_last(options->fds[i].as))
+            return -posix_spawn_file_actions_addclosefrom_np(&plan->actions, options->fds[i].as);
+    return 0;
 }
 
 static int plan_make(struct plan *plan, const struct whorl_process_options *options)
 {
+    const struct whorl_process_io *ios[] = {&options->in, &options->out, &options->err};
     int err;
 
-    for (size_t i = 0; i < options->fds_count; i++)
-        if (options->fds[i].as > plan->number_max)
-            plan->number_max = options->fds[i].as;
+    plan->options = options;
     plan->sources = calloc(3 + options->fds_count, sizeof *plan->sources);
     if (!plan->sources)
         return -ENOMEM;
-    if ((err = plan_standard(plan, &options->in, STDIN_FILENO)) ||
-        (err = plan_standard(plan, &options->out, STDOUT_FILENO)) ||
-        (err = plan_standard(plan, &options->err, STDERR_FILENO)))
-        return err;
+    err = plan_closing_last(plan, options);
+    for (int number = 0; number < 3 && err == 0; number++)
+        err = plan_present(plan, ios[number], number);
     for (size_t i = 0; i < options->fds_count && err == 0; i++)
         err = plan_fd(plan, options->fds[i].fd, options->fds[i].as);
+    plan->standard = standard_fill();
+    for (int number = 0; number < 3 && err == 0; number++)
+        err = plan_opened(plan, ios[number], number);
     if (err == 0)
         err = plan_closing(plan, options);
     if (err == 0 && options->dir)
@@ -235,7 +299,7 @@ static void kill_now(struct whorl_process *process)
 
 int whorl_process_spawn(const struct whorl_process_options *options, struct whorl_process **ret)
 {
-    struct plan plan = {.number_max = STDERR_FILENO, .ours = {-1, -1, -1}};
+    struct plan plan = {.ours = {-1, -1, -1}};
     struct whorl_process *process;
     int err;
 
@@ -258,16 +322,19 @@ int whorl_process_spawn(const struct whorl_process_options *options, struct whor
         err = spawn(options, &plan.actions, &process->pid);
     plan_finish(&plan); /* this also frees the number of a descriptor for the pidfd */
     if (err)
-        goto err_process;
+        goto err_standard;
     process->pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0); /* 5.3; close-on-exec */
-    if (process->pid_fd < 0) {
-        err = -errno;
+    err = process->pid_fd < 0 ? -errno : 0;
+    standard_empty(&plan.standard);
+    if (err) {
         kill_now(process);
         goto err_process;
     }
     *ret = process;
     return 0;
 
+err_standard:
+    standard_empty(&plan.standard);
 err_process:
     for (int i = 0; i < 3; i++)
         whorl_stream_close(process->streams[i]);

@@ -15,6 +15,7 @@
 #include <whorl/task.h>
 
 #include "io/fd/poll_case.h"
+#include "io/fd/standard.h"
 #include "io/process/sigmask.h"
 #include "runtime/base/check.h"
 
@@ -56,7 +57,9 @@ int whorl_signals_open(const int *numbers, struct whorl_signals **ret)
     if (!signals)
         return -ENOMEM;
     signals->set = set;
+    struct standard standard = standard_fill();
     signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    standard_empty(&standard);
     if (signals->fd < 0) {
         int err = -errno;
         free(signals);

@@ -3,7 +3,6 @@
 #include "io/stream/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +12,8 @@
 #include <whorl/task.h>
 
 #include "io/fd/iov.h"
+#include "io/net/socket.h"
+#include "io/stream/receiver.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -22,7 +23,9 @@ enum {
 struct socket_stream {
     struct whorl_stream stream;
     int fd;
+    bool is_stream;        /* it is no socket of packets */
     bool reading, writing; /* a task is in read() or writev() */
+    struct receiver receiver;
 };
 
 static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf, size_t len)
@@ -31,13 +34,37 @@ static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf
 
     whorl_check(!self->reading);
     self->reading = true;
-    ssize_t n = whorl_recv(self->fd, buf, len, 0);
+    ssize_t n = receiver_read(&self->receiver, buf, len);
     self->reading = false;
     return n;
 }
 
+static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, void *buf,
+                                                   size_t len)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->reading);
+    self->reading = true;
+    ssize_t n = receiver_take_received(&self->receiver, buf, len);
+    self->reading = false;
+    return n;
+}
+
+WHORL_SUSPENDS static ssize_t write_some(const struct socket_stream *self, struct iovec *iov,
+                                         int iov_count)
+{
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = (size_t)iov_count};
+
+    if (!self->is_stream)
+        return whorl_sendmsg(self->fd, &msg, 0);
+    return iov_count == 1 ? socket_send_stream(self->fd, iov->iov_base, iov->iov_len)
+                          : socket_sendmsg_stream(self->fd, &msg);
+}
+
 /* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
-WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
+WHORL_SUSPENDS static int write_parts(const struct socket_stream *self, struct iovec *iov,
+                                      int iov_count)
 {
     int first = 0;
 
@@ -45,13 +72,7 @@ WHORL_SUSPENDS static int write_parts(int fd, struct iovec *iov, int iov_count)
     if (first == iov_count)
         return whorl_check_cancelled();
     while (first < iov_count) {
-        ssize_t n;
-        if (iov_count - first == 1) {
-            n = whorl_send(fd, iov[first].iov_base, iov[first].iov_len, MSG_WAITALL);
-        } else {
-            struct msghdr msg = {.msg_iov = iov + first, .msg_iovlen = (size_t)(iov_count - first)};
-            n = whorl_sendmsg(fd, &msg, MSG_WAITALL);
-        }
+        ssize_t n = write_some(self, iov + first, iov_count - first);
         if (n < 0)
             return (int)n;
         if (n == 0)
@@ -74,7 +95,7 @@ static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struc
         int n = iov_count < PARTS_MAX ? iov_count : PARTS_MAX;
         for (int i = 0; i < n; i++)
             parts[i] = iov[i];
-        err = write_parts(self->fd, parts, n);
+        err = write_parts(self, parts, n);
         iov += n;
         iov_count -= n;
     } while (err == 0 && iov_count > 0);
@@ -91,15 +112,22 @@ static int socket_close_write(struct whorl_stream *stream)
 
 static bool socket_is_idle(struct whorl_stream *stream)
 {
+    const struct socket_stream *self = (const struct socket_stream *)stream;
     char byte;
-    ssize_t n = recv(((struct socket_stream *)stream)->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-    return n < 0 && errno == EAGAIN;
+    if (receiver_has_received(&self->receiver))
+        return false;
+    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 static int socket_fd(struct whorl_stream *stream)
 {
     return ((struct socket_stream *)stream)->fd;
+}
+
+static void socket_stop_ahead(struct whorl_stream *stream)
+{
+    receiver_stop(&((struct socket_stream *)stream)->receiver);
 }
 
 static void socket_close(struct whorl_stream *stream)
@@ -108,6 +136,7 @@ static void socket_close(struct whorl_stream *stream)
 
     /* A request in flight would keep the connection open and still use this memory. */
     whorl_check(!self->reading && !self->writing);
+    receiver_finish(&self->receiver);
     close(self->fd);
     free(self);
 }
@@ -115,6 +144,8 @@ static void socket_close(struct whorl_stream *stream)
 static const struct whorl_stream_ops socket_ops = {
     .name = "tcp",
     .read = socket_read,
+    .take_received = socket_take_received,
+    .stop_ahead = socket_stop_ahead,
     .writev = socket_writev,
     .close_write = socket_close_write,
     .is_idle = socket_is_idle,
@@ -130,12 +161,16 @@ bool stream_is_socket(const struct whorl_stream *stream)
 int whorl_stream_from_socket(int fd, struct whorl_stream **ret)
 {
     struct socket_stream *self;
+    int type = 0;
+    socklen_t len = sizeof type;
 
-    if (fcntl(fd, F_GETFD) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 && errno != ENOTSOCK)
         return -errno;
     self = calloc(1, sizeof *self);
     if (!self)
         return -ENOMEM;
+    self->is_stream = type == SOCK_STREAM;
+    receiver_init(&self->receiver, fd, self->is_stream);
     self->stream.ops = &socket_ops;
     self->fd = fd;
     *ret = &self->stream;

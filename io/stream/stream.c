@@ -12,6 +12,14 @@ WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf,
     return stream->ops->read(stream, buf, len);
 }
 
+WHORL_SUSPENDS ssize_t whorl_stream_take_received(struct whorl_stream *stream, void *buf,
+                                                  size_t len)
+{
+    if (!stream->ops->take_received)
+        return whorl_check_cancelled();
+    return stream->ops->take_received(stream, buf, len);
+}
+
 WHORL_SUSPENDS int whorl_stream_read_exact(struct whorl_stream *stream, void *buf, size_t len)
 {
     char *at = buf;
@@ -65,6 +73,13 @@ bool whorl_stream_is_idle(struct whorl_stream *stream)
 }
 
 int whorl_stream_fd(struct whorl_stream *stream)
+{
+    if (stream->ops->stop_ahead)
+        stream->ops->stop_ahead(stream);
+    return stream->ops->fd(stream);
+}
+
+int whorl_stream_option_fd(struct whorl_stream *stream)
 {
     return stream->ops->fd(stream);
 }

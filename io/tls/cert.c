@@ -26,6 +26,9 @@ static const struct tls_bytes oid_eku = {(const unsigned char *)"\x55\x1d\x25", 
 static const struct tls_bytes oid_basic = {(const unsigned char *)"\x55\x1d\x13", 3};
 static const struct tls_bytes oid_key_usage = {(const unsigned char *)"\x55\x1d\x0f", 3};
 static const struct tls_bytes oid_constraints = {(const unsigned char *)"\x55\x1d\x1e", 3};
+static const struct tls_bytes oid_policies = {(const unsigned char *)"\x55\x1d\x20", 3};
+static const struct tls_bytes oid_mappings = {(const unsigned char *)"\x55\x1d\x21", 3};
+static const struct tls_bytes oid_inhibit_any = {(const unsigned char *)"\x55\x1d\x36", 3};
 static const struct tls_bytes oid_any_eku = {(const unsigned char *)"\x55\x1d\x25\x00", 4};
 static const struct tls_bytes oid_server_auth = {
     (const unsigned char *)"\x2b\x06\x01\x05\x05\x07\x03\x01", 8};
@@ -129,6 +132,14 @@ static bool read_list(struct tls_bytes value, struct tls_bytes *ret)
 /* Bits for the extensions that have been read, to find an extension that comes twice. */
 enum { SEEN_SAN = 1, SEEN_EKU = 2, SEEN_BASIC = 4, SEEN_KEY_USAGE = 8, SEEN_CONSTRAINTS = 16 };
 
+/* RFC 5280 §6.1.1: this client asks for no policy. Then these extensions restrict nothing, unless a
+ * policyConstraints extension, which is not among them, requires a policy. */
+static bool is_policy(const struct tls_bytes *oid)
+{
+    return der_equal(oid, &oid_policies) || der_equal(oid, &oid_mappings) ||
+           der_equal(oid, &oid_inhibit_any);
+}
+
 /* Reads one extension; false when it is malformed or comes twice. */
 static bool read_extension(struct tls_bytes extension, struct tls_cert *cert, unsigned *seen)
 {
@@ -157,7 +168,7 @@ static bool read_extension(struct tls_bytes extension, struct tls_cert *cert, un
         bit = SEEN_CONSTRAINTS;
         ok = read_constraints(value, cert);
     } else {
-        cert->has_unknown_critical |= critical.len > 0 && critical.data[0] != 0;
+        cert->has_unknown_critical |= critical.len > 0 && critical.data[0] != 0 && !is_policy(&oid);
         return true;
     }
     ok = ok && !(*seen & bit);

@@ -122,7 +122,8 @@ static bool allows(const struct tls_cert *authority, const struct name *name)
     return !permitted.has_kind || permitted.matches;
 }
 
-bool tls_constraints_allow(const struct tls_cert *authority, const struct tls_cert *cert)
+bool tls_constraints_allow(const struct tls_cert *authority, const struct tls_cert *cert,
+                           bool is_leaf)
 {
     static const unsigned char empty[] = {DER_SEQUENCE, 0};
     struct tls_bytes list = cert->san;
@@ -135,7 +136,7 @@ bool tls_constraints_allow(const struct tls_cert *authority, const struct tls_ce
         return false;
     if (!list.data) {
         name.tag = TLS_NAME_DNS;
-        return !tls_cert_common_name(cert, &name.value) || allows(authority, &name);
+        return !is_leaf || !tls_cert_common_name(cert, &name.value) || allows(authority, &name);
     }
     while (der_next(&list, &name.tag, &name.value))
         if (!allows(authority, &name))

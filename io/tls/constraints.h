@@ -11,9 +11,11 @@ struct tls_cert;
 /* Whether the name constraints of `authority` allow all names of `cert`, a certificate below it.
  *
  * DNS names, IP addresses and the subject are compared with the permitted and the excluded subtrees
- * of their kind. For a certificate without alternative names, the common name counts as a DNS name.
- * A name of another kind (mail address, URI) is refused if the authority has any constraint of that
- * kind. An authority without constraints allows every name. */
-bool tls_constraints_allow(const struct tls_cert *authority, const struct tls_cert *cert);
+ * of their kind. For a server's certificate (`is_leaf`) without alternative names, the common name
+ * counts as a DNS name; that of an authority is only a title. A name of another kind (mail address,
+ * URI) is refused if the authority has any constraint of that kind. An authority without
+ * constraints allows every name. */
+bool tls_constraints_allow(const struct tls_cert *authority, const struct tls_cert *cert,
+                           bool is_leaf);
 
 #endif

@@ -164,7 +164,8 @@ static bool may_issue(struct search *s, const struct tls_cert *issuer)
     if (!tls_cert_is_for_servers(issuer))
         return refuse(s, TLS_PATH_PURPOSE, cert);
     for (size_t i = 0; i < s->path_len; i++)
-        if ((i == 0 || !is_self_issued(s->path[i])) && !tls_constraints_allow(issuer, s->path[i]))
+        if ((i == 0 || !is_self_issued(s->path[i])) &&
+            !tls_constraints_allow(issuer, s->path[i], i == 0))
             return refuse(s, TLS_PATH_CONSTRAINED, s->path[i]);
     return true;
 }

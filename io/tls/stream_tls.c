@@ -302,7 +302,12 @@ static bool tls_is_idle(struct whorl_stream *stream)
 
 static int tls_fd(struct whorl_stream *stream)
 {
-    return whorl_stream_fd(tls_of(stream)->carrier);
+    return whorl_stream_option_fd(tls_of(stream)->carrier);
+}
+
+static void tls_stop_ahead(struct whorl_stream *stream)
+{
+    (void)whorl_stream_fd(tls_of(stream)->carrier);
 }
 
 /* Frees everything but the carrier. `in` and `out` are not erased: their data is encrypted. */
@@ -320,7 +325,16 @@ static void tls_close(struct whorl_stream *stream)
     release(tls);
 }
 
+/* Neither the carrier nor the engine can give back plain text to the socket. */
+static ssize_t tls_take_received(struct whorl_stream *stream, void *buf, size_t len)
+{
+    (void)stream, (void)buf, (void)len;
+    return -EOPNOTSUPP;
+}
+
 static const struct whorl_stream_ops tls_ops = {
+    .take_received = tls_take_received,
+    .stop_ahead = tls_stop_ahead,
     .name = "tls",
     .read = tls_read,
     .writev = tls_writev,

@@ -140,6 +140,15 @@ static void refuse_dates(struct x509_verifier *verifier, const struct tls_cert *
            authority(verifier, cert, title), verifier->peer->host, date);
 }
 
+/* Whether an anchor that is no authority has the name of the issuer of `top`. */
+static bool is_below_server(const struct tls_trust *trust, const struct tls_cert *top)
+{
+    for (size_t i = 0; i < trust->count; i++)
+        if (!trust->anchors[i].is_ca && der_equal(&trust->anchors[i].subject, &top->issuer))
+            return true;
+    return false;
+}
+
 /* No known certificate has issued `top`. */
 static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *top)
 {
@@ -152,7 +161,11 @@ static void refuse_trust(struct x509_verifier *verifier, const struct tls_cert *
     }
     tls_cert_title(&top->issuer, title, sizeof title);
     refuse(verifier, WHORL_ETLS_TRUST, ALERT_UNKNOWN_CA,
-           "certificate for %s is issued by %s, which is not trusted", verifier->peer->host, title);
+           is_below_server(verifier->config->trust, top)
+               ? "certificate for %s is issued by %s, which is trusted as a server, but not as an "
+                 "authority: it does not say CA:TRUE"
+               : "certificate for %s is issued by %s, which is not trusted",
+           verifier->peer->host, title);
 }
 
 static const char *fault_text(enum tls_path_fault fault)

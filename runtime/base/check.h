@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks of our own invariants. They are always on; a failed check prints its condition and
- * aborts. */
+/* Checks of our own invariants. They are always on; a failed check prints its condition, the
+ * running task and where that was spawned, and aborts. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
 #include <stddef.h>
 
+struct whorl_task;
+
+/* Writes a line about a task to standard error: about the running task of this thread when `task`
+ * is NULL. Tasks are not known here, so the first run sets this. */
+typedef void (*check_task_fn)(const struct whorl_task *task);
+void check_report_tasks_with(check_task_fn fn);
+
 /* Prints the failed condition to standard error and aborts. */
 __attribute__((noreturn, cold)) void check_failed(const char *file, int line, const char *what);
+
+/* The same for a failure that concerns a second task, which is reported too. */
+__attribute__((noreturn, cold)) void check_failed_with(const char *file, int line, const char *what,
+                                                       const struct whorl_task *task);
 
 #define whorl_check(condition) \
     (__builtin_expect(!(condition), 0) ? check_failed(__FILE__, __LINE__, #condition) : (void)0)

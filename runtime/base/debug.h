@@ -15,4 +15,8 @@ bool debug_has(const char *word, long *ret_value);
  * value. */
 bool debug_text(const char *word, char *buf, size_t size);
 
+/* Writes to standard error which words of WHORL_DEBUG have no meaning: a misspelt word would switch
+ * nothing on and say nothing. Only the first call in a process does that. */
+void debug_report_unknown(void);
+
 #endif

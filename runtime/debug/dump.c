@@ -36,7 +36,7 @@ static bool is_alive(struct sched *s, const struct whorl_task *task)
 {
     bool in_guard;
 
-    return stack_find(&s->stacks, task, &in_guard) == task && task->in_use;
+    return s && stack_find(&s->stacks, task, &in_guard) == task && task->in_use;
 }
 
 const char *dump_name_of(const struct whorl_task *task)
@@ -62,6 +62,25 @@ static void print_task(const struct sched *s, FILE *to, const struct whorl_task 
         putc(')', to);
     }
     putc('\n', to);
+}
+
+void dump_for_check(const struct whorl_task *task)
+{
+    struct sched *s = sched_self();
+
+    if (task) {
+        /* The task may be of another thread's run. Its wait can be described only in that run, and
+         * the process is about to end. */
+        sched_of_thread = task->sched;
+        print_task(task->sched, stderr, task);
+        sched_of_thread = s;
+    } else if (!s) {
+        fputs("  on a thread without a run\n", stderr);
+    } else if (!s->current) {
+        fputs("  in the loop of a run, outside tasks\n", stderr);
+    } else {
+        print_task(s, stderr, s->current);
+    }
 }
 
 struct whorl_task *dump_holder_of(const struct whorl_task *task)
@@ -153,6 +172,9 @@ void dump_tasks(struct sched *s, FILE *to, const char *title)
         print_task(s, to, list.tasks[i]);
     if (list.len > DUMP_TASKS_MAX)
         fprintf(to, "  and %zu more\n", list.len - DUMP_TASKS_MAX);
+    if (s->stacks.unguarded > 0)
+        fprintf(to, "  %zu stacks have no guard, so an overflow of theirs is not found\n",
+                s->stacks.unguarded);
     for (size_t i = 0; i < list.len; i++)
         print_circle(to, list.tasks[i]);
     funlockfile(to);

@@ -9,6 +9,10 @@
 
 #define DUMP_TASKS_MAX 1000
 
+/* Writes to standard error where a check has failed: the running task if `task` is NULL, else
+ * another task that the failure concerns. See base/check.h. */
+void dump_for_check(const struct whorl_task *task);
+
 /* Writes at most DUMP_TASKS_MAX tasks, each with its name and what it waits for. */
 void dump_tasks(struct sched *s, FILE *to, const char *title);
 

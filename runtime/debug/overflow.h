@@ -3,16 +3,9 @@
 #ifndef RUNTIME_DEBUG_OVERFLOW_H
 #define RUNTIME_DEBUG_OVERFLOW_H
 
-#include <stddef.h>
-
-/* The signal stack of a thread. */
-struct overflow_guard {
-    void *stack; /* NULL: the thread had one already, or there was no memory for it */
-    size_t size;
-};
-
-/* Gives this thread a signal stack, and the process a handler, once. */
-void overflow_guard_enter(struct overflow_guard *guard);
-void overflow_guard_leave(struct overflow_guard *guard);
+/* Gives this thread a signal stack while it has runs, and the process its handlers, once. Each call
+ * of the first function is followed by one of the second, on the same thread. */
+void overflow_guard_enter(void);
+void overflow_guard_leave(void);
 
 #endif

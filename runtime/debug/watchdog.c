@@ -7,71 +7,19 @@
  */
 #include "runtime/debug/watchdog.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <whorl/text.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/forks.h"
+#include "runtime/debug/backtrace.h"
+#include "runtime/debug/peek.h"
 #include "runtime/sched.h"
-
-struct watchdog {
-    struct sched *sched;
-    int64_t threshold_ns;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t stop_cond;
-    bool stopping;  /* under lock */
-    unsigned depth; /* see forks.h */
-};
-
-/* Copies memory through a pipe: write(2) fails when an address is not mapped. */
-static bool peek_by_pipe(void *to, const void *from, size_t size)
-{
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return false;
-    bool done =
-        write(fds[1], from, size) == (ssize_t)size && read(fds[0], to, size) == (ssize_t)size;
-    close(fds[0]);
-    close(fds[1]);
-    return done;
-}
-
-/* Copies memory of this process that may be unmapped. Returns false when it is. */
-static bool peek(void *to, const void *from, size_t size)
-{
-    struct iovec local = {to, size}, remote = {(void *)(uintptr_t)from, size};
-    ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-
-    /* Some sandboxes forbid this call, and qemu's user emulation lacks it. */
-    if (n < 0 && (errno == ENOSYS || errno == EPERM))
-        return peek_by_pipe(to, from, size);
-    return n == (ssize_t)size;
-}
-
-static void report(const struct whorl_task *task, int64_t held_ns)
-{
-    char raw[128] = "", site[4 * sizeof raw], name[4 * TASK_NAME_MAX];
-
-    if (task->site) /* static text, but the pointer may be stale */
-        (void)(peek(raw, task->site, sizeof raw - 1) || peek(raw, task->site, 32));
-    whorl_text_escape(raw, strlen(raw), site, sizeof site);
-    whorl_text_escape(task->name, strnlen(task->name, TASK_NAME_MAX), name, sizeof name);
-    fprintf(stderr, "whorl: task %llu %s has kept its thread for %lld ms%s%s%s\n",
-            (unsigned long long)task->id, name[0] ? name : site,
-            (long long)(held_ns / WHORL_MILLISECOND), name[0] ? "  (spawned as " : "",
-            name[0] ? site : "", name[0] ? ")" : "");
-}
 
 /* Identifies one uninterrupted stretch of a task: the running task and the count of switches. */
 struct stretch {
@@ -80,6 +28,38 @@ struct stretch {
     uint32_t turn_end;
 };
 
+struct watchdog {
+    struct sched *sched;
+    int64_t threshold_ns;
+    struct backtrace backtrace; /* of the run's thread */
+    struct stretch reported;    /* whose backtrace is wanted */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t stop_cond;
+    bool stopping;  /* under lock */
+    unsigned depth; /* see forks.h */
+};
+
+static void report(struct watchdog *w, const struct whorl_task *task, int64_t held_ns)
+{
+    /* First, before the task goes on. Its record is at the upper end of its stack. */
+    bool taken = backtrace_take(&w->backtrace, task->stack_low, w->reported.task);
+    char raw[128] = "", site[4 * sizeof raw], name[4 * TASK_NAME_MAX];
+
+    if (task->site) /* static text, but the pointer may be stale */
+        (void)(peek(raw, task->site, sizeof raw - 1) || peek(raw, task->site, 32));
+    whorl_text_escape(raw, strlen(raw), site, sizeof site);
+    whorl_text_escape(task->name, strnlen(task->name, TASK_NAME_MAX), name, sizeof name);
+    flockfile(stderr);
+    fprintf(stderr, "whorl: task %llu %s has kept its thread for %lld ms%s%s%s\n",
+            (unsigned long long)task->id, name[0] ? name : site,
+            (long long)(held_ns / WHORL_MILLISECOND), name[0] ? "  (spawned as " : "",
+            name[0] ? site : "", name[0] ? ")" : "");
+    if (taken)
+        backtrace_print(&w->backtrace, stderr);
+    funlockfile(stderr);
+}
+
 /* Reads the fields without a lock while the run's thread writes them. A stale value does no
  * harm. */
 __attribute__((no_sanitize("thread"))) static struct stretch look(const struct sched *s)
@@ -87,6 +67,20 @@ __attribute__((no_sanitize("thread"))) static struct stretch look(const struct s
     return (struct stretch){*(struct whorl_task *const volatile *)&s->current,
                             *(const volatile uint32_t *)&s->ready_head,
                             *(const volatile uint32_t *)&s->turn_end};
+}
+
+static bool is_same(const struct stretch *a, const struct stretch *b)
+{
+    return a->task == b->task && a->head == b->head && a->turn_end == b->turn_end;
+}
+
+/* Whether the run's thread still runs the reported task. A signal handler calls this too. */
+static bool is_still_there(void *arg)
+{
+    struct watchdog *w = arg;
+    struct stretch now = look(w->sched);
+
+    return is_same(&now, &w->reported);
 }
 
 static bool sleep_or_stop(struct watchdog *w, int64_t duration_ns)
@@ -113,14 +107,14 @@ static void *watch(void *arg)
     while (!sleep_or_stop(w, w->threshold_ns / 4)) {
         struct stretch now = look(w->sched);
         int64_t held = clock_monotonic_ns() - since;
-        if (!now.task || now.task != seen.task || now.head != seen.head ||
-            now.turn_end != seen.turn_end) {
+        if (!now.task || !is_same(&now, &seen)) {
             seen = now;
             since = clock_monotonic_ns();
             next_report = w->threshold_ns;
         } else if (held >= next_report && peek(&copy, now.task, sizeof copy) &&
                    copy.magic == TASK_MAGIC) {
-            report(&copy, held);
+            w->reported = now;
+            report(w, &copy, held);
             next_report = held * 4; /* report again, but less and less often */
         }
     }
@@ -138,6 +132,7 @@ struct watchdog *watchdog_start(struct sched *s, int64_t threshold_ns)
     w->sched = s;
     w->threshold_ns = threshold_ns;
     w->depth = forks_watch();
+    backtrace_init(&w->backtrace, is_still_there, w);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

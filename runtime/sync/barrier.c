@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Barriers and wait groups: waiting for a number of tasks. */
+/* Barriers: tasks that wait for one another. */
 #include <stdio.h>
 
 #include "runtime/base/check.h"
@@ -14,17 +14,7 @@ static void describe_barrier(const struct whorl_waiter *waiter, char *text, size
     snprintf(text + len, size - len, " with %zu of %zu there", barrier->arrived, barrier->parties);
 }
 
-static void describe_wait_group(const struct whorl_waiter *waiter, char *text, size_t size)
-{
-    const struct whorl_wait_group *wait_group =
-        container_of(waiter->queue, const struct whorl_wait_group, waiters);
-    size_t len = wait_queue_describe(text, size, "wait group", wait_group->name, wait_group);
-
-    snprintf(text + len, size - len, " at %zu", wait_group->count);
-}
-
-static const struct whorl_wait_kind barrier_kind = {describe_barrier, NULL},
-                                    wait_group_kind = {describe_wait_group, NULL};
+static const struct whorl_wait_kind barrier_kind = {describe_barrier, NULL};
 
 static enum whorl_abort leave(struct whorl_waiter *waiter)
 {
@@ -44,6 +34,7 @@ WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier)
     int err = sched_enter(&s, &self);
     if (err)
         return err;
+    wait_queue_touch(&barrier->waiters, "barrier", barrier->name);
     if (barrier->parties == 0)
         return -EINVAL;
     if (++barrier->arrived == barrier->parties) {
@@ -54,29 +45,4 @@ WHORL_SUSPENDS int whorl_barrier_wait(struct whorl_barrier *barrier)
     }
     wait_queue_append(&barrier->waiters, &waiter);
     return (int)whorl_park(&waiter, leave, "barrier");
-}
-
-void whorl_wait_group_add(struct whorl_wait_group *wait_group, size_t n)
-{
-    whorl_check_text(wait_group->count + n >= n, "the count of a wait group overflowed");
-    wait_group->count += n;
-}
-
-void whorl_wait_group_done(struct whorl_wait_group *wait_group)
-{
-    whorl_check_text(wait_group->count > 0, "the count of a wait group fell below zero");
-    if (--wait_group->count == 0)
-        while (whorl_wait_queue_wake_one(&wait_group->waiters, 0))
-            ;
-}
-
-WHORL_SUSPENDS int whorl_wait_group_wait(struct whorl_wait_group *wait_group)
-{
-    struct whorl_task *self;
-    struct sched *s;
-
-    int err = sched_enter(&s, &self);
-    if (err || wait_group->count == 0)
-        return err;
-    return (int)wait_queue_park(&wait_group->waiters, "wait group", &wait_group_kind);
 }

@@ -70,6 +70,11 @@ static inline unsigned char *place(struct whorl_chan *chan, size_t n)
     return chan->values + (n & chan->mask) * chan->value_size;
 }
 
+static inline void touch(struct whorl_chan *chan)
+{
+    wait_queue_touch(&chan->receivers, "channel", chan->name);
+}
+
 /* Sends without waiting. Returns 0, -EPIPE, or -EAGAIN when it would have to wait. */
 static inline int send_now(struct sched *s, struct whorl_chan *chan, const void *value)
 {
@@ -149,7 +154,10 @@ static __attribute__((noinline)) WHORL_SUSPENDS int wait_in(struct sched *s,
     return (int)park_entered(s, self, &waiter, wait_queue_withdraw, "channel");
 }
 
-WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void *value)
+/* Sends and receives are so short that a call of a function for the check would be noticed, because
+ * registers are saved for it. So with checks, other copies of the functions run. */
+static inline __attribute__((always_inline)) WHORL_SUSPENDS int send_value(struct whorl_chan *chan,
+                                                                           const void *value)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -162,7 +170,22 @@ WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void *value)
                           : err;
 }
 
-WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret)
+static __attribute__((noinline, cold)) WHORL_SUSPENDS int send_checked(struct whorl_chan *chan,
+                                                                       const void *value)
+{
+    touch(chan);
+    return send_value(chan, value);
+}
+
+WHORL_SUSPENDS int whorl_chan_send(struct whorl_chan *chan, const void *value)
+{
+    if (__builtin_expect(run_id_is_checked(), 0))
+        return send_checked(chan, value);
+    return send_value(chan, value);
+}
+
+static inline __attribute__((always_inline)) WHORL_SUSPENDS int recv_value(struct whorl_chan *chan,
+                                                                           void *ret)
 {
     struct whorl_task *self;
     struct sched *s;
@@ -172,6 +195,20 @@ WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret)
         return err;
     err = recv_now(s, chan, ret);
     return err == -EAGAIN ? wait_in(s, self, &chan->receivers, ret, &receiving) : err;
+}
+
+static __attribute__((noinline, cold)) WHORL_SUSPENDS int recv_checked(struct whorl_chan *chan,
+                                                                       void *ret)
+{
+    touch(chan);
+    return recv_value(chan, ret);
+}
+
+WHORL_SUSPENDS int whorl_chan_recv(struct whorl_chan *chan, void *ret)
+{
+    if (__builtin_expect(run_id_is_checked(), 0))
+        return recv_checked(chan, ret);
+    return recv_value(chan, ret);
 }
 
 WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, size_t ret_size,
@@ -187,16 +224,19 @@ WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, siz
 
 int whorl_chan_try_send(struct whorl_chan *chan, const void *value)
 {
+    touch(chan);
     return send_now(sched_self(), chan, value);
 }
 
 int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
 {
+    touch(chan);
     return recv_now(sched_self(), chan, ret);
 }
 
 void whorl_chan_close(struct whorl_chan *chan)
 {
+    touch(chan);
     chan->closed = true;
     chan->capacity = 0; /* so that a send checks only the capacity */
     while (whorl_wait_queue_wake_one(&chan->receivers, -EPIPE))
@@ -217,12 +257,14 @@ void whorl_chan_set_name(struct whorl_chan *chan, const char *name)
 
 static bool recv_try(struct whorl_case *c)
 {
+    touch(c->object);
     c->result = recv_now(sched_self(), c->object, c->data);
     return c->result != -EAGAIN;
 }
 
 static bool send_try(struct whorl_case *c)
 {
+    touch(c->object);
     c->result = send_now(sched_self(), c->object, c->data);
     return c->result != -EAGAIN;
 }

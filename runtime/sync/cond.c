@@ -14,6 +14,11 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
+static void touch(struct whorl_cond *cond)
+{
+    wait_queue_touch(&cond->waiters, "condition", cond->name);
+}
+
 WHORL_SUSPENDS int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *mutex)
 {
     struct whorl_waiter waiter = {.kind = &kind};
@@ -23,6 +28,7 @@ WHORL_SUSPENDS int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *
     int err = sched_enter(&s, &self);
     if (err)
         return err;
+    touch(cond);
     whorl_check_text(mutex->owner == self, "whorl_cond_wait() needs the mutex locked");
     wait_queue_append(&cond->waiters, &waiter);
     whorl_mutex_unlock(mutex);
@@ -39,11 +45,13 @@ WHORL_SUSPENDS int whorl_cond_wait(struct whorl_cond *cond, struct whorl_mutex *
 
 void whorl_cond_signal(struct whorl_cond *cond)
 {
+    touch(cond);
     whorl_wait_queue_wake_one(&cond->waiters, 0);
 }
 
 void whorl_cond_broadcast(struct whorl_cond *cond)
 {
+    touch(cond);
     while (whorl_wait_queue_wake_one(&cond->waiters, 0))
         ;
 }

@@ -14,11 +14,17 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
+static void touch(struct whorl_event *event)
+{
+    wait_queue_touch(&event->waiters, "event", event->name);
+}
+
 WHORL_SUSPENDS int whorl_event_wait(struct whorl_event *event)
 {
     struct whorl_task *self;
     struct sched *s;
 
+    touch(event);
     int err = sched_enter(&s, &self);
     if (err || event->is_set)
         return err;
@@ -27,6 +33,7 @@ WHORL_SUSPENDS int whorl_event_wait(struct whorl_event *event)
 
 void whorl_event_set(struct whorl_event *event)
 {
+    touch(event);
     event->is_set = true;
     while (whorl_wait_queue_wake_one(&event->waiters, 0))
         ;
@@ -34,6 +41,7 @@ void whorl_event_set(struct whorl_event *event)
 
 void whorl_event_reset(struct whorl_event *event)
 {
+    touch(event);
     event->is_set = false;
 }
 

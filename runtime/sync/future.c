@@ -9,8 +9,14 @@
 #include "runtime/sched.h"
 #include "runtime/sync/wait_queue.h"
 
+static void touch(struct whorl_future *future)
+{
+    wait_queue_touch(&future->waiters, "future", future->name);
+}
+
 bool whorl_future_complete(struct whorl_future *future, int result)
 {
+    touch(future);
     if (future->done)
         return false;
     future->result = result;
@@ -58,6 +64,7 @@ WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future)
     struct whorl_task *self;
     struct sched *s;
 
+    touch(future);
     int err = sched_enter(&s, &self);
     if (err || future->done)
         return err;
@@ -66,6 +73,7 @@ WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future)
 
 void whorl_future_cancel(struct whorl_future *future)
 {
+    touch(future);
     future->cancel_requested = true;
     if (future->cancel)
         future->cancel(future);

@@ -112,6 +112,7 @@ WHORL_SUSPENDS int whorl_generator_next(struct whorl_generator *generator, void 
     int err = sched_enter(&s, &self);
     if (err)
         return err;
+    wait_queue_touch(&generator->body, "generator", NULL);
     if (!generator->started) {
         err = whorl_spawn_at(&generator->group, run, generator, generator->site);
         if (err)

@@ -33,9 +33,15 @@ static struct whorl_task *holder(const struct whorl_waiter *waiter)
 
 static const struct whorl_wait_kind kind = {describe, holder};
 
+static void touch(struct whorl_mutex *mutex)
+{
+    wait_queue_touch(&mutex->waiters, "mutex", mutex->name);
+}
+
 static WHORL_SUSPENDS int lock(struct whorl_mutex *mutex, struct whorl_task *self,
                                whorl_abort_fn abort)
 {
+    touch(mutex);
     if (!mutex->owner) {
         mutex->owner = self;
         return 0;
@@ -68,6 +74,7 @@ int whorl_mutex_try_lock(struct whorl_mutex *mutex)
 
     if (!self)
         return WHORL_ENOTASK;
+    touch(mutex);
     if (mutex->owner)
         return -EAGAIN;
     mutex->owner = self;
@@ -76,6 +83,7 @@ int whorl_mutex_try_lock(struct whorl_mutex *mutex)
 
 void whorl_mutex_unlock(struct whorl_mutex *mutex)
 {
+    touch(mutex);
     whorl_check_text(mutex->owner && mutex->owner == sched_current(),
                      "a mutex must be unlocked by the task that locked it");
     struct whorl_waiter *waiter = wait_queue_pop(&mutex->waiters);

@@ -33,6 +33,7 @@ WHORL_SUSPENDS int whorl_once_run(struct whorl_once *once, whorl_task_fn fn, voi
     struct whorl_task *self;
     struct sched *s;
 
+    wait_queue_touch(&once->waiters, "once", once->name);
     int err = sched_enter(&s, &self);
     if (err || once->state == WHORL_ONCE_DONE)
         return err;

@@ -81,8 +81,14 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, holder};
 
+static void touch(struct whorl_rwlock *lock)
+{
+    wait_queue_touch(&lock->waiters, "read-write lock", lock->name);
+}
+
 int whorl_rwlock_try_read_lock(struct whorl_rwlock *lock)
 {
+    touch(lock);
     if (lock->writer || lock->waiters.first)
         return -EAGAIN;
     let_in(lock, sched_current());
@@ -95,6 +101,7 @@ int whorl_rwlock_try_write_lock(struct whorl_rwlock *lock)
 
     if (!self)
         return WHORL_ENOTASK;
+    touch(lock);
     if (lock->writer || lock->readers > 0 || lock->waiters.first)
         return -EAGAIN;
     lock->writer = self;
@@ -131,6 +138,7 @@ WHORL_SUSPENDS int whorl_rwlock_write_lock(struct whorl_rwlock *lock)
 
 void whorl_rwlock_unlock(struct whorl_rwlock *lock)
 {
+    touch(lock);
     if (lock->writer) {
         whorl_check_text(lock->writer == sched_current(),
                          "a write lock must be unlocked by the task that holds it");

@@ -8,10 +8,11 @@
  *     ring:         completion of 2 -> whorl_case_ready(2): dropped, nothing outstanding, wake
  *     whorl_select: returns 1
  */
+#include "runtime/sync/select.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <whorl/select.h>
 #include <whorl/timer.h>
 
 #include "runtime/base/check.h"
@@ -25,6 +26,11 @@ struct whorl_select_wait {
     size_t outstanding; /* stopped cases whose whorl_case_ready() is still to come */
     bool parked;
 };
+
+const struct whorl_task *select_task_of(const struct whorl_case *c)
+{
+    return c->wait ? c->wait->waiter.task : NULL;
+}
 
 /* Stored as the winner of a cancelled select. */
 static struct whorl_case nobody;

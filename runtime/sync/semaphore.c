@@ -14,11 +14,17 @@ static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
 
 static const struct whorl_wait_kind kind = {describe, NULL};
 
+static void touch(struct whorl_semaphore *semaphore)
+{
+    wait_queue_touch(&semaphore->waiters, "semaphore", semaphore->name);
+}
+
 WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
 {
     struct whorl_task *self;
     struct sched *s;
 
+    touch(semaphore);
     int err = sched_enter(&s, &self);
     if (err)
         return err;
@@ -32,6 +38,7 @@ WHORL_SUSPENDS int whorl_semaphore_acquire(struct whorl_semaphore *semaphore)
 
 int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore)
 {
+    touch(semaphore);
     if (semaphore->permits == 0)
         return -EAGAIN;
     semaphore->permits--;
@@ -40,6 +47,7 @@ int whorl_semaphore_try_acquire(struct whorl_semaphore *semaphore)
 
 void whorl_semaphore_release(struct whorl_semaphore *semaphore)
 {
+    touch(semaphore);
     if (!whorl_wait_queue_wake_one(&semaphore->waiters, 0))
         semaphore->permits++;
 }

@@ -6,6 +6,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/debug/circle.h"
+#include "runtime/sync/select.h"
 
 WHORL_SUSPENDS int64_t wait_queue_park(struct whorl_wait_queue *queue, const char *what,
                                        const struct whorl_wait_kind *kind)
@@ -50,6 +51,16 @@ bool whorl_wait_queue_wake_one(struct whorl_wait_queue *queue, int64_t result)
 static void case_woken(struct whorl_waiter *waiter)
 {
     whorl_case_ready(container_of(waiter, struct whorl_case, waiter), (int)waiter->result);
+}
+
+void wait_queue_check_case(const struct whorl_waiter *waiter)
+{
+    const struct whorl_task *task = NULL;
+
+    if (waiter->notify == case_woken)
+        task = select_task_of(container_of(waiter, const struct whorl_case, waiter));
+    if (task)
+        sched_check_own(sched_self(), task);
 }
 
 void wait_queue_append_case(struct whorl_wait_queue *queue, struct whorl_case *c,

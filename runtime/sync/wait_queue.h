@@ -6,6 +6,8 @@
 #include <whorl/select.h>
 #include <whorl/sync.h>
 
+#include "runtime/sched.h"
+
 static inline void wait_queue_append(struct whorl_wait_queue *queue, struct whorl_waiter *waiter)
 {
     waiter->queue = queue;
@@ -31,14 +33,30 @@ static inline void wait_queue_remove(struct whorl_wait_queue *queue, struct whor
     waiter->queue = NULL;
 }
 
-/* Removes and returns the waiter that has waited longest; NULL when the queue is empty. */
+/* For the waiter of a select's case: aborts when the task of the select is of another run. */
+void wait_queue_check_case(const struct whorl_waiter *waiter);
+
+/* Removes and returns the waiter that has waited longest; NULL when the queue is empty. Aborts when
+ * its task is of another run than this thread's. */
 static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue)
 {
     struct whorl_waiter *waiter = queue->first;
 
-    if (waiter)
+    if (waiter) {
+        if (waiter->task)
+            sched_check_own(sched_self(), waiter->task);
+        else if (waiter->notify)
+            wait_queue_check_case(waiter);
         wait_queue_remove(queue, waiter);
+    }
     return waiter;
+}
+
+/* With WHORL_DEBUG=check: aborts when the queue's object belongs to another thread's run. */
+static inline void wait_queue_touch(struct whorl_wait_queue *queue, const char *what,
+                                    const char *name)
+{
+    run_id_touch(&queue->run, what, name);
 }
 
 /* The abort function of queued waiters: removes the waiter from its queue. */

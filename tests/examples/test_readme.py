@@ -39,6 +39,10 @@ LINES_MAX = 59
 PORT = '18080'
 
 
+# The watchdog's backtraces, which the page leaves out.
+BACKTRACE = re.compile(r'  (#\d+ |source lines: )')
+
+
 class Block:
     def __init__(self, match):
         notes = dict((part.strip().split(': ', 1) + [''])[:2]
@@ -88,14 +92,16 @@ class Block:
         return texts
 
     def comparable(self, lines):
-        """Removes what varies: the matches of REGEX, the widths of columns, and the repetitions of
-        equal lines."""
+        """Removes what varies: the matches of REGEX, the widths of columns, lines that vary as a
+        whole, and the repetitions of equal lines."""
         result = []
         for line in lines:
+            if BACKTRACE.match(line):
+                continue
             if self.varies:
                 line = re.sub(self.varies, '#', line)
             line = re.sub(r'\s+', ' ', line).rstrip()
-            if '#' not in line or result[-1:] != [line]:
+            if line != '#' and ('#' not in line or result[-1:] != [line]):
                 result.append(line)
         return sorted(result) if self.any_order else result
 
@@ -177,6 +183,7 @@ def update(words):
         if words and not any(word in block.commands[-1] for word in words):
             return match[0]
         texts = block.run('')
+        texts = [''.join(line for line in text.splitlines(True) if not BACKTRACE.match(line)) for text in texts]
         body = ''.join('$ %s\n%s' % pair for pair in zip(block.commands, texts))
         return match[0][:match.start('body') - match.start()] + body + '```\n'
     text = with_figures(BLOCK.sub(rerun, TEXT))

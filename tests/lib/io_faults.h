@@ -13,7 +13,7 @@
  *     }
  *
  * The environment variable TEST_KERNEL makes all rings of a test program like those of an older
- * kernel: 5.11, 5.15, 5.19 or 6.1.
+ * kernel, see io_faults_kernel().
  *
  * Requests of all runs on this thread are counted in the order of their submission. Closes are not
  * counted: a close that fails would lose a descriptor. For failed allocations see faults.h.
@@ -50,6 +50,25 @@ void io_faults_features(unsigned missing);
 /* Rings that are set up later behave as on a kernel whose last opcode is this one (IORING_OP_).
  * Valid until changed. */
 void io_faults_opcodes(unsigned last);
+
+/* Rings that are set up later behave as on this kernel: 5.11, 5.15, 5.19, 6.1 or 6.12. They refuse
+ * the flags and opcodes that it lacked: at setup, in the list of opcodes, and when such a request
+ * is submitted. NULL: as on the kernel that runs. Valid until changed. */
+void io_faults_kernel(const char *version);
+
+/* Skips the test when it runs with a kernel on which a request completes once only: before 5.19 for
+ * accepts, before 5.13 for polls. For tests of multishot requests. */
+void io_faults_need_multishot(void);
+
+/* The versions that io_faults_kernel() knows, the oldest first; the last one is NULL. */
+extern const char *const io_faults_kernels[];
+
+/* How many requests were submitted since the last call whose opcode the kernel lacks, and how many
+ * with a flag that it lacks. Their results are -EINVAL. */
+struct io_faults_refused {
+    unsigned opcodes, flags;
+};
+struct io_faults_refused io_faults_refused(void);
 
 /* The next `count` calls of io_uring_enter that submit something take nothing and return `err`. */
 void io_faults_enter(unsigned count, int err);

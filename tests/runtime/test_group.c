@@ -247,6 +247,8 @@ TEST(spawning_outside_a_run_says_so)
     CHECK_ERR(whorl_group_wait_below(&group, 1), WHORL_ENOTASK);
     CHECK_EQ(whorl_group_alive(&group), 0);
     CHECK(!whorl_root_group());
+    CHECK_ERR(whorl_spawn(whorl_root_group(), log_number, NULL), WHORL_ENOTASK);
+    CHECK_ERR(whorl_spawn_with(whorl_root_group(), log_number, NULL, NULL), WHORL_ENOTASK);
     whorl_group_finish(&group);
 }
 
@@ -981,6 +983,45 @@ TEST_SEEDS(tasks_limit_the_group_that_they_are_in)
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(most_alive, 4);
     CHECK_EQ(group.succeeded, 8);
+}
+
+static int wait_below_2(void *arg)
+{
+    return whorl_group_wait_below(arg, 2);
+}
+
+/* Each waits for the end of the other one. */
+TEST_VIRTUAL(a_cancel_reaches_tasks_that_limit_the_group_that_they_are_in)
+{
+    struct whorl_group group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_scope scope;
+
+    whorl_scope_enter_timeout(&scope, 5 * MS);
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(whorl_spawn(&group, wait_below_2, &group));
+    CHECK_ERR(whorl_scope_leave(&scope, whorl_group_wait(&group)), -ETIMEDOUT);
+    CHECK_EQ(group.failed, 2);
+}
+
+static int wait_for_group(void *arg)
+{
+    return whorl_group_wait(arg);
+}
+
+/* The group's tasks end late, perhaps because they wait for the end of the waiter. */
+TEST_VIRTUAL(a_cancel_reaches_a_task_that_waits_for_a_cancelled_group)
+{
+    WHORL_AUTO(group) elsewhere = {0};
+    struct whorl_group slow = {.policy = WHORL_GROUP_COLLECT};
+
+    CHECK_OK(whorl_spawn_copy(&slow, work, JOB("a", 9 * MS, .shielded = true)));
+    CHECK_OK(whorl_spawn(&elsewhere, wait_for_group, &slow));
+    CHECK_OK(whorl_yield());
+    whorl_group_cancel(&slow);
+    whorl_group_cancel(&elsewhere);
+    CHECK_ERR(whorl_group_wait(&elsewhere), -ECANCELED);
+    CHECK_EQ(whorl_now(), 0);
+    CHECK_OK(whorl_group_wait(&slow));
 }
 
 /* --- select ----------------------------------------------------------------------------------- */

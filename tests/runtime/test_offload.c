@@ -574,6 +574,43 @@ TEST_REAL(offload_that_waits_for_room_ends_with_its_pool)
     return 0;
 }
 
+struct interrupted_map {
+    struct whorl_offload *pool;
+    bool ran[8];
+    int result;
+};
+
+static int note_item(void *arg)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
+static int map_items(void *arg)
+{
+    struct interrupted_map *map = arg;
+
+    map->result = whorl_offload_map(map->pool, note_item, map->ran, sizeof map->ran[0], 8);
+    return 0;
+}
+
+TEST_REAL(offload_map_ends_with_its_pool)
+{
+    struct interrupted_map map = {.result = 1};
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_offload_create(&(struct whorl_offload_options){.threads_max = 2}, &map.pool));
+    CHECK_OK(whorl_spawn(&group, map_items, &map));
+    CHECK_OK(whorl_yield()); /* the map starts its tasks */
+    CHECK_OK(whorl_yield()); /* each of them queues an item */
+    whorl_offload_destroy(map.pool);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_ERR(map.result, -ESHUTDOWN);
+    for (int i = 0; i < 8; i++)
+        CHECK_EQ(map.ran[i], i < 2);
+    return 0;
+}
+
 /* --- virtual time ----------------------------------------------------------------------------- */
 
 static int work_20_ms(void *arg)

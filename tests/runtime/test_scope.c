@@ -968,6 +968,14 @@ static void enter_outside(void *arg)
     whorl_scope_enter(&scope, WHORL_FOREVER);
 }
 
+static void move_deadline_outside(void *arg)
+{
+    struct whorl_scope scope = {0};
+
+    (void)arg;
+    whorl_scope_set_deadline(&scope, WHORL_FOREVER);
+}
+
 TEST(mistakes_with_scopes_abort_with_a_word_why)
 {
     static struct child child;
@@ -984,6 +992,9 @@ TEST(mistakes_with_scopes_abort_with_a_word_why)
     child_run(&child, enter_outside, NULL);
     CHECK_EQ(child.signal, SIGABRT);
     CHECK(strstr(child.err, "outside a task"));
+    child_run(&child, move_deadline_outside, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "outside a run"));
 }
 
 TEST_MAIN()

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <whorl/group.h>
@@ -537,7 +538,7 @@ static void touch(void *arg)
     ((volatile char *)tasks[c->index]->stack_low)[c->offset] = 1;
 }
 
-TEST(every_stack_ends_in_a_guard_page)
+TEST(every_stack_ends_in_a_guard)
 {
     enum stack_guard guards[] = {STACK_GUARD_MADVISE, STACK_GUARD_MPROTECT};
     int indices[] = {0, 1, 3, 4, 15, 16, 17, 99};
@@ -551,8 +552,42 @@ TEST(every_stack_ends_in_a_guard_page)
             CHECK_EQ(child.signal, SIGSEGV);
             child_run(&child, touch, &(struct guard_case){guards[g], indices[i], -4096});
             CHECK_EQ(child.signal, SIGSEGV);
+            child_run(&child, touch, &(struct guard_case){guards[g], indices[i], -262144});
+            CHECK_EQ(child.signal, SIGSEGV);
         }
     }
+}
+
+/* Whether `distance` bytes below a task's stack is its own guard. */
+static bool is_guarded(struct stack_pool *pool, const struct whorl_task *task, size_t distance)
+{
+    bool in_guard;
+
+    return stack_find(pool, (char *)task->stack_low - distance, &in_guard) == task && in_guard;
+}
+
+TEST(guards_get_smaller_when_there_are_many_tasks)
+{
+    static struct whorl_task *tasks[40000];
+    struct stack_pool pool;
+
+    if (SANITIZED)
+        test_skip("sanitizers need too much memory for so many tasks");
+    stack_pool_init(&pool);
+    for (int i = 0; i < 40000; i++)
+        tasks[i] = acquire(&pool, 16384);
+    CHECK(is_guarded(&pool, tasks[0], 256 << 10));
+    CHECK(is_guarded(&pool, tasks[100], 256 << 10));
+    if (pool.guard == STACK_GUARD_MADVISE) {
+        CHECK(is_guarded(&pool, tasks[1000], 64 << 10));
+        CHECK(!is_guarded(&pool, tasks[1000], 256 << 10));
+        CHECK(is_guarded(&pool, tasks[32000], 64 << 10));
+        CHECK(is_guarded(&pool, tasks[39999], 4096));
+        CHECK(!is_guarded(&pool, tasks[39999], 8192));
+    }
+    for (int i = 0; i < 40000; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
 }
 
 /* Otherwise two mappings per stack would reach vm.max_map_count. */
@@ -565,17 +600,221 @@ TEST(guards_by_mprotect_stop_before_the_limit_of_mappings)
     static struct whorl_task *tasks[N];
     struct stack_pool pool;
 
+    CHECK(stack_guarded_max() >= 1000);
+    if (stack_guarded_max() >= N)
+        test_skip("vm.max_map_count is high");
     stack_pool_init(&pool);
     pool.guard = STACK_GUARD_MPROTECT;
     for (int i = 0; i < N; i++)
         tasks[i] = acquire(&pool, SMALLEST);
-    CHECK(pool.guarded > 1000);
-    CHECK(mappings() < 30000);
+    CHECK_EQ(stack_guarded_count(), stack_guarded_max());
+    CHECK(pool.unguarded >= N - stack_guarded_max());
+    CHECK(mappings() < (int)stack_guarded_max() * 4);
     for (int i = 0; i < N; i++)
         stack_release(&pool, tasks[i]);
     stack_pool_trim(&pool, 0, 0);
-    CHECK(pool.guarded <= 16);
+    CHECK(stack_guarded_count() <= 16);
+    CHECK_EQ(pool.unguarded, 0);
     stack_pool_finish(&pool);
+    CHECK_EQ(stack_guarded_count(), 0);
+}
+
+/* In each spike some tasks stay, so that the slabs with guards stay. */
+TEST(the_number_of_guards_by_mprotect_does_not_drift_over_spikes)
+{
+#ifdef __SANITIZE_THREAD__
+    test_skip("ThreadSanitizer supports at most 8128 stacks");
+#endif
+    enum { N = 20000, ROUNDS = 6 };
+    static struct whorl_task *tasks[ROUNDS][N];
+    struct stack_pool pool;
+    int peak = 0;
+
+    if (stack_guarded_max() >= N)
+        test_skip("vm.max_map_count is high");
+    stack_pool_init(&pool);
+    pool.guard = STACK_GUARD_MPROTECT;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < N; i++)
+            tasks[round][i] = acquire(&pool, SMALLEST);
+        for (int i = 0; i < N; i++)
+            if (i % 100 || i > 9000) {
+                stack_release(&pool, tasks[round][i]);
+                tasks[round][i] = NULL;
+            }
+        stack_pool_trim(&pool, 0, 0);
+        CHECK(stack_guarded_count() <= stack_guarded_max());
+        if (round == 0)
+            peak = mappings();
+        CHECK(mappings() < peak + 1000);
+    }
+    for (int k = 0; k < ROUNDS * N; k++)
+        if (tasks[k / N][k % N])
+            stack_release(&pool, tasks[k / N][k % N]);
+    stack_pool_finish(&pool);
+    CHECK_EQ(stack_guarded_count(), 0);
+}
+
+/* Each thread has a run, and all share the mappings of the process. */
+TEST(the_limit_of_guards_by_mprotect_is_that_of_the_process)
+{
+#ifdef __SANITIZE_THREAD__
+    test_skip("ThreadSanitizer supports at most 8128 stacks");
+#endif
+    enum { N = 5000, POOLS = 4 };
+    static struct whorl_task *tasks[POOLS][N];
+    struct stack_pool pools[POOLS];
+
+    if (stack_guarded_max() >= POOLS * N)
+        test_skip("vm.max_map_count is high");
+    for (int p = 0; p < POOLS; p++) {
+        stack_pool_init(&pools[p]);
+        pools[p].guard = STACK_GUARD_MPROTECT;
+        for (int i = 0; i < N; i++)
+            tasks[p][i] = acquire(&pools[p], SMALLEST);
+    }
+    CHECK_EQ(pools[0].unguarded, 0);
+    CHECK(pools[POOLS - 1].unguarded >= N);
+    CHECK_EQ(stack_guarded_count(), stack_guarded_max());
+    for (int p = 0; p < POOLS; p++) {
+        for (int i = 0; i < N; i++)
+            stack_release(&pools[p], tasks[p][i]);
+        stack_pool_finish(&pools[p]);
+    }
+    CHECK_EQ(stack_guarded_count(), 0);
+}
+
+static bool is_guard_of(struct stack_pool *pool, struct whorl_task *task, ptrdiff_t offset)
+{
+    bool in_guard = false;
+
+    return stack_find(pool, (char *)task->stack_low + offset, &in_guard) == task && in_guard;
+}
+
+TEST(the_guards_of_the_first_stacks_are_larger)
+{
+    enum { N = 1000, FIRST = 16 + 32 + 64 + 128 + 256 };
+    static struct whorl_task *tasks[N];
+    struct stack_pool pool;
+
+    stack_pool_init(&pool);
+    for (int i = 0; i < N; i++)
+        tasks[i] = acquire(&pool, 65536);
+    bool all_large = pool.guard == STACK_GUARD_MPROTECT;
+    for (int i = 0; i < N; i++) {
+        CHECK(is_guard_of(&pool, tasks[i], -65536));
+        CHECK_EQ(is_guard_of(&pool, tasks[i], -262144), i < FIRST || all_large);
+    }
+    for (int i = 0; i < N; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+}
+
+TEST(a_guard_size_is_rounded_up_to_an_odd_number_of_pages)
+{
+    static const size_t sizes[][2] = {{1, 4096},     {4096, 4096},   {4097, 12288},
+                                      {8192, 12288}, {12288, 12288}, {65536, 69632}};
+    struct stack_pool pool;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        ptrdiff_t size = (ptrdiff_t)sizes[i][1];
+        stack_pool_init(&pool);
+        pool.guard_size = stack_guard_size(sizes[i][0]);
+        struct whorl_task *task = acquire(&pool, 65536);
+        CHECK(is_guard_of(&pool, task, -size));
+        CHECK(!is_guard_of(&pool, task, -size - 1));
+        stack_release(&pool, task);
+        stack_pool_finish(&pool);
+    }
+}
+
+/* Memory that is locked is present at once, guards included. */
+static void lock_and_acquire(void *arg)
+{
+    static struct whorl_task *tasks[100];
+    struct stack_pool pool;
+
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+        exit(77);
+    size_t before = resident();
+    stack_pool_init(&pool);
+    for (int i = 0; i < 100; i++)
+        tasks[i] = acquire(&pool, 65536);
+    CHECK_EQ(pool.guard, STACK_GUARD_MPROTECT);
+    CHECK(resident() < before + 112 * (size_t)(65536 + 8192) + 65536);
+    ((volatile char *)tasks[50]->stack_low)[-1] = 1;
+    (void)arg;
+}
+
+TEST(stacks_of_a_process_that_locks_its_memory_have_small_guards)
+{
+#ifdef CONTEXT_SANITIZED
+    test_skip("the sanitizer's memory cannot be locked");
+#endif
+    struct child child;
+
+    child_run(&child, lock_and_acquire, NULL);
+    if (child.exit_status == 77)
+        test_skip("no memory can be locked");
+    CHECK_EQ(child.signal, SIGSEGV);
+}
+
+static void acquire_in_little_space(void *arg)
+{
+    struct stack_pool pool;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    unsigned long pages;
+
+    CHECK(statm && fscanf(statm, "%lu", &pages) == 1);
+    fclose(statm);
+    struct rlimit limit = {pages * 4096 + (2 << 20), pages * 4096 + (2 << 20)};
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+    stack_pool_init(&pool);
+    pool.guard_size = *(size_t *)arg;
+    struct whorl_task *task = stack_acquire(&pool, 65536, never);
+    CHECK_EQ(task != NULL, pool.guard_size == 0);
+    if (task)
+        ((volatile char *)task->stack_low)[-1] = 1;
+}
+
+static void acquire_many_in_limited_space(void *arg)
+{
+    static struct whorl_task *tasks[1000];
+    const struct rlimit limit = {(rlim_t)8 << 30, (rlim_t)8 << 30};
+    struct stack_pool pool;
+
+    (void)arg;
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+    stack_pool_init(&pool);
+    for (int i = 0; i < 1000; i++)
+        tasks[i] = acquire(&pool, 65536);
+    CHECK(is_guard_of(&pool, tasks[100], -65536));
+    CHECK(!is_guard_of(&pool, tasks[999], -4097));
+    ((volatile char *)tasks[999]->stack_low)[-1] = 1;
+}
+
+TEST(where_address_space_is_limited_many_stacks_have_small_guards)
+{
+#ifdef CONTEXT_SANITIZED
+    test_skip("the sanitizer needs address space");
+#endif
+    struct child child;
+
+    child_run(&child, acquire_many_in_limited_space, NULL);
+    CHECK_EQ(child.signal, SIGSEGV);
+}
+
+TEST(where_address_space_is_short_guards_are_small_unless_their_size_was_asked_for)
+{
+#ifdef CONTEXT_SANITIZED
+    test_skip("the sanitizer needs address space");
+#endif
+    struct child child;
+
+    child_run(&child, acquire_in_little_space, &(size_t){0});
+    CHECK_EQ(child.signal, SIGSEGV);
+    child_run(&child, acquire_in_little_space, &(size_t){65 * 4096});
+    CHECK_EQ(child.exit_status, 0);
 }
 
 /* --- in runs --------------------------------------------------------------------------------- */

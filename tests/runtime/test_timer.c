@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The timer wheel, compared with a plain list that is searched for the earliest timer. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include <whorl/task.h>
 #include <whorl/timer.h>
 
+#include "child.h"
 #include "runtime/base/check.h"
 #include "runtime/sched.h"
 #include "test.h"
@@ -577,6 +579,32 @@ TEST(a_background_timer_fires_but_hides_no_deadlock)
     memset(numbered, 0, sizeof numbered);
     CHECK_ERR(whorl_run_virtual(&options, park_for_ever, "waits"), -EDEADLK);
     CHECK_STR(test_logged(), "1@50 0@103 3@200");
+}
+
+static void arm_outside(void *arg)
+{
+    (void)arg;
+    whorl_timer_arm(&numbered[0], 1, log_whorl);
+}
+
+static void disarm_outside(void *arg)
+{
+    (void)arg;
+    numbered[0].next = numbered[0].prev = &numbered[0]; /* as if it were armed */
+    whorl_timer_disarm(&numbered[0]);
+}
+
+TEST(a_timer_that_is_used_outside_a_run_aborts_with_a_word_why)
+{
+    static struct child child;
+
+    whorl_timer_disarm(&numbered[1]); /* it is not armed */
+    child_run(&child, arm_outside, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "outside a run"));
+    child_run(&child, disarm_outside, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "outside a run"));
 }
 
 TEST_MAIN()

@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <whorl.h>
 
 static atomic_bool other_waits;
+static bool chatter_waits;
 static struct whorl_group *group_of_root;
 
 static WHORL_SUSPENDS int nap(int depth)
@@ -30,6 +32,23 @@ static int reader(void *arg)
     return n < 0 ? (int)n : 0;
 }
 
+/* Waits in a stream that has received small messages, so that it reads ahead. */
+static int chatter(void *arg)
+{
+    WHORL_AUTO(stream) *stream = NULL;
+    int p[2];
+    char byte;
+
+    (void)arg;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, p) < 0 || whorl_stream_from_socket(p[0], &stream) < 0)
+        return -1;
+    for (int i = 0; i < 6; i++)
+        if (send(p[1], "", 1, 0) != 1 || whorl_stream_read(stream, &byte, 1) != 1)
+            return -1;
+    chatter_waits = true;
+    return (int)whorl_stream_read(stream, &byte, 1);
+}
+
 static int latecomer(void *arg)
 {
     (void)arg;
@@ -39,7 +58,7 @@ static int latecomer(void *arg)
 static int stopper(void *arg)
 {
     (void)arg;
-    while (!other_waits && whorl_sleep(WHORL_MILLISECOND) == 0)
+    while (!(other_waits && chatter_waits) && whorl_sleep(WHORL_MILLISECOND) == 0)
         ;
     int err = whorl_spawn(group_of_root, latecomer, NULL);
     if (err)
@@ -54,6 +73,8 @@ static int root(void *arg)
     int err = whorl_spawn(&group, sleeper, NULL);
     if (err == 0)
         err = whorl_spawn(&group, reader, arg);
+    if (err == 0)
+        err = whorl_spawn(&group, chatter, NULL);
     if (err == 0)
         err = whorl_spawn(&group, stopper, NULL);
     return err ? err : whorl_group_wait(&group);

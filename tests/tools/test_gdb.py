@@ -57,19 +57,20 @@ def check_tasks(out):
     runs = re.split(r'^run of thread \d+, ', out, flags=re.M)[1:]
     equal(len(runs), 2)
     first, second = (re.sub(r'\S*/(?=stopped\.c)', '', run) for run in runs)
-    equal(re.sub(r'(\d) fd \d+', r'\1', re.sub(r'stopped\.c:\d+', 'stopped.c:N', first)).splitlines()[:6],
-          ['5 tasks:',
+    equal(re.sub(r'(\d) fd \d+', r'\1', re.sub(r'stopped\.c:\d+', 'stopped.c:N', first)).splitlines()[:7],
+          ['6 tasks:',
            '  task 1 root: waits for group',
            '  task 2 dormouse\\x1b: waits for sleep  (spawned as sleeper at stopped.c:N)',
-           '  task 3 reader at stopped.c:N: waits for read fd %d' % fd_of(first),
-           '  task 4 stopper at stopped.c:N: running',
-           '  task 5 latecomer at stopped.c:N: ready'])
+           '  task 3 reader at stopped.c:N: waits for read fd %d' % fd_of(first, 'read'),
+           '  task 4 chatter at stopped.c:N: waits for recv fd %d' % fd_of(first, 'recv'),
+           '  task 5 stopper at stopped.c:N: running',
+           '  task 6 latecomer at stopped.c:N: ready'])
     contains(second, '3 tasks:\n  task 1 other: waits for group  (spawned as root)\n'
                      '  task 2 dormouse\\x1b: waits for sleep')
 
 
-def fd_of(text):
-    return int(re.search(r'waits for read fd (\d+)', text).group(1))
+def fd_of(text, call):
+    return int(re.search(r'waits for %s fd (\d+)' % call, text).group(1))
 
 
 def functions(out, title):
@@ -94,10 +95,10 @@ def check_backtraces(out):
     equal('abort' in frames, False)
     frames = functions(out, 'task 3 ')
     equal(frames[frames.index('whorl_read'):], ['whorl_read', 'reader', 'entry'])
-    frames = functions(out, 'task 4 ')
+    frames = functions(out, 'task 5 ')
     equal(frames[frames.index('stopper'):], ['stopper', 'entry'])
     equal('abort' in frames or '__GI_abort' in frames, True)
-    frames = functions(out, 'task 5 ')
+    frames = functions(out, 'task 6 ')
     if frames:  # with ucontext, a stack runs some code before its first task
         equal('boot' in frames or 'entry' in frames, True)
     else:

@@ -340,9 +340,9 @@ def file_is_invisible_until_whole():
     go = threading.Event()
 
     def slow(connection, request):
-        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345')
+        connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n')
         go.wait(30)
-        connection.sendall(b'67890')
+        connection.sendall(b'5\r\n67890\r\n0\r\n\r\n')
     with Peer({'/a': slow}) as peer, running(GET, peer.origin + '/a') as child:
         wait_until(files, what='a temporary file')
         equal('a' in files(), False)
@@ -350,6 +350,30 @@ def file_is_invisible_until_whole():
         go.set()
         equal(child.wait(20), 0)
     equal((files(), read('a')), (['a'], b'1234567890'))
+
+
+@test
+def file_of_known_length_has_no_name_until_whole():
+    need_unnamed_files()
+    go = threading.Event()
+    data = noise(500_000)
+
+    def slow(connection, request):
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n' + data[:100_000])
+        go.wait(30)
+        connection.sendall(data[100_000:])
+    write('b', 'old')
+    os.chmod('b', 0o604)
+    for option in ([], ['-o', 'b']):
+        go.clear()
+        with Peer({'/a': slow}) as peer, running(GET, *option, peer.origin + '/a') as child:
+            wait_until(lambda: unnamed_files(child) == 1, what='a file without a name')
+            equal(files(), ['a', 'b'] if option else ['b'])
+            equal(read('b'), b'old')
+            go.set()
+            equal(child.wait(20), 0)
+    equal((files(), read('a') == data, read('b') == data), (['a', 'b'], True, True))
+    equal(stat.S_IMODE(os.stat('b').st_mode), 0o604)
 
 
 # Names
@@ -1223,7 +1247,7 @@ def only_ascii_is_printed_in_a_locale_without_utf_8():
             equal(objects[urls[1]]['status'], 404)
         r = get('-j', 'ü', 'http://h/', env={'LC_ALL': 'C'})
         equal((r.status, r.err.isascii()), (2, True))
-        with Peer({'*': hang_after(SLOW)}) as slow, Terminal(GET, slow.origin + '/%C3%A9', env={'LC_ALL': 'C'}) as t:
+        with Peer({'*': hang_after(SLOW_OF_KNOWN_LENGTH)}) as slow, Terminal(GET, slow.origin + '/%C3%A9', env={'LC_ALL': 'C'}) as t:
             t.read_until(b'\\xc3\\xa9')
             t.type(b'\x03')
             t.finish()
@@ -1367,7 +1391,27 @@ def blocked_io_uring_is_an_error_when_it_is_demanded():
 
 # Interruptions
 
-SLOW = b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n' + b'x' * 1000
+# A body of unknown length has a temporary name, which shows that it is being saved.
+SLOW = b'HTTP/1.1 200 OK\r\n\r\n' + b'x' * 1000
+SLOW_OF_KNOWN_LENGTH = b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n' + b'x' * 1000
+
+
+def need_unnamed_files():
+    try:
+        os.close(os.open('.', os.O_TMPFILE | os.O_RDWR))
+    except OSError as error:
+        raise Skip('no files without a name here: %s' % error)
+
+
+def unnamed_files(child):
+    """How many files without a name the process has open in this directory."""
+    prefix, count = os.getcwd() + '/#', 0
+    for fd in os.listdir('/proc/%d/fd' % child.pid):
+        try:
+            count += os.readlink('/proc/%d/fd/%s' % (child.pid, fd)).startswith(prefix)
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return count
 
 
 @test
@@ -1512,6 +1556,31 @@ def killed_process_leaves_nothing_under_a_final_name():
         equal(read('keep'), b'old')
 
 
+@test
+def killed_process_leaves_nothing_of_a_body_of_known_length():
+    need_unnamed_files()
+    write('keep', 'old')
+    with Peer({'/slow': hang_after(SLOW_OF_KNOWN_LENGTH)}) as peer:
+        for count, arguments in ((3, ['%s/slow' % peer.origin] * 3), (1, ['-o', 'keep', peer.origin + '/slow'])):
+            with running(GET, *arguments) as child:
+                wait_until(lambda: unnamed_files(child) == count, what='files without a name')
+                child.kill()
+                child.wait()
+            equal((files(), read('keep')), (['keep'], b'old'))
+
+
+@test
+def interrupt_leaves_nothing_of_a_body_of_known_length():
+    need_unnamed_files()
+    with Peer({'/slow': hang_after(SLOW_OF_KNOWN_LENGTH)}) as peer:
+        with running(GET, *['%s/slow' % peer.origin] * 3) as child:
+            wait_until(lambda: unnamed_files(child) == 3, what='files without a name')
+            child.send_signal(signal.SIGINT)
+            contains(child.stderr.read().decode(), 'whorl-get: interrupted; 3 transfers stopped')
+            equal(child.wait(10), -signal.SIGINT)
+    equal(files(), [])
+
+
 # Terminals
 
 
@@ -1544,7 +1613,7 @@ def bars_are_drawn_and_gone_at_the_end():
 @test
 def bars_obey_width_height_and_their_changes():
     names = ['a-long-name-%d-%s' % (i, 'x' * 60) for i in range(30)]
-    with Peer({'*': hang_after(SLOW)}) as peer:
+    with Peer({'*': hang_after(SLOW_OF_KNOWN_LENGTH)}) as peer:
         with Terminal(GET, '-j', '40', '--per-host', '40', *('%s/%s' % (peer.origin, n) for n in names),
                       columns=50, rows=12) as t:
             t.read_until(b'30 active (20 not shown)')
@@ -1565,7 +1634,7 @@ def bars_obey_width_height_and_their_changes():
 
 @test
 def ctrl_c_on_a_terminal_leaves_it_clean():
-    with Peer({'/slow': hang_after(SLOW)}) as peer:
+    with Peer({'/slow': hang_after(SLOW_OF_KNOWN_LENGTH)}) as peer:
         with Terminal(GET, peer.origin + '/slow') as t:
             t.read_until(b'1 active')
             t.type(b'\x03')
@@ -1577,7 +1646,7 @@ def ctrl_c_on_a_terminal_leaves_it_clean():
 
 @test
 def what_the_shell_printed_while_it_was_stopped_stays():
-    with Peer({'*': hang_after(SLOW)}) as peer:
+    with Peer({'*': hang_after(SLOW_OF_KNOWN_LENGTH)}) as peer:
         with Terminal(GET, *('%s/%d' % (peer.origin, i) for i in range(5))) as t:
             t.read_until(b'5 active')
             t.stop()
@@ -1595,7 +1664,7 @@ def what_the_shell_printed_while_it_was_stopped_stays():
 
 @test
 def bars_of_one_name_show_what_differs():
-    with Peer({'*': hang_after(SLOW)}) as a, Peer({'*': hang_after(SLOW)}) as b:
+    with Peer({'*': hang_after(SLOW_OF_KNOWN_LENGTH)}) as a, Peer({'*': hang_after(SLOW_OF_KNOWN_LENGTH)}) as b:
         urls = (a.origin + '/one/index.html', a.origin + '/two/index.html', a.origin + '/alone')
         with Terminal(GET, *urls) as t:
             t.read_until(b'3 active')
@@ -1615,7 +1684,7 @@ def bars_of_one_name_show_what_differs():
 
 @test
 def colours_are_left_out_on_demand():
-    with Peer({'/slow': hang_after(SLOW.replace(b'1000000', b'2000'))}) as peer:
+    with Peer({'/slow': hang_after(SLOW_OF_KNOWN_LENGTH.replace(b'1000000', b'2000'))}) as peer:
         for env, coloured in (({}, True), ({'NO_COLOR': '1'}, False), ({'NO_COLOR': ''}, True)):
             with Terminal(GET, peer.origin + '/slow', env=env) as t:
                 t.read_until(b'50%')
@@ -1626,7 +1695,7 @@ def colours_are_left_out_on_demand():
 
 @test
 def names_cannot_control_the_terminal():
-    with Peer({'*': hang_after(SLOW)}) as peer:
+    with Peer({'*': hang_after(SLOW_OF_KNOWN_LENGTH)}) as peer:
         with Terminal(GET, peer.origin + '/%1b%5B2Jx%C2%9B1m%E2%80%AE', peer.origin + '/\x1b[2J') as t:
             t.read_until(b'1 active')
             t.type(b'\x03')

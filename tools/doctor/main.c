@@ -19,9 +19,11 @@
 #endif
 
 /* Memory of a parked task in bytes: one page, and its share of page tables and slabs. */
-#define TASK_BYTES 4250
-/* Address space of a task with the default stack size: the stack and a guard page. */
-#define TASK_SPACE (65536 + 4096)
+#define TASK_BYTES 4370
+/* Address space of a task with the default stack size: the stack and its guard. Where address space
+ * is limited or memory is charged in full, the guard is one page. */
+#define TASK_SPACE       (65536 + 69632)
+#define TASK_SPACE_SMALL (65536 + 4096)
 
 struct report {
     bool json, any;
@@ -158,9 +160,9 @@ static void say_limit(struct report *report, const char *name, int resource, rli
         limit.rlim_max == RLIM_INFINITY ? "unlimited" : hard);
 }
 
-/* Reports how stacks are guarded on this machine, by trying it on a page. Returns whether each
- * guard page needs a separate mapping. */
-static bool check_guards(struct report *report)
+/* Reports how stacks are guarded on this machine, by trying it on a page. Guards that are mappings
+ * may take a quarter of the `maps` that a process can have, and each takes two. */
+static void check_guards(struct report *report, long long maps)
 {
     void *page = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     bool installs =
@@ -168,10 +170,13 @@ static bool check_guards(struct report *report)
 
     if (page != MAP_FAILED)
         munmap(page, 3 * 4096);
-    say(report, "guard pages", !installs,
-        installs ? "" : "only the first 8,192 stacks are guarded (Linux 6.13 guards all)", "%s",
-        installs ? "MADV_GUARD_INSTALL" : "mprotect");
-    return !installs;
+    if (installs)
+        say(report, "guard pages", false, "not for a program that calls mlockall()",
+            "MADV_GUARD_INSTALL");
+    else
+        say(report, "guard pages", true,
+            "other stacks have no guard: raise vm.max_map_count (Linux 6.13 guards all)",
+            "mprotect, for %lld stacks", maps / 8);
 }
 
 static void check_memory(struct report *report)
@@ -182,11 +187,11 @@ static void check_memory(struct report *report)
     long long maps = atoll(read_line("/proc/sys/vm/max_map_count", line, sizeof line));
     struct rlimit space;
 
-    check_guards(report);
+    check_guards(report, maps);
     say(report, "max_map_count", maps < 32768, maps < 32768 ? "vm.max_map_count is low" : "",
         "%lld", maps);
     say(report, "overcommit", overcommit == 2,
-        overcommit == 2 ? "each stack is charged in full: 68 KiB per task" : "",
+        overcommit == 2 ? "each stack is charged in full: 68 KiB per task, with small guards" : "",
         "vm.overcommit_memory %lld", overcommit);
     read_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line);
     say(report, "huge pages", false, "stacks never use them", "%s",
@@ -198,9 +203,9 @@ static void check_memory(struct report *report)
     const char *by = "limited by available memory";
     long long by_space = (1LL << 47) / TASK_SPACE;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
-        by_space = (long long)(space.rlim_cur / TASK_SPACE);
-    if (overcommit == 2 && available / TASK_SPACE < by_space)
-        by_space = available / TASK_SPACE;
+        by_space = (long long)(space.rlim_cur / TASK_SPACE_SMALL);
+    if (overcommit == 2 && available / TASK_SPACE_SMALL < by_space)
+        by_space = available / TASK_SPACE_SMALL;
     if (by_space < fit) {
         fit = by_space;
         by = "limited by address space";

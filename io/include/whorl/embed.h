@@ -24,6 +24,13 @@
  * reports such a task (see trace.h); it does not count the time that the host takes between two
  * calls.
  *
+ * Between two calls the host is outside the run, like another thread. It reaches the tasks through
+ * a runner (see runner.h) that a task has acquired: whorl_runner_post_remote() makes the descriptor
+ * readable, and the next whorl_embed_run_ready() calls the posted function, which may set an event
+ * or send on a channel with whorl_chan_try_send(). Setting an event or sending directly aborts the
+ * program, and whorl_chan_send_remote() would block the only thread that can receive. While no task
+ * has a runner, a run whose tasks wait only for the host is deadlocked.
+ *
  * fork(2): the run belongs to the process that made it, and a fork between two calls does not
  * disturb it. In the child the run has ended: whorl_embed_run_ready() returns true with the result
  * WHORL_ENOIO. The tasks do not run again in the child, as threads do not: memory that they own is

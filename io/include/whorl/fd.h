@@ -150,8 +150,12 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
 
 /**
  * close(2). The descriptor is closed whatever the result, also in a cancelled scope and outside a
- * run. No request may be in flight on it: first cancel the tasks that use it, or shut the socket
- * down.
+ * run.
+ *
+ * Tasks that wait for the descriptor are woken first: their calls return the bytes that they have
+ * moved, or -EBADF. The close waits for requests of this run that are under way on a file. So no
+ * call that began before the close uses the next file that gets the number. This is only true of
+ * this call: close(2) wakes no task.
  *
  * Cancel: not a cancel point.
  */
@@ -163,7 +167,9 @@ WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
  *
  * @events  POLLIN, POLLOUT, ... as in poll(2)
  *
- * Returns:  the events that hold (POLLERR and POLLHUP may be among them), greater than 0; -errno.
+ * Returns:  the events that hold (POLLERR and POLLHUP may be among them), greater than 0; -EINVAL
+ *           when the file never reports one of them; -errno. A regular file is always readable and
+ *           writable.
  * Suspends: until one of them holds.
  * Cancel:   -ECANCELED.
  */

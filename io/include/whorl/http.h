@@ -73,7 +73,9 @@ struct whorl_http_header {
     const char *value;
 };
 
-/* A request body: either `data`, or `read`, which is called until the body is complete. */
+/* A request body: either `data` with its `len`, or `read`, which is called until the body is
+ * complete. Anything else is -EINVAL. Without a body all fields are zero, also for an empty one:
+ * POST, PUT and PATCH then send a length of 0. */
 struct whorl_http_body {
     const void *data; /* borrowed until the response is closed */
     int64_t len; /* of `data`, or of all that `read` will return; -1: unknown, sent in chunks */
@@ -118,8 +120,8 @@ extern "C" {
 #endif
 
 /**
- * Makes a session. The tasks of one run share it, and it is destroyed before that run ends. Never
- * suspends.
+ * Makes a session. The tasks of one run share it, and it is destroyed before that run ends. Its use
+ * after that, in another run or on another thread ends the program with a message. Never suspends.
  *
  * @options  NULL for the defaults
  * @ret      the session; destroy it with whorl_http_session_destroy()
@@ -175,7 +177,7 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get().
+ * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
@@ -254,10 +256,11 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_r
 /* How a body becomes a file. Zero-initialised is valid. */
 struct whorl_http_save_options {
     bool overwrite; /* replace an existing file and keep its mode; default: fail with -EEXIST */
-    bool sync;      /* fsync the file before the rename, and the directory after it */
+    bool sync;      /* fsync the file before it gets its name, and the directory after that */
     int dir_fd;     /* with `use_dir_fd`: the directory that `path` is relative to */
     bool use_dir_fd;
-    void (*progress)(void *arg, int64_t received); /* called after each part; must not suspend */
+    /* Called when a part of the body has been received; must not suspend. */
+    void (*progress)(void *arg, int64_t received);
 
     /* Returns another path when the file is complete and its name is taken; not used with
      * `overwrite`. `attempt` counts from 1. The path must be in the same directory and stay valid
@@ -278,9 +281,15 @@ struct whorl_http_save_options {
 };
 
 /**
- * Writes the rest of the body to a file. The file has a temporary name in the same directory first
- * and is renamed when it is complete, so `path` never names a part of a body. On failure the
- * temporary file is removed.
+ * Writes the rest of the body to a file, which gets its name when it is complete, so `path` never
+ * names a part of a body. Before that, the file has no name (O_TMPFILE), and the kernel frees it
+ * even if the process is killed. It has a temporary name in the same directory, .NAME.RANDOM.part,
+ * if the length of the body is not known, on network file systems and FUSE, and where files without
+ * a name are not possible. On failure the temporary file is removed.
+ *
+ * Threads create and name files. For a small body the calling thread does it if the directory is on
+ * tmpfs, ext4, XFS, Btrfs or F2FS, and neither `overwrite` nor `sync` is set. If it must wait for
+ * more than 1 ms, threads do it for the next files in the directory, for 100 times as long.
  *
  * A device, pipe or socket (/dev/null) is written to directly. A FIFO is opened once another
  * process reads it; the total limit applies to the wait for it, and to every write that is not to a
@@ -294,7 +303,7 @@ struct whorl_http_save_options {
  * Returns:  0; an error of whorl_http_response_read(); -ENOSPC, -EACCES, -EROFS, -EEXIST and other
  *           file errors.
  * Suspends: until everything is written.
- * Cancel:   -ECANCELED; the temporary file is removed.
+ * Cancel:   -ECANCELED; nothing is left of the file.
  */
 WHORL_API WHORL_SUSPENDS int whorl_http_response_save(
     struct whorl_http_response *response, const char *path,
@@ -302,8 +311,9 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_save(
 
 /**
  * Closes the response. The connection is kept for the next request when the body was read to its
- * end, or when the rest of the body has been received already; else it is closed. Accepts NULL.
- * Never suspends.
+ * end, or when the rest of the body has been received already; else it is closed. Accepts NULL. A
+ * response that is used or closed again ends the program with a message. (That is not noticed once
+ * the session has used its memory again; WHORL_DEBUG=check delays that.) Never suspends.
  */
 WHORL_API void whorl_http_response_close(struct whorl_http_response *response);
 

@@ -53,8 +53,8 @@ extern "C" {
  *
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run; -EPERM or -ENOSYS
  *          when WHORL_DRIVER demands io_uring and the kernel refuses it; -EINVAL when WHORL_DRIVER
- *          names no driver; other errors of setting up the driver, which whorl_io_run_with()
- *          explains.
+ *          names no driver or an option is out of range; other errors of setting up the driver,
+ *          which whorl_io_run_with() explains.
  */
 WHORL_API WHORL_CHECKED int whorl_io_run(whorl_task_fn fn, void *arg);
 

@@ -121,10 +121,12 @@ WHORL_API WHORL_CHECKED int whorl_socket(int family, int type, int protocol);
 /** bind(2). Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_bind(int fd, const struct whorl_addr *addr);
 
-/** connect(2). */
+/** connect(2). Waits for room when the backlog of a Unix socket is full, also on a non-blocking
+ *  socket. */
 WHORL_API WHORL_SUSPENDS int whorl_connect(int fd, const struct whorl_addr *addr);
 
-/** recv(2). 0 is the end. */
+/** recv(2). 0 is the end. MSG_WAITALL has an effect on stream sockets only, and none with MSG_PEEK.
+ *  MSG_ERRQUEUE never waits: it returns -EAGAIN when the queue of errors is empty. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recv(int fd, void *buf, size_t len, int flags);
 
 /** send(2) with MSG_NOSIGNAL added. Short counts are possible. */
@@ -133,7 +135,8 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len,
 /** Sends all of `buf`. 0, or an error; the number of bytes that were sent before it is unknown. */
 WHORL_API WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags);
 
-/** recvmsg(2). `msg` and the memory that it points to are borrowed for the call. */
+/** recvmsg(2), with the flags as in whorl_recv(). `msg` and the memory that it points to are
+ *  borrowed for the call. */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_recvmsg(int fd, struct msghdr *msg, int flags);
 
 /** sendmsg(2) with MSG_NOSIGNAL added. */

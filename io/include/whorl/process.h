@@ -44,7 +44,7 @@ struct whorl_process;
 
 /* Where a standard descriptor of the child leads. */
 enum whorl_process_io_kind {
-    WHORL_PROCESS_INHERIT, /* the same as this process has */
+    WHORL_PROCESS_INHERIT, /* the same as this process has; closed if it is closed here */
     WHORL_PROCESS_NULL,    /* /dev/null */
     WHORL_PROCESS_PIPE,    /* a pipe, whose other end is a stream of this process */
     WHORL_PROCESS_FD,      /* `fd` */
@@ -59,7 +59,7 @@ struct whorl_process_io {
 /* A further descriptor that the child gets. */
 struct whorl_process_fd {
     int fd; /* in this process; remains the caller's */
-    int as; /* its number in the child, from 3 to 1023 */
+    int as; /* its number in the child, from 3 to 1023 and below RLIMIT_NOFILE */
 };
 
 /* Zero-initialised is valid except for `argv`. Everything is borrowed for the call. */
@@ -100,8 +100,8 @@ extern "C" {
  * @ret  the process; destroy it with whorl_process_destroy()
  *
  * Returns: 0; -ENOENT, -EACCES, -ENOEXEC, -E2BIG and other execve(2) errors, or the chdir(2) error
- *          for `dir`; -EBADF for a descriptor that is not open; -EINVAL; -EMFILE; -EAGAIN; -ENOMEM;
- *          -ENOSYS before Linux 5.3.
+ *          for `dir`; -EBADF for a descriptor that is not open; -EINVAL; -EMFILE, also when a
+ *          number in `fds` is not below RLIMIT_NOFILE; -EAGAIN; -ENOMEM; -ENOSYS before Linux 5.3.
  */
 WHORL_API WHORL_CHECKED int whorl_process_spawn(const struct whorl_process_options *options,
                                                 struct whorl_process **ret);

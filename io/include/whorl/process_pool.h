@@ -31,7 +31,8 @@
  *
  * Create the pool before the program starts threads: a lock that a thread holds at that moment
  * stays locked in the workers for ever. Inside a run the call is refused. Workers have the standard
- * descriptors and no others. They have the default action for every signal except SIGINT, which
+ * descriptors and no others; a standard descriptor that was closed when the pool was created is
+ * /dev/null in them. They have the default action for every signal except SIGINT, which
  * they ignore, so that the program decides what an interrupt ends. Workers end with the server, and
  * the server ends with the pool or the program.
  */

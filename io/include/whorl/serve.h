@@ -27,7 +27,7 @@
 #include <whorl/stream.h>
 
 /* Serves one connection. The stream is closed when it returns, whatever it returns; its socket is
- * whorl_stream_fd(). A negative result says that this connection failed: it is reported to
+ * whorl_stream_option_fd(). A negative result says that this connection failed: it is reported to
  * `failed`, and the other connections continue. */
 typedef WHORL_SUSPENDS int (*whorl_serve_fn)(void *arg, struct whorl_stream *stream);
 

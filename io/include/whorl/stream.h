@@ -19,6 +19,11 @@
  *
  * dial.h, tls.h and process.h open streams, and the calls below make one of a descriptor. One task
  * may read while another writes, but two tasks may not read at the same time, nor write.
+ *
+ * A stream over a socket may read ahead: it receives bytes before they are asked for, which makes
+ * the exchange of small messages cheaper. It keeps about 100 KiB at most for the next reads; the
+ * rest stays in the socket. Only code that reads the socket without the stream needs to know about
+ * it: whorl_stream_take_received().
  */
 #ifndef WHORL_STREAM_H
 #define WHORL_STREAM_H
@@ -50,6 +55,12 @@ struct whorl_stream_ops {
 
     /* The descriptor underneath; -1 when there is none. Never suspends. */
     int (*fd)(struct whorl_stream *stream);
+
+    /* See whorl_stream_take_received(). NULL: the stream never reads ahead. */
+    WHORL_SUSPENDS ssize_t (*take_received)(struct whorl_stream *stream, void *buf, size_t len);
+
+    /* The stream does not read ahead any more. NULL: it never does. Never suspends. */
+    void (*stop_ahead)(struct whorl_stream *stream);
 
     /* Releases everything. Never suspends. */
     void (*close)(struct whorl_stream *stream);
@@ -191,11 +202,43 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_copy_both(struct whorl_stream *a, stru
  *  something. Never suspends. */
 WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);
 
-/** The descriptor underneath; -1 when there is none. The stream still owns it. */
+/**
+ * Takes the bytes that the stream has read ahead, and ends that for good.
+ *
+ * To be called before anything but this stream reads the socket: another call on its descriptor, or
+ * another process that has a copy of it. Also before the stream is read in another run while the
+ * first one goes on. Once the call has returned 0, further bytes stay in the socket until they are
+ * read, by this stream or otherwise:
+ *
+ *     while ((n = whorl_stream_take_received(stream, buf, sizeof buf)) > 0)
+ *         if ((err = whorl_write_all(pipe_fd, buf, (size_t)n)) != 0)
+ *             return err;
+ *     while (n == 0 && (moved = whorl_splice(whorl_stream_fd(stream), pipe_fd, 65536)) > 0)
+ *         ;
+ *
+ * @len  at least 1
+ *
+ * Returns:  the count; 0 when nothing is left, also at the end of the stream; -EINVAL when `len` is
+ *           0; -EOPNOTSUPP for a TLS stream, because plain text cannot be read from its socket;
+ *           errors of whorl_stream_read().
+ * Suspends: until the kernel has ended a receive that is in progress; never for new bytes.
+ * Cancel:   -ECANCELED; no byte is lost.
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_take_received(struct whorl_stream *stream, void *buf,
+                                                            size_t len);
+
+/** The descriptor underneath; -1 when there is none. The stream still owns it. From the first call
+ *  on, the stream does not begin to read ahead any more, so that the descriptor can be polled. What
+ *  it has read ahead before is not in the socket: see whorl_stream_take_received(). Never
+ *  suspends. */
 WHORL_API int whorl_stream_fd(struct whorl_stream *stream);
 
-/** Closes the stream and frees it. No task may be reading or writing. Accepts NULL. Never
- *  suspends. */
+/** The same descriptor, for socket options and addresses only, or -1. The stream goes on reading
+ *  ahead, so the descriptor must be neither read nor polled. Never suspends. */
+WHORL_API int whorl_stream_option_fd(struct whorl_stream *stream);
+
+/** Closes the stream and frees it. No task may be reading or writing. If the stream reads ahead,
+ *  the peer notices the close in the next turn of the run's loop. Accepts NULL. Never suspends. */
 WHORL_API void whorl_stream_close(struct whorl_stream *stream);
 
 static inline void whorl_auto_stream(struct whorl_stream **stream)

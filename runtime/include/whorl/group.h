@@ -89,6 +89,23 @@ struct whorl_spawn_options {
     size_t stack_size; /* 0: the group's or the run's default */
 };
 
+/* Whether an argument of whorl_spawn_copy() points to `type`. */
+#ifndef __cplusplus
+#define WHORL_COPY_IS(type, ...) __builtin_types_compatible_p(__typeof__(*(__VA_ARGS__)), type)
+#elif defined(__clang__) || __GNUC__ >= 11
+#define WHORL_COPY_IS(type, ...) __is_same(const __typeof__(*(__VA_ARGS__)), const type)
+#else
+#define WHORL_COPY_IS(type, ...) false
+#endif
+
+/* The size of what the argument points to. A string and a `void *` point to no object that could be
+ * copied: the size would be 1, and the task would get one byte. So they do not compile. The
+ * argument is not evaluated. */
+#define WHORL_COPY_SIZE(...)                                              \
+    (WHORL_COPY_IS(char, __VA_ARGS__) || WHORL_COPY_IS(void, __VA_ARGS__) \
+         ? whorl_copy_size_unknown()                                      \
+         : sizeof *(__VA_ARGS__))
+
 #define WHORL_STRINGIFY_(x) #x
 #define WHORL_STRINGIFY(x)  WHORL_STRINGIFY_(x)
 
@@ -110,15 +127,23 @@ extern "C" {
 #define whorl_spawn(group, fn, arg) \
     whorl_spawn_at((group), (fn), (arg), #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
+/** Does not exist: a call does not compile. */
+size_t whorl_copy_size_unknown(void)
+    __attribute__((error("whorl_spawn_copy() copies one object, neither a string nor a void *")));
+
 /**
  * Starts a task with a copy of `*arg`, which is stored on the new task's stack. The caller may
  * change its variable at once, for example in a loop. Never suspends.
  * `int whorl_spawn_copy(struct whorl_group *group, whorl_task_fn fn, const T *arg)`
  *
+ * The argument is a pointer to one object with a type. A string or a `void *` does not compile,
+ * because what it points to has no known size: copy a struct that holds the text or the pointer, or
+ * use whorl_spawn_copy_at().
+ *
  * Returns: as whorl_spawn(); -E2BIG when the argument would take more than a quarter of the stack.
  */
-#define whorl_spawn_copy(group, fn, ...) /* so that a literal may hold commas */ \
-    whorl_spawn_copy_at((group), (fn), (__VA_ARGS__), sizeof *(__VA_ARGS__),     \
+#define whorl_spawn_copy(group, fn, ...) /* so that a literal may hold commas */    \
+    whorl_spawn_copy_at((group), (fn), (__VA_ARGS__), WHORL_COPY_SIZE(__VA_ARGS__), \
                         #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))
 
 /**
@@ -172,7 +197,8 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
  *           when `n` is 0; -EDEADLK when `n` is 1 in a task that runs inside the group;
  *           WHORL_ENOTASK.
  * Suspends: while `n` or more tasks are alive.
- * Cancel:   -ECANCELED; the tasks are cancelled too, as in whorl_group_wait().
+ * Cancel:   -ECANCELED; for the owner as in whorl_group_wait(). A task that does not own the group,
+ *           or runs inside it, does not wait any longer.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n);
 

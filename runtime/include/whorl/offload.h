@@ -127,7 +127,7 @@ WHORL_API WHORL_CHECKED int whorl_offload_submit(struct whorl_offload *pool, who
  * A failure does not keep the other items from running.
  *
  * Returns:  0; the failure of the item that comes first in the array, if any failed; -ENOMEM;
- *           WHORL_ENOTASK.
+ *           -ESHUTDOWN when the pool was destroyed before all items had begun; WHORL_ENOTASK.
  * Suspends: until all items are done.
  * Cancel:   -ECANCELED. Items that were not begun do not run. The call waits for the end of the
  *           others. They can call whorl_check_cancelled() to find out that the caller is cancelled.

@@ -102,8 +102,8 @@ extern "C" {
  *
  * @options  NULL for the defaults
  *
- * Returns: the root task's result; -EDEADLK (see run.h); -ENOMEM; WHORL_EBUSYRUN inside a run; an
- *          error of the poller.
+ * Returns: the root task's result; -EDEADLK (see run.h); -ENOMEM; -EINVAL for options that are out
+ *          of range; WHORL_EBUSYRUN inside a run; an error of the poller.
  */
 WHORL_API WHORL_CHECKED int whorl_run_on(struct whorl_poller *poller,
                                          const struct whorl_run_options *options, whorl_task_fn fn,

@@ -33,9 +33,14 @@
 struct whorl_run_options {
     size_t stack_size;      /* of tasks, in bytes; 64 KiB (256 KiB with sanitizers), rounded up */
     size_t root_stack_size; /* of the root task; 256 KiB */
-    size_t tasks_max;       /* spawning more fails with -EAGAIN; default: no limit but memory */
-    int64_t watchdog_ns;    /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */
-    bool quiet;             /* do not write reports of deadlocks and circles */
+    /* Bytes below each stack that no task may touch, rounded up to an odd number of pages; at most
+     * 16 MiB, else the run fails with -EINVAL. 0: 256 KiB for the first few hundred stacks, 64 KiB
+     * up to about 33,000, 4 KiB for more, and wherever address space or locked memory is short. See
+     * trace.h for what is found by it. */
+    size_t guard_size;
+    size_t tasks_max;    /* spawning more fails with -EAGAIN; default: no limit but memory */
+    int64_t watchdog_ns; /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */
+    bool quiet;          /* do not write reports of deadlocks and circles */
 };
 
 /* A virtual run: the clock stands still while tasks run and jumps to the next deadline when all
@@ -68,7 +73,7 @@ WHORL_API WHORL_CHECKED int whorl_run(whorl_task_fn fn, void *arg);
  *
  * @options  NULL for the defaults
  *
- * Returns: as whorl_run().
+ * Returns: as whorl_run(); -EINVAL for options that are out of range.
  */
 WHORL_API WHORL_CHECKED int whorl_run_virtual(const struct whorl_virtual_options *options,
                                               whorl_task_fn fn, void *arg);
@@ -82,8 +87,9 @@ struct whorl_run_stats {
     size_t tasks_alive; /* started and not ended */
     size_t tasks_ready; /* waiting for the processor */
     size_t timers_armed;
-    size_t stacks_mapped; /* stacks for which address space is reserved */
-    size_t stacks_free;   /* those of them that no task uses */
+    size_t stacks_mapped;    /* stacks for which address space is reserved */
+    size_t stacks_free;      /* those of them that no task uses */
+    size_t stacks_unguarded; /* those of them below which an overflow is not found, see trace.h */
 };
 
 /** Fills `ret` for the run on this thread: 0, or WHORL_ENOTASK outside a run. Never suspends. */

@@ -36,7 +36,7 @@ extern "C" {
  * @options  NULL for the defaults
  * @ret      the run; destroy it with whorl_stepped_destroy()
  *
- * Returns: 0; -ENOMEM; WHORL_EBUSYRUN inside a run.
+ * Returns: 0; -ENOMEM; -EINVAL for options that are out of range; WHORL_EBUSYRUN inside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_stepped_create(struct whorl_poller *poller,
                                                  const struct whorl_run_options *options,

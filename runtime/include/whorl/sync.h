@@ -32,6 +32,7 @@
 /* Waiters in the order of their arrival. */
 struct whorl_wait_queue {
     struct whorl_waiter *first, *last;
+    uint64_t run; /* private: the run that uses the object, set with WHORL_DEBUG=check */
 };
 
 /* A condition that is set or not. While it is set, waits return at once. */

@@ -2,6 +2,7 @@
 /* Runs inside another program's event loop: a plain poll(2). */
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -198,6 +199,59 @@ TEST(embed_descriptor_tells_of_other_threads)
     CHECK_OK(drive_new(offloads, &ran, &wakes));
     CHECK_EQ(ran, 1);
     CHECK(wakes < 20);
+}
+
+struct door {
+    struct whorl_runner *runner;
+    struct whorl_event open;
+};
+
+static int wait_at_door(void *arg)
+{
+    struct door *door = arg;
+
+    int err = whorl_runner_acquire(&door->runner);
+    return err ? err : whorl_event_wait(&door->open);
+}
+
+static void open_door(void *arg)
+{
+    whorl_event_set(&((struct door *)arg)->open);
+}
+
+static void open_door_directly(void *arg)
+{
+    struct door door = {0};
+    struct whorl_embed *embed;
+    int result;
+
+    (void)arg;
+    create(NULL, wait_at_door, &door, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    whorl_event_set(&door.open);
+}
+
+/* The host is outside the run, also on the run's own thread. */
+TEST(embed_host_reaches_a_task_through_a_runner)
+{
+    WHORL_AUTO(embed) *embed = NULL;
+    static struct child child;
+    struct door door = {0};
+    int result;
+
+    create(NULL, wait_at_door, &door, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result)); /* it is no deadlock */
+    CHECK_EQ(whorl_embed_timeout_ms(embed), -1);
+    CHECK_OK(whorl_runner_post_remote(door.runner, open_door, &door));
+    struct pollfd poll_fd = {.fd = whorl_embed_fd(embed), .events = POLLIN};
+    CHECK_EQ(poll(&poll_fd, 1, 10000), 1);
+    CHECK_EQ(drive(embed, NULL), 0);
+    CHECK_ERR(whorl_runner_post_remote(door.runner, open_door, &door), -ESHUTDOWN);
+    whorl_runner_release_remote(door.runner);
+
+    child_run(&child, open_door_directly, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "outside that run"));
 }
 
 static int yield_for_ever(void *arg)
@@ -591,6 +645,61 @@ TEST(embed_watchdog_is_silent_about_the_host)
                                          .watchdog_ns = 20 * WHORL_MILLISECOND,
                                          .host_ns = 80 * WHORL_MILLISECOND}),
               "");
+}
+
+struct doorbell {
+    struct whorl_runner *runner;
+    struct whorl_event rung;
+};
+
+static void ring(void *arg)
+{
+    whorl_event_set(&((struct doorbell *)arg)->rung);
+}
+
+static int wait_for_bell(void *arg)
+{
+    struct doorbell *bell = arg;
+    int err = whorl_runner_acquire(&bell->runner);
+    if (err == 0)
+        err = whorl_event_wait(&bell->rung);
+    whorl_runner_release_remote(bell->runner);
+    return err;
+}
+
+TEST(embed_host_wakes_a_task_between_two_steps)
+{
+    struct doorbell bell = {0};
+    WHORL_AUTO(embed) *embed = NULL;
+    int result;
+
+    create(NULL, wait_for_bell, &bell, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    CHECK_EQ(whorl_embed_timeout_ms(embed), -1);
+    CHECK_OK(whorl_runner_post_remote(bell.runner, ring, &bell));
+    CHECK_ERR(drive(embed, NULL), 0);
+}
+
+static void ring_directly(void *arg)
+{
+    struct doorbell bell = {0};
+    struct whorl_embed *embed;
+    int result;
+
+    (void)arg;
+    create(NULL, wait_for_bell, &bell, &embed);
+    CHECK(!whorl_embed_run_ready(embed, &result));
+    whorl_event_set(&bell.rung);
+}
+
+TEST(embed_names_an_object_that_the_host_uses_between_two_steps)
+{
+    static struct child child;
+
+    child_run(&child, ring_directly, NULL);
+    CHECK_EQ(child.signal, SIGABRT);
+    CHECK(strstr(child.err, "an object of a run was used outside that run"));
+    CHECK(strstr(child.err, "task 1 root: waits for event"));
 }
 
 TEST(embed_says_which_driver_it_needs)

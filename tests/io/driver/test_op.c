@@ -560,6 +560,7 @@ static void count_completions(struct io_op *op, int res, bool more)
 
 TEST_IO(a_multishot_request_completes_until_it_is_cancelled)
 {
+    io_faults_need_multishot();
     struct io_op op = {.code = IO_OP_POLL, .len = POLLIN, .multishot = true};
     int p[2];
     CHECK_OK(pipe(p));

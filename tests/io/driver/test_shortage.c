@@ -13,6 +13,7 @@
 #include <whorl.h>
 
 #include "child.h"
+#include "io/fd/disk_call.h"
 #include "test.h"
 
 static const char *directory;
@@ -29,6 +30,12 @@ static void allow_threads(rlim_t max)
     }
 }
 
+static int five(void *arg)
+{
+    (void)arg;
+    return 5;
+}
+
 static int use_files(void *arg)
 {
     char buf[8] = "", target[8] = "";
@@ -37,6 +44,7 @@ static int use_files(void *arg)
     int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), p[2];
     (void)arg;
     CHECK(dir >= 0);
+    CHECK_ERR(disk_call_run(five, NULL, "call", "path"), 5);
     CHECK_OK(whorl_mkdirat(dir, "sub", 0700));
     CHECK_OK(whorl_renameat(dir, "sub", dir, "down", 0));
     int fd = whorl_openat(dir, "down/file", O_RDWR | O_CREAT | O_EXCL, 0600);

@@ -117,6 +117,22 @@ TEST_IO(nginx_over_http_and_https)
     CHECK_EQ(stats.idle, 2);
 }
 
+TEST_IO(headers_that_are_null_are_refused)
+{
+    static const struct whorl_http_header headers[] = {{NULL, "close"}, {"Connection", NULL}};
+    static const struct peer_step script[] = {PEER_READ_HEAD(), PEER_END};
+    struct scripted_peer *peer = peer_start(script);
+    WHORL_AUTO(http_session) *session = plain_session();
+
+    for (int i = 0; i < 2; i++) {
+        struct whorl_http_request request = {.url = url_of("http", peer_port(peer), "/"),
+                                             .headers = &headers[i],
+                                             .headers_count = 1};
+        struct whorl_http_response *response;
+        CHECK_ERR(whorl_http_do(session, &request, NULL, &response), WHORL_EHTTP_REQUEST_HEADER);
+    }
+}
+
 TEST_IO(the_stages_of_https_are_timed)
 {
     struct nginx *nginx = nginx_start(&(struct nginx_options){.docroot = docroot("small", 1000)});
@@ -379,6 +395,47 @@ TEST_IO(nginx_refuses_a_large_body_early_and_says_so)
                                              .body = {.data = data, .len = sizeof data}};
         CHECK_OK(whorl_http_do(session, &request, NULL, &response));
         CHECK_EQ(whorl_http_response_status(response), 413);
+    }
+}
+
+static WHORL_SUSPENDS ssize_t give_zeros(void *arg, void *buf, size_t len)
+{
+    (void)arg;
+    memset(buf, 0, len);
+    return (ssize_t)len;
+}
+
+/* A body that ends with the connection. The peer answers while the request is still being sent. */
+static WHORL_SUSPENDS ssize_t read_early_answer(const struct peer_step *script, bool streamed)
+{
+    struct scripted_peer *peer = peer_start(script);
+    WHORL_AUTO(http_session) *session = plain_session();
+    WHORL_AUTO(http_response) *response = NULL;
+    static char data[32 << 20];
+    struct whorl_http_request request = {.url = url_of("http", peer_port(peer), "/"),
+                                         .method = "PUT",
+                                         .body = {.data = data, .len = sizeof data}};
+    char buf[100];
+    ssize_t n, total = 0;
+
+    if (streamed)
+        request.body = (struct whorl_http_body){.read = give_zeros, .len = -1};
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    while ((n = whorl_http_response_read(response, buf, sizeof buf)) > 0)
+        total += n;
+    return n < 0 ? n : total;
+}
+
+/* The kernel reports the reset once. It reports it to the writing task, or to the reading one. */
+TEST_IO(a_reset_while_the_request_is_sent_does_not_end_a_body)
+{
+    static const struct peer_step script[] = {PEER_READ_HEAD(),
+                                              PEER_SEND("HTTP/1.1 200 OK\r\n\r\nhalf"),
+                                              PEER_PAUSE(50), PEER_RESET(), PEER_END};
+
+    for (int i = 0; i < 2; i++) {
+        ssize_t n = read_early_answer(script, i);
+        CHECK(n == WHORL_EHTTP_TRUNCATED || n == -ECONNRESET);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <liburing.h>
@@ -136,6 +138,17 @@ static const struct fake_step hello[] = {
     {.action = FAKE_HEAD},
     {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 0},
     {.action = FAKE_REPEAT}};
+
+static const struct fake_step hello_chunked[] = {
+    {.action = FAKE_HEAD},
+    {FAKE_SEND,
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n"
+     "0\r\n\r\n",
+     0},
+    {.action = FAKE_REPEAT}};
+
+static const struct fake_step endless[] = {
+    {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 200 OK\r\n\r\nhello", 0}, {.action = FAKE_CLOSE}};
 
 TEST_IO(a_small_body_becomes_a_file)
 {
@@ -339,6 +352,33 @@ TEST_IO(pipes_are_written_in_place)
     CHECK_OK(save_from(hello, in_tmpdir("pipe"), &numbered));
     CHECK_STR(listing(), "f.1 pipe");
     close(fd);
+}
+
+static WHORL_SUSPENDS_SHIELDED void check_pipe(const struct fake_step *script, int err,
+                                               const char *text)
+{
+    char buf[20] = "";
+    int fd = open(in_tmpdir("pipe"), O_RDWR | O_CLOEXEC);
+
+    CHECK(fd >= 0);
+    CHECK_ERR(save_from(script, in_tmpdir("pipe"), NULL), err);
+    CHECK_EQ(read(fd, buf, sizeof buf - 1), (ssize_t)strlen(text));
+    CHECK_STR(buf, text);
+    close(fd);
+}
+
+TEST_IO(what_came_with_the_head_is_written_in_place_too)
+{
+    static const struct fake_step begun[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", 0},
+        {.action = FAKE_CLOSE}};
+
+    CHECK_OK(mkfifo(in_tmpdir("pipe"), 0600));
+    check_pipe(begun, WHORL_EHTTP_TRUNCATED, "hello");
+    check_pipe(hello_chunked, 0, "hello");
+    check_pipe(endless, 0, "hello");
+    CHECK_STR(listing(), "pipe");
 }
 
 /* FIFOs: open(2) waits for a reader, and so does a save. */
@@ -596,6 +636,397 @@ TEST_IO(the_bytes_that_were_written_are_counted)
     close(fd);
 }
 
+/* A body of known length has no name before it is complete. One that may grow without limit has a
+ * temporary one. */
+
+static void log_listing(void *arg, int64_t received)
+{
+    (void)arg, (void)received;
+    if (!test_logged()[0])
+        test_log("%.3s", listing()[0] ? listing() : "-");
+}
+
+TEST_IO(a_body_of_known_length_has_no_name_before_it_is_complete)
+{
+    struct whorl_http_save_options options = {.progress = log_listing};
+
+    CHECK_OK(save_from(large, in_tmpdir("f"), &options));
+    CHECK_STR(test_logged(), "-");
+    CHECK_STR(listing(), "f");
+}
+
+TEST_IO(a_body_that_replaces_a_file_has_no_name_before_it_is_complete)
+{
+    struct whorl_http_save_options options = {.progress = log_listing, .overwrite = true};
+    struct stat st;
+
+    CHECK_OK(mkdir(in_tmpdir("d"), 0700));
+    write_file(in_tmpdir("d/f"), "old");
+    CHECK_OK(chmod(in_tmpdir("d/f"), 0666));
+    CHECK_OK(save_from(large, in_tmpdir("d/f"), &options));
+    check_pattern_file(in_tmpdir("d/f"), 1000000);
+    CHECK_OK(stat(in_tmpdir("d/f"), &st));
+    CHECK_EQ(st.st_mode & 0777, 0666);
+    CHECK_OK(unlink(in_tmpdir("d/f")));
+    CHECK_OK(rmdir(in_tmpdir("d"))); /* nothing else was in it */
+}
+
+TEST_IO(a_body_of_unknown_length_has_a_temporary_name)
+{
+    struct whorl_http_save_options options = {.progress = log_listing};
+
+    CHECK_OK(save_from(endless, in_tmpdir("f"), &options));
+    CHECK_STR(test_logged(), ".f.");
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(listing(), "f");
+}
+
+/* Another process takes the name while a body arrives that may replace it. */
+TEST_IO(a_name_taken_meanwhile_is_overwritten_on_request)
+{
+    struct whorl_http_save_options options = {
+        .progress = appear, .arg = (void *)(uintptr_t)in_tmpdir("f"), .overwrite = true};
+
+    CHECK_OK(save_from(hello, in_tmpdir("f"), &options));
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(listing(), "f");
+}
+
+static void remove_directory(void *arg, int64_t received)
+{
+    (void)received;
+    rmdir(arg);
+}
+
+TEST_IO(a_directory_that_is_removed_meanwhile_says_so)
+{
+    const char *dir = in_tmpdir("d");
+    struct whorl_http_save_options options = {.progress = remove_directory,
+                                              .arg = (void *)(uintptr_t)dir};
+
+    CHECK_OK(mkdir(dir, 0700));
+    CHECK_ERR(save_from(hello, in_tmpdir("d/f"), &options), -ENOENT);
+    CHECK_STR(error.step, "write");
+    CHECK(strstr(error.text, "/d/f: no such file or directory"));
+    CHECK_OK(mkdir(dir, 0700));
+    CHECK_ERR(save_from(large, in_tmpdir("d/f"), &options), -ENOENT);
+    CHECK(strstr(error.text, "/d/f: no such file or directory"));
+    CHECK_STR(listing(), "");
+}
+
+/* Small bodies */
+
+static const char *no_other_name(void *arg, unsigned attempt)
+{
+    (void)arg, (void)attempt;
+    return NULL;
+}
+
+/* It arrives in parts, and is written when it is complete. */
+TEST_IO(a_small_body_is_collected_before_its_file_is_created)
+{
+    static const struct fake_step script[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n", 0},
+        {.action = FAKE_BODY, .n = 50000},
+        {.action = FAKE_REPEAT}};
+    FAKE fake = {.scripts = {script}, .capacity = 3000};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct whorl_http_session_stats stats;
+    int64_t written = -1;
+    struct whorl_http_save_options options = {
+        .progress = log_listing, .next_path = no_other_name, .ret_written = &written};
+
+    CHECK_OK(save(session, in_tmpdir("f"), &options, false));
+    check_pattern_file(in_tmpdir("f"), 50000);
+    CHECK_EQ(written, 50000);
+    CHECK_STR(test_logged(), "-");
+    CHECK_ERR(save(session, in_tmpdir("f"), &options, false), -EEXIST);
+    CHECK_STR(listing(), "f");
+    whorl_http_session_get_stats(session, &stats);
+    CHECK_EQ(stats.idle, 1);
+}
+
+TEST_IO(a_small_body_that_is_cut_creates_no_file)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n", 0},
+        {.action = FAKE_BODY, .n = 49999},
+        {.action = FAKE_CLOSE}};
+    int64_t written = -1;
+    struct whorl_http_save_options options = {.next_path = no_other_name, .ret_written = &written};
+
+    CHECK_ERR(save_from(cut, in_tmpdir("f"), &options), WHORL_EHTTP_TRUNCATED);
+    CHECK_STR(error.step, "body");
+    CHECK(written <= 0);
+    CHECK_STR(listing(), "");
+}
+
+TEST_IO(the_rest_of_a_small_body_is_saved)
+{
+    struct whorl_http_request request = {.url = "http://a.test/"};
+    struct whorl_http_save_options options = {.next_path = no_other_name};
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_response) *response = NULL;
+    char buf[3];
+
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    CHECK_ERR((int)whorl_http_response_read(response, buf, 2), 2);
+    CHECK_OK(whorl_http_response_save(response, in_tmpdir("f"), &options));
+    check_file(in_tmpdir("f"), "llo");
+}
+
+/* Where the system calls are made */
+
+static int hops;
+
+static void count_hop(const char *what)
+{
+    hops += strcmp(what, "save") == 0;
+}
+
+/* How often a save waits for a thread. */
+static WHORL_SUSPENDS_SHIELDED int hops_of(struct whorl_http_session *session, const char *path,
+                                           const struct whorl_http_save_options *options)
+{
+    hops = 0;
+    sched_park_hook = count_hop;
+    int err = save(session, path, options, false);
+    sched_park_hook = NULL;
+    CHECK_OK(err);
+    return hops;
+}
+
+static void need_local_disk(void)
+{
+    int fd = open(test_tmpdir(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    struct statfs fs;
+
+    if (fd < 0 || fstatfs(fd, &fs) != 0 ||
+        (fs.f_type != TMPFS_MAGIC && fs.f_type != EXT4_SUPER_MAGIC))
+        test_skip("the temporary directory is neither on tmpfs nor on ext4");
+    close(fd);
+}
+
+TEST_IO(a_small_file_on_a_local_disk_takes_no_hop_once_the_disk_is_known)
+{
+    struct whorl_http_save_options overwrite = {.overwrite = true}, sync = {.sync = true};
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+
+    need_local_disk();
+    CHECK_EQ(hops_of(session, in_tmpdir("f"), NULL), 1);
+    CHECK_EQ(hops_of(session, in_tmpdir("g"), NULL), 0);
+    CHECK_EQ(hops_of(session, in_tmpdir("h"), &sync), 1);
+    CHECK_EQ(hops_of(session, in_tmpdir("f"), &overwrite), 1);
+    CHECK_OK(mkdir(in_tmpdir("d"), 0700)); /* not known */
+    CHECK_EQ(hops_of(session, in_tmpdir("d/f"), NULL), 1);
+}
+
+/* What the next linkat(2) does before anything else. */
+static void (*before_link)(void);
+
+int __real_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
+int __wrap_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
+
+int __wrap_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags)
+{
+    void (*before)(void) = before_link;
+
+    before_link = NULL;
+    if (before)
+        before();
+    return __real_linkat(old_dir, old_path, new_dir, new_path, flags);
+}
+
+static void wait_50_ms(void)
+{
+    usleep(50000);
+}
+
+static void compute_5_ms(void)
+{
+    int64_t end_ns = whorl_after(5 * WHORL_MILLISECOND);
+
+    while (whorl_now() < end_ns) {
+    }
+}
+
+static const char *next_name(void)
+{
+    static int number;
+    char name[20];
+
+    snprintf(name, sizeof name, "f%d", number++);
+    return in_tmpdir(name);
+}
+
+/* Saves files until one takes no hop. The machine's own disk may be slow at times. */
+static WHORL_SUSPENDS_SHIELDED void save_directly(struct whorl_http_session *session,
+                                                  void (*before)(void))
+{
+    for (;;) {
+        before_link = before;
+        if (hops_of(session, next_name(), NULL) == 0)
+            return;
+        CHECK_OK(whorl_sleep(100 * WHORL_MILLISECOND));
+    }
+}
+
+TEST_IO(a_disk_that_was_slow_is_left_to_threads_for_a_while)
+{
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+
+    need_local_disk();
+    do {
+        save_directly(session, compute_5_ms); /* it did not wait */
+    } while (hops_of(session, next_name(), NULL) == 1);
+    save_directly(session, wait_50_ms);
+    CHECK_EQ(hops_of(session, next_name(), NULL), 1); /* for 5 s */
+    save_directly(session, NULL);
+}
+
+TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
+{
+    struct whorl_http_save_options options = {.progress = log_listing};
+    FAKE fake = {.scripts = {hello_chunked}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+
+    need_local_disk();
+    CHECK_EQ(hops_of(session, in_tmpdir("f"), &options), 1);
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(test_logged(), "-");
+    before_link = compute_5_ms;
+    CHECK_EQ(hops_of(session, in_tmpdir("g"), NULL), 0);
+    CHECK(!before_link); /* it had no temporary name */
+    CHECK_STR(listing(), "f g");
+}
+
+TEST_IO(a_chunked_body_that_comes_in_parts_is_written_in_order)
+{
+    FAKE fake = {.scripts = {hello_chunked}, .capacity = strlen(hello_chunked[1].text) - 20};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    int64_t written = 0;
+    struct whorl_http_save_options options = {.progress = log_listing, .ret_written = &written};
+
+    CHECK_OK(save(session, in_tmpdir("f"), &options, false));
+    check_file(in_tmpdir("f"), "hello");
+    CHECK_STR(test_logged(), ".f.");
+    CHECK_EQ(written, 5);
+}
+
+TEST_IO(a_longer_file_takes_two_hops_besides_its_writes)
+{
+    FAKE fake = {.scripts = {large}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+
+    CHECK_EQ(hops_of(session, in_tmpdir("f"), NULL), 2);
+}
+
+static int removals;
+
+static void count_removal(const char *what)
+{
+    removals += strcmp(what, "remove") == 0;
+}
+
+/* To free the blocks of a large file takes long. */
+TEST_IO(what_was_written_of_a_body_that_is_cut_is_removed_by_a_thread)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 0},
+        {.action = FAKE_BODY, .n = 999999},
+        {.action = FAKE_CLOSE}};
+
+    sched_park_hook = count_removal;
+    CHECK_ERR(save_from(cut, in_tmpdir("f"), NULL), WHORL_EHTTP_TRUNCATED);
+    CHECK_EQ(removals, 1);
+    CHECK_OK(save_from(large, in_tmpdir("f"), NULL));
+    CHECK_EQ(removals, 1);
+    sched_park_hook = NULL;
+}
+
+/* SIGXFSZ would end the process. */
+TEST_IO(small_files_respect_a_limit_of_their_size)
+{
+    struct rlimit limit = {.rlim_cur = 3, .rlim_max = RLIM_INFINITY};
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+
+    CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
+    for (int i = 0; i < 3; i++) {
+        CHECK_ERR(save(session, in_tmpdir("f"), NULL, false), -EFBIG);
+        CHECK_STR(error.step, "write");
+    }
+    CHECK_STR(listing(), "");
+}
+
+/* Every request fails once */
+
+static int save_both(void *arg)
+{
+    struct whorl_http_save_options sync = {.sync = true};
+    (void)arg;
+
+    int err = save_from(hello, in_tmpdir("f"), NULL);
+    if (err == 0)
+        err = save_from(large, in_tmpdir("g"), &sync);
+    if (err == 0)
+        err = save_from(endless, in_tmpdir("h"), NULL);
+    return err;
+}
+
+static int run_save_both(void *arg)
+{
+    static const char *const whole[] = {"", "f", "f g", "f g h"};
+    static const char *const names[] = {"f", "g", "h"};
+    int done = 0;
+
+    int err = whorl_io_run(save_both, arg);
+    while (done < 3 && access(in_tmpdir(names[done]), F_OK) == 0)
+        done++;
+    CHECK_STR(listing(), whole[done]);
+    CHECK(err || done == 3);
+    for (int i = 0; i < done; i++)
+        CHECK_OK(unlink(in_tmpdir(names[i])));
+    return err;
+}
+
+TEST(a_save_whose_requests_fail_leaves_whole_files_or_nothing)
+{
+    CHECK(io_faults_sweep(run_save_both, NULL, -EIO) >= 12);
+}
+
+/* Also when the request that removes the file is the one that fails. */
+TEST_IO(a_cut_body_leaves_nothing_whichever_request_fails)
+{
+    static const struct fake_step cut[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", 0},
+        {.action = FAKE_CLOSE}};
+    bool struck = true;
+    int fds = 0;
+
+    for (uint64_t nth = 1; struck; nth++) {
+        for (int refused = 0; refused < 2; refused++) {
+            if (refused)
+                io_faults_submit(nth);
+            else
+                io_faults_complete(nth, -EIO);
+            CHECK(save_from(cut, in_tmpdir("f"), NULL) < 0);
+            struck = io_faults_disarm();
+            CHECK_STR(listing(), "");
+            if (nth == 1 && refused == 0)
+                fds = test_open_fds();
+            CHECK_EQ(test_open_fds(), fds);
+        }
+    }
+}
+
 TEST_IO(a_full_disk_leaves_nothing)
 {
     struct rlimit limit = {.rlim_cur = 300000, .rlim_max = 300000};
@@ -667,7 +1098,7 @@ TEST_IO(a_save_cancelled_at_any_point_leaves_the_whole_file_or_nothing)
     victim = whorl_task_self();
     sched_park_hook = count_point;
     for (int k = 0; k <= total; k++) {
-        FAKE fake = {.scripts = {script}, .capacity = 20000};
+        FAKE fake = {.scripts = {script}, .capacity = 8000};
         struct whorl_http_session *session = session_of(&fake);
         struct whorl_http_session_stats stats;
         struct whorl_scope scope;

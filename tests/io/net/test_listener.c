@@ -115,6 +115,7 @@ TEST_IO(tasks_are_served_in_the_order_of_their_arrival)
 
 TEST_IO(one_accept_stays_armed_for_many_connections)
 {
+    io_faults_need_multishot();
     WHORL_AUTO(listener) *l = listen_here();
     int clients[20], n = 0;
     clients[0] = dial_it(whorl_listener_addr(l), 'x');
@@ -140,6 +141,7 @@ TEST_IO(one_accept_stays_armed_for_many_connections)
 /* Connections that are not accepted stay in the kernel, where the backlog limits them. */
 TEST_IO(a_flood_is_not_taken_in_without_bound)
 {
+    io_faults_need_multishot();
     enum { FLOOD = 300 };
     static int clients[FLOOD];
     WHORL_AUTO(listener) *l = listen_here();
@@ -292,6 +294,7 @@ TEST_IO(select_accepts_a_connection_that_is_there_or_comes)
 /* A deadline, a cancel and a connection come within the same few turns. */
 TEST_IO(an_accept_case_that_is_not_taken_loses_no_connection)
 {
+    io_faults_need_multishot();
     WHORL_AUTO(listener) *l = listen_here();
     for (int i = 0; i < 200; i++) {
         struct whorl_scope scope;
@@ -733,6 +736,7 @@ static int run_serve_once(void *arg)
 
 TEST(every_failing_request_is_reported)
 {
+    io_faults_need_multishot();
     CHECK_EQ(io_faults_sweep(run_serve_once, NULL, -ENOBUFS), 2);
 }
 

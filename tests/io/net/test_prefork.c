@@ -8,6 +8,7 @@
 
 #include <whorl.h>
 
+#include "io_faults.h"
 #include "test.h"
 
 #ifdef __SANITIZE_THREAD__
@@ -352,6 +353,7 @@ static int keep_one_and_fork(void *arg)
 TEST(a_child_does_not_get_its_parents_connections)
 {
     SKIP_FORKS_IN_TASKS();
+    io_faults_need_multishot(); /* else no connection is kept */
     struct scene s = {.l = listen_here()};
     struct whorl_addr local;
     char byte;

@@ -260,10 +260,13 @@ TEST_IO(a_server_without_descriptors_pauses_and_continues)
     begin(&server, count_conns, 1);
     while ((fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
         count++;
-    for (int i = 0; i < 3; i++) /* for both ends of `a`, and one of `b` */
+    for (int i = 0; i < 8; i++)
         close(fds[--count]);
     struct whorl_stream *a = dial_server(&server, 0);
     CHECK_EQ(ask(a, '?'), '1');
+    while ((fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    close(fds[--count]);
     struct whorl_stream *b = dial_server(&server, 0);
     while (server.pauses < 2)
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));

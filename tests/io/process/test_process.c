@@ -226,18 +226,6 @@ TEST_IO(standard_descriptors_can_be_null_ours_or_any)
     close(p[0]);
 }
 
-TEST_IO(a_missing_standard_descriptor_is_missing_in_the_child_too)
-{
-    int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    close(STDIN_FILENO);
-    check_output(&(struct whorl_process_options){.argv = SH("[ -e /dev/fd/0 ] || echo none")}, NULL,
-                 "none\n");
-    if (saved >= 0) {
-        dup2(saved, STDIN_FILENO);
-        close(saved);
-    }
-}
-
 TEST_IO(the_child_has_no_signal_blocked_or_ignored)
 {
     sigset_t set;

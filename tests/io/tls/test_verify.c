@@ -373,6 +373,20 @@ TEST_VIRTUAL(trusted_leaf_vouches_for_nothing_but_itself)
     CHECK_ERR(try_made("below", "pinned.pem", "bank.test"), WHORL_ETLS_TRUST);
 }
 
+/* openssl-x509(1) makes such an anchor when it gets no extensions: a certificate of version 1. */
+TEST_VIRTUAL(anchor_that_is_no_authority_is_named)
+{
+    run_script("root old; openssl req -new -key old.key -subj /CN=old -config old.conf |\n"
+               "  openssl x509 -req -signkey old.key -days 5 -out old.pem\n"
+               "issue leaf old 5 $leaf\n");
+    struct attempt attempt = {.cert = made("leaf"), .host = "localhost"};
+    attempt.options.ca_file = made("old.pem");
+    check_refused(attempt, WHORL_ETLS_TRUST,
+                  "certificate for localhost is issued by old, which is trusted as a server, but "
+                  "not as an authority: it does not say CA:TRUE",
+                  48);
+}
+
 TEST_VIRTUAL(purpose_of_an_authority_is_checked)
 {
     run_script("root top $ca\n"
@@ -423,6 +437,33 @@ TEST_VIRTUAL(name_constraints_hold_for_anchors_and_intermediates)
         CHECK_ERR(try_made(refused[i][0], "top.pem", refused[i][1]), WHORL_ETLS_CERTIFICATE);
     CHECK_OK(try_made("n-good", "narrow.pem", "in.test"));
     CHECK_ERR(try_made("n-bad", "narrow.pem", "bank.test"), WHORL_ETLS_CERTIFICATE);
+}
+
+/* "Issuing CA" is no DNS name, so constraints on DNS names do not concern it. */
+TEST_VIRTUAL(common_name_of_an_authority_is_not_constrained)
+{
+    run_script("root top $ca 'nameConstraints=critical,permitted;DNS:localhost'\n"
+               "as=Issuing_CA; issue sub top 5 $ca; issue leaf sub 5 $leaf\n"
+               "as=sub.localhost; issue low sub 5 $ca; issue deep low 5 $leaf\n"
+               "as=bank.test; issue no-san sub 5 $ca\n" /* an authority as the server */
+               "cat sub.pem >> leaf.pem; cat sub.pem >> no-san.pem\n"
+               "cat low.pem sub.pem >> deep.pem\n");
+    CHECK_OK(try_made("leaf", "top.pem", "localhost"));
+    CHECK_OK(try_made("deep", "top.pem", "localhost"));
+    CHECK_ERR(try_made("no-san", "top.pem", "bank.test"), WHORL_ETLS_CERTIFICATE);
+}
+
+/* RFC 5280 §6.1: they restrict nothing unless some policy is required. */
+TEST_VIRTUAL(critical_policies_are_accepted_unless_one_is_required)
+{
+    run_script("root top $ca; issue sub top 5 $ca certificatePolicies=critical,1.2.3.4 \\\n"
+               "  inhibitAnyPolicy=critical,0\n"
+               "issue leaf sub 5 $leaf certificatePolicies=critical,1.2.3.4\n"
+               "issue strict top 5 $ca policyConstraints=critical,requireExplicitPolicy:0\n"
+               "issue below strict 5 $leaf\n"
+               "cat sub.pem >> leaf.pem; cat strict.pem >> below.pem\n");
+    CHECK_OK(try_made("leaf", "top.pem", "localhost"));
+    CHECK_ERR(try_made("below", "top.pem", "localhost"), WHORL_ETLS_CERTIFICATE);
 }
 
 TEST_VIRTUAL(path_length_and_key_usage_hold_for_anchors_too)

@@ -511,7 +511,7 @@ TEST_VIRTUAL(stacks_are_aligned_as_the_abi_says)
 
     for (int i = 0; i < 40; i++) { /* the records are at 16 different offsets */
         CHECK_OK(whorl_spawn(&group, check_alignment, NULL));
-        CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(char){0}));
+        CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(unsigned char){0}));
         CHECK_OK(whorl_spawn_copy(&group, check_alignment, &(struct { char c[1001]; }){{0}}));
     }
     CHECK_OK(whorl_group_wait(&group));

@@ -25,7 +25,7 @@ static const struct child *trace(const char *file, void (*fn)(void *arg), void *
     char value[64];
 
     CHECK_EQ(chdir(test_tmpdir()), 0);
-    snprintf(value, sizeof value, "io,trace=%s,x", file);
+    snprintf(value, sizeof value, "io,trace=%s,check", file);
     setenv("WHORL_DEBUG", value, 1);
     child_run(&child, fn, arg);
     unsetenv("WHORL_DEBUG");

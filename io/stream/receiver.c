@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/* Receives from a stream socket: directly, or ahead of the reads by a multishot request. */
+#include "io/stream/receiver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <whorl/net.h>
+#include <whorl/poller.h>
+#include <whorl/task.h>
+
+#include "io/driver/op.h"
+#include "io/driver/ring_buffers.h"
+#include "runtime/base/check.h"
+
+enum {
+    SMALL_MAX = RING_BUFFERS_SIZE, /* bytes: a small message fits in one buffer */
+    SMALL_ROW = 4,
+    BULK = 2 * RING_BUFFERS_SIZE, /* bytes per read; copying so many costs more than it saves */
+    PIECES_MAX = 16,
+};
+
+/* Reading ahead. */
+struct read_ahead {
+    struct io_op op;        /* the multishot request; first field, so pointers to the two convert */
+    struct receiver *owner; /* NULL: closed; the last completion frees this */
+    struct ring_piece *first; /* the queue of pieces that were received and not read */
+    struct ring_piece *last;
+    unsigned pieces; /* length of the queue */
+    bool ended;      /* `result` follows the bytes that were received */
+    int result;      /* 0: the end; -errno */
+    char *saved;     /* bytes that a run has left when it ended; they precede the queue */
+    size_t saved_at, saved_len;
+    struct waiting *reader;       /* the task that waits for a completion; NULL: none */
+    struct ring_buffers *buffers; /* of the run that it is in */
+    struct read_aheads *run;      /* the list of that run; NULL: it is in none */
+    struct read_ahead *next;      /* in that list */
+    struct read_ahead **link;     /* the pointer that points to this */
+    unsigned depth;               /* the process that it belongs to, see forks.h */
+};
+
+/* A task that waits for the next completion. */
+struct waiting {
+    struct whorl_waiter waiter; /* first field, so pointers to the two convert */
+    int fd;                     /* for reports */
+};
+
+/* All of a run. */
+struct read_aheads {
+    struct io_local local;
+    struct read_ahead *first;
+};
+
+/* --- the queue -------------------------------------------------------------------------------- */
+
+static void append(struct read_ahead *a, struct ring_piece *piece)
+{
+    if (a->first)
+        a->last->next = piece;
+    else
+        a->first = piece;
+    a->last = piece;
+    a->pieces++;
+}
+
+static void drop_first(struct read_ahead *a)
+{
+    struct ring_piece *piece = a->first;
+
+    a->first = piece->next;
+    a->pieces--;
+    ring_buffers_put(a->buffers, piece);
+}
+
+static void drop_saved(struct read_ahead *a)
+{
+    free(a->saved);
+    a->saved = NULL;
+    a->saved_at = a->saved_len = 0;
+}
+
+static void drop_all(struct read_ahead *a)
+{
+    while (a->first)
+        drop_first(a);
+    drop_saved(a);
+}
+
+static size_t copy_saved(struct read_ahead *a, char *buf, size_t len)
+{
+    size_t n = a->saved_len - a->saved_at;
+
+    if (n > len)
+        n = len;
+    memcpy(buf, a->saved + a->saved_at, n);
+    a->saved_at += n;
+    if (a->saved_at == a->saved_len)
+        drop_saved(a);
+    return n;
+}
+
+static size_t copy_pieces(struct read_ahead *a, char *buf, size_t len)
+{
+    size_t copied = 0;
+
+    while (a->first && copied < len) {
+        struct ring_piece *piece = a->first;
+        size_t n = piece->len < len - copied ? piece->len : len - copied;
+        memcpy(buf + copied, piece->bytes, n);
+        copied += n;
+        piece->bytes += n;
+        piece->len -= (uint32_t)n;
+        if (piece->len == 0)
+            drop_first(a);
+    }
+    return copied;
+}
+
+static bool has_received(const struct read_ahead *a)
+{
+    return a->first || a->saved || a->ended;
+}
+
+/* --- the end of a run ------------------------------------------------------------------------- */
+
+static void leave_run(struct read_ahead *a)
+{
+    if (!a->run)
+        return;
+    *a->link = a->next;
+    if (a->next)
+        a->next->link = a->link;
+    a->run = NULL;
+    a->buffers = NULL;
+}
+
+/* The run ends, and its buffers with it: keeps what they contain, so that another run can read
+ * it. */
+static void save(struct read_ahead *a)
+{
+    size_t len = a->saved_len - a->saved_at;
+
+    for (struct ring_piece *piece = a->first; piece; piece = piece->next)
+        len += piece->len;
+    char *bytes = a->first ? malloc(len) : NULL;
+    if (bytes) {
+        size_t n = a->saved ? copy_saved(a, bytes, len) : 0;
+        copy_pieces(a, bytes + n, len - n);
+        a->saved = bytes;
+        a->saved_len = len;
+    } else if (a->first) { /* the reader must not miss that bytes are lost */
+        drop_all(a);
+        a->ended = true;
+        a->result = -ENOMEM;
+    }
+    leave_run(a);
+}
+
+static void end_run(struct io_local *local)
+{
+    struct read_aheads *run = (struct read_aheads *)local;
+
+    while (run->first)
+        save(run->first);
+    free(run);
+}
+
+/* Adds it to the list of the current run. 0 or -ENOMEM. */
+static int join_run(struct read_ahead *a)
+{
+    static const char key;
+    struct read_aheads *run = (struct read_aheads *)io_local_get(&key);
+
+    if (!run) {
+        run = calloc(1, sizeof *run);
+        if (!run)
+            return -ENOMEM;
+        run->local = (struct io_local){.key = &key, .destroy = end_run};
+        io_local_add(&run->local);
+    }
+    if (a->run)
+        return 0;
+    a->run = run;
+    a->next = run->first;
+    a->link = &run->first;
+    if (a->next)
+        a->next->link = &a->next;
+    run->first = a;
+    return 0;
+}
+
+/* --- the request ------------------------------------------------------------------------------ */
+
+static void release(struct read_ahead *a)
+{
+    drop_all(a);
+    leave_run(a);
+    free(a);
+}
+
+/* Decides what follows the last completion of the request. */
+static void on_last(struct read_ahead *a, struct receiver *owner, int res)
+{
+    switch (res) {
+    case -ENOBUFS:
+        if (!ring_buffers_grow(a->buffers))
+            owner->small = 0;
+        break;
+    case -EINVAL: /* it is a kind of socket that has no multishot receive */
+    case -EAGAIN: /* it has O_NONBLOCK, and this kernel does not wait for it */
+        owner->direct_only = true;
+        break;
+    case -ECANCELED:
+    case -EINTR:
+    case -ENOMEM:
+        if (!a->op.cancelling)
+            owner->small = 0;
+        break;
+    default:
+        if (res <= 0) {
+            a->ended = true;
+            a->result = res;
+        }
+    }
+}
+
+static void on_receive(struct io_op *op, int res, bool more)
+{
+    struct read_ahead *a = (struct read_ahead *)op;
+    struct waiting *reader = a->reader;
+
+    whorl_check(res <= 0 || op->buffer >= 0);
+    if (op->buffer >= 0) {
+        struct ring_piece *piece =
+            ring_buffers_take(a->buffers, (unsigned)op->buffer, res > 0 ? (uint32_t)res : 0);
+        if (res > 0)
+            append(a, piece);
+        else
+            ring_buffers_put(a->buffers, piece);
+    }
+    if (!more) {
+        if (a->owner)
+            on_last(a, a->owner, res);
+        ring_buffers_leave(a->buffers);
+        if (!a->owner)
+            release(a);
+    } else if (a->pieces >= PIECES_MAX) {
+        io_op_cancel(op);
+    }
+    if (reader) {
+        a->reader = NULL;
+        io_op_set_background(op, true);
+        whorl_wake(&reader->waiter, 0);
+    }
+}
+
+/* Whether another process may have a copy of the socket: this one has forked since. */
+static bool is_shared(const struct receiver *r)
+{
+    return r->forks != atomic_load_explicit(&forks_made, memory_order_relaxed);
+}
+
+/* Submits the request with the buffers that it has joined. 0, -ENOMEM, or -ECANCELED. */
+static int start(struct receiver *r, struct ring_buffers *buffers)
+{
+    struct read_ahead *a = r->ahead;
+
+    if (!a) {
+        a = r->ahead = calloc(1, sizeof *a);
+        if (!a)
+            return -ENOMEM;
+        a->owner = r;
+        a->depth = forks_watch();
+    }
+    a->op = (struct io_op){.complete = on_receive,
+                           .code = IO_OP_RECV,
+                           .fd = r->fd,
+                           .multishot = true,
+                           .background = true,
+                           .buffer = -1};
+    a->buffers = buffers;
+    int err = join_run(a);
+    return err ? err : io_op_start(&a->op);
+}
+
+/* Begins to read ahead, if that pays. The request must not be in flight, and nothing that it has
+ * received may be left. Otherwise frees what belongs to it, and returns false: receive directly. */
+static bool arm(struct receiver *r)
+{
+    struct io_driver *driver = io_driver_current();
+    struct ring_buffers *buffers = NULL;
+
+    if (r->small >= SMALL_ROW && !r->direct_only && !is_shared(r) && driver && driver->ops->buffers)
+        buffers = driver->ops->buffers(driver);
+    if (buffers && ring_buffers_join(buffers)) {
+        if (start(r, buffers) == 0)
+            return true;
+        ring_buffers_leave(buffers);
+    }
+    if (r->ahead)
+        release(r->ahead);
+    r->ahead = NULL;
+    return false;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static WHORL_SUSPENDS ssize_t receive_directly(struct receiver *r, void *buf, size_t len)
+{
+    ssize_t n = whorl_recv(r->fd, buf, len, 0);
+
+    if (n > SMALL_MAX)
+        r->small = 0;
+    else if (n > 0 && r->small < SMALL_ROW)
+        r->small++;
+    return n;
+}
+
+static enum whorl_abort withdraw(struct whorl_waiter *waiter)
+{
+    struct read_ahead *a = waiter->data;
+
+    a->reader = NULL;
+    io_op_set_background(&a->op, true);
+    return WHORL_ABORT_DONE;
+}
+
+static void describe(const struct whorl_waiter *waiter, char *text, size_t size)
+{
+    snprintf(text, size, "recv fd %d", ((const struct waiting *)waiter)->fd);
+}
+
+static const struct whorl_wait_kind kind = {describe, NULL};
+
+/* As op_layout_for_gdb in op.c. */
+__attribute__((used)) const struct {
+    const struct whorl_wait_kind *kind;
+    uint64_t fd;
+} receiver_layout_for_gdb = {&kind, offsetof(struct waiting, fd)};
+
+/* Waits for the next completion of the request. 0 or -ECANCELED. */
+static WHORL_SUSPENDS int wait_completion(struct read_ahead *a)
+{
+    struct waiting waiting = {.waiter = {.data = a, .kind = &kind}, .fd = a->op.fd};
+
+    a->reader = &waiting;
+    io_op_set_background(&a->op, false);
+    return (int)whorl_park(&waiting.waiter, withdraw, "recv");
+}
+
+/* Returns the next of what was received: bytes, or the end or an error behind them. */
+static ssize_t take(struct receiver *r, void *buf, size_t len)
+{
+    struct read_ahead *a = r->ahead;
+
+    if (a->saved)
+        return (ssize_t)copy_saved(a, buf, len);
+    if (a->first) {
+        size_t n = copy_pieces(a, buf, len);
+        if (n >= BULK) {
+            r->small = 0;
+            io_op_cancel(&a->op);
+        }
+        return (ssize_t)n;
+    }
+    a->ended = false;
+    return a->result;
+}
+
+/* In a forked child, drops what belongs to the parent. */
+static void adopt(struct receiver *r)
+{
+    struct read_ahead *a = r->ahead;
+
+    if (__builtin_expect(!a || !forks_copied(a->depth), 1))
+        return;
+    a->first = NULL; /* the child does not have the memory of the buffers */
+    release(a);
+    r->ahead = NULL;
+}
+
+/* Checks, for a receiver that reads ahead, what is checked for each request. */
+static int begin(struct receiver *r)
+{
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    if (!io_driver_current())
+        return WHORL_ENOIO;
+    adopt(r);
+    const struct read_ahead *a = r->ahead;
+    whorl_check_text(!a || !a->run || a->op.driver == io_driver_current(),
+                     "a stream is read in another run than before; "
+                     "whorl_stream_take_received() must be called in between");
+    return whorl_check_cancelled();
+}
+
+WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len)
+{
+    if (!r->ahead && (r->small < SMALL_ROW || !arm(r)))
+        return receive_directly(r, buf, len);
+    int err = begin(r);
+    while (err == 0) {
+        struct read_ahead *a = r->ahead;
+        if (a && has_received(a))
+            return take(r, buf, len);
+        if (!(a && io_op_is_in_flight(&a->op)) && !arm(r))
+            return receive_directly(r, buf, len);
+        if (is_shared(r))
+            io_op_cancel(&r->ahead->op);
+        err = wait_completion(r->ahead);
+    }
+    return err;
+}
+
+WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, size_t len)
+{
+    if (len == 0)
+        return -EINVAL; /* 0 would mean that nothing is left */
+    int err = begin(r);
+    receiver_stop(r);
+    struct read_ahead *a = r->ahead;
+    while (err == 0 && a && io_op_is_in_flight(&a->op))
+        err = wait_completion(a);
+    if (err || !a)
+        return err;
+    /* The end is not taken: whoever reads the socket next sees it as well. */
+    if (a->first || a->saved || (a->ended && a->result < 0))
+        return take(r, buf, len);
+    release(a);
+    r->ahead = NULL;
+    return 0;
+}
+
+void receiver_stop(struct receiver *r)
+{
+    struct read_ahead *a = r->ahead;
+
+    r->direct_only = true;
+    if (a && !forks_copied(a->depth))
+        io_op_cancel(&a->op);
+}
+
+bool receiver_has_received(const struct receiver *r)
+{
+    return r->ahead && has_received(r->ahead);
+}
+
+/* --- creation and end ------------------------------------------------------------------------- */
+
+void receiver_init(struct receiver *r, int fd, bool is_stream)
+{
+    forks_watch();
+    *r = (struct receiver){
+        .fd = fd,
+        .forks = atomic_load_explicit(&forks_made, memory_order_relaxed),
+        .direct_only = !is_stream,
+    };
+}
+
+void receiver_finish(struct receiver *r)
+{
+    adopt(r);
+    struct read_ahead *a = r->ahead;
+    if (!a)
+        return;
+    whorl_check(!a->reader);
+    r->ahead = NULL;
+    if (io_op_is_in_flight(&a->op)) {
+        drop_all(a);
+        a->owner = NULL;
+        io_op_cancel(&a->op);
+    } else {
+        release(a);
+    }
+}

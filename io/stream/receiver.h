@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Receives from a stream socket in the cheaper of two ways. The caller does not notice which.
+ *
+ *     direct     one request per read, straight into the caller's memory; as whorl_recv()
+ *     ahead      one multishot request stays in flight. The kernel puts what arrives into buffers
+ *                of the run (ring_buffers.h), and reads copy it from there. This saves a request
+ *                per message.
+ *
+ *         direct -------- SMALL_ROW small messages in a row ----------------------> ahead
+ *         direct <------- BULK bytes in one read; or the request has ended and ---- ahead
+ *                         cannot be armed again
+ *
+ * A direct request is made only when the multishot request is not in flight and all bytes that it
+ * received are consumed. So bytes, the end and errors come in the order of the socket.
+ *
+ *     reader                     receiver                      driver
+ *     receiver_read() ---------> arm: io_op_start ----------->
+ *                                park
+ *                                on_receive: queue a piece <-- bytes arrive
+ *     copies the piece <-------- wake
+ *     receiver_read() ---------> park                          (no request)
+ *
+ * A stream that nothing reads does not fill memory: with PIECES_MAX pieces in the queue the request
+ * is cancelled, and the next read that finds the queue empty arms it again. Without a free buffer
+ * (-ENOBUFS) the run gets more buffers. When it has the most that it may have, the receiver returns
+ * to direct requests.
+ *
+ * While no task waits, the request is a background request. It keeps the socket open until its last
+ * completion, also after a close. What belongs to reading ahead is allocated when it begins, and
+ * freed when it has ended and all is consumed; so a stream without traffic costs little memory.
+ *
+ * Only streams read ahead. whorl_recv() on a descriptor must leave in the socket what its caller
+ * has not asked for.
+ *
+ * A forked child drops what its copy has read ahead: the parent has it. After a fork, receivers
+ * that are older receive directly, because the other process may want to read the socket.
+ */
+#ifndef IO_STREAM_RECEIVER_H
+#define IO_STREAM_RECEIVER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <whorl/base.h>
+
+/* The receiver of one socket, in the stream's memory. The fields are private. */
+struct receiver {
+    int fd;
+    unsigned forks;           /* the value of `forks_made` when the receiver was made */
+    unsigned small;           /* small messages in a row, at most SMALL_ROW */
+    bool direct_only;         /* it does not begin to read ahead any more */
+    struct read_ahead *ahead; /* NULL: it does not read ahead now */
+};
+
+/* Makes the receiver of a socket, which the caller closes after receiver_finish(). A socket of
+ * packets (`is_stream` is false) receives directly, because a read returns one packet. */
+void receiver_init(struct receiver *r, int fd, bool is_stream);
+
+/* Drops what was received and not read, and asks the kernel to end the request. No task may be
+ * reading. */
+void receiver_finish(struct receiver *r);
+
+/* recv(2), see whorl_stream_read(). One task at a time. */
+WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len);
+
+/* See whorl_stream_take_received(). */
+WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, size_t len);
+
+/* Asks the kernel to end the request; from now on the receiver receives directly. */
+void receiver_stop(struct receiver *r);
+
+/* Whether something was received that was not read: bytes, the end or an error. */
+bool receiver_has_received(const struct receiver *r);
+
+#endif
