@@ -3,7 +3,9 @@
  * and between ring.c and liburing (see tests/meson.build). */
 #include "io_faults.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <liburing.h>
 
@@ -156,6 +158,18 @@ void __wrap_io_uring_queue_exit(struct io_uring *ring)
         if (rings[i] == ring)
             rings[i] = NULL;
     __real_io_uring_queue_exit(ring);
+}
+
+/* Runs in a forked child. The driver frees its copies of the parent's rings without a call of
+ * io_uring_queue_exit(). */
+static void forget_rings(void)
+{
+    memset(rings, 0, sizeof rings);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_rings);
 }
 
 static const struct io_uring *ring_of(unsigned fd, bool registered)
