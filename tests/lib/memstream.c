@@ -10,6 +10,8 @@
 #include <whorl/sync.h>
 #include <whorl/task.h>
 
+#include "test.h"
+
 /* Large enough for most tests, so that a test that counts allocations counts only its own. */
 enum { INITIAL_SIZE = 64 << 10 };
 
@@ -23,7 +25,7 @@ struct pipe {
     size_t tap_size, *tap_len;
     size_t left; /* number of bytes until `end` applies; SIZE_MAX: no end is planned */
     int end;     /* result of a read after them: 0 for the end, or an error code */
-    bool ended, writer_closed, reader_closed;
+    bool ended, writer_closed, reader_closed, writing;
     struct whorl_wait_queue readers, writers;
 };
 
@@ -165,11 +167,15 @@ static WHORL_SUSPENDS int mem_writev(struct whorl_stream *stream, const struct i
                                      int iov_count)
 {
     struct end *end = end_of(stream);
-    int err = enter(end);
 
+    if (end->out->writing) /* as the streams of the library do */
+        test_fail(__FILE__, __LINE__, "two tasks write to one stream at the same time");
+    end->out->writing = true;
+    int err = enter(end);
     end->out->writes++;
     for (int i = 0; i < iov_count && err == 0; i++)
         err = write_part(end, iov[i].iov_base, iov[i].iov_len);
+    end->out->writing = false;
     return err;
 }
 

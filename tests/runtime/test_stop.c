@@ -248,6 +248,27 @@ TEST_VIRTUAL(stop_ends_a_scope_that_lasts_until_then)
     CHECK_STR(test_logged(), "-110@40:0 -125@100:1");
 }
 
+static int sleep_in_a_scope_used_before(void *arg)
+{
+    struct whorl_scope scope;
+
+    (void)arg;
+    whorl_scope_enter_until_stop(&scope, WHORL_FOREVER);
+    int err = whorl_scope_leave(&scope, 0);
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    return whorl_scope_leave(&scope, err ? err : whorl_sleep(120));
+}
+
+TEST_VIRTUAL(stop_does_not_end_a_scope_whose_memory_lasted_until_then_before)
+{
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, sleep_in_a_scope_used_before, NULL));
+    CHECK_OK(whorl_sleep(100));
+    CHECK_OK(whorl_group_stop(&group, 50));
+    CHECK_EQ(whorl_now(), 120);
+}
+
 TEST_VIRTUAL(stop_asked_before_ends_a_scope_that_lasts_until_then_at_once)
 {
     WHORL_AUTO(group) group = {0};

@@ -289,6 +289,26 @@ TEST_VIRTUAL(a_connection_that_is_no_socket_is_half_closed_at_its_end)
     served_send(&conn, GET("/"), strlen(GET("/")));
     free(served_close(&conn));
     CHECK_EQ(calls, 4); /* a read, a write, the read of the client's end, a half-close */
+    calls = 0;
+    served_open(&conn, &setup);
+    memstream_hook(conn.server, count_call, &calls);
+    served_send(&conn, "x\r\n\r\n", 5);
+    free(served_close(&conn));
+    CHECK_EQ(calls, 4); /* a read, a write, a half-close, the read of the client's end */
+}
+
+TEST_VIRTUAL(a_connection_with_more_requests_than_are_answered_stays_open_for_the_reply)
+{
+    struct served_setup setup = {.fn = handle, .stay_open = true};
+    struct served_conn conn;
+    char reply[256] = "";
+    served_open(&conn, &setup);
+    served_send(&conn, GET("/close") GET("/"), strlen(GET("/close") GET("/")));
+    CHECK(whorl_stream_read(conn.client, reply, sizeof reply - 1) > 0);
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK_EQ(setup.result, 1);
+    free(served_close(&conn));
+    CHECK_OK(setup.result);
 }
 
 static WHORL_SUSPENDS int cancel_own_write(void *arg, struct whorl_http_incoming *incoming,
