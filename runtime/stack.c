@@ -330,12 +330,25 @@ static struct whorl_task *record_of(struct stack_slab *slab, uint32_t index)
                                  ~(uintptr_t)63);
 }
 
+/* A descriptor of this process. Programs that run with standard descriptors closed expect the next
+ * one that they open to be one of 0 to 2, so it is none of these. */
+static int open_self(void)
+{
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+    if (fd < 0 || fd > 2)
+        return fd;
+    int higher = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    close(fd);
+    return higher;
+}
+
 /* Advises the kernel about many ranges: with one call if the kernel lets a process advise itself
  * this way (6.13), otherwise with one call per range. */
 static int advise(struct stack_pool *pool, const struct iovec *ranges, unsigned n, int advice)
 {
     if (n > 1 && pool->pidfd == -1)
-        pool->pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        pool->pidfd = open_self();
     if (n > 1 && pool->pidfd >= 0) {
         size_t total = 0;
         for (unsigned i = 0; i < n; i++)

@@ -25,6 +25,9 @@ struct socket_stream {
     int fd;
     bool is_stream;        /* it is no socket of packets */
     bool reading, writing; /* a task is in read() or writev() */
+    /* A write has reported that the peer reset the connection. The kernel reports that once, and
+     * later reads would return 0 as at an orderly end. */
+    bool reset;
     struct receiver receiver;
 };
 
@@ -36,7 +39,7 @@ static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf
     self->reading = true;
     ssize_t n = receiver_read(&self->receiver, buf, len);
     self->reading = false;
-    return n;
+    return n == 0 && len > 0 && self->reset ? -ECONNRESET : n;
 }
 
 static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, void *buf,
@@ -100,6 +103,7 @@ static WHORL_SUSPENDS int socket_writev(struct whorl_stream *stream, const struc
         iov_count -= n;
     } while (err == 0 && iov_count > 0);
     self->writing = false;
+    self->reset = self->reset || err == -ECONNRESET;
     return err;
 }
 

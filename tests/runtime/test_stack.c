@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stacks: sizes, reuse and return of memory. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -588,6 +589,32 @@ TEST(guards_get_smaller_when_there_are_many_tasks)
     for (int i = 0; i < 40000; i++)
         stack_release(&pool, tasks[i]);
     stack_pool_finish(&pool);
+}
+
+TEST(a_run_leaves_closed_standard_descriptors_closed)
+{
+    struct stack_pool pool;
+    struct whorl_task *tasks[200];
+    int saved[3];
+
+    for (int i = 0; i < 3; i++) {
+        saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 100);
+        close(i);
+    }
+    stack_pool_init(&pool);
+    for (int i = 0; i < 200; i++)
+        tasks[i] = acquire(&pool, SMALLEST);
+    int open_count = 0;
+    for (int i = 0; i < 3; i++)
+        open_count += fcntl(i, F_GETFD) >= 0;
+    for (int i = 0; i < 200; i++)
+        stack_release(&pool, tasks[i]);
+    stack_pool_finish(&pool);
+    for (int i = 0; i < 3; i++) {
+        dup2(saved[i], i);
+        close(saved[i]);
+    }
+    CHECK_EQ(open_count, 0);
 }
 
 /* Otherwise two mappings per stack would reach vm.max_map_count. */

@@ -131,6 +131,30 @@ TEST_IO(short_writes_are_continued)
     close_pair(&s);
 }
 
+/* The kernel reports a reset once. */
+TEST_IO(a_reset_that_a_write_has_seen_is_no_end_for_the_reader)
+{
+    WHORL_AUTO(listener) *listener = NULL;
+    struct linger at_once = {.l_onoff = 1};
+    struct whorl_stream *stream;
+    struct whorl_addr addr;
+    char buf[8];
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
+    CHECK_OK(whorl_listen(&addr, NULL, &listener));
+    int client = whorl_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_OK(whorl_connect(client, whorl_listener_addr(listener)));
+    int server = whorl_accept(listener, NULL);
+    CHECK(server >= 0);
+    CHECK_OK(whorl_stream_from_socket(client, &stream));
+    CHECK_OK(setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+    close(server); /* sends a reset */
+    CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
+    CHECK_ERR(whorl_stream_write(stream, "x", 1), -ECONNRESET);
+    CHECK_ERR(whorl_stream_read(stream, buf, sizeof buf), -ECONNRESET);
+    CHECK_ERR(whorl_stream_read(stream, buf, sizeof buf), -ECONNRESET);
+    whorl_stream_close(stream);
+}
+
 TEST_IO(a_quiet_stream_is_idle_and_no_other)
 {
     struct ends s;
