@@ -268,7 +268,8 @@ WHORL_API WHORL_CHECKED int whorl_http_reply_add_trailer(struct whorl_http_reply
  * and 412, a range outside of the file with 416, and methods but GET and HEAD with 405.
  *
  * Only regular files are sent. Nothing outside of the directory is: a path with "..", and a
- * symbolic link that leads out, is answered with 404, as a file that does not exist.
+ * symbolic link that leads out, is answered with 404, as a file that does not exist. Before Linux
+ * 5.6 no link is followed.
  *
  * @dir_fd   of the directory
  * @path     relative to it, encoded as in a URL; slashes at its start are ignored. It may be the

@@ -2,9 +2,11 @@
 /* Files as replies: over memory and over sockets, with ranges and conditions, and never from
  * outside of the directory. */
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <whorl.h>
@@ -91,6 +93,16 @@ static WHORL_SUSPENDS_SHIELDED void expect(const char *file, int line, const cha
     "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\n404 Not " \
     "Found\n"
 
+/* Older kernels, valgrind and qemu have no openat2(2). Then no link is followed. */
+static bool follows_links(void)
+{
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC};
+    long fd = syscall(SYS_openat2, root_fd, ".", &how, sizeof how);
+    if (fd >= 0)
+        close((int)fd);
+    return fd >= 0;
+}
+
 TEST_IO(a_file_is_sent_with_its_type_and_its_validators)
 {
     make_tree();
@@ -100,9 +112,6 @@ TEST_IO(a_file_is_sent_with_its_type_and_its_validators)
     EXPECT("/empty.txt", "",
            "HTTP/1.1 200 OK\r\nX-Added: 1\r\n" TYPE DATE
            "ETag: \"2ebc98a1.00000000-0\"\r\nContent-Length: 0\r\n\r\n");
-    EXPECT("/inside", "",
-           "HTTP/1.1 200 OK\r\nX-Added: 1\r\nContent-Type: application/octet-stream\r\n"
-           "Accept-Ranges: bytes\r\n" DATE TAG "Content-Length: 5\r\n\r\nhello");
     EXPECT("/sub/", "",
            "HTTP/1.1 200 OK\r\nX-Added: 1\r\nContent-Type: text/html; charset=utf-8\r\n"
            "Accept-Ranges: bytes\r\n" DATE "ETag: \"2ebc98a1.00000000-3\"\r\n"
@@ -110,6 +119,17 @@ TEST_IO(a_file_is_sent_with_its_type_and_its_validators)
     expect(__FILE__, __LINE__, "POST /hello.txt HTTP/1.1\r\nHost: h\r\n\r\n",
            "HTTP/1.1 405 Method Not Allowed\r\nX-Added: 1\r\nAllow: GET, HEAD\r\n"
            "Content-Length: 0\r\n\r\n");
+    close(root_fd);
+}
+
+TEST_IO(a_link_inside_of_the_directory_is_followed)
+{
+    make_tree();
+    if (!follows_links())
+        test_skip("no openat2");
+    EXPECT("/inside", "",
+           "HTTP/1.1 200 OK\r\nX-Added: 1\r\nContent-Type: application/octet-stream\r\n"
+           "Accept-Ranges: bytes\r\n" DATE TAG "Content-Length: 5\r\n\r\nhello");
     close(root_fd);
 }
 
@@ -192,6 +212,8 @@ static WHORL_SUSPENDS_SHIELDED const char *opened(const char *path)
 TEST_IO(links_are_followed_inside_of_the_directory_only)
 {
     make_tree();
+    if (!follows_links())
+        test_skip("no openat2");
     CHECK_STR(opened("hello.txt"), "open");
     CHECK_STR(opened("inside"), "open");
     CHECK_STR(opened("sub/../hello.txt"), "open");
