@@ -95,6 +95,16 @@ static int fail(struct save *save, int err)
                            text ? text : whorl_strerror(err));
 }
 
+/* The result of a read that returned no bytes. The read has set the detail of an error, except of a
+ * cancel, after which a later read could continue. */
+static int fail_reading(struct save *save, int err)
+{
+    if (err != -ECANCELED)
+        return err;
+    return whorl_error_set(http_response_detail(save->response), err, "body", "%s",
+                           whorl_strerror(err));
+}
+
 /* The target */
 
 /* /dev/stdout is a link that may lead to a file, to which this process's output was redirected.
@@ -304,7 +314,7 @@ static WHORL_SUSPENDS int write_body(struct save *save)
         const char *part;
         ssize_t n = next_part(save, &part);
         if (n <= 0)
-            return (int)n;
+            return fail_reading(save, (int)n);
         err = write_part(save, part, (size_t)n);
     }
     return err;
@@ -343,7 +353,7 @@ static WHORL_SUSPENDS int collect(struct save *save)
         const char *part;
         ssize_t n = http_response_read_part(response, end, size - save->collected, &part);
         if (n < 0)
-            return (int)n;
+            return fail_reading(save, (int)n);
         if (n == 0) {
             save->whole = save->buf;
             save->whole_len = save->collected;

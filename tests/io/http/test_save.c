@@ -1072,6 +1072,25 @@ TEST_IO(a_decoded_body_is_saved_decoded)
     CHECK_EQ(written, 5);
 }
 
+TEST_IO(a_save_cancelled_while_it_waits_for_the_body_says_so)
+{
+    static const struct fake_step stuck[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\nhello", 0},
+        {.action = FAKE_END}};
+    struct whorl_http_save_options collects = {.next_path = no_other_name};
+
+    for (int i = 0; i < 2; i++) {
+        struct whorl_scope scope;
+        whorl_scope_enter(&scope, whorl_after(50 * WHORL_MILLISECOND));
+        int err = save_from(stuck, in_tmpdir("f"), i ? &collects : NULL);
+        CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+        CHECK_EQ(error.code, -ECANCELED);
+        CHECK_STR(error.step, "body");
+        CHECK_STR(listing(), "");
+    }
+}
+
 /* Cancelled at every suspension point; the points are counted. */
 
 static struct whorl_scope *scope_to_cancel;
