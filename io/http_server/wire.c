@@ -135,7 +135,7 @@ static WHORL_SUSPENDS int64_t send_part(struct http_wire *wire, int file_fd, int
 
     http_stage_enter(&stage, http_deadline(wire->timeouts->write_stall_ns),
                      WHORL_EHTTP_STALL_TIMEOUT, WHORL_FOREVER);
-    int64_t n = whorl_sendfile(file_fd, whorl_stream_fd(wire->stream), offset, len);
+    int64_t n = whorl_sendfile(file_fd, whorl_stream_option_fd(wire->stream), offset, len);
     return http_stage_leave(&stage, n);
 }
 

@@ -71,17 +71,19 @@ struct whorl_http_log_entry {
 
 /* Zero-initialised is valid: 0 and NULL mean the default. */
 struct whorl_http_server_options {
-    struct whorl_serve_options serve; /* of the connections. `failed` gets the failures of
-                                         connections; those of requests are in the log */
-    size_t head_bytes_max;            /* of a request line and headers, and of trailers; 32 KiB */
-    size_t target_bytes_max;          /* of a target: more is answered with 414; 8 KiB */
-    size_t headers_max;               /* of a request, and trailers; 128 */
-    int64_t body_bytes_max; /* of a request's body, without chunk framing; default: no limit */
+    /* Of the connections. `failed` is called with the handler's `arg` when a connection has failed;
+     * what was wrong with a request is in the log. */
+    struct whorl_serve_options serve;
+    size_t head_bytes_max;   /* of a request line and headers, and of trailers; 32 KiB */
+    size_t target_bytes_max; /* of a target: more is answered with 414; 8 KiB */
+    size_t headers_max;      /* of a request, and trailers; 128 */
+    int64_t body_bytes_max;  /* of a request's body, without chunk framing; default: no limit */
     struct whorl_http_server_timeouts timeouts;
     /* Compress replies that are text with gzip, if the client accepts that and the handler has set
      * no Content-Encoding. Files are sent as they are. */
     bool gzip;
-    /* Called after each exchange. It must not suspend. NULL: not called. */
+    /* Called after each exchange, with the handler's `arg`. It must not suspend. NULL: not
+     * called. */
     void (*log)(void *arg, const struct whorl_http_log_entry *entry);
 };
 
