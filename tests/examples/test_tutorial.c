@@ -345,7 +345,7 @@ TEST(signals_end_it_in_order)
 TEST(chapters_that_do_io_say_why_they_cannot_start)
 {
     static const char *const programs[] = {"examples/14_starvation", "examples/20_map_processes",
-                                           "examples/21_crash",      "examples/22_echo",
+                                           "examples/21_crash", "examples/22_echo",
                                            "examples/23_signals"};
     struct subprocess_options options = {.env = (const char *[]){"WHORL_DRIVER=steam", NULL}};
 
