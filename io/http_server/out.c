@@ -38,14 +38,26 @@ int out_grow(struct http_out *out, size_t len)
     return 0;
 }
 
-void out_put_number(struct http_out *out, uint64_t n, unsigned base)
+void out_put_decimal(struct http_out *out, uint64_t n)
 {
     char digits[OUT_NUMBER_MAX];
     size_t at = sizeof digits;
 
     do {
-        digits[--at] = "0123456789abcdef"[n % base];
-        n /= base;
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    out_put(out, digits + at, sizeof digits - at);
+}
+
+void out_put_hex(struct http_out *out, uint64_t n)
+{
+    char digits[OUT_NUMBER_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = "0123456789abcdef"[n & 15];
+        n >>= 4;
     } while (n > 0);
     out_put(out, digits + at, sizeof digits - at);
 }

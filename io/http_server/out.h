@@ -41,7 +41,8 @@ static inline void out_put_text(struct http_out *out, const char *text)
 
 enum { OUT_NUMBER_MAX = 20 }; /* bytes of the longest number */
 
-/* Appends a number, in decimal or hexadecimal digits. */
-void out_put_number(struct http_out *out, uint64_t n, unsigned base);
+/* Append a number, for which there is room. */
+void out_put_decimal(struct http_out *out, uint64_t n);
+void out_put_hex(struct http_out *out, uint64_t n);
 
 #endif

@@ -186,7 +186,7 @@ static int end_head(struct whorl_http_reply *reply, int64_t framed_len)
     reply->close |= framed_len < 0 && !reply->is_chunked;
     if (status_has_body(reply->status) && framed_len >= 0) {
         out_put_text(out, "Content-Length: ");
-        out_put_number(out, (uint64_t)framed_len, 10);
+        out_put_decimal(out, (uint64_t)framed_len);
         out_put(out, "\r\n", 2);
     } else if (status_has_body(reply->status) && reply->is_chunked) {
         out_put_text(out, "Transfer-Encoding: chunked\r\n");
@@ -378,7 +378,7 @@ static WHORL_SUSPENDS int send_body(struct whorl_http_reply *reply, const void *
     if (err)
         return err;
     if (reply->is_chunked && len > 0) {
-        out_put_number(out, len, 16);
+        out_put_hex(out, len);
         out_put(out, "\r\n", 2);
     }
     reply->state = REPLY_SENT;

@@ -279,6 +279,27 @@ TEST_IO(a_chunk_is_sent_without_delay)
     end(&server);
 }
 
+/* A close while bytes are unread would reset the connection, and the client would lose the reply. */
+TEST_IO(a_client_that_sends_much_reads_why_it_was_refused)
+{
+    struct net_server server = {0};
+    size_t len = 200000, reply_len;
+    char *request = malloc(len), *reply;
+    begin(&server);
+    struct whorl_stream *client = dial_server(&server);
+    memset(request, 'x', len);
+    memcpy(request, GET "x\r\n\r\n", sizeof GET + 4);
+    CHECK_OK(whorl_stream_write(client, request, len));
+    CHECK_OK(whorl_sleep(20 * WHORL_MILLISECOND));
+    CHECK_OK(whorl_stream_read_to_end(client, 4096, &reply, &reply_len));
+    CHECK(strncmp(reply, "HTTP/1.1 200 ", 13) == 0);
+    CHECK(strstr(reply, "\r\n\r\nhello\nHTTP/1.1 400 "));
+    free(reply);
+    free(request);
+    whorl_stream_close(client);
+    end(&server);
+}
+
 static WHORL_SUSPENDS_SHIELDED void fetch_date(struct whorl_stream *client, char ret[64])
 {
     char reply[512] = "";
