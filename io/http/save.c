@@ -99,7 +99,10 @@ static int fail(struct save *save, int err)
  * cancel, after which a later read could continue. */
 static int fail_reading(struct save *save, int err)
 {
-    return err == -ECANCELED ? fail(save, err) : err;
+    if (err != -ECANCELED)
+        return err;
+    return whorl_error_set(http_response_detail(save->response), err, "body", "%s",
+                           whorl_strerror(err));
 }
 
 /* The target */

@@ -284,8 +284,10 @@ static void settle(struct transfer *t, int err)
 
     o->ok = err == 0;
     o->interrupted = err == -ECANCELED;
-    if (err == -ECANCELED)
+    if (err == -ECANCELED) {
         whorl_error_set(&o->error, err, "transfer", "interrupted");
+        o->place = NULL; /* the same text whether it was receiving or writing */
+    }
     if (err && !t->in_place)
         o->written = 0; /* the file was removed */
     if (err == 0 && t->path) {

@@ -1086,6 +1086,7 @@ TEST_IO(a_save_cancelled_while_it_waits_for_the_body_says_so)
         int err = save_from(stuck, in_tmpdir("f"), i ? &collects : NULL);
         CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
         CHECK_EQ(error.code, -ECANCELED);
+        CHECK_STR(error.step, "body");
         CHECK_STR(listing(), "");
     }
 }
