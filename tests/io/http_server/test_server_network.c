@@ -279,7 +279,8 @@ TEST_IO(a_chunk_is_sent_without_delay)
     end(&server);
 }
 
-/* A close while bytes are unread would reset the connection, and the client would lose the reply. */
+/* A close while bytes are unread would reset the connection, and the client would lose the
+ * reply. */
 TEST_IO(a_client_that_sends_much_reads_why_it_was_refused)
 {
     struct net_server server = {0};
