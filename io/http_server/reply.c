@@ -31,8 +31,6 @@ void reply_begin(struct whorl_http_reply *reply, struct http_wire *wire,
     reply->length = -1;
     out_init(&reply->out);
     reply->out.len = ROOM;
-    reply->trailers = NULL;
-    reply->trailers_len = 0;
 }
 
 void reply_finish(struct whorl_http_reply *reply)

@@ -49,9 +49,9 @@ struct whorl_http_reply {
     int lost;          /* the stream has failed with this code; it is also in `err` */
     size_t start;      /* of the head, in `out` */
     struct gzip *gzip;
-    struct http_out out;
     char *trailers; /* complete lines; owned */
     size_t trailers_len;
+    struct http_out out; /* last, because reply_begin() does not clear it */
 };
 
 void reply_begin(struct whorl_http_reply *reply, struct http_wire *wire,
