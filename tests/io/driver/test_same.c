@@ -121,7 +121,7 @@ static void happen(struct ends *ends, int detail)
     case PEER_RESET:
         CHECK_EQ(write(ends->fd, "unread", 6), 6);
         setsockopt(ends->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        /* fall through */
+        __attribute__((fallthrough));
     case PEER_CLOSED:
         close(ends->peer);
         ends->peer = -1;
