@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <whorl.h>
 
@@ -19,12 +18,10 @@ static WHORL_SUSPENDS int hello(void *arg, struct whorl_http_incoming *incoming,
 static int root(void *arg)
 {
     WHORL_AUTO(listener) *listener = NULL;
-    struct whorl_addr addr;
-    int err = whorl_addr_parse("127.0.0.1", (uint16_t)atoi(arg), &addr);
-    if (err || (err = whorl_listen(&addr, NULL, &listener)))
+    int err = whorl_listen_ip("127.0.0.1", (uint16_t)atoi(arg), NULL, &listener);
+    if (err)
         return err;
-    dprintf(STDOUT_FILENO, "listening on port %d\n",
-            whorl_addr_port(whorl_listener_addr(listener)));
+    dprintf(1, "listening on port %d\n", whorl_addr_port(whorl_listener_addr(listener)));
     return whorl_http_serve(&listener, 1, NULL, hello, "hello, world\n");
 }
 

@@ -192,10 +192,11 @@ WHORL_SUSPENDS int whorl_http_reply_send_file(struct whorl_http_reply *reply, in
         int err = reply_put_header(reply, "Allow", "GET, HEAD");
         return err ? err : whorl_http_reply_send(reply, 405, NULL, NULL, 0);
     }
+    size_t mark = reply->out.len;
     struct http_buf *buf = http_buf_acquire(reply->wire->store);
     if (!buf)
         return -ENOMEM;
     int err = send_named(reply, dir_fd, path, options ? options : &defaults, buf);
     http_buf_release(reply->wire->store, buf);
-    return err;
+    return reply_undo(reply, mark, err);
 }

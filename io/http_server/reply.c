@@ -203,6 +203,17 @@ static int end_head(struct whorl_http_reply *reply, int64_t framed_len)
     return 0;
 }
 
+int reply_undo(struct whorl_http_reply *reply, size_t mark, int err)
+{
+    if (err && reply->state == REPLY_OPEN) {
+        if (reply->out.len > mark)
+            reply->out.len = mark;
+        gzip_destroy(reply->gzip);
+        reply->gzip = NULL;
+    }
+    return err;
+}
+
 /* Checks what begins a reply. */
 static int check_start(struct whorl_http_reply *reply, int status, const char *content_type)
 {
@@ -248,15 +259,17 @@ WHORL_SUSPENDS int reply_send_head(struct whorl_http_reply *reply, const void *d
 
     if (!reply->has_body)
         len = 0;
+    int64_t body_len = (int64_t)len;
     reply->state = REPLY_SENT;
-    reply->sent += (int64_t)len;
     if (len > 0 && len <= out->cap - out->len) { /* one part is cheaper to send than two */
         out_put(out, data, len);
         len = 0;
     }
     parts[0] = (struct iovec){out->bytes + reply->start, out->len - reply->start};
     parts[1] = (struct iovec){(void *)(uintptr_t)data, len};
-    return send_parts(reply, parts, len > 0 ? 2 : 1);
+    int err = send_parts(reply, parts, len > 0 ? 2 : 1);
+    reply->sent += err ? 0 : body_len;
+    return err;
 }
 
 WHORL_SUSPENDS int reply_send_file(struct whorl_http_reply *reply, int file_fd, int64_t offset,
@@ -301,8 +314,9 @@ static WHORL_SUSPENDS int send_whole(struct whorl_http_reply *reply, const void 
 {
     int err = end_head(reply, (int64_t)len);
 
-    if (err == 0)
-        err = reply_send_head(reply, data, len);
+    if (err)
+        return err;
+    err = reply_send_head(reply, data, len);
     reply->state = REPLY_DONE;
     return err;
 }
@@ -320,8 +334,9 @@ static WHORL_SUSPENDS int send_compressed(struct whorl_http_reply *reply, const 
     return err;
 }
 
-WHORL_SUSPENDS int whorl_http_reply_send(struct whorl_http_reply *reply, int status,
-                                         const char *content_type, const void *data, size_t len)
+/* As whorl_http_reply_send(), but headers may be left after a failure. */
+static WHORL_SUSPENDS int send_all(struct whorl_http_reply *reply, int status,
+                                   const char *content_type, const void *data, size_t len)
 {
     int err = check_start(reply, status, content_type), gzip = 0;
 
@@ -338,6 +353,15 @@ WHORL_SUSPENDS int whorl_http_reply_send(struct whorl_http_reply *reply, int sta
     return gzip ? send_compressed(reply, data, len) : send_whole(reply, data, len);
 }
 
+WHORL_SUSPENDS int whorl_http_reply_send(struct whorl_http_reply *reply, int status,
+                                         const char *content_type, const void *data, size_t len)
+{
+    size_t mark = reply->out.len;
+    int err = send_all(reply, status, content_type, data, len);
+
+    return reply_undo(reply, mark, err);
+}
+
 WHORL_SUSPENDS int reply_send_status(struct whorl_http_reply *reply, int status)
 {
     char text[64];
@@ -351,6 +375,7 @@ WHORL_SUSPENDS int reply_send_status(struct whorl_http_reply *reply, int status)
 
 int whorl_http_reply_start(struct whorl_http_reply *reply, int status, int64_t length)
 {
+    size_t mark = reply->out.len;
     int err = check_start(reply, status, NULL), gzip = 0;
 
     if (err)
@@ -359,9 +384,8 @@ int whorl_http_reply_start(struct whorl_http_reply *reply, int status, int64_t l
     reply->length = length < 0 ? -1 : length;
     if (status_has_body(status) && (length < 0 || length >= GZIP_MIN))
         gzip = negotiate_gzip(reply);
-    if (gzip < 0)
-        return gzip;
-    return end_head(reply, gzip ? -1 : reply->length);
+    err = gzip < 0 ? gzip : end_head(reply, gzip ? -1 : reply->length);
+    return reply_undo(reply, mark, err);
 }
 
 /* Sends bytes of the body, in a chunk if need be, and with the head if that was not sent yet. */
@@ -382,17 +406,20 @@ static WHORL_SUSPENDS int send_body(struct whorl_http_reply *reply, const void *
         out_put(out, "\r\n", 2);
     }
     reply->state = REPLY_SENT;
-    reply->sent += (int64_t)len;
     parts[0] = (struct iovec){out->bytes + reply->start, out->len - reply->start};
     parts[1] = (struct iovec){(void *)(uintptr_t)data, len};
     parts[2] = (struct iovec){"\r\n", reply->is_chunked && len > 0 ? 2 : 0};
-    if (len + 2 > out->cap - out->len)
-        return send_parts(reply, parts, 3);
-    if (len > 0)
-        out_put(out, data, len);
-    out_put(out, "\r\n", parts[2].iov_len);
-    parts[0] = (struct iovec){out->bytes + reply->start, out->len - reply->start};
-    return send_parts(reply, parts, 1);
+    int count = 3;
+    if (len + 2 <= out->cap - out->len) {
+        if (len > 0)
+            out_put(out, data, len);
+        out_put(out, "\r\n", parts[2].iov_len);
+        parts[0] = (struct iovec){out->bytes + reply->start, out->len - reply->start};
+        count = 1;
+    }
+    err = send_parts(reply, parts, count);
+    reply->sent += err ? 0 : (int64_t)len;
+    return err;
 }
 
 static WHORL_SUSPENDS int send_body_compressed(struct whorl_http_reply *reply, const void *data,

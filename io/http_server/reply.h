@@ -73,6 +73,10 @@ WHORL_SUSPENDS int reply_end(struct whorl_http_reply *reply);
 WHORL_CHECKED int reply_put_header(struct whorl_http_reply *reply, const char *name,
                                    const char *value);
 
+/* Takes back the headers after the first `mark` bytes, if `err` is set and the reply has not begun:
+ * the handler may try again. Returns `err`. */
+int reply_undo(struct whorl_http_reply *reply, size_t mark, int err);
+
 /* Sends the head of a begun reply, with `len` bytes of the body. */
 WHORL_SUSPENDS int reply_send_head(struct whorl_http_reply *reply, const void *data, size_t len);
 

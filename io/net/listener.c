@@ -314,6 +314,15 @@ static int configure(int fd, int family, const struct whorl_listen_options *opti
     return 0;
 }
 
+int whorl_listen_ip(const char *ip, uint16_t port, const struct whorl_listen_options *options,
+                    struct whorl_listener **ret)
+{
+    struct whorl_addr addr;
+    int err = whorl_addr_parse(ip, port, &addr);
+
+    return err ? err : whorl_listen(&addr, options, ret);
+}
+
 int whorl_listen_fd(int fd, const struct whorl_listen_options *options, struct whorl_listener **ret)
 {
     static const struct whorl_listen_options defaults;

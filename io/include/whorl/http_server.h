@@ -13,8 +13,13 @@
  *     {
  *         WHORL_AUTO(listener) *listener = NULL;
  *
- *         int err = whorl_listen(arg, NULL, &listener);
- *         return err ? err : whorl_http_serve(&listener, 1, NULL, hello, "hello\n");
+ *         int err = whorl_listen_ip("127.0.0.1", 8080, NULL, &listener);
+ *         return err ? err : whorl_http_serve(&listener, 1, NULL, hello, arg);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         return whorl_io_run(root, "hello\n") ? 1 : 0;
  *     }
  *
  * A request that is malformed, contradicts itself or exceeds a limit never reaches the handler: the

@@ -220,6 +220,18 @@ WHORL_API WHORL_CHECKED int whorl_listen(const struct whorl_addr *addr,
                                          struct whorl_listener **ret);
 
 /**
+ * whorl_listen() on a literal IPv4 or IPv6 address.
+ *
+ * @options  NULL for the defaults
+ * @ret      the listener; close it with whorl_listener_close()
+ *
+ * Returns: 0; -EINVAL when `ip` is no address; errors of whorl_listen(). Never suspends.
+ */
+WHORL_API WHORL_CHECKED int whorl_listen_ip(const char *ip, uint16_t port,
+                                            const struct whorl_listen_options *options,
+                                            struct whorl_listener **ret);
+
+/**
  * Makes a listener of a socket that already listens: one that systemd passes to a service, or one
  * that was opened before the process forked. It becomes close-on-exec. In the epoll driver it
  * becomes non-blocking, also for other processes that share it.

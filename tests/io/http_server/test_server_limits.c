@@ -298,7 +298,7 @@ TEST_VIRTUAL(an_exchange_whose_client_is_gone_is_logged_without_a_status)
     whorl_stream_close(conn.client);
     CHECK_OK(whorl_group_wait(&conn.group));
     CHECK_ERR(setup.result, -ECONNRESET);
-    CHECK_STR(test_logged(), "GET,/,0,5,1,ECONNRESET,-");
+    CHECK_STR(test_logged(), "GET,/,0,0,1,ECONNRESET,-");
 }
 
 static WHORL_SUSPENDS int hide_failure(void *arg, struct whorl_http_incoming *incoming,

@@ -311,6 +311,28 @@ TEST_VIRTUAL(a_connection_with_more_requests_than_are_answered_stays_open_for_th
     CHECK_OK(setup.result);
 }
 
+static WHORL_SUSPENDS int send_twice(void *arg, struct whorl_http_incoming *incoming,
+                                     struct whorl_http_reply *reply)
+{
+    struct whorl_scope scope;
+    char text[300];
+    (void)arg, (void)incoming;
+    CHECK_OK(whorl_http_reply_add_header(reply, "A", "b"));
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    whorl_scope_cancel(&scope);
+    int err = whorl_http_reply_send(reply, 200, "text/plain", memset(text, 'x', 300), 300);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ECANCELED);
+    return whorl_http_reply_send(reply, 200, "text/html", "hello", 5);
+}
+
+TEST_VIRTUAL(a_reply_that_was_cancelled_before_it_began_leaves_nothing)
+{
+    EXPECT_WITH(GET("/"),
+                "HTTP/1.1 200 OK\r\nA: b\r\nContent-Type: text/html\r\n"
+                "Content-Length: 5\r\n\r\nhello",
+                .fn = send_twice);
+}
+
 static WHORL_SUSPENDS int cancel_own_write(void *arg, struct whorl_http_incoming *incoming,
                                            struct whorl_http_reply *reply)
 {

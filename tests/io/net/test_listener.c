@@ -740,4 +740,15 @@ TEST(every_failing_request_is_reported)
     CHECK_EQ(io_faults_sweep(run_serve_once, NULL, -ENOBUFS), 2);
 }
 
+TEST_IO(listen_takes_an_address_as_text)
+{
+    struct whorl_listener *listener = NULL;
+    char text[WHORL_ADDR_TEXT_MAX];
+    CHECK_OK(whorl_listen_ip("127.0.0.1", 0, NULL, &listener));
+    whorl_addr_text(whorl_listener_addr(listener), text, sizeof text);
+    CHECK(strncmp(text, "127.0.0.1:", 10) == 0 && strcmp(text + 10, "0") != 0);
+    whorl_listener_close(listener);
+    CHECK_ERR(whorl_listen_ip("localhost", 0, NULL, &listener), -EINVAL);
+}
+
 TEST_MAIN()
