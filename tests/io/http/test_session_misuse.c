@@ -166,8 +166,9 @@ static int misuse_response(void *arg)
     else if (strcmp(how, "again") == 0)
         whorl_http_response_close(response);
     else { /* the memory could belong to another response by now */
-        WHORL_AUTO(http_response) *next = get(session);
+        struct whorl_http_response *next = get(session);
         whorl_http_response_close(response);
+        whorl_http_response_close(next);
     }
     return 0;
 }

@@ -76,7 +76,7 @@ TEST_VIRTUAL(a_head_that_drips_has_a_limit_as_a_whole)
     served_send(&conn, GET, 1);
     for (int i = 1; i < 10; i++) {
         CHECK_OK(whorl_sleep(WHORL_SECOND));
-        served_send(&conn, GET + i, 1);
+        served_send(&conn, &GET[i], 1);
     }
     char text[12];
     CHECK_OK(whorl_stream_read_exact(conn.client, text, sizeof text));
@@ -246,7 +246,7 @@ TEST_VIRTUAL(a_stop_closes_idle_connections_at_once_and_finishes_replies)
     CHECK_STR(reply, "");
     CHECK_EQ(whorl_now(), WHORL_SECOND);
     free(reply);
-    served_send(&begun, GET + 5, sizeof GET - 6);
+    served_send(&begun, &GET[5], sizeof GET - 6);
     char text[4096] = "";
     ssize_t n = whorl_stream_read(busy.client, text, sizeof text - 1);
     CHECK(n > 0 && strstr(text, "\r\nConnection: close\r\n"));
