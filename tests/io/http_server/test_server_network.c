@@ -8,6 +8,7 @@
 #include <whorl.h>
 
 #include "faults.h"
+#include "io_faults.h"
 #include "subprocess.h" /* test_has_program() */
 #include "test.h"
 
@@ -323,6 +324,56 @@ TEST_IO(the_date_moves_on)
     CHECK(strcmp(first, second) != 0);
     whorl_stream_close(client);
     end(&server);
+}
+
+/* One request; the connection may fail, but the server must end in order. */
+static int ask_once(void *arg)
+{
+    static const char get[] = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    struct net_server server = {0};
+    struct whorl_stream *client = NULL;
+    struct whorl_scope scope;
+    char reply[512];
+    ssize_t n = 1;
+    (void)arg;
+    int err = whorl_listen_ip("127.0.0.1", 0, NULL, &server.listener);
+    if (err)
+        return err;
+    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_OK(whorl_stream_from_socket(fd, &client));
+    err = whorl_spawn(&server.group, run_server, &server);
+    whorl_scope_enter_timeout(&scope, WHORL_SECOND);
+    if (err == 0)
+        err = whorl_connect(fd, whorl_listener_addr(server.listener));
+    if (err == 0)
+        err = whorl_stream_write(client, get, sizeof get - 1);
+    if (err == -EPIPE || err == -ECONNRESET) /* the server has closed */
+        n = err = 0;
+    while (err == 0 && n > 0) {
+        n = whorl_stream_read(client, reply, sizeof reply);
+        err = n < 0 && n != -ECONNRESET ? (int)n : 0;
+    }
+    err = whorl_scope_leave(&scope, err);
+    if (err == -ETIMEDOUT) { /* without an accept, the server has ended */
+        CHECK(server.result < 0);
+        err = 0;
+    }
+    whorl_stream_close(client);
+    int stopped = whorl_group_stop(&server.group, WHORL_SECOND);
+    whorl_group_finish(&server.group);
+    whorl_listener_close(server.listener);
+    err = err ? err : server.result < 0 ? server.result : 0;
+    return err ? err : stopped;
+}
+
+static int run_ask_once(void *arg)
+{
+    return whorl_io_run(ask_once, arg);
+}
+
+TEST(requests_of_the_driver_that_fail_end_a_connection_only)
+{
+    CHECK(io_faults_sweep(run_ask_once, NULL, -EIO) > 4);
 }
 
 /* --- curl ------------------------------------------------------------------------------------- */
