@@ -954,6 +954,18 @@ def a_redirect_to_a_host_that_refuses_does_not_condemn_its_source():
 
 
 @test
+def a_host_that_refuses_is_given_up_also_for_redirects_to_it():
+    origin, address = dead_origin()
+    with Peer({'*': reply(b'', '302 Found', [('Location', origin + '/x')])}) as peer:
+        r = get('--json', '--retries', '1', '-j', '2', *('%s/%d' % (peer.origin, i) for i in range(20)))
+    objects = [json.loads(line) for line in r.out.splitlines()][:-1]
+    equal((r.status, len(objects), {o['code'] for o in objects}), (3, 20, {'ECONNREFUSED'}))
+    # Only those that ran at once when the first of them had used up its tries.
+    equal(sum(o['error'] == address + ': connection refused' for o in objects) <= 2, True)
+    contains(r.messages, ': connect %s: not tried, it has refused the connections of another URL\n' % address)
+
+
+@test
 def a_list_without_end_takes_little_memory():
     if SANITIZED:
         raise Skip('sanitizers use memory of their own')

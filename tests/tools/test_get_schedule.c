@@ -306,7 +306,7 @@ TEST_VIRTUAL(a_host_that_refuses_is_down_for_a_minute)
     item = next();
     refuse("a", 4);
     CHECK(!schedule_is_down(item));
-    schedule_give_up(&schedule, item, 4);
+    schedule_give_up(&schedule, "a", 80, 4);
     CHECK(schedule_is_down(item));
     schedule_end(&schedule, item);
     size_t n = start_all(items, 100);
@@ -330,7 +330,7 @@ TEST_VIRTUAL(a_host_that_refuses_is_down_for_a_minute)
     add_many("a", 2);
     item = next();
     refuse("a", 1);
-    schedule_give_up(&schedule, item, 1);
+    schedule_give_up(&schedule, "a", 80, 1);
     CHECK(schedule_is_down(item));
     schedule_note_dial(&schedule, "a", 80, 0); /* it accepts a connection: it is up again */
     CHECK(!schedule_is_down(item));
@@ -350,11 +350,35 @@ TEST_VIRTUAL(a_host_that_accepts_now_and_then_is_not_down)
     refuse("a", 3);
     refuse("a:81", 9);
     schedule_note_dial(&schedule, "a", 80, -ETIMEDOUT);
-    schedule_give_up(&schedule, item, 4);
+    schedule_give_up(&schedule, "a", 80, 4);
     CHECK(!schedule_is_down(item));
     schedule_end(&schedule, item);
     CHECK_EQ(schedule.hosts_count, 0);
     schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(a_host_that_only_redirects_lead_to_can_be_down)
+{
+    struct schedule_item *item;
+
+    schedule_init(&schedule, 1, 1);
+    add("http://a/");
+    item = next();
+    schedule_note_dial(&schedule, "other", 443, -ECONNREFUSED);
+    CHECK(!schedule_is_host_down(&schedule, "other", 443));
+    schedule_give_up(&schedule, "other", 443, 1);
+    CHECK(schedule_is_host_down(&schedule, "other", 443));
+    CHECK(!schedule_is_host_down(&schedule, "other", 80));
+    CHECK(!schedule_is_down(item));
+    CHECK_EQ(schedule.hosts_count, 2);
+    CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    CHECK(!schedule_is_host_down(&schedule, "other", 443));
+    schedule_give_up(&schedule, "b", 80,
+                     1); /* when a host is added, those of the past are dropped */
+    CHECK_EQ(schedule.hosts_count, 2);
+    schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+    CHECK_EQ(schedule.hosts_count, 0);
 }
 
 TEST_VIRTUAL(hosts_that_are_down_are_forgotten_in_time)
@@ -369,7 +393,7 @@ TEST_VIRTUAL(hosts_that_are_down_are_forgotten_in_time)
         add(url);
         item = next();
         refuse(host, 1);
-        schedule_give_up(&schedule, item, 1);
+        schedule_give_up(&schedule, host, 80, 1);
         CHECK(schedule_is_down(item));
         schedule_end(&schedule, item);
         CHECK(schedule.hosts_count <= 10001);
@@ -378,7 +402,7 @@ TEST_VIRTUAL(hosts_that_are_down_are_forgotten_in_time)
     add("http://x/");
     struct schedule_item *item = next();
     refuse("x", 1);
-    schedule_give_up(&schedule, item, 1);
+    schedule_give_up(&schedule, "x", 80, 1);
     schedule_end(&schedule, item);
     CHECK_EQ(schedule.hosts_count, 1);
     schedule_finish(&schedule);

@@ -169,7 +169,16 @@ WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct
 {
     struct get *get = arg;
 
-    int err = whorl_dial_stream(host, port, NULL, error, ret);
-    schedule_note_dial(&get->schedule, host, port, err);
+    int err;
+
+    if (schedule_is_host_down(&get->schedule, host, port)) {
+        err = whorl_error_set(error, -ECONNREFUSED, "connect",
+                              "%s:%u: not tried, it has refused the connections of another URL",
+                              host, port);
+    } else {
+        err = whorl_dial_stream(host, port, NULL, error, ret);
+        schedule_note_dial(&get->schedule, host, port, err);
+    }
+    transfer_note_dial(host, port, err);
     return err;
 }

@@ -354,26 +354,31 @@ void schedule_end(struct schedule *schedule, struct schedule_item *item)
     whorl_event_set(&schedule->changed);
 }
 
-void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t port, int err)
+/* Returns the host, or NULL if no item uses it and it is not down, or if there is no memory. */
+static struct schedule_host *find_host(const struct schedule *schedule, const char *host,
+                                       uint16_t port)
 {
     char *name = format_name(host, port);
     struct schedule_host *key = name ? create_host(name) : NULL;
     struct schedule_host **found = key ? tfind(key, &schedule->hosts, compare_hosts) : NULL;
 
-    if (found && err == -ECONNREFUSED)
-        (*found)->refusals++;
-    else if (found && err == 0)
-        (*found)->refusals = 0, (*found)->down_until_ns = 0;
     free(key);
     free(name);
+    return found ? *found : NULL;
 }
 
-void schedule_give_up(struct schedule *schedule, const struct schedule_item *item, int tries)
+void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t port, int err)
 {
-    struct schedule_host *host = item->host;
+    struct schedule_host *found = find_host(schedule, host, port);
 
-    if (host->refusals < tries)
-        return;
+    if (found && err == -ECONNREFUSED)
+        found->refusals++;
+    else if (found && err == 0)
+        found->refusals = 0, found->down_until_ns = 0;
+}
+
+static void mark_down(struct schedule *schedule, struct schedule_host *host)
+{
     if (host->is_listed)
         TAILQ_REMOVE(&schedule->down, host, in_down);
     else
@@ -386,6 +391,20 @@ void schedule_give_up(struct schedule *schedule, const struct schedule_item *ite
     trim_down(schedule);
 }
 
+void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port, int tries)
+{
+    struct schedule_host *found = find_host(schedule, host, port);
+    char *name = found ? NULL : format_name(host, port);
+
+    if (found && found->refusals < tries)
+        return;
+    if (!found && name) /* no URL names it: redirects lead to it */
+        found = get_host(schedule, name);
+    free(name);
+    if (found)
+        mark_down(schedule, found);
+}
+
 const char *schedule_host_name(const struct schedule_item *item)
 {
     return item->host->name;
@@ -394,4 +413,11 @@ const char *schedule_host_name(const struct schedule_item *item)
 bool schedule_is_down(const struct schedule_item *item)
 {
     return is_down(item->host);
+}
+
+bool schedule_is_host_down(const struct schedule *schedule, const char *host, uint16_t port)
+{
+    const struct schedule_host *found = find_host(schedule, host, port);
+
+    return found && is_down(found);
 }

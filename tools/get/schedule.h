@@ -99,14 +99,18 @@ void schedule_end(struct schedule *schedule, struct schedule_item *item);
 /* Tells the result of a connect(2) to a host: 0 or -errno. */
 void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t port, int err);
 
-/* The item was refused in each of its `tries`, and will not be tried again. If its host accepted no
- * connection meanwhile, the host is down from now on. */
-void schedule_give_up(struct schedule *schedule, const struct schedule_item *item, int tries);
+/* A host refused the connections of an item in each of its `tries`, and the item will not be tried
+ * again. If the host accepted no connection meanwhile, it is down from now on. It need not be the
+ * host of the item's URL: a redirect may have led to it. */
+void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port, int tries);
 
 /* "host:port" of the item, or "" if its URL is not valid. Valid until the item ends. */
 const char *schedule_host_name(const struct schedule_item *item);
 
 /* Whether the item's host is down. */
 bool schedule_is_down(const struct schedule_item *item);
+
+/* Whether a host is down. */
+bool schedule_is_host_down(const struct schedule *schedule, const char *host, uint16_t port);
 
 #endif

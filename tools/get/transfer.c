@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <whorl/local.h>
 #include <whorl/task.h>
 #include <whorl/text.h>
 #include <whorl/url.h>
@@ -25,10 +26,25 @@ struct transfer {
     const char *path;      /* relative to --dir; NULL when no file was opened */
     bool in_place;    /* the body went where it cannot be taken back, so there is no other try */
     int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
+    char refused[NAME_SIZE]; /* the host that refused the last connection; "": none did */
+    uint16_t refused_port;
     struct outcome outcome;
     struct progress_item item;
     char *final_url;
 };
+
+/* The running task's struct transfer. */
+static const struct whorl_local running = {0};
+
+void transfer_note_dial(const char *host, uint16_t port, int err)
+{
+    struct transfer *t = whorl_local_get(&running);
+
+    if (!t)
+        return;
+    snprintf(t->refused, sizeof t->refused, "%s", err == -ECONNREFUSED ? host : "");
+    t->refused_port = port;
+}
 
 static bool to_stdout(const struct options *options)
 {
@@ -222,7 +238,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 
     if (t->in_place || !retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error)))
         return false;
-    if (err == -ECONNREFUSED && schedule_is_down(t->scheduled))
+    bool refused = err == -ECONNREFUSED && t->refused[0];
+    if (refused && schedule_is_host_down(&t->get->schedule, t->refused, t->refused_port))
         return false;
     *ret_pause_ns = retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0)
@@ -231,8 +248,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
         char time[TEXT_NUMBER_SIZE];
         append(&o->error, " (the server asks to retry after %s)", text_time(time, t->asked_ns));
     }
-    if (err == -ECONNREFUSED)
-        schedule_give_up(&t->get->schedule, t->scheduled, o->tries);
+    if (refused)
+        schedule_give_up(&t->get->schedule, t->refused, t->refused_port, o->tries);
     return false;
 }
 
@@ -309,6 +326,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     int64_t start_ns = whorl_now();
 
     int err = name_it(&t);
+    if (err == 0 && whorl_local_set(&running, &t) < 0)
+        err = whorl_error_set(&t.outcome.error, -ENOMEM, "transfer", "out of memory");
     if (err == 0) {
         progress_join(get->progress, &t.item, get->options->output ? get->options->output : t.name,
                       &t.url);

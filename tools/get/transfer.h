@@ -18,4 +18,8 @@ struct transfer_job {
  * item. Returns 0 or -ECANCELED. */
 WHORL_SUSPENDS int transfer_run(void *arg);
 
+/* Tells the running transfer the result of a connect(2) to a host. To be called by the session's
+ * dialer, in the transfer's task. */
+void transfer_note_dial(const char *host, uint16_t port, int err);
+
 #endif
