@@ -29,7 +29,8 @@
  * The reply ends when the handler returns. If the handler returns a negative code before a byte of
  * the reply was sent, the server replies 500, or 400, 408 or 413 when the code comes from reading
  * the request's body. If a part of the reply was already sent, the server closes the connection, so
- * that the client does not take that part for the whole reply.
+ * that the client does not take that part for the whole reply. It also closes the connection after
+ * 400, 408 and 413.
  *
  * The server ends gracefully when the task that serves is asked to stop (see stop.h): idle
  * connections are closed at once, and replies in progress are finished within the grace period.

@@ -121,7 +121,7 @@ WHORL_API WHORL_CHECKED int whorl_socket(int family, int type, int protocol);
 /** bind(2). Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_bind(int fd, const struct whorl_addr *addr);
 
-/** connect(2). Waits for room when the backlog of a Unix socket is full, also on a non-blocking
+/** connect(2). If the backlog of a Unix socket is full, waits for room, also on a non-blocking
  *  socket. */
 WHORL_API WHORL_SUSPENDS int whorl_connect(int fd, const struct whorl_addr *addr);
 

@@ -31,10 +31,10 @@
  *
  * Create the pool before the program starts threads: a lock that a thread holds at that moment
  * stays locked in the workers for ever. Inside a run the call is refused. Workers have the standard
- * descriptors and no others; a standard descriptor that was closed when the pool was created is
- * /dev/null in them. They have the default action for every signal except SIGINT, which
- * they ignore, so that the program decides what an interrupt ends. Workers end with the server, and
- * the server ends with the pool or the program.
+ * descriptors and no others. If a standard descriptor was closed when the pool was created, the
+ * workers have /dev/null in its place. They have the default action for every signal except SIGINT,
+ * which they ignore, so that the program decides what an interrupt ends. Workers end with the
+ * server, and the server ends with the pool or the program.
  */
 #ifndef WHORL_PROCESS_POOL_H
 #define WHORL_PROCESS_POOL_H

@@ -98,9 +98,8 @@ struct whorl_spawn_options {
 #define WHORL_COPY_IS(type, ...) false
 #endif
 
-/* The size of what the argument points to. A string and a `void *` point to no object that could be
- * copied: the size would be 1, and the task would get one byte. So they do not compile. The
- * argument is not evaluated. */
+/* The size of what the argument points to. For a string and a `void *` that size would be 1, and
+ * the task would get one byte. So they do not compile. The argument is not evaluated. */
 #define WHORL_COPY_SIZE(...)                                              \
     (WHORL_COPY_IS(char, __VA_ARGS__) || WHORL_COPY_IS(void, __VA_ARGS__) \
          ? whorl_copy_size_unknown()                                      \
@@ -137,7 +136,7 @@ size_t whorl_copy_size_unknown(void)
  * `int whorl_spawn_copy(struct whorl_group *group, whorl_task_fn fn, const T *arg)`
  *
  * The argument is a pointer to one object with a type. A string or a `void *` does not compile,
- * because what it points to has no known size: copy a struct that holds the text or the pointer, or
+ * because the size of its target is not known: copy a struct that holds the text or the pointer, or
  * use whorl_spawn_copy_at().
  *
  * Returns: as whorl_spawn(); -E2BIG when the argument would take more than a quarter of the stack.
@@ -197,8 +196,9 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
  *           when `n` is 0; -EDEADLK when `n` is 1 in a task that runs inside the group;
  *           WHORL_ENOTASK.
  * Suspends: while `n` or more tasks are alive.
- * Cancel:   -ECANCELED; for the owner as in whorl_group_wait(). A task that does not own the group,
- *           or runs inside it, does not wait any longer.
+ * Cancel:   -ECANCELED. If the caller owns the group, its tasks are cancelled, as in
+ *           whorl_group_wait(). If the caller does not own the group or runs inside it, only its
+ *           wait ends.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n);
 
