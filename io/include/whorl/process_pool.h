@@ -80,8 +80,8 @@ WHORL_API WHORL_CHECKED int whorl_process_pool_create(
 
 /**
  * Gives one request to an idle worker and waits for the response. Any number of tasks of one run
- * may call; they are served in the order in which they came. A worker that died while it was idle
- * is replaced, and the call succeeds all the same.
+ * may call; they are served in the order in which they came. If a worker died while it was idle, it
+ * is replaced, and the call still succeeds.
  *
  * @ret      the response, followed by a NUL that is not counted; free it with free()
  * @ret_len  the number of bytes, without the NUL; may be NULL

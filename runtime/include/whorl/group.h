@@ -2,10 +2,11 @@
 /* Groups: every task is started in a group, and the group is left only after its tasks have ended
  * (structured concurrency).
  *
- * A group lives on the stack of the function that starts the tasks. The tasks cannot outlive it, so
- * they may use that function's variables. The first task that fails cancels the others, unless the
- * group's policy says otherwise. The task that makes the first spawn owns the group and waits for
- * it in the end. Every other task of the run may cancel, stop or wait for the group as well.
+ * A group is a variable on the stack of the function that starts the tasks. The tasks cannot
+ * outlive it, so they may use that function's variables. The first task that fails cancels the
+ * others, unless the group's policy says otherwise. The task that makes the first spawn owns the
+ * group and waits for it in the end. Every other task of the run may cancel, stop or wait for the
+ * group as well.
  *
  *     static WHORL_SUSPENDS int fetch_all(const char **urls, size_t n)
  *     {
@@ -22,9 +23,9 @@
  *     }
  *
  * When the block of a WHORL_AUTO(group) is left, the tasks that still run are cancelled and the
- * block waits for their end, shielded from cancellation. So this clean-up suspends: it must, as
- * the tasks use the caller's stack. The clean-up of generators and processes suspends too, and no
- * other in whorl.
+ * block waits for their end, shielded from cancellation. So this clean-up suspends: it must,
+ * because the tasks use the caller's stack. In whorl, only the clean-ups of groups, generators and
+ * processes suspend.
  *
  * A failure cancels the tasks of the group. It does not wake the owner while the owner waits for
  * something else. There are two ways to notice it: select whorl_case_group() beside the other

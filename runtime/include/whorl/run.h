@@ -38,7 +38,7 @@ struct whorl_run_options {
      * 33,000 stacks, and 4 KiB for further stacks. The default is also 4 KiB where address space or
      * locked memory is limited. trace.h explains which overflows a guard finds. */
     size_t guard_size;
-    size_t tasks_max;    /* spawning more fails with -EAGAIN; default: no limit but memory */
+    size_t tasks_max;    /* spawning more fails with -EAGAIN; default: only memory limits it */
     int64_t watchdog_ns; /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */
     bool quiet;          /* do not write reports of deadlocks and circles */
 };

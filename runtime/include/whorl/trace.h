@@ -82,7 +82,7 @@
 enum whorl_trace_kind {
     WHORL_TRACE_SPAWNED,    /* `task` exists and is ready; it may get its name later */
     WHORL_TRACE_RUNS,       /* `task` has the thread */
-    WHORL_TRACE_YIELDS,     /* `task` gave way and is still ready */
+    WHORL_TRACE_YIELDS,     /* `task` has yielded and is still ready */
     WHORL_TRACE_WAITS,      /* `task` waits for `what` until it is woken */
     WHORL_TRACE_ENDS,       /* `task` ended with `result`; it is gone after this call */
     WHORL_TRACE_LOOP_WAITS, /* no task is ready: the thread waits for the kernel or a timer */
