@@ -596,7 +596,7 @@ static void on_no_worker(struct ring *ring, struct io_op *op)
 }
 
 /* Takes the next step of a request that may take several SQEs. Returns false when the request is
- * complete, with the result `*res`. */
+ * complete; then `*res` is its result. */
 static bool goes_on(struct ring *ring, struct io_op *op, int *res, bool more)
 {
     enum ring_step step = ring_stage_next(op, res, more);

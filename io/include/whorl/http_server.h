@@ -59,7 +59,7 @@ struct whorl_http_server_timeouts {
                                start of a connection to its first byte; default 10 s */
     int64_t idle_ns;        /* from a reply to the next request's first byte; default 60 s */
     int64_t read_stall_ns;  /* between two reads of a body; default 30 s */
-    int64_t write_stall_ns; /* for each 256 KiB of a reply to be taken; default 30 s */
+    int64_t write_stall_ns; /* for the client to take 256 KiB of a reply; default 30 s */
     int64_t total_ns;       /* from a request's first byte to the end of its reply; default: none */
 };
 
