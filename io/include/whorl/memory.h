@@ -36,7 +36,7 @@ struct whorl_memory_listener;
 /* How the streams behave. Zero-initialised is valid. */
 struct whorl_memory_options {
     size_t
-        capacity; /* unread bytes in one direction at most; further writes wait; 0: 65536 */
+        capacity; /* bytes in one direction that are not read; a writer of more waits; 0: 65536 */
     size_t read_max;    /* bytes that one read returns at most; 0: no limit. 1 finds parsers that
                            expect too much at once */
     int64_t latency_ns; /* bytes, and the end, arrive this long after they were written */
