@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An HTTP server. The handler answers one request, in the task of its connection; so it may
- * suspend, and the other connections go on.
+/* An HTTP server. The handler answers one request, in the task of its connection. So it may
+ * suspend, and the other connections continue.
  * Next: fetch.c */
 #include <stdio.h>
 #include <stdlib.h>

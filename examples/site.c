@@ -2,8 +2,8 @@
 /* The demonstration site: an HTTP server with a delay per page.
  *
  * Three host names share 160 pages and one port on the loopback interface. The library reads the
- * requests, so the program has only what is its own: the pages, the listeners, and a shutdown on a
- * signal. It needs no clean-up code for its tasks, because leaving a group cancels and joins them.
+ * requests, so the program consists only of the pages, the listeners, and a shutdown on a signal.
+ * It needs no clean-up code for its tasks, because leaving a group cancels and joins them.
  */
 #include <getopt.h>
 #include <signal.h>

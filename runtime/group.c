@@ -235,8 +235,8 @@ static void task_ended(struct sched *s, struct whorl_task *task, int result)
         wake_waiters(group);
 }
 
-/* Aborts when the group is used outside its run. With an owner this costs nothing, so it is always
- * checked. */
+/* Aborts when the group is used outside its run. If the group has an owner, the check costs
+ * nothing, so it is always made. */
 static void check_run(struct whorl_group *group)
 {
     if (group->opened && group->scope.owner)
@@ -332,8 +332,8 @@ static enum whorl_abort withdraw(struct whorl_waiter *waiter)
     return wait_queue_withdraw(waiter);
 }
 
-/* For the owner: ends the wait early only when the group's tasks are not cancelled as well. When
- * they are, they end soon, and the wait continues until they have ended. */
+/* For the owner: ends the wait early, unless the group's tasks are cancelled too. In that case they
+ * end soon, and the wait continues until they have ended. */
 static enum whorl_abort withdraw_owner(struct whorl_waiter *waiter)
 {
     const struct whorl_group *group = group_of(waiter);
@@ -344,7 +344,8 @@ static enum whorl_abort withdraw_owner(struct whorl_waiter *waiter)
     return withdraw(waiter);
 }
 
-/* Another task never waits longer than it must: the group's tasks may be waiting for its end. */
+/* When a task that is not the owner is cancelled, its wait ends at once, because the group's tasks
+ * may be waiting for the end of that task. */
 static whorl_abort_fn abort_for(const struct whorl_group *group, const struct whorl_task *task)
 {
     return group->scope.owner == task ? withdraw_owner : withdraw;

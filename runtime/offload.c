@@ -99,7 +99,7 @@ static void run_job(struct work *work)
     thread_work_cancelled = &job->cancelled;
     job->result = job->fn(job->arg);
     thread_work_cancelled = NULL;
-    /* In a child that the work has forked, this is the only thread, and no run waits for the
+    /* The work has forked, and this is the child. This is its only thread, and no run waits for the
      * result. */
     if (forks_copied(job->pool->depth))
         _exit(job->result < 0);
@@ -238,7 +238,7 @@ static WHORL_SUSPENDS int wait_for_space(struct whorl_offload *pool)
     int err = 0;
 
     if (!pool->workers)
-        return -ESHUTDOWN; /* it was destroyed, and a map still holds its memory */
+        return -ESHUTDOWN; /* the pool was destroyed, but a map still uses its memory */
     if (pool->in_flight < pool->in_flight_max)
         return 0;
     atomic_fetch_add(&pool->references, 1);

@@ -33,7 +33,7 @@ void whorl_wake(struct whorl_waiter *waiter, int64_t result)
     struct sched *s = sched_self();
 
     whorl_check_text(!waiter->woken, "a waiter was woken twice");
-    /* Without a description of the wait: the waiter has left its queue, which led to the object. */
+    /* The wait is not described, because the waiter has left the queue that led to the object. */
     if (waiter->task && __builtin_expect(waiter->task->sched != s, 0)) {
         waiter->kind = NULL;
         sched_fail_foreign(waiter->task);

@@ -34,8 +34,8 @@ static inline WHORL_SUSPENDS int64_t park_entered(struct sched *s, struct whorl_
     return park_now(s, self, waiter, abort, what);
 }
 
-/* Like whorl_wake(), for a caller that already has the run, and has made sure that it is the task's
- * run: wait_queue_pop() does that. */
+/* Like whorl_wake(), for a caller that has the run already and has checked that the task belongs to
+ * it. wait_queue_pop() makes that check. */
 static inline void park_wake(struct sched *s, struct whorl_waiter *waiter, int64_t result)
 {
     struct whorl_task *task = waiter->task;

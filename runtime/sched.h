@@ -125,11 +125,11 @@ void sched_switch_dying(struct sched *s, struct whorl_task *self);
 /* Called by the loop: runs ready tasks until none are left or the turn is used up. */
 void sched_run_ready(struct sched *s);
 
-/* Aborts: this thread has touched something that `task` waits for or owns, and the task is another
- * run's. */
+/* Aborts, because this thread has used an object that `task` waits for or owns, and the task
+ * belongs to another run. */
 __attribute__((noreturn, cold)) void sched_fail_foreign(const struct whorl_task *task);
 
-/* Aborts when `task` is not of the run `s`, which is NULL on a thread without a run. */
+/* Aborts when `task` does not belong to the run `s`. `s` is NULL on a thread without a run. */
 static inline void sched_check_own(const struct sched *s, const struct whorl_task *task)
 {
     if (__builtin_expect(task->sched != s, 0))

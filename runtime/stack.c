@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Slabs of stacks. One mapping holds up to 512 stacks, because with one mapping each, 32,000 tasks
  * would reach vm.max_map_count (65,530). The distance between two neighbouring stacks is an odd
- * number of pages, and the records are shifted by multiples of 64 bytes: with equal offsets in
- * every stack they would compete for the same few sets of the TLB and the caches.
+ * number of pages, and the records are shifted by multiples of 64 bytes: if all stacks had equal
+ * offsets, they would compete for the same few sets of the TLB and the caches.
  *
  * A slab without a stack in use is unmapped one or two seconds after it became empty. A slab with
- * few stacks in use gives back the memory of its free stacks. So the memory of a spike is returned,
- * and the memory in steady use stays in the cache. "Few" means a quarter of the stacks that have
- * memory, so free stacks keep memory for at most three times the stacks in use.
+ * few stacks in use gives back the memory of its free stacks. So memory that only a burst of tasks
+ * needed is returned, and memory in steady use is kept. "Few" means a quarter of the stacks that
+ * have memory, so free stacks keep memory for at most three times the stacks in use.
  *
  * Below each stack is a guard. A function whose frame is larger than the guard can jump over it, so
  * guards are as large as is cheap. Measured on Linux 6.18, for a new stack of 64 KiB:
@@ -55,15 +55,15 @@
  * present. */
 #define BATCH 64
 /* The guards when the run's options set no size. The first stacks of a class have large ones. In a
- * program with thousands of tasks, the others have smaller ones, because there the time and the
- * page tables count: a million sleepers with guards of 68 KiB take 13 % more system time than with
- * guards of a page. All are an odd number of pages. */
+ * program with thousands of tasks, the other stacks have smaller guards, because there the time and
+ * the page tables matter: a million sleeping tasks with guards of 68 KiB take 13 % more system time
+ * than with guards of one page. All are an odd number of pages. */
 #define GUARD_LARGE         (65 * PAGE)
 #define GUARD_LARGE_STACKS  256 /* in a slab: the first slabs have 16, 32, ..., 256 stacks */
 #define GUARD_MEDIUM        (17 * PAGE)
 #define GUARD_MEDIUM_STACKS 32768 /* of the run */
-/* With mprotect() a guard makes two more mappings. All guards of the process may make a quarter of
- * the mappings that vm.max_map_count allows. */
+/* With mprotect() a guard makes two more mappings. All guards of the process together may make a
+ * quarter of the mappings that vm.max_map_count allows. */
 #define GUARDED_SHARE     8
 #define MAP_COUNT_DEFAULT 65530
 /* A slab smaller than this many bytes keeps its memory while any of its stacks is in use. */
@@ -147,9 +147,9 @@ static void partial_remove(struct stack_slab *slab)
 /* Settings of the kernel that concern stacks, read once. */
 static pthread_once_t settings_once = PTHREAD_ONCE_INIT;
 static size_t guarded_max;
-static bool is_charged; /* every byte of a mapping is charged, also those never touched */
+static bool is_charged; /* the kernel charges every byte of a mapping, also untouched ones */
 
-/* Returns the number in a file of /proc; `otherwise` when it cannot be read. */
+/* Returns the number in a file of /proc, or `otherwise` when the file cannot be read. */
 static long read_number(const char *path, long otherwise)
 {
     char text[32] = "";
@@ -180,9 +180,9 @@ size_t stack_guard_size(size_t asked)
     return ((asked + PAGE - 1) / PAGE | 1) * PAGE;
 }
 
-/* Tries on a page of its own how stacks are guarded now. In a process that locks its memory, new
- * memory takes no such guards, and all of it is present at once, the guards included:
- * `*ret_present`. A program may begin to lock its memory at any time. */
+/* Finds out how stacks can be guarded now, with a new page as a test. In a process that locks its
+ * memory, new memory accepts no MADV_GUARD_INSTALL. All of it is present at once, including the
+ * guards; then `*ret_present` is true. A program may begin to lock its memory at any time. */
 static void probe_guards(struct stack_pool *pool, bool *ret_present)
 {
     unsigned char present = 0;
@@ -193,8 +193,8 @@ static void probe_guards(struct stack_pool *pool, bool *ret_present)
         return;
     if (pool->guard == STACK_GUARD_MADVISE && madvise(page, PAGE, MADV_GUARD_INSTALL) < 0)
         pool->guard = STACK_GUARD_MPROTECT;
-    /* qemu's user emulation accepts every advice. That it accepts MADV_GUARD_INSTALL too does not
-     * mean that there is a guard. */
+    /* qemu's user emulation accepts every advice. If it accepts even -1, there is no guard,
+     * although it accepted MADV_GUARD_INSTALL. */
     if (pool->guard == STACK_GUARD_MADVISE && madvise(page, PAGE, -1) == 0)
         pool->guard = STACK_GUARD_MPROTECT;
     if (pool->guard != STACK_GUARD_MADVISE && mincore(page, PAGE, &present) == 0)
@@ -242,7 +242,7 @@ static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *
     size_t size = HEADER + count * stride;
     struct stack_slab *slab = map(size);
 
-    /* Address space may be limited. Then a stack is more important than a large guard. */
+    /* If there is no address space for large guards, small ones are used. */
     if (slab == MAP_FAILED && !pool->guard_size) {
         guard = PAGE;
         stride = class->size + guard;
@@ -330,8 +330,8 @@ static struct whorl_task *record_of(struct stack_slab *slab, uint32_t index)
                                  ~(uintptr_t)63);
 }
 
-/* A descriptor of this process. Programs that run with standard descriptors closed expect the next
- * one that they open to be one of 0 to 2, so it is none of these. */
+/* Returns a pidfd of this process. Its number is above 2: a program that has closed a standard
+ * descriptor expects that number for the next descriptor that it opens. */
 static int open_self(void)
 {
     int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);

@@ -33,7 +33,7 @@ struct stack_pool {
     enum stack_guard guard;
     size_t mapped, free; /* numbers of stacks */
     size_t guard_size;   /* bytes below each stack, from stack_guard_size(); 0: see stack.c */
-    size_t unguarded;    /* stacks without a guard, because too many have one already */
+    size_t unguarded;    /* stacks without a guard, because of the limit stack_guarded_max() */
     size_t empty_slabs;  /* slabs without a stack in use */
     int64_t trim_at_ns;  /* time of the next trim; WHORL_FOREVER: nothing can be given back */
     /* Pidfd of this process, for guarding many stacks with one call; -1: none. */

@@ -32,7 +32,7 @@ struct whorl_task {
     struct context context;      /* valid while the task does not run */
     struct whorl_scope *scope;   /* the innermost scope of the task */
     struct whorl_waiter *waiter; /* not NULL: the task is parked */
-    struct sched *sched;         /* the run; in the cache line that a wake writes to */
+    struct sched *sched;         /* the task's run; in the cache line that a wake writes to */
     whorl_abort_fn abort;        /* valid while parked; NULL: none, or already called */
     const char *what;            /* valid while parked: what it waits for */
     bool in_use;                 /* false: the stack is in the pool */

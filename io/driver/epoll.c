@@ -243,7 +243,7 @@ static void driver_cancel(struct io_driver *driver, struct io_op *op)
             return;
         break;
     default:
-        return; /* to be tried: `cancelling` is set, so start() lets it neither wait nor block */
+        return; /* queued; `cancelling` is set, so start() lets it neither wait nor block */
     }
     op->slot = PLACE_ENDED;
     queue_append(&e->ended, &op->waiter);

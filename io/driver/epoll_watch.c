@@ -212,7 +212,7 @@ static void run_unpollable(struct epoll *e, struct watch *watch)
         watch->cursor = op->waiter.next;
         int res = syscall_try(op, SYSCALL_FIRST);
         leave_watch(e, watch, op);
-        epoll_complete(e, op, res == SYSCALL_WAIT ? -EINVAL : res); /* as io_uring says */
+        epoll_complete(e, op, res == SYSCALL_WAIT ? -EINVAL : res); /* as io_uring does */
     }
 }
 

@@ -5,12 +5,12 @@
 
 #include "io/driver/epoll_state.h"
 
-/* Starts a request on a descriptor: tries it at once, also when others wait for the descriptor, as
- * the system call would. If it has to wait, it is served after those. */
+/* Starts a request on a descriptor: tries it at once, as the system call would, also when other
+ * requests wait for the descriptor. If it has to wait, it is served after those requests. */
 void epoll_watch_start(struct epoll *e, struct io_op *op);
 
-/* To be called before a descriptor is closed: completes the requests that wait for it, with the
- * bytes they have moved or -EBADF. */
+/* Call this before a descriptor is closed. Completes the requests that wait for it, with the bytes
+ * they have moved or -EBADF. */
 void epoll_watch_close(struct epoll *e, int fd);
 
 /* Registers the changed watches with epoll. Called before the loop sleeps. */

@@ -79,13 +79,13 @@ struct io_op {
     bool background;          /* no task waits for it, see io_op_set_background() */
     bool cancelling;          /* a cancel was queued; there is at most one */
     bool is_stream;           /* for sends: `fd` is known to be a stream socket */
-    bool closed;              /* its descriptor was closed by a request; it returns -EBADF */
+    bool closed;              /* a request has closed its descriptor; it returns -EBADF */
     bool counted;             /* for the io_uring driver: see users.h */
     uint8_t stage;            /* for the io_uring driver: see ring_stage.h */
     struct io_driver *driver; /* that has the request in flight, or had it last */
     uint32_t slot;            /* handle of the driver; 0 while not in flight */
-    /* The number of the buffer that a completion of a multishot receive has filled; -1: none. Valid
-     * in `complete`. A driver without `buffers` accepts no multishot receive. */
+    /* The number of the buffer that the kernel filled for a completion of a multishot receive; -1:
+     * none. Valid in `complete`. A driver without `buffers` accepts no multishot receive. */
     int buffer;
     uint32_t done; /* bytes moved; for the epoll driver also: 1 while a connect is in progress */
 };
@@ -139,8 +139,8 @@ struct io_driver_ops {
     /* For embed.c: when wait() must be called even if that descriptor is not readable.
      * WHORL_FOREVER: never. */
     int64_t (*recheck_ns)(const struct io_driver *driver);
-    /* The buffers for multishot receives of this run; NULL: the kernel has none, or no memory. A
-     * driver without them has no such function. */
+    /* Returns the buffers for multishot receives of this run. NULL: the kernel does not support
+     * them, or memory is short. In a driver without buffers this pointer is NULL. */
     struct ring_buffers *(*buffers)(struct io_driver *driver);
 };
 
@@ -181,9 +181,10 @@ WHORL_SUSPENDS_SHIELDED int io_op_run_uncancellable(struct io_op *op, const char
  * WHORL_ENOIO, or -ECANCELED when the run is ending. */
 int io_op_start(struct io_op *op);
 
-/* Whether the kernel or a thread still uses the request: its last completion has not come. Until
- * then its memory must stay, which for a request of io_op_start() is longer than the call that made
- * it. In a copy, see io_driver_is_copy(), the completion never comes, and nothing uses it. */
+/* Whether the kernel or a thread still uses the request, because its last completion has not
+ * arrived. Its memory must stay valid until then. For a request of io_op_start() this is longer
+ * than the call that made it. In a copy of a driver (see io_driver_is_copy()) the completion never
+ * arrives, and nothing uses the request. */
 static inline bool io_op_is_in_flight(const struct io_op *op)
 {
     return op->slot != 0;

@@ -353,7 +353,8 @@ static bool run_without_kernel(struct ring *ring, struct io_op *op)
 #define RETRY_MIN_NS (WHORL_MILLISECOND / 2)
 #define RETRY_MAX_NS (16 * WHORL_MILLISECOND)
 
-/* Submits the request again after a pause, because no event reports when it can succeed. */
+/* Puts the request into `later`, to be submitted again after a pause. No event reports when it can
+ * succeed. */
 static void put_off(struct ring *ring, struct io_op *op)
 {
     if (queue_is_empty(&ring->later))
@@ -458,8 +459,8 @@ static void ring_cancel(struct io_driver *driver, struct io_op *op)
 }
 
 /* Ends the requests that wait for a descriptor which is about to be closed. Returns whether the
- * close must be put off: a thread of ours or of the kernel may still look up the number for a
- * request that does not wait. */
+ * close must be delayed: for a request that does not wait for an event, a thread of ours or of the
+ * kernel may still look up the number. */
 static bool end_waits(struct ring *ring, int fd)
 {
     bool held = false;
@@ -595,7 +596,7 @@ static void on_no_worker(struct ring *ring, struct io_op *op)
 }
 
 /* Takes the next step of a request that may take several SQEs. Returns false when the request is
- * complete, with the result `*res`. */
+ * complete; then `*res` is its result. */
 static bool goes_on(struct ring *ring, struct io_op *op, int *res, bool more)
 {
     enum ring_step step = ring_stage_next(op, res, more);
@@ -618,8 +619,8 @@ static bool goes_on(struct ring *ring, struct io_op *op, int *res, bool more)
     return true;
 }
 
-/* The result of a request whose descriptor was closed. If it completed before the cancel reached
- * it, it returns what it has done. */
+/* The result of a request whose descriptor was closed. If the request completed before the cancel
+ * reached it, its own result is kept. */
 static int result_of_closed(const struct io_op *op, int res)
 {
     bool stopped = res == -ECANCELED || res == -EINTR || res == -EAGAIN;
@@ -863,9 +864,9 @@ static int64_t ring_recheck_ns(const struct io_driver *driver)
     return at_ns;
 }
 
-/* Only with DEFER_TASKRUN (6.1) does the kernel receive nothing unless the ring is entered. After a
- * turn, all bytes are then either still in the socket or with their receiver, and never in a
- * completion that was not reaped yet. whorl_stream_is_idle() depends on it. */
+/* With DEFER_TASKRUN (6.1), and only with it, the kernel receives bytes only while the ring is
+ * entered. So after a turn, all bytes are either still in the socket or in their receiver, and
+ * never in a completion that was not reaped yet. whorl_stream_is_idle() depends on this. */
 static struct ring_buffers *ring_get_buffers(struct io_driver *driver)
 {
     struct ring *ring = of_driver(driver);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The buffers of a run for multishot receives: a ring of them that is registered with the kernel,
- * and the chunks of memory that they are part of. */
+/* The buffers of a run for multishot receives: a ring of buffers that is registered with the
+ * kernel, and the chunks of memory that contain the buffers. */
 #include "io/driver/ring_buffers.h"
 
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 #define CHUNK_BYTES ((size_t)RING_BUFFERS_CHUNK * RING_BUFFERS_SIZE)
 #define RING_BYTES  (RING_BUFFERS_MAX * sizeof(struct io_uring_buf))
 
-/* The number of buffers is reduced only after this many have come back since the last time. */
+/* After this many calls of ring_buffers_put(), a window ends and shrink() may reduce the number of
+ * buffers. */
 #define WINDOW 8192
 
 _Static_assert((RING_BUFFERS_MAX & (RING_BUFFERS_MAX - 1)) == 0, "the kernel wants a power of two");
@@ -31,8 +32,8 @@ struct ring_buffers {
     struct io_uring_buf_ring *ring; /* shared with the kernel; NULL: not set up */
     uint16_t tail;                  /* where the next buffer is provided */
     bool disabled;
-    /* Buffers of chunks below `wanted` are provided when they come back; the others are retired,
-     * and a chunk whose buffers are all retired is freed. */
+    /* A buffer that is put back is provided again if the index of its chunk is below `wanted`.
+     * Otherwise it is retired. A chunk whose buffers are all retired is freed. */
     struct chunk *chunks[CHUNKS_MAX];
     unsigned wanted, limit;
     unsigned allocated, retired, held, receives;
@@ -72,7 +73,7 @@ static void provide(struct ring_buffers *buffers, const struct chunk *chunk,
 {
     struct io_uring_buf *entry = &buffers->ring->bufs[buffers->tail & (RING_BUFFERS_MAX - 1)];
 
-    /* The reserved field is not written: in the first entry, it is the tail of the ring. */
+    /* Does not write the reserved field, because in the first entry it is the tail of the ring. */
     entry->addr =
         (uint64_t)(uintptr_t)(chunk->memory + (size_t)(piece - chunk->pieces) * RING_BUFFERS_SIZE);
     entry->len = RING_BUFFERS_SIZE;
@@ -138,7 +139,7 @@ void ring_buffers_destroy(struct ring_buffers *buffers, bool copy)
 {
     if (!buffers)
         return;
-    if (copy) /* which has the heap, but not the mappings */
+    if (copy) /* a forked child has the heap, but not the mappings */
         for (unsigned i = 0; i < CHUNKS_MAX; i++)
             free(buffers->chunks[i]);
     else
@@ -170,7 +171,7 @@ static bool set_up(struct ring_buffers *buffers)
     return true;
 }
 
-/* How many buffers the kernel can take now. */
+/* The number of buffers that the kernel can take now. */
 static unsigned provided(const struct ring_buffers *buffers)
 {
     return buffers->allocated - buffers->retired - buffers->held;
@@ -182,7 +183,7 @@ bool ring_buffers_grow(struct ring_buffers *buffers)
     bool grown = false;
 
     buffers->short_of++;
-    if (provided(buffers) > 0) /* another receive that ended in the same turn has done it */
+    if (provided(buffers) > 0) /* already grown for another receive of this turn */
         return true;
     if (aim > buffers->limit)
         aim = buffers->limit;
@@ -195,7 +196,8 @@ bool ring_buffers_grow(struct ring_buffers *buffers)
     return grown;
 }
 
-/* Frees the memory of a burst: without a receive, the kernel uses no buffer. */
+/* Frees the memory that a burst needed. While no receive is in flight, the kernel uses no
+ * buffer. */
 static void free_unused(struct ring_buffers *buffers)
 {
     if (buffers->receives > 0 || buffers->held > 0 || buffers->allocated <= RING_BUFFERS_CHUNK)

@@ -14,11 +14,12 @@
  *     ring_buffers_leave() <-------------------------------- the last completion of the receive
  *
  * When the kernel finds no buffer, it ends the receive with -ENOBUFS. Then ring_buffers_grow()
- * doubles their number, up to a limit. When fewer are needed, buffers that come back are freed
- * instead of provided. When no receive is left, all of them are freed, unless they are few.
+ * doubles the number of buffers, up to a limit. When fewer buffers are needed, those that are put
+ * back are freed instead of provided. When no receive is in flight and no buffer is held, all
+ * buffers are freed, unless only one chunk of them exists.
  *
- * A forked child does not have the memory, because the kernel's side of it belongs to the parent.
- * There, only ring_buffers_destroy() may be called.
+ * A forked child does not have the memory of the buffers, because the kernel fills them for the
+ * parent. In the child, only ring_buffers_destroy() may be called.
  */
 #ifndef IO_DRIVER_RING_BUFFERS_H
 #define IO_DRIVER_RING_BUFFERS_H
@@ -52,11 +53,11 @@ struct ring_buffers *ring_buffers_create(struct io_uring *uring);
 /* Frees everything; the ring must not exist any more. `copy`: in a forked child. Accepts NULL. */
 void ring_buffers_destroy(struct ring_buffers *buffers, bool copy);
 
-/* To be called before a multishot receive is submitted. False: there are no free buffers, or the
- * kernel does not support them, so the receive must not be submitted. */
+/* Call this before a multishot receive is submitted. False: no buffers are free, or the kernel does
+ * not support them. Then the receive must not be submitted. */
 bool ring_buffers_join(struct ring_buffers *buffers);
 
-/* To be called after the last completion of each receive that has joined. */
+/* Call this after the last completion of each receive that has joined. */
 void ring_buffers_leave(struct ring_buffers *buffers);
 
 /* The buffer with the number that a completion reports, with its `len` bytes. */
@@ -65,8 +66,8 @@ struct ring_piece *ring_buffers_take(struct ring_buffers *buffers, unsigned numb
 /* Returns a buffer. */
 void ring_buffers_put(struct ring_buffers *buffers, struct ring_piece *piece);
 
-/* To be called when a receive has ended with -ENOBUFS. Returns whether there are free buffers now:
- * false when the limit is reached, or there is no memory. */
+/* Call this when a receive has ended with -ENOBUFS. Returns true if there are free buffers now, and
+ * false if the limit is reached or memory is short. */
 bool ring_buffers_grow(struct ring_buffers *buffers);
 
 /* For tests: the largest number of buffers, a multiple of RING_BUFFERS_CHUNK. */

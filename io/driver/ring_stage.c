@@ -42,7 +42,7 @@ void ring_stage_fill(const struct io_op *op, struct io_uring_sqe *sqe)
 
 /* --- sends ------------------------------------------------------------------------------------ */
 
-/* Whether the send has to wait for room, for the first byte or for the rest of them. */
+/* Whether the send has to wait for room, before its first byte or before the rest. */
 static bool must_wait(const struct io_op *op, int res)
 {
     if (op->flags & MSG_DONTWAIT)
@@ -66,7 +66,7 @@ static enum ring_step next_of_send(struct io_op *op, int *res)
     }
     if (op->stage == STAGE_READY && *res == -EAGAIN)
         return STEP_PAUSE;
-    /* A non-blocking socket does not wait in the kernel: then a poll must follow. */
+    /* A send on a non-blocking socket does not wait in the kernel, so a poll must follow it. */
     bool patient = op->stage == STAGE_FIRST && !op->is_stream && syscall_is_stream_socket(op->fd);
     op->stage = patient ? STAGE_PATIENT : STAGE_ROOM;
     return STEP_SUBMIT;

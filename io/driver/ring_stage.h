@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that take several SQEs, because one does not do what the system call does.
+/* Requests that take several SQEs, because one SQE does not do what the system call does.
  *
- * A send. When it would block, io_uring waits for room and sends again. But some sockets have taken
- * the bytes out of the request by then: a Unix datagram socket sends an empty datagram instead. So
- * only stream sockets may wait in the kernel:
+ * A send. When a send would block, io_uring waits for room and sends again. But by then, some kinds
+ * of sockets have taken the bytes out of the request: a Unix datagram socket then sends an empty
+ * datagram. So only stream sockets may wait in the kernel:
  *
  *     send, may not block --> -EAGAIN, a stream socket --> the same send, which waits
  *                             -EAGAIN, another socket  --> poll --> the same send, may not block
@@ -11,8 +11,8 @@
  *
  * A send on a descriptor that is known to be a stream socket (op->is_stream) waits at once.
  *
- * A poll. io_uring also reports POLLRDHUP to those that did not ask for it, and so it would report
- * it again and again:
+ * A poll. io_uring reports POLLRDHUP also to a poll that did not ask for it. A second poll would
+ * report it again at once:
  *
  *     poll --> POLLRDHUP only --> multishot poll, which reports changes only: wait for the events
  *                                 that were asked for, then cancel it
@@ -45,7 +45,7 @@ enum ring_step {
     STEP_COMPLETE, /* complete the request */
     STEP_WAIT,     /* wait for the next CQE */
     STEP_SUBMIT,   /* submit an SQE for the next stage */
-    STEP_PAUSE,    /* do so after a pause */
+    STEP_PAUSE,    /* submit that SQE after a pause */
     STEP_CANCEL,   /* cancel the SQE and wait for its last CQE */
 };
 
@@ -63,8 +63,8 @@ static inline bool ring_stage_matters(const struct io_op *op, int res)
 /* Sets the stage that follows STAGE_LATER. */
 void ring_stage_resume(struct io_op *op);
 
-/* Returns what follows the CQE `*res`, `more`; sets op->stage to the next stage, or `*res` to the
- * result of the request. */
+/* Returns the step that follows a CQE with the result `*res` and the flag `more`. Sets op->stage to
+ * the next stage, or sets `*res` to the result of the request. */
 enum ring_step ring_stage_next(struct io_op *op, int *res, bool more);
 
 #endif

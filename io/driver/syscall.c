@@ -96,7 +96,7 @@ static bool is_vector(const struct io_op *op)
     return op->code == IO_OP_READV || op->code == IO_OP_WRITEV;
 }
 
-/* io_uring says -EINVAL too; sendmsg(2) would say -EMSGSIZE. */
+/* io_uring also returns -EINVAL; sendmsg(2) would return -EMSGSIZE. */
 static bool has_too_many_parts(const struct io_op *op)
 {
     return is_vector(op) && op->len > IOV_MAX;
@@ -406,7 +406,7 @@ static int try_connect(struct io_op *op)
 
     if (!op->done) {
         err = without_blocking(op, call_connect);
-        if (err == -EAGAIN && syscall_is_unix_connect(op)) /* no event reports room */
+        if (err == -EAGAIN && syscall_is_unix_connect(op)) /* no event reports when there is room */
             return SYSCALL_LATER;
         op->done = err == -EINPROGRESS || err == -EINTR;
         return op->done ? SYSCALL_WAIT : err;

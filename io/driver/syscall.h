@@ -61,8 +61,8 @@ unsigned syscall_events(const struct io_op *op);
 /* Whether the request never waits for a descriptor, such as a request about a path. */
 bool syscall_is_direct(const struct io_op *op);
 
-/* Whether the request uses the file of its descriptor, rather than a path that starts there. Not
- * for a close. */
+/* Whether the request uses the file of its descriptor. False for a request on a path that starts at
+ * the descriptor. Must not be called for a close. */
 bool syscall_is_on_file(const struct io_op *op);
 
 /* The result of a cancelled request: the bytes that it has moved, or -ECANCELED. */

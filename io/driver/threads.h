@@ -47,8 +47,8 @@ bool threads_withdraw(struct threads *threads, struct io_op *op);
 /* Returns the next request that is done, and its result; NULL when there is none. */
 struct io_op *threads_take_done(struct threads *threads, int *ret_result);
 
-/* Whether a thread has, or will have, a request on this descriptor itself, rather than on a path
- * that starts there. */
+/* Whether a thread has, or will get, a request on the file of this descriptor. Requests on a path
+ * that starts at the descriptor do not count. */
 bool threads_use(const struct threads *threads, int fd);
 
 /* Cancels every request that a thread has or will have, with io_op_cancel(). */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What the io_uring driver knows about each descriptor number.
  *
- * It counts the requests in flight, so that a close finds out at once whether there are any. And it
- * remembers that the file has positions: the kernel's io_uring ignores the offset of a read or
- * write on a pipe, where pread(2) fails with -ESPIPE. So the first of them looks.
+ * The table counts the requests in flight on each descriptor, so that a close finds out at once
+ * whether there are any. It also remembers that a file has positions: on a pipe, io_uring ignores
+ * the offset of a read or write, but pread(2) fails with -ESPIPE. So the first request with an
+ * offset checks whether the file has positions.
  */
 #ifndef IO_DRIVER_USERS_H
 #define IO_DRIVER_USERS_H
@@ -12,7 +13,7 @@
 
 struct user {
     uint32_t count;     /* requests in flight */
-    bool has_positions; /* seen since the last close by a request */
+    bool has_positions; /* a request has found since the last close that the file has positions */
 };
 
 /* A zero-initialised table is valid. */
@@ -21,14 +22,14 @@ struct users {
     uint32_t len;
 };
 
-/* Grows the table so that it has a place for `fd`, unless no such descriptor is open. 0 or
+/* Grows the table so that it has a place for `fd`, if that descriptor is open. Returns 0 or
  * -ENOMEM. */
 int users_grow(struct users *users, int fd);
 
 void users_finish(struct users *users);
 
-/* Returns -ESPIPE if the request has an offset and its file has no positions, else 0. For a request
- * that is counted. */
+/* Returns -ESPIPE if the request has an offset and its file has no positions, else 0. The request
+ * must be counted. */
 int users_look(struct users *users, const struct io_op *op);
 
 /* Counts a request, and notes in op->counted whether it did: a descriptor that is not open has no
@@ -59,8 +60,8 @@ static inline bool users_must_look(const struct users *users, const struct io_op
            op->counted && !users->table[op->fd].has_positions;
 }
 
-/* For a close: whether there are other requests on the descriptor. Its number may mean a file
- * without positions next. */
+/* For a close: whether there are other requests on the descriptor. Clears `has_positions`, because
+ * the number may next belong to a file without positions. */
 static inline bool users_close(struct users *users, const struct io_op *op)
 {
     if (!op->counted)

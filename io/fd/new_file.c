@@ -21,7 +21,8 @@ enum {
 
 /* Names */
 
-/* A number that differs between processes, threads and calls. O_EXCL finds the rare clash. */
+/* Returns a number that differs between processes, threads and calls. O_EXCL detects the rare
+ * collision. */
 static uint32_t random_u32(void)
 {
     static _Thread_local uint64_t state;
@@ -102,7 +103,7 @@ static int open_temp(struct new_file *file)
     return 0;
 }
 
-/* Whether the file is where `place` was found out. */
+/* Whether the file is on the file system that `place` describes. */
 static bool is_at_place(const struct place *place, int fd)
 {
     struct stat st;
@@ -111,7 +112,7 @@ static bool is_at_place(const struct place *place, int fd)
            (!place->is_local || (fstat(fd, &st) == 0 && st.st_dev == place->dev));
 }
 
-/* Returns false when this failed, or the file could not be given a name later. */
+/* Returns false when this failed, or when the file could not get a name later. */
 static bool open_unnamed(struct new_file *file)
 {
     char *owned;
@@ -217,9 +218,9 @@ static int link_and_unlink(struct new_file *file, const char *path)
     return 0;
 }
 
-/* For file systems without RENAME_NOREPLACE and without links, such as some FUSE file systems:
- * takes the name with an empty file, then replaces that file. So for a moment the name is that of
- * an empty file, but nothing else can take it. */
+/* For file systems without RENAME_NOREPLACE and without links, such as some FUSE file systems.
+ * Creates an empty file with the name, then replaces that file. So for a moment the name leads to
+ * an empty file, but no other program can take it. */
 static int reserve_and_rename(struct new_file *file, const char *path)
 {
     int fd = openat(file->dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -271,9 +272,9 @@ static int copy(int from, int to)
     return 0;
 }
 
-/* The file was not given its name: a security module allows no links, /proc was unmounted, or the
- * directory no longer exists. What works with a temporary name works nevertheless, and what does
- * not fails with the error of open(2). */
+/* Called when the file could not get its name: a security module allows no links, /proc was
+ * unmounted, or the directory no longer exists. Copies the file to one with a temporary name. If
+ * that file cannot be created, returns the error of open(2). */
 static int copy_to_temp(struct new_file *file, bool sync)
 {
     int from = file->fd;
@@ -288,7 +289,7 @@ static int copy_to_temp(struct new_file *file, bool sync)
 }
 
 /* Returns 0 when the file has its name, or now has a temporary one; -EEXIST when the name is taken
- * and not to be replaced. */
+ * and must not be replaced. */
 static int take_unnamed(struct new_file *file, const char *path, bool replace, bool sync)
 {
     int err = place_link(&file->place, file->fd, file->dir_fd, path);

@@ -11,11 +11,11 @@
  *     new_file_discard()   after any failure: close(2)         close(2), unlink(2)
  *
  * A file without a name needs one change of the directory instead of two. The kernel frees it when
- * the process ends, even by SIGKILL. Where there are no such files, or where they cannot be given a
- * name, the file gets a temporary name.
+ * the process ends, even by SIGKILL. On file systems without such files, or where they cannot get a
+ * name later, the file has a temporary name.
  *
- * The calls make system calls that wait for the disk, and need no task: they are for threads that
- * may block.
+ * These functions make system calls that wait for the disk. Call them on threads that may block.
+ * They need no task.
  */
 #ifndef IO_FD_NEW_FILE_H
 #define IO_FD_NEW_FILE_H
@@ -29,7 +29,7 @@ struct new_file {
     const char *path; /* relative to `dir_fd`; borrowed */
     mode_t mode;      /* permissions, if `has_mode`; else 0666 without the bits of the umask */
     bool has_mode;
-    bool is_named; /* it shall have a temporary name in any case */
+    bool is_named; /* the file gets a temporary name in any case */
     struct place place;
     int fd;     /* for reading and writing; -1: closed */
     char *temp; /* owned: the temporary name; NULL: it has had none */
@@ -42,18 +42,18 @@ int new_file_open(struct new_file *file);
 /* Writes all bytes. Returns 0 or -errno. */
 int new_file_write(struct new_file *file, const char *buf, size_t len);
 
-/* To be called when all is written. Makes it durable, if `sync` is set. Returns 0 or -errno: some
- * file systems report a full disk only now. */
+/* Call this when all bytes are written. With `sync`, makes the file durable. Returns 0 or -errno:
+ * some file systems report a full disk only now. */
 int new_file_complete(struct new_file *file, bool sync);
 
 /* Gives the file its name: a path in the same directory as `file->path`. With `sync`, the name is
- * made durable too. With `replace`, what has the name now is replaced.
+ * made durable too. With `replace`, a file that already has the name is replaced.
  *
  * Returns: 0, and the file is closed; -EEXIST: another name may be tried; other -errno. */
 int new_file_take(struct new_file *file, const char *path, bool replace, bool sync);
 
-/* Closes and removes what is left of it. A file without a name loses its blocks now, which takes
- * long if there are many. Does nothing after a success. Does not free `temp`. */
+/* Closes and removes the unfinished file. For a file without a name the kernel frees the blocks
+ * now, which takes long if there are many. Does nothing after a success. Does not free `temp`. */
 void new_file_discard(struct new_file *file);
 
 #endif

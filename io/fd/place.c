@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known about the file systems of directories: found out once, then remembered. */
+/* Finds out properties of the file systems of directories once, and remembers them. */
 #include "io/fd/place.h"
 
 #include <errno.h>
@@ -52,9 +52,9 @@ void places_put(struct places *places, const struct place *place)
     places->next = (places->next + 1) % PLACES_MAX;
 }
 
-/* File systems that ask another machine or process. Most of them have no files without a name. A
- * full disk may show only when a file there is closed, and such a file cannot be closed before it
- * has its name. */
+/* Whether the file system is served by another machine or process. Most of these have no files
+ * without a name. And they may report a full disk only when a file is closed, but a file without a
+ * name cannot be closed before it has got one. */
 static bool is_remote(unsigned long type)
 {
     switch (type) {
@@ -89,7 +89,8 @@ static bool is_local(unsigned long type)
     }
 }
 
-/* With a limit, a write may raise SIGXFSZ. Threads block it; the run's thread must not get it. */
+/* With a limit, a write may raise SIGXFSZ. Threads that carry out requests block that signal. The
+ * run's thread does not, so it must not write. */
 static bool has_size_limit(void)
 {
     struct rlimit limit;
@@ -97,7 +98,8 @@ static bool has_size_limit(void)
     return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
 }
 
-/* A name that ends with "/." exists. If linking fails for that reason, and no other, it works. */
+/* Tries each way with the name `dir`, which ends with "/." and so exists already. A way works if it
+ * fails with -EEXIST and not with another error. */
 static enum place_way find_way(struct place place, int fd, int dir_fd, const char *dir)
 {
     for (place.way = PLACE_BY_FD; place.way < PLACE_NAMED; place.way++)

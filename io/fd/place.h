@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known about the file systems of directories, and remembered for the next file. */
+/* Remembers properties of the file systems of directories, for the next file there. */
 #ifndef IO_FD_PLACE_H
 #define IO_FD_PLACE_H
 
@@ -12,17 +12,17 @@ enum place_way {
     PLACE_UNKNOWN, /* not tried yet */
     PLACE_BY_FD,   /* linkat(2) with AT_EMPTY_PATH: Linux 6.10, or with privileges */
     PLACE_BY_PROC, /* linkat(2) of /proc/self/fd/N */
-    PLACE_NAMED,   /* none: files are created under a temporary name */
+    PLACE_NAMED,   /* no way: files are created under a temporary name */
 };
 
 struct place {
     uint64_t key; /* of the directory: its name as the caller gave it; never 0 */
     enum place_way way;
-    /* A call for a small file takes microseconds: the file system is in memory or on a disk of this
-     * machine, as far as the kernel tells. Never a network file system or FUSE. */
+    /* A system call on a small file takes microseconds, because the kernel reports a file system in
+     * memory or on a disk of this machine. False for network file systems and FUSE. */
     bool is_local;
     dev_t dev;             /* of its files; valid while `is_local` */
-    int64_t slow_until_ns; /* a call took long, so until then threads make the calls; 0: none did */
+    int64_t slow_until_ns; /* after a slow call, threads make the calls until then; 0: never */
 };
 
 enum { PLACES_MAX = 16 };
@@ -33,11 +33,12 @@ struct places {
     unsigned next; /* index of the entry that is replaced next */
 };
 
-/* What is known about the directory of `path`, which is relative to `dir_fd`. Makes no system call,
- * so it does not notice that the name now means another directory: the user of `dev` does. */
+/* Returns the remembered properties of the directory of `path`, which is relative to `dir_fd`.
+ * Makes no system call, so it does not notice that the name now leads to another directory. The
+ * caller notices that by comparing `dev`. */
 struct place places_get(const struct places *places, int dir_fd, const char *path);
 
-/* Remembers it. */
+/* Remembers the properties of a directory. */
 void places_put(struct places *places, const struct place *place);
 
 /* Finds out `way`, `is_local` and `dev`, with system calls that may block.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fills the places of closed standard descriptors for a while. */
+/* Opens /dev/null for closed standard descriptors, and closes it again. */
 #include "io/fd/standard.h"
 
 #include <errno.h>

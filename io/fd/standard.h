@@ -2,8 +2,8 @@
 /* Keeps the numbers 0, 1 and 2 free of the library's own descriptors.
  *
  * A program may run with a standard descriptor closed. The next descriptor that is opened then gets
- * its number. If that were a pipe or a ring of the library, a child process that inherits the
- * standard descriptors would get it, and so would what the program prints.
+ * its number. If that descriptor were a pipe or a ring of the library, a child process would
+ * inherit it as a standard descriptor, and the program would print into it.
  *
  *     struct standard standard = standard_fill();
  *     ...                                          // opens descriptors: their numbers are above 2
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 struct standard {
-    bool filled[3]; /* the number was free, and /dev/null has it now */
+    bool filled[3]; /* the number was free, and now it is an open /dev/null */
 };
 
 /* Opens /dev/null for each standard descriptor that is closed, close-on-exec. Where that fails, the

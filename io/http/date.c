@@ -95,7 +95,7 @@ static bool rfc850_date(const char *p, struct moment *m, int64_t now_unix_s)
           skip(&p, "-") && month(&p, &m->month) && skip(&p, "-") && number(&p, 2, false, &year) &&
           skip(&p, " ") && clock_time(&p, m) && skip(&p, " GMT") && *p == '\0'))
         return false;
-    /* RFC 9110 §5.6.7: more than 50 years ahead means the past. */
+    /* RFC 9110 §5.6.7: a year more than 50 years ahead means the past. */
     int this_year = 1970 + (int)(now_unix_s / 31556952);
     m->year = this_year - this_year % 100 + year;
     if (m->year > this_year + 50)
@@ -134,7 +134,7 @@ bool http_date_read(const char *text, int64_t now_unix_s, int64_t *ret_unix_s)
     return true;
 }
 
-/* The day with that number; the inverse of days_since_epoch(). */
+/* Converts a number of days since 1970 to a date; the inverse of days_since_epoch(). */
 static void day_of(int64_t days, struct moment *ret)
 {
     days += 719468;

@@ -13,7 +13,7 @@ enum { HTTP_DATE_SIZE = 30 }; /* with the NUL */
  *
  * @now_unix_s  the time of day, for years of two digits
  *
- * Returns: false when the text is no date.
+ * Returns: false when the text is not a date.
  */
 bool http_date_read(const char *text, int64_t now_unix_s, int64_t *ret_unix_s);
 

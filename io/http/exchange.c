@@ -126,8 +126,8 @@ static bool peer_left(int err)
     return err == -EPIPE || err == -ECONNRESET;
 }
 
-/* Notes how sending the request has ended. The kernel reports a reset once. If the write gets it,
- * reads see what was received and then an ordinary end. */
+/* Notes how sending the request has ended. The kernel reports a reset once. If the write gets that
+ * report, reads return the received bytes and then an ordinary end. */
 static void note_sent(struct http_exchange *x, int err)
 {
     x->unsent = err != 0;

@@ -117,8 +117,8 @@ struct http_head {
     bool has_body;
 };
 
-/* The part that all versions share; each embeds it in its own struct. Only exchange.c and the
- * version change it. */
+/* The part that all HTTP versions share. Each version embeds it in its own struct. Only exchange.c
+ * and the version change it. */
 struct http_exchange {
     /* The owner of the exchange may read these. */
     struct http_head head;

@@ -76,7 +76,7 @@ bool header_is_token(const char *text, size_t len);
 bool header_is_value(const char *value, size_t len);
 
 /** Whether the header frames the message or concerns the connection, so that a program must not set
- *  it. Connection is not among them. */
+ *  it. False for Connection. */
 bool header_is_hop(const char *name);
 
 enum { HEADER_PRINTABLE = 64 };

@@ -114,7 +114,7 @@ static int copy_part(struct http1 *p, uint32_t from, uint32_t len, uint32_t *ret
     struct header_list *list = &p->headers;
     uint32_t at = (uint32_t)list->bytes_len;
 
-    /* The block may move, so the bytes are copied after there is room for them. */
+    /* Makes room first, because that may move the block, and then copies the bytes. */
     int err = header_list_reserve(list, (size_t)len + 1);
     if (err)
         return fail(p, err, "out of memory");
@@ -140,7 +140,7 @@ static int read_host(struct http1 *p)
         if (!request_is_host(list->bytes + field->value, field->value_len))
             return fail(p, WHORL_EHTTP_HOST, "Host is not a host");
         has_host = true;
-        /* RFC 9112 §3.2.2: the host of the target wins. */
+        /* RFC 9112 §3.2.2: the host of the target replaces the Host header. */
         if (!p->has_host)
             p->host = field->value;
     }
@@ -262,8 +262,8 @@ static int feed_section(struct http1 *p, struct header_list *list, const char *b
     return result;
 }
 
-/* RFC 9112 §2.2: some clients send an empty line after a body. One before a request line is
- * skipped. Returns how many bytes it takes. */
+/* RFC 9112 §2.2: some clients send an empty line after a body. Skips an empty line before a request
+ * line. Returns the number of skipped bytes. */
 static size_t skip_line_end(struct http1 *p, const char *buf, size_t len)
 {
     size_t n = 0;

@@ -121,7 +121,7 @@ bool http1_is_chunked(const struct http1 *p);
 bool http1_is_close_delimited(const struct http1 *p);
 bool http1_has_body(const struct http1 *p); /* false: HTTP1_END comes next */
 
-/* Of a request. The client chose the bytes. */
+/* Of a request. The client may have sent any bytes. */
 const char *http1_method(const struct http1 *p); /* a token */
 const char *http1_target(const struct http1 *p);
 const char *http1_path(const struct http1 *p);  /* "/...", or "*"; not decoded */

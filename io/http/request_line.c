@@ -15,8 +15,8 @@ enum part { PART_METHOD, PART_TARGET, PART_VERSION };
 
 enum { VERSION_LEN = 8 };
 
-/* RFC 3986 allows fewer bytes, but browsers send some of the others as they are, such as "|". A "#"
- * would begin a fragment, which is never sent. */
+/* RFC 3986 allows fewer bytes, but browsers send some of the others unescaped, such as "|". A "#"
+ * would begin a fragment, and clients never send fragments. */
 static bool is_target_byte(char c)
 {
     return c > 0x20 && c < 0x7f && c != '#';
@@ -82,7 +82,7 @@ static int check_version(struct request_line *line, const char *bytes, size_t le
     const char *version = bytes + line->target + line->target_len + 1;
     size_t version_len = len - (size_t)(version - bytes);
 
-    /* In the order of the bytes, so the result does not depend on how the input is cut. */
+    /* Checks the bytes in order, so that the result does not depend on how the input is cut. */
     for (size_t i = 0; i < version_len; i++) {
         bool digit = version[i] >= '0' && version[i] <= '9';
         if (i >= VERSION_LEN || (pattern[i] == '0' ? !digit : version[i] != pattern[i])) {
@@ -120,8 +120,8 @@ int request_line_check(struct request_line *line, const char *bytes, size_t len,
     return WHORL_EHTTP_REQUEST_LINE;
 }
 
-/* RFC 9110 §7.2, RFC 3986 §3.2.2, §3.2.3. Never userinfo: what follows the @ would be taken for the
- * host by some and not by others. */
+/* RFC 9110 §7.2, RFC 3986 §3.2.2, §3.2.3. Userinfo is refused: some recipients would take the part
+ * after the @ as the host, and others would not. */
 bool request_is_host(const char *text, size_t len)
 {
     /* Letters, digits, and -._~!$&'()*+;=%[]: as bits. */
@@ -135,8 +135,8 @@ bool request_is_host(const char *text, size_t len)
     return true;
 }
 
-/* A percent sign that two hexadecimal digits do not follow, or that encodes a NUL, means something
- * else to each recipient. */
+/* Whether all percent signs have one meaning. Recipients disagree about a percent sign without two
+ * hexadecimal digits, and about an encoded NUL. */
 static bool is_path(const char *path, size_t len)
 {
     for (const char *p = path; (p = memchr(p, '%', len - (size_t)(p - path))) != NULL; p++) {
@@ -147,7 +147,8 @@ static bool is_path(const char *path, size_t len)
     return true;
 }
 
-/* The position behind "http://" or "https://"; 0 when the target does not begin so. */
+/* Returns the position after "http://" or "https://"; 0 when the target does not begin with
+ * either. */
 static uint32_t skip_scheme(const char *target, size_t len)
 {
     if (len >= 7 && strncasecmp(target, "http://", 7) == 0)

@@ -19,7 +19,7 @@ enum {
     REQUEST_METHOD_MAX = 32, /* bytes; the longest registered method has 17 */
 };
 
-/* Zero-initialised, but for `target_max`, before the first byte. */
+/* Before the first byte, all fields except `target_max` are 0. */
 struct request_line {
     size_t target_max;
     size_t checked;      /* bytes that are known to be right */
@@ -50,7 +50,7 @@ struct request_target {
 int request_line_check(struct request_line *line, const char *bytes, size_t len, bool is_whole,
                        const char **ret_why);
 
-/** Takes the target of a complete line apart (RFC 9112 §3.2). Returns 0;
+/** Splits the target of a complete line into its parts (RFC 9112 §3.2). Returns 0;
  *  WHORL_EHTTP_REQUEST_LINE; WHORL_EHTTP_METHOD for CONNECT, which asks for a tunnel. */
 int request_target_read(const struct request_line *line, const char *bytes,
                         struct request_target *ret, const char **ret_why);

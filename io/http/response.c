@@ -59,8 +59,8 @@ void http_responses_drain(struct http_store *store)
         free(container_of(spare, struct whorl_http_response, spare));
 }
 
-/* Aborts when the response has been closed. If its memory has been freed or reused since, that is
- * not noticed. With WHORL_DEBUG=check the memory of the last closed responses is not reused. */
+/* Aborts when the response has been closed. This does not work if the memory was freed or reused in
+ * the meantime. With WHORL_DEBUG=check the memory of the last closed responses is not reused. */
 static void check_open(const struct whorl_http_response *response)
 {
     whorl_check_text(!response->closed, "an HTTP response was used or closed after it was closed");

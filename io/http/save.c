@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* A body into a file: without a name or under a temporary one (io/fd/new_file.h), until it is
- * complete.
+/* Saves a body to a file. Until it is complete, the file has no name or a temporary one
+ * (io/fd/new_file.h).
  *
  *     look at the target -- a device, pipe, socket, or our output? -- yes --> open it, write to it
  *          | no
  *     new_file_open --> write ... --> new_file_complete --> new_file_take
  *          any failure or a cancel on the way: close, unlink
  *
- * The first look avoids fetching a body whose file cannot be created. When the whole body has
- * arrived with the head, there is nothing to avoid: the target is looked at only when its name is
- * taken. When an existing file keeps its name in any case, a small body is received first. A body
- * of unknown length has a temporary name: it may grow without limit, and can be found while it
- * does.
+ * The target is looked at first, so that a body is not fetched if its file cannot be created. When
+ * the whole body has arrived with the head, this saves nothing: then the target is looked at only
+ * when its name is taken. When an existing file keeps its name in any case, a small body is
+ * received first. A body of unknown length is saved under a temporary name: it may grow without
+ * limit, and the name lets a user find it.
  *
  * The system calls between two waits for the network are made together, on a thread. io_uring would
- * hand each of them to a thread of the kernel.
+ * pass each of them to a thread of the kernel.
  *
- * For a small file whose body is in memory, they are made on the run's thread instead, if the file
- * system is in memory or on a disk of this machine. They take 10 to 30 us then, and a hop to a
- * thread and back takes about 10 us more. The run's thread may have to wait for a disk that is
- * busy. So when a file has taken longer than SLOW_NS, threads make the calls for the next files in
- * its directory, for SLOW_FACTOR times as long: such waits take at most 1 % of the thread's time.
+ * For a small file whose body is in memory, the run's thread makes these calls, if the file system
+ * is in memory or on a disk of this machine. The calls then take 10 to 30 us, and passing them to a
+ * thread and back would take about 10 us more. But the run's thread may have to wait for a busy
+ * disk. So when a file has taken longer than SLOW_NS, threads make the calls for the next files in
+ * its directory, for SLOW_FACTOR times that long. So such waits take at most 1 % of the time of the
+ * run's thread.
  *
- * Bytes are written from where they were received. At first that is the receive buffer. A long
- * transfer gets a larger buffer of its own, while the sum of these buffers in the session stays
- * below a cap, so a thousand transfers at once do not take a thousand large buffers.
+ * Bytes are written directly from the buffer that they were received into. At first that is the
+ * receive buffer. A long transfer gets its own larger buffer. The sum of these buffers in a session
+ * has a limit, so a thousand transfers at once do not use a thousand large buffers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +69,7 @@ struct save {
     struct whorl_http_response *response;
     const struct whorl_http_save_options *options;
     const char *path;
-    const char *name;  /* the path, or another one that takes its place */
+    const char *name;  /* the path, or another path that replaces it */
     bool looked;       /* the target needs no look, or no second one */
     bool appends;      /* the target is this process's standard output or error */
     bool is_fifo;      /* the target is a FIFO */
@@ -95,8 +96,8 @@ static int fail(struct save *save, int err)
                            text ? text : whorl_strerror(err));
 }
 
-/* The result of a read that returned no bytes. The read has set the detail of an error, except of a
- * cancel, after which a later read could continue. */
+/* The result of a read that returned no bytes. The read has set the detail of the error, except for
+ * a cancel, because a later read could continue. */
 static int fail_reading(struct save *save, int err)
 {
     if (err != -ECANCELED)
@@ -322,8 +323,8 @@ static WHORL_SUSPENDS int write_body(struct save *save)
 
 /* A small body */
 
-/* Whether it is worth waiting for the whole body, because it is small. It must not be found too
- * late that a file cannot be created, or that the target is a device. */
+/* Whether to wait for the whole body before the file is created. The body must be small. `looked`
+ * must be set, because a target that is a device or cannot be created must be noticed early. */
 static bool may_await(const struct save *save)
 {
     int64_t len = whorl_http_response_length(save->response);
@@ -331,14 +332,15 @@ static bool may_await(const struct save *save)
     return save->looked && len > 0 && len <= SMALL_MAX;
 }
 
-/* Collects the body in memory if that is worth it: all of it if may_await() allows that, else, if
- * its length is not announced, what has been received, which may be all of it. */
+/* Collects the body in memory if that is worth it. If may_await() is true, collects the whole body.
+ * Otherwise, if its length is not announced, collects the bytes that have been received, which may
+ * be the whole body. */
 static WHORL_SUSPENDS int collect(struct save *save)
 {
     struct whorl_http_response *response = save->response;
     int64_t len = whorl_http_response_length(response);
     bool awaits = may_await(save);
-    /* One byte more than the body has: it takes a read at the end to know that it is complete. */
+    /* One byte more than the body has: only a read at the end shows that the body is complete. */
     size_t size = awaits ? (size_t)len + 1 : HTTP_BUF_SIZE;
 
     if (save->whole || http_response_is_decoded(response) ||
@@ -368,7 +370,7 @@ static WHORL_SUSPENDS int collect(struct save *save)
     return 0;
 }
 
-/* The steps on a thread. They return 0, IN_PLACE or -errno. */
+/* The steps that a thread may make. They return 0, IN_PLACE or -errno. */
 
 static int create_file(void *arg)
 {
@@ -411,8 +413,9 @@ static int finish_file(void *arg)
     return err ? err : take_name(save);
 }
 
-/* The whole body is in memory. Unless that is necessary, the target is not looked at before its
- * name turns out to be taken, or no file can be created beside it. */
+/* Writes a body that is completely in memory. Looks at the target first only with `overwrite` or if
+ * it is in /dev. Otherwise looks at it only when its name turns out to be taken, or when no file
+ * can be created beside it. */
 static int write_whole(void *arg)
 {
     struct save *save = arg;
@@ -434,8 +437,8 @@ static int write_whole(void *arg)
 
 /* Where the steps run */
 
-/* Whether the steps take microseconds and may be made on this thread. To replace a file may start
- * the writing of its data to the disk. */
+/* Whether the steps take microseconds and may be made on this thread. Replacing a file may make the
+ * kernel write its data to the disk. */
 static bool is_quick(const struct save *save, int64_t now_ns)
 {
     const struct place *place = &save->file.place;
@@ -445,7 +448,7 @@ static bool is_quick(const struct save *save, int64_t now_ns)
            place->way != PLACE_NAMED && now_ns >= place->slow_until_ns;
 }
 
-/* How often this thread has waited, as opposed to being preempted. */
+/* The number of times that this thread has waited. Preemptions are not counted. */
 static long waits(void)
 {
     struct rusage usage;
@@ -453,8 +456,8 @@ static long waits(void)
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
 }
 
-/* Runs a step on this thread, and notes when it had to wait for long. Being preempted by other
- * processes is no reason to use threads: these would be preempted too. */
+/* Runs a step on this thread, and notes when it had to wait for long. If the thread was only
+ * preempted by other processes, threads would not help, because they would be preempted too. */
 static int run_here(struct save *save, int (*step)(void *save), int64_t start_ns)
 {
     int err = whorl_check_cancelled();
@@ -469,8 +472,8 @@ static int run_here(struct save *save, int (*step)(void *save), int64_t start_ns
     return err;
 }
 
-/* Runs a step with all its system calls, and remembers what it has found out about the directory's
- * file system. */
+/* Runs a step with all its system calls, and remembers the properties of the directory's file
+ * system that it has found. */
 static WHORL_SUSPENDS int run_step(struct save *save, int (*step)(void *save))
 {
     struct places *places = &http_response_store(save->response)->places;
@@ -553,7 +556,7 @@ static int discard(void *arg)
     return 0;
 }
 
-/* Closes and removes what is left of a new file, also when the task is cancelled. */
+/* Closes and removes an unfinished new file, also when the task is cancelled. */
 static WHORL_SUSPENDS_SHIELDED void remove_file(struct save *save)
 {
     struct new_file *file = &save->file;

@@ -10,8 +10,9 @@
  *                            999; folded lines of fields for which decides() is true
  *     in llhttp's callbacks  empty names
  *
- * llhttp never sees request lines: it knows a fixed list of methods, and it accepts targets that
- * are none. request_line.c reads them. Requests with folded lines are refused (RFC 9112 §5.2).
+ * llhttp never sees request lines, because it knows a fixed list of methods and accepts invalid
+ * targets. request_line.c reads the request lines. Requests with folded lines are refused (RFC 9112
+ * §5.2).
  *
  * llhttp also refuses input that the RFCs allow. This file changes such input before llhttp runs:
  * it unfolds other folded lines, replaces a tab at the end of a line by a space, and removes
@@ -449,7 +450,8 @@ static int refuse(struct section *s, const struct tokens *t, const llhttp_t *par
                 reason ? reason : "malformed");
 }
 
-/* llhttp after the status line of a response. Sections without one begin with a copy of it. */
+/* The state of llhttp after the status line of a response. Sections without a status line begin
+ * with a copy of this state. */
 static llhttp_t begun_parser;
 
 static void begin_parser(void)

@@ -55,11 +55,11 @@ struct whorl_http_session {
 
 /* Sessions */
 
-/* The sessions of this thread that are not destroyed, the one used last first. The address of a
- * destroyed session is not in the list, so its use is noticed without reading its memory. */
+/* The sessions of this thread that are not destroyed; the most recently used is first. A destroyed
+ * session is not in the list, so its use is noticed without reading its memory. */
 static _Thread_local struct whorl_http_session *sessions;
 
-/* Moves the session to the front of the list. Returns false when it is not there. */
+/* Moves the session to the front of the list. Returns false when it is not in the list. */
 static bool find_session(const struct whorl_http_session *session)
 {
     struct whorl_http_session **link = &sessions, *found;

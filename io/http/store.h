@@ -69,8 +69,8 @@ static inline bool http_spares_put(struct http_spares *list, struct http_spare *
     return true;
 }
 
-/* Takes the object that was returned first out of the list to free it, if the list has more than
- * `max`; else NULL. */
+/* If the list has more than `max` objects, removes the one that was put back first, and returns it
+ * for the caller to free. Otherwise returns NULL. */
 static inline struct http_spare *http_spares_take_oldest(struct http_spares *list, size_t max)
 {
     struct http_spare **link = &list->first;

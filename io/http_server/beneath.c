@@ -17,7 +17,8 @@
 #endif
 
 enum {
-    /* A FIFO must not make the open wait, and a terminal must not become ours. */
+    /* O_NONBLOCK: opening a FIFO does not wait. O_NOCTTY: a terminal does not become the
+     * controlling terminal. */
     FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
     RACES_MAX = 8,
 };

@@ -30,7 +30,7 @@ static bool lists_tag(const struct header_list *headers, const char *name, const
     return false;
 }
 
-/* The date in a header; false when there is none that can be read. */
+/* Reads the date in a header. Returns false when the header is missing or is not a date. */
 static bool read_date(const struct header_list *headers, const char *name, int64_t now_unix_s,
                       int64_t *ret)
 {
@@ -58,8 +58,9 @@ static int check_conditions(const struct header_list *headers, const struct repr
     return 0;
 }
 
-/* RFC 9110 §13.1.5: whether If-Range, if any, allows a range. A date must be the file's exactly;
- * and it identifies a version only if it is old enough that no second change had the same date. */
+/* RFC 9110 §13.1.5: whether If-Range allows a range; true without that header. A date must be
+ * exactly that of the file. It must also be so old that no later change of the file can have had
+ * the same date. */
 static bool allows_range(const struct header_list *headers, const struct representation *file)
 {
     const char *value = header_list_get(headers, "If-Range");
@@ -87,8 +88,8 @@ static bool read_number(const char **p, int64_t *ret)
 
 enum range { RANGE_IGNORED, RANGE_PART, RANGE_OUTSIDE };
 
-/* RFC 9110 §14.1.2: "bytes=0-99", "bytes=100-", "bytes=-100". What is no such range, and several
- * ranges, are ignored, which is always allowed. */
+/* RFC 9110 §14.1.2: "bytes=0-99", "bytes=100-", "bytes=-100". Ignores several ranges and malformed
+ * ones; a server may ignore any Range header. */
 static enum range read_range(const char *value, int64_t file_len, struct verdict *ret)
 {
     const char *p = value + strspn(value, " \t");

@@ -53,7 +53,7 @@ static WHORL_SUSPENDS int send_missing(struct whorl_http_reply *reply)
     return reply_send_status(reply, 404);
 }
 
-/* Makes the file's path of the URL's. False when it names no file. */
+/* Makes the path of the file from the path of the URL. Returns false when that names no file. */
 static bool make_path(const char *path, const char *index, char ret[PATH_SIZE])
 {
     if (!path_decode(path, ret, PATH_SIZE))
@@ -67,7 +67,7 @@ static bool make_path(const char *path, const char *index, char ret[PATH_SIZE])
     return true;
 }
 
-/* Fills in what is known about an open file. Returns 0 or a code. */
+/* Fills in the properties of an open file. Returns 0 or a code. */
 static int look_at(struct served_file *file)
 {
     struct timespec now;
@@ -78,8 +78,8 @@ static int look_at(struct served_file *file)
     if (!S_ISREG(st.st_mode))
         return -ENOENT;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    /* A change that keeps length and time cannot be seen. The kernel's times are finer than a
-     * second, so the tag may be a strong one. */
+    /* A change that keeps the length and the time is not noticed. Because the kernel's times are
+     * finer than a second, the tag may still be strong. */
     snprintf(file->etag, sizeof file->etag, "\"%llx.%08lx-%llx\"", (long long)st.st_mtim.tv_sec,
              (unsigned long)st.st_mtim.tv_nsec, (long long)st.st_size);
     http_date_write(file->date, st.st_mtim.tv_sec);

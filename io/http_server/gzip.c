@@ -15,8 +15,8 @@ struct gzip {
     z_stream stream;
 };
 
-/* The weight of a member such as "gzip;q=0.5", in thousandths; and where its name ends. RFC 9110
- * §12.4.2. What is no weight counts as 0, so that such a coding is not used. */
+/* RFC 9110 §12.4.2: returns the weight of a member such as "gzip;q=0.5" in thousandths, and the
+ * length of its name. A malformed weight counts as 0, so that the coding is not used. */
 static int weight(const char *member, size_t len, size_t *ret_name_len)
 {
     const char *semicolon = memchr(member, ';', len), *end = member + len, *p;
@@ -107,7 +107,7 @@ void gzip_destroy(struct gzip *gzip)
     free(gzip);
 }
 
-/* Compresses one part. zlib has taken everything when it leaves room in the output. */
+/* Compresses one part. If zlib leaves room in the output, it has taken all input. */
 static int add_part(struct gzip *gzip, const void *data, size_t len, int flush,
                     struct http_out *out)
 {

@@ -13,7 +13,7 @@
 
 enum {
     GZIP_MIN = 256,        /* a shorter body is hardly smaller when compressed */
-    GZIP_PART = 64 * 1024, /* other tasks run after so many bytes */
+    GZIP_PART = 64 * 1024, /* other tasks run after this many bytes */
 };
 
 struct gzip;

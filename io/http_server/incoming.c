@@ -10,7 +10,7 @@
 #include "io/fd/to_end.h"
 
 enum {
-    READ_FIRST_MAX = 1 << 16, /* how much memory a length that the client announces may reserve */
+    READ_FIRST_MAX = 1 << 16, /* memory that is reserved at most because of an announced length */
 };
 
 void incoming_begin(struct whorl_http_incoming *incoming, struct http_wire *wire,
@@ -41,7 +41,7 @@ static int parse(struct whorl_http_incoming *incoming)
 
 /* --- the head --- */
 
-/* RFC 9110 §10.1.1: the only expectation is "100-continue". HTTP/1.0 knows none. */
+/* RFC 9110 §10.1.1: the only expectation is "100-continue". HTTP/1.0 has no expectations. */
 static int read_expect(struct whorl_http_incoming *incoming)
 {
     const struct http1 *parser = &incoming->parser;
@@ -82,7 +82,7 @@ static WHORL_SUSPENDS ssize_t receive_head(struct whorl_http_incoming *incoming,
 
 WHORL_SUSPENDS int incoming_read_head(struct whorl_http_incoming *incoming, int64_t limit_ns)
 {
-    int64_t deadline_ns = 0; /* not needed, and not known, before a part is missing */
+    int64_t deadline_ns = 0; /* set only when a part is missing */
 
     for (;;) {
         int event = parse(incoming);
@@ -109,7 +109,8 @@ static WHORL_SUSPENDS int send_continue(struct whorl_http_incoming *incoming)
     return wire_write(incoming->wire, &part, 1);
 }
 
-/* Whether the bytes may be received into the memory of the caller: they are the body's only. */
+/* Whether bytes may be received directly into the memory of the caller, because they can only
+ * belong to the body. */
 static bool is_direct(const struct whorl_http_incoming *incoming, const char *buf, size_t len)
 {
     return buf && len >= WIRE_SMALL && incoming->parser.body.kind == BODY_LENGTH;
@@ -228,7 +229,7 @@ bool incoming_can_drain(const struct whorl_http_incoming *incoming)
 
     if (incoming->err || !incoming->has_head)
         return false;
-    /* Whether a client that waits for "100 Continue" will send its body is not known. */
+    /* A client that waits for "100 Continue" may or may not send its body. */
     return incoming->has_ended || (!incoming->expects && (http1_is_chunked(parser) ||
                                                           parser->body.left <= INCOMING_DRAIN_MAX));
 }

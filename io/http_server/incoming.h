@@ -9,7 +9,7 @@
 #include "io/http_server/wire.h"
 
 enum {
-    INCOMING_DRAIN_MAX = 64 * 1024, /* bytes of a body that nobody has read, to keep a connection */
+    INCOMING_DRAIN_MAX = 64 * 1024, /* unread bytes of a body that are read to keep a connection */
 };
 
 struct whorl_http_incoming {

@@ -7,7 +7,8 @@
 
 #include "io/url/ascii.h"
 
-/* Whether the path has "..", which is never needed: clients remove it before they send a target. */
+/* Whether the path contains "..". Clients remove it before they send a target, so a valid request
+ * never contains it. */
 static bool leads_up(const char *path)
 {
     for (const char *part = path; part; part = strchr(part, '/')) {

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /**
- * Decodes the path of a URL into a relative path: without slashes at the start. It refuses what
- * would name another file: "..", an encoded slash or NUL.
+ * Decodes the path of a URL into a relative path, without slashes at its start. Refuses sequences
+ * that would change which file is named: "..", an encoded slash and an encoded NUL.
  *
  * @ret   ends with a slash when `path` does, or is empty
  * @size  room in `ret`

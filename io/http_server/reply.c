@@ -72,7 +72,7 @@ int reply_put_header(struct whorl_http_reply *reply, const char *name, const cha
     return 0;
 }
 
-/* RFC 9110 §5: nothing that a handler sets may end a line or change the framing. */
+/* RFC 9110 §5: a header that a handler sets must not end the line or change the framing. */
 static bool is_sendable(const char *name, const char *value)
 {
     return name && value && header_is_token(name, strlen(name)) &&
@@ -212,7 +212,7 @@ int reply_undo(struct whorl_http_reply *reply, size_t mark, int err)
     return err;
 }
 
-/* Checks what begins a reply. */
+/* Checks the arguments of a call that begins a reply. */
 static int check_start(struct whorl_http_reply *reply, int status, const char *content_type)
 {
     if (reply->err)
@@ -245,7 +245,7 @@ static int note_sent(struct whorl_http_reply *reply, int err)
 static WHORL_SUSPENDS int send_parts(struct whorl_http_reply *reply, const struct iovec *parts,
                                      int count)
 {
-    reply->incoming->expects = false; /* the final status is the answer */
+    reply->incoming->expects = false; /* the final status replaces "100 Continue" */
     int err = wire_write(reply->wire, parts, count);
     return note_sent(reply, err);
 }
@@ -293,7 +293,7 @@ static bool wants_gzip(const struct whorl_http_reply *reply)
     return reply->may_compress && reply->is_text && !reply->is_encoded && reply->status != 206;
 }
 
-/* Adds the headers of a compressed reply. Vary is also there if this client accepts no gzip.
+/* Adds the headers of a compressed reply. Vary is added also if this client accepts no gzip.
  * Returns 1 when the body is to be compressed, 0, or -ENOMEM. */
 static int negotiate_gzip(struct whorl_http_reply *reply)
 {
@@ -332,7 +332,7 @@ static WHORL_SUSPENDS int send_compressed(struct whorl_http_reply *reply, const 
     return err;
 }
 
-/* As whorl_http_reply_send(), but headers may be left after a failure. */
+/* As whorl_http_reply_send(), but after a failure added headers may remain. */
 static WHORL_SUSPENDS int send_all(struct whorl_http_reply *reply, int status,
                                    const char *content_type, const void *data, size_t len)
 {
@@ -386,7 +386,8 @@ int whorl_http_reply_start(struct whorl_http_reply *reply, int status, int64_t l
     return reply_undo(reply, mark, err);
 }
 
-/* Sends bytes of the body, in a chunk if need be, and with the head if that was not sent yet. */
+/* Sends bytes of the body, in a chunk if the body is chunked, and with the head if that was not
+ * sent yet. */
 static WHORL_SUSPENDS int send_body(struct whorl_http_reply *reply, const void *data, size_t len)
 {
     struct http_out *out = &reply->out;
@@ -455,7 +456,8 @@ WHORL_SUSPENDS int whorl_http_reply_write(struct whorl_http_reply *reply, const 
                        : send_body(reply, data, len);
 }
 
-/* RFC 9112 §7.1: the last chunk, and the trailers. The head goes with it if nothing was written. */
+/* RFC 9112 §7.1: the last chunk, and the trailers. If nothing was sent yet, the head is sent with
+ * them. */
 static WHORL_SUSPENDS int send_last_chunk(struct whorl_http_reply *reply)
 {
     struct http_out *out = &reply->out;

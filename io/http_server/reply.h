@@ -6,8 +6,9 @@
  *     SENT    the head is sent; parts of the body follow
  *     DONE    everything is sent, or never will be
  *
- * The head is written in one piece of memory. The headers of the handler come first; the status
- * line and the date are put before them when the status is known, into room that is left for them.
+ * The head is written in one piece of memory. The headers of the handler are written first, behind
+ * some free room. When the status is known, the status line and the date are written into that
+ * room.
  */
 #ifndef IO_HTTP_SERVER_REPLY_H
 #define IO_HTTP_SERVER_REPLY_H
@@ -37,7 +38,7 @@ struct whorl_http_reply {
     int status;
     int64_t length;  /* of the body as the handler announced it; -1: unknown */
     int64_t written; /* of the body by the handler */
-    int64_t sent;    /* bytes of the body that were sent, compressed ones if so */
+    int64_t sent;    /* bytes of the body that were sent, after compression */
     bool has_body;   /* false for HEAD, 204, 304: the body is dropped */
     bool is_chunked;
     bool close;        /* the connection ends with this reply */
@@ -63,18 +64,18 @@ void reply_finish(struct whorl_http_reply *reply);
 /* Drops the headers that were added. Nothing may have been sent. */
 void reply_reset(struct whorl_http_reply *reply);
 
-/* Replies with a status and its text as the body, instead of what was begun. */
+/* Replies with a status and its text as the body. Drops a reply that was begun and not sent. */
 WHORL_SUSPENDS int reply_send_status(struct whorl_http_reply *reply, int status);
 
-/* Ends the reply at the end of the handler: checks the length, and sends the last chunk. */
+/* Ends the reply after the handler has returned: checks the length, and sends the last chunk. */
 WHORL_SUSPENDS int reply_end(struct whorl_http_reply *reply);
 
 /* Adds a header of the server itself. */
 WHORL_CHECKED int reply_put_header(struct whorl_http_reply *reply, const char *name,
                                    const char *value);
 
-/* Takes back the headers after the first `mark` bytes, if `err` is set and the reply has not begun:
- * the handler may try again. Returns `err`. */
+/* Removes the headers after the first `mark` bytes if `err` is set and the reply has not begun, so
+ * that the handler can try again. Returns `err`. */
 int reply_undo(struct whorl_http_reply *reply, size_t mark, int err);
 
 /* Sends the head of a begun reply, with `len` bytes of the body. */

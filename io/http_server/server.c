@@ -8,7 +8,7 @@
  *         handler              its own reads and writes have the stall limits
  *         end the reply
  *         drain the body       if it is short; else the connection ends
- *       linger()               when the client may still send: it would lose the reply otherwise
+ *       linger()               when the client may still send; without it, the reply could be lost
  */
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@
 #define HEAD_NS_DEFAULT  (10 * WHORL_SECOND)
 #define IDLE_NS_DEFAULT  (60 * WHORL_SECOND)
 #define STALL_NS_DEFAULT (30 * WHORL_SECOND)
-#define DRAIN_NS         (5 * WHORL_SECOND) /* for the rest of a body that nobody has read */
+#define DRAIN_NS         (5 * WHORL_SECOND) /* for the unread rest of a body */
 #define LINGER_NS        (2 * WHORL_SECOND)
 
 enum {
@@ -55,7 +55,7 @@ struct server {
 struct exchange {
     struct http_spare spare;
     struct server *server;
-    int64_t started_ns; /* of the first byte; not set when nothing needs it */
+    int64_t started_ns; /* time of the first byte; set only when it is needed */
     struct whorl_http_incoming incoming;
     struct whorl_http_reply reply;
 };
@@ -116,8 +116,8 @@ static void log_exchange(struct exchange *x, int err)
     server->options->log(server->arg, &entry);
 }
 
-/* Ends the reply after the handler, or after a head that was refused. `err` is why there is no
- * other reply. Returns what the exchange failed with, or 0. */
+/* Ends the reply after the handler has returned, or after a head was refused. If `err` is an error
+ * and nothing was sent, replies with an error status. Returns the error of the exchange, or 0. */
 static WHORL_SUSPENDS int end_reply(struct exchange *x, int err)
 {
     struct whorl_http_reply *reply = &x->reply;
@@ -127,8 +127,8 @@ static WHORL_SUSPENDS int end_reply(struct exchange *x, int err)
     if (err == 0)
         return 0;
     if (reply->state == REPLY_OPEN || reply->state == REPLY_BEGUN) {
-        /* The status tells about the request only if the request was wrong. A handler may have
-         * such a code from elsewhere. */
+        /* The status blames the request only if reading the request failed with this code. A
+         * handler may return the same code for another reason. */
         bool is_refused = err == x->incoming.err || err == WHORL_EHTTP_TOTAL_TIMEOUT;
         reply->err = 0;
         reply->close |= is_refused;
@@ -193,7 +193,7 @@ static WHORL_SUSPENDS int run_exchange(struct exchange *x, struct http_wire *wir
     if (!is_lost(x, err))
         err = end_reply(x, err);
     log_exchange(x, err);
-    if (is_lost(x, err)) /* a handler may have cancelled its own write only */
+    if (is_lost(x, err)) /* a handler may have cancelled only its own write */
         return err == -ECANCELED && !whorl_check_cancelled() ? 0 : err;
     return !x->reply.close && drain(x);
 }
@@ -216,8 +216,8 @@ static WHORL_SUSPENDS int wait_for_request(struct http_wire *wire, int64_t limit
     return err == -ECANCELED && !whorl_check_cancelled() ? 0 : err;
 }
 
-/* RFC 9112 §9.6: a close while the client still sends would make its kernel drop the reply. Returns
- * 0, or -ECANCELED when the task is cancelled. */
+/* RFC 9112 §9.6: if the server closes while the client still sends, the client's kernel may drop
+ * the reply. Returns 0, or -ECANCELED when the task is cancelled. */
 static WHORL_SUSPENDS int linger(struct http_wire *wire)
 {
     struct whorl_scope scope;
@@ -232,7 +232,7 @@ static WHORL_SUSPENDS int linger(struct http_wire *wire)
     return whorl_scope_leave(&scope, err) == -ECANCELED ? -ECANCELED : 0;
 }
 
-/* Runs the exchange whose first bytes have arrived. As run_exchange(). */
+/* Runs the exchange whose first bytes have arrived. Returns as run_exchange(). */
 static WHORL_SUSPENDS int next_exchange(struct server *server, struct http_wire *wire)
 {
     struct exchange *x = exchange_acquire(server);
@@ -246,7 +246,8 @@ static WHORL_SUSPENDS int next_exchange(struct server *server, struct http_wire 
     return keep == 0 && may_send ? linger(wire) : keep;
 }
 
-/* Ends a connection whose exchanges are complete. That the client is gone is no failure. */
+/* Ends a connection whose exchanges are complete. It is no failure if the client has already closed
+ * the connection. */
 static WHORL_SUSPENDS int end_in_order(struct http_wire *wire)
 {
     int err = wire_end(wire, false);
@@ -331,7 +332,8 @@ static WHORL_SUSPENDS int serve_accepted(void *arg, struct whorl_stream *stream)
 {
     int on = 1;
 
-    /* A chunk must not wait for the acknowledgement of the one before. Fails for Unix sockets. */
+    /* A chunk must not wait for the acknowledgement of the previous one. The call fails for Unix
+     * sockets. */
     setsockopt(whorl_stream_option_fd(stream), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return serve_connection(arg, stream);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Status codes: their texts, and the one that a refused request gets. */
+/* Status codes: their texts, and the status of the reply to a refused request. */
 #ifndef IO_HTTP_SERVER_STATUS_H
 #define IO_HTTP_SERVER_STATUS_H
 

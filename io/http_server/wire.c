@@ -77,7 +77,7 @@ static WHORL_SUSPENDS int write_once(struct http_wire *wire, const struct iovec 
     return (int)http_stage_leave(&stage, err);
 }
 
-/* Writes one part after the other, and long ones in pieces. */
+/* Writes the parts in order, long parts in pieces. */
 static WHORL_SUSPENDS int write_pieces(struct http_wire *wire, const struct iovec *parts, int count)
 {
     int err = 0;

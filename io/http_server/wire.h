@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of one connection: what has arrived and was not parsed yet, and writes under the stall
+/* The bytes of one connection: received bytes that are not parsed yet, and writes with the stall
  * limit.
  *
  * A small buffer in the task's stack is enough for most heads and for waiting, so an idle
@@ -18,7 +18,7 @@
 enum {
     WIRE_SMALL = 2048,        /* bytes of the small buffer */
     WIRE_PART = 256 * 1024,   /* the stall limit applies to each part of a write */
-    WIRE_FILE_PART = 1 << 24, /* of a file: here any byte counts as progress */
+    WIRE_FILE_PART = 1 << 24, /* part of a file; any byte that moves counts as progress */
 };
 
 struct http_wire {
@@ -28,7 +28,8 @@ struct http_wire {
     struct http_buf *large;                            /* NULL: `in` is `small` */
     char *in;
     size_t in_start, in_end; /* received and not yet parsed */
-    /* Set while another task than the reply's may write "100 Continue"; writes then take turns. */
+    /* Set while a task other than the reply's may write "100 Continue". Then only one task writes
+     * at a time. */
     bool takes_turns;
     struct whorl_mutex turn;
     bool is_ended; /* the end was sent */
@@ -40,7 +41,7 @@ struct http_wire {
 void wire_init(struct http_wire *wire, struct whorl_stream *stream, struct http_store *store,
                const struct whorl_http_server_timeouts *timeouts);
 
-/* Returns the large buffer, whatever it holds. */
+/* Returns the large buffer, even if it has unread bytes. */
 void wire_finish(struct http_wire *wire);
 
 /* Takes a large buffer. Bytes that have arrived are kept. Returns 0 or -ENOMEM. */
@@ -66,8 +67,9 @@ WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts,
 WHORL_SUSPENDS int wire_write_file(struct http_wire *wire, int file_fd, int64_t offset, int64_t len,
                                    int64_t *ret_sent);
 
-/* Tells the client that nothing more is sent. A socket's close does that, so for sockets it is done
- * only if `now` is set, because the connection stays open for a while. Returns 0 or a code. */
+/* Tells the client that nothing more is sent. Closing a socket does that too, so for sockets this
+ * does something only if `now` is set: then the connection stays open for a while. Returns 0 or a
+ * code. */
 WHORL_SUSPENDS int wire_end(struct http_wire *wire, bool now);
 
 /* The client's address, or NULL. */

@@ -25,7 +25,8 @@ static long variable(const char *name)
     return number;
 }
 
-/* Makes listeners of the descriptors. After a failure, it closes those that it has not made. */
+/* Makes listeners from the descriptors. After a failure, closes the descriptors that are not
+ * listeners yet. */
 static int make(const struct whorl_listen_options *options, struct whorl_listener **ret,
                 size_t count)
 {

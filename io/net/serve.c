@@ -58,7 +58,8 @@ static int serve_connection(void *arg)
     return 0;
 }
 
-/* Starts the task of the accepted connection. After a failure it stays accepted. */
+/* Starts the task of the accepted connection. After a failure the connection stays accepted,
+ * without a task. */
 static int start(struct server *server)
 {
     struct connection connection = {server, server->stream};
@@ -78,7 +79,7 @@ static int start(struct server *server)
     return 0;
 }
 
-/* Waits for what happens first: a request to stop, or the other case. Returns 0 or an error. */
+/* Waits until there is a request to stop or the other case is ready. Returns 0 or an error. */
 static WHORL_SUSPENDS int wait_for(struct whorl_case other)
 {
     struct whorl_case cases[] = {whorl_case_stop(), other};

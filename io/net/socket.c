@@ -57,9 +57,9 @@ WHORL_SUSPENDS static ssize_t transfer(enum io_op_code code, int fd, const void 
     return io_op_run(&op, what);
 }
 
-/* io_uring continues after a short count where MSG_WAITALL has no effect, or another one, in
- * recv(2): it joins the packets of a SOCK_SEQPACKET socket, and it returns what it peeks at several
- * times. Reading the error queue never blocks in recv(2), but it would in io_uring. */
+/* With MSG_WAITALL, io_uring continues after a short count also where recv(2) does not: it joins
+ * the packets of a SOCK_SEQPACKET socket, and with MSG_PEEK it returns the same bytes several
+ * times. Reading the error queue never blocks in recv(2), but it would block in io_uring. */
 static int recv_flags(int fd, int flags)
 {
     if (flags & MSG_WAITALL && (flags & MSG_PEEK || !syscall_is_stream_socket(fd)))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends for code that knows that its descriptor is a stream socket. On io_uring this saves a try
- * when the send has to wait; see io/driver/ring_stage.h. */
+/* Sends for code that knows that its descriptor is a stream socket. On io_uring this saves one
+ * attempt when the send has to wait; see io/driver/ring_stage.h. */
 #ifndef IO_NET_SOCKET_H
 #define IO_NET_SOCKET_H
 

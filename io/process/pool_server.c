@@ -177,7 +177,7 @@ void worker_server(int control, const struct whorl_process_pool_options *options
     int fd;
 
     reset_signals();
-    standard_fill(); /* for good: no socket of a worker may become its standard input */
+    standard_fill(); /* not undone: no socket of a worker may become its standard input */
     if (control != CONTROL && dup2(control, CONTROL) < 0)
         _exit(1);
     /* Sockets of other pools and other descriptors of the program must not stay open here. */

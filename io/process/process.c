@@ -44,8 +44,9 @@ struct whorl_process {
 /* The descriptors that a child will get, while it is being spawned. Sources are duplicates whose
  * numbers the child will not use, so no dup2 overwrites the source of a later dup2.
  *
- * The descriptors that this process has are planned first, and those that the plan opens follow. A
- * new pipe may otherwise get the number of a descriptor that is closed here and to be inherited. */
+ * The descriptors that this process has are planned first. Those that the plan opens follow. In
+ * another order, a new pipe could get the number of a descriptor that is closed here and that the
+ * child inherits as closed. */
 struct plan {
     const struct whorl_process_options *options;
     posix_spawn_file_actions_t actions;
@@ -197,8 +198,9 @@ static int plan_closing(struct plan *plan, const struct whorl_process_options *o
     return -posix_spawn_file_actions_addclosefrom_np(&plan->actions, next);
 }
 
-/* posix_spawn cannot close from RLIMIT_NOFILE upwards. If the child gets the last number below it,
- * it closes that number and all above it first. The sources, which are below it, stay open. */
+/* posix_spawn cannot close descriptors from RLIMIT_NOFILE upwards. If the child gets the last
+ * number below RLIMIT_NOFILE, it first closes that number and all higher ones. The sources, which
+ * are below it, stay open. */
 static int plan_closing_last(struct plan *plan, const struct whorl_process_options *options)
 {
     for (size_t i = 0; i < options->fds_count; i++)

@@ -30,7 +30,7 @@ struct direction {
     int64_t latency_ns, end_due_ns;
     size_t read_max;
     bool ended;  /* the writer has closed its side */
-    bool unread; /* the reader has closed its side: nobody will read */
+    bool unread; /* the reader has closed its side */
     struct whorl_wait_queue readers, writers;
 };
 
@@ -103,7 +103,7 @@ static int add_packet(struct direction *d, size_t len)
     return 0;
 }
 
-/* Waits until bytes have arrived or the end has. Returns 0 or an error. */
+/* Waits until bytes or the end have arrived. Returns 0 or an error. */
 static WHORL_SUSPENDS int wait_for_input(struct direction *d)
 {
     int err = whorl_check_cancelled();

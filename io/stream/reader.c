@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Buffered reading: what the stream gives goes into one buffer, and parts of it are lent out.
+/* Buffered reading: bytes of the stream are read into one buffer, and the caller borrows parts of
+ * it.
  *
  *     buf      start            end        size
  *      |  read   |    unread     |   free    | one byte more, for a NUL

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives from a stream socket: directly, or ahead of the reads by a multishot request. */
+/* Receives from a stream socket: directly, or before the reads with a multishot request. */
 #include "io/stream/receiver.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ struct waiting {
     int fd;                     /* for reports */
 };
 
-/* All of a run. */
+/* All receivers of a run that read ahead. */
 struct read_aheads {
     struct io_local local;
     struct read_ahead *first;
@@ -136,8 +136,8 @@ static void leave_run(struct read_ahead *a)
     a->buffers = NULL;
 }
 
-/* The run ends, and its buffers with it: keeps what they contain, so that another run can read
- * it. */
+/* Copies the unread bytes out of the run's buffers before the run ends and frees them, so that
+ * another run can read the bytes. */
 static void save(struct read_ahead *a)
 {
     size_t len = a->saved_len - a->saved_at;
@@ -262,7 +262,8 @@ static bool is_shared(const struct receiver *r)
     return r->forks != atomic_load_explicit(&forks_made, memory_order_relaxed);
 }
 
-/* Submits the request with the buffers that it has joined. 0, -ENOMEM, or -ECANCELED. */
+/* Submits the request. The caller has called ring_buffers_join(). Returns 0, -ENOMEM, or
+ * -ECANCELED. */
 static int start(struct receiver *r, struct ring_buffers *buffers)
 {
     struct read_ahead *a = r->ahead;
@@ -285,8 +286,9 @@ static int start(struct receiver *r, struct ring_buffers *buffers)
     return err ? err : io_op_start(&a->op);
 }
 
-/* Begins to read ahead, if that pays. The request must not be in flight, and nothing that it has
- * received may be left. Otherwise frees what belongs to it, and returns false: receive directly. */
+/* Begins to read ahead and returns true, if that is worth it. If not, frees r->ahead and returns
+ * false: then the caller receives directly. The request must not be in flight, and all bytes that
+ * it received must be consumed. */
 static bool arm(struct receiver *r)
 {
     struct io_driver *driver = io_driver_current();
@@ -350,7 +352,8 @@ static WHORL_SUSPENDS int wait_completion(struct read_ahead *a)
     return (int)whorl_park(&waiting.waiter, withdraw, "recv");
 }
 
-/* Returns the next of what was received: bytes, or the end or an error behind them. */
+/* Returns the next received bytes. When none are left, returns the end or the error that followed
+ * them. */
 static ssize_t take(struct receiver *r, void *buf, size_t len)
 {
     struct read_ahead *a = r->ahead;
@@ -381,7 +384,7 @@ static void adopt(struct receiver *r)
     r->ahead = NULL;
 }
 
-/* Checks, for a receiver that reads ahead, what is checked for each request. */
+/* Makes the checks that each request makes, for a read that may need no request. */
 static int begin(struct receiver *r)
 {
     if (!whorl_task_self())
@@ -425,7 +428,7 @@ WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, siz
         err = wait_completion(a);
     if (err || !a)
         return err;
-    /* The end is not taken: whoever reads the socket next sees it as well. */
+    /* The end stays: the next reader of the socket sees it too. */
     if (a->first || a->saved || (a->ended && a->result < 0))
         return take(r, buf, len);
     release(a);

@@ -20,20 +20,22 @@
  *     copies the piece <-------- wake
  *     receiver_read() ---------> park                          (no request)
  *
- * A stream that nothing reads does not fill memory: with PIECES_MAX pieces in the queue the request
- * is cancelled, and the next read that finds the queue empty arms it again. Without a free buffer
- * (-ENOBUFS) the run gets more buffers. When it has the most that it may have, the receiver returns
- * to direct requests.
+ * A stream that no task reads does not fill memory. When the queue has PIECES_MAX pieces, the
+ * request is cancelled. The next read that finds the queue empty arms it again. When no buffer is
+ * free (-ENOBUFS), the run gets more buffers. When the run has the largest allowed number of
+ * buffers, the receiver returns to direct requests.
  *
  * While no task waits, the request is a background request. It keeps the socket open until its last
- * completion, also after a close. What belongs to reading ahead is allocated when it begins, and
- * freed when it has ended and all is consumed; so a stream without traffic costs little memory.
+ * completion, also after a close. The memory for reading ahead (struct read_ahead) is allocated
+ * when reading ahead begins. It is freed when reading ahead has ended and all bytes are consumed.
+ * So a stream without traffic needs little memory.
  *
- * Only streams read ahead. whorl_recv() on a descriptor must leave in the socket what its caller
- * has not asked for.
+ * Only streams read ahead. whorl_recv() on a descriptor must not take more bytes out of the socket
+ * than its caller asks for.
  *
- * A forked child drops what its copy has read ahead: the parent has it. After a fork, receivers
- * that are older receive directly, because the other process may want to read the socket.
+ * A forked child drops the bytes in its copy of a receiver, because the parent reads them.
+ * Receivers that were made before a fork receive directly after it, because the other process may
+ * want to read the socket.
  */
 #ifndef IO_STREAM_RECEIVER_H
 #define IO_STREAM_RECEIVER_H
@@ -52,12 +54,11 @@ struct receiver {
     struct read_ahead *ahead; /* NULL: it does not read ahead now */
 };
 
-/* Makes the receiver of a socket, which the caller closes after receiver_finish(). A socket of
- * packets (`is_stream` is false) receives directly, because a read returns one packet. */
+/* Makes the receiver of a socket, which the caller closes after receiver_finish(). A socket that
+ * carries packets (`is_stream` is false) receives directly, because a read returns one packet. */
 void receiver_init(struct receiver *r, int fd, bool is_stream);
 
-/* Drops what was received and not read, and asks the kernel to end the request. No task may be
- * reading. */
+/* Drops the unread bytes, and asks the kernel to end the request. No task may be reading. */
 void receiver_finish(struct receiver *r);
 
 /* recv(2), see whorl_stream_read(). One task at a time. */
@@ -69,7 +70,7 @@ WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, siz
 /* Asks the kernel to end the request; from now on the receiver receives directly. */
 void receiver_stop(struct receiver *r);
 
-/* Whether something was received that was not read: bytes, the end or an error. */
+/* Whether bytes, the end or an error were received and not yet read. */
 bool receiver_has_received(const struct receiver *r);
 
 #endif

@@ -23,10 +23,10 @@ enum {
 struct socket_stream {
     struct whorl_stream stream;
     int fd;
-    bool is_stream;        /* it is no socket of packets */
+    bool is_stream;        /* false: the socket carries packets */
     bool reading, writing; /* a task is in read() or writev() */
-    /* A write has reported that the peer reset the connection. The kernel reports that once, and
-     * later reads would return 0 as at an orderly end. */
+    /* A write has reported that the peer reset the connection. The kernel reports the reset only
+     * once: later reads would return 0, as at an orderly end. */
     bool reset;
     struct receiver receiver;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is private about streams over sockets. */
+/* The private part of streams over sockets. */
 #ifndef IO_STREAM_SOCKET_H
 #define IO_STREAM_SOCKET_H
 

@@ -132,8 +132,8 @@ static bool read_list(struct tls_bytes value, struct tls_bytes *ret)
 /* Bits for the extensions that have been read, to find an extension that comes twice. */
 enum { SEEN_SAN = 1, SEEN_EKU = 2, SEEN_BASIC = 4, SEEN_KEY_USAGE = 8, SEEN_CONSTRAINTS = 16 };
 
-/* RFC 5280 §6.1.1: this client asks for no policy. Then these extensions restrict nothing, unless a
- * policyConstraints extension, which is not among them, requires a policy. */
+/* RFC 5280 §6.1.1: this client requires no policy. So these extensions restrict nothing, unless a
+ * policyConstraints extension requires a policy. That extension is not one of these. */
 static bool is_policy(const struct tls_bytes *oid)
 {
     return der_equal(oid, &oid_policies) || der_equal(oid, &oid_mappings) ||

@@ -31,7 +31,7 @@ struct tls_cert {
     int path_len; /* the number of authorities that may be below it in a path; -1: any number */
     bool has_key_usage;
     unsigned key_usage;
-    bool has_unknown_critical; /* a critical extension that matters and that is not read here */
+    bool has_unknown_critical; /* it has a relevant critical extension that is not read here */
 };
 
 /* Parses a certificate. Returns 0, or -EBADMSG when it is malformed or has one of the extensions

@@ -325,7 +325,7 @@ static void tls_close(struct whorl_stream *stream)
     release(tls);
 }
 
-/* Neither the carrier nor the engine can give back plain text to the socket. */
+/* Plain text that was received cannot be put back into the socket. */
 static ssize_t tls_take_received(struct whorl_stream *stream, void *buf, size_t len)
 {
     (void)stream, (void)buf, (void)len;

@@ -140,7 +140,8 @@ static void refuse_dates(struct x509_verifier *verifier, const struct tls_cert *
            authority(verifier, cert, title), verifier->peer->host, date);
 }
 
-/* Whether an anchor that is no authority has the name of the issuer of `top`. */
+/* Whether there is an anchor that is not an authority and that has the name of the issuer of
+ * `top`. */
 static bool is_below_server(const struct tls_trust *trust, const struct tls_cert *top)
 {
     for (size_t i = 0; i < trust->count; i++)

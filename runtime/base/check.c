@@ -18,7 +18,7 @@ static void report(const struct whorl_task *task)
     static _Thread_local bool reporting;
     check_task_fn fn = __atomic_load_n(&report_task, __ATOMIC_ACQUIRE);
 
-    if (!fn || reporting) /* a check fails while it is reported: do not start again */
+    if (!fn || reporting) /* a check failed during a report: do not start another report */
         return;
     reporting = true;
     fn(task);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks of our own invariants. They are always on; a failed check prints its condition, the
- * running task and where that was spawned, and aborts. */
+/* Checks of our own invariants. They are always on. A failed check prints its condition, the
+ * running task and the place where that task was spawned. Then it aborts. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
@@ -9,7 +9,7 @@
 struct whorl_task;
 
 /* Writes a line about a task to standard error: about the running task of this thread when `task`
- * is NULL. Tasks are not known here, so the first run sets this. */
+ * is NULL. This module does not know tasks, so the first run sets this function. */
 typedef void (*check_task_fn)(const struct whorl_task *task);
 void check_report_tasks_with(check_task_fn fn);
 

@@ -22,7 +22,7 @@ static void unlock_runs(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* Otherwise the lock may be held for ever in a forked child. */
+/* Without this, the lock could be held for ever in a forked child. */
 static void keep_lock_over_forks(void)
 {
     (void)pthread_atfork(lock_runs, unlock_runs, unlock_runs);
@@ -67,7 +67,8 @@ enum run_place run_id_find(uint64_t number)
     return place;
 }
 
-/* The owner may be changed by two threads at once: that is the mistake that is looked for. */
+/* Two threads may change the owner at the same time: this function looks for that mistake. So the
+ * accesses are atomic. */
 void run_id_check_owner(uint64_t *owner, const char *what, const char *name)
 {
     uint64_t number = __atomic_load_n(owner, __ATOMIC_RELAXED);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers of runs. An object that belongs to a run stores the number, so that its use in another
- * run is noticed. An address would not do: the next run may get the same one. */
+ * run is noticed. The address of a run cannot be used for this, because a later run may get the
+ * same address. */
 #ifndef BASE_RUN_ID_H
 #define BASE_RUN_ID_H
 
@@ -13,7 +14,7 @@ extern _Thread_local uint64_t run_id_of_thread __attribute__((tls_model("initial
 
 /* A run in the list of the runs that have not ended. */
 struct run_id {
-    uint64_t number; /* from 1 on, never used again in this process */
+    uint64_t number; /* 1 or more; never used again in this process */
     pthread_t thread;
     struct run_id *next;
 };
@@ -24,7 +25,7 @@ void run_id_begin(struct run_id *run);
 /* Removes the run from the list. */
 void run_id_end(struct run_id *run);
 
-/* Where a run is, as seen by this thread. */
+/* The place of a run, relative to this thread. */
 enum run_place { RUN_HERE, RUN_ENDED, RUN_ON_OTHER_THREAD };
 enum run_place run_id_find(uint64_t number);
 
@@ -32,9 +33,9 @@ enum run_place run_id_find(uint64_t number);
  * __atomic functions. */
 extern bool run_id_checks;
 
-/* Aborts when an object belongs to a run of another thread. Otherwise the object belongs to this
- * thread's run from now on, if there is one. `*owner` is 0 at first. `what` is a word for the
- * object, `name` may be NULL: none. */
+/* Aborts when an object belongs to a run of another thread. Otherwise, if this thread has a run,
+ * the object belongs to that run from now on. `*owner` is 0 at first. `what` is the kind of the
+ * object. `name` is NULL if the object has no name. */
 void run_id_check_owner(uint64_t *owner, const char *what, const char *name);
 
 static inline bool run_id_is_checked(void)

@@ -6,13 +6,13 @@
  *     looks at the state every millisecond        unwinds its own stack, without malloc
  *     TAKEN: looks up the names            <----  state = TAKEN
  *
- * SIGURG, because it is ignored by default: a signal that arrives late, or in a program that has
- * taken the handler away, does no harm.
+ * The signal is SIGURG, because it is ignored by default: it does no harm if it arrives late, or
+ * after the program has removed the handler.
  *
  * A thread in a system call gets no signal, because many calls, such as poll(2) and nanosleep(2),
- * would end with EINTR. The kernel tells the program counter and the stack pointer of such a
- * thread. Every word on its stack that points behind a call instruction is taken for a return
- * address. Most are; a few may be left over from earlier calls.
+ * would end with EINTR. The kernel reports the program counter and the stack pointer of such a
+ * thread. Every word on its stack that points just after a call instruction is taken as a return
+ * address. Most of these words are; a few may be left over from earlier calls.
  */
 #include "runtime/debug/backtrace.h"
 
@@ -42,10 +42,10 @@ static _Atomic(struct backtrace *) asked;
 
 #ifdef __GLIBC__
 
-/* How far an unwinding is. */
+/* The progress of an unwinding. */
 struct unwinding {
     struct backtrace *b;
-    bool inside; /* the frames of the handler are over */
+    bool inside; /* the frames of the handler have been skipped */
 };
 
 static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg)
@@ -59,7 +59,8 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
         return _URC_NO_REASON;
     if (pc == 0 || u->b->count == BACKTRACE_MAX)
         return _URC_END_OF_STACK;
-    /* A return address may be the first byte of the next line, or of the next function. */
+    /* A return address may belong to the next source line, or even to the next function. The byte
+     * before it belongs to the call. */
     u->b->pcs[u->b->count++] = interrupted ? pc : pc - 1;
     return _URC_NO_REASON;
 }
@@ -126,14 +127,14 @@ void backtrace_init(struct backtrace *b, bool (*is_wanted)(void *arg), void *arg
         sigaction(SIGURG, &action, NULL);
 }
 
-/* Makes `b` the thread that is asked. Returns false while another thread is. */
+/* Makes `b` the thread that is asked. Returns false while another thread is being asked. */
 static bool claim(struct backtrace *b)
 {
     struct backtrace *other = NULL;
 
     if (atomic_compare_exchange_strong(&asked, &other, b))
         return true;
-    /* In a forked child, the parent's request is never answered. */
+    /* In a forked child, the request of the parent is never answered, so it can be replaced. */
     return forks_copied(other->depth) && atomic_compare_exchange_strong(&asked, &other, b);
 }
 
@@ -170,7 +171,7 @@ static enum thread_place find_thread(const struct backtrace *b, uintptr_t *ret_s
         return THREAD_UNKNOWN;
     if (strncmp(text, "running", 7) == 0)
         return THREAD_RUNS;
-    /* The last two fields. */
+    /* The stack pointer and the program counter are the last two fields. */
     char *pc = strrchr(text, ' ');
     if (!pc)
         return THREAD_UNKNOWN;
@@ -207,7 +208,7 @@ static bool follows_call(uintptr_t address)
 #endif
 }
 
-/* Notes what looks like a return address in the copied words. */
+/* Notes the copied words that look like return addresses. */
 static void guess_frames(struct backtrace *b)
 {
     for (size_t i = 0; i < b->word_count && b->count < BACKTRACE_MAX; i++)
@@ -272,8 +273,8 @@ static void print_escaped(FILE *to, const char *text)
     fputs(escaped, to);
 }
 
-/* Writes an addr2line command for the frames of the innermost file that exports no name for one of
- * its frames. Most often that file is the program. */
+/* Writes an addr2line command for the frames of one file. It is the innermost file that has a frame
+ * without an exported name, usually the program. */
 static void print_command(const struct backtrace *b, FILE *to)
 {
     struct symbol first, symbol;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The backtrace of another thread. If that thread computes, a signal makes it note its return
- * addresses; without glibc, it copies its stack, and the addresses are guessed from the copy. If it
- * is in a system call, it is not interrupted, and they are guessed from its stack. */
+ * addresses; without glibc, it copies its stack, and the addresses are guessed from the copy. If
+ * the thread is in a system call, it is not interrupted, and the addresses are guessed from its
+ * stack. */
 #ifndef RUNTIME_DEBUG_BACKTRACE_H
 #define RUNTIME_DEBUG_BACKTRACE_H
 
@@ -41,9 +42,9 @@ struct backtrace {
 void backtrace_init(struct backtrace *b, bool (*is_wanted)(void *arg), void *arg);
 
 /* Takes a backtrace of b->thread, from another thread. The thread is expected on the stack from
- * `low` to `high`. Returns false when there is none: the thread is no longer where it is wanted; it
- * computes and does not answer within 100 ms, or SIGURG has another handler; or it is in a system
- * call on another stack. */
+ * `low` to `high`. Returns false when there is no backtrace: the thread is no longer where its
+ * backtrace is wanted; the thread computes and does not answer within 100 ms, or SIGURG has another
+ * handler; or the thread is in a system call on another stack. */
 bool backtrace_take(struct backtrace *b, const void *low, const void *high);
 
 /* Writes what was taken, one line per frame, and a command that shows the source lines. */

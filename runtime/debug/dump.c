@@ -69,8 +69,8 @@ void dump_for_check(const struct whorl_task *task)
     struct sched *s = sched_self();
 
     if (task) {
-        /* The task may be of another thread's run. Its wait can be described only in that run, and
-         * the process is about to end. */
+        /* The task may belong to another thread's run. Its wait can be described only with that run
+         * as the current one. This is safe, because the process is about to end. */
         sched_of_thread = task->sched;
         print_task(task->sched, stderr, task);
         sched_of_thread = s;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Stack overflow: reports which task ran into its guard, before the process dies of it.
+/* Stack overflow: reports which task accessed a guard, before the process ends.
  *
  * The handlers for SIGSEGV and SIGBUS are installed once per process and stay. They report an
  * access to a guard of this thread's run, and then do what would have happened without them: they
  * call the handler that the program had installed before, which may make the access possible and
- * return, or let the process die. They need a signal stack, because the task's stack is used up.
+ * return, or end the process. They need a signal stack, because the task's stack is full.
  *
- * A fault is an overflow only if the stack pointer says so. Otherwise a wild pointer that happens
- * to point to a guard would be reported as one. And it is always the running task that overflows,
- * even if a large frame has made it skip its own guard and reach another's.
+ * A fault is reported as an overflow only if the stack pointer is near the address. Otherwise a
+ * wild pointer that happens to point to a guard would be reported as an overflow. The task that
+ * overflows is always the running one, even if a large frame has skipped its own guard and reached
+ * the guard of another task.
  */
 #include "runtime/debug/overflow.h"
 
@@ -28,17 +29,18 @@
 #define _SC_SIGSTKSZ (-1) /* musl does not have it; sysconf() returns -1 */
 #endif
 
-/* A program's handler now runs on our signal stack, so that is not small. Pages that are not used
- * take no memory. */
+/* The program's own handler also runs on this signal stack, so the stack is large. Pages that are
+ * not used take no memory. */
 #define SIGNAL_STACK_SIZE 65536
 
 /* An access that overflows a stack is at most this far below the stack pointer. Compilers may test
  * the stack before they move the pointer, and a function may use a little memory below it. */
 #define BELOW_POINTER_MAX 65536
-/* A stack pointer this far below a task's stack is not of a frame of the task. */
+/* If the stack pointer is this far below a task's stack, it does not belong to a frame of the
+ * task. */
 #define FRAME_MAX ((uintptr_t)1 << 30)
 
-/* What the program had installed before. */
+/* The handlers that the program had installed before. */
 static struct sigaction previous_segv, previous_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -112,7 +114,7 @@ static void report(const struct whorl_task *task, uintptr_t pointer)
     write_line(&line);
 }
 
-/* Stacks without a guard overflow into memory that is not a guard. */
+/* Reports that a fault may be the overflow of a stack without a guard. */
 static void report_doubt(const struct sched *s)
 {
     struct line line = {.len = 0};
@@ -146,7 +148,7 @@ static bool is_overflow(struct sched *s, uintptr_t address, uintptr_t pointer)
     if (address + BELOW_POINTER_MAX < pointer)
         return false;
     bool below = pointer < low_of(task) && low_of(task) - pointer < FRAME_MAX;
-    /* A frame that is larger than the guard may end in another guard, or where nothing is. */
+    /* A frame that is larger than the guard may end in another guard, or in unmapped memory. */
     return (at == task && in_guard) || (below && address < low_of(task));
 }
 

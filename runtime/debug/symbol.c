@@ -18,7 +18,7 @@ static void copy_text(const char *text, char *ret, size_t size)
     ret[len] = '\0';
 }
 
-/* What was added to the addresses in the file when it was loaded: 0 for a program that is not
+/* The difference between the addresses in memory and those in the file; 0 for a program that is not
  * relocated. */
 static uintptr_t load_address(uintptr_t address, Dl_info *info)
 {

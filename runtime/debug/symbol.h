@@ -16,7 +16,7 @@ struct symbol {
     size_t in_function;  /* offset in it */
 };
 
-/* Looks an address up. Takes locks of the dynamic linker, so a signal handler may not call it. */
+/* Looks up an address. Takes locks of the dynamic linker, so a signal handler must not call it. */
 void symbol_find(uintptr_t address, struct symbol *ret);
 
 /* Whether the address is in the program or one of its libraries. */

@@ -32,7 +32,7 @@ struct watchdog {
     struct sched *sched;
     int64_t threshold_ns;
     struct backtrace backtrace; /* of the run's thread */
-    struct stretch reported;    /* whose backtrace is wanted */
+    struct stretch reported;    /* the stretch whose backtrace is wanted */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t stop_cond;
@@ -42,7 +42,8 @@ struct watchdog {
 
 static void report(struct watchdog *w, const struct whorl_task *task, int64_t held_ns)
 {
-    /* First, before the task goes on. Its record is at the upper end of its stack. */
+    /* Take the backtrace first, before the task continues. The task's record is at the upper end of
+     * its stack. */
     bool taken = backtrace_take(&w->backtrace, task->stack_low, w->reported.task);
     char raw[128] = "", site[4 * sizeof raw], name[4 * TASK_NAME_MAX];
 

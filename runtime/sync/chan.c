@@ -154,8 +154,9 @@ static __attribute__((noinline)) WHORL_SUSPENDS int wait_in(struct sched *s,
     return (int)park_entered(s, self, &waiter, wait_queue_withdraw, "channel");
 }
 
-/* Sends and receives are so short that a call of a function for the check would be noticed, because
- * registers are saved for it. So with checks, other copies of the functions run. */
+/* Sends and receives are so short that calling a function for the check would slow them down,
+ * because the call saves registers. So there are two copies of these functions, and the checks are
+ * only in one of them. */
 static inline __attribute__((always_inline)) WHORL_SUSPENDS int send_value(struct whorl_chan *chan,
                                                                            const void *value)
 {

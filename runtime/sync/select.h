@@ -5,8 +5,8 @@
 
 #include <whorl/select.h>
 
-/* The task that is parked in a select with this case; NULL when none is yet. The case has been
- * started and is not over. */
+/* Returns the task that is parked in a select with this case; NULL when it has not parked yet. The
+ * case must be started and not ended. */
 const struct whorl_task *select_task_of(const struct whorl_case *c);
 
 #endif

@@ -33,11 +33,11 @@ static inline void wait_queue_remove(struct whorl_wait_queue *queue, struct whor
     waiter->queue = NULL;
 }
 
-/* For the waiter of a select's case: aborts when the task of the select is of another run. */
+/* For the waiter of a select's case: aborts when the task of the select belongs to another run. */
 void wait_queue_check_case(const struct whorl_waiter *waiter);
 
 /* Removes and returns the waiter that has waited longest; NULL when the queue is empty. Aborts when
- * its task is of another run than this thread's. */
+ * its task does not belong to this thread's run. */
 static inline struct whorl_waiter *wait_queue_pop(struct whorl_wait_queue *queue)
 {
     struct whorl_waiter *waiter = queue->first;

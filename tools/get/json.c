@@ -12,7 +12,7 @@
 /* Appends the inside of a string. */
 static void add_inside(struct buffer *buffer, const char *text, size_t len)
 {
-    size_t size = 6 * len + 1; /* enough, says text.h */
+    size_t size = 6 * len + 1; /* always enough, see text.h */
     char *to = buffer_room(buffer, size);
 
     if (!to)

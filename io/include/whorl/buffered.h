@@ -17,9 +17,9 @@
  *         return err ? err : whorl_writer_flush(out);
  *     }
  *
- * A reader reads ahead: bytes that it has and nobody has read are lost to other readers of the
- * stream. One task at a time may use a reader, and one a writer. They borrow the stream, which
- * stays open when they are destroyed.
+ * A reader reads ahead: the unread bytes in its buffer cannot be read from the stream by other
+ * code. Only one task at a time may use a reader, and only one a writer. Readers and writers borrow
+ * the stream, which stays open when they are destroyed.
  */
 #ifndef WHORL_BUFFERED_H
 #define WHORL_BUFFERED_H
@@ -61,12 +61,12 @@ WHORL_API WHORL_CHECKED int whorl_reader_create(struct whorl_stream *stream,
                                                 const struct whorl_reader_options *options,
                                                 struct whorl_reader **ret);
 
-/** Frees the reader, and with it the bytes that nobody has read. Accepts NULL. Never suspends. */
+/** Frees the reader and drops its unread bytes. Accepts NULL. Never suspends. */
 WHORL_API void whorl_reader_destroy(struct whorl_reader *reader);
 
 /**
- * Reads at most `len` bytes: what the buffer has, or else what the stream has. A large read goes
- * from the stream into `buf` directly.
+ * Reads at most `len` bytes: those in the buffer, or if it is empty, those of the stream. A large
+ * read goes from the stream into `buf` directly.
  *
  * Returns:  the count; 0 at the end; errors of whorl_stream_read().
  * Suspends: until there is at least one byte.
@@ -89,11 +89,11 @@ WHORL_API WHORL_SUSPENDS int whorl_reader_read_exact(struct whorl_reader *reader
 /**
  * Reads a line that ends with "\n" or "\r\n". The last line may end with the stream instead.
  *
- * @ret      the line without its end, followed by a NUL. It is memory of the reader, which the
- *           caller may change, and is valid until the next call
+ * @ret      the line without its end, followed by a NUL. The memory belongs to the reader. The
+ *           caller may change it. It is valid until the next call
  * @ret_len  its length, for lines that may contain NUL; may be NULL
  *
- * Returns:  1; 0 at the end; -EMSGSIZE when the line is longer than `part_max`: its bytes stay
+ * Returns:  1; 0 at the end; -EMSGSIZE when the line is longer than `part_max`; its bytes stay
  *           unread; -ENOMEM; errors of whorl_stream_read().
  * Suspends: until the line is complete.
  * Cancel:   -ECANCELED; no byte is lost.
@@ -131,7 +131,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_reader_peek(struct whorl_reader *reader, 
 /** Drops `n` of the bytes that whorl_reader_peek() has shown. Never suspends. */
 WHORL_API void whorl_reader_skip(struct whorl_reader *reader, size_t n);
 
-/** The number of bytes in the buffer that nobody has read. */
+/** The number of unread bytes in the buffer. */
 WHORL_API size_t whorl_reader_unread(const struct whorl_reader *reader);
 
 /**
@@ -147,7 +147,7 @@ WHORL_API WHORL_CHECKED int whorl_writer_create(struct whorl_stream *stream,
                                                 const struct whorl_writer_options *options,
                                                 struct whorl_writer **ret);
 
-/** Frees the writer. What was not flushed is never sent. Accepts NULL. Never suspends. */
+/** Frees the writer. Bytes that were not flushed are never sent. Accepts NULL. Never suspends. */
 WHORL_API void whorl_writer_destroy(struct whorl_writer *writer);
 
 /**
@@ -156,8 +156,8 @@ WHORL_API void whorl_writer_destroy(struct whorl_writer *writer);
  * Returns:  0; errors of whorl_stream_write(). After such an error the number of bytes that were
  *           sent is unknown, and every later call returns the same error.
  * Suspends: when the buffer is full, until the stream has taken everything.
- * Cancel:   -ECANCELED. If the stream was already being written, this is an error as above. Else
- *           nothing has changed, and a later call, in a shield for example, continues.
+ * Cancel:   -ECANCELED. If the stream was already being written, this is an error as above.
+ *           Otherwise the call has done nothing, and it can be repeated, for example in a shield.
  */
 WHORL_API WHORL_SUSPENDS int whorl_writer_write(struct whorl_writer *writer, const void *buf,
                                                 size_t len);
@@ -166,7 +166,7 @@ WHORL_API WHORL_SUSPENDS int whorl_writer_write(struct whorl_writer *writer, con
  * Writes formatted text, as printf(3).
  *
  * Returns:  0; -ENOMEM; -EOVERFLOW and -EILSEQ as vsnprintf(3); errors of whorl_writer_write().
- *           Only the last ones are returned again by later calls.
+ *           Later calls return only the errors of whorl_writer_write() again.
  * Suspends: as whorl_writer_write().
  * Cancel:   as whorl_writer_write().
  */

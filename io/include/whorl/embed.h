@@ -28,8 +28,8 @@
  * a runner (see runner.h) that a task has acquired: whorl_runner_post_remote() makes the descriptor
  * readable, and the next whorl_embed_run_ready() calls the posted function, which may set an event
  * or send on a channel with whorl_chan_try_send(). Setting an event or sending directly aborts the
- * program, and whorl_chan_send_remote() would block the only thread that can receive. While no task
- * has a runner, a run whose tasks wait only for the host is deadlocked.
+ * program, and whorl_chan_send_remote() would block the only thread that can receive. If no task
+ * has a runner and all tasks wait for the host, the run is deadlocked, see run.h.
  *
  * fork(2): the run belongs to the process that made it, and a fork between two calls does not
  * disturb it. In the child the run has ended: whorl_embed_run_ready() returns true with the result

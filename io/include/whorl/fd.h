@@ -153,9 +153,9 @@ WHORL_API WHORL_SUSPENDS int whorl_pwrite_all(int fd, const void *buf, size_t le
  * run.
  *
  * Tasks that wait for the descriptor are woken first: their calls return the bytes that they have
- * moved, or -EBADF. The close waits for requests of this run that are under way on a file. So no
- * call that began before the close uses the next file that gets the number. This is only true of
- * this call: close(2) wakes no task.
+ * moved, or -EBADF. If requests of this run are in flight on a file, the close waits for their end.
+ * So no call that began before the close uses the next file that gets the number. A plain close(2)
+ * does not guarantee this, because it wakes no task.
  *
  * Cancel: not a cancel point.
  */

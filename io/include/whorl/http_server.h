@@ -26,10 +26,11 @@
  * server answers it and closes the connection. Connections are kept for further requests, and
  * requests that arrive together are answered in their order.
  *
- * The end of the handler ends the reply. If the handler returns a negative code before a byte of
+ * The reply ends when the handler returns. If the handler returns a negative code before a byte of
  * the reply was sent, the server replies 500, or 400, 408 or 413 when the code comes from reading
- * the request's body. Afterwards it closes the connection, so that the client does not take a part
- * of a reply for the whole.
+ * the request's body. If a part of the reply was already sent, the server closes the connection, so
+ * that the client does not take that part for the whole reply. It also closes the connection after
+ * 400, 408 and 413.
  *
  * The server ends gracefully when the task that serves is asked to stop (see stop.h): idle
  * connections are closed at once, and replies in progress are finished within the grace period.
@@ -43,8 +44,8 @@
 #include <whorl/serve.h>
 #include <whorl/stream.h>
 
-/* A request, and the reply to it. Both are valid until the handler returns. One task at a time uses
- * the request, and one the reply; these may be two tasks. */
+/* A request, and the reply to it. Both are valid until the handler returns. Only one task at a time
+ * may use the request, and only one the reply; these may be two different tasks. */
 struct whorl_http_incoming;
 struct whorl_http_reply;
 
@@ -58,12 +59,12 @@ struct whorl_http_server_timeouts {
                                start of a connection to its first byte; default 10 s */
     int64_t idle_ns;        /* from a reply to the next request's first byte; default 60 s */
     int64_t read_stall_ns;  /* between two reads of a body; default 30 s */
-    int64_t write_stall_ns; /* for each 256 KiB of a reply to be taken; default 30 s */
+    int64_t write_stall_ns; /* for the client to take 256 KiB of a reply; default 30 s */
     int64_t total_ns;       /* from a request's first byte to the end of its reply; default: none */
 };
 
-/* One exchange, for an access log. The client chose the bytes of the texts: escape them before
- * printing, see text.h. The pointers are valid during the call. */
+/* One exchange, for an access log. The texts may contain any bytes that the client sent: escape
+ * them before printing, see text.h. The pointers are valid during the call. */
 struct whorl_http_log_entry {
     const char *method, *target;   /* "" when the request line could not be read */
     int status;                    /* of the reply; 0 when none was sent */
@@ -77,7 +78,7 @@ struct whorl_http_log_entry {
 /* Zero-initialised is valid: 0 and NULL mean the default. */
 struct whorl_http_server_options {
     /* Of the connections. `failed` is called with the handler's `arg` when a connection has failed;
-     * what was wrong with a request is in the log. */
+     * failures of single requests are reported to `log`. */
     struct whorl_serve_options serve;
     size_t head_bytes_max;   /* of a request line and headers, and of trailers; 32 KiB */
     size_t target_bytes_max; /* of a target: more is answered with 414; 8 KiB */
@@ -141,15 +142,16 @@ WHORL_API const char *whorl_http_incoming_method(const struct whorl_http_incomin
 /** The target as it was sent: "/path?query", "*" for OPTIONS, or an http URL. */
 WHORL_API const char *whorl_http_incoming_target(const struct whorl_http_incoming *incoming);
 
-/** The path of the target, not decoded: "/" and more, or "*". Its percent signs are followed by two
- *  hexadecimal digits, and none means a NUL. */
+/** The path of the target, not decoded: "/" and more, or "*". Each percent sign is followed by two
+ *  hexadecimal digits, and no "%00" occurs. */
 WHORL_API const char *whorl_http_incoming_path(const struct whorl_http_incoming *incoming);
 
 /** The query of the target, without the question mark and not decoded; NULL when there is none. */
 WHORL_API const char *whorl_http_incoming_query(const struct whorl_http_incoming *incoming);
 
-/** The host, perhaps with a port, for which the request is: that of the target when it is a URL,
- *  else the Host header. Possibly empty; NULL in HTTP/1.0 requests without one. */
+/** The host that the client asked for, with the port if one was sent. It is taken from the target
+ *  when that is a URL, else from the Host header. It may be empty. NULL: an HTTP/1.0 request
+ *  without a host. */
 WHORL_API const char *whorl_http_incoming_host(const struct whorl_http_incoming *incoming);
 
 /** The minor version: 1 for HTTP/1.1, 0 for HTTP/1.0. */
@@ -159,7 +161,8 @@ WHORL_API int whorl_http_incoming_version_minor(const struct whorl_http_incoming
 WHORL_API const char *whorl_http_incoming_header(const struct whorl_http_incoming *incoming,
                                                  const char *name);
 
-/** The header number `index` in the order of arrival, from 0; false when there are fewer. */
+/** Gets the header number `index`, counted from 0 in the order of arrival. Returns false when there
+ *  are fewer headers. */
 WHORL_API WHORL_CHECKED bool whorl_http_incoming_header_at(
     const struct whorl_http_incoming *incoming, size_t index, struct whorl_http_header *ret);
 
@@ -176,8 +179,8 @@ WHORL_API const struct whorl_addr *whorl_http_incoming_peer(struct whorl_http_in
 
 /**
  * Reads the next bytes of the body. A client that waits for "100 Continue" gets it before the first
- * read. What the handler does not read is dropped when it is short; else the connection is closed
- * after the reply.
+ * read. After the reply, the server reads and drops the rest of the body if that is short.
+ * Otherwise it closes the connection.
  *
  * Returns:  the count; 0 at the end of a complete body and never before; WHORL_EHTTP_TRUNCATED,
  *           WHORL_EHTTP_BODY_TOO_LARGE, WHORL_EHTTP_STALL_TIMEOUT and other WHORL_EHTTP_*;
@@ -191,7 +194,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_incoming_read(struct whorl_http_inco
 /**
  * Reads to the end of the body, into new memory. A NUL byte follows the body and is not counted.
  *
- * @len_max  a longer body is WHORL_EHTTP_BODY_TOO_LARGE
+ * @len_max  a longer body fails with WHORL_EHTTP_BODY_TOO_LARGE
  * @ret      free() it
  * @ret_len  may be NULL
  *
@@ -245,7 +248,8 @@ WHORL_API WHORL_CHECKED int whorl_http_reply_start(struct whorl_http_reply *repl
                                                    int64_t length);
 
 /**
- * Sends the next part of a body. With `len` 0 it sends the head, if that was not sent yet.
+ * Sends the next part of a body. With `len` 0 it sends only the head, unless the head was sent
+ * before.
  *
  * Returns:  0; WHORL_EHTTP_REPLY when the reply was not begun, or is complete;
  *           WHORL_EHTTP_REPLY_BODY when the body is longer than announced; -ENOMEM;
@@ -257,11 +261,11 @@ WHORL_API WHORL_SUSPENDS int whorl_http_reply_write(struct whorl_http_reply *rep
                                                     const void *data, size_t len);
 
 /**
- * Adds a trailer to a reply whose body is sent in chunks. It is sent at the end of the handler.
- * Only HTTP/1.1 clients get trailers. Never suspends.
+ * Adds a trailer to a reply whose body is sent in chunks. The trailer is sent when the handler
+ * returns. Only HTTP/1.1 clients get trailers. Never suspends.
  *
- * Returns: 0; WHORL_EHTTP_REPLY when name or value are refused as by whorl_http_reply_add_header(),
- *          or the body was begun with a length; -ENOMEM.
+ * Returns: 0; WHORL_EHTTP_REPLY when whorl_http_reply_add_header() would refuse the name or value,
+ *          or when the reply was begun with a length; -ENOMEM.
  * Owns:    copies `name` and `value`.
  */
 WHORL_API WHORL_CHECKED int whorl_http_reply_add_trailer(struct whorl_http_reply *reply,
@@ -270,11 +274,11 @@ WHORL_API WHORL_CHECKED int whorl_http_reply_add_trailer(struct whorl_http_reply
 /**
  * Replies with a file below a directory: 200, or 206 for one range of it. Conditions in the request
  * (If-None-Match, If-Modified-Since, If-Match, If-Unmodified-Since, If-Range) are answered with 304
- * and 412, a range outside of the file with 416, and methods but GET and HEAD with 405.
+ * and 412, a range outside of the file with 416, and methods other than GET and HEAD with 405.
  *
- * Only regular files are sent. Nothing outside of the directory is: a path with "..", and a
- * symbolic link that leads out, is answered with 404, as a file that does not exist. Before Linux
- * 5.6 no link is followed.
+ * Only regular files inside the directory are sent. A path with ".." or with a symbolic link that
+ * leads out of the directory is answered with 404, as if the file did not exist. Before Linux 5.6
+ * no symbolic link is followed.
  *
  * @dir_fd   of the directory
  * @path     relative to it, encoded as in a URL; slashes at its start are ignored. It may be the

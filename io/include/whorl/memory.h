@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams in memory, for tests: a client and a server in one run, without sockets.
  *
- * They wait on the scheduler only, so they work in virtual runs (see run.h): a test of an hour's
+ * They need no kernel events, so they work in virtual runs (see run.h): a test of a one-hour
  * timeout takes a millisecond and gives the same result each time.
  *
  *     static int test_idle_timeout(void *arg)              // the root task of whorl_run_virtual()
@@ -59,8 +59,8 @@ WHORL_API WHORL_CHECKED int whorl_stream_pair(const struct whorl_memory_options 
                                               struct whorl_stream **ret_b);
 
 /**
- * Makes something to dial: whorl_memory_listener_dial() connects to it,
- * whorl_memory_listener_accept() takes the other end. Never suspends.
+ * Makes a listener: whorl_memory_listener_dial() connects to it, and whorl_memory_listener_accept()
+ * returns the server's end of the connection. Never suspends.
  *
  * @options  of the streams; NULL for the defaults
  * @ret      destroy it with whorl_memory_listener_destroy()
@@ -70,8 +70,8 @@ WHORL_API WHORL_CHECKED int whorl_stream_pair(const struct whorl_memory_options 
 WHORL_API WHORL_CHECKED int whorl_memory_listener_create(const struct whorl_memory_options *options,
                                                          struct whorl_memory_listener **ret);
 
-/** Closes the listener and frees it. Connections that nobody has accepted are closed. No task may
- *  be waiting on it. Accepts NULL. Never suspends. */
+/** Closes the listener and frees it. Connections that were not accepted are closed. No task may be
+ *  waiting on the listener. Accepts NULL. Never suspends. */
 WHORL_API void whorl_memory_listener_destroy(struct whorl_memory_listener *listener);
 
 /** Refuses new connections, and wakes the tasks that wait. Never suspends. */
@@ -91,7 +91,7 @@ WHORL_API WHORL_SUSPENDS int whorl_memory_listener_dial(struct whorl_memory_list
 
 /**
  * The same as whorl_http_dialer.dial, so that an HTTP session talks to a server in memory. Host and
- * port are not looked at.
+ * port are ignored.
  *
  * @listener  a struct whorl_memory_listener
  *

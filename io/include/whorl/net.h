@@ -51,9 +51,9 @@
  *     }
  *
  * A listener that was made before a fork works in the runs of parent and child. Each process closes
- * its own copy, as with close(2): the others go on accepting, and the path of a Unix socket is
- * removed by the process that bound it. A child does not get the connections that its parent has
- * already accepted.
+ * its own copy, as with close(2): the other processes continue to accept. The process that bound a
+ * Unix socket removes its path. A child does not get the connections that its parent has already
+ * accepted.
  *
  * fd.h says what is common to all suspending calls.
  */
@@ -121,7 +121,7 @@ WHORL_API WHORL_CHECKED int whorl_socket(int family, int type, int protocol);
 /** bind(2). Never suspends. */
 WHORL_API WHORL_CHECKED int whorl_bind(int fd, const struct whorl_addr *addr);
 
-/** connect(2). Waits for room when the backlog of a Unix socket is full, also on a non-blocking
+/** connect(2). If the backlog of a Unix socket is full, waits for room, also on a non-blocking
  *  socket. */
 WHORL_API WHORL_SUSPENDS int whorl_connect(int fd, const struct whorl_addr *addr);
 
@@ -207,8 +207,9 @@ struct whorl_listen_options {
 };
 
 /**
- * Opens a listening stream socket with SO_REUSEADDR. Port 0 means any free port, which
- * whorl_listener_addr() then tells. A Unix path must not exist yet; the close removes it.
+ * Opens a listening stream socket with SO_REUSEADDR. Port 0 means any free port;
+ * whorl_listener_addr() returns the chosen one. A Unix path must not exist yet; the close removes
+ * it.
  *
  * @options  NULL for the defaults
  * @ret      the listener; close it with whorl_listener_close()
@@ -232,7 +233,7 @@ WHORL_API WHORL_CHECKED int whorl_listen_ip(const char *ip, uint16_t port,
                                             struct whorl_listener **ret);
 
 /**
- * Makes a listener of a socket that already listens: one that systemd passes to a service, or one
+ * Makes a listener from a socket that already listens: one that systemd passes to a service, or one
  * that was opened before the process forked. It becomes close-on-exec. In the epoll driver it
  * becomes non-blocking, also for other processes that share it.
  *
@@ -254,10 +255,11 @@ WHORL_API WHORL_CHECKED int whorl_listen_fd(int fd, const struct whorl_listen_op
  * Waits for the next connection. Any number of tasks may wait; they are served in the order in
  * which they came.
  *
- * Where the kernel has multishot accept, one stays armed, and connections that arrive between two
- * calls are accepted and kept. There are at most 64 of them, and a few more when several arrive at
- * once; the others wait in the kernel's backlog. A listener that other processes may share keeps
- * none: one of whorl_listen_fd(), or one that is older than a fork.
+ * If the kernel supports multishot accept, such a request stays armed. Connections that arrive
+ * between two calls are then accepted and kept. At most 64 are kept, or a few more when several
+ * arrive at once; further connections wait in the kernel's backlog. A listener that other processes
+ * may share keeps no connections. This is one from whorl_listen_fd(), or one that was made before a
+ * fork.
  *
  * @ret_peer  the peer's address; may be NULL, which saves a system call. All zero when the peer has
  *            already hung up

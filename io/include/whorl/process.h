@@ -44,7 +44,7 @@ struct whorl_process;
 
 /* Where a standard descriptor of the child leads. */
 enum whorl_process_io_kind {
-    WHORL_PROCESS_INHERIT, /* the same as this process has; closed if it is closed here */
+    WHORL_PROCESS_INHERIT, /* that of this process; closed if this process has closed it */
     WHORL_PROCESS_NULL,    /* /dev/null */
     WHORL_PROCESS_PIPE,    /* a pipe, whose other end is a stream of this process */
     WHORL_PROCESS_FD,      /* `fd` */

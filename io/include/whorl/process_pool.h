@@ -31,10 +31,10 @@
  *
  * Create the pool before the program starts threads: a lock that a thread holds at that moment
  * stays locked in the workers for ever. Inside a run the call is refused. Workers have the standard
- * descriptors and no others; a standard descriptor that was closed when the pool was created is
- * /dev/null in them. They have the default action for every signal except SIGINT, which
- * they ignore, so that the program decides what an interrupt ends. Workers end with the server, and
- * the server ends with the pool or the program.
+ * descriptors and no others. If a standard descriptor was closed when the pool was created, the
+ * workers have /dev/null in its place. They have the default action for every signal except SIGINT,
+ * which they ignore, so that the program decides what an interrupt ends. Workers end with the
+ * server, and the server ends with the pool or the program.
  */
 #ifndef WHORL_PROCESS_POOL_H
 #define WHORL_PROCESS_POOL_H
@@ -80,8 +80,8 @@ WHORL_API WHORL_CHECKED int whorl_process_pool_create(
 
 /**
  * Gives one request to an idle worker and waits for the response. Any number of tasks of one run
- * may call; they are served in the order in which they came. A worker that died while it was idle
- * is replaced, and the call succeeds all the same.
+ * may call; they are served in the order in which they came. If a worker died while it was idle, it
+ * is replaced, and the call still succeeds.
  *
  * @ret      the response, followed by a NUL that is not counted; free it with free()
  * @ret_len  the number of bytes, without the NUL; may be NULL

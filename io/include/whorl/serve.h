@@ -15,9 +15,9 @@
  *     }
  *
  * A server ends gracefully when the task that calls whorl_serve() is asked to stop (see stop.h). It
- * then accepts no more connections. The tasks of the open connections are asked to stop too: they
- * see it in whorl_stop_requested() and whorl_case_stop(). They have a grace period to end; after
- * that they are cancelled.
+ * then accepts no more connections. The tasks of the open connections are asked to stop too:
+ * whorl_stop_requested() and whorl_case_stop() report the request to them. They have a grace period
+ * to end. After that they are cancelled.
  */
 #ifndef WHORL_SERVE_H
 #define WHORL_SERVE_H
@@ -26,15 +26,15 @@
 #include <whorl/net.h>
 #include <whorl/stream.h>
 
-/* Serves one connection. The stream is closed when it returns, whatever it returns; its socket is
- * whorl_stream_option_fd(). A negative result says that this connection failed: it is reported to
- * `failed`, and the other connections continue. */
+/* Serves one connection. The stream is closed when the function returns, whatever the result.
+ * whorl_stream_option_fd() returns the stream's socket. A negative result means that this
+ * connection failed: the result is passed to `failed`, and the other connections continue. */
 typedef WHORL_SUSPENDS int (*whorl_serve_fn)(void *arg, struct whorl_stream *stream);
 
 /* Zero-initialised is valid. */
 struct whorl_serve_options {
-    /* Connections at a time; more of them wait in the kernel's backlog. 0: no limit but that of the
-     * process's descriptors. */
+    /* The largest number of open connections. Further connections wait in the kernel's backlog. 0:
+     * no limit except the process's limit on descriptors. */
     size_t conns_max;
     /* How long the connections may take to end after the request to stop; 0: 10 s. */
     int64_t grace_ns;
@@ -71,19 +71,19 @@ WHORL_API WHORL_SUSPENDS int whorl_serve(struct whorl_listener *const *listeners
                                          whorl_serve_fn fn, void *arg);
 
 /**
- * Makes listeners of the sockets that the service manager has passed to this process, by the
- * variables LISTEN_PID and LISTEN_FDS (sd_listen_fds(3)). It removes the variables from the
- * environment, so that programs which this one starts do not take them for their own. Never
+ * Makes listeners from the sockets that the service manager has passed to this process. The
+ * variables LISTEN_PID and LISTEN_FDS describe them (sd_listen_fds(3)). The call removes the
+ * variables from the environment, so that programs started by this one do not read them. Never
  * suspends.
  *
  * @options    as for whorl_listen_fd()
  * @ret        the listeners; close each with whorl_listener_close()
  * @ret_max    room in `ret`
- * @ret_count  how many there are; 0 when none were passed
+ * @ret_count  the number of listeners; 0 when no sockets were passed
  *
- * Returns: 0; -E2BIG when more than `ret_max` were passed; -EINVAL when the variables make no sense
- *          or a descriptor is no listening socket; errors of whorl_listen_fd(). After a failure
- *          there is no listener, and the descriptors are closed.
+ * Returns: 0; -E2BIG when more than `ret_max` were passed; -EINVAL when the variables are
+ *          malformed, or a descriptor is not a listening socket; errors of whorl_listen_fd(). After
+ *          a failure there is no listener, and the descriptors are closed.
  */
 WHORL_API WHORL_CHECKED int whorl_listen_inherited(const struct whorl_listen_options *options,
                                                    struct whorl_listener **ret, size_t ret_max,

@@ -17,13 +17,14 @@
  *         return 0;
  *     }
  *
- * dial.h, tls.h and process.h open streams, and the calls below make one of a descriptor. One task
- * may read while another writes, but two tasks may not read at the same time, nor write.
+ * dial.h, tls.h and process.h open streams, and the calls below make one from a descriptor. One
+ * task may read while another writes, but two tasks may not read at the same time, and two may not
+ * write at the same time.
  *
  * A stream over a socket may read ahead: it receives bytes before they are asked for, which makes
  * the exchange of small messages cheaper. It keeps about 100 KiB at most for the next reads; the
- * rest stays in the socket. Only code that reads the socket without the stream needs to know about
- * it: whorl_stream_take_received().
+ * rest stays in the socket. Code that reads the socket without the stream must first call
+ * whorl_stream_take_received().
  */
 #ifndef WHORL_STREAM_H
 #define WHORL_STREAM_H
@@ -59,7 +60,7 @@ struct whorl_stream_ops {
     /* See whorl_stream_take_received(). NULL: the stream never reads ahead. */
     WHORL_SUSPENDS ssize_t (*take_received)(struct whorl_stream *stream, void *buf, size_t len);
 
-    /* The stream does not read ahead any more. NULL: it never does. Never suspends. */
+    /* Stops reading ahead for good. NULL: the stream never reads ahead. Never suspends. */
     void (*stop_ahead)(struct whorl_stream *stream);
 
     /* Releases everything. Never suspends. */
@@ -76,7 +77,7 @@ extern "C" {
 #endif
 
 /**
- * Makes a stream of a connected stream socket. Never suspends.
+ * Makes a stream from a connected stream socket. Never suspends.
  *
  * @ret  the stream; close it with whorl_stream_close()
  *
@@ -86,11 +87,11 @@ extern "C" {
 WHORL_API WHORL_CHECKED int whorl_stream_from_socket(int fd, struct whorl_stream **ret);
 
 /**
- * Makes a stream of the reading end of one pipe and the writing end of another. Never suspends.
+ * Makes a stream from the reading end of one pipe and the writing end of another. Never suspends.
  *
- * Both become non-blocking, which another process that shares their open files notices. When
- * nothing reads the pipe any more, writes fail with -EPIPE and raise no SIGPIPE.
- * whorl_stream_close_write() closes the writing end.
+ * Both ends become non-blocking, also for other processes that share them. When no process can read
+ * the pipe any more, writes fail with -EPIPE and raise no SIGPIPE. whorl_stream_close_write()
+ * closes the writing end.
  *
  * @read_fd   -1: the stream cannot be read
  * @write_fd  -1: the stream cannot be written
@@ -203,12 +204,12 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_copy_both(struct whorl_stream *a, stru
 WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);
 
 /**
- * Takes the bytes that the stream has read ahead, and ends that for good.
+ * Takes the bytes that the stream has read ahead. The stream does not read ahead again.
  *
- * To be called before anything but this stream reads the socket: another call on its descriptor, or
- * another process that has a copy of it. Also before the stream is read in another run while the
- * first one goes on. Once the call has returned 0, further bytes stay in the socket until they are
- * read, by this stream or otherwise:
+ * Call it before something other than this stream reads the socket: another call on the descriptor,
+ * or another process that has a copy of the descriptor. Also call it before another run reads the
+ * stream, if the first run continues. Call it until it returns 0. After that, further bytes stay in
+ * the socket until this stream or something else reads them:
  *
  *     while ((n = whorl_stream_take_received(stream, buf, sizeof buf)) > 0)
  *         if ((err = whorl_write_all(pipe_fd, buf, (size_t)n)) != 0)
@@ -227,14 +228,13 @@ WHORL_API bool whorl_stream_is_idle(struct whorl_stream *stream);
 WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_take_received(struct whorl_stream *stream, void *buf,
                                                             size_t len);
 
-/** The descriptor underneath; -1 when there is none. The stream still owns it. From the first call
- *  on, the stream does not begin to read ahead any more, so that the descriptor can be polled. What
- *  it has read ahead before is not in the socket: see whorl_stream_take_received(). Never
- *  suspends. */
+/** The descriptor underneath; -1 when there is none. The stream still owns it. After the first
+ *  call, the stream no longer reads ahead, so the descriptor can be polled. Bytes that were read
+ *  ahead before are not in the socket: see whorl_stream_take_received(). Never suspends. */
 WHORL_API int whorl_stream_fd(struct whorl_stream *stream);
 
-/** The same descriptor, for socket options and addresses only, or -1. The stream goes on reading
- *  ahead, so the descriptor must be neither read nor polled. Never suspends. */
+/** The same descriptor, for socket options and addresses only, or -1. The stream continues to read
+ *  ahead, so do not read or poll the descriptor. Never suspends. */
 WHORL_API int whorl_stream_option_fd(struct whorl_stream *stream);
 
 /** Closes the stream and frees it. No task may be reading or writing. If the stream reads ahead,

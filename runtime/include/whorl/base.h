@@ -66,8 +66,8 @@
  *
  * A field, parameter or variable that points to such a function carries the marker, too. So does a
  * typedef of function pointers, such as whorl_task_fn: a function that is passed as one may suspend
- * without a marker of its own. A pointer that is only called outside a run may hold any function:
- * WHORL_ANNOTATE("whorl_unchecked") before its type says so. */
+ * without a marker of its own. A function pointer that is only called outside a run may point to
+ * any function: mark it with WHORL_ANNOTATE("whorl_unchecked") before its type. */
 #define WHORL_SUSPENDS WHORL_CHECKED WHORL_ANNOTATE("whorl_suspends")
 
 /* Marks a function that may switch tasks but never reports a cancellation, such as a close or a

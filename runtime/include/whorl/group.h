@@ -2,10 +2,11 @@
 /* Groups: every task is started in a group, and the group is left only after its tasks have ended
  * (structured concurrency).
  *
- * A group lives on the stack of the function that starts the tasks. The tasks cannot outlive it, so
- * they may use that function's variables. The first task that fails cancels the others, unless the
- * group's policy says otherwise. The task that makes the first spawn owns the group and waits for
- * it in the end. Every other task of the run may cancel, stop or wait for the group as well.
+ * A group is a variable on the stack of the function that starts the tasks. The tasks cannot
+ * outlive it, so they may use that function's variables. The first task that fails cancels the
+ * others, unless the group's policy says otherwise. The task that makes the first spawn owns the
+ * group and waits for it in the end. Every other task of the run may cancel, stop or wait for the
+ * group as well.
  *
  *     static WHORL_SUSPENDS int fetch_all(const char **urls, size_t n)
  *     {
@@ -22,9 +23,9 @@
  *     }
  *
  * When the block of a WHORL_AUTO(group) is left, the tasks that still run are cancelled and the
- * block waits for their end, shielded from cancellation. So this clean-up suspends: it must, as
- * the tasks use the caller's stack. The clean-up of generators and processes suspends too, and no
- * other in whorl.
+ * block waits for their end, shielded from cancellation. So this clean-up suspends: it must,
+ * because the tasks use the caller's stack. In whorl, only the clean-ups of groups, generators and
+ * processes suspend.
  *
  * A failure cancels the tasks of the group. It does not wake the owner while the owner waits for
  * something else. There are two ways to notice it: select whorl_case_group() beside the other
@@ -98,9 +99,8 @@ struct whorl_spawn_options {
 #define WHORL_COPY_IS(type, ...) false
 #endif
 
-/* The size of what the argument points to. A string and a `void *` point to no object that could be
- * copied: the size would be 1, and the task would get one byte. So they do not compile. The
- * argument is not evaluated. */
+/* The size of what the argument points to. For a string and a `void *` that size would be 1, and
+ * the task would get one byte. So they do not compile. The argument is not evaluated. */
 #define WHORL_COPY_SIZE(...)                                              \
     (WHORL_COPY_IS(char, __VA_ARGS__) || WHORL_COPY_IS(void, __VA_ARGS__) \
          ? whorl_copy_size_unknown()                                      \
@@ -137,7 +137,7 @@ size_t whorl_copy_size_unknown(void)
  * `int whorl_spawn_copy(struct whorl_group *group, whorl_task_fn fn, const T *arg)`
  *
  * The argument is a pointer to one object with a type. A string or a `void *` does not compile,
- * because what it points to has no known size: copy a struct that holds the text or the pointer, or
+ * because the size of its target is not known: copy a struct that holds the text or the pointer, or
  * use whorl_spawn_copy_at().
  *
  * Returns: as whorl_spawn(); -E2BIG when the argument would take more than a quarter of the stack.
@@ -197,8 +197,9 @@ WHORL_API WHORL_SUSPENDS int whorl_group_wait(struct whorl_group *group);
  *           when `n` is 0; -EDEADLK when `n` is 1 in a task that runs inside the group;
  *           WHORL_ENOTASK.
  * Suspends: while `n` or more tasks are alive.
- * Cancel:   -ECANCELED; for the owner as in whorl_group_wait(). A task that does not own the group,
- *           or runs inside it, does not wait any longer.
+ * Cancel:   -ECANCELED. If the caller owns the group, its tasks are cancelled, as in
+ *           whorl_group_wait(). If the caller does not own the group or runs inside it, only its
+ *           wait ends.
  */
 WHORL_API WHORL_SUSPENDS int whorl_group_wait_below(struct whorl_group *group, size_t n);
 

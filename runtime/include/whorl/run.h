@@ -33,12 +33,12 @@
 struct whorl_run_options {
     size_t stack_size;      /* of tasks, in bytes; 64 KiB (256 KiB with sanitizers), rounded up */
     size_t root_stack_size; /* of the root task; 256 KiB */
-    /* Bytes below each stack that no task may touch, rounded up to an odd number of pages; at most
-     * 16 MiB, else the run fails with -EINVAL. 0: 256 KiB for the first few hundred stacks, 64 KiB
-     * up to about 33,000, 4 KiB for more, and wherever address space or locked memory is short. See
-     * trace.h for what is found by it. */
+    /* Size of the guard below each stack in bytes, rounded up to an odd number of pages. More than
+     * 16 MiB fails with -EINVAL. 0: 256 KiB for the first few hundred stacks, 64 KiB up to about
+     * 33,000 stacks, and 4 KiB for further stacks. The default is also 4 KiB where address space or
+     * locked memory is limited. trace.h explains which overflows a guard finds. */
     size_t guard_size;
-    size_t tasks_max;    /* spawning more fails with -EAGAIN; default: no limit but memory */
+    size_t tasks_max;    /* spawning more fails with -EAGAIN; default: only memory limits it */
     int64_t watchdog_ns; /* report a task that keeps the thread longer; 0: WHORL_DEBUG decides */
     bool quiet;          /* do not write reports of deadlocks and circles */
 };
@@ -89,7 +89,7 @@ struct whorl_run_stats {
     size_t timers_armed;
     size_t stacks_mapped;    /* stacks for which address space is reserved */
     size_t stacks_free;      /* those of them that no task uses */
-    size_t stacks_unguarded; /* those of them below which an overflow is not found, see trace.h */
+    size_t stacks_unguarded; /* those of them that have no guard, see trace.h */
 };
 
 /** Fills `ret` for the run on this thread: 0, or WHORL_ENOTASK outside a run. Never suspends. */

@@ -97,9 +97,10 @@ WHORL_API void whorl_scope_enter_shield(struct whorl_scope *scope, int64_t deadl
 WHORL_API void whorl_scope_enter_shield_timeout(struct whorl_scope *scope, int64_t timeout_ns);
 
 /**
- * Enters a scope that is also cancelled when the running task is asked to finish (see stop.h), at
- * once if that has happened already. Otherwise like whorl_scope_enter(). For waits that have
- * nothing to finish: whorl_stop_requested() tells this reason from others.
+ * Enters a scope as whorl_scope_enter() does. The scope is also cancelled when the running task is
+ * asked to finish (see stop.h), at once if that has happened already. Use it for a wait during
+ * which there is nothing to finish. Afterwards whorl_stop_requested() tells whether the task was
+ * asked to finish.
  */
 WHORL_API void whorl_scope_enter_until_stop(struct whorl_scope *scope, int64_t deadline_ns);
 

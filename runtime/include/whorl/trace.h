@@ -8,42 +8,42 @@
  *     WHORL_DEBUG=watchdog=20        the same for 20 ms
  *     WHORL_DEBUG=io                 say which I/O driver runs, and why
  *     WHORL_DEBUG=trace=FILE.json    write what every task did when, for https://ui.perfetto.dev
- *     WHORL_DEBUG=check              look for mistakes that cost time to look for
+ *     WHORL_DEBUG=check              also look for mistakes whose detection takes time
+ *
+ * Separate several words by commas; an unknown word is reported. Reports go to standard error. A
+ * run's options can switch its watchdog on, too.
  *
  * Stack overflows: below each stack is a guard, whose size a run's options can set. An access to it
  * ends the program with SIGSEGV, and a report names the running task. A function whose frame is
- * larger than the rest of the stack and the guard together can jump over the guard; then it damages
- * the memory of another task, and nothing notices that. With guards of the default size this takes
- * a frame of more than 256 KiB in the first few hundred tasks, of more than 64 KiB up to about
- * 33,000 tasks, and of more than 4 KiB in those beyond. In a program that is compiled with
- * -fstack-clash-protection, a function touches its frame page by page, so no frame is too large;
- * `pkg-config --cflags whorl` contains that flag. Libraries that are compiled without it are not
- * protected by it.
+ * larger than the rest of the stack and the guard together can jump over the guard. Then it damages
+ * the memory of another task, and there is no report. A frame can do that only if it is larger than
+ * the guard: by default 256 KiB in the first few hundred tasks, 64 KiB up to about 33,000 tasks,
+ * and 4 KiB in further tasks. In a program that is compiled with -fstack-clash-protection, a
+ * function touches its frame page by page, so no frame is too large; `pkg-config --cflags whorl`
+ * contains that flag. Libraries that are compiled without the flag are not protected.
  *
  * Before Linux 6.13, and in a process that locks its memory with mlockall(), a guard takes two
- * mappings. So only an eighth of vm.max_map_count stacks of the process have one, 8,191 by default.
- * An overflow of one of the others is not noticed. It damages nothing until it is as large as a
- * guard. struct whorl_run_stats counts these stacks, reports of all tasks name their number, and
- * whorl-doctor shows the limit. The report of a fault that may be such an overflow says so.
+ * mappings. So at most vm.max_map_count / 8 stacks of the process have a guard, 8,191 by default.
+ * An overflow of a stack without a guard is not noticed. It damages nothing until it is as large as
+ * a guard. struct whorl_run_stats counts the stacks without a guard, reports of all tasks show that
+ * count, and whorl-doctor shows the limit. If a fault may be an overflow of such a stack, the
+ * report says so.
  *
- * A program may have handlers for SIGSEGV and SIGBUS of its own. Those that were installed before
- * the first run are called after the report.
+ * A program may have its own handlers for SIGSEGV and SIGBUS. Those that were installed before the
+ * first run are called after the report.
  *
  * The watchdog's report names the task and shows where it is: a backtrace, and a command that shows
- * the source lines. For that, it sends SIGURG to a thread that computes, unless the program has a
- * handler for SIGURG. A thread in a system call is not disturbed: its callers are guessed from its
- * stack and marked with a question mark.
+ * the source lines. To take the backtrace of a thread that computes, the watchdog sends SIGURG to
+ * it, unless the program has a handler for SIGURG. A thread in a system call gets no signal: its
+ * frames are guessed from its stack and marked with a question mark.
  *
- * Several are separated by commas; an unknown word is reported. Reports go to standard error. A
- * run's options can switch its watchdog on, too.
- *
- * A mistake that would damage the program ends it (SIGABRT) with a message, which names the running
- * task and the place where it was spawned. Found in every run: an object that wakes or cancels a
- * waiting task of another run, because it is used on a wrong thread; a group, an HTTP session or a
- * closed HTTP response that is used where it must not be. WHORL_DEBUG=check also finds a channel,
- * lock, event or other object of a run that another thread uses while no task waits for it; a
- * second close of an HTTP response whose memory would have been reused; a deadline that is before
- * the start of the run.
+ * A mistake that would damage the program ends it (SIGABRT). A message names the running task and
+ * the place where it was spawned. Every run finds: an object that is used on a wrong thread and so
+ * wakes or cancels a waiting task of another run; a group, an HTTP session or a closed HTTP
+ * response that is used where it must not be. WHORL_DEBUG=check also finds a channel, lock, event
+ * or other object of a run that another thread uses while no task waits for it; a second close of
+ * an HTTP response whose memory would have been reused; a deadline that is before the start of the
+ * run.
  *
  * The trace file holds all runs of the process. In the picture a run is a process and a task is a
  * thread, which runs, is ready, or waits for something. The file is written while the program runs
@@ -82,7 +82,7 @@
 enum whorl_trace_kind {
     WHORL_TRACE_SPAWNED,    /* `task` exists and is ready; it may get its name later */
     WHORL_TRACE_RUNS,       /* `task` has the thread */
-    WHORL_TRACE_YIELDS,     /* `task` gave way and is still ready */
+    WHORL_TRACE_YIELDS,     /* `task` has yielded and is still ready */
     WHORL_TRACE_WAITS,      /* `task` waits for `what` until it is woken */
     WHORL_TRACE_ENDS,       /* `task` ended with `result`; it is gone after this call */
     WHORL_TRACE_LOOP_WAITS, /* no task is ready: the thread waits for the kernel or a timer */
