@@ -21,7 +21,7 @@ void sched_fail_foreign(const struct whorl_task *task)
     check_failed_with(
         __FILE__, __LINE__,
         "an object of a run was used outside that run, for example on another thread; "
-        "the calls for that end in _remote, see runner.h",
+        "use the calls whose names end in _remote, see runner.h",
         task);
 }
 

@@ -394,7 +394,7 @@ static int begin(struct receiver *r)
     adopt(r);
     const struct read_ahead *a = r->ahead;
     whorl_check_text(!a || !a->run || a->op.driver == io_driver_current(),
-                     "a stream is read in another run than before; "
+                     "a stream is read in a run that did not read it before; "
                      "whorl_stream_take_received() must be called in between");
     return whorl_check_cancelled();
 }
