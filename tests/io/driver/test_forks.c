@@ -413,6 +413,9 @@ static void fork_between_steps(void (*end_in_child)(struct whorl_embed *embed))
 {
     struct whorl_embed *embed;
     int pair[2];
+#ifdef __SANITIZE_THREAD__
+    test_skip("ThreadSanitizer does not start threads in a child of a program with threads");
+#endif
     if (test_on_valgrind())
         test_skip("the memory of the parent's threads counts as lost in the child");
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));

@@ -385,6 +385,7 @@ static void use_in_two_runs(void *arg)
         CHECK_EQ(pthread_join(thread, NULL), 0);
         whorl_event_set(&shared.event);
         whorl_event_reset(&shared.event);
+        whorl_chan_destroy(chan);
     }
 }
 
