@@ -408,10 +408,8 @@ TEST_IO(resolve_cancelled_by_all_still_fills_the_cache)
     CHECK_STR(resolve("one.test", AF_UNSPEC), "ECANCELED");
     whorl_scope_leave(&scope, 0);
     CHECK_OK(whorl_sleep(300 * MS));
-    whorl_scope_enter(&scope, whorl_after(5 * MS));
     CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
-    whorl_scope_leave(&scope, 0);
-    CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2);
+    CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2); /* it was not asked again */
 }
 
 static int leave_a_query_behind(void *arg)
