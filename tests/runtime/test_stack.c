@@ -825,6 +825,8 @@ TEST(where_address_space_is_limited_many_stacks_have_small_guards)
 #ifdef CONTEXT_SANITIZED
     test_skip("the sanitizer needs address space");
 #endif
+    if (test_on_qemu())
+        test_skip("qemu does not apply the limit of address space");
     struct child child;
 
     child_run(&child, acquire_many_in_limited_space, NULL);
@@ -836,6 +838,8 @@ TEST(where_address_space_is_short_guards_are_small_unless_their_size_was_asked_f
 #ifdef CONTEXT_SANITIZED
     test_skip("the sanitizer needs address space");
 #endif
+    if (test_on_qemu())
+        test_skip("qemu does not apply the limit of address space");
     struct child child;
 
     child_run(&child, acquire_in_little_space, &(size_t){0});
