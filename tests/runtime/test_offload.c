@@ -752,10 +752,11 @@ static int call_or_be_cancelled(void *arg)
     return 0;
 }
 
+/* Work that its caller has left may still run when the run has ended, so its data is static. */
 TEST_REAL(offload_cancelled_at_any_moment_loses_nothing)
 {
     WHORL_AUTO(group) group = {0};
-    struct many many = {0};
+    static struct many many;
 
     for (int i = 0; i < 40; i++)
         CHECK_OK(whorl_spawn(&group, call_or_be_cancelled, &many));

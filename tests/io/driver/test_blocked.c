@@ -275,7 +275,7 @@ TEST_IO(a_cancelled_long_send_returns_what_was_sent)
     int fds[2];
 
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-    whorl_scope_enter(&scope, whorl_after(5 * WHORL_MILLISECOND));
+    whorl_scope_enter(&scope, whorl_after(test_timeout_scale() * 5 * WHORL_MILLISECOND));
     ssize_t n = whorl_send(fds[0], data, len, MSG_WAITALL);
     CHECK(whorl_scope_leave(&scope, (int)n) > 0);
     while ((part = recv(fds[1], data, len, MSG_DONTWAIT)) > 0)
