@@ -24,6 +24,8 @@ static void check_can_fork_in_tasks(void)
 #endif
     if (test_on_valgrind())
         test_skip("the memory of the parent's threads counts as lost in the child");
+    if (test_on_qemu())
+        test_skip("qemu starts no threads in a child of a program with threads");
 }
 
 static pid_t fork_child(void)
@@ -418,6 +420,8 @@ static void fork_between_steps(void (*end_in_child)(struct whorl_embed *embed))
 #endif
     if (test_on_valgrind())
         test_skip("the memory of the parent's threads counts as lost in the child");
+    if (test_on_qemu())
+        test_skip("qemu starts no threads in a child of a program with threads");
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
     embed = embed_in_recv(&pair[0]);
     pid_t child = fork_child();

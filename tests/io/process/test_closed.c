@@ -210,6 +210,8 @@ TEST_IO(numbers_that_the_duplicates_have_can_be_given_all_the_same)
     const char *argv[] = {"sleep", "100", NULL};
     WHORL_AUTO(process) *process = NULL;
     char here[300], name[300];
+    if (test_on_qemu())
+        test_skip("qemu has descriptors of its own");
     name_of(getpid(), 2, here);
     for (int i = 0; i < 20; i++)
         fds[i] = (struct whorl_process_fd){2, 3 + i};
@@ -312,6 +314,8 @@ __attribute__((noreturn)) static void program_with_pools(unsigned closed, int ou
 
 TEST(workers_end_with_a_program_that_has_no_standard_descriptors)
 {
+    if (test_on_qemu())
+        test_skip("qemu has descriptors of its own");
     CHECK_OK(prctl(PR_SET_CHILD_SUBREAPER, 1)); /* the orphans become children of the test */
     test_tmpdir();                              /* made here, so that the programs do not */
     for (unsigned closed = 0; closed <= ALL_CLOSED; closed++) {
