@@ -18,7 +18,7 @@
 enum {
     SMALL_MAX = RING_BUFFERS_SIZE, /* bytes: a small message fits in one buffer */
     SMALL_ROW = 4,
-    BULK = 2 * RING_BUFFERS_SIZE, /* bytes per read; copying so many costs more than it saves */
+    BULK = 2 * RING_BUFFERS_SIZE, /* bytes per read; to copy them costs more than a request */
     PIECES_MAX = 16,
 };
 

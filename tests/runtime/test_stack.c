@@ -573,7 +573,7 @@ TEST(guards_get_smaller_when_there_are_many_tasks)
     struct stack_pool pool;
 
     if (SANITIZED)
-        test_skip("sanitizers need too much memory for so many tasks");
+        test_skip("with sanitizers, 40,000 stacks take too much memory");
     stack_pool_init(&pool);
     for (int i = 0; i < 40000; i++)
         tasks[i] = acquire(&pool, 16384);

@@ -73,7 +73,7 @@ WHORL_API size_t whorl_text_escape_ascii(const char *text, size_t len, char *ret
 /**
  * Copies text as the inside of a JSON string (RFC 8259 §7), without the quotes around it.
  * A quote or a backslash gets a backslash before it. A character that is not plain (see
- * whorl_text_is_plain()) becomes \uXXXX, or two of these if it is above U+FFFF. Each byte that is
+ * whorl_text_is_plain()) becomes \uNNNN, or two of these if it is above U+FFFF. Each byte that is
  * not UTF-8 becomes \ufffd.
  *
  * @ret   ends with a zero byte. A text that is too long is cut, but never inside a character or

@@ -15,6 +15,7 @@
 #include <whorl.h>
 #include <whorl/poller.h>
 
+#include "forked.h"
 #include "test.h"
 
 static void check_can_fork_in_tasks(void)
@@ -26,25 +27,6 @@ static void check_can_fork_in_tasks(void)
         test_skip("the memory of the parent's threads counts as lost in the child");
     if (test_on_qemu())
         test_skip("qemu starts no threads in a child of a program with threads");
-}
-
-static pid_t fork_child(void)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        alarm((unsigned)(10 * test_timeout_scale())); /* a child that hangs is a failure */
-    }
-    return child;
-}
-
-static void expect_success(pid_t child)
-{
-    int status;
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK_EQ(status, 0);
 }
 
 /* A little of everything, to see that a run works. */

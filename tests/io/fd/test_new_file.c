@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "io/fd/new_file.h"
+#include "listing.h"
 #include "test.h"
 
 static int dir_fd = -1;
@@ -40,27 +41,6 @@ static void finish(struct new_file *file)
     CHECK_EQ(file->fd, -1);
     free(file->temp);
     close(dir_fd);
-}
-
-/* The names in the directory, sorted. */
-static const char *listing(void)
-{
-    static char text[4096];
-    struct dirent **entries;
-    int n = scandir(test_tmpdir(), &entries, NULL, alphasort);
-
-    CHECK(n >= 2);
-    text[0] = '\0';
-    for (int i = 0; i < n; i++) {
-        if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0) {
-            if (text[0])
-                strcat(text, " ");
-            strcat(text, entries[i]->d_name);
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return text;
 }
 
 static void write_file(const char *path, const char *text, mode_t mode)

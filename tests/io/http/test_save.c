@@ -29,6 +29,7 @@
 
 #include "fakehttp.h"
 #include "io_faults.h"
+#include "listing.h"
 #include "memstream.h"
 #include "runtime/park_hook.h"
 #include "test.h"
@@ -50,26 +51,6 @@ static const char *in_tmpdir(const char *name)
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], "%s/%s", test_tmpdir(), name);
     return path;
-}
-
-/* The names in the directory, sorted, including hidden ones. */
-static const char *listing(void)
-{
-    static char text[4096];
-    struct dirent **entries;
-    int n = scandir(test_tmpdir(), &entries, NULL, alphasort);
-    CHECK(n >= 2);
-    text[0] = '\0';
-    for (int i = 0; i < n; i++) {
-        if (strcmp(entries[i]->d_name, ".") != 0 && strcmp(entries[i]->d_name, "..") != 0) {
-            if (text[0])
-                strcat(text, " ");
-            strcat(text, entries[i]->d_name);
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return text;
 }
 
 static void write_file(const char *path, const char *text)

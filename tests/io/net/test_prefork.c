@@ -8,6 +8,7 @@
 
 #include <whorl.h>
 
+#include "forked.h"
 #include "io_faults.h"
 #include "test.h"
 
@@ -53,24 +54,6 @@ static char answer_of(const struct whorl_addr *addr)
     CHECK_EQ(recv(fd, &byte, 1, 0), 1);
     close(fd);
     return byte;
-}
-
-static pid_t fork_child(void)
-{
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        alarm((unsigned)(10 * test_timeout_scale()));
-    }
-    return child;
-}
-
-static void expect_success(pid_t child)
-{
-    int status;
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK_EQ(status, 0);
 }
 
 /* Serves connections: sends each the byte `name`. */

@@ -14,6 +14,7 @@
 
 #include "certs.h"
 #include "faults.h"
+#include "forked.h"
 #include "io/driver/op.h"
 #include "io/driver/ring_buffers.h"
 #include "io_faults.h"
@@ -885,25 +886,6 @@ static void check_can_fork_in_tasks(void)
 #ifdef __SANITIZE_THREAD__
     test_skip("ThreadSanitizer does not follow a fork out of a task");
 #endif
-}
-
-static pid_t fork_child(void)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        alarm((unsigned)(10 * test_timeout_scale()));
-    }
-    return child;
-}
-
-static void expect_success(pid_t child)
-{
-    int status;
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK_EQ(status, 0);
 }
 
 struct forking {

@@ -519,12 +519,9 @@ TEST(an_overflow_is_reported_after_the_programs_handler_has_resolved_faults)
 
 static int resolve_bus_then_overflow(void *arg)
 {
-    char path[] = "/tmp/whorl-test-bus-XXXXXX";
-
     for (int i = 0; i < 3; i++) {
-        page_fd = mkstemp(strcpy(path, "/tmp/whorl-test-bus-XXXXXX"));
+        page_fd = memfd_create("page", MFD_CLOEXEC);
         CHECK(page_fd >= 0);
-        unlink(path);
         page = map_page(page_fd, PROT_READ | PROT_WRITE);
         *page = 1;
         close(page_fd);
