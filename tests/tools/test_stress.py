@@ -112,10 +112,16 @@ def group_of(pid):
 @test
 def bench_refuses_wrong_arguments():
     for argv in ([], ['nothing'], ['echo'], ['echo', 'x'], ['echo', '70000'], ['get', 'x'],
-                 ['sleepers', '0']):
+                 ['sleepers', '0'], ['repeat', 'yield', '0'], ['repeat', 'nothing', '1']):
         status, out, err = run(BENCH, *argv)
         equal((status, out), (2, ''))
         contains(err, 'whorl-bench')
+
+
+@test
+def bench_repeats_each_operation_silently():
+    for what in 'yield pingpong chan spawn deadline get'.split():
+        equal(run(BENCH, 'repeat', what, '1000'), (0, '', ''))
 
 
 @test

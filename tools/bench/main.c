@@ -7,6 +7,7 @@
 
 #include "tools/bench/echo.h"
 #include "tools/bench/get.h"
+#include "tools/bench/repeat_get.h"
 #include "tools/bench/serve.h"
 #include "tools/bench/tasks.h"
 
@@ -19,7 +20,11 @@ static const char usage[] =
     "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n"
     "       whorl-bench serve PORT        run an HTTP server on 127.0.0.1 until SIGTERM that "
     "answers\n"
-    "                                     with 1 KiB; with PORT 0 it chooses a free port\n";
+    "                                     with 1 KiB; with PORT 0 it chooses a free port\n"
+    "       whorl-bench repeat WHAT N     do one operation N times and print nothing, to count "
+    "its\n"
+    "                                     instructions; WHAT: yield, pingpong, chan, spawn,\n"
+    "                                     deadline, get (from a server in the same run)\n";
 
 /* Parses a whole number from min to max. If `text` is not one, ends the program. */
 static long number(const char *text, long min, long max)
@@ -49,6 +54,10 @@ int main(int argc, char **argv)
         return bench_get(argv[2], number(argv[3], 1, 1000000000), number(argv[4], 1, 65535));
     if (strcmp(what, "serve") == 0 && argc == 3)
         return bench_serve((uint16_t)number(argv[2], 0, 65535));
+    if (strcmp(what, "repeat") == 0 && argc == 4) {
+        long n = number(argv[3], 1, 1000000000);
+        return strcmp(argv[2], "get") == 0 ? bench_repeat_get(n) : bench_repeat_task(argv[2], n);
+    }
     if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
         fputs(usage, stdout);
         return 0;

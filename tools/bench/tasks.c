@@ -4,6 +4,7 @@
 #include "tools/bench/tasks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <whorl.h>
 
@@ -14,7 +15,7 @@ enum {
     YIELDS = 20000000,
     ROUND_TRIPS = 5000000,
     ITEMS = 20000000,
-    SPAWN_ROUNDS = 5000,
+    SPAWNS = 5000000,
     SPAWN_BATCH = 1000,
     PARKED = 1000000,
     DEADLINES = 5000000,
@@ -35,19 +36,15 @@ static int yield_many(void *arg)
     return err;
 }
 
-static WHORL_SUSPENDS int measure_yield(void)
+static WHORL_SUSPENDS int yields(long n)
 {
     WHORL_AUTO(group) group = {0};
-    long n = YIELDS;
-    int64_t start = whorl_now();
-    int err = whorl_spawn(&group, yield_many, &n);
+    long half = n / 2;
+    int err = whorl_spawn(&group, yield_many, &half);
 
     if (err == 0)
-        err = whorl_spawn(&group, yield_many, &n);
-    if (err == 0)
-        err = whorl_group_wait(&group);
-    figure_print("yield_ns", per(start, 2.0 * YIELDS));
-    return err;
+        err = whorl_spawn(&group, yield_many, &half);
+    return err ? err : whorl_group_wait(&group);
 }
 
 struct pair {
@@ -66,7 +63,7 @@ static int answer(void *arg)
     return err == -EPIPE ? 0 : err;
 }
 
-static WHORL_SUSPENDS int measure_pingpong(void)
+static WHORL_SUSPENDS int round_trips(long n)
 {
     WHORL_AUTO(chan) *there = NULL, *back = NULL;
     WHORL_AUTO(group) group = {0};
@@ -78,31 +75,34 @@ static WHORL_SUSPENDS int measure_pingpong(void)
         return err;
     struct pair pair = {there, back};
     err = whorl_spawn(&group, answer, &pair);
-    int64_t start = whorl_now();
-    for (long i = 0, value; i < ROUND_TRIPS && err == 0; i++) {
+    for (long i = 0, value; i < n && err == 0; i++) {
         err = whorl_chan_send(there, &i);
         if (err == 0)
             err = whorl_chan_recv(back, &value);
         if (err == 0 && value != i)
             err = -EPROTO;
     }
-    figure_print("pingpong_ns", per(start, ROUND_TRIPS));
     whorl_chan_close(there);
     return err ? err : whorl_group_wait(&group);
 }
 
+struct items {
+    struct whorl_chan *chan;
+    long n;
+};
+
 static int produce(void *arg)
 {
-    struct whorl_chan *chan = arg;
+    const struct items *items = arg;
     int err = 0;
 
-    for (long i = 0; i < ITEMS && err == 0; i++)
-        err = whorl_chan_send(chan, &i);
-    whorl_chan_close(chan);
+    for (long i = 0; i < items->n && err == 0; i++)
+        err = whorl_chan_send(items->chan, &i);
+    whorl_chan_close(items->chan);
     return err;
 }
 
-static WHORL_SUSPENDS int measure_buffered(void)
+static WHORL_SUSPENDS int buffered(long n)
 {
     WHORL_AUTO(chan) *chan = NULL;
     WHORL_AUTO(group) group = {0};
@@ -111,14 +111,13 @@ static WHORL_SUSPENDS int measure_buffered(void)
     int err = whorl_chan_create(sizeof(long), 128, &chan);
     if (err)
         return err;
-    int64_t start = whorl_now();
-    err = whorl_spawn(&group, produce, chan);
+    struct items items = {chan, n};
+    err = whorl_spawn(&group, produce, &items);
     while (err == 0 && (err = whorl_chan_recv(chan, &value)) == 0)
         sum += value;
-    figure_print("chan128_ns", per(start, ITEMS));
     if (err != -EPIPE)
         return err;
-    if (sum != (long)ITEMS * (ITEMS - 1) / 2)
+    if (sum != n * (n - 1) / 2)
         return -EPROTO;
     return whorl_group_wait(&group);
 }
@@ -129,19 +128,17 @@ static int nothing(void *arg)
     return 0;
 }
 
-static WHORL_SUSPENDS int measure_spawn(void)
+static WHORL_SUSPENDS int spawns(long n)
 {
     WHORL_AUTO(group) group = {0};
-    int64_t start = whorl_now();
     int err = 0;
 
-    for (int round = 0; round < SPAWN_ROUNDS && err == 0; round++) {
+    for (long done = 0; done < n && err == 0; done += SPAWN_BATCH) {
         for (int i = 0; i < SPAWN_BATCH && err == 0; i++)
             err = whorl_spawn(&group, nothing, NULL);
         if (err == 0)
             err = whorl_group_wait(&group);
     }
-    figure_print("spawn_join_ns", per(start, (double)SPAWN_ROUNDS * SPAWN_BATCH));
     return err;
 }
 
@@ -166,32 +163,40 @@ static WHORL_SUSPENDS int measure_parked(void)
     return err ? err : whorl_group_wait(&group);
 }
 
-static int measure_deadline(void)
+static WHORL_SUSPENDS int deadlines(long n)
 {
     int64_t start = whorl_now();
 
-    for (int i = 0; i < DEADLINES; i++) {
+    for (long i = 0; i < n; i++) {
         struct whorl_scope scope;
         whorl_scope_enter(&scope, start + WHORL_MINUTE + i);
         whorl_scope_leave(&scope, 0);
     }
-    figure_print("deadline_ns", per(start, DEADLINES));
-    return 0;
+    return whorl_check_cancelled();
 }
+
+static const struct operation {
+    const char *name, *figure;
+    WHORL_SUSPENDS int (*repeat)(long n);
+    long n; /* how many are timed */
+} operations[] = {
+    {"yield", "yield_ns", yields, 2L * YIELDS},
+    {"pingpong", "pingpong_ns", round_trips, ROUND_TRIPS},
+    {"chan", "chan128_ns", buffered, ITEMS},
+    {"spawn", "spawn_join_ns", spawns, SPAWNS},
+    {"deadline", "deadline_ns", deadlines, DEADLINES},
+};
 
 static int root(void *arg)
 {
-    int err = measure_yield();
+    int err = 0;
 
     (void)arg;
-    if (err == 0)
-        err = measure_pingpong();
-    if (err == 0)
-        err = measure_buffered();
-    if (err == 0)
-        err = measure_spawn();
-    if (err == 0)
-        err = measure_deadline();
+    for (size_t i = 0; i < sizeof operations / sizeof *operations && err == 0; i++) {
+        int64_t start = whorl_now();
+        err = operations[i].repeat(operations[i].n);
+        figure_print(operations[i].figure, per(start, (double)operations[i].n));
+    }
     return err ? err : measure_parked();
 }
 
@@ -201,6 +206,34 @@ int bench_tasks(void)
 
     if (err)
         fprintf(stderr, "whorl-bench: tasks: %s\n", whorl_strerror(err));
+    return err ? 1 : 0;
+}
+
+struct repetition {
+    const struct operation *operation;
+    long n;
+};
+
+static int repeat(void *arg)
+{
+    const struct repetition *repetition = arg;
+    return repetition->operation->repeat(repetition->n);
+}
+
+int bench_repeat_task(const char *name, long n)
+{
+    struct repetition repetition = {.n = n};
+
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (strcmp(operations[i].name, name) == 0)
+            repetition.operation = &operations[i];
+    if (!repetition.operation) {
+        fprintf(stderr, "whorl-bench: repeat: there is no operation '%s'\n", name);
+        return 2;
+    }
+    int err = whorl_run(repeat, &repetition);
+    if (err)
+        fprintf(stderr, "whorl-bench: repeat %s: %s\n", name, whorl_strerror(err));
     return err ? 1 : 0;
 }
 

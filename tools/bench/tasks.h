@@ -4,6 +4,10 @@
 #define BENCH_TASKS_H
 
 int bench_tasks(void);
+
+/* Does one operation of bench_tasks() `n` times and prints nothing, for tools/counts. */
+int bench_repeat_task(const char *name, long n);
+
 int bench_sleepers(long n);
 
 #endif
