@@ -81,6 +81,20 @@ void whorl_future_cancel(struct whorl_future *future)
         whorl_future_complete(future, -ECANCELED);
 }
 
+WHORL_SUSPENDS_SHIELDED void whorl_future_finish(struct whorl_future *future)
+{
+    struct whorl_scope shield;
+
+    if (!future->done)
+        whorl_future_cancel(future);
+    if (future->done)
+        return;
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    int err = whorl_future_wait(future);
+    whorl_scope_leave(&shield, err);
+    whorl_check_text(future->done, "whorl_future_finish() was called outside a task");
+}
+
 /* The argument of the task that produces a future's result. It is a copy on that task's own
  * stack. */
 struct work {

@@ -17,6 +17,18 @@
  *             err = whorl_future_wait(&fetched);   // for this task only, not for the group
  *         return err ? err : fetched.result;       // what fetch() returned
  *     }
+ *
+ * WHORL_AUTO(future) stops the work when its block is left, and waits for its end. So work that is
+ * no longer wanted does not keep running until the end of its group:
+ *
+ *     static WHORL_SUSPENDS int show_spinner_until(struct whorl_event *ready)
+ *     {
+ *         WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+ *         WHORL_AUTO(future) spinner = {0};
+ *
+ *         int err = whorl_spawn_future(&group, spin, NULL, &spinner);
+ *         return err ? err : whorl_event_wait(ready);
+ *     }
  */
 #ifndef WHORL_FUTURE_H
 #define WHORL_FUTURE_H
@@ -65,6 +77,17 @@ WHORL_API WHORL_SUSPENDS int whorl_future_wait(struct whorl_future *future);
  */
 WHORL_API void whorl_future_cancel(struct whorl_future *future);
 
+/**
+ * Asks the work behind the future to stop, as whorl_future_cancel() does, and waits until the
+ * future is done. This is what WHORL_AUTO(future) calls. Afterwards `future->result` is valid, and
+ * the work no longer uses its argument or the future. Accepts a zeroed future and one that is done.
+ * Must not be called by the work itself.
+ *
+ * Suspends: until the future is done.
+ * Cancel:   not a cancel point; a cancellation does not end the wait.
+ */
+WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_future_finish(struct whorl_future *future);
+
 /** A case for whorl_select(), ready when the future is done. The case's result is 0; the result of
  *  the work is in `future->result`. */
 WHORL_API struct whorl_case whorl_case_future(struct whorl_future *future);
@@ -88,6 +111,11 @@ WHORL_API struct whorl_case whorl_case_future(struct whorl_future *future);
 WHORL_API WHORL_CHECKED int whorl_spawn_future_at(struct whorl_group *group, whorl_task_fn fn,
                                                   void *arg, struct whorl_future *future,
                                                   const char *site);
+
+static inline WHORL_SUSPENDS_SHIELDED void whorl_auto_future(struct whorl_future *future)
+{
+    whorl_future_finish(future);
+}
 
 #ifdef __cplusplus
 }

@@ -209,6 +209,40 @@ TEST_SEEDS(future_with_its_worker_cancelled_at_any_point)
               &(struct cancel_plan){fetch, wait_for_page, 3, begin_future, end_future}) > 0);
 }
 
+/* The work uses a variable of the task that is cancelled, and must have ended before that task
+ * leaves the block. */
+static int work_on(void *arg)
+{
+    int *uses = arg, err = 0;
+
+    while (err == 0) {
+        ++*uses;
+        err = whorl_sleep(1);
+    }
+    *uses = -1;
+    return 0;
+}
+
+static int finish_work(void *arg)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    int uses = 0, err;
+
+    (void)arg;
+    {
+        WHORL_AUTO(future) future = {0};
+        CHECK_OK(whorl_spawn_future(&group, work_on, &uses, &future));
+        err = whorl_sleep(2);
+    }
+    CHECK_EQ(uses, -1);
+    return err;
+}
+
+TEST_SEEDS(future_finish_with_its_caller_cancelled_at_any_point)
+{
+    CHECK(cancel_everywhere(&(struct cancel_plan){finish_work, finish_work, 2, NULL, NULL}) > 0);
+}
+
 /* --- generators ------------------------------------------------------------------------------- */
 
 static int count(struct whorl_generator *generator, void *arg)

@@ -227,6 +227,70 @@ TEST_VIRTUAL(future_completes_when_the_group_of_its_task_is_cancelled)
     CHECK(late.done);
 }
 
+/* Cleans up for some time after it was cancelled. */
+static int stop_slowly(void *arg)
+{
+    struct whorl_scope shield;
+
+    (void)arg;
+    int err = whorl_sleep(100);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    CHECK_OK(whorl_sleep(20));
+    test_log("stopped %d", whorl_scope_leave(&shield, err));
+    return err;
+}
+
+TEST_VIRTUAL(future_finish_stops_the_work_and_waits_for_its_end)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    {
+        WHORL_AUTO(future) future = {0};
+        CHECK_OK(whorl_spawn_future(&group, stop_slowly, NULL, &future));
+        CHECK_OK(whorl_sleep(5));
+    }
+    CHECK_EQ(whorl_now(), 25);
+    CHECK_STR(test_logged(), "stopped -125");
+}
+
+TEST_VIRTUAL(future_finish_is_shielded)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    struct whorl_future future = {0};
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_spawn_future(&group, stop_slowly, NULL, &future));
+    CHECK_OK(whorl_sleep(5));
+    whorl_scope_enter(&scope, whorl_after(10));
+    whorl_scope_cancel(&scope);
+    whorl_future_finish(&future);
+    CHECK_EQ(whorl_scope_leave(&scope, 0), 0);
+    CHECK_EQ(whorl_now(), 25);
+    CHECK_ERR(future.result, -ECANCELED);
+}
+
+TEST_VIRTUAL(future_finish_of_a_task_that_has_not_begun_lets_it_run_cancelled)
+{
+    WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
+    int64_t delay = 100;
+    {
+        WHORL_AUTO(future) future = {0};
+        CHECK_OK(whorl_spawn_future(&group, answer, &delay, &future));
+    }
+    CHECK_EQ(whorl_now(), 0);
+    CHECK_STR(test_logged(), "begun -125");
+}
+
+TEST_VIRTUAL(future_finish_accepts_a_future_that_is_zeroed_or_done)
+{
+    struct whorl_future zeroed = {0}, done = {0};
+
+    whorl_future_finish(&zeroed);
+    CHECK_ERR(zeroed.result, -ECANCELED);
+    CHECK(whorl_future_complete(&done, 3));
+    whorl_future_finish(&done);
+    CHECK_EQ(done.result, 3);
+}
+
 static int spawn_one(void *arg)
 {
     WHORL_AUTO(group) group = {0};
