@@ -22,4 +22,9 @@ typedef WHORL_SUSPENDS ssize_t (*to_end_read_fn)(void *source, void *buf, size_t
 WHORL_SUSPENDS int to_end_read(to_end_read_fn read, void *source, size_t size_first, size_t len_max,
                                char **ret, size_t *ret_len);
 
+/* Like to_end_read(), but on failure too it sets the outputs: to the bytes that it has read before,
+ * at most `len_max`. `*ret` is NULL if there was no memory for them. */
+WHORL_SUSPENDS int to_end_read_partly(to_end_read_fn read, void *source, size_t size_first,
+                                      size_t len_max, char **ret, size_t *ret_len);
+
 #endif

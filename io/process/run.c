@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs a program to its end: one task writes its input while other tasks collect its output. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include <whorl/error.h>
@@ -18,7 +19,8 @@ struct input {
 struct output {
     struct whorl_stream *stream;
     size_t *left; /* bytes that may still come, of standard output and error together */
-    char *data;   /* owned; set at the end */
+    bool full;    /* more has come */
+    char *data;   /* owned; set at the end, also after a failure */
     size_t len;
 };
 
@@ -35,10 +37,14 @@ static int feed(void *arg)
 static WHORL_SUSPENDS ssize_t read_output(void *arg, void *buf, size_t len)
 {
     struct output *output = arg;
-    ssize_t n = whorl_stream_read(output->stream, buf, len);
 
-    if (n > 0 && (size_t)n > *output->left)
+    if (output->full)
         return -EFBIG;
+    ssize_t n = whorl_stream_read(output->stream, buf, len);
+    if (n > 0 && (size_t)n > *output->left) {
+        output->full = true;
+        n = *output->left ? (ssize_t)*output->left : -EFBIG;
+    }
     if (n > 0)
         *output->left -= (size_t)n;
     return n;
@@ -48,7 +54,8 @@ static int collect(void *arg)
 {
     struct output *output = arg;
 
-    return to_end_read(read_output, output, TO_END_SIZE, SIZE_MAX, &output->data, &output->len);
+    return to_end_read_partly(read_output, output, TO_END_SIZE, SIZE_MAX, &output->data,
+                              &output->len);
 }
 
 WHORL_SUSPENDS static int converse(struct whorl_process *process, struct input *input,
@@ -69,14 +76,27 @@ WHORL_SUSPENDS static int converse(struct whorl_process *process, struct input *
     return err ? err : whorl_process_wait(process, ret);
 }
 
+/* Kills the process and collects how it ended. */
+static WHORL_SUSPENDS_SHIELDED void kill_and_wait(struct whorl_process *process,
+                                                  struct whorl_process_exit *ret)
+{
+    struct whorl_scope shield;
+
+    int err = whorl_process_kill(process, SIGKILL);
+    whorl_scope_enter_shield(&shield, WHORL_FOREVER);
+    if (err == 0)
+        err = whorl_process_wait(process, ret);
+    whorl_scope_leave(&shield, err);
+}
+
 WHORL_SUSPENDS int whorl_process_run(const struct whorl_process_options *options, const void *input,
                                      size_t input_len, size_t output_max,
                                      struct whorl_process_output *ret)
 {
     struct whorl_process_options piped = *options;
     WHORL_AUTO(process) *process = NULL;
-    struct whorl_process_exit exit;
 
+    *ret = (struct whorl_process_output){.exit.status = -1};
     if (!whorl_task_self())
         return WHORL_ENOTASK;
     int err = whorl_check_cancelled();
@@ -91,18 +111,14 @@ WHORL_SUSPENDS int whorl_process_run(const struct whorl_process_options *options
     struct input in = {whorl_process_stdin(process), input, input_len};
     struct output out = {.stream = whorl_process_stdout(process), .left = &output_max};
     struct output err_out = {.stream = whorl_process_stderr(process), .left = &output_max};
-    err = converse(process, &in, &out, &err_out, &exit);
-    if (err) {
-        free(out.data);
-        free(err_out.data);
-        return err;
-    }
-    *ret = (struct whorl_process_output){.out = out.data,
-                                         .err = err_out.data,
-                                         .out_len = out.len,
-                                         .err_len = err_out.len,
-                                         .exit = exit};
-    return 0;
+    err = converse(process, &in, &out, &err_out, &ret->exit);
+    if (err)
+        kill_and_wait(process, &ret->exit);
+    ret->out = out.data;
+    ret->out_len = out.len;
+    ret->err = err_out.data;
+    ret->err_len = err_out.len;
+    return err;
 }
 
 void whorl_process_output_finish(struct whorl_process_output *output)

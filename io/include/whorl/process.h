@@ -84,7 +84,9 @@ struct whorl_process_exit {
 
 /* What whorl_process_run() collected. */
 struct whorl_process_output {
-    char *out, *err; /* followed by a NUL that is not counted; NULL when there was no pipe */
+    /* Followed by a NUL that is not counted. NULL when there was no pipe, and possibly when the
+     * call failed. */
+    char *out, *err;
     size_t out_len, err_len;
     struct whorl_process_exit exit;
 };
@@ -169,15 +171,25 @@ WHORL_API WHORL_SUSPENDS_SHIELDED void whorl_process_destroy(struct whorl_proces
  * Runs a program to its end and collects its stdout, and its stderr if `options->err` is
  * WHORL_PROCESS_PIPE.
  *
+ * The output so far is returned also when the call fails: when the child wrote too much, when a
+ * deadline passed, or when a read failed. The child is then killed, and `ret->exit` says so:
+ *
+ *     whorl_scope_enter_timeout(&scope, 10 * WHORL_SECOND);
+ *     int err = whorl_process_run(&options, NULL, 0, 65536, &output);
+ *     err = whorl_scope_leave(&scope, err);
+ *     if (err)                                            // -ETIMEDOUT, -EFBIG, ...
+ *         fprintf(stderr, "%s: %s\n%s\n", argv[0], whorl_strerror(err),
+ *                 output.out ? output.out : "");
+ *
  * @input       what the child reads from its stdin; NULL: `options->in` applies
  * @output_max  limit for stdout and stderr together; a child that writes more is killed
- * @ret         free it with whorl_process_output_finish()
+ * @ret         set in every case; free it with whorl_process_output_finish()
  *
- * Returns:  0 however it ended, see `ret->exit`; -EFBIG; errors of whorl_process_spawn();
- *           WHORL_ENOTASK; WHORL_ENOIO.
+ * Returns:  0 however it ended, see `ret->exit`; -EFBIG, with the first `output_max` bytes; errors
+ *           of whorl_process_spawn() and whorl_stream_read(); WHORL_ENOTASK; WHORL_ENOIO.
  * Suspends: until it has ended, and every other process that has its stdout or stderr has closed
  *           them.
- * Cancel:   -ECANCELED; the child has been killed.
+ * Cancel:   -ECANCELED; the child has been killed. `ret` has what it wrote before.
  */
 WHORL_API WHORL_SUSPENDS int whorl_process_run(const struct whorl_process_options *options,
                                                const void *input, size_t input_len,

@@ -64,9 +64,94 @@ TEST_IO(run_kills_a_child_that_says_more_than_allowed)
     CHECK_ERR(whorl_process_run(&options, NULL, 0, 100000, &output), -EFBIG);
     check_no_children();
     options.argv = SH("printf 12345");
+    whorl_process_output_finish(&output);
     CHECK_ERR(whorl_process_run(&options, NULL, 0, 4, &output), -EFBIG);
+    whorl_process_output_finish(&output);
     CHECK_OK(whorl_process_run(&options, NULL, 0, 5, &output));
     CHECK_STR(output.out, "12345");
+}
+
+TEST_IO(run_returns_the_first_bytes_of_a_child_that_says_more_than_allowed)
+{
+    struct whorl_process_options options = {.argv = SH("printf 1234567; exec sleep 100")};
+    for (size_t max = 0; max < 7; max++) {
+        WHORL_AUTO(process_output) output = {0};
+        CHECK_ERR(whorl_process_run(&options, NULL, 0, max, &output), -EFBIG);
+        CHECK_EQ(output.out_len, max);
+        CHECK_EQ(memcmp(output.out, "1234567", max), 0);
+        CHECK_EQ(output.out[max], 0);
+        CHECK_EQ(output.exit.signal, SIGKILL);
+        check_no_children();
+    }
+    WHORL_AUTO(process_output) yes = {0};
+    options.argv = ARGV("yes");
+    CHECK_ERR(whorl_process_run(&options, NULL, 0, 100001, &yes), -EFBIG);
+    CHECK_EQ(yes.out_len, 100001);
+    CHECK_STR(yes.out + 99995, "\ny\ny\ny");
+}
+
+/* Waits in a second task until the child has written, then cancels the call. */
+struct interruption {
+    int fd;
+    struct whorl_scope *scope;
+};
+
+static int interrupt(void *arg)
+{
+    const struct interruption *interruption = arg;
+    char byte;
+
+    CHECK_EQ(whorl_read(interruption->fd, &byte, 1), 1);
+    CHECK_OK(whorl_sleep(20 * WHORL_MILLISECOND));
+    whorl_scope_cancel(interruption->scope);
+    return 0;
+}
+
+TEST_IO(run_returns_the_output_so_far_when_it_is_cancelled)
+{
+    int written[2];
+    CHECK_EQ(pipe2(written, O_CLOEXEC), 0);
+    struct whorl_process_fd fds[] = {{written[1], 3}};
+    struct whorl_process_options options = {
+        .argv = SH("echo out; echo err >&2; echo >&3; exec sleep 100"),
+        .err.kind = WHORL_PROCESS_PIPE,
+        .fds = fds,
+        .fds_count = 1};
+    WHORL_AUTO(process_output) output = {0};
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    CHECK_OK(
+        whorl_spawn(whorl_root_group(), interrupt, &((struct interruption){written[0], &scope})));
+    int err = whorl_process_run(&options, NULL, 0, 100, &output);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ECANCELED);
+    CHECK_STR(output.out, "out\n");
+    CHECK_STR(output.err, "err\n");
+    CHECK_EQ(output.out_len, 4);
+    CHECK_EQ(output.err_len, 4);
+    CHECK_EQ(output.exit.status, -1);
+    CHECK_EQ(output.exit.signal, SIGKILL);
+    check_no_children();
+    close(written[0]);
+    close(written[1]);
+}
+
+TEST_IO(run_returns_the_output_of_a_child_that_was_killed)
+{
+    WHORL_AUTO(process_output) output = {0};
+    struct whorl_process_options options = {.argv = SH("echo so far; kill -9 $$")};
+    CHECK_OK(whorl_process_run(&options, NULL, 0, 100, &output));
+    CHECK_STR(output.out, "so far\n");
+    CHECK_EQ(output.exit.signal, SIGKILL);
+}
+
+TEST_IO(run_sets_its_output_when_there_is_no_child)
+{
+    struct whorl_process_output output;
+    memset(&output, 1, sizeof output);
+    struct whorl_process_options options = {.argv = ARGV("/nonexistent")};
+    CHECK_ERR(whorl_process_run(&options, NULL, 0, 100, &output), -ENOENT);
+    CHECK(!output.out && !output.err && output.exit.status == -1);
 }
 
 TEST_IO(run_moves_more_than_pipes_hold_both_ways)
