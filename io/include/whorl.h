@@ -4,6 +4,7 @@
 #define WHORL_WHORL_H
 
 #include <whorl/base.h>
+#include <whorl/broadcast.h>
 #include <whorl/buffered.h>
 #include <whorl/chan.h>
 #include <whorl/dial.h>
@@ -20,6 +21,7 @@
 #include <whorl/http_server.h>
 #include <whorl/interval.h>
 #include <whorl/io.h>
+#include <whorl/limiter.h>
 #include <whorl/local.h>
 #include <whorl/map.h>
 #include <whorl/memory.h>
@@ -41,5 +43,6 @@
 #include <whorl/tls.h>
 #include <whorl/trace.h>
 #include <whorl/url.h>
+#include <whorl/watch.h>
 
 #endif
