@@ -9,8 +9,11 @@
 
 #include "io/tls/trust.h"
 
-/* RFC 7301 §3.1: protocol names have 1 to 255 bytes. BearSSL sends some hundred bytes at most. */
-enum { ALPN_NAME_MAX = 255, ALPN_TOTAL_MAX = 512 };
+#ifdef WHORL_WITH_OPENSSL
+static const bool has_openssl = true;
+#else
+static const bool has_openssl = false;
+#endif
 
 static int copy_alpn(struct whorl_tls_config *config, const char *const *alpn)
 {
@@ -38,6 +41,35 @@ static int copy_alpn(struct whorl_tls_config *config, const char *const *alpn)
     return 0;
 }
 
+bool whorl_tls_has_library(enum whorl_tls_library library)
+{
+    return library != WHORL_TLS_OPENSSL || has_openssl;
+}
+
+/* Sets the library and the oldest version, which must fit together. */
+static int choose_library(struct whorl_tls_config *config, const struct whorl_tls_options *options,
+                          struct whorl_error *error)
+{
+    const char *name = secure_getenv("WHORL_TLS");
+
+    config->library = options->library;
+    config->version_min = options->version_min;
+    if (config->library == WHORL_TLS_ANY && name && *name) {
+        if (strcmp(name, "bearssl") != 0 && strcmp(name, "openssl") != 0)
+            return whorl_error_set(error, -EINVAL, "TLS",
+                                   "WHORL_TLS=%s: no such library; there are bearssl and openssl",
+                                   name);
+        config->library = *name == 'b' ? WHORL_TLS_BEARSSL : WHORL_TLS_OPENSSL;
+    }
+    if (config->library == WHORL_TLS_ANY && config->version_min > WHORL_TLS_1_2)
+        config->library = WHORL_TLS_OPENSSL;
+    if (config->library == WHORL_TLS_BEARSSL && config->version_min > WHORL_TLS_1_2)
+        return whorl_error_set(error, -EINVAL, "TLS", "BearSSL does not have TLS 1.3");
+    if (!whorl_tls_has_library(config->library))
+        return whorl_error_set(error, -EOPNOTSUPP, "TLS", "whorl was built without OpenSSL");
+    return 0;
+}
+
 int whorl_tls_config_create(const struct whorl_tls_options *options, struct whorl_error *error,
                             struct whorl_tls_config **ret)
 {
@@ -58,6 +90,9 @@ int whorl_tls_config_create(const struct whorl_tls_options *options, struct whor
         whorl_error_set(error, err, "TLS", "ALPN protocols: %s", whorl_strerror(err));
         goto err_free;
     }
+    err = choose_library(config, options, error);
+    if (err)
+        goto err_free;
     if (keylog && *keylog) {
         config->keylog = strdup(keylog);
         if (!config->keylog) {
@@ -89,10 +124,26 @@ void whorl_tls_config_destroy(struct whorl_tls_config *config)
 {
     if (!config || atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) > 1)
         return;
+    struct tls_shared *shared = atomic_load(&config->shared);
+    if (shared)
+        shared->release(shared);
     tls_trust_release(config->trust);
     free(config->keylog);
     free(config->alpn);
     free(config);
+}
+
+enum whorl_tls_library tls_config_library(const struct whorl_tls_config *config,
+                                          enum whorl_tls_library library)
+{
+    if (library == WHORL_TLS_ANY)
+        library = config->library;
+    return library == WHORL_TLS_ANY ? WHORL_TLS_BEARSSL : library;
+}
+
+bool tls_config_may_upgrade(const struct whorl_tls_config *config)
+{
+    return config->library == WHORL_TLS_ANY && has_openssl;
 }
 
 int64_t tls_config_time(const struct whorl_tls_config *config)

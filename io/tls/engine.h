@@ -2,9 +2,9 @@
 /* The interface to a TLS library: bytes in, bytes out, no waiting.
  *
  * stream_tls.c implements the carrier, the waiting of tasks and all rules about ends and
- * cancellation. A backend implements the protocol. Today there is one backend, BearSSL
- * (engine_bearssl.c with suites.c, x509.c and trust.c). Another backend would implement the
- * functions below, tls_engine_create() and trust.h.
+ * cancellation. A backend implements the protocol. There are two, which behave in the same way:
+ * BearSSL (engine_bearssl.c with suites.c) for TLS 1.2, and OpenSSL (engine_openssl.c) for TLS 1.2
+ * and 1.3. One policy (x509.c, path.c, trust.c) judges the certificates for both.
  *
  *                 write, flush                    drain
  *     application -------------> [             ] -------> carrier
@@ -74,16 +74,21 @@ struct tls_engine_ops {
     /* Returns the code of a failed engine; fills `error`, which may be NULL. */
     int (*failure)(const struct tls_engine *engine, struct whorl_error *error);
 
-    const char *(*alpn)(const struct tls_engine *engine);  /* NULL: none */
-    const char *(*suite)(const struct tls_engine *engine); /* never NULL */
+    const char *(*alpn)(const struct tls_engine *engine);    /* NULL: none */
+    const char *(*suite)(const struct tls_engine *engine);   /* never NULL */
+    const char *(*version)(const struct tls_engine *engine); /* never NULL */
 
     /* Erases keys and data, and frees the engine. */
     void (*destroy)(struct tls_engine *engine);
 };
 
-/* Creates a client engine that is ready to send its ClientHello. Returns 0, -ENOMEM, or -errno when
- * the system provides no entropy. The engine holds a reference to `config` and copies `peer`. */
-int tls_engine_create(struct whorl_tls_config *config, const struct tls_peer *peer,
-                      struct tls_engine **ret);
+/* Create a client engine that is ready to send its ClientHello; see library.h. */
+int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_peer *peer,
+                              struct tls_engine **ret);
+int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_peer *peer,
+                              struct tls_engine **ret);
+
+/* The name of an alert, such as "handshake_failure"; "unknown" when it is not known. */
+const char *tls_alert_name(int alert);
 
 #endif

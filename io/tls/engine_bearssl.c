@@ -15,10 +15,11 @@
 
 #include "io/tls/engine.h"
 #include "io/tls/keylog.h"
+#include "io/tls/record.h"
 #include "io/tls/suites.h"
 #include "io/tls/x509.h"
 
-enum { RECORD_HEADER = 5, RECORD_ALERT = 21, ALERT_FATAL = 2, ALERT_LEN = RECORD_HEADER + 2 };
+enum { ALERT_LEN = TLS_RECORD_HEADER + 2 };
 
 struct bearssl {
     struct tls_engine engine;
@@ -28,9 +29,7 @@ struct bearssl {
     struct x509_verifier *verifier; /* owned; NULL after the handshake */
     bool open;                      /* the handshake is complete */
 
-    /* The position of the incoming bytes in their record. */
-    unsigned char header[RECORD_HEADER];
-    size_t header_len, payload_left;
+    struct tls_record_position position; /* of the incoming bytes */
 
     /* BearSSL sends no alert when it refuses a certificate, so this one is sent to the server. */
     unsigned char alert[ALERT_LEN];
@@ -86,27 +85,6 @@ static void note_use(size_t *used, ptrdiff_t end)
         *used = (size_t)end;
 }
 
-/* Updates the position in the record for bytes that are fed. */
-static void track(struct bearssl *bearssl, const unsigned char *bytes, size_t len)
-{
-    while (len > 0) {
-        size_t n;
-        if (bearssl->payload_left > 0) {
-            n = len < bearssl->payload_left ? len : bearssl->payload_left;
-            bearssl->payload_left -= n;
-        } else {
-            n = 1;
-            bearssl->header[bearssl->header_len++] = *bytes;
-            if (bearssl->header_len == RECORD_HEADER) {
-                bearssl->payload_left = (size_t)bearssl->header[3] << 8 | bearssl->header[4];
-                bearssl->header_len = 0;
-            }
-        }
-        bytes += n;
-        len -= n;
-    }
-}
-
 static bool bearssl_wants_input(const struct tls_engine *engine)
 {
     unsigned state = br_ssl_engine_current_state(&bearssl_of_const(engine)->client.eng);
@@ -129,7 +107,7 @@ static size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t le
         size_t n = left < room ? left : room;
         memcpy(area, bytes, n);
         note_use(&bearssl->in_used, area + n - bearssl->in);
-        track(bearssl, bytes, n);
+        tls_record_advance(&bearssl->position, bytes, n);
         br_ssl_engine_recvrec_ack(eng, n);
         bytes += n;
         left -= n;
@@ -140,9 +118,7 @@ static size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t le
 
 static bool bearssl_in_record(const struct tls_engine *engine)
 {
-    const struct bearssl *bearssl = bearssl_of_const(engine);
-
-    return bearssl->header_len > 0 || bearssl->payload_left > 0;
+    return tls_record_is_open(&bearssl_of_const(engine)->position);
 }
 
 static size_t drain_alert(struct bearssl *bearssl, void *buf, size_t len)
@@ -258,50 +234,6 @@ static void bearssl_opened(struct tls_engine *engine)
     }
 }
 
-/* RFC 5246 §7.2, RFC 6066 §9, RFC 7301 §3.2. */
-static const char *alert_name(int alert)
-{
-    static const struct {
-        int alert;
-        const char *name;
-    } names[] = {{10, "unexpected_message"},
-                 {20, "bad_record_mac"},
-                 {21, "decryption_failed"},
-                 {22, "record_overflow"},
-                 {30, "decompression_failure"},
-                 {40, "handshake_failure"},
-                 {42, "bad_certificate"},
-                 {43, "unsupported_certificate"},
-                 {44, "certificate_revoked"},
-                 {45, "certificate_expired"},
-                 {46, "certificate_unknown"},
-                 {47, "illegal_parameter"},
-                 {48, "unknown_ca"},
-                 {49, "access_denied"},
-                 {50, "decode_error"},
-                 {51, "decrypt_error"},
-                 {60, "export_restriction"},
-                 {70, "protocol_version"},
-                 {71, "insufficient_security"},
-                 {80, "internal_error"},
-                 {86, "inappropriate_fallback"},
-                 {90, "user_canceled"},
-                 {100, "no_renegotiation"},
-                 {109, "missing_extension"},
-                 {110, "unsupported_extension"},
-                 {111, "certificate_unobtainable"},
-                 {112, "unrecognized_name"},
-                 {113, "bad_certificate_status_response"},
-                 {115, "unknown_psk_identity"},
-                 {116, "certificate_required"},
-                 {120, "no_application_protocol"}};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].alert == alert)
-            return names[i].name;
-    return "unknown";
-}
-
 static const char *engine_text(int err)
 {
     switch (err) {
@@ -359,12 +291,12 @@ static int bearssl_failure(const struct tls_engine *engine, struct whorl_error *
         err -= BR_ERR_SEND_FATAL_ALERT;
         return whorl_error_set(error, code, "TLS",
                                "%s: server's answer was refused with alert %s (%d)", host,
-                               alert_name(err), err);
+                               tls_alert_name(err), err);
     }
     if (err >= BR_ERR_RECV_FATAL_ALERT) {
         err -= BR_ERR_RECV_FATAL_ALERT;
         return whorl_error_set(error, err == 70 ? WHORL_ETLS_VERSION : WHORL_ETLS_ALERT, "TLS",
-                               "%s sent alert %s (%d)%s", host, alert_name(err), err,
+                               "%s sent alert %s (%d)%s", host, tls_alert_name(err), err,
                                err == 70 ? ": it does not speak TLS 1.2" : "");
     }
     if (err == BR_ERR_UNSUPPORTED_VERSION && !bearssl->open)
@@ -385,6 +317,12 @@ static const char *bearssl_alpn(const struct tls_engine *engine)
 static const char *bearssl_suite(const struct tls_engine *engine)
 {
     return suite_name(bearssl_of_const(engine)->client.eng.session.cipher_suite);
+}
+
+static const char *bearssl_version(const struct tls_engine *engine)
+{
+    (void)engine;
+    return "TLS 1.2";
 }
 
 static void bearssl_destroy(struct tls_engine *engine)
@@ -415,6 +353,7 @@ static const struct tls_engine_ops bearssl_ops = {
     .failure = bearssl_failure,
     .alpn = bearssl_alpn,
     .suite = bearssl_suite,
+    .version = bearssl_version,
     .destroy = bearssl_destroy,
 };
 
@@ -434,8 +373,8 @@ static int inject_entropy(br_ssl_engine_context *eng)
     return 0;
 }
 
-int tls_engine_create(struct whorl_tls_config *config, const struct tls_peer *peer,
-                      struct tls_engine **ret)
+int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_peer *peer,
+                              struct tls_engine **ret)
 {
     struct bearssl *bearssl = malloc(sizeof *bearssl);
     int err = -ENOMEM;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The NSS key log format: "CLIENT_RANDOM <64 hex digits> <96 hex digits>". */
+/* The NSS key log format: "CLIENT_RANDOM <64 hex digits> <96 hex digits>", and
+ * other labels for TLS 1.3. */
 #include "io/tls/keylog.h"
 
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { KEYLOG_LINE_MAX = 512 };
 
 static char *hex(char *text, const unsigned char *bytes, size_t len)
 {
@@ -18,22 +21,41 @@ static char *hex(char *text, const unsigned char *bytes, size_t len)
     return text;
 }
 
-void keylog_append(const char *path, const unsigned char client_random[32],
-                   const unsigned char master_secret[48])
+static void append(const char *path, const char *line, size_t len)
 {
-    char line[14 + 64 + 1 + 96 + 1], *end = line;
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return;
+    /* One write, so that lines of several threads do not mix. */
+    if (write(fd, line, len) < 0)
+        (void)0;
+    close(fd);
+}
+
+void keylog_append(const char *path, const unsigned char client_random[32],
+                   const unsigned char master_secret[48])
+{
+    char line[14 + 64 + 1 + 96 + 1], *end = line;
+
     end = mempcpy(end, "CLIENT_RANDOM ", 14);
     end = hex(end, client_random, 32);
     *end++ = ' ';
     end = hex(end, master_secret, 48);
     *end++ = '\n';
-    /* One write, so that lines of several threads do not mix. */
-    if (write(fd, line, (size_t)(end - line)) < 0)
-        (void)0;
-    close(fd);
+    append(path, line, (size_t)(end - line));
     explicit_bzero(line, sizeof line);
+}
+
+void keylog_append_line(const char *path, const char *line)
+{
+    char copy[KEYLOG_LINE_MAX];
+    size_t len = strlen(line);
+
+    if (len >= sizeof copy)
+        return;
+    memcpy(copy, line, len);
+    copy[len] = '\n';
+    append(path, copy, len + 1);
+    explicit_bzero(copy, sizeof copy);
 }

@@ -8,4 +8,7 @@
 void keylog_append(const char *path, const unsigned char client_random[32],
                    const unsigned char master_secret[48]);
 
+/* The same for a line that a library has written, without its newline. */
+void keylog_append_line(const char *path, const char *line);
+
 #endif

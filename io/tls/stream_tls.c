@@ -31,7 +31,9 @@
 #include <whorl/tls.h>
 
 #include "io/tls/config.h"
+#include "io/tls/connect.h"
 #include "io/tls/engine.h"
+#include "io/tls/library.h"
 
 /* `in` and `out` have room for a full record each: 16,384 bytes of data, 5 of header, up to 256 of
  * padding and tag. */
@@ -459,9 +461,9 @@ static bool parse_peer(const char *host, struct tls_peer *peer)
     return len > 0 && peer->host[len - 1] != '.';
 }
 
-WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carrier,
-                                     const char *host, struct whorl_error *error,
-                                     struct whorl_stream **ret)
+WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, enum whorl_tls_library library,
+                               struct whorl_stream *carrier, const char *host,
+                               struct whorl_error *error, struct whorl_stream **ret)
 {
     struct tls_peer peer;
     int err;
@@ -476,7 +478,7 @@ WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct who
     memset(tls, 0, offsetof(struct tls_stream, in));
     tls->stream.ops = &tls_ops;
     tls->carrier = carrier;
-    err = tls_engine_create(config, &peer, &tls->engine);
+    err = tls_engine_create(config, library, &peer, &tls->engine);
     if (err) {
         free(tls);
         return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
@@ -489,6 +491,13 @@ WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct who
     tls->engine->ops->opened(tls->engine);
     *ret = &tls->stream;
     return 0;
+}
+
+WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carrier,
+                                     const char *host, struct whorl_error *error,
+                                     struct whorl_stream **ret)
+{
+    return tls_connect(config, WHORL_TLS_ANY, carrier, host, error, ret);
 }
 
 const char *whorl_tls_alpn(const struct whorl_stream *stream)
@@ -505,4 +514,12 @@ const char *whorl_tls_suite(const struct whorl_stream *stream)
         return "none";
     const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
     return engine->ops->suite(engine);
+}
+
+const char *whorl_tls_version_name(const struct whorl_stream *stream)
+{
+    if (stream->ops != &tls_ops)
+        return "none";
+    const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
+    return engine->ops->version(engine);
 }

@@ -34,9 +34,7 @@ static const uint16_t chacha_first[] = {
     BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 };
 
-/* Whether the processor has instructions for AES and for GHASH. Without both, BearSSL's
- * constant-time AES-GCM is several times slower than its ChaCha20. */
-static bool processor_has_aes(void)
+bool suites_prefer_aes(void)
 {
     return (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get()) ||
            (br_aes_pwr8_ctr_get_vtable() && br_ghash_pwr8_get());
@@ -66,7 +64,7 @@ void suites_apply_for(br_ssl_client_context *client, bool has_aes)
 
 void suites_apply(br_ssl_client_context *client)
 {
-    suites_apply_for(client, processor_has_aes());
+    suites_apply_for(client, suites_prefer_aes());
 }
 
 const char *suite_name(uint16_t suite)

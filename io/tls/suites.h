@@ -11,6 +11,10 @@
  * when the processor has instructions for both AES and GHASH, otherwise after it. */
 void suites_apply(br_ssl_client_context *client);
 
+/* Whether the processor has instructions for AES and for GHASH. Without both, BearSSL's
+ * constant-time AES-GCM is several times slower than its ChaCha20. */
+bool suites_prefer_aes(void);
+
 /* suites_apply() for a given kind of processor. */
 void suites_apply_for(br_ssl_client_context *client, bool has_aes);
 

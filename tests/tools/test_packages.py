@@ -29,6 +29,7 @@ def debian_12_has_llhttp_as_sources_and_is_the_system_that_was_tried():
     contains(text, 'This is Debian GNU/Linux 12 (bookworm).')
     contains(text, 'apt-get install gcc ')
     contains(text, ' libbearssl-dev ')
+    contains(text, ' libssl-dev ')
     contains(text, ' node-llhttp')
     equal(UNTRIED in text, False)
 
@@ -75,7 +76,7 @@ def fedora_is_told_that_bearssl_is_not_packaged():
 def arch_linux_has_all_of_them():
     text = advice('NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n')
     contains(text, 'pacman -S gcc ')
-    for name in ('liburing', 'c-ares', 'bearssl', 'llhttp', 'zlib', 'libidn2'):
+    for name in ('liburing', 'c-ares', 'bearssl', 'openssl', 'llhttp', 'zlib', 'libidn2'):
         contains(text, ' %s ' % name)
     contains(text, UNTRIED)
 
@@ -85,7 +86,7 @@ def an_unknown_system_is_told_the_libraries():
     for os_release in ('ID=plan9\nNAME="Plan 9"\n', ''):
         text = advice(os_release)
         contains(text, 'This system must have')
-        for name in ('liburing', 'c-ares', 'BearSSL', 'llhttp', 'zlib', 'libidn2'):
+        for name in ('liburing', 'c-ares', 'BearSSL', 'OpenSSL', 'llhttp', 'zlib', 'libidn2'):
             contains(text, name)
         contains(text, UNTRIED)
     contains(advice('ID=plan9\nNAME="Plan 9"\n'), 'This is Plan 9.')

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS for clients: TLS 1.2 with BearSSL, as a stream over another stream.
+/* TLS for clients, as a stream over another stream: TLS 1.2 with BearSSL, or TLS 1.2 and 1.3 with
+ * OpenSSL.
  *
  *     static WHORL_SUSPENDS int connect_safely(const char *host, struct whorl_stream **ret)
  *     {
@@ -23,14 +24,19 @@
  * - An IP address is matched with the alternative names.
  * The server may send its intermediate certificates in any order. Revocation is not checked.
  *
+ * There are two libraries. BearSSL is the default; it has no TLS 1.3. OpenSSL is there when whorl
+ * was built with it (-Dopenssl=enabled). Both have the same rules, return the same errors and check
+ * certificates with the same code, which is whorl's. If the options leave the library open, an HTTP
+ * session connects again with OpenSSL where a server refuses TLS 1.2.
+ *
  * The cipher suites are ECDHE with AES-GCM (first when the processor has AES) and with
- * ChaCha20-Poly1305. There is no renegotiation, and no TLS 1.3, which BearSSL 0.6 does not have.
+ * ChaCha20-Poly1305. There is no renegotiation and no early data.
  *
  * The stream has the rules of stream.h, and three more:
  * - An end without close_notify is WHORL_ETLS_TRUNCATED, because an attacker in the network may
  *   have cut off the rest. An HTTP body of known length that has arrived in full is still complete.
- * - whorl_stream_close_write() sends close_notify, which in TLS 1.2 ends both directions (RFC 5246
- *   §7.2.1): a read after it returns -ESHUTDOWN. whorl_stream_close() sends nothing.
+ * - whorl_stream_close_write() sends close_notify, which ends both directions, as in TLS 1.2 (RFC
+ *   5246 §7.2.1): a read after it returns -ESHUTDOWN. whorl_stream_close() sends nothing.
  * - A read also sends the replies that the TLS protocol requires. A read that is cancelled while it
  *   does so may take up to a second longer.
  *
@@ -49,6 +55,20 @@
 
 struct whorl_tls_config;
 
+/* The library that does the protocol. */
+enum whorl_tls_library {
+    WHORL_TLS_ANY, /* the one that the environment variable WHORL_TLS names ("bearssl", "openssl"),
+                      else BearSSL, or OpenSSL where BearSSL cannot do what is asked for */
+    WHORL_TLS_BEARSSL,
+    WHORL_TLS_OPENSSL,
+};
+
+/* Versions, from the oldest to the newest. */
+enum whorl_tls_version {
+    WHORL_TLS_1_2,
+    WHORL_TLS_1_3, /* with OpenSSL only */
+};
+
 /* Zero-initialised is valid. Everything is borrowed for the call. */
 struct whorl_tls_options {
     const char *ca_file;     /* PEM or DER file of trust anchors, instead of the system's */
@@ -56,7 +76,9 @@ struct whorl_tls_options {
     const char *const *alpn; /* protocols to offer, best first, NULL-terminated; NULL: none.
                                 Names of 1 to 255 bytes, 500 in all */
     bool insecure;           /* accept any certificate; for experiments */
-    int64_t time_unix_s;     /* check certificates for this time; 0: for now */
+    enum whorl_tls_library library;
+    enum whorl_tls_version version_min; /* servers must speak this version or a newer one */
+    int64_t time_unix_s;                /* check certificates for this time; 0: for now */
 };
 
 #ifdef __cplusplus
@@ -76,7 +98,8 @@ extern "C" {
  *           the call
  * @ret      the config; destroy it with whorl_tls_config_destroy()
  *
- * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names); -ENOMEM.
+ * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names, a version that the library
+ *          lacks, an unknown name in WHORL_TLS); -EOPNOTSUPP (this build has no OpenSSL); -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_tls_config_create(const struct whorl_tls_options *options,
                                                     struct whorl_error *error,
@@ -111,6 +134,12 @@ WHORL_API const char *whorl_tls_alpn(const struct whorl_stream *stream);
 /** The cipher suite in use, such as "ECDHE-RSA-AES128-GCM-SHA256"; "none" for streams without TLS,
  *  never NULL. */
 WHORL_API const char *whorl_tls_suite(const struct whorl_stream *stream);
+
+/** Whether this build of whorl has the library. */
+WHORL_API bool whorl_tls_has_library(enum whorl_tls_library library);
+
+/** The version in use, such as "TLS 1.3"; "none" for streams without TLS, never NULL. */
+WHORL_API const char *whorl_tls_version_name(const struct whorl_stream *stream);
 
 static inline void whorl_auto_tls_config(struct whorl_tls_config **config)
 {

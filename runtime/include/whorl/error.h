@@ -44,7 +44,7 @@
     X(WHORL_ETLS_NAME, -5201, "certificate is for another host name")                             \
     X(WHORL_ETLS_EXPIRED, -5202, "certificate has expired or is not yet valid")                   \
     X(WHORL_ETLS_CERTIFICATE, -5203, "certificate is not acceptable")                             \
-    X(WHORL_ETLS_VERSION, -5204, "server does not speak TLS 1.2")                                 \
+    X(WHORL_ETLS_VERSION, -5204, "server does not speak an accepted version of TLS")              \
     X(WHORL_ETLS_HANDSHAKE, -5205, "TLS handshake failed")                                        \
     X(WHORL_ETLS_ALERT, -5206, "server refused the TLS connection")                               \
     X(WHORL_ETLS_PROTOCOL, -5207, "TLS protocol error")                                           \

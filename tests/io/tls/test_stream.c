@@ -12,6 +12,7 @@
 #include "faults.h"
 #include "memstream.h"
 #include "test.h"
+#include "tls_library.h"
 #include "tls_server.h"
 
 enum { RECORD_ALERT = 21, RECORD_HANDSHAKE = 22, RECEIVED_ALERT = 256 };
@@ -484,14 +485,14 @@ TEST_VIRTUAL(handshakes_that_make_no_sense_end_the_stream)
         const char *bytes;
         size_t len;
     } messages[] = {
-        {"\0\0\0\0\0\0\0\0", 8}, /* two in one record */
+        {"\0\0\0\0\0\0\0\0", 8}, /* two in one record; OpenSSL answers both */
         {"\0\0\0\1\0", 5},       /* a HelloRequest that is not empty */
         {"\2\0\0\0", 4},         /* ServerHello */
         {"\24\0\0\0", 4},        /* Finished */
     };
     char buf[10];
 
-    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+    for (size_t i = tests_use_openssl(); i < sizeof messages / sizeof *messages; i++) {
         struct pair pair;
         pair_open(&pair);
         CHECK_OK(tls_server_send_record(pair.server, RECORD_HANDSHAKE, messages[i].bytes,
@@ -812,10 +813,10 @@ TEST_VIRTUAL(server_with_an_older_version_is_refused)
         size_t len;
         const char *text;
     } cases[] = {
-        {hello, sizeof hello, "localhost does not speak TLS 1.2"},
-        {alert, sizeof alert,
-         "localhost sent alert protocol_version (70): it does not speak TLS 1.2"},
+        {hello, sizeof hello, "localhost does not speak %s"},
+        {alert, sizeof alert, "localhost sent alert protocol_version (70): it does not speak %s"},
     };
+    char expected[100];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct whorl_tls_config *config = new_config(NULL);
@@ -826,7 +827,8 @@ TEST_VIRTUAL(server_with_an_older_version_is_refused)
         CHECK_OK(whorl_stream_close_write(server));
         CHECK_ERR(whorl_tls_connect(config, client, "localhost", &error, &stream),
                   WHORL_ETLS_VERSION);
-        CHECK_STR(error.text, cases[i].text);
+        snprintf(expected, sizeof expected, cases[i].text, tests_tls_versions());
+        CHECK_STR(error.text, expected);
         whorl_stream_close(client);
         whorl_stream_close(server);
         whorl_tls_config_destroy(config);

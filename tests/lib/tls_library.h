@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The tests of TLS run once per library. WHORL_TLS names the library, as in tls.h. */
+#ifndef TEST_TLS_LIBRARY_H
+#define TEST_TLS_LIBRARY_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Whether the clients of this test use OpenSSL. */
+static inline bool tests_use_openssl(void)
+{
+    const char *name = getenv("WHORL_TLS");
+
+    return name && strcmp(name, "openssl") == 0;
+}
+
+/* The versions that the library speaks, as they are called in errors. */
+static inline const char *tests_tls_versions(void)
+{
+    return tests_use_openssl() ? "TLS 1.2 or 1.3" : "TLS 1.2";
+}
+
+#endif
