@@ -8,6 +8,9 @@
 #include <whorl/tls.h>
 
 #include "io/http/stage.h"
+#include "io/http/upgrades.h"
+#include "io/tls/config.h"
+#include "io/tls/connect.h"
 
 struct http_conn *http_conn_create(void)
 {
@@ -63,8 +66,9 @@ static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
     return 0;
 }
 
-static WHORL_SUSPENDS int secure(const struct http_dial *dial, struct whorl_stream *carrier,
-                                 struct whorl_http_timing *timing, struct whorl_stream **ret)
+static WHORL_SUSPENDS int secure(const struct http_dial *dial, enum whorl_tls_library library,
+                                 struct whorl_stream *carrier, struct whorl_http_timing *timing,
+                                 struct whorl_stream **ret)
 {
     struct whorl_error detail = {0};
     struct http_stage stage;
@@ -72,7 +76,7 @@ static WHORL_SUSPENDS int secure(const struct http_dial *dial, struct whorl_stre
 
     http_stage_enter(&stage, http_deadline(dial->timeouts->tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
                      dial->total_deadline_ns);
-    int err = whorl_tls_connect(dial->tls, carrier, dial->host, &detail, ret);
+    int err = tls_connect(dial->tls, library, carrier, dial->host, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
         return fail(dial, err, "TLS", &detail);
@@ -80,23 +84,53 @@ static WHORL_SUSPENDS int secure(const struct http_dial *dial, struct whorl_stre
     return 0;
 }
 
-WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
-                                  struct whorl_http_timing *timing)
+/* Dials and, for https, does the handshake. */
+static WHORL_SUSPENDS int open_stream(const struct http_dial *dial, enum whorl_tls_library library,
+                                      struct whorl_http_timing *timing, struct whorl_stream **ret)
 {
-    struct whorl_stream *carrier, *stream;
+    struct whorl_stream *carrier;
 
     timing->connect_ns = timing->tls_ns = -1;
     int err = connect_stream(dial, timing, &carrier);
     if (err)
         return err;
-    stream = carrier;
-    if (dial->is_tls) {
-        err = secure(dial, carrier, timing, &stream);
-        if (err) {
-            whorl_stream_close(carrier);
-            return err;
-        }
+    if (!dial->is_tls) {
+        *ret = carrier;
+        return 0;
     }
-    conn->stream = stream;
-    return 0;
+    err = secure(dial, library, carrier, timing, ret);
+    if (err)
+        whorl_stream_close(carrier);
+    return err;
+}
+
+/* When the server refuses TLS 1.2, this connects again with OpenSSL, which has TLS 1.3. It never
+ * goes back: what OpenSSL accepts is not weaker, so an attacker who forges the refusal wins
+ * nothing. */
+static WHORL_SUSPENDS int open_or_upgrade(const struct http_dial *dial,
+                                          struct whorl_http_timing *timing,
+                                          struct whorl_stream **ret)
+{
+    bool may_upgrade = dial->is_tls && tls_config_may_upgrade(dial->tls);
+
+    if (may_upgrade && http_upgrades_has(dial->upgrades, dial->host, dial->port))
+        return open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
+    int err = open_stream(dial, WHORL_TLS_ANY, timing, ret);
+    if (err != WHORL_ETLS_VERSION || !may_upgrade)
+        return err;
+    err = open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
+    if (err == 0)
+        http_upgrades_add(dial->upgrades, dial->host, dial->port);
+    return err;
+}
+
+WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
+                                  struct whorl_http_timing *timing)
+{
+    struct whorl_stream *stream;
+    int err = open_or_upgrade(dial, timing, &stream);
+
+    if (err == 0)
+        conn->stream = stream;
+    return err;
 }

@@ -12,6 +12,7 @@
 #include <whorl/http.h>
 
 struct http_host;
+struct http_upgrades;
 struct whorl_stream;
 struct whorl_tls_config;
 
@@ -33,6 +34,7 @@ struct http_dial {
     uint16_t port;
     bool is_tls;
     struct whorl_tls_config *tls;               /* with `is_tls` */
+    struct http_upgrades *upgrades;             /* the session's; with `is_tls` */
     const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
     int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;
@@ -48,7 +50,8 @@ void http_conn_destroy(struct http_conn *conn);
 /* Closes the stream and keeps the place in the pool: the next exchange opens a new stream. */
 void http_conn_reset(struct http_conn *conn);
 
-/* Opens the connection: dials, then does the TLS handshake, each under its own limit.
+/* Opens the connection: dials, then does the TLS handshake, each under its own limit. Where the
+ * server refuses TLS 1.2, it does both again with OpenSSL if the TLS configuration allows that.
  *
  * @timing  connect_ns and tls_ns are set, to -1 for a step that did not finish
  *

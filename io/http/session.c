@@ -32,6 +32,7 @@
 #include "io/http/request.h"
 #include "io/http/response.h"
 #include "io/http/store.h"
+#include "io/http/upgrades.h"
 #include "io/tls/config.h"
 #include "runtime/base/check.h"
 #include "runtime/base/run_id.h"
@@ -45,6 +46,7 @@ enum {
 struct whorl_http_session {
     struct http_pool pool;
     struct http_store store;
+    struct http_upgrades upgrades;
     struct whorl_http_session_options options; /* defaults filled in; strings are ours */
     char *user_agent;                          /* owned */
     struct whorl_http_session *next;           /* in the thread's list */
@@ -165,6 +167,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http_responses_drain(&session->store);
     http1_exchanges_drain(&session->store);
     http_bufs_drain(&session->store);
+    http_upgrades_finish(&session->upgrades);
     whorl_tls_config_destroy(session->tls);
     free(session->user_agent);
     free(session);
@@ -320,6 +323,7 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .port = r->url.port,
         .is_tls = r->url.is_tls,
         .tls = q->session->tls,
+        .upgrades = &q->session->upgrades,
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
         .dialer = &q->session->options.dialer,

@@ -75,7 +75,7 @@ static void configure(struct nginx *nginx, const struct nginx_options *options, 
         "  server {\n"
         "    listen 127.0.0.1:%d; listen 127.0.0.1:%d ssl; %s\n"
         "    server_name localhost; root %s;\n"
-        "    ssl_certificate %s; ssl_certificate_key %s; ssl_protocols TLSv1.2;\n"
+        "    ssl_certificate %s; ssl_certificate_key %s; ssl_protocols %s;\n"
         "    %s\n"
         "  }\n"
         "}\n",
@@ -83,6 +83,7 @@ static void configure(struct nginx *nginx, const struct nginx_options *options, 
         nginx->dir, nginx->dir, nginx->dir, nginx->dir,
         options->http_conf ? options->http_conf : "", nginx->port, nginx->tls_port, v6_lines,
         options->docroot ? options->docroot : path, cert_path(pem), cert_path(key),
+        options->protocols ? options->protocols : "TLSv1.2",
         options->server_conf ? options->server_conf : "");
     if (n < 0)
         test_fail(__FILE__, __LINE__, "no memory");

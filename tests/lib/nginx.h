@@ -17,6 +17,7 @@
 struct nginx_options {
     const char *docroot;     /* directory that nginx serves; NULL: an empty one */
     const char *cert;        /* name of a certificate of certs.h; NULL: "good" */
+    const char *protocols;   /* of TLS; NULL: "TLSv1.2" */
     const char *server_conf; /* directives for the server block, such as "location /x { ... }" */
     const char *http_conf;   /* directives for the http block, before the server block */
 };
