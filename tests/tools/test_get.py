@@ -1075,6 +1075,24 @@ def insecure_accepts_any_certificate():
 
 
 @test
+def library_and_version_of_tls_are_chosen():
+    n = nginx()
+    n.put('s', b'secret')
+    ca = ('--cacert', certificates().ca)
+    old, new = n.https_named + '/s', n.https_new + '/s'
+    r = get('--tls', 'bearssl', *ca, new)
+    equal((r.status, files()), (3, []))
+    contains(r.messages, ': it does not speak TLS 1.2')
+    r = get('--tls', 'openssl', *ca, '-d', 'a', old, new + '?')
+    if 'whorl was built without OpenSSL' in r.messages:
+        raise Skip('whorl was built without OpenSSL')
+    equal(r.status, 0)
+    equal(get(*ca, '-d', 'b', old, new + '?').status, 0)  # OpenSSL where the server refuses BearSSL
+    equal(get('--tls-min', '1.3', *ca, '-d', 'c', new).status, 0)
+    equal([read(name) for name in ('a/s', 'b/s', 'c/s')], [b'secret'] * 3)
+
+
+@test
 def unusable_cacert_is_wrong_usage():
     write('empty', '')
     for path in ('empty', 'missing'):

@@ -87,6 +87,16 @@ TEST(options_may_follow_urls)
     CHECK_STR(options.urls[0], "-u");
 }
 
+TEST(library_and_version_of_tls_are_named)
+{
+    CHECK_EQ(parse("u"), OPTIONS_RUN);
+    CHECK(options.tls == WHORL_TLS_ANY && options.tls_min == WHORL_TLS_1_2);
+    CHECK_EQ(parse("--tls openssl --tls-min 1.3 u"), OPTIONS_RUN);
+    CHECK(options.tls == WHORL_TLS_OPENSSL && options.tls_min == WHORL_TLS_1_3);
+    CHECK_EQ(parse("--tls=bearssl --tls-min=1.2 u"), OPTIONS_RUN);
+    CHECK(options.tls == WHORL_TLS_BEARSSL && options.tls_min == WHORL_TLS_1_2);
+}
+
 TEST(output_takes_one_url)
 {
     CHECK_EQ(parse("-o f u"), OPTIONS_RUN);
@@ -112,6 +122,10 @@ TEST(wrong_options_are_named)
     CHECK_BAD("--json=1 u", "--json takes no value");
     CHECK_BAD("-q -v u", "--quiet and --verbose cannot be used together");
     CHECK_BAD("--insecure --cacert f u", "--insecure and --cacert cannot be used together");
+    CHECK_BAD("--tls gnutls u", "--tls needs bearssl or openssl, not 'gnutls'");
+    CHECK_BAD("--tls-min 1.1 u", "--tls-min needs 1.2 or 1.3, not '1.1'");
+    CHECK_BAD("--tls bearssl --tls-min 1.3 u",
+              "--tls bearssl does not have TLS 1.3; leave one of the options out");
     CHECK_BAD("-i - -i -", "standard input can be read only once");
 }
 

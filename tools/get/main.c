@@ -125,11 +125,12 @@ static bool is_closed_fd(const char *output)
 static int load_tls(struct program *program)
 {
     const struct options *options = &program->options;
-    struct whorl_tls_options tls = {.insecure = options->insecure};
+    struct whorl_tls_options tls = {
+        .insecure = options->insecure, .library = options->tls, .version_min = options->tls_min};
     struct whorl_error error = {0};
     struct stat st;
 
-    if (!options->cacert && !options->insecure)
+    if (!options->cacert && !options->insecure && !options->tls && !options->tls_min)
         return 0;
     if (options->cacert && stat(options->cacert, &st) < 0) {
         int err = -errno;

@@ -40,10 +40,10 @@ const char options_help[] =
     "      --max-size SIZE     refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)\n"
     "      --compressed        request gzip or deflate, and decode it\n"
     "      --cacert PATH; --insecure  trust only these authorities; any certificate\n"
+    "      --tls LIB; --tls-min V  use bearssl or openssl; require TLS 1.2 or 1.3\n"
     "  -H, --header 'N: V'     send this header; may be repeated\n"
     "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
-    "  -q, --quiet; -v, --verbose  print only failures; print more details\n"
-    "      --json              print one JSON object per transfer to stdout\n"
+    "  -q, --quiet; -v, --verbose; --json  print only failures; details; JSON lines\n"
     "      --help, --version   print this help, or the version\n"
     "Exit status: 0 all files fetched, 1 some failed, 2 wrong usage, 3 none fetched.\n";
 
@@ -60,6 +60,8 @@ enum {
     OPT_COMPRESSED,
     OPT_CACERT,
     OPT_INSECURE,
+    OPT_TLS,
+    OPT_TLS_MIN,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -82,6 +84,8 @@ static const struct option longs[] = {
     {"compressed", no_argument, NULL, OPT_COMPRESSED},
     {"cacert", required_argument, NULL, OPT_CACERT},
     {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"tls", required_argument, NULL, OPT_TLS},
+    {"tls-min", required_argument, NULL, OPT_TLS_MIN},
     {"header", required_argument, NULL, 'H'},
     {"user-agent", required_argument, NULL, 'A'},
     {"quiet", no_argument, NULL, 'q'},
@@ -225,6 +229,16 @@ static bool take(struct complaint *c, struct options *options, int opt)
     case OPT_INSECURE:
         options->insecure = true;
         return true;
+    case OPT_TLS:
+        options->tls = strcmp(optarg, "openssl") == 0 ? WHORL_TLS_OPENSSL : WHORL_TLS_BEARSSL;
+        return options->tls == WHORL_TLS_OPENSSL || strcmp(optarg, "bearssl") == 0
+                   ? true
+                   : complain(c, "--tls needs bearssl or openssl, not '%s'", c->value);
+    case OPT_TLS_MIN:
+        options->tls_min = strcmp(optarg, "1.3") == 0 ? WHORL_TLS_1_3 : WHORL_TLS_1_2;
+        return options->tls_min == WHORL_TLS_1_3 || strcmp(optarg, "1.2") == 0
+                   ? true
+                   : complain(c, "--tls-min needs 1.2 or 1.3, not '%s'", c->value);
     case 'H':
         return take_header(c, options);
     case 'A':
@@ -262,6 +276,8 @@ static bool check(struct complaint *c, const struct options *options)
         return complain(c, "--json and --output - both write to standard output");
     if (options->insecure && options->cacert)
         return complain(c, "--insecure and --cacert cannot be used together");
+    if (options->tls == WHORL_TLS_BEARSSL && options->tls_min == WHORL_TLS_1_3)
+        return complain(c, "--tls bearssl does not have TLS 1.3; leave one of the options out");
     int stdin_lists = 0;
     for (size_t i = 0; i < options->lists_count; i++)
         stdin_lists += strcmp(options->lists[i], "-") == 0;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <whorl/http.h>
+#include <whorl/tls.h>
 
 /* Strings point into argv. WHORL_FOREVER means no time limit, and 0 means no size limit. */
 struct options {
@@ -26,6 +27,8 @@ struct options {
 
     const char *cacert;
     bool insecure;
+    enum whorl_tls_library tls;
+    enum whorl_tls_version tls_min;
     struct whorl_http_header *headers;
     size_t headers_count;
     const char *agent;
