@@ -82,8 +82,8 @@ static void check_session(const struct whorl_http_session *session)
 {
     whorl_check_text(session, "an HTTP session is NULL");
     whorl_check_text(session == sessions || find_session(session),
-                     "an HTTP session was used after it was destroyed, or on another thread than "
-                     "the one that made it");
+                     "an HTTP session was used after it was destroyed, or on a thread that did "
+                     "not make it");
     whorl_check_text(session->run == run_id_of_thread,
                      "an HTTP session was used outside the run in which it was made; destroy it "
                      "before that run ends, and make one per run");

@@ -36,7 +36,8 @@ static void release(const sigset_t *set, sigset_t *ret)
         if (sigismember(set, i) != 1)
             continue;
         whorl_check_text(holders[i].count > 0,
-                         "signals were closed by another thread than the one that opened them");
+                         "signals were closed on another thread; close them on the thread that "
+                         "opened them");
         if (--holders[i].count == 0 && !holders[i].was_blocked)
             sigaddset(ret, i);
     }

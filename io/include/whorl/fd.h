@@ -168,8 +168,8 @@ WHORL_API WHORL_SUSPENDS_SHIELDED int whorl_close(int fd);
  * @events  POLLIN, POLLOUT, ... as in poll(2)
  *
  * Returns:  the events that hold (POLLERR and POLLHUP may be among them), greater than 0; -EINVAL
- *           when the file never reports one of them; -errno. A regular file is always readable and
- *           writable.
+ *           when a file of this kind can never report any of `events`; -errno. A regular file is
+ *           always readable and writable.
  * Suspends: until one of them holds.
  * Cancel:   -ECANCELED.
  */

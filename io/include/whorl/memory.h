@@ -35,8 +35,8 @@ struct whorl_memory_listener;
 
 /* How the streams behave. Zero-initialised is valid. */
 struct whorl_memory_options {
-    size_t
-        capacity; /* bytes in one direction that are not read; a writer of more waits; 0: 65536 */
+    size_t capacity;    /* how many unread bytes each direction can hold; a writer waits while it is
+                           full; 0: 65536 */
     size_t read_max;    /* bytes that one read returns at most; 0: no limit. 1 finds parsers that
                            expect too much at once */
     int64_t latency_ns; /* bytes, and the end, arrive this long after they were written */
