@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An HTTP server. The handler answers one request, in the task of its connection. So it may
  * suspend, and the other connections continue.
- * Next: fetch.c */
+ * Next: 27_timeouts.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,8 +9,8 @@
 # The packages which all tests and checks need, with their names in Debian 12.
 packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light openssl curl
     gdb python3
-    strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev redis-server
-    postgresql chromium)
+    strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev
+    libjansson-dev redis-server postgresql chromium)
 # The additional packages for tools/test --full.
 packages_full=(valgrind gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user musl-tools)
 # The packages for the architecture arm64 which tools/test --full unpacks into its own directory.

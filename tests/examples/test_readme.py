@@ -17,7 +17,7 @@ A block of the page is a few commands with their output:
 
 Text that matches REGEX is not compared. The test adds OPTIONS to the last command. With `any order`
 the lines are sorted before they are compared. A command that ends in & is a server. The test lets
-it choose a free port, and uses this port wherever the page has 18080.
+it choose a free port, and uses this port wherever the page has that of its option --port.
 """
 import concurrent.futures
 import os
@@ -36,7 +36,9 @@ README = os.path.join(EXAMPLES, 'README.md')
 TEXT = open(README, encoding='utf-8').read()
 BLOCK = re.compile(r'(?:<!-- (?P<notes>.*?) -->\n)?```console\n(?P<body>.*?)```\n', re.S)
 LINES_MAX = 59
-PORT = '18080'
+PORT_OPTION = re.compile(r'--port (\d+)')
+# Programs that are built only if their library is installed.
+OPTIONAL = ['examples/programs/api_client']
 
 
 # The watchdog's backtraces, which the page leaves out.
@@ -63,28 +65,36 @@ class Block:
 
     def run(self, options):
         """Returns the outputs of the commands, one text per command."""
-        texts, servers, port = [], [], PORT
+        texts, servers, ports = [], [], {}  # port on the page -> port of the server
         with tempfile.TemporaryDirectory(prefix='whorl-test-') as directory:
             os.symlink(BUILD, os.path.join(directory, 'build'))
             try:
                 for i, command in enumerate(self.commands):
                     if i + 1 == len(self.commands):
                         command += ' ' + options
+                    shown = PORT_OPTION.search(command)
+                    if shown:
+                        command = command.replace(shown[0], '--port 0')
+                    for page, real in ports.items():
+                        command = command.replace(page, real)
                     if command.endswith(' &'):
-                        argv = command[:-2].replace('--port ' + PORT, '--port 0').split()
+                        argv = command[:-2].split()
                         server = subprocess.Popen(argv, cwd=directory, stdout=subprocess.PIPE, text=True)
                         servers.append(server)
                         line = server.stdout.readline()
-                        port = re.search(r'\d+$', line.strip())[0]
-                        texts.append(line.replace(port, PORT))
+                        ports[shown[1]] = re.search(r'\d+$', line.strip())[0]
+                        texts.append(line.replace(ports[shown[1]], shown[1]))
                         continue
-                    done = subprocess.run(['bash', '-c', command.replace(PORT, port)], cwd=directory,
+                    done = subprocess.run(['bash', '-c', command], cwd=directory,
                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                           stderr=subprocess.STDOUT, text=True, timeout=60 * SCALE)
                     expected = 124 if command.startswith('timeout ') else 0
                     if done.returncode != expected:
                         raise AssertionError('%s: status %d: %s' % (command, done.returncode, done.stdout))
-                    texts.append(done.stdout.replace(port, PORT))
+                    text = done.stdout
+                    for page, real in ports.items():
+                        text = text.replace(real, page)
+                    texts.append(text)
             finally:
                 for server in servers:
                     server.terminate()
@@ -128,9 +138,11 @@ def every_chapter_names_the_next():
 
 
 @test
-def every_chapter_is_shown_at_work():
+def every_chapter_and_program_is_shown_at_work():
     shown = [program for block in BLOCKS for program in block.programs()]
-    equal([name for name in CHAPTERS if 'examples/' + name not in shown], [])
+    programs = [name[:-2] for name in os.listdir(os.path.join(EXAMPLES, 'programs')) if name.endswith('.c')]
+    names = CHAPTERS + ['programs/' + name for name in programs]
+    equal([name for name in names if 'examples/' + name not in shown], [])
 
 
 @test
@@ -139,7 +151,7 @@ def everything_named_is_there():
         if '://' not in path and not os.path.exists(os.path.join(EXAMPLES, path)):
             raise AssertionError('no ' + path)
     for program in set(re.findall(r'\bbuild/(examples/[\w/-]+)', TEXT)):
-        if not os.access(os.path.join(BUILD, program), os.X_OK):
+        if not os.access(os.path.join(BUILD, program), os.X_OK) and program not in OPTIONAL:
             raise AssertionError('no build/' + program)
 
 
@@ -165,7 +177,7 @@ def with_figures(text):
 def add_test(block, running):
     def prints_what_the_page_shows():
         missing = [p for p in block.programs() if not os.access(os.path.join(BUILD, p), os.X_OK)]
-        if missing and missing[0].startswith('tools/'):
+        if missing and (missing[0].startswith('tools/') or missing[0] in OPTIONAL):
             raise Skip('build/%s is not built' % missing[0])
         if 'models race' in block.commands[-1] and len(os.sched_getaffinity(0)) < 2:
             raise Skip('on one processor threads lose so rarely that it may take hours')
