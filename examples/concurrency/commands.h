@@ -7,6 +7,7 @@
 int cost_main(int argc, char **argv);
 int cpu_main(int argc, char **argv);
 int io_main(int argc, char **argv);
+int latency_main(int argc, char **argv);
 int race_main(int argc, char **argv);
 int spinner_main(int argc, char **argv);
 

@@ -15,6 +15,7 @@ static const struct command {
     {"race", "let many workers add to one counter: some ways lose additions", race_main},
     {"spinner", "draw a spinner during a slow call: some ways stop it", spinner_main},
     {"cost", "measure what an idle task, thread and process cost", cost_main},
+    {"latency", "measure how long a reference, a switch, a read, a handshake take", latency_main},
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };
