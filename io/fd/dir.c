@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads directories: getdents(2) fills a buffer, and the entries are taken from it. */
+#include "io/fd/dir.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <whorl/dir.h>
 #include <whorl/file.h>
 #include <whorl/task.h>
 
@@ -23,13 +24,13 @@ struct whorl_dir {
     _Alignas(struct dirent64) char buf[BUF_SIZE];
 };
 
-WHORL_SUSPENDS int whorl_dir_open(int dir_fd, const char *path, struct whorl_dir **ret)
+WHORL_SUSPENDS int dir_open(int dir_fd, const char *path, int flags, struct whorl_dir **ret)
 {
     struct whorl_dir *dir = malloc(sizeof *dir);
 
     if (!dir)
         return -ENOMEM;
-    int fd = whorl_openat(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    int fd = whorl_openat(dir_fd, path, O_RDONLY | O_DIRECTORY | flags, 0);
     if (fd < 0) {
         free(dir);
         return fd;
@@ -39,6 +40,11 @@ WHORL_SUSPENDS int whorl_dir_open(int dir_fd, const char *path, struct whorl_dir
     dir->next = dir->len = 0;
     *ret = dir;
     return 0;
+}
+
+WHORL_SUSPENDS int whorl_dir_open(int dir_fd, const char *path, struct whorl_dir **ret)
+{
+    return dir_open(dir_fd, path, 0, ret);
 }
 
 /* Fills the buffer. Returns how many bytes, 0 at the end, or a negative code. */
