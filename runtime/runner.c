@@ -93,6 +93,21 @@ void whorl_runner_release_remote(struct whorl_runner *runner)
         destroy(runner);
 }
 
+void runner_await(struct whorl_runner *runner)
+{
+    runner_hold(runner);
+    runner->blocked++;
+}
+
+/* The loop runs on this thread, so it needs no kick to look again. */
+void runner_await_no_more(struct whorl_runner *runner)
+{
+    lock(runner);
+    runner->handles--;
+    unlock(runner);
+    runner->blocked--;
+}
+
 int runner_post(struct whorl_runner *runner, struct runner_call *call)
 {
     int err = 0;

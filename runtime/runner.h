@@ -30,8 +30,9 @@ struct whorl_runner {
     atomic_bool has_calls;            /* read by the loop without the lock */
     /* Number of handles held by users and jobs, not by the run itself; under lock. */
     size_t handles;
-    size_t
-        blocked; /* threads in whorl_chan_send_remote() that wait for room; of the loop's thread */
+    /* Handles that bring no call before a task of the run has done something: threads in
+     * whorl_chan_send_remote() that wait for room, and runner_await(). Of the run's thread. */
+    size_t blocked;
     unsigned depth; /* see forks.h */
 };
 
@@ -40,6 +41,11 @@ struct whorl_runner *runner_of(struct sched *s);
 
 /* Takes a handle; whorl_runner_release_remote() gives it back. */
 void runner_hold(struct whorl_runner *runner);
+
+/* On the run's thread: a task begins to wait for another thread, which has no handle; and the wait
+ * has ended. Meanwhile the run is not considered deadlocked. */
+void runner_await(struct whorl_runner *runner);
+void runner_await_no_more(struct whorl_runner *runner);
 
 /* Posts a call from any thread. Returns 0, or -ESHUTDOWN when the run has ended; then `call` is not
  * queued. */
@@ -52,7 +58,7 @@ void runner_drain(struct sched *s);
 bool runner_is_held(struct whorl_runner *runner);
 
 /* Whether a call will come without the run's help. A thread that waits for room in a channel makes
- * no call before a task has received. */
+ * no call before a task has received. Other runs may never end the wait of runner_await(). */
 bool runner_is_expected(struct whorl_runner *runner);
 
 /* Ends the runner with its run: pending calls are dropped, later posts fail. */

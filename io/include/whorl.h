@@ -34,6 +34,7 @@
 #include <whorl/scope.h>
 #include <whorl/select.h>
 #include <whorl/serve.h>
+#include <whorl/shared_chan.h>
 #include <whorl/signal.h>
 #include <whorl/stop.h>
 #include <whorl/stream.h>
