@@ -226,7 +226,7 @@ static WHORL_SUSPENDS int linger(struct http_wire *wire)
     whorl_scope_enter_timeout(&scope, LINGER_NS);
     int err = wire_end(wire, true);
     for (size_t dropped = 0; err == 0 && n > 0 && dropped < LINGER_MAX; dropped += (size_t)n) {
-        n = wire_receive(wire);
+        n = wire_drop(wire);
         err = n < 0 ? (int)n : 0;
     }
     return whorl_scope_leave(&scope, err) == -ECANCELED ? -ECANCELED : 0;

@@ -2,9 +2,11 @@
 /* The bytes of one connection of an HTTP server. */
 #include "io/http_server/wire.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <whorl/fd.h>
+#include <whorl/net.h>
 #include <whorl/stream.h>
 
 #include "io/stream/socket.h"
@@ -65,6 +67,15 @@ WHORL_SUSPENDS ssize_t wire_receive(struct http_wire *wire)
     ssize_t n = whorl_stream_read(wire->stream, wire->in, wire->large ? HTTP_BUF_SIZE : WIRE_SMALL);
     wire->in_end = n > 0 ? (size_t)n : 0;
     return n;
+}
+
+WHORL_SUSPENDS ssize_t wire_drop(struct http_wire *wire)
+{
+    ssize_t n = wire_receive(wire);
+    int fd = n == -ESHUTDOWN ? whorl_stream_fd(wire->stream) : -1;
+
+    wire->in_start = wire->in_end = 0;
+    return fd < 0 ? n : whorl_recv(fd, wire->in, wire->large ? HTTP_BUF_SIZE : WIRE_SMALL, 0);
 }
 
 static WHORL_SUSPENDS int write_once(struct http_wire *wire, const struct iovec *parts, int count)

@@ -58,6 +58,10 @@ static inline size_t wire_unread(const struct http_wire *wire)
 /* Receives into the buffer, which must have no unread bytes. The count, 0 at the end, or a code. */
 WHORL_SUSPENDS ssize_t wire_receive(struct http_wire *wire);
 
+/* Receives bytes and drops them, after wire_end(). Returns as wire_receive(). A TLS stream cannot
+ * be read after its end was sent, so the socket underneath is read. */
+WHORL_SUSPENDS ssize_t wire_drop(struct http_wire *wire);
+
 /* Writes all parts; each WIRE_PART bytes within the stall limit. */
 WHORL_SUSPENDS int wire_write(struct http_wire *wire, const struct iovec *parts, int count);
 

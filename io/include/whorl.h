@@ -42,6 +42,7 @@
 #include <whorl/task.h>
 #include <whorl/text.h>
 #include <whorl/tls.h>
+#include <whorl/tls_server.h>
 #include <whorl/trace.h>
 #include <whorl/url.h>
 #include <whorl/watch.h>

@@ -12,6 +12,7 @@
 
 #include <whorl/error.h>
 #include <whorl/group.h>
+#include <whorl/scope.h>
 #include <whorl/serve.h>
 #include <whorl/stop.h>
 #include <whorl/task.h>
@@ -46,12 +47,31 @@ static void report(const struct server *server, struct whorl_stream *stream, int
         server->options->failed(server->arg, stream, err);
 }
 
+/* Makes a TLS stream of the connection, if the server has TLS. A request to stop ends the
+ * handshake. */
+static WHORL_SUSPENDS int secure(struct connection *connection)
+{
+    struct whorl_tls_server *tls = connection->server->options->tls;
+    struct whorl_scope scope;
+
+    if (!tls)
+        return 0;
+    whorl_scope_enter_until_stop(&scope, WHORL_FOREVER);
+    int err = whorl_tls_accept(tls, connection->stream, NULL, &connection->stream);
+    return whorl_scope_leave(&scope, err);
+}
+
 static int serve_connection(void *arg)
 {
     struct connection *connection = arg;
     struct server *server = connection->server;
 
-    report(server, connection->stream, server->fn(server->arg, connection->stream));
+    int err = secure(connection);
+    if (err == 0)
+        err = server->fn(server->arg, connection->stream);
+    else if (err == -ECANCELED && !whorl_check_cancelled())
+        err = 0; /* the server stops */
+    report(server, connection->stream, err);
     whorl_stream_close(connection->stream);
     server->open--;
     whorl_event_set(&server->ended);

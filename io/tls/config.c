@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "io/tls/alpn.h"
 #include "io/tls/trust.h"
 
 #ifdef WHORL_WITH_OPENSSL
@@ -14,32 +15,6 @@ static const bool has_openssl = true;
 #else
 static const bool has_openssl = false;
 #endif
-
-static int copy_alpn(struct whorl_tls_config *config, const char *const *alpn)
-{
-    size_t n = 0, bytes = 0;
-
-    for (; alpn && alpn[n]; n++) {
-        size_t len = strlen(alpn[n]);
-        if (len == 0 || len > ALPN_NAME_MAX)
-            return -EINVAL;
-        bytes += len + 1;
-    }
-    if (bytes > ALPN_TOTAL_MAX)
-        return -EINVAL;
-    if (n == 0)
-        return 0;
-    config->alpn = malloc(n * sizeof *config->alpn + bytes);
-    if (!config->alpn)
-        return -ENOMEM;
-    char *text = (char *)(config->alpn + n);
-    for (size_t i = 0; i < n; i++) {
-        config->alpn[i] = text;
-        text = stpcpy(text, alpn[i]) + 1;
-    }
-    config->alpn_count = n;
-    return 0;
-}
 
 bool whorl_tls_has_library(enum whorl_tls_library library)
 {
@@ -85,11 +60,9 @@ int whorl_tls_config_create(const struct whorl_tls_options *options, struct whor
     atomic_init(&config->refs, 1);
     config->insecure = options->insecure;
     config->time_unix_s = options->time_unix_s;
-    err = copy_alpn(config, options->alpn);
-    if (err) {
-        whorl_error_set(error, err, "TLS", "ALPN protocols: %s", whorl_strerror(err));
+    err = tls_alpn_copy(options->alpn, &config->alpn, &config->alpn_count, error);
+    if (err)
         goto err_free;
-    }
     err = choose_library(config, options, error);
     if (err)
         goto err_free;

@@ -3,7 +3,7 @@
  *
  * stream_tls.c implements the carrier, the waiting of tasks and all rules about ends and
  * cancellation. A backend implements the protocol. There are two, which behave in the same way:
- * BearSSL (engine_bearssl.c with suites.c) for TLS 1.2, and OpenSSL (engine_openssl.c) for TLS 1.2
+ * BearSSL (engine_bearssl*.c with suites.c) for TLS 1.2, and OpenSSL (engine_openssl.c) for TLS 1.2
  * and 1.3. One policy (x509.c, path.c, trust.c) judges the certificates for both.
  *
  *                 write, flush                    drain
@@ -24,6 +24,8 @@
 
 #include "io/tls/config.h"
 #include "io/tls/peer.h"
+
+struct tls_server_config;
 
 enum tls_state {
     TLS_HANDSHAKE, /* the caller drains and feeds until the state changes */
@@ -78,6 +80,10 @@ struct tls_engine_ops {
     const char *(*suite)(const struct tls_engine *engine);   /* never NULL */
     const char *(*version)(const struct tls_engine *engine); /* never NULL */
 
+    /* Of server engines; NULL for clients. */
+    const char *(*sni)(const struct tls_engine *engine); /* the client's host; NULL: none */
+    bool (*is_resumed)(const struct tls_engine *engine);
+
     /* Erases keys and data, and frees the engine. */
     void (*destroy)(struct tls_engine *engine);
 };
@@ -90,5 +96,15 @@ int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_
 
 /* The name of an alert, such as "handshake_failure"; "unknown" when it is not known. */
 const char *tls_alert_name(int alert);
+
+/* Creates a server engine that waits for a ClientHello. Returns as tls_engine_create(). The engine
+ * holds a reference to `config`.
+ *
+ * Until the handshake is complete, `feed` does the work of public keys. It may be called on any
+ * thread, while no other call uses the engine.
+ *
+ * @now_ns  for the age of sessions */
+int tls_engine_create_server(struct tls_server_config *config, int64_t now_ns,
+                             struct tls_engine **ret);
 
 #endif

@@ -24,16 +24,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/offload.h>
 #include <whorl/scope.h>
 #include <whorl/stream.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
+#include <whorl/tls_server.h>
 
 #include "io/tls/config.h"
 #include "io/tls/connect.h"
 #include "io/tls/engine.h"
 #include "io/tls/library.h"
+#include "io/tls/server.h"
 
 /* `in` and `out` have room for a full record each: 16,384 bytes of data, 5 of header, up to 256 of
  * padding and tag. */
@@ -346,25 +349,27 @@ static const struct whorl_stream_ops tls_ops = {
     .close = tls_close,
 };
 
-/* Returns the protocol of the server's first bytes in words; NULL when they are a TLS record. */
-static const char *foreign_protocol(const unsigned char *bytes, size_t len)
+/* Returns the protocol of the peer's first bytes in words; NULL when they are a TLS record. */
+static const char *foreign_protocol(const unsigned char *bytes, size_t len, bool is_client)
 {
     static const struct {
         const char *start, *text;
     } protocols[] = {
-        {"HTTP/", "in plain HTTP"}, {"<", "in plain HTTP"},    {"SSH-", "in SSH"},
-        {"220", "in SMTP or FTP"},  {"* OK", "in plain IMAP"}, {"+OK", "in plain POP3"},
+        {"HTTP/", "plain HTTP"}, {"<", "plain HTTP"},    {"SSH-", "SSH"},
+        {"220", "SMTP or FTP"},  {"* OK", "plain IMAP"}, {"+OK", "plain POP3"},
     };
 
     /* Handshake or alert, version 3.x. */
     if ((bytes[0] == 22 || bytes[0] == 21) && (len < 2 || bytes[1] == 3))
         return NULL;
+    if (is_client && bytes[0] >= 'A' && bytes[0] <= 'Z' && (len < 2 || bytes[1] >= 'A'))
+        return memcmp(bytes, "SSH-", len < 4 ? len : 4) == 0 ? "SSH" : "plain HTTP";
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         size_t n = strlen(protocols[i].start);
         if (memcmp(bytes, protocols[i].start, n < len ? n : len) == 0)
             return protocols[i].text;
     }
-    return "in another protocol than TLS";
+    return "another protocol than TLS";
 }
 
 /* The carrier accepts no more bytes, because the server has hung up. Reads what the server sent
@@ -380,10 +385,40 @@ static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
     } while (ops->state(tls->engine) == TLS_HANDSHAKE && receive(tls) > 0);
 }
 
-static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const struct tls_peer *peer,
+/* Received bytes for the engine of a server, which computes when it is fed. */
+struct feeding {
+    struct tls_engine *engine;
+    const unsigned char *bytes;
+    size_t len, fed;
+};
+
+static int feed_server(void *arg)
+{
+    struct feeding *feeding = arg;
+
+    feeding->fed = feeding->engine->ops->feed(feeding->engine, feeding->bytes, feeding->len);
+    return 0;
+}
+
+/* Feeds received bytes to the engine during a handshake. A server's public-key operations run on a
+ * thread, so that many clients that connect at once do not stop the other tasks. */
+static WHORL_SUSPENDS int feed(struct tls_stream *tls, bool is_server)
+{
+    struct feeding feeding = {tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start, 0};
+    int err = is_server ? whorl_offload_run(NULL, feed_server, &feeding) : -EAGAIN;
+
+    if (err == -EAGAIN || err == -ENOMEM) /* there is no thread */
+        err = feed_server(&feeding);
+    tls->in_start += feeding.fed;
+    return err;
+}
+
+/* @peer  in messages: the server's host, or "client" when this is the server */
+static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const char *peer, bool is_server,
                                     struct whorl_error *error)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
+    const char *role = is_server ? "" : ": server";
     bool first = true;
     int err;
 
@@ -399,26 +434,27 @@ static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const struct tls_pee
             return 0;
         if (ops->state(tls->engine) == TLS_CLOSED)
             return whorl_error_set(error, WHORL_ETLS_HANDSHAKE, "TLS",
-                                   "%s: server sent close_notify during the handshake", peer->host);
+                                   "%s%s sent close_notify during the handshake", peer, role);
         if (tls->in_start == tls->in_end) {
             ssize_t n = receive(tls);
             if (n == 0)
                 return whorl_error_set(error, WHORL_ETLS_HANDSHAKE, "TLS",
-                                       "%s: server closed the connection during the handshake",
-                                       peer->host);
+                                       "%s%s closed the connection during the handshake", peer,
+                                       role);
             err = n < 0 ? (int)n : 0;
             if (err)
                 break;
-            const char *foreign = first ? foreign_protocol(tls->in, tls->in_end) : NULL;
+            const char *foreign = first ? foreign_protocol(tls->in, tls->in_end, is_server) : NULL;
             if (foreign)
-                return whorl_error_set(error, WHORL_ETLS_NOTTLS, "TLS", "%s: server answers %s",
-                                       peer->host, foreign);
+                return whorl_error_set(error, WHORL_ETLS_NOTTLS, "TLS", "%s%s %s %s", peer, role,
+                                       is_server ? "speaks" : "answers in", foreign);
             first = false;
         }
-        tls->in_start +=
-            ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+        err = feed(tls, is_server);
+        if (err)
+            break;
     }
-    return whorl_error_set(error, err, "TLS", "%s: %s during the handshake", peer->host,
+    return whorl_error_set(error, err, "TLS", "%s: %s during the handshake", peer,
                            whorl_strerror(err));
 }
 
@@ -461,6 +497,32 @@ static bool parse_peer(const char *host, struct tls_peer *peer)
     return len > 0 && peer->host[len - 1] != '.';
 }
 
+/* A stream without an engine; NULL: there is no memory. */
+static struct tls_stream *stream_create(struct whorl_stream *carrier)
+{
+    struct tls_stream *tls = malloc(sizeof *tls);
+
+    if (!tls)
+        return NULL;
+    /* The two large buffers at the end are not zeroed, because they need not be. */
+    memset(tls, 0, offsetof(struct tls_stream, in));
+    tls->stream.ops = &tls_ops;
+    tls->carrier = carrier;
+    return tls;
+}
+
+/* Completes or frees the stream, with the result of its handshake. */
+static int open_stream(struct tls_stream *tls, int err, struct whorl_stream **ret)
+{
+    if (err) {
+        release(tls);
+        return err;
+    }
+    tls->engine->ops->opened(tls->engine);
+    *ret = &tls->stream;
+    return 0;
+}
+
 WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, enum whorl_tls_library library,
                                struct whorl_stream *carrier, const char *host,
                                struct whorl_error *error, struct whorl_stream **ret)
@@ -471,26 +533,43 @@ WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, enum whorl_tls_l
     if (!parse_peer(host, &peer))
         return whorl_error_set(error, WHORL_ETLS_NAME, "TLS", "\"%.100s\" is not a host name",
                                host);
-    struct tls_stream *tls = malloc(sizeof *tls);
-    if (!tls)
-        return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
-    /* The two large buffers at the end are not zeroed, because they need not be. */
-    memset(tls, 0, offsetof(struct tls_stream, in));
-    tls->stream.ops = &tls_ops;
-    tls->carrier = carrier;
-    err = tls_engine_create(config, library, &peer, &tls->engine);
+    struct tls_stream *tls = stream_create(carrier);
+    err = tls ? tls_engine_create(config, library, &peer, &tls->engine) : -ENOMEM;
     if (err) {
         free(tls);
         return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
     }
-    err = handshake(tls, &peer, error);
+    return open_stream(tls, handshake(tls, peer.host, false, error), ret);
+}
+
+/* Limits the time of a server's handshake. */
+static WHORL_SUSPENDS int handshake_in_time(struct tls_stream *tls, int64_t limit_ns,
+                                            struct whorl_error *error)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter_timeout(&scope, limit_ns);
+    int err = whorl_scope_leave(&scope, handshake(tls, "client", true, error));
+    if (err == -ETIMEDOUT && whorl_scope_has_timed_out(&scope))
+        whorl_error_set(error, err, "TLS", "client: handshake took longer than %lld ms",
+                        (long long)(limit_ns / WHORL_MILLISECOND));
+    return err;
+}
+
+WHORL_SUSPENDS int whorl_tls_accept(struct whorl_tls_server *server, struct whorl_stream *carrier,
+                                    struct whorl_error *error, struct whorl_stream **ret)
+{
+    struct tls_server_config *config = tls_server_config_acquire(server);
+    int64_t limit_ns = config->handshake_ns;
+    struct tls_stream *tls = stream_create(carrier);
+
+    int err = tls ? tls_engine_create_server(config, whorl_now(), &tls->engine) : -ENOMEM;
+    tls_server_config_release(config); /* the engine holds a reference */
     if (err) {
-        release(tls);
-        return err;
+        free(tls);
+        return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
     }
-    tls->engine->ops->opened(tls->engine);
-    *ret = &tls->stream;
-    return 0;
+    return open_stream(tls, handshake_in_time(tls, limit_ns, error), ret);
 }
 
 WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct whorl_stream *carrier,
@@ -522,4 +601,20 @@ const char *whorl_tls_version_name(const struct whorl_stream *stream)
         return "none";
     const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
     return engine->ops->version(engine);
+}
+
+const char *whorl_tls_sni(const struct whorl_stream *stream)
+{
+    if (stream->ops != &tls_ops)
+        return NULL;
+    const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
+    return engine->ops->sni ? engine->ops->sni(engine) : NULL;
+}
+
+bool whorl_tls_is_resumed(const struct whorl_stream *stream)
+{
+    if (stream->ops != &tls_ops)
+        return false;
+    const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
+    return engine->ops->is_resumed && engine->ops->is_resumed(engine);
 }

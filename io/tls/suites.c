@@ -40,10 +40,8 @@ bool suites_prefer_aes(void)
            (br_aes_pwr8_ctr_get_vtable() && br_ghash_pwr8_get());
 }
 
-void suites_apply_for(br_ssl_client_context *client, bool has_aes)
+void suites_apply_for(br_ssl_engine_context *engine, bool has_aes)
 {
-    br_ssl_engine_context *engine = &client->eng;
-
     br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
     if (has_aes)
         br_ssl_engine_set_suites(engine, aes_first, sizeof aes_first / sizeof *aes_first);
@@ -62,9 +60,9 @@ void suites_apply_for(br_ssl_client_context *client, bool has_aes)
     br_ssl_engine_add_flags(engine, BR_OPT_NO_RENEGOTIATION | BR_OPT_FAIL_ON_ALPN_MISMATCH);
 }
 
-void suites_apply(br_ssl_client_context *client)
+void suites_apply(br_ssl_engine_context *engine)
 {
-    suites_apply_for(client, suites_prefer_aes());
+    suites_apply_for(engine, suites_prefer_aes());
 }
 
 const char *suite_name(uint16_t suite)

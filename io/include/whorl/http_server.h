@@ -77,8 +77,9 @@ struct whorl_http_log_entry {
 
 /* Zero-initialised is valid: 0 and NULL mean the default. */
 struct whorl_http_server_options {
-    /* Of the connections. `failed` is called with the handler's `arg` when a connection has failed;
-     * failures of single requests are reported to `log`. */
+    /* Of the connections; with `tls`, the server speaks HTTPS. `failed` is called with the
+     * handler's `arg` when a connection has failed; failures of single requests are reported to
+     * `log`. */
     struct whorl_serve_options serve;
     size_t head_bytes_max;   /* of a request line and headers, and of trailers; 32 KiB */
     size_t target_bytes_max; /* of a target: more is answered with 414; 8 KiB */
@@ -120,7 +121,7 @@ WHORL_API WHORL_SUSPENDS int whorl_http_serve(struct whorl_listener *const *list
 
 /**
  * Serves HTTP on one connection, until one side ends it or the running task is asked to stop. For
- * connections that whorl_serve() does not accept: TLS, or memory in a test.
+ * connections that whorl_serve() does not accept, such as memory in a test.
  *
  * @stream     borrowed for the call; close it afterwards
  * @options    borrowed for the call; `serve` is ignored. NULL for the defaults

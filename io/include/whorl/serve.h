@@ -25,6 +25,7 @@
 #include <whorl/base.h>
 #include <whorl/net.h>
 #include <whorl/stream.h>
+#include <whorl/tls_server.h>
 
 /* Serves one connection. The stream is closed when the function returns, whatever the result.
  * whorl_stream_option_fd() returns the stream's socket. A negative result means that this
@@ -39,9 +40,13 @@ struct whorl_serve_options {
     /* How long the connections may take to end after the request to stop; 0: 10 s. */
     int64_t grace_ns;
     size_t stack_size; /* of the connections' tasks; 0: the run's default */
-    /* Called when a connection has failed (`stream` is still open), and when the server pauses
-     * because a connection could not be accepted or given a task (`stream` is NULL): -EMFILE,
-     * -ENFILE, -ENOBUFS, -ENOMEM, -EAGAIN. It must not suspend. NULL: not called. */
+    /* Serve TLS: the handshake is done before the function is called, with a TLS stream. Borrowed
+     * for the call; replace its certificates with whorl_tls_server_reload(). NULL: no TLS. */
+    struct whorl_tls_server *tls;
+    /* Called when a connection or its TLS handshake has failed (`stream` is still open), and when
+     * the server pauses because a connection could not be accepted or given a task (`stream` is
+     * NULL): -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EAGAIN. It must not suspend. NULL: not
+     * called. */
     void (*failed)(void *arg, struct whorl_stream *stream, int err);
 };
 

@@ -44,13 +44,14 @@
     X(WHORL_ETLS_NAME, -5201, "certificate is for another host name")                             \
     X(WHORL_ETLS_EXPIRED, -5202, "certificate has expired or is not yet valid")                   \
     X(WHORL_ETLS_CERTIFICATE, -5203, "certificate is not acceptable")                             \
-    X(WHORL_ETLS_VERSION, -5204, "server does not speak an accepted version of TLS")              \
+    X(WHORL_ETLS_VERSION, -5204, "peer does not speak an accepted version of TLS")                \
     X(WHORL_ETLS_HANDSHAKE, -5205, "TLS handshake failed")                                        \
-    X(WHORL_ETLS_ALERT, -5206, "server refused the TLS connection")                               \
+    X(WHORL_ETLS_ALERT, -5206, "peer refused the TLS connection")                                 \
     X(WHORL_ETLS_PROTOCOL, -5207, "TLS protocol error")                                           \
     X(WHORL_ETLS_TRUNCATED, -5208, "TLS connection closed without close_notify")                  \
     X(WHORL_ETLS_CAFILE, -5209, "no usable certificate authority in the given file or directory") \
-    X(WHORL_ETLS_NOTTLS, -5210, "server does not answer in TLS")                                  \
+    X(WHORL_ETLS_NOTTLS, -5210, "peer does not speak TLS")                                        \
+    X(WHORL_ETLS_CERTFILE, -5211, "no usable certificate or private key in the given file")       \
     X(WHORL_EHTTP_URL, -5300, "not a valid http or https URL")                                    \
     X(WHORL_EHTTP_SCHEME, -5301, "URL scheme is not http or https")                               \
     X(WHORL_EHTTP_STATUS_LINE, -5302, "malformed status line")                                    \

@@ -154,10 +154,10 @@ TEST(suites_depend_on_the_processor)
 {
     static br_ssl_client_context client;
 
-    suites_apply_for(&client, true);
+    suites_apply_for(&client.eng, true);
     CHECK_EQ(client.eng.suites_num, 6);
     CHECK(memcmp(client.eng.suites_buf, aes_first, sizeof aes_first) == 0);
-    suites_apply_for(&client, false);
+    suites_apply_for(&client.eng, false);
     CHECK_EQ(client.eng.suites_num, 6);
     CHECK(memcmp(client.eng.suites_buf, chacha_first, sizeof chacha_first) == 0);
     CHECK_STR(suite_name(0xcca8), "ECDHE-RSA-CHACHA20-POLY1305");

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What BearSSL's client and server engines share: moving bytes in and out.
+ *
+ * An engine has separate areas for incoming and outgoing records ("bidirectional"), so reading and
+ * writing never wait for each other. Both areas have full size: with less, a client would ask
+ * servers for shorter records (RFC 6066 §4). All public-key operations run inside `feed`, so a
+ * handshake keeps the thread that feeds busy for some milliseconds without a break.
+ */
+#ifndef IO_TLS_ENGINE_BEARSSL_H
+#define IO_TLS_ENGINE_BEARSSL_H
+
+#include <bearssl.h>
+
+#include "io/tls/engine.h"
+#include "io/tls/record.h"
+
+enum { BEARSSL_ALERT_LEN = TLS_RECORD_HEADER + 2 };
+
+/* The last field of a client or server engine. */
+struct bearssl {
+    struct tls_engine engine;
+    br_ssl_engine_context *eng; /* in the context of the client or server */
+    bool open;                  /* the handshake is complete */
+
+    struct tls_record_position position; /* of the incoming bytes */
+
+    /* BearSSL gets each record as a whole: the first `held` bytes of it are in `in`, but BearSSL
+     * does not know. */
+    bool holds;
+    size_t held;
+
+    /* The alert with which the handshake is refused when BearSSL sends none; 0: none. Asked after
+     * each step. */
+    unsigned (*refusal)(const struct bearssl *bearssl);
+    unsigned char alert[BEARSSL_ALERT_LEN];
+    size_t alert_sent;
+    bool alerting;
+
+    /* How many bytes of each area have contained plaintext. Pages beyond that are never touched. */
+    size_t in_used, out_used;
+    unsigned char in[BR_SSL_BUFSIZE_INPUT], out[BR_SSL_BUFSIZE_OUTPUT];
+};
+
+/* Gives the engine its areas and seeds it. The fields before `in` are zero, and `eng` is set and
+ * ready for this. 0, or -errno when the system provides no entropy. */
+int bearssl_init(struct bearssl *bearssl);
+
+/* Erases the areas and the fields. */
+void bearssl_finish(struct bearssl *bearssl);
+
+/* Functions of struct tls_engine_ops. */
+enum tls_state bearssl_state(const struct tls_engine *engine);
+size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t len);
+bool bearssl_wants_input(const struct tls_engine *engine);
+bool bearssl_in_record(const struct tls_engine *engine);
+size_t bearssl_drain(struct tls_engine *engine, void *buf, size_t len);
+size_t bearssl_read(struct tls_engine *engine, void *buf, size_t len);
+bool bearssl_readable(const struct tls_engine *engine);
+size_t bearssl_write(struct tls_engine *engine, const void *buf, size_t len);
+void bearssl_flush(struct tls_engine *engine);
+void bearssl_close(struct tls_engine *engine);
+const char *bearssl_alpn(const struct tls_engine *engine);
+const char *bearssl_suite(const struct tls_engine *engine);
+const char *bearssl_version(const struct tls_engine *engine);
+
+#endif
