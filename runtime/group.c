@@ -272,7 +272,7 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
         return err;
     struct whorl_task *task = task_create(s, stack_size, fn, arg, copy_size);
     if (!task)
-        return -ENOMEM;
+        return stack_size ? -ENOMEM : -EINVAL;
     task->group = group;
     task->ended = task_ended;
     task->scope = &group->scope;
@@ -284,13 +284,23 @@ static int spawn(struct whorl_group *group, whorl_task_fn fn, void *arg, size_t 
     return 0;
 }
 
+/* The stack size that a group or an option asks for; 0: invalid. */
+static size_t own_stack_size(size_t guarded, size_t small)
+{
+    if (!stack_small_is_valid(small))
+        return 0;
+    return small ? small : stack_guarded_size(guarded);
+}
+
 static size_t stack_size_for(const struct whorl_group *group)
 {
     struct sched *s = sched_self();
 
     if (!s)
         return 0; /* `group` may be NULL: it is what whorl_root_group() returns here */
-    return group->stack_size ? group->stack_size : s->options.stack_size;
+    if (__builtin_expect(group->small_stack_size || group->stack_size, 0))
+        return own_stack_size(group->stack_size, group->small_stack_size);
+    return s->options.stack_size;
 }
 
 int whorl_spawn_at(struct whorl_group *group, whorl_task_fn fn, void *arg, const char *site)
@@ -305,7 +315,7 @@ int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn, const void 
 
     if (!sched_self())
         return WHORL_ENOTASK;
-    if (arg_size > stack_size / 4)
+    if (stack_size && arg_size > stack_size / 4)
         return -E2BIG;
     return spawn(group, fn, (void *)(uintptr_t)arg, arg_size, stack_size, site);
 }
@@ -313,8 +323,10 @@ int whorl_spawn_copy_at(struct whorl_group *group, whorl_task_fn fn, const void 
 int whorl_spawn_with_at(struct whorl_group *group, whorl_task_fn fn, void *arg,
                         const struct whorl_spawn_options *options, const char *site)
 {
-    bool own = options && options->stack_size;
-    int err = spawn(group, fn, arg, 0, own ? options->stack_size : stack_size_for(group), site);
+    bool own = options && (options->stack_size || options->small_stack_size);
+    size_t stack_size = own ? own_stack_size(options->stack_size, options->small_stack_size)
+                            : stack_size_for(group);
+    int err = spawn(group, fn, arg, 0, stack_size, site);
 
     if (err == 0 && options && options->name) {
         struct whorl_task *task = group->tasks->prev;

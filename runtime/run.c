@@ -54,6 +54,11 @@ static void adopt_thread(struct context *c)
     context_inherit_fp(c, NULL);
 }
 
+static size_t guarded(size_t asked, size_t otherwise)
+{
+    return asked ? stack_guarded_size(asked) : otherwise;
+}
+
 static struct sched *sched_create(struct whorl_poller *poller,
                                   const struct whorl_run_options *options)
 {
@@ -65,10 +70,10 @@ static struct sched *sched_create(struct whorl_poller *poller,
     s->depth = forks_watch();
     if (options)
         s->options = *options;
-    if (!s->options.stack_size)
-        s->options.stack_size = STACK_SIZE;
-    if (!s->options.root_stack_size)
-        s->options.root_stack_size = ROOT_STACK_SIZE;
+    s->options.stack_size = s->options.small_stack_size
+                                ? s->options.small_stack_size
+                                : guarded(s->options.stack_size, STACK_SIZE);
+    s->options.root_stack_size = guarded(s->options.root_stack_size, ROOT_STACK_SIZE);
     s->turn = SCHED_TURN_FIRST;
     if (sched_reserve(s) < 0) {
         free(s);
@@ -83,6 +88,7 @@ static struct sched *sched_create(struct whorl_poller *poller,
     run_id_begin(&s->id);
     timer_wheel_init(&s->wheel, s->turn_began_ns);
     stack_pool_init(&s->stacks);
+    s->stacks.checks = s->checks;
     if (s->options.guard_size)
         s->stacks.guard_size = stack_guard_size(s->options.guard_size);
     adopt_thread(&s->loop_context);
@@ -126,7 +132,8 @@ static int prepare(struct whorl_poller *poller, const struct whorl_run_options *
 {
     if (sched_self())
         return WHORL_EBUSYRUN;
-    if (options && options->guard_size > STACK_GUARD_SIZE_MAX)
+    if (options && (options->guard_size > STACK_GUARD_SIZE_MAX ||
+                    !stack_small_is_valid(options->small_stack_size)))
         return -EINVAL;
     struct sched *s = sched_create(poller, options);
     if (!s)
@@ -180,12 +187,17 @@ int whorl_run_on(struct whorl_poller *poller, const struct whorl_run_options *op
 
 int whorl_run(whorl_task_fn fn, void *arg)
 {
+    return whorl_run_with(NULL, fn, arg);
+}
+
+int whorl_run_with(const struct whorl_run_options *options, whorl_task_fn fn, void *arg)
+{
     struct poller_idle poller;
 
     int err = poller_idle_init(&poller);
     if (err)
         return err;
-    err = run(&poller.poller, NULL, 0, fn, arg);
+    err = run(&poller.poller, options, 0, fn, arg);
     poller_idle_finish(&poller);
     return err;
 }

@@ -17,6 +17,12 @@
  *     page tables    136 bytes   +120      +250      +505     of the 4,250 bytes of a parked task
  *
  * With mprotect() every size costs the same two mappings, so there the number of guards is limited.
+ *
+ * Small stacks have no guards, and below each is a canary, see context/canary.h. They are packed in
+ * slabs of one huge page each. So a new stack costs no page fault and no guard, and all stacks of a
+ * slab share one entry of the TLB. The distance between two neighbours is an odd number of cache
+ * lines, so their records use all sets of the caches. A slab keeps its memory until no stack of it
+ * is in use, because giving back a part would split the huge page.
  */
 #include "runtime/stack.h"
 
@@ -29,11 +35,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
+#include "runtime/debug/handlers.h"
 #include "runtime/task_record.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -51,9 +57,7 @@
 #endif
 #define SLAB_STACKS 512
 #define HEADER      PAGE
-/* Stacks that are prepared together: one call sets their guards, and one call makes their top pages
- * present. */
-#define BATCH 64
+#define HUGE_PAGE   ((size_t)2 << 20)
 /* The guards when the run's options set no size. The first stacks of a class have large ones. In a
  * program with thousands of tasks, the other stacks have smaller guards, because there the time and
  * the page tables matter: a million sleeping tasks with guards of 68 KiB take 13 % more system time
@@ -80,7 +84,9 @@ struct stack_slab {
     struct stack_slab *partial_next, *partial_prev;
     struct stack_class *class;
     char *base;
-    size_t stride, guard; /* bytes from stack to stack, and those of them that are the guard */
+    size_t size;          /* bytes of the mapping */
+    size_t stride, guard; /* bytes from stack to stack, and those of them below the stack */
+    size_t shift;         /* bytes by which neighbouring records are shifted against each other */
     /* Number of stacks: in total, handed out at least once, guarded and touched. */
     uint32_t count, carved, prepared;
     uint32_t guarded;   /* with mprotect() */
@@ -95,7 +101,6 @@ struct stack_slab {
     /* When `live` fell to `few` or 0; -1: since the last trim; NEVER: it did not. */
     int64_t quiet_ns;
     bool in_partial;
-    unsigned valgrind_ids[SLAB_STACKS];
 };
 /* How many stacks of the process have a guard made with mprotect(). */
 static atomic_size_t guarded_stacks;
@@ -107,19 +112,34 @@ void stack_pool_init(struct stack_pool *pool)
     memset(pool, 0, sizeof *pool);
     pool->trim_at_ns = WHORL_FOREVER;
     pool->pidfd = -1;
-    for (int i = 0; i < STACK_CLASSES; i++) {
+    for (int i = 0; i < STACK_GUARDED_CLASSES; i++) {
         pool->classes[i].size = (size_t)SIZE_MIN << i;
         /* A program with a few tasks must not pay for hundreds of stacks. */
         pool->classes[i].next_count = pool->classes[i].size <= 65536 ? 16 : 1;
+    }
+    for (int i = 0; i < STACK_SMALL_CLASSES; i++) {
+        struct stack_class *class = &pool->classes[STACK_GUARDED_CLASSES + i];
+        class->size = (STACK_SMALL_MIN * STACK_SMALL_SCALE) << i;
+        class->next_count = 16;
+        class->is_small = true;
     }
 }
 
 static struct stack_class *class_for(struct stack_pool *pool, size_t size)
 {
     int i = 0;
-    while (i < STACK_CLASSES && pool->classes[i].size < size)
+
+    if (__builtin_expect(size <= STACK_SMALL_MAX, 0)) {
+        if (size == 0)
+            return NULL;
+        if (pool->checks)
+            handlers_check();
+        i = (size > STACK_SMALL_MIN) + (size > 2 * STACK_SMALL_MIN);
+        return &pool->classes[STACK_GUARDED_CLASSES + i];
+    }
+    while (i < STACK_GUARDED_CLASSES && pool->classes[i].size < size)
         i++;
-    return i < STACK_CLASSES ? &pool->classes[i] : NULL;
+    return i < STACK_GUARDED_CLASSES ? &pool->classes[i] : NULL;
 }
 
 static void partial_push(struct stack_slab *slab)
@@ -235,7 +255,7 @@ static struct stack_slab *map(size_t size)
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 }
 
-static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *class)
+static struct stack_slab *map_guarded(struct stack_pool *pool, struct stack_class *class)
 {
     uint32_t count = class->next_count;
     size_t guard = choose_guard(pool, count), stride = class->size + guard;
@@ -253,21 +273,80 @@ static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *
         return NULL;
     /* This fails when the kernel has no huge pages, and then it is not needed. */
     (void)madvise(slab, size, MADV_NOHUGEPAGE);
-    slab->base = (char *)slab + HEADER;
-    slab->class = class;
+    slab->size = size;
     slab->stride = stride;
     slab->guard = guard;
+    slab->shift = 64;
     slab->count = count;
+    if (class->next_count * class->size < (size_t)SLAB_STACKS << 16 &&
+        class->next_count < SLAB_STACKS)
+        class->next_count *= 2;
+    return slab;
+}
+
+/* Maps one huge page, which the kernel makes present at the first access. */
+static struct stack_slab *map_huge_page(void)
+{
+    char *at = (char *)map(HUGE_PAGE);
+
+    if (at == MAP_FAILED)
+        return MAP_FAILED;
+    if ((uintptr_t)at % HUGE_PAGE != 0) { /* since 6.7 the kernel aligns it */
+        munmap(at, HUGE_PAGE);
+        char *wide = (char *)map(2 * HUGE_PAGE);
+        if (wide == MAP_FAILED)
+            return MAP_FAILED;
+        size_t before = -(uintptr_t)wide % HUGE_PAGE;
+        at = wide + before;
+        if (before > 0)
+            munmap(wide, before);
+        munmap(at + HUGE_PAGE, HUGE_PAGE - before);
+    }
+    (void)madvise(at, HUGE_PAGE, MADV_HUGEPAGE); /* without huge pages, small pages do */
+    return (struct stack_slab *)(void *)at;
+}
+
+/* The first slabs have a few stacks each, because a program with a few tasks must not pay for a
+ * huge page. */
+static struct stack_slab *map_small(struct stack_class *class)
+{
+    uint32_t count = class->next_count;
+    size_t stride = class->size + sizeof(struct canary), size = HEADER + count * stride;
+    struct stack_slab *slab;
+
+    if (size < HUGE_PAGE / 2) {
+        slab = map(size);
+    } else {
+        slab = map_huge_page();
+        size = HUGE_PAGE;
+        count = (uint32_t)((HUGE_PAGE - HEADER) / stride);
+    }
+    if (slab == MAP_FAILED)
+        return NULL;
+    slab->size = size;
+    slab->stride = stride;
+    slab->guard = sizeof(struct canary);
+    slab->count = slab->prepared = count;
+    if (size < HUGE_PAGE)
+        class->next_count *= 2;
+    return slab;
+}
+
+static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *class)
+{
+    struct stack_slab *slab = class->is_small ? map_small(class) : map_guarded(pool, class);
+
+    if (!slab)
+        return NULL;
+    slab->base = (char *)slab + HEADER;
+    slab->class = class;
     slab->quiet_ns = NEVER;
     slab->next = class->slabs;
     if (class->slabs)
         class->slabs->prev = slab;
     class->slabs = slab;
-    if (class->next_count * class->size < (size_t)SLAB_STACKS << 16 &&
-        class->next_count < SLAB_STACKS)
-        class->next_count *= 2;
-    pool->mapped += count;
-    pool->free += count;
+    pool->mapped += slab->count;
+    pool->free += slab->count;
     partial_push(slab);
     return slab;
 }
@@ -277,14 +356,9 @@ static void slab_unmap(struct stack_pool *pool, struct stack_slab *slab)
     struct stack_class *class = slab->class;
 
     whorl_check(slab->live == 0);
-#ifdef CONTEXT_TSAN
-    for (struct whorl_task *task = slab->free; task; task = task->next)
-        shadow_destroy(&task->context.shadow);
-#endif
-#ifdef CONTEXT_VALGRIND
-    for (uint32_t i = 0; i < slab->prepared; i++)
-        VALGRIND_STACK_DEREGISTER(slab->valgrind_ids[i]);
-#endif
+    if (shadow_is_used())
+        for (struct whorl_task *task = slab->free; task; task = task->next)
+            shadow_destroy(&task->context.shadow);
     if (slab->in_partial)
         partial_remove(slab);
     if (slab->prev)
@@ -297,7 +371,7 @@ static void slab_unmap(struct stack_pool *pool, struct stack_slab *slab)
     pool->free -= slab->count;
     pool->unguarded -= slab->unguarded;
     atomic_fetch_sub_explicit(&guarded_stacks, slab->guarded, memory_order_relaxed);
-    munmap(slab, HEADER + slab->count * slab->stride);
+    munmap(slab, slab->size);
 }
 
 void stack_pool_forget_tasks(struct stack_pool *pool)
@@ -325,7 +399,7 @@ static char *guard_of(struct stack_slab *slab, uint32_t index)
 static struct whorl_task *record_of(struct stack_slab *slab, uint32_t index)
 {
     char *high = guard_of(slab, index) + slab->stride;
-    size_t colour = (index % COLOURS) * 64;
+    size_t colour = (index % COLOURS) * slab->shift;
     return (struct whorl_task *)((uintptr_t)(high - colour - sizeof(struct whorl_task)) &
                                  ~(uintptr_t)63);
 }
@@ -395,29 +469,24 @@ static void protect_all(struct stack_pool *pool, struct stack_slab *slab,
  * per stack. */
 static void prepare(struct stack_pool *pool, struct stack_slab *slab)
 {
-    struct iovec guards[BATCH], tops[BATCH];
+    struct iovec *ranges = pool->ranges;
     uint32_t first = slab->prepared, n = slab->count - first;
 
     /* The batches start small and grow: a program with three tasks pays for four. */
-    if (n > BATCH)
-        n = BATCH;
+    if (n > STACK_BATCH)
+        n = STACK_BATCH;
     if (n > first + 4)
         n = first + 4;
-    for (uint32_t i = 0; i < n; i++) {
-        char *guard = guard_of(slab, first + i);
-        guards[i] = (struct iovec){guard, slab->guard};
-        tops[i] = (struct iovec){guard + slab->stride - PAGE, PAGE};
-#ifdef CONTEXT_VALGRIND
-        slab->valgrind_ids[first + i] =
-            VALGRIND_STACK_REGISTER(guard + slab->guard, guard + slab->stride - 1);
-#endif
-    }
-    if (pool->guard == STACK_GUARD_MADVISE && advise(pool, guards, n, MADV_GUARD_INSTALL) < 0)
+    for (uint32_t i = 0; i < n; i++)
+        ranges[i] = (struct iovec){guard_of(slab, first + i), slab->guard};
+    if (pool->guard == STACK_GUARD_MADVISE && advise(pool, ranges, n, MADV_GUARD_INSTALL) < 0)
         pool->guard = STACK_GUARD_MPROTECT;
     if (pool->guard == STACK_GUARD_MPROTECT)
-        protect_all(pool, slab, guards, n);
-    if (n > 1)
-        (void)advise(pool, tops, n, MADV_POPULATE_WRITE); /* may fail: it only saves page faults */
+        protect_all(pool, slab, ranges, n);
+    for (uint32_t i = 0; i < n; i++)
+        ranges[i] = (struct iovec){guard_of(slab, first + i) + slab->stride - PAGE, PAGE};
+    if (n > 1) /* may fail: it only saves page faults */
+        (void)advise(pool, ranges, n, MADV_POPULATE_WRITE);
     slab->prepared += n;
 }
 
@@ -431,6 +500,8 @@ static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index,
     task->stack_low = guard_of(slab, index) + slab->guard;
     task->magic = TASK_MAGIC;
     context_make(&task->context, task->stack_low, task, entry);
+    if (slab->class->is_small)
+        context_watch(&task->context, (struct canary *)(void *)guard_of(slab, index));
     return task;
 }
 
@@ -438,7 +509,8 @@ static struct whorl_task *make_record(struct stack_slab *slab, uint32_t index,
  * highest number of stacks in use since the last strip(). */
 static void weigh(struct stack_slab *slab)
 {
-    bool slight = slab->count < 64 && slab->count * slab->class->size < SLIGHT;
+    bool slight =
+        slab->class->is_small || (slab->count < 64 && slab->count * slab->class->size < SLIGHT);
 
     slab->few = slight ? 0 : (slab->carved - slab->bare_count) / 4;
 }
@@ -455,13 +527,13 @@ static struct whorl_task *carve(struct stack_pool *pool, struct stack_slab *slab
 
 static bool is_bare(const struct stack_slab *slab, uint32_t index)
 {
-    return slab->bare[index / 64] >> index % 64 & 1;
+    return slab->bare_count > 0 && (slab->bare[index / 64] >> index % 64 & 1);
 }
 
 /* Gives back the memory of the free stacks. Their addresses stay reserved and guarded. */
 static void strip(struct stack_pool *pool, struct stack_slab *slab)
 {
-    struct iovec ranges[BATCH];
+    struct iovec *ranges = pool->ranges;
     unsigned n = 0;
 
     for (struct whorl_task *task = slab->free, *next; task; task = next) {
@@ -469,11 +541,9 @@ static void strip(struct stack_pool *pool, struct stack_slab *slab)
         next = task->next;
         slab->bare[index / 64] |= UINT64_C(1) << index % 64;
         slab->bare_count++;
-#ifdef CONTEXT_TSAN
         shadow_destroy(&task->context.shadow);
-#endif
         ranges[n++] = (struct iovec){task->stack_low, slab->class->size};
-        if (n == BATCH || !next) {
+        if (n == STACK_BATCH || !next) {
             /* May fail: memory that stays does no harm. */
             (void)advise(pool, ranges, n, MADV_DONTNEED);
             n = 0;
@@ -556,7 +626,8 @@ void stack_pool_trim(struct stack_pool *pool, int64_t now_ns, int64_t min_age_ns
         struct stack_slab *slab = pool->classes[i].slabs, *following;
         for (; slab; slab = following) {
             following = slab->next;
-            if (!may_unmap(slab) && !may_strip(slab) && (min_age_ns > 0 || !slab->free))
+            bool all = min_age_ns == 0 && slab->free && !slab->class->is_small;
+            if (!may_unmap(slab) && !may_strip(slab) && !all)
                 continue;
             if (slab->quiet_ns < 0)
                 slab->quiet_ns = now_ns;
@@ -638,5 +709,6 @@ __attribute__((used)) const uint32_t stack_layout_for_gdb[] = {
     offsetof(struct stack_slab, stride),
     offsetof(struct stack_slab, carved),
     COLOURS,
+    offsetof(struct stack_slab, shift),
     sizeof(struct whorl_task),
 };

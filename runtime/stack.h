@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks: reserved in slabs, guarded, reused while still in the cache, and given back after a
- * spike. */
+/* Stacks: reserved in slabs, reused while still in the cache, and given back after a spike. Most
+ * are guarded. Small ones are packed without guards and have a canary. */
 #ifndef RUNTIME_STACK_H
 #define RUNTIME_STACK_H
 
+#include <sys/uio.h>
+
 #include <whorl/base.h>
 
+#include "runtime/context/sanitizer.h"
 #include "runtime/context/switches.h"
 
 struct whorl_task;
@@ -24,13 +27,33 @@ struct stack_class {
     struct stack_slab *partial;
     struct stack_slab *slabs; /* all slabs of the class */
     uint32_t next_count;      /* number of stacks in the next new slab */
+    bool is_small;
 };
 
-#define STACK_CLASSES 20 /* 16 KiB << 0..19; 64 KiB << 0..19 with sanitizers */
+#define STACK_GUARDED_CLASSES 20 /* 16 KiB << 0..19; 64 KiB << 0..19 with sanitizers */
+#define STACK_SMALL_CLASSES   3  /* STACK_SMALL_MIN << 0..2, times STACK_SMALL_SCALE */
+#define STACK_CLASSES         (STACK_GUARDED_CLASSES + STACK_SMALL_CLASSES)
+
+/* Sizes up to STACK_SMALL_MAX mean small stacks. */
+#define STACK_SMALL_MIN ((size_t)2048)
+#define STACK_SMALL_MAX ((size_t)8192)
+/* Small stacks are larger than asked for where frames or records are. */
+#if defined(CONTEXT_SANITIZED)
+#define STACK_SMALL_SCALE 32
+#elif !defined(WHORL_CONTEXT_ASM)
+#define STACK_SMALL_SCALE 4
+#else
+#define STACK_SMALL_SCALE 1
+#endif
+
+/* Number of stacks that are prepared together: one call sets their guards, and one call makes their
+ * top pages present. */
+#define STACK_BATCH 64
 
 struct stack_pool {
     struct stack_class classes[STACK_CLASSES];
     enum stack_guard guard;
+    bool checks;         /* WHORL_DEBUG=check: look at signal handlers, see debug/handlers.h */
     size_t mapped, free; /* numbers of stacks */
     size_t guard_size;   /* bytes below each stack, from stack_guard_size(); 0: see stack.c */
     size_t unguarded;    /* stacks without a guard, because of the limit stack_guarded_max() */
@@ -38,6 +61,9 @@ struct stack_pool {
     int64_t trim_at_ns;  /* time of the next trim; WHORL_FOREVER: nothing can be given back */
     /* Pidfd of this process, for guarding many stacks with one call; -1: none. */
     int pidfd;
+    /* For calls that concern many stacks. Not a local variable, because the caller may run on a
+     * small stack. */
+    struct iovec ranges[STACK_BATCH];
 };
 
 void stack_pool_init(struct stack_pool *pool);
@@ -58,6 +84,18 @@ void stack_pool_forget_tasks(struct stack_pool *pool);
 
 /* Unmaps all slabs. No stack may be in use. */
 void stack_pool_finish(struct stack_pool *pool);
+
+/* The size of a guarded stack of at least `asked` bytes. */
+static inline size_t stack_guarded_size(size_t asked)
+{
+    return asked > STACK_SMALL_MAX ? asked : STACK_SMALL_MAX + 1;
+}
+
+/* Whether `size` is 0 or the size of a small stack: 2, 4 or 8 KiB. */
+static inline bool stack_small_is_valid(size_t size)
+{
+    return size == 0 || size == 2048 || size == 4096 || size == 8192;
+}
 
 /* Returns a stack of at least `size` bytes with its record, whose stack fields and context are set.
  * A new stack's context will run `entry`. Returns NULL when memory runs out. */
@@ -83,7 +121,7 @@ void stack_for_each_task(struct stack_pool *pool, void (*visit)(struct whorl_tas
 /* Number of usable bytes of the task's stack. */
 size_t stack_size_of(const struct whorl_task *task);
 
-/* Number of bytes of its stack that the task has ever touched, rounded up to pages. */
+/* Number of bytes of its guarded stack that the task has ever touched, rounded up to pages. */
 size_t stack_high_water(const struct whorl_task *task);
 
 #endif

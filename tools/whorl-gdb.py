@@ -66,7 +66,7 @@ class Layout:
     """The offsets of fields in the library's structs, read from three tables in the library."""
 
     STACK = ('classes', 'class_size', 'class_slabs', 'slab_next', 'slab_base', 'slab_stride',
-             'slab_carved', 'colours', 'task_size')
+             'slab_carved', 'colours', 'slab_shift', 'task_size')
     SCHED = ('current', 'stacks', 'in_jmp_buf', 'context', 'waiter', 'what', 'in_use', 'id', 'magic',
              'site', 'name', 'waiter_kind')
 
@@ -153,9 +153,10 @@ class Run:
             slab = word(self.sched + layout.stacks + i * layout.class_size + layout.class_slabs)
             while slab:
                 base, stride = word(slab + layout.slab_base), word(slab + layout.slab_stride)
+                shift = word(slab + layout.slab_shift)
                 for k in range(half(slab + layout.slab_carved)):
                     high = base + (k + 1) * stride
-                    record = high - k % layout.colours * 64 - layout.task_size & ~63
+                    record = high - k % layout.colours * shift - layout.task_size & ~63
                     if word(record + layout.magic) != TASK_MAGIC:
                         gdb.write('no task record at 0x%x: memory is missing or overwritten\n' %
                                   record)

@@ -5,6 +5,7 @@
 #ifndef CONTEXT_AARCH64_H
 #define CONTEXT_AARCH64_H
 
+#include "runtime/context/canary.h"
 #include "runtime/context/fp.h"
 #include "runtime/context/switches.h"
 
@@ -14,6 +15,7 @@ struct context {
     void *sp, *fp, *pc;
     uint64_t fp_words; /* see fp_aarch64.h */
     struct context_shadow shadow;
+    uint32_t canary_distance; /* bytes from the canary to here; 0: there is none */
 };
 
 static inline void context_inherit_fp(struct context *c, const struct context *self)
@@ -26,6 +28,7 @@ static inline void context_make(struct context *c, void *low, void *high, contex
 {
     c->sp = (void *)((uintptr_t)high & ~(uintptr_t)15);
     c->fp = NULL;
+    c->canary_distance = 0;
     c->pc = (void *)(uintptr_t)entry;
     shadow_make(&c->shadow, low, high);
 }
@@ -43,6 +46,9 @@ static inline void context_make(struct context *c, void *low, void *high, contex
 static inline __attribute__((always_inline)) void context_switch(struct context *from,
                                                                  struct context *to, int dying)
 {
+    if (__builtin_expect(from->canary_distance != 0, 0) &&
+        !canary_is_intact(canary_at(from, from->canary_distance)))
+        canary_failed(from);
     from->fp_words = fp_words_save();
     if (__builtin_expect(from->fp_words != to->fp_words, 0))
         fp_words_load(to->fp_words);

@@ -5,6 +5,8 @@
  *                                         switched to
  *     context_switch(from, to, dying)     saves the running context in `from`, continues in `to`;
  *                                         dying: the frames of `from` are never needed again
+ *     context_watch(c, canary)            from now on, a switch away from `c` aborts if the canary
+ *                                         is damaged
  *
  * entry() first calls shadow_after(). A context is made once for each stack. Its entry never
  * returns: when a task has ended, entry() switches away, and later it runs the next task from the
@@ -29,5 +31,18 @@
 #else
 #include "runtime/context/ucontext.h"
 #endif
+
+/* Must be called after context_make(), and before context_inherit_fp(). The canary is below `c`. */
+static inline void context_watch(struct context *c, struct canary *canary)
+{
+    canary_set(canary);
+    c->canary_distance = (uint32_t)((char *)c - (char *)canary);
+}
+
+/* Returns the canary; NULL when the context is not watched. */
+static inline struct canary *context_canary(const struct context *c)
+{
+    return c->canary_distance ? canary_at(c, c->canary_distance) : NULL;
+}
 
 #endif

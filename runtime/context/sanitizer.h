@@ -3,6 +3,7 @@
 #ifndef CONTEXT_SANITIZER_H
 #define CONTEXT_SANITIZER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -37,15 +38,14 @@
 #endif
 #endif
 
-/* The sanitizers' state of one context. Without a sanitizer it is one unused byte. */
+/* What sanitizers and Valgrind know about one context. */
 struct context_shadow {
+    unsigned valgrind_id; /* of the stack */
 #ifdef CONTEXT_SANITIZED
     const void *low; /* lowest address of the stack */
     size_t size;
     void *fake_stack; /* ASan's fake stack; valid while switched away */
     void *fiber;      /* TSan's fiber; created with the context, destroyed with its stack */
-#else
-    char unused;
 #endif
 };
 
@@ -69,9 +69,11 @@ static inline void shadow_make(struct context_shadow *s, void *low, void *high)
 #ifdef CONTEXT_TSAN
     s->fiber = __tsan_create_fiber(0);
 #endif
-#else
-    (void)s, (void)low, (void)high;
 #endif
+#ifdef CONTEXT_VALGRIND
+    s->valgrind_id = VALGRIND_STACK_REGISTER(low, (char *)high - 1);
+#endif
+    (void)s, (void)low, (void)high;
 }
 
 /* For the context of a thread's own stack, which context_make() did not make. */
@@ -98,8 +100,22 @@ static inline void shadow_destroy(struct context_shadow *s)
 #endif
 #ifdef CONTEXT_SANITIZED
     s->fiber = NULL;
-#else
+#endif
+#ifdef CONTEXT_VALGRIND
+    VALGRIND_STACK_DEREGISTER(s->valgrind_id);
+#endif
     (void)s;
+}
+
+/* Whether shadow_destroy() has anything to do. */
+static inline bool shadow_is_used(void)
+{
+#if defined(CONTEXT_TSAN)
+    return true;
+#elif defined(CONTEXT_VALGRIND)
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
 #endif
 }
 

@@ -34,6 +34,7 @@ void context_make(struct context *c, void *low, void *high, context_entry_fn ent
     uintptr_t c_bits = (uintptr_t)c, maker_bits = (uintptr_t)&maker;
 
     c->entry = entry;
+    c->canary_distance = 0;
     shadow_make(&c->shadow, low, high);
     whorl_check(getcontext(&fresh) == 0);
     fresh.uc_link = NULL;
@@ -46,6 +47,8 @@ void context_make(struct context *c, void *low, void *high, context_entry_fn ent
 
 CONTEXT_SWITCHES void context_switch(struct context *from, struct context *to, int dying)
 {
+    if (from->canary_distance && !canary_is_intact(canary_at(from, from->canary_distance)))
+        canary_failed(from);
     shadow_before(&from->shadow, &to->shadow, dying);
     from->fp_words = fp_words_now(from->fp_words);
     if (from->fp_words != to->fp_words)

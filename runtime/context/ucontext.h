@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 
+#include "runtime/context/canary.h"
 #include "runtime/context/fp.h"
 #include "runtime/context/sanitizer.h"
 #include "runtime/context/switches.h"
@@ -18,7 +19,8 @@ struct context {
     jmp_buf env; /* valid while switched away */
     context_entry_fn entry;
     struct context_shadow shadow;
-    uint64_t fp_words; /* see fp.h; glibc's jmp_buf does not hold them */
+    uint64_t fp_words;        /* see fp.h; glibc's jmp_buf does not hold them */
+    uint32_t canary_distance; /* bytes from the canary to here; 0: there is none */
 };
 
 static inline void context_inherit_fp(struct context *c, const struct context *self)

@@ -7,6 +7,7 @@
 #ifndef CONTEXT_X86_64_H
 #define CONTEXT_X86_64_H
 
+#include "runtime/context/canary.h"
 #include "runtime/context/fp.h"
 #include "runtime/context/switches.h"
 
@@ -15,9 +16,15 @@ enum { CONTEXT_IN_JMP_BUF = 0 }; /* for tools/whorl-gdb.py: a context begins wit
 struct context {
     /* Not encoded, so that a debugger's script can walk the stack of a parked task. */
     void *sp, *fp, *pc;
-    uint64_t fp_words; /* see fp_x86.h */
+    uint64_t fp_words; /* see fp_x86.h; with CONTEXT_WATCHED if there is a canary */
     struct context_shadow shadow;
+    uint32_t canary_distance; /* bytes from the canary to here; 0: there is none */
 };
+
+/* A reserved bit of MXCSR, so the words with this bit never equal the processor's words, nor those
+ * of a context without a canary. So a switch from or to a context that has one takes the path for
+ * other control words, which looks at the canary. All other switches pay nothing for canaries. */
+#define CONTEXT_WATCHED (UINT64_C(1) << 31)
 
 #ifdef __AVX512F__
 #define CONTEXT_CLOBBER_AVX512                                                                    \
@@ -33,6 +40,8 @@ struct context {
 static inline void context_inherit_fp(struct context *c, const struct context *self)
 {
     c->fp_words = self ? fp_words_now(self->fp_words) : fp_words_save();
+    if (__builtin_expect(c->canary_distance != 0, 0))
+        c->fp_words |= CONTEXT_WATCHED;
 }
 
 static inline void context_make(struct context *c, void *low, void *high, context_entry_fn entry)
@@ -44,23 +53,32 @@ static inline void context_make(struct context *c, void *low, void *high, contex
     c->sp = sp;
     c->fp = NULL;
     c->pc = (void *)(uintptr_t)entry;
+    c->canary_distance = 0;
     shadow_make(&c->shadow, low, high);
 }
 
-/* Saves and loads the control words. Kept out of context_switch(), because few switches need it. */
-static inline __attribute__((cold)) void context_change_fp(struct context *from,
-                                                           const struct context *to)
+/* Saves and loads the control words, and looks at the canary. Kept out of context_switch(), because
+ * it is not needed between stacks with guards. */
+static __attribute__((noinline, unused)) void context_change(struct context *from,
+                                                             const struct context *to)
 {
-    from->fp_words = fp_words_now(from->fp_words);
-    if (from->fp_words != to->fp_words)
-        fp_words_load(to->fp_words);
+    uint64_t watched = from->fp_words & CONTEXT_WATCHED, next = to->fp_words & ~CONTEXT_WATCHED;
+
+    if (watched && __builtin_expect(!canary_is_intact(canary_at(from, from->canary_distance)), 0))
+        canary_failed(from);
+    uint64_t words = fp_words_now(from->fp_words & ~CONTEXT_WATCHED);
+    from->fp_words = words | watched;
+    if (__builtin_expect(words != next, 0))
+        fp_words_load(next);
+    if (to->fp_words & CONTEXT_WATCHED)
+        __builtin_prefetch(canary_at(to, to->canary_distance));
 }
 
 static inline __attribute__((always_inline)) void context_switch(struct context *from,
                                                                  struct context *to, int dying)
 {
     if (__builtin_expect(!fp_words_are(from->fp_words) || from->fp_words != to->fp_words, 0))
-        context_change_fp(from, to);
+        context_change(from, to);
     shadow_before(&from->shadow, &to->shadow, dying);
     struct context *self = from;
     __asm__ volatile("leaq 1f(%%rip), %%rax\n\t"

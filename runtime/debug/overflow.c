@@ -10,6 +10,9 @@
  * wild pointer that happens to point to a guard would be reported as an overflow. The task that
  * overflows is always the running one, even if a large frame has skipped its own guard and reached
  * the guard of another task.
+ *
+ * The overflow of a small stack, which has no guard, is noticed at the next switch away from the
+ * task. Or it causes a fault, for example because it has damaged a pointer.
  */
 #include "runtime/debug/overflow.h"
 
@@ -93,6 +96,23 @@ static void write_line(struct line *line)
 static uintptr_t low_of(const struct whorl_task *task)
 {
     return (uintptr_t)task->stack_low;
+}
+
+static void report_small(const struct whorl_task *task)
+{
+    struct line line = {.len = 0};
+
+    add_text(&line, "whorl: stack overflow in task ");
+    add_task(&line, task);
+    add_text(&line, ": it has written below its small stack of ");
+    add_number(&line, stack_size_of(task));
+    add_text(&line, " bytes");
+    write_line(&line);
+}
+
+static void report_canary(struct context *c)
+{
+    report_small(container_of(c, struct whorl_task, context));
 }
 
 static void report(const struct whorl_task *task, uintptr_t pointer)
@@ -204,7 +224,10 @@ static void on_fault(int number, siginfo_t *info, void *context)
     if (s && s->current && info->si_code > 0) {
         uintptr_t pointer = registers_sp(context);
         bool nested = is_nested(context, pointer);
-        if (!nested && is_overflow(s, (uintptr_t)info->si_addr, pointer))
+        const struct canary *canary = context_canary(&s->current->context);
+        if (!nested && canary && !canary_is_intact(canary))
+            report_small(s->current);
+        else if (!nested && is_overflow(s, (uintptr_t)info->si_addr, pointer))
             report(s->current, pointer);
         else if (!nested && s->stacks.unguarded > 0)
             report_doubt(s);
@@ -216,6 +239,7 @@ static void install(void)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
 
+    canary_report_with(report_canary);
     sigemptyset(&action.sa_mask);
     sigaction(SIGSEGV, &action, &previous_segv);
     sigaction(SIGBUS, &action, &previous_bus);

@@ -72,7 +72,7 @@ TEST(sizes_round_up_to_a_power_of_two)
     struct {
         size_t asked, got;
     } sizes[] = {
-        {1, SMALLEST},    {SMALLEST, SMALLEST}, {SMALLEST + 1, 2 * SMALLEST},
+        {8193, SMALLEST}, {SMALLEST, SMALLEST}, {SMALLEST + 1, 2 * SMALLEST},
         {262144, 262144}, {262145, 524288},     {100 << 20, 128 << 20},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

@@ -33,7 +33,7 @@ def findings(**kw):
 def every_thing_looked_at_has_a_line():
     _, out, _ = run()
     for name in ('kernel', 'driver', 'io_uring sysctl', 'seccomp', 'memlock', 'open files', 'guard pages',
-                 'max_map_count', 'overcommit', 'huge pages', 'page size', 'tasks that fit', 'CA bundle'):
+                 'max_map_count', 'overcommit', 'small stacks', 'huge pages', 'page size', 'tasks that fit', 'CA bundle'):
         contains('\n' + out, '\n' + name + ' ')
 
 

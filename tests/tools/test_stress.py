@@ -31,8 +31,9 @@ def every_workload_runs_and_its_sum_is_right():
     equal([(r['workload'], r['tasks'], r['ok']) for r in rows],
           [(w, n, True) for w in WORKLOADS for n in (10, 300)])
     for row in rows:
-        equal(sorted(row), ['bytes_per_task', 'cpu_ns_per_op', 'ok', 'ops', 'peak_rss_bytes', 'tasks',
-                            'wake_p50_ns', 'wake_p99_ns', 'wall_s', 'workload'])
+        equal(sorted(row), ['bytes_per_task', 'cpu_ns_per_op', 'ok', 'ops', 'peak_rss_bytes', 'stack',
+                            'tasks', 'wake_p50_ns', 'wake_p99_ns', 'wall_s', 'workload'])
+        equal(row['stack'], 'guarded')
         equal(row['ops'] > 0 and row['wall_s'] > 0 and row['wake_p99_ns'] >= row['wake_p50_ns'], True)
 
 
@@ -40,9 +41,10 @@ def every_workload_runs_and_its_sum_is_right():
 def the_table_has_a_row_for_each_size():
     status, out, _ = run(STRESS, '-n', '100,1000', 'spawn', 'mutex')
     lines = out.splitlines()
-    equal((status, len(lines)), (0, 5))
-    contains(lines[0], 'bytes/task')
-    equal([line.split()[:2] for line in lines[1:]],
+    equal((status, len(lines)), (0, 6))
+    equal(lines[0], 'stacks: guarded')
+    contains(lines[1], 'bytes/task')
+    equal([line.split()[:2] for line in lines[2:]],
           [['mutex', '100'], ['mutex', '1000'], ['spawn', '100'], ['spawn', '1000']])
     equal(max(len(line) for line in lines) <= 80, True)
 
@@ -75,7 +77,7 @@ def a_picture_that_cannot_be_written_is_said():
 @test
 def wrong_arguments_are_refused_with_status_2():
     for argv in (['-n', '0'], ['-n', ',10'], ['-n', 'x'], ['-n', '99999999'], ['nothing'],
-                 ['--timeout', '0'], ['--nothing'], ['-n']):
+                 ['--timeout', '0'], ['--stack', '3k'], ['--nothing'], ['-n']):
         status, out, err = run(STRESS, *argv)
         equal((status, out), (2, ''))
         contains(err, 'whorl-stress')
@@ -112,7 +114,8 @@ def group_of(pid):
 @test
 def bench_refuses_wrong_arguments():
     for argv in ([], ['nothing'], ['echo'], ['echo', 'x'], ['echo', '70000'], ['get', 'x'],
-                 ['sleepers', '0'], ['repeat', 'yield', '0'], ['repeat', 'nothing', '1']):
+                 ['sleepers', '0'], ['repeat', 'yield', '0'], ['repeat', 'nothing', '1'], ['growth'],
+                 ['--stack', '2', 'tasks'], ['--stack']):
         status, out, err = run(BENCH, *argv)
         equal((status, out), (2, ''))
         contains(err, 'whorl-bench')
@@ -125,11 +128,30 @@ def bench_repeats_each_operation_silently():
 
 
 @test
+def every_workload_runs_on_small_stacks():
+    for stack, workloads in (('2k', 'sleep ring mutex spawn mix'.split()), ('8k', WORKLOADS)):
+        status, out, err = run(STRESS, '-n', '300', '--json', '--stack', stack, *workloads)
+        rows = [json.loads(line) for line in out.splitlines()]
+        equal((status, err), (0, ''))
+        equal([(r['workload'], r['stack'], r['ok']) for r in rows],
+              [(w, stack, True) for w in workloads])
+
+
+@test
+def bench_growth_prints_its_figures():
+    for stack in 'guarded', '2k', '4k', '8k':
+        status, out, _ = run(BENCH, '--stack', stack, 'growth', '1000')
+        names = dict(line.split() for line in out.splitlines())
+        equal((status, sorted(names)), (0, ['mutex_ns', 'ring_ns', 'spawn_ns', 'stack']))
+        equal(names['stack'], stack)
+
+
+@test
 def bench_sleepers_prints_its_figures():
     status, out, _ = run(BENCH, 'sleepers', '100')
     equal(status, 0)
     names = dict(line.split() for line in out.splitlines())
-    equal(sorted(names), ['park_bytes', 'sleep1m_s'])
+    equal(sorted(names), ['park_bytes', 'sleep1m_s', 'stack'])
     equal(1.9 < float(names['sleep1m_s']) < 2.5 * SCALE, True)
 
 

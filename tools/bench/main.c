@@ -10,11 +10,16 @@
 #include "tools/bench/repeat_get.h"
 #include "tools/bench/serve.h"
 #include "tools/bench/tasks.h"
+#include "tools/stack_option.h"
 
 static const char usage[] =
-    "usage: whorl-bench tasks             measure yields, channels, spawn and join, deadlines,\n"
+    "usage: whorl-bench [--stack KIND] WORKLOAD\n\n"
+    "       whorl-bench tasks             measure yields, channels, spawn and join, deadlines,\n"
     "                                     and the memory of parked tasks\n"
     "       whorl-bench sleepers [N]      run N tasks (1,000,000) that each sleep 1 to 2 s\n"
+    "       whorl-bench growth N          measure a hop in a ring of N tasks, a mutex that N "
+    "tasks\n"
+    "                                     lock, and the spawn of N tasks\n"
     "       whorl-bench echo PORT         run a TCP echo server on 127.0.0.1 until SIGTERM;\n"
     "                                     with PORT 0 it chooses a free port\n"
     "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n"
@@ -24,7 +29,10 @@ static const char usage[] =
     "       whorl-bench repeat WHAT N     do one operation N times and print nothing, to count "
     "its\n"
     "                                     instructions; WHAT: yield, pingpong, chan, spawn,\n"
-    "                                     deadline, get (from a server in the same run)\n";
+    "                                     deadline, get (from a server in the same run)\n\n"
+    "KIND, for tasks, sleepers and growth: guarded (the default), or 2k, 4k, 8k for small stacks "
+    "of\n"
+    "that size without guards.\n";
 
 /* Parses a whole number from min to max. If `text` is not one, ends the program. */
 static long number(const char *text, long min, long max)
@@ -42,12 +50,24 @@ static long number(const char *text, long min, long max)
 
 int main(int argc, char **argv)
 {
+    size_t stack = 0;
+
+    if (argc > 2 && strcmp(argv[1], "--stack") == 0) {
+        if (!stack_option_parse(argv[2], &stack)) {
+            fprintf(stderr, "whorl-bench: '%s' is no kind of stack\n", argv[2]);
+            return 2;
+        }
+        argc -= 2;
+        argv += 2;
+    }
     const char *what = argc > 1 ? argv[1] : "";
 
     if (strcmp(what, "tasks") == 0 && argc == 2)
-        return bench_tasks();
+        return bench_tasks(stack);
     if (strcmp(what, "sleepers") == 0 && argc <= 3)
-        return bench_sleepers(argc == 3 ? number(argv[2], 1, 100000000) : 1000000);
+        return bench_sleepers(argc == 3 ? number(argv[2], 1, 100000000) : 1000000, stack);
+    if (strcmp(what, "growth") == 0 && argc == 3)
+        return bench_growth(number(argv[2], 1, 10000000), stack);
     if (strcmp(what, "echo") == 0 && argc == 3)
         return bench_echo((uint16_t)number(argv[2], 0, 65535));
     if (strcmp(what, "get") == 0 && argc == 5)

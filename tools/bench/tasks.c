@@ -4,12 +4,16 @@
 #include "tools/bench/tasks.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <whorl.h>
 
 #include "tools/bench/figure.h"
 #include "tools/resident.h"
+#include "tools/stack_option.h"
+#include "tools/stress/run.h"
+#include "tools/stress/workloads.h"
 
 enum {
     YIELDS = 20000000,
@@ -200,12 +204,15 @@ static int root(void *arg)
     return err ? err : measure_parked();
 }
 
-int bench_tasks(void)
+/* Runs `fn` with tasks on stacks of the kind that was chosen. Returns the program's exit status. */
+static int run(const char *what, size_t small_stack_size, whorl_task_fn fn, void *arg)
 {
-    int err = whorl_run(root, NULL);
+    struct whorl_run_options options = {.small_stack_size = small_stack_size};
 
+    printf("stack %s\n", stack_option_name(small_stack_size));
+    int err = whorl_run_with(&options, fn, arg);
     if (err)
-        fprintf(stderr, "whorl-bench: tasks: %s\n", whorl_strerror(err));
+        fprintf(stderr, "whorl-bench: %s: %s\n", what, whorl_strerror(err));
     return err ? 1 : 0;
 }
 
@@ -237,6 +244,11 @@ int bench_repeat_task(const char *name, long n)
     return err ? 1 : 0;
 }
 
+int bench_tasks(size_t small_stack_size)
+{
+    return run("tasks", small_stack_size, root, NULL);
+}
+
 struct sleepers {
     long n;
 };
@@ -265,12 +277,50 @@ static int sleepers_root(void *arg)
     return err;
 }
 
-int bench_sleepers(long n)
+int bench_sleepers(long n, size_t small_stack_size)
 {
     struct sleepers sleepers = {n};
-    int err = whorl_run(sleepers_root, &sleepers);
 
-    if (err)
-        fprintf(stderr, "whorl-bench: sleepers: %s\n", whorl_strerror(err));
-    return err ? 1 : 0;
+    return run("sleepers", small_stack_size, sleepers_root, &sleepers);
+}
+
+/* The workloads of whorl-stress that the figures of growth come from. */
+static const struct {
+    const char *workload, *figure;
+} growth[] = {{"ring", "ring_ns"}, {"mutex", "mutex_ns"}, {"spawn", "spawn_ns"}};
+
+static WHORL_SUSPENDS int measure_growth(const char *name, const char *figure, size_t tasks)
+{
+    uint64_t progress = 0;
+    size_t i = 0;
+
+    struct run *measured = calloc(1, sizeof *measured);
+    if (!measured)
+        return -ENOMEM;
+    measured->tasks = tasks;
+    measured->progress = &progress;
+    while (strcmp(workloads[i].name, name) != 0)
+        i++;
+    int err = workloads[i].root(measured);
+    figure_print(figure, (double)measured->wall_ns / (double)measured->ops);
+    if (err == 0 && measured->sum != measured->expected)
+        err = -EPROTO;
+    free(measured);
+    return err;
+}
+
+static int growth_root(void *arg)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof growth / sizeof growth[0] && err == 0; i++)
+        err = measure_growth(growth[i].workload, growth[i].figure, *(size_t *)arg);
+    return err;
+}
+
+int bench_growth(long n, size_t small_stack_size)
+{
+    size_t tasks = (size_t)n;
+
+    return run("growth", small_stack_size, growth_root, &tasks);
 }

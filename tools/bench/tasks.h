@@ -3,11 +3,14 @@
 #ifndef BENCH_TASKS_H
 #define BENCH_TASKS_H
 
-int bench_tasks(void);
+#include <stddef.h>
+
+/* `small_stack_size` is 0 for guarded stacks. */
+int bench_tasks(size_t small_stack_size);
+int bench_sleepers(long n, size_t small_stack_size);
+int bench_growth(long n, size_t small_stack_size);
 
 /* Does one operation of bench_tasks() `n` times and prints nothing, for tools/counts. */
 int bench_repeat_task(const char *name, long n);
-
-int bench_sleepers(long n);
 
 #endif

@@ -3,6 +3,7 @@
  * limited. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,61 @@ static void check_guards(struct report *report, long long maps)
             "mprotect, for %lld stacks", maps / 8);
 }
 
+/* What the handler of a signal found. */
+static struct {
+    const char *low, *high; /* the alternate stack of the thread */
+    bool handled, on_alternate;
+} signal_probe;
+
+static void on_probe(int number)
+{
+    const char *here = __builtin_frame_address(0);
+
+    (void)number;
+    signal_probe.handled = true;
+    signal_probe.on_alternate = here >= signal_probe.low && here < signal_probe.high;
+}
+
+static int raise_probe(void *arg)
+{
+    stack_t stack;
+
+    (void)arg;
+    if (sigaltstack(NULL, &stack) == 0 && !(stack.ss_flags & SS_DISABLE)) {
+        signal_probe.low = stack.ss_sp;
+        signal_probe.high = signal_probe.low + stack.ss_size;
+    }
+    raise(SIGUSR1);
+    return whorl_yield();
+}
+
+static int probe_small(void *arg)
+{
+    WHORL_AUTO(group) group = {.small_stack_size = 8192};
+
+    int err = whorl_spawn(&group, raise_probe, arg);
+    return err ? err : whorl_group_wait(&group);
+}
+
+/* Handles a signal in a task with a small stack, whose canary is looked at afterwards. */
+static void check_small_stacks(struct report *report)
+{
+    struct sigaction action = {.sa_handler = on_probe, .sa_flags = SA_ONSTACK}, before;
+    char frame[48] = "";
+
+    sigaction(SIGUSR1, &action, &before);
+    int err = whorl_run(probe_small, NULL);
+    sigaction(SIGUSR1, &before, NULL);
+#ifdef _SC_MINSIGSTKSZ
+    snprintf(frame, sizeof frame, "a signal takes %ld bytes", sysconf(_SC_MINSIGSTKSZ));
+#endif
+    bool works = err == 0 && signal_probe.handled && signal_probe.on_alternate;
+    say(report, "small stacks", !works,
+        works ? "signal handlers need SA_ONSTACK"
+              : "signals are not handled on the alternate stack: do not use small stacks",
+        "%s", frame[0] ? frame : "work");
+}
+
 static void check_memory(struct report *report)
 {
     char line[256];
@@ -188,13 +244,14 @@ static void check_memory(struct report *report)
     struct rlimit space;
 
     check_guards(report, maps);
+    check_small_stacks(report);
     say(report, "max_map_count", maps < 32768, maps < 32768 ? "vm.max_map_count is low" : "",
         "%lld", maps);
     say(report, "overcommit", overcommit == 2,
         overcommit == 2 ? "each stack is charged in full: 68 KiB per task, with small guards" : "",
         "vm.overcommit_memory %lld", overcommit);
     read_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line);
-    say(report, "huge pages", false, "stacks never use them", "%s",
+    say(report, "huge pages", false, "for small stacks: always or madvise", "%s",
         line[0] ? line : "not available");
     say(report, "page size", sysconf(_SC_PAGESIZE) != 4096,
         sysconf(_SC_PAGESIZE) != 4096 ? "each task needs at least one page" : "", "%ld",

@@ -16,6 +16,7 @@
 
 #include <whorl.h>
 
+#include "tools/stack_option.h"
 #include "tools/stress/plot.h"
 #include "tools/stress/report.h"
 #include "tools/stress/run.h"
@@ -25,7 +26,8 @@
 
 struct options {
     size_t sizes[SIZES_MAX], sizes_count;
-    bool chosen[16]; /* workloads by index */
+    bool chosen[16];         /* workloads by index */
+    size_t small_stack_size; /* 0: guarded stacks */
     bool json, quiet;
     const char *plot;
     int timeout_s;
@@ -41,6 +43,7 @@ static void print_help(FILE *to)
         fprintf(to, "  %-8s %s\n", workloads[i].name, workloads[i].what);
     fputs("\nOptions:\n"
           "  -n, --sizes N[,N]...  numbers of tasks (1000,10000,100000,1000000)\n"
+          "      --stack KIND      stacks: guarded (default), or small: 2k, 4k, 8k\n"
           "      --timeout S       stop a row after S seconds (default: 120)\n"
           "      --plot FILE.svg   draw CPU time per operation against the number of tasks\n"
           "      --json            print one JSON object per row instead of the table\n"
@@ -75,13 +78,11 @@ static bool parse_sizes(struct options *options, const char *text)
 
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {{"sizes", required_argument, NULL, 'n'},
-                                          {"timeout", required_argument, NULL, 't'},
-                                          {"plot", required_argument, NULL, 'p'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"sizes", required_argument, NULL, 'n'},   {"stack", required_argument, NULL, 's'},
+        {"timeout", required_argument, NULL, 't'}, {"plot", required_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},          {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     bool any = false;
     int c;
 
@@ -90,6 +91,10 @@ static int parse(int argc, char **argv, struct options *options)
         case 'n':
             if (!parse_sizes(options, optarg))
                 return usage_error("bad sizes", optarg);
+            break;
+        case 's':
+            if (!stack_option_parse(optarg, &options->small_stack_size))
+                return usage_error("bad kind of stack", optarg);
             break;
         case 't':
             options->timeout_s = atoi(optarg);
@@ -130,8 +135,10 @@ static int parse(int argc, char **argv, struct options *options)
 static void run_here(const struct workload *workload, struct run *run)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    run->err =
-        workload->needs_io ? whorl_io_run(workload->root, run) : whorl_run(workload->root, run);
+    struct whorl_io_options options = {.run.small_stack_size = run->small_stack_size};
+
+    run->err = workload->needs_io ? whorl_io_run_with(&options, NULL, workload->root, run)
+                                  : whorl_run_with(&options.run, workload->root, run);
     _exit(0);
 }
 
@@ -192,10 +199,12 @@ static int measure(const struct workload *workload, size_t tasks, const struct o
     struct run *run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct rusage usage = {0};
 
-    *result = (struct result){.workload = workload, .tasks = tasks};
+    *result = (struct result){
+        .workload = workload, .tasks = tasks, .small_stack_size = options->small_stack_size};
     if (run == MAP_FAILED)
         return -errno;
     run->tasks = tasks;
+    run->small_stack_size = options->small_stack_size;
     run->bytes_per_task = -1;
     run->progress = (uint64_t *)(run + 1);
     fflush(NULL);
@@ -229,7 +238,7 @@ int main(int argc, char **argv)
     if (err)
         return err;
     if (!options.json)
-        report_header(stdout);
+        report_header(stdout, options.small_stack_size);
     for (size_t i = 0; i < workloads_count; i++) {
         for (size_t k = 0; options.chosen[i] && k < options.sizes_count; k++) {
             struct result *result = &results[count];

@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "tools/stack_option.h"
+
 /* Formats a duration in a unit in which it is below 1000: "412 ns", "3.1 us", "27 ms". */
 static const char *duration(char *buf, size_t size, int64_t ns)
 {
@@ -20,8 +22,9 @@ static const char *duration(char *buf, size_t size, int64_t ns)
     return buf;
 }
 
-void report_header(FILE *to)
+void report_header(FILE *to, size_t small_stack_size)
 {
+    fprintf(to, "stacks: %s\n", stack_option_name(small_stack_size));
     fprintf(to, "%-8s %8s %9s %9s %10s %10s %10s %9s\n", "workload", "tasks", "wall", "CPU/op",
             "wake p50", "wake p99", "bytes/task", "peak RSS");
 }
@@ -42,8 +45,8 @@ void report_row(FILE *to, const struct result *r)
 
 void report_json(FILE *to, const struct result *r)
 {
-    fprintf(to, "{\"workload\":\"%s\",\"tasks\":%zu,\"ok\":%s", r->workload->name, r->tasks,
-            r->error[0] ? "false" : "true");
+    fprintf(to, "{\"workload\":\"%s\",\"tasks\":%zu,\"stack\":\"%s\",\"ok\":%s", r->workload->name,
+            r->tasks, stack_option_name(r->small_stack_size), r->error[0] ? "false" : "true");
     if (r->error[0]) {
         fputs(",\"error\":\"", to);
         for (const char *p = r->error; *p; p++)

@@ -7,7 +7,7 @@
 
 #include "tools/stress/result.h"
 
-void report_header(FILE *to);
+void report_header(FILE *to, size_t small_stack_size);
 void report_row(FILE *to, const struct result *result);
 void report_json(FILE *to, const struct result *result);
 

@@ -12,6 +12,7 @@
 struct result {
     const struct workload *workload;
     size_t tasks;
+    size_t small_stack_size; /* 0: guarded stacks */
     uint64_t ops;
     double wall_s, cpu_ns_per_op;
     int64_t p50_ns, p99_ns, bytes_per_task, peak_rss;

@@ -11,6 +11,7 @@
 /* One run of a workload with `tasks` tasks. It has its own process. */
 struct run {
     size_t tasks;
+    size_t small_stack_size;     /* 0: guarded stacks */
     uint64_t ops;                /* operations done */
     uint64_t sum, expected;      /* must be equal at the end */
     int64_t wall_ns;             /* duration of the measured part */

@@ -67,6 +67,9 @@ enum whorl_group_policy {
 struct whorl_group {
     enum whorl_group_policy policy;
     size_t stack_size; /* for tasks of this group; 0: the run's default */
+    /* 2048, 4096 or 8192: tasks of this group have small stacks, see run.h; `stack_size` is not
+     * used. */
+    size_t small_stack_size;
     /* A scope that the owner enters before the first spawn. It is cancelled when the policy cancels
      * the tasks because one of them has ended. Once the owner has left it, it is not used. NULL:
      * none. */
@@ -86,8 +89,9 @@ struct whorl_group {
 
 /* Zero-initialised is valid. */
 struct whorl_spawn_options {
-    const char *name;  /* copied as by whorl_task_set_name() */
-    size_t stack_size; /* 0: the group's or the run's default */
+    const char *name;        /* copied as by whorl_task_set_name() */
+    size_t stack_size;       /* 0: the group's or the run's default */
+    size_t small_stack_size; /* 2048, 4096 or 8192: a small stack, see run.h */
 };
 
 /* Whether an argument of whorl_spawn_copy() points to `type`. */
@@ -122,7 +126,8 @@ extern "C" {
  * @arg    borrowed until the task ends
  *
  * Returns: 0; -ENOMEM; -EAGAIN (tasks_max); -ECANCELED when the group is cancelled, also by a
- *          failure under WHORL_GROUP_FAIL_FAST; WHORL_ENOTASK.
+ *          failure under WHORL_GROUP_FAIL_FAST; -EINVAL when `small_stack_size` is no size of small
+ *          stacks; WHORL_ENOTASK.
  */
 #define whorl_spawn(group, fn, arg) \
     whorl_spawn_at((group), (fn), (arg), #fn " at " __FILE__ ":" WHORL_STRINGIFY(__LINE__))

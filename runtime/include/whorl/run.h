@@ -16,6 +16,27 @@
  *         return whorl_run(root, NULL) ? 1 : 0;
  *     }
  *
+ * Small stacks: tasks that only wait and compute a little can have stacks of 2, 4 or 8 KiB, packed
+ * into huge pages. With very many tasks, starting them and switching between them is then faster,
+ * and with 2 KiB they take half the memory. `small_stack_size` asks for them, for a run, a group or
+ * one task. These are the conditions:
+ *
+ *   - There is no guard. Below each stack is a canary: 64 bytes with a known pattern. When the task
+ *     next gives way or ends, a damaged canary is noticed, a report names the task and the place
+ *     where it was spawned, and the program aborts. By then the overflow may have damaged another
+ *     task, and a large frame can jump over the canary.
+ *   - All signal handlers must have SA_ONSTACK, because the frame of a signal can take 11 KiB. The
+ *     thread of a run has an alternate stack. WHORL_DEBUG=check looks at all handlers whenever a
+ *     task gets a small stack.
+ *   - The record of the task takes about 400 bytes of the stack. Calls of this library that wait
+ *     take up to 500 bytes. 2 KiB suit tasks that do little else. Tasks that call printf() or send
+ *     HTTP requests need guarded stacks.
+ *   - At the first call of a function in a shared library the dynamic linker looks it up, on the
+ *     stack of the task, and needs several KiB. Link the program with -Wl,-z,now to avoid that.
+ *   - Memory is given back when no task uses any of the stacks in a huge page.
+ *
+ * With sanitizers small stacks are 32 times as large, and with the ucontext switch 4 times.
+ *
  * Deadlock: when every task waits on another, and no timer and no request could end that, the run
  * writes a report of all tasks to standard error, cancels everything and returns -EDEADLK. When
  * only some tasks wait on one another in a circle, and no deadline could end that, the run reports
@@ -33,6 +54,9 @@
 struct whorl_run_options {
     size_t stack_size;      /* of tasks, in bytes; 64 KiB (256 KiB with sanitizers), rounded up */
     size_t root_stack_size; /* of the root task; 256 KiB */
+    /* 2048, 4096 or 8192: tasks have small stacks of that size, see above, and `stack_size` is not
+     * used. The root task never has one. */
+    size_t small_stack_size;
     /* Size of the guard below each stack in bytes, rounded up to an odd number of pages. More than
      * 16 MiB fails with -EINVAL. 0: 256 KiB for the first few hundred stacks, 64 KiB up to about
      * 33,000 stacks, and 4 KiB for further stacks. The default is also 4 KiB where address space or
@@ -67,6 +91,16 @@ extern "C" {
  * Returns: what `fn` returned; -EDEADLK; -ENOMEM; WHORL_EBUSYRUN inside a run.
  */
 WHORL_API WHORL_CHECKED int whorl_run(whorl_task_fn fn, void *arg);
+
+/**
+ * Like whorl_run(), with options.
+ *
+ * @options  NULL for the defaults
+ *
+ * Returns: as whorl_run(); -EINVAL for options that are out of range.
+ */
+WHORL_API WHORL_CHECKED int whorl_run_with(const struct whorl_run_options *options,
+                                           whorl_task_fn fn, void *arg);
 
 /**
  * Like whorl_run(), on a virtual clock.

@@ -29,6 +29,8 @@
  * count, and whorl-doctor shows the limit. If a fault may be an overflow of such a stack, the
  * report says so.
  *
+ * Small stacks (run.h) have no guards. Their overflows are noticed when the task gives way or ends.
+ *
  * A program may have its own handlers for SIGSEGV and SIGBUS. Those that were installed before the
  * first run are called after the report.
  *
@@ -43,7 +45,7 @@
  * response that is used where it must not be. WHORL_DEBUG=check also finds a channel, lock, event
  * or other object of a run that another thread uses while no task waits for it; a second close of
  * an HTTP response whose memory would have been reused; a deadline that is before the start of the
- * run.
+ * run; a signal handler without SA_ONSTACK in a run that has small stacks.
  *
  * The trace file holds all runs of the process. In the picture a run is a process and a task is a
  * thread, which runs, is ready, or waits for something. The file is written while the program runs
