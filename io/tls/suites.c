@@ -2,6 +2,7 @@
 /* The cipher suites: ephemeral elliptic-curve key exchanges with authenticated encryption only. */
 #include "io/tls/suites.h"
 
+#include <pthread.h>
 #include <stddef.h>
 
 static const struct {
@@ -60,9 +61,22 @@ void suites_apply_for(br_ssl_engine_context *engine, bool has_aes)
     br_ssl_engine_add_flags(engine, BR_OPT_NO_RENEGOTIATION | BR_OPT_FAIL_ON_ALPN_MISMATCH);
 }
 
+/* An engine that is set up. BearSSL identifies the processor for each algorithm that it chooses,
+ * and the instruction for that takes tens of microseconds in a virtual machine. */
+static br_ssl_engine_context model;
+static pthread_once_t model_once = PTHREAD_ONCE_INIT;
+
+static void make_model(void)
+{
+    suites_apply_for(&model, suites_prefer_aes());
+    /* The caller seeds the engine. This keeps BearSSL from asking the processor for more. */
+    model.rng_os_rand_done = 1;
+}
+
 void suites_apply(br_ssl_engine_context *engine)
 {
-    suites_apply_for(engine, suites_prefer_aes());
+    pthread_once(&model_once, make_model);
+    *engine = model;
 }
 
 const char *suite_name(uint16_t suite)

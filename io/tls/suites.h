@@ -7,8 +7,9 @@
 
 #include <whorl/base.h>
 
-/* Sets the version, suites, algorithms and flags of a zeroed client or server. Prefers AES-GCM to
- * ChaCha20 when the processor has instructions for both AES and GHASH. */
+/* Sets the version, suites, algorithms and flags of a zeroed client or server, before anything else
+ * is set. The caller then seeds it. Prefers AES-GCM to ChaCha20 when the processor has instructions
+ * for both AES and GHASH. */
 void suites_apply(br_ssl_engine_context *engine);
 
 /* Whether the processor has instructions for AES and for GHASH. Without both, BearSSL's
