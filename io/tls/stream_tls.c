@@ -42,6 +42,9 @@
  * padding and tag. */
 enum { BUFFER_SIZE = 16384 + 512 };
 
+/* How many handshakes of a thread compute at the same time. */
+enum { COMPUTING_MAX = 8 };
+
 /* A reader's alert is only a few bytes. If they cannot be sent within this time, the read does not
  * wait longer. */
 #define ALERT_TIMEOUT_NS WHORL_SECOND
@@ -385,31 +388,31 @@ static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
     } while (ops->state(tls->engine) == TLS_HANDSHAKE && receive(tls) > 0);
 }
 
-/* Received bytes for the engine of a server, which computes when it is fed. */
-struct feeding {
-    struct tls_engine *engine;
-    const unsigned char *bytes;
-    size_t len, fed;
-};
+/* --- the handshake --- */
 
-static int feed_server(void *arg)
+static int feed_on_thread(void *arg)
 {
-    struct feeding *feeding = arg;
+    struct tls_stream *tls = arg;
 
-    feeding->fed = feeding->engine->ops->feed(feeding->engine, feeding->bytes, feeding->len);
+    tls->in_start +=
+        tls->engine->ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
     return 0;
 }
 
-/* Feeds received bytes to the engine during a handshake. A server's public-key operations run on a
- * thread, so that many clients that connect at once do not stop the other tasks. */
-static WHORL_SUSPENDS int feed(struct tls_stream *tls, bool is_server)
+/* Work with public keys takes milliseconds, so it runs on a thread while other tasks continue. Only
+ * a few handshakes have work in progress at the same time: if a hundred of them could continue in
+ * the same turn, the other tasks would wait for all of them. */
+static WHORL_SUSPENDS int compute(whorl_offload_fn fn, void *arg)
 {
-    struct feeding feeding = {tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start, 0};
-    int err = is_server ? whorl_offload_run(NULL, feed_server, &feeding) : -EAGAIN;
+    static _Thread_local struct whorl_semaphore slots = {.permits = COMPUTING_MAX};
+    int err = whorl_semaphore_acquire(&slots);
 
+    if (err)
+        return err;
+    err = whorl_offload_run(NULL, fn, arg);
     if (err == -EAGAIN || err == -ENOMEM) /* there is no thread */
-        err = feed_server(&feeding);
-    tls->in_start += feeding.fed;
+        err = fn(arg);
+    whorl_semaphore_release(&slots);
     return err;
 }
 
@@ -450,7 +453,7 @@ static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const char *peer, bo
                                        is_server ? "speaks" : "answers in", foreign);
             first = false;
         }
-        err = feed(tls, is_server);
+        err = compute(feed_on_thread, tls);
         if (err)
             break;
     }
@@ -497,8 +500,8 @@ static bool parse_peer(const char *host, struct tls_peer *peer)
     return len > 0 && peer->host[len - 1] != '.';
 }
 
-/* A stream without an engine; NULL: there is no memory. */
-static struct tls_stream *stream_create(struct whorl_stream *carrier)
+/* A stream with this engine, which may follow later; NULL: there is no memory. */
+static struct tls_stream *stream_create(struct whorl_stream *carrier, struct tls_engine *engine)
 {
     struct tls_stream *tls = malloc(sizeof *tls);
 
@@ -508,6 +511,7 @@ static struct tls_stream *stream_create(struct whorl_stream *carrier)
     memset(tls, 0, offsetof(struct tls_stream, in));
     tls->stream.ops = &tls_ops;
     tls->carrier = carrier;
+    tls->engine = engine;
     return tls;
 }
 
@@ -523,21 +527,41 @@ static int open_stream(struct tls_stream *tls, int err, struct whorl_stream **re
     return 0;
 }
 
+struct creation {
+    struct whorl_tls_config *config;
+    enum whorl_tls_library library;
+    const struct tls_peer *peer;
+    struct tls_engine *engine; /* set on success */
+};
+
+static int create_on_thread(void *arg)
+{
+    struct creation *creation = arg;
+
+    return tls_engine_create(creation->config, creation->library, creation->peer,
+                             &creation->engine);
+}
+
 WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, enum whorl_tls_library library,
                                struct whorl_stream *carrier, const char *host,
                                struct whorl_error *error, struct whorl_stream **ret)
 {
     struct tls_peer peer;
-    int err;
 
     if (!parse_peer(host, &peer))
         return whorl_error_set(error, WHORL_ETLS_NAME, "TLS", "\"%.100s\" is not a host name",
                                host);
-    struct tls_stream *tls = stream_create(carrier);
-    err = tls ? tls_engine_create(config, library, &peer, &tls->engine) : -ENOMEM;
-    if (err) {
-        free(tls);
-        return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
+    struct creation creation = {config, library, &peer, NULL};
+    /* OpenSSL makes a key for its ClientHello. BearSSL asks what the processor can do, which is
+     * slow in some virtual machines. */
+    int err = compute(create_on_thread, &creation);
+    if (err)
+        return whorl_error_set(error, err, "TLS", "%s: %s during the handshake", peer.host,
+                               whorl_strerror(err));
+    struct tls_stream *tls = stream_create(carrier, creation.engine);
+    if (!tls) {
+        creation.engine->ops->destroy(creation.engine);
+        return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
     }
     return open_stream(tls, handshake(tls, peer.host, false, error), ret);
 }
@@ -561,7 +585,7 @@ WHORL_SUSPENDS int whorl_tls_accept(struct whorl_tls_server *server, struct whor
 {
     struct tls_server_config *config = tls_server_config_acquire(server);
     int64_t limit_ns = config->handshake_ns;
-    struct tls_stream *tls = stream_create(carrier);
+    struct tls_stream *tls = stream_create(carrier, NULL);
 
     int err = tls ? tls_engine_create_server(config, whorl_now(), &tls->engine) : -ENOMEM;
     tls_server_config_release(config); /* the engine holds a reference */

@@ -6,6 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <whorl/offload.h>
+
+#include "test.h"
 
 /* Whether the clients of this test use OpenSSL. */
 static inline bool tests_use_openssl(void)
@@ -19,6 +24,22 @@ static inline bool tests_use_openssl(void)
 static inline const char *tests_tls_versions(void)
 {
     return tests_use_openssl() ? "TLS 1.2 or 1.3" : "TLS 1.2";
+}
+
+static inline int tests_nap(void *item)
+{
+    (void)item;
+    usleep(2000);
+    return 0;
+}
+
+/* Starts all threads of the run's pool, which computes for handshakes. The run keeps them, so tests
+ * that count blocks of memory call this first. */
+static inline WHORL_SUSPENDS_SHIELDED void tests_start_threads(void)
+{
+    char items[32];
+
+    CHECK_OK(whorl_offload_map(NULL, tests_nap, items, 1, sizeof items));
 }
 
 #endif

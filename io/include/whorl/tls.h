@@ -40,8 +40,9 @@
  * - A read also sends the replies that the TLS protocol requires. A read that is cancelled while it
  *   does so may take up to a second longer.
  *
- * A handshake computes for some milliseconds, in a few slices, and other tasks run between these. A
- * connection has about 70 KiB of memory; half of it is only touched when much is sent.
+ * A handshake computes for some milliseconds. It does so on a thread of the run's pool (offload.h),
+ * and other tasks run meanwhile. A connection has about 70 KiB of memory; half of it is only
+ * touched when much is sent.
  *
  * For debugging with a packet sniffer: when the environment variable SSLKEYLOGFILE is set while a
  * config is made, the keys of its connections are appended to the file that it names.

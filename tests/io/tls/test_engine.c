@@ -165,4 +165,28 @@ TEST_VIRTUAL(destroyed_engine_leaves_no_block)
     CHECK_EQ(faults_live(), live);
 }
 
+TEST_VIRTUAL(every_failing_allocation_of_an_engine_is_reported)
+{
+    struct tls_peer peer = {.host = "localhost"};
+    struct whorl_tls_config *config;
+    struct tls_engine *engine;
+    uint64_t n = 0;
+    bool hit;
+
+    do {
+        struct whorl_tls_options options = {.insecure = true};
+        long live = faults_live();
+        CHECK_OK(whorl_tls_config_create(&options, NULL, &config));
+        faults_arm(++n);
+        int err = tls_engine_create(config, WHORL_TLS_ANY, &peer, &engine);
+        hit = faults_disarm();
+        CHECK_ERR(err, hit ? -ENOMEM : 0);
+        if (err == 0)
+            engine->ops->destroy(engine);
+        whorl_tls_config_destroy(config);
+        CHECK_EQ(faults_live(), live);
+    } while (hit);
+    CHECK_EQ(n, tests_use_openssl() ? 4 : 3);
+}
+
 TEST_MAIN()

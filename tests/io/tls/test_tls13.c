@@ -15,6 +15,7 @@
 #include "memstream.h"
 #include "test.h"
 #include "tls13_server.h"
+#include "tls_library.h"
 
 enum { RECORD_HEADER = 5 };
 
@@ -492,6 +493,7 @@ TEST_VIRTUAL(conversation_cancelled_anywhere_leaves_nothing)
     unsigned at;
     long live = 0; /* blocks after the first round: the runtime keeps its stacks */
 
+    tests_start_threads();
     for (at = 1; reached; at++) {
         struct pair pair;
         struct whorl_scope scope;
@@ -576,7 +578,7 @@ TEST_VIRTUAL(every_failing_allocation_of_openssl_is_survived)
 
     allocations_left = -1;
     CHECK(CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free));
-    for (long n = 0; reached; n += n < 300 ? 1 : 11) {
+    for (long n = 0; reached; n += n < 100 ? 1 : 29) {
         struct pair pair;
         WHORL_AUTO(group) group = {0};
         pair_init(&pair, NULL, (struct whorl_tls_options){0});
