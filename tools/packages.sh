@@ -7,7 +7,7 @@
 #                                       which the file OS_RELEASE describes; installs nothing
 
 # The packages which all tests and checks need, with their names in Debian 12.
-packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light openssl curl
+packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light nghttp2-server nghttp2-client openssl curl
     gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev
     libjansson-dev redis-server postgresql chromium)
@@ -15,7 +15,7 @@ packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 ngi
 packages_full=(valgrind gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user musl-tools)
 # The packages for the architecture arm64 which tools/test --full unpacks into its own directory.
 packages_arm64=(libc6-dev libstdc++6 liburing-dev libc-ares-dev libbearssl-dev libssl-dev
-    zlib1g-dev libidn2-dev)
+    zlib1g-dev libidn2-dev libnghttp2-dev)
 
 # packages_know [OS_RELEASE]: identifies the system. Reads the file OS_RELEASE, or else the file
 # which WHORL_OS_RELEASE names, or else /etc/os-release. Sets:
@@ -33,7 +33,8 @@ packages_know() {
         printf '%s\n' "${ID:-}" "${VERSION_ID:-}" "${PRETTY_NAME:-${NAME:-an unknown system}}")
     packages_left=() packages_tried=false packages_build=() packages_install= packages_notes=()
     local debian=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
-        libbearssl-dev libssl-dev zlib1g-dev libidn2-dev ca-certificates)
+        libbearssl-dev libssl-dev zlib1g-dev libidn2-dev libnghttp2-dev
+        ca-certificates)
     case $id in
     debian | ubuntu)
         packages_install='apt-get install'
@@ -54,14 +55,15 @@ packages_know() {
     fedora)
         packages_install='dnf install'
         packages_build=(gcc meson ninja-build pkgconf-pkg-config liburing-devel c-ares-devel
-            llhttp-devel openssl-devel zlib-ng-compat-devel libidn2-devel ca-certificates)
+            llhttp-devel openssl-devel zlib-ng-compat-devel libidn2-devel libnghttp2-devel
+            ca-certificates)
         packages_notes+=("BearSSL: no package was found for Fedora. Build it from its sources, and
             install bearssl.h and libbearssl in directories which the compiler searches.")
         ;;
     arch)
         packages_install='pacman -S'
         packages_build=(gcc meson ninja pkgconf liburing c-ares bearssl openssl llhttp zlib libidn2
-            ca-certificates)
+            libnghttp2 ca-certificates)
         ;;
     esac
 }
@@ -76,6 +78,7 @@ packages_print() {
             echo "gcc or clang, meson 1.0, ninja and pkg-config. It must also have these libraries with"
             echo "their headers: liburing 2.3, c-ares 1.18, BearSSL, llhttp 9, zlib and libidn2."
             echo "OpenSSL 3 is used for TLS 1.3 if it is there."
+            echo "With nghttp2 1.52, the client also speaks HTTP/2."
         } | fold -s -w 96
     else
         echo "To build whorl, run as root:"

@@ -3,10 +3,12 @@
 #include "io/http/conn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <whorl/stream.h>
 #include <whorl/tls.h>
 
+#include "io/http/http2_conn.h"
 #include "io/http/stage.h"
 #include "io/http/upgrades.h"
 #include "io/tls/config.h"
@@ -19,7 +21,7 @@ struct http_conn *http_conn_create(void)
 
 void http_conn_destroy(struct http_conn *conn)
 {
-    whorl_stream_close(conn->stream);
+    http_conn_reset(conn);
     free(conn);
 }
 
@@ -27,6 +29,18 @@ void http_conn_reset(struct http_conn *conn)
 {
     whorl_stream_close(conn->stream);
     conn->stream = NULL;
+    http2_conn_destroy(conn->http2);
+    conn->http2 = NULL;
+}
+
+bool http_conn_is_usable(const struct http_conn *conn)
+{
+    return conn->http2 ? http2_conn_is_usable(conn->http2) : whorl_stream_is_idle(conn->stream);
+}
+
+size_t http_conn_capacity(const struct http_conn *conn)
+{
+    return conn->http2 ? http2_conn_capacity(conn->http2) : 1;
 }
 
 /* Reports a failed step. The dialer's detail is used only if it describes this failure: a dialer
@@ -124,13 +138,58 @@ static WHORL_SUSPENDS int open_or_upgrade(const struct http_dial *dial,
     return err;
 }
 
+static void tell_changed(void *arg)
+{
+    struct http_conn *conn = arg;
+    if (conn->changed)
+        conn->changed(conn);
+}
+
+static int refuse_version(const struct http_dial *dial, const char *text)
+{
+    return whorl_error_set(dial->error, WHORL_EHTTP_VERSION, "connect", "%s:%u: %s", dial->host,
+                           dial->port, text);
+}
+
+/* Chooses the version that the connection has from now on. Owns `stream`, on success. */
+static int choose_version(struct http_conn *conn, const struct http_dial *dial,
+                          struct whorl_stream *stream)
+{
+    const char *alpn = dial->is_tls ? whorl_tls_alpn(stream) : NULL;
+    bool is_http2 = dial->is_tls ? alpn && strcmp(alpn, "h2") == 0 : dial->version == WHORL_HTTP_2;
+
+    if (is_http2 && dial->version == WHORL_HTTP_1)
+        return refuse_version(dial, "the server chose HTTP/2, which the TLS configuration offers");
+    if (!is_http2 && dial->version == WHORL_HTTP_2)
+        return refuse_version(dial, "the server does not speak HTTP/2");
+    if (!is_http2) {
+        conn->stream = stream;
+        return 0;
+    }
+    if (!http2_conn_is_supported())
+        return refuse_version(dial, "this build of whorl does not speak HTTP/2");
+    struct http2_options options = {
+        .head_bytes_max = dial->head_bytes_max,
+        .streams_max = dial->streams_max,
+        .now_ns = whorl_now(),
+    };
+    struct http2_conn_owner owner = {.changed = tell_changed, .arg = conn};
+    int err = http2_conn_create(stream, &options, &owner, &conn->http2);
+    return err ? whorl_error_set(dial->error, err, "connect", "%s:%u: %s", dial->host, dial->port,
+                                 whorl_strerror(err))
+               : 0;
+}
+
 WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
                                   struct whorl_http_timing *timing)
 {
     struct whorl_stream *stream;
     int err = open_or_upgrade(dial, timing, &stream);
 
-    if (err == 0)
-        conn->stream = stream;
+    if (err)
+        return err;
+    err = choose_version(conn, dial, stream);
+    if (err)
+        whorl_stream_close(stream);
     return err;
 }

@@ -5,6 +5,8 @@
 #include <whorl/group.h>
 #include <whorl/scope.h>
 
+#include "io/http/request.h"
+
 enum {
     SLICE = 65536, /* of a body from memory: one write, which must finish within the stall limit */
 };
@@ -20,9 +22,18 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
     x->buffered = 0;
     x->err = 0;
     x->received = 0;
+    x->is_unprocessed = false;
     x->has_begun = x->unsent = x->has_broken = false;
     x->reason = NULL;
     x->error.code = 0;
+}
+
+int64_t http_outgoing_body_len(const struct http_outgoing *out)
+{
+    const struct whorl_http_body *body = &out->request->body;
+    if (!out->has_body)
+        return REQUEST_NO_BODY;
+    return body->read && body->len < 0 ? REQUEST_CHUNKED : body->len;
 }
 
 int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text)

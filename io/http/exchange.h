@@ -15,29 +15,27 @@
  *                          |  struct http_exchange_ops
  *              +-----------+------------+
  *              v                        v
- *     exchange_http1.c            HTTP/2, to come
+ *     exchange_http1.c            exchange_http2.c
  *     one whole stream            one stream of a connection that other exchanges share
- *     http1.h: bytes to events    frames and HPACK to the same events
+ *     http1.h: bytes to events    http2.h: frames to the state of each stream
  *
  * The calls, in order. A failed call is followed by end() and destroy() only.
  *
- *     http1_exchange_create   -> x
+ *     http1_exchange_create   -> x                  or http2_exchange_create
  *     http_exchange_run(x)    -> send_head, send_body*, read_head     x->head is valid
  *     http_exchange_read(x)*  -> read_body*                           until 0 or an error
  *     http_exchange_skip(x)   -> skip                                 optional
  *     http_exchange_end(x)    -> end           says whether the connection may be reused
  *     http_exchange_destroy(x)-> destroy       the head is valid until then
  *
- * HTTP/2 will supply a create function, which opens a stream on a shared connection, and these:
+ * With HTTP/2, the connection's daemons do the I/O (http2_conn.h):
  *
- *     send_head   HEADERS
- *     send_body   DATA, after waiting for room in the flow-control window
+ *     send_head   opens a stream: HEADERS
+ *     send_body   DATA; waits for room in the flow-control window
  *     read_head   waits until the connection's reader task has received the head of this stream
  *     read_body   waits until the reader task has received body bytes of this stream
  *     skip        drops received bytes and gives their room in the window back
  *     end         RST_STREAM if the stream has not ended; the connection stays usable
- *
- * It fills the same `head`, `received` and `ahead`, and uses clock.h for the time limits.
  *
  * An exchange knows neither session, response nor pool.
  */
@@ -64,6 +62,9 @@ struct http_outgoing {
     bool has_body;
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
 };
+
+/* The length of the body as request.h wants it: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */
+int64_t http_outgoing_body_len(const struct http_outgoing *out);
 
 /* What one version of HTTP supplies. */
 struct http_exchange_ops {
@@ -127,6 +128,7 @@ struct http_exchange {
     int err;                  /* valid with HTTP_AHEAD_ERROR */
     int64_t received;         /* body bytes so far, as sent by the peer */
     bool has_begun;           /* a byte of the response has arrived */
+    bool is_unprocessed;      /* the peer says that it has not processed the request */
     struct whorl_error error; /* detail of the failure; its code is 0 when nothing failed */
 
     /* These are for exchange.c and the version. */

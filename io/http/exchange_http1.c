@@ -113,14 +113,6 @@ static WHORL_SUSPENDS int write_parts(struct http1_exchange *h, const struct iov
     return (int)http_stage_leave(&stage, err);
 }
 
-static int64_t framed_len(const struct http_outgoing *out)
-{
-    const struct whorl_http_body *body = &out->request->body;
-    if (!out->has_body)
-        return REQUEST_NO_BODY;
-    return body->read && body->len < 0 ? REQUEST_CHUNKED : body->len;
-}
-
 /* Writes the head into the receive buffer, which nothing else uses before it is sent. */
 static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_outgoing *out,
                                     const void *data, size_t data_len)
@@ -133,7 +125,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         .headers = request->headers,
         .headers_count = request->headers_count,
         .user_agent = out->user_agent,
-        .body_len = framed_len(out),
+        .body_len = http_outgoing_body_len(out),
         .decode = request->decode,
         .other_origin = out->other_origin,
         .trust_redirects = request->trust_redirects,

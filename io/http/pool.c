@@ -32,8 +32,10 @@ struct http_host {
     bool is_starved; /* is in pool->starved */
     TAILQ_ENTRY(http_host) starved;
     TAILQ_HEAD(, pool_waiter) waiters;
-    struct http_conn_list idle; /* the most recently used first */
-    size_t open_count;
+    struct http_conn_list idle;   /* of HTTP/1.1; the most recently used first */
+    struct http_conn_list shared; /* of HTTP/2; that take more requests */
+    bool speaks_http2;            /* as the last handshake has shown, or the key says */
+    size_t open_count, opening_count;
     char strings[]; /* the key's */
 };
 
@@ -48,7 +50,7 @@ bool http_pool_key_equal(const struct http_pool_key *a, const struct http_pool_k
 {
     return a->is_tls == b->is_tls && a->port == b->port && strings_equal(a->host, b->host) &&
            a->tls == b->tls && strings_equal(a->proxy, b->proxy) &&
-           strings_equal(a->credentials, b->credentials);
+           strings_equal(a->credentials, b->credentials) && a->version == b->version;
 }
 
 /* FNV-1a of the host and port; the other fields are nearly always equal. */
@@ -120,6 +122,8 @@ static struct http_host *host_get(struct http_pool *pool, const struct http_pool
     host->hash = hash;
     TAILQ_INIT(&host->waiters);
     TAILQ_INIT(&host->idle);
+    TAILQ_INIT(&host->shared);
+    host->speaks_http2 = key->version == WHORL_HTTP_2;
     host->next = pool->buckets[hash & (pool->buckets_count - 1)];
     pool->buckets[hash & (pool->buckets_count - 1)] = host;
     pool->hosts_count++;
@@ -142,20 +146,44 @@ static void host_drop_unused(struct http_pool *pool, struct http_host *host)
 
 /* Connections */
 
+static void conn_changed(struct http_conn *conn);
+
 static struct http_conn *conn_open(struct http_pool *pool, struct http_host *host)
 {
     struct http_conn *conn = http_conn_create();
     if (!conn)
         return NULL;
     conn->place.host = host;
+    conn->place.pool = pool;
+    conn->place.is_opening = true;
+    conn->changed = conn_changed;
     host->open_count++;
+    host->opening_count++;
     pool->open_count++;
     return conn;
+}
+
+/* The connection is open, or will never be. */
+static void end_opening(struct http_conn *conn)
+{
+    if (conn->place.is_opening)
+        conn->place.host->opening_count--;
+    conn->place.is_opening = false;
+}
+
+/* From now on no other request gets this connection. */
+static void stop_sharing(struct http_conn *conn)
+{
+    if (conn->place.is_shared)
+        TAILQ_REMOVE(&conn->place.host->shared, conn, place.shared);
+    conn->place.is_shared = false;
 }
 
 /* Closes a connection that is not idle. The host may be unused afterwards. */
 static void conn_close(struct http_pool *pool, struct http_conn *conn)
 {
+    end_opening(conn);
+    stop_sharing(conn);
     conn->place.host->open_count--;
     pool->open_count--;
     http_conn_destroy(conn);
@@ -164,14 +192,16 @@ static void conn_close(struct http_pool *pool, struct http_conn *conn)
 static void idle_add(struct http_pool *pool, struct http_conn *conn)
 {
     conn->place.idle_since_ns = whorl_now();
-    TAILQ_INSERT_HEAD(&conn->place.host->idle, conn, place.host_idle);
+    if (!conn->http2)
+        TAILQ_INSERT_HEAD(&conn->place.host->idle, conn, place.host_idle);
     TAILQ_INSERT_TAIL(&pool->idle, conn, place.idle);
     pool->idle_count++;
 }
 
 static void idle_remove(struct http_pool *pool, struct http_conn *conn)
 {
-    TAILQ_REMOVE(&conn->place.host->idle, conn, place.host_idle);
+    if (!conn->http2)
+        TAILQ_REMOVE(&conn->place.host->idle, conn, place.host_idle);
     TAILQ_REMOVE(&pool->idle, conn, place.idle);
     pool->idle_count--;
 }
@@ -213,13 +243,20 @@ static uint64_t first_arrival(const struct http_host *host)
     return TAILQ_FIRST(&host->waiters)->arrival;
 }
 
+/* Whether only the total cap may keep the host from opening a connection. */
+static bool may_open(const struct http_pool *pool, const struct http_host *host)
+{
+    return host->open_count < pool->conns_per_host_max &&
+           !(host->speaks_http2 && (host->opening_count > 0 || !TAILQ_EMPTY(&host->shared)));
+}
+
 /* Inserts the host into `starved`, moves it to its place there, or removes it. Called after its
  * waiters or connections have changed. */
 static void update_starved(struct http_pool *pool, struct http_host *host)
 {
     if (host->is_starved)
         TAILQ_REMOVE(&pool->starved, host, starved);
-    host->is_starved = !TAILQ_EMPTY(&host->waiters) && host->open_count < pool->conns_per_host_max;
+    host->is_starved = !TAILQ_EMPTY(&host->waiters) && may_open(pool, host);
     if (!host->is_starved)
         return;
     struct http_host *before = TAILQ_LAST(&pool->starved, http_host_list);
@@ -238,6 +275,8 @@ static void serve_first(struct http_pool *pool, struct http_host *host, struct h
     TAILQ_REMOVE(&host->waiters, waiter, link);
     pool->queued_count--;
     waiter->conn = conn;
+    if (conn && conn->http2)
+        conn->place.users++;
     whorl_wake(&waiter->waiter, conn ? 0 : -ENOMEM);
 }
 
@@ -252,6 +291,39 @@ static void serve_starved(struct http_pool *pool)
     }
 }
 
+/* Gives a shared connection to the waiters of its host, up to its capacity. */
+static void serve_shared(struct http_pool *pool, struct http_conn *conn)
+{
+    struct http_host *host = conn->place.host;
+
+    if (TAILQ_EMPTY(&host->waiters) || conn->place.users >= http_conn_capacity(conn))
+        return;
+    if (conn->place.users == 0)
+        idle_remove(pool, conn);
+    while (!TAILQ_EMPTY(&host->waiters) && conn->place.users < http_conn_capacity(conn))
+        serve_first(pool, host, conn);
+    update_starved(pool, host);
+}
+
+/* An HTTP/2 connection takes more requests than before, or no more. */
+static void conn_changed(struct http_conn *conn)
+{
+    struct http_host *host = conn->place.host;
+    struct http_pool *pool = conn->place.pool;
+
+    if (!conn->place.is_shared)
+        return; /* not open yet, or known to be ending */
+    if (http_conn_is_usable(conn)) {
+        serve_shared(pool, conn);
+        return;
+    }
+    stop_sharing(conn);
+    update_starved(pool, host);
+    if (conn->place.users == 0)
+        idle_close(pool, conn);
+    serve_starved(pool);
+}
+
 static enum whorl_abort leave_queue(struct whorl_waiter *waiter)
 {
     struct pool_waiter *self = container_of(waiter, struct pool_waiter, waiter);
@@ -262,13 +334,27 @@ static enum whorl_abort leave_queue(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
+/* Takes a shared connection that has room for another request. */
+static struct http_conn *take_shared(struct http_pool *pool, struct http_host *host)
+{
+    struct http_conn *conn;
+
+    TAILQ_FOREACH(conn, &host->shared, place.shared)
+    if (conn->place.users < http_conn_capacity(conn)) {
+        if (conn->place.users++ == 0)
+            idle_remove(pool, conn);
+        return conn;
+    }
+    return NULL;
+}
+
 /* Takes the most recently used idle connection that is still good; closes those that are not. */
 static struct http_conn *take_idle(struct http_pool *pool, struct http_host *host)
 {
     struct http_conn *conn;
     while ((conn = TAILQ_FIRST(&host->idle))) {
         idle_remove(pool, conn);
-        if (whorl_stream_is_idle(conn->stream))
+        if (http_conn_is_usable(conn))
             return conn;
         conn_close(pool, conn);
     }
@@ -311,13 +397,14 @@ int http_pool_try_acquire(struct http_pool *pool, const struct http_pool_key *ke
         return -ENOMEM;
     if (!TAILQ_EMPTY(&host->waiters))
         return -EAGAIN;
-    struct http_conn *conn = take_idle(pool, host);
+    struct http_conn *conn = take_shared(pool, host);
+    if (!conn)
+        conn = take_idle(pool, host);
     if (conn) {
         *ret = conn;
         return 0;
     }
-    if (host->open_count < pool->conns_per_host_max &&
-        (pool->open_count < pool->conns_max || pool->idle_count > 0))
+    if (may_open(pool, host) && (pool->open_count < pool->conns_max || pool->idle_count > 0))
         return take_new(pool, host, ret);
     host_drop_unused(pool, host);
     return -EAGAIN;
@@ -340,22 +427,62 @@ WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool
         return err;
     /* The connection comes directly from another exchange, so it has not been checked. If it is
      * dead, its place remains ours. */
-    if (self.conn->stream && !whorl_stream_is_idle(self.conn->stream))
+    if (self.conn->stream && !http_conn_is_usable(self.conn))
         http_conn_reset(self.conn);
     *ret = self.conn;
     return 0;
 }
 
+void http_pool_opened(struct http_pool *pool, struct http_conn *conn)
+{
+    struct http_host *host = conn->place.host;
+
+    end_opening(conn);
+    if (conn->http2) {
+        host->speaks_http2 = true;
+        conn->place.users = 1;
+        conn->place.is_shared = true;
+        TAILQ_INSERT_TAIL(&host->shared, conn, place.shared);
+        serve_shared(pool, conn);
+    } else {
+        host->speaks_http2 = false;
+    }
+    update_starved(pool, host);
+    serve_starved(pool);
+}
+
+/* A request returns a shared connection. Returns whether it is still in use, or closed here. */
+static bool release_shared(struct http_pool *pool, struct http_conn *conn)
+{
+    struct http_host *host = conn->place.host;
+
+    if (!http_conn_is_usable(conn))
+        stop_sharing(conn);
+    if (--conn->place.users == 0)
+        return false;
+    if (conn->place.is_shared)
+        serve_shared(pool, conn);
+    update_starved(pool, host);
+    serve_starved(pool);
+    return true;
+}
+
 void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable)
 {
+    if (conn->http2) {
+        reusable = http_conn_is_usable(conn);
+        if (release_shared(pool, conn))
+            return;
+    }
     struct http_host *host = conn->place.host;
     struct http_host *starved = TAILQ_FIRST(&pool->starved);
     bool wanted_here = !TAILQ_EMPTY(&host->waiters);
 
     if (starved && wanted_here && first_arrival(starved) >= first_arrival(host))
         starved = NULL;
-    if (reusable && !starved && wanted_here) {
+    if (reusable && !starved && wanted_here && http_conn_capacity(conn) > 0) {
         serve_first(pool, host, conn);
+        update_starved(pool, host);
     } else if (reusable && !starved && pool->idle_max > 0) {
         if (pool->idle_count >= pool->idle_max)
             idle_close(pool, TAILQ_FIRST(&pool->idle)); /* `host` stays: it has `conn` open */

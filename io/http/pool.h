@@ -12,12 +12,20 @@
  *     http_pool_wait        --> the host's queue ... woken -------------------> one of the above
  *     http_pool_release     --> to the longest waiter | idle | closed
  *
+ * An HTTP/2 connection is shared: any number of requests have it at the same time, up to its
+ * capacity. It is idle while no request has it. A host that is known to speak HTTP/2 opens one
+ * connection at a time, and only if it has none that takes requests. The other requests wait in the
+ * queue for the end of the handshake, or until one of the requests ends:
+ *
+ *     http_pool_opened   the handshake has shown the version: a shared connection takes waiters
+ *     conn->changed      the peer has changed the capacity, or the connection has ended
+ *
  * No waiter starves. A host that only the total cap holds back is in the list `starved`, which is
  * ordered by the arrival of each host's first waiter. When a connection becomes free, it is closed
  * and its place goes to the first waiter in `starved`, unless a waiter of its own host has waited
  * longer. So these hold between any two calls:
  *
- *     a host with waiters has no idle connection, and it is at its cap or in `starved`
+ *     a host with waiters has no idle connection, and it may not open one or is in `starved`
  *     while `starved` is not empty, the total cap is reached and no connection is idle
  */
 #ifndef IO_HTTP_POOL_H
@@ -43,6 +51,7 @@ struct http_pool_key {
     const struct whorl_tls_config *tls; /* compared by identity; NULL for plain */
     const char *proxy;                  /* NULL: a direct connection */
     const char *credentials;            /* that the connection is bound to; NULL: none */
+    enum whorl_http_version version;    /* that is asked for */
 };
 
 TAILQ_HEAD(http_conn_list, http_conn);
@@ -71,8 +80,10 @@ int http_pool_init(struct http_pool *pool);
  * wait. */
 void http_pool_finish(struct http_pool *pool);
 
-/* Takes a connection for `key` without waiting. When its `stream` is NULL, the caller opens it. The
- * caller returns it with http_pool_release(). `key` is borrowed for the call.
+/* Takes a connection for `key` without waiting. If it is not open, the caller opens it and calls
+ * http_pool_opened(). The caller returns it with http_pool_release(). `key` is borrowed for the
+ * call.
+ *
  * 0; -EAGAIN: http_pool_wait() would wait; -ENOMEM. */
 WHORL_CHECKED int http_pool_try_acquire(struct http_pool *pool, const struct http_pool_key *key,
                                         struct http_conn **ret);
@@ -83,8 +94,12 @@ WHORL_CHECKED int http_pool_try_acquire(struct http_pool *pool, const struct htt
 WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool_key *key,
                                   struct http_conn **ret);
 
+/* The caller has opened a connection from the pool. If it is an HTTP/2 connection, other requests
+ * share it from now on. Never suspends. */
+void http_pool_opened(struct http_pool *pool, struct http_conn *conn);
+
 /* Returns a connection to the pool. `reusable`: it is open and may carry another exchange; else it
- * is closed. Never suspends. */
+ * is closed, when no other request has it. Never suspends. */
 void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable);
 
 /* Closes the connections that are idle now. Never suspends. */

@@ -106,6 +106,12 @@ int whorl_http_response_status(const struct whorl_http_response *response)
     return response->exchange->head.status;
 }
 
+enum whorl_http_version whorl_http_response_version(const struct whorl_http_response *response)
+{
+    check_open(response);
+    return response->version;
+}
+
 const char *whorl_http_response_reason(const struct whorl_http_response *response)
 {
     check_open(response);

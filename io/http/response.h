@@ -24,6 +24,7 @@ struct whorl_http_response {
     struct http_exchange *exchange; /* owned; of the current hop; NULL before the first one */
     struct whorl_url url;           /* owned; of the current hop */
     struct whorl_http_timing timing;
+    enum whorl_http_version version; /* of the exchange */
 
     int err; /* the body has failed permanently, and every read returns this; 0: it has not */
     struct whorl_error error; /* detail of what failed after the head; its code is 0 before that */

@@ -15,7 +15,9 @@
  *       | |         v             |  +----> store
  *       | +-----> pool --> conn   |
  *       +----> exchange_http1 ----+
- *                   +-----> http1, request
+ *       |           +-----> http1, request
+ *       +----> exchange_http2 ----+
+ *                   +-----> http2_conn, request
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@
 
 #include "io/http/conn.h"
 #include "io/http/exchange_http1.h"
+#include "io/http/exchange_http2.h"
+#include "io/http/http2_conn.h"
 #include "io/http/pool.h"
 #include "io/http/redirect.h"
 #include "io/http/request.h"
@@ -41,6 +45,8 @@ enum {
     CONNS_MAX = 256,
     CONNS_PER_HOST_MAX = 6,
     REDIRECTS_MAX = 10,
+    REFUSALS_MAX = 3, /* times that a request is sent again because the server did not process it */
+    CALM_NS = 1000 * 1000 * 1000, /* first wait when a server asks for fewer requests */
 };
 
 struct whorl_http_session {
@@ -52,6 +58,7 @@ struct whorl_http_session {
     struct whorl_http_session *next;           /* in the thread's list */
     uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
+    struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
     uint64_t requests, connections, reuses;
 };
 
@@ -166,9 +173,11 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http_pool_finish(&session->pool);
     http_responses_drain(&session->store);
     http1_exchanges_drain(&session->store);
+    http2_exchanges_drain(&session->store);
     http_bufs_drain(&session->store);
     http_upgrades_finish(&session->upgrades);
     whorl_tls_config_destroy(session->tls);
+    whorl_tls_config_destroy(session->tls_http1);
     free(session->user_agent);
     free(session);
 }
@@ -206,7 +215,9 @@ struct request {
     int64_t total_deadline_ns;
     int64_t decoded_bytes_max;
     int redirects_max;
-    struct whorl_error *error; /* the caller's; may be NULL */
+    enum whorl_http_version version; /* that is asked for */
+    int refusals;                    /* so far */
+    struct whorl_error *error;       /* the caller's; may be NULL */
 };
 
 /* Fills the caller's error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`.
@@ -262,6 +273,7 @@ static int prepare(struct request *q)
         .informational_max = o->informational_max,
         .body_bytes_max = limit(asked->body_bytes_max, o->body_bytes_max),
     };
+    q->version = asked->version ? asked->version : o->version;
     q->decoded_bytes_max = limit(asked->decoded_bytes_max, o->decoded_bytes_max);
     q->timeouts = (struct whorl_http_timeouts){
         .queue_ns = limit(t->queue_ns, d->queue_ns),
@@ -276,6 +288,16 @@ static int prepare(struct request *q)
     return err ? err : whorl_url_parse(asked->url, q->error, &q->response->url);
 }
 
+/* The TLS configuration; its ALPN offers the versions that are asked for. */
+static struct whorl_tls_config *tls_of(const struct request *q)
+{
+    struct whorl_http_session *session = q->session;
+
+    return session->tls && (q->version != WHORL_HTTP_1 || session->options.tls)
+               ? session->tls
+               : session->tls_http1;
+}
+
 /* Gets a connection or permission to open one. Waits in the queue if necessary. The time in the
  * queue counts only for the queue limit: the total deadline is moved by it. */
 static WHORL_SUSPENDS int queue(struct request *q)
@@ -286,7 +308,8 @@ static WHORL_SUSPENDS int queue(struct request *q)
         .is_tls = r->url.is_tls,
         .port = r->url.port,
         .host = r->url.host,
-        .tls = r->url.is_tls ? q->session->tls : NULL,
+        .tls = r->url.is_tls ? tls_of(q) : NULL,
+        .version = q->version,
     };
     struct http_stage stage;
 
@@ -308,11 +331,15 @@ static WHORL_SUSPENDS int queue(struct request *q)
 /* Uses the system's trust store when the session was given no configuration. */
 static int ensure_tls(struct request *q)
 {
-    static const char *const alpn[] = {"http/1.1", NULL};
-    struct whorl_tls_options options = {.alpn = alpn};
+    static const char *const alpn[] = {"h2", "http/1.1", NULL};
     struct whorl_http_session *session = q->session;
+    bool is_http1 = q->version == WHORL_HTTP_1 || !http2_conn_is_supported();
+    struct whorl_tls_options options = {.alpn = is_http1 ? alpn + 1 : alpn};
+    struct whorl_tls_config **config = is_http1 ? &session->tls_http1 : &session->tls;
 
-    return session->tls ? 0 : whorl_tls_config_create(&options, q->error, &session->tls);
+    if (session->options.tls || *config)
+        return 0;
+    return whorl_tls_config_create(&options, q->error, config);
 }
 
 static WHORL_SUSPENDS int open_conn(struct request *q)
@@ -321,8 +348,11 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
     struct http_dial dial = {
         .host = r->url.host,
         .port = r->url.port,
+        .version = q->version,
+        .head_bytes_max = q->session->options.head_bytes_max,
+        .streams_max = q->session->options.streams_max,
         .is_tls = r->url.is_tls,
-        .tls = q->session->tls,
+        .tls = tls_of(q),
         .upgrades = &q->session->upgrades,
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
@@ -330,15 +360,24 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .error = q->error,
     };
     int err = http_conn_open(r->conn, &dial, &r->timing);
-    if (err == 0)
-        q->session->connections++;
-    return err;
+    if (err)
+        return err;
+    q->session->connections++;
+    http_pool_opened(&q->session->pool, r->conn);
+    return 0;
 }
 
-/* Makes the exchange of this hop and runs it. Only this function chooses the HTTP version. */
-static WHORL_SUSPENDS int run_exchange(struct request *q)
+/* Makes an exchange of the version that the connection speaks. */
+static int create_exchange(struct request *q)
 {
     struct whorl_http_response *r = q->response;
+    struct http2_exchange_setup http2_setup = {
+        .conn = r->conn->http2,
+        .out = &q->out,
+        .limits = q->limits,
+        .timeouts = &q->timeouts,
+        .total_deadline_ns = q->total_deadline_ns,
+    };
     struct http1_exchange_setup setup = {
         .stream = r->conn->stream,
         .out = &q->out,
@@ -346,7 +385,16 @@ static WHORL_SUSPENDS int run_exchange(struct request *q)
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
     };
-    int err = http1_exchange_create(&q->session->store, &setup, &r->exchange);
+    r->version = r->conn->http2 ? WHORL_HTTP_2 : WHORL_HTTP_1;
+    return r->conn->http2 ? http2_exchange_create(&q->session->store, &http2_setup, &r->exchange)
+                          : http1_exchange_create(&q->session->store, &setup, &r->exchange);
+}
+
+static WHORL_SUSPENDS int run_exchange(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+
+    int err = create_exchange(q);
     if (err)
         return err;
     q->session->requests++;
@@ -366,27 +414,89 @@ static int rewind_body(const struct http_outgoing *out)
     return out->has_body && body->read ? body->rewind(body->arg) : 0;
 }
 
+/* Whether the connection ended before anything of the response arrived. */
+static bool has_died(int err)
+{
+    return err == WHORL_EHTTP_NO_RESPONSE || err == -EPIPE || err == -ECONNRESET ||
+           err == WHORL_ETLS_TRUNCATED || err == WHORL_ETLS_ALERT;
+}
+
 /* A kept connection that fails before the first byte of the response was most likely closed by the
  * server before the request arrived (RFC 9112 §9.3.1). The client cannot be sure of that, so only a
- * request that may be done twice is sent again (RFC 9110 §9.2.2). */
+ * request that may be done twice is sent again (RFC 9110 §9.2.2). An HTTP/2 server can say that it
+ * has not processed a request (RFC 9113 §8.7); then every request may be sent again. */
 static bool may_retry(const struct request *q, int err)
 {
     const struct whorl_http_response *r = q->response;
-    bool died = err == WHORL_EHTTP_NO_RESPONSE || err == -EPIPE || err == -ECONNRESET ||
-                err == WHORL_ETLS_TRUNCATED || err == WHORL_ETLS_ALERT;
-    return r->timing.reused && died && r->exchange && !r->exchange->has_begun &&
-           request_is_idempotent(q->out.method) && can_send_again(&q->out);
+    const struct http_exchange *x = r->exchange;
+
+    if (!x || x->has_begun || !can_send_again(&q->out))
+        return false;
+    if (!x->is_unprocessed && !request_is_idempotent(q->out.method))
+        return false;
+    if (!r->conn->http2)
+        return r->timing.reused && has_died(err);
+    if (q->refusals >= REFUSALS_MAX)
+        return false;
+    return x->is_unprocessed || err == WHORL_EHTTP_CALM ||
+           (r->timing.reused && has_died(err) && !http_conn_is_usable(r->conn));
 }
 
-/* Opens the connection if it is new, and runs the exchange. If a kept connection was dead, it does
- * so again on a new connection, which takes over the place in the pool. So there is no second wait
- * in the queue. */
+/* The server asks for fewer requests: waits, longer each time. */
+static WHORL_SUSPENDS int calm_down(struct request *q)
+{
+    struct http_stage stage;
+
+    http_stage_enter(&stage, WHORL_FOREVER, 0, q->total_deadline_ns);
+    int err = (int)http_stage_leave(&stage, whorl_sleep((int64_t)CALM_NS << q->refusals));
+    return err ? fail(q, err, "send", NULL) : 0;
+}
+
+/* Gets another connection after a failure with `err` on an HTTP/2 connection, which other requests
+ * may continue to use. */
+static WHORL_SUSPENDS int change_conn(struct request *q, int err)
+{
+    struct whorl_http_response *r = q->response;
+
+    http_pool_release(&q->session->pool, r->conn, false);
+    r->conn = NULL;
+    int waited = err == WHORL_EHTTP_CALM ? calm_down(q) : 0;
+    if (waited)
+        return waited;
+    q->refusals++;
+    if (err == WHORL_EHTTP_VERSION) { /* HTTP_1_1_REQUIRED */
+        q->version = WHORL_HTTP_1;
+        err = r->url.is_tls ? ensure_tls(q) : 0;
+        if (err)
+            return err;
+    }
+    return queue(q);
+}
+
+/* Prepares to send a request again that has failed with `err`. If a kept HTTP/1.1 connection was
+ * dead, a new one takes over its place in the pool, so there is no second wait in the queue. */
+static WHORL_SUSPENDS int prepare_retry(struct request *q, int err)
+{
+    struct whorl_http_response *r = q->response;
+    int rewound = rewind_body(&q->out);
+
+    if (rewound)
+        return fail(q, rewound, "send", NULL);
+    http_response_drop_exchange(r);
+    r->timing.retries++;
+    if (r->conn->http2)
+        return change_conn(q, err);
+    http_conn_reset(r->conn);
+    return 0;
+}
+
+/* Opens the connection if it is new, and runs the exchange, again where that is safe. */
 static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
 {
     struct whorl_http_response *r = q->response;
 
     for (;;) {
-        r->timing.reused = r->conn->stream != NULL;
+        r->timing.reused = http_conn_is_open(r->conn);
         q->session->reuses += r->timing.reused;
         int err = r->timing.reused ? 0 : open_conn(q);
         if (err)
@@ -401,12 +511,9 @@ static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
                 *q->error = r->exchange->error;
             return err;
         }
-        err = rewind_body(&q->out);
+        err = prepare_retry(q, err);
         if (err)
-            return fail(q, err, "send", NULL);
-        http_response_drop_exchange(r);
-        http_conn_reset(r->conn);
-        r->timing.retries++;
+            return err;
     }
 }
 
@@ -426,7 +533,8 @@ static WHORL_SUSPENDS int hop(struct request *q)
         return 0;
     }
     http_response_drop_exchange(r);
-    http_pool_release(&q->session->pool, r->conn, false);
+    if (r->conn)
+        http_pool_release(&q->session->pool, r->conn, false);
     r->conn = NULL;
     return err;
 }

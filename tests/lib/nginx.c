@@ -51,13 +51,14 @@ static char *read_file(const char *path)
 static void configure(struct nginx *nginx, const struct nginx_options *options, bool v6)
 {
     const char *cert = options->cert ? options->cert : "good";
+    const char *http2 = options->http2 ? " http2" : "";
     char pem[64], key[64], path[600], v6_lines[128] = "", *text;
 
     snprintf(pem, sizeof pem, "%s.pem", cert);
     snprintf(key, sizeof key, "%s.key", cert);
     if (v6)
-        snprintf(v6_lines, sizeof v6_lines, "listen [::1]:%d; listen [::1]:%d ssl;", nginx->port,
-                 nginx->tls_port);
+        snprintf(v6_lines, sizeof v6_lines, "listen [::1]:%d; listen [::1]:%d ssl%s;", nginx->port,
+                 nginx->tls_port, http2);
     snprintf(path, sizeof path, "%s/docroot", nginx->dir);
     mkdir(path, 0700);
     int n = asprintf(
@@ -73,7 +74,7 @@ static void configure(struct nginx *nginx, const struct nginx_options *options, 
         "  default_type application/octet-stream; keepalive_requests 100000;\n"
         "  %s\n"
         "  server {\n"
-        "    listen 127.0.0.1:%d; listen 127.0.0.1:%d ssl; %s\n"
+        "    listen 127.0.0.1:%d; listen 127.0.0.1:%d ssl%s; %s\n"
         "    server_name localhost; root %s;\n"
         "    ssl_certificate %s; ssl_certificate_key %s; ssl_protocols %s;\n"
         "    %s\n"
@@ -81,7 +82,7 @@ static void configure(struct nginx *nginx, const struct nginx_options *options, 
         "}\n",
         geteuid() == 0 ? "user root;" : "", nginx->dir, nginx->dir, nginx->dir, nginx->dir,
         nginx->dir, nginx->dir, nginx->dir, nginx->dir,
-        options->http_conf ? options->http_conf : "", nginx->port, nginx->tls_port, v6_lines,
+        options->http_conf ? options->http_conf : "", nginx->port, nginx->tls_port, http2, v6_lines,
         options->docroot ? options->docroot : path, cert_path(pem), cert_path(key),
         options->protocols ? options->protocols : "TLSv1.2",
         options->server_conf ? options->server_conf : "");

@@ -11,6 +11,7 @@
 #ifndef TEST_NGINX_H
 #define TEST_NGINX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Zero-initialised options are valid. They are borrowed for the call. */
@@ -19,6 +20,7 @@ struct nginx_options {
     const char *cert;        /* name of a certificate of certs.h; NULL: "good" */
     const char *protocols;   /* of TLS; NULL: "TLSv1.2" */
     const char *server_conf; /* directives for the server block, such as "location /x { ... }" */
+    bool http2;              /* offer HTTP/2 on the https port, besides HTTP/1.1 */
     const char *http_conf;   /* directives for the http block, before the server block */
 };
 

@@ -66,7 +66,7 @@ def fedora_is_told_that_bearssl_is_not_packaged():
     text = advice("ID=fedora\nVERSION_ID=43\nPRETTY_NAME='Fedora Linux 43 (Server Edition)'\n")
     contains(text, 'dnf install gcc ')
     for name in ('liburing-devel', 'c-ares-devel', 'llhttp-devel', 'zlib-ng-compat-devel',
-                 'libidn2-devel'):
+                 'libidn2-devel', 'libnghttp2-devel'):
         contains(text, ' %s ' % name)
     contains(text, 'BearSSL: no package was found for Fedora.')
     contains(text, UNTRIED)
@@ -76,7 +76,8 @@ def fedora_is_told_that_bearssl_is_not_packaged():
 def arch_linux_has_all_of_them():
     text = advice('NAME="Arch Linux"\nPRETTY_NAME="Arch Linux"\nID=arch\nBUILD_ID=rolling\n')
     contains(text, 'pacman -S gcc ')
-    for name in ('liburing', 'c-ares', 'bearssl', 'openssl', 'llhttp', 'zlib', 'libidn2'):
+    for name in ('liburing', 'c-ares', 'bearssl', 'openssl', 'llhttp', 'zlib', 'libidn2',
+                 'libnghttp2'):
         contains(text, ' %s ' % name)
     contains(text, UNTRIED)
 
@@ -86,7 +87,8 @@ def an_unknown_system_is_told_the_libraries():
     for os_release in ('ID=plan9\nNAME="Plan 9"\n', ''):
         text = advice(os_release)
         contains(text, 'This system must have')
-        for name in ('liburing', 'c-ares', 'BearSSL', 'OpenSSL', 'llhttp', 'zlib', 'libidn2'):
+        for name in ('liburing', 'c-ares', 'BearSSL', 'OpenSSL', 'llhttp', 'zlib', 'libidn2',
+                     'nghttp2'):
             contains(text, name)
         contains(text, UNTRIED)
     contains(advice('ID=plan9\nNAME="Plan 9"\n'), 'This is Plan 9.')

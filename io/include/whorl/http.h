@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An HTTP/1.1 client (RFC 9110, RFC 9112) whose session any number of tasks share.
+/* An HTTP client (RFC 9110; HTTP/1.1: RFC 9112; HTTP/2: RFC 9113) whose session any number of tasks
+ * share.
  *
  *     WHORL_AUTO(http_session) *session = NULL;
  *     WHORL_AUTO(http_response) *response = NULL;
@@ -39,6 +40,13 @@ struct whorl_http_timeouts {
     int64_t total_ns;      /* the whole exchange with redirects, without queueing; default: none */
 };
 
+/* The version of HTTP. */
+enum whorl_http_version {
+    WHORL_HTTP_ANY, /* HTTP/2 if the server chooses it in the TLS handshake (ALPN), else HTTP/1.1 */
+    WHORL_HTTP_1,   /* HTTP/1.1 and 1.0 */
+    WHORL_HTTP_2,   /* HTTP/2; without TLS the server must be known to speak it (prior knowledge) */
+};
+
 /* How a session connects to servers. Tests and proxies replace it. */
 struct whorl_http_dialer {
     /* Opens a stream to `host` and `port`. Fills `error` on failure; it is never NULL. */
@@ -48,7 +56,9 @@ struct whorl_http_dialer {
 };
 
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls`, and `dialer.arg` must outlive the session. */
+ * two exceptions: the session holds `tls`, and `dialer.arg` must outlive the session. If `tls` is
+ * given, its `alpn` decides which versions https servers are offered: HTTP/2 needs "h2" in it, and
+ * WHORL_HTTP_1 needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -61,9 +71,11 @@ struct whorl_http_session_options {
     int64_t body_bytes_max;    /* of a body as sent, before decoding; default: no limit */
     int64_t decoded_bytes_max; /* of a body after decoding; default: no limit */
     struct whorl_http_timeouts timeouts;
-    bool allow_downgrade;         /* follow redirects from https to http; default: an error */
-    const char *user_agent;       /* "whorl/VERSION"; "" sends none */
-    struct whorl_tls_config *tls; /* NULL: trust the system's certificates */
+    enum whorl_http_version version; /* of requests that do not say; WHORL_HTTP_ANY */
+    size_t streams_max;              /* exchanges at a time on an HTTP/2 connection; 100 */
+    bool allow_downgrade;            /* follow redirects from https to http; default: an error */
+    const char *user_agent;          /* "whorl/VERSION"; "" sends none */
+    struct whorl_tls_config *tls;    /* NULL: trust the system's certificates */
     struct whorl_http_dialer dialer;
 };
 
@@ -104,6 +116,7 @@ struct whorl_http_request {
     bool trust_redirects;
     int64_t body_bytes_max, decoded_bytes_max;
     struct whorl_http_timeouts timeouts;
+    enum whorl_http_version version;
 };
 
 /* How the response was obtained. Durations in nanoseconds; -1 when there was no such stage. */
@@ -111,7 +124,7 @@ struct whorl_http_timing {
     int64_t queue_ns, connect_ns, tls_ns, first_byte_ns;
     bool reused;     /* an earlier exchange had used the connection */
     int redirects;   /* followed */
-    int retries;     /* because the server had closed a kept connection */
+    int retries;     /* because the server had closed a kept connection or refused the request */
     bool downgraded; /* one of the redirects went from https to http */
 };
 
@@ -189,8 +202,12 @@ WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
 /** The status: 200, 404, ... */
 WHORL_API int whorl_http_response_status(const struct whorl_http_response *response);
 
-/** The reason phrase, possibly empty. The server chose its bytes: escape them before printing,
- *  see text.h. */
+/** The version of HTTP that the response came in: WHORL_HTTP_1 or WHORL_HTTP_2. */
+WHORL_API enum whorl_http_version whorl_http_response_version(
+    const struct whorl_http_response *response);
+
+/** The reason phrase, possibly empty, and always so with HTTP/2. The server chose its bytes: escape
+ *  them before printing, see text.h. */
 WHORL_API const char *whorl_http_response_reason(const struct whorl_http_response *response);
 
 /** The URL that the response came from, after redirects. Valid until the close. */

@@ -89,7 +89,11 @@
     X(WHORL_EHTTP_HEAD_TIMEOUT, -5334, "request head took too long")                              \
     X(WHORL_EHTTP_REPLY, -5335, "not a valid reply")                                              \
     X(WHORL_EHTTP_REPLY_BODY, -5336, "reply body ended early or ran over its length")             \
-    X(WHORL_EHTTP_EXPECT, -5337, "unsupported expectation")
+    X(WHORL_EHTTP_EXPECT, -5337, "unsupported expectation")                                       \
+    X(WHORL_EHTTP_PROTOCOL, -5338, "violation of HTTP/2")                                         \
+    X(WHORL_EHTTP_REFUSED, -5339, "server refused the request without processing it")             \
+    X(WHORL_EHTTP_CALM, -5340, "server asks for fewer requests")                                  \
+    X(WHORL_EHTTP_FLOOD, -5341, "server sends too many frames without content")
 
 /* The codes as constants. */
 enum whorl_error_code {

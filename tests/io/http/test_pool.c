@@ -114,16 +114,17 @@ TEST_VIRTUAL(key_equal_compares_every_field)
     DIFFERS(proxy, NULL);
     DIFFERS(credentials, "u:q");
     DIFFERS(credentials, NULL);
+    DIFFERS(version, WHORL_HTTP_1);
 }
 
 TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
 {
     struct whorl_tls_config *tls1 = (void *)"1", *tls2 = (void *)"2";
     const struct http_pool_key base = {.is_tls = true, .port = 443, .host = "a.test", .tls = tls1};
-    struct http_pool_key others[6];
+    struct http_pool_key others[7];
     struct http_conn *conn, *same;
 
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         others[i] = base;
     others[0].is_tls = false;
     others[1].port = 444;
@@ -131,11 +132,12 @@ TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
     others[3].tls = tls2;
     others[4].proxy = "p:1";
     others[5].credentials = "u:p";
+    others[6].version = WHORL_HTTP_1;
 
     start(16, 16);
     CHECK_OK(http_pool_try_acquire(&pool, &base, &conn));
     http_pool_release(&pool, opened(conn, 'a'), true);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         CHECK_OK(http_pool_try_acquire(&pool, &others[i], &conn));
         CHECK(!conn->stream);
         http_pool_release(&pool, conn, false);

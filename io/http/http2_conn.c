@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemons of an HTTP/2 connection. */
+#include "io/http/http2_conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <whorl/group.h>
+#include <whorl/scope.h>
+#include <whorl/stream.h>
+
+#include "io/http/http2_conn_stream.h"
+#include "runtime/base/check.h"
+
+enum {
+    BUF_SIZE = 65536,            /* of one read, and of one write */
+    END_NS = 1000 * 1000 * 1000, /* for the last bytes after a failure */
+};
+
+/* Freed when the owner and both daemons have left. */
+struct http2_conn {
+    struct http2 *h;
+    struct whorl_stream *stream; /* owned */
+    struct http2_conn_owner owner;
+    bool has_owner;
+    int daemons;                 /* that have not ended */
+    struct whorl_scope *reading; /* of the reader; NULL once it has ended */
+    struct whorl_scope *writing; /* of the writer; NULL once it has ended */
+    struct whorl_waiter *idle;   /* of the writer while it waits for output, else NULL */
+    bool is_ending;              /* the writer ends when it has sent everything */
+    int write_err;               /* what a write failed with; 0: none has */
+    int64_t received_ns;
+    char in[BUF_SIZE], out[BUF_SIZE];
+};
+
+/* Waking */
+
+static void wake_stream(struct http2_stream *stream)
+{
+    struct http2_conn_stream *s = container_of(stream, struct http2_conn_stream, base);
+    struct whorl_waiter *receiver = s->receiver, *sender = s->sender;
+
+    s->receiver = s->sender = NULL;
+    if (receiver)
+        whorl_wake(receiver, 0);
+    if (sender)
+        whorl_wake(sender, 0);
+}
+
+/* Wakes the tasks whose streams have news. */
+static void deliver(struct http2_conn *conn)
+{
+    struct http2_stream *stream;
+
+    while ((stream = http2_next_changed(conn->h)))
+        wake_stream(stream);
+}
+
+static void wake_writer(struct http2_conn *conn)
+{
+    struct whorl_waiter *idle = conn->idle;
+
+    conn->idle = NULL;
+    if (idle)
+        whorl_wake(idle, 0);
+}
+
+void http2_conn_flush(struct http2_conn *conn)
+{
+    if (conn->idle && http2_has_output(conn->h))
+        wake_writer(conn);
+}
+
+static void tell_owner(struct http2_conn *conn)
+{
+    if (conn->has_owner && conn->owner.changed)
+        conn->owner.changed(conn->owner.arg);
+}
+
+/* The end */
+
+static void unref(struct http2_conn *conn)
+{
+    if (conn->has_owner || conn->daemons > 0)
+        return;
+    http2_destroy(conn->h);
+    whorl_stream_close(conn->stream);
+    free(conn);
+}
+
+/* A daemon has ended. The stream is closed as soon as none uses it. */
+static void leave(struct http2_conn *conn)
+{
+    if (--conn->daemons == 0) {
+        whorl_stream_close(conn->stream);
+        conn->stream = NULL;
+    }
+    unref(conn);
+}
+
+/* No more frames will be read: lets the writer send what is left, for a short time. */
+static void finish_writing(struct http2_conn *conn)
+{
+    conn->is_ending = true;
+    if (conn->writing)
+        whorl_scope_set_deadline(conn->writing, whorl_after(END_NS));
+    wake_writer(conn);
+}
+
+/* The reader */
+
+static WHORL_SUSPENDS int read_frames(struct http2_conn *conn)
+{
+    for (;;) {
+        ssize_t n = whorl_stream_read(conn->stream, conn->in, sizeof conn->in);
+        if (n <= 0)
+            return (int)n;
+        size_t capacity = http2_capacity(conn->h);
+        conn->received_ns = whorl_now();
+        http2_feed(conn->h, conn->in, (size_t)n, conn->received_ns);
+        deliver(conn);
+        if (http2_capacity(conn->h) != capacity)
+            tell_owner(conn);
+        http2_conn_flush(conn);
+        if (http2_error(conn->h) || http2_is_over(conn->h))
+            return 0;
+    }
+}
+
+static int run_reader(void *arg)
+{
+    struct http2_conn *conn = arg;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    conn->reading = &scope;
+    int err = conn->stream ? read_frames(conn) : 0;
+    conn->reading = NULL;
+    whorl_scope_leave(&scope, err);
+    /* The callers of the streams are not cancelled. */
+    http2_end(conn->h, err == -ECANCELED ? conn->write_err : err);
+    deliver(conn);
+    finish_writing(conn);
+    tell_owner(conn);
+    leave(conn);
+    return 0;
+}
+
+/* The writer */
+
+static enum whorl_abort leave_idle(struct whorl_waiter *waiter)
+{
+    struct http2_conn *conn = waiter->data;
+
+    conn->idle = NULL;
+    return WHORL_ABORT_DONE;
+}
+
+static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+
+    waiter.data = conn;
+    conn->idle = &waiter;
+    return (int)whorl_park(&waiter, leave_idle, "HTTP/2 output");
+}
+
+static WHORL_SUSPENDS int write_frames(struct http2_conn *conn)
+{
+    for (;;) {
+        ssize_t n = http2_output(conn->h, conn->out, sizeof conn->out);
+        deliver(conn); /* parts of bodies have been taken, or the connection has failed */
+        int err = 0;
+        if (n > 0)
+            err = whorl_stream_write(conn->stream, conn->out, (size_t)n);
+        else if (conn->is_ending || http2_error(conn->h) || http2_is_over(conn->h))
+            return 0;
+        else
+            err = wait_output(conn);
+        if (err)
+            return err;
+    }
+}
+
+static int run_writer(void *arg)
+{
+    struct http2_conn *conn = arg;
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    conn->writing = &scope;
+    if (conn->is_ending)
+        whorl_scope_set_deadline(&scope, whorl_after(END_NS));
+    int err = write_frames(conn);
+    conn->writing = NULL;
+    whorl_scope_leave(&scope, err);
+    conn->write_err = err == -ECANCELED ? 0 : err;
+    http2_drain(conn->h);
+    /* After a failed write, responses may still arrive. After the last output, nothing does. */
+    if (conn->reading && err)
+        whorl_scope_set_deadline(conn->reading, whorl_after(END_NS));
+    else if (conn->reading)
+        whorl_scope_cancel(conn->reading);
+    tell_owner(conn);
+    leave(conn);
+    return 0;
+}
+
+/* For the owner */
+
+bool http2_conn_is_supported(void)
+{
+    return true;
+}
+
+int http2_conn_create(struct whorl_stream *stream, const struct http2_options *options,
+                      const struct http2_conn_owner *owner, struct http2_conn **ret)
+{
+    struct http2_conn *conn = calloc(1, sizeof *conn);
+
+    if (!conn)
+        return -ENOMEM;
+    conn->owner = *owner;
+    conn->received_ns = options->now_ns;
+    int err = http2_create(options, &conn->h);
+    if (err) {
+        free(conn);
+        return err;
+    }
+    err = whorl_spawn(whorl_root_group(), run_reader, conn);
+    if (err)
+        goto err_after_create;
+    conn->daemons = 1;
+    err = whorl_spawn(whorl_root_group(), run_writer, conn);
+    if (err) /* the reader ends without having read, and frees the rest */
+        return err;
+    conn->daemons = 2;
+    conn->stream = stream;
+    conn->has_owner = true;
+    *ret = conn;
+    return 0;
+err_after_create:
+    http2_destroy(conn->h);
+    free(conn);
+    return err;
+}
+
+void http2_conn_destroy(struct http2_conn *conn)
+{
+    if (!conn)
+        return;
+    conn->has_owner = false;
+    if (conn->daemons > 0 && !conn->is_ending && !http2_is_over(conn->h))
+        http2_say_goodbye(conn->h);
+    finish_writing(conn);
+    unref(conn);
+}
+
+size_t http2_conn_capacity(const struct http2_conn *conn)
+{
+    return conn->daemons == 2 ? http2_capacity(conn->h) : 0;
+}
+
+bool http2_conn_is_usable(const struct http2_conn *conn)
+{
+    return conn->daemons == 2 && !http2_is_draining(conn->h);
+}
+
+int64_t http2_conn_received_ns(const struct http2_conn *conn)
+{
+    return conn->received_ns;
+}
+
+void http2_conn_drain(struct http2_conn *conn)
+{
+    http2_drain(conn->h);
+}
+
+/* Streams */
+
+int http2_conn_open(struct http2_conn *conn, struct http2_conn_stream *s, const nghttp2_nv *fields,
+                    size_t fields_count, bool has_body)
+{
+    int err = http2_open(conn->h, &s->base, fields, fields_count, has_body);
+
+    s->conn = err ? NULL : conn;
+    s->receiver = s->sender = NULL;
+    if (err == 0)
+        http2_conn_flush(conn);
+    return err;
+}
+
+static enum whorl_abort leave_receiver(struct whorl_waiter *waiter)
+{
+    struct http2_conn_stream *s = waiter->data;
+
+    s->receiver = NULL;
+    return WHORL_ABORT_DONE;
+}
+
+WHORL_SUSPENDS int http2_conn_wait_news(struct http2_conn_stream *s)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+
+    whorl_check(!s->receiver);
+    waiter.data = s;
+    s->receiver = &waiter;
+    return (int)whorl_park(&waiter, leave_receiver, "HTTP/2 response");
+}
+
+static enum whorl_abort leave_sender(struct whorl_waiter *waiter)
+{
+    struct http2_conn_stream *s = waiter->data;
+
+    s->sender = NULL;
+    return WHORL_ABORT_DONE;
+}
+
+static WHORL_SUSPENDS int wait_taken(struct http2_conn_stream *s)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+
+    whorl_check(!s->sender);
+    waiter.data = s;
+    s->sender = &waiter;
+    return (int)whorl_park(&waiter, leave_sender, "HTTP/2 window");
+}
+
+/* Whether what is left of the body will not be sent. */
+static bool has_no_taker(const struct http2_conn_stream *s)
+{
+    return s->base.is_ended || s->base.err;
+}
+
+WHORL_SUSPENDS int http2_conn_send(struct http2_conn_stream *s, const char *data, size_t len,
+                                   bool last)
+{
+    int err = 0;
+
+    if (has_no_taker(s))
+        return -EPIPE;
+    http2_stream_send(&s->base, data, len, last);
+    http2_conn_flush(s->conn);
+    while (s->base.out_len > 0 && err == 0)
+        err = has_no_taker(s) ? -EPIPE : wait_taken(s);
+    if (err)
+        http2_stream_unsend(&s->base);
+    return err;
+}
+
+void http2_conn_close(struct http2_conn_stream *s)
+{
+    struct http2_conn *conn = s->conn;
+
+    if (!conn)
+        return;
+    whorl_check(!s->receiver && !s->sender);
+    http2_stream_close(&s->base);
+    s->conn = NULL;
+    http2_conn_flush(conn);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* One HTTP/2 connection on a stream, which any number of exchanges share. Two daemons serve it, so
+ * frames are read and answered while no exchange waits (PING, SETTINGS, the end of the connection):
+ *
+ *     reader   reads from the stream -> http2_feed() -> wakes the tasks whose streams have news
+ *     writer   waits until there is output -> http2_output() -> one write for all frames
+ *
+ * The reader wakes the writer last. So the tasks that it has woken run before, and all frames that
+ * they queue, such as their next requests, leave in one write.
+ *
+ * The owner closes the connection without waiting; the daemons then end by themselves, and the last
+ * one closes the stream and frees the memory. When the connection fails, they end too; the owner is
+ * told and still has to close it.
+ *
+ * This header is for the owner; http2_conn_stream.h is for exchanges. Without nghttp2,
+ * http2_conn_none.c has these functions.
+ */
+#ifndef IO_HTTP_HTTP2_CONN_H
+#define IO_HTTP_HTTP2_CONN_H
+
+#include <whorl/base.h>
+
+#include "io/http/http2_options.h"
+
+struct http2_conn;
+struct whorl_stream;
+
+/* What the owner is told. */
+struct http2_conn_owner {
+    /* The capacity has changed, or no more streams can be opened. Must not suspend; may close the
+     * connection. */
+    void (*changed)(void *arg);
+    void *arg;
+};
+
+/* Whether HTTP/2 is part of this build. */
+bool http2_conn_is_supported(void);
+
+/* Starts the daemons. `options` and `owner` are copied.
+ * 0; -ENOMEM; -EAGAIN (tasks_max); -ECANCELED when the run is ending; WHORL_EHTTP_VERSION without
+ * HTTP/2.
+ * Owns: `stream`, on success. */
+WHORL_CHECKED int http2_conn_create(struct whorl_stream *stream,
+                                    const struct http2_options *options,
+                                    const struct http2_conn_owner *owner, struct http2_conn **ret);
+
+/* The owner leaves. Its streams must be closed. Accepts NULL. Never suspends. */
+void http2_conn_destroy(struct http2_conn *conn);
+
+/* How many streams may be open at the same time; 0 when no more may be opened. */
+size_t http2_conn_capacity(const struct http2_conn *conn);
+
+/* Whether streams may be opened, now or when others have ended. */
+bool http2_conn_is_usable(const struct http2_conn *conn);
+
+/* When bytes were received last. */
+int64_t http2_conn_received_ns(const struct http2_conn *conn);
+
+/* The connection takes no more streams, for example because the peer does not answer. */
+void http2_conn_drain(struct http2_conn *conn);
+
+#endif

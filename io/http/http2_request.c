@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Makes HTTP/2 fields of a request's head (RFC 9113 §8.3.1). */
+#include "io/http/http2_request.h"
+
+#include <string.h>
+
+enum {
+    PSEUDO_FIELDS = 4,
+    COOKIE_SHORT = 20, /* RFC 7541 §7.1.3: such a cookie could be guessed byte by byte */
+};
+
+static bool is_name(const nghttp2_nv *field, const char *name)
+{
+    size_t len = strlen(name);
+    return field->namelen == len && memcmp(field->name, name, len) == 0;
+}
+
+static nghttp2_nv make_field(const char *name, size_t name_len, const char *value, size_t value_len)
+{
+    return (nghttp2_nv){
+        .name = (uint8_t *)(uintptr_t)name,
+        .namelen = name_len,
+        .value = (uint8_t *)(uintptr_t)value,
+        .valuelen = value_len,
+    };
+}
+
+static nghttp2_nv make_pseudo(const char *name, const char *value, size_t value_len)
+{
+    return make_field(name, strlen(name), value, value_len);
+}
+
+size_t http2_request_count(const char *bytes, size_t len)
+{
+    size_t lines = 0;
+
+    for (const char *at = bytes; (at = memchr(at, '\n', (size_t)(bytes + len - at))); at++)
+        lines++;
+    return lines + PSEUDO_FIELDS;
+}
+
+static void lower(char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (name[i] >= 'A' && name[i] <= 'Z')
+            name[i] = (char)(name[i] + ('a' - 'A'));
+}
+
+/* RFC 9113 §8.2.2: fields that concern the connection are left out. */
+static bool is_for_connection(const nghttp2_nv *field)
+{
+    return is_name(field, "transfer-encoding") || is_name(field, "connection");
+}
+
+/* RFC 7541 §7.1.3: what is secret never enters the table that later requests refer to. */
+static bool is_secret(const nghttp2_nv *field)
+{
+    return is_name(field, "authorization") || is_name(field, "proxy-authorization") ||
+           (is_name(field, "cookie") && field->valuelen < COOKIE_SHORT);
+}
+
+size_t http2_request_fields(const struct request_head *head, char *bytes, size_t len,
+                            nghttp2_nv *fields)
+{
+    const char *method = head->method ? head->method : "GET";
+    char *end = bytes + len, *line = (char *)memchr(bytes, '\n', len) + 1;
+    size_t count = 0;
+
+    fields[count++] = make_pseudo(":method", method, strlen(method));
+    fields[count++] =
+        head->url->is_tls ? make_pseudo(":scheme", "https", 5) : make_pseudo(":scheme", "http", 4);
+    fields[count++] = make_pseudo(":authority", "", 0); /* the Host line comes first */
+    fields[count++] = make_pseudo(":path", head->url->target, strlen(head->url->target));
+    while (*line != '\r') {
+        char *line_end = memchr(line, '\r', (size_t)(end - line));
+        char *colon = memchr(line, ':', (size_t)(line_end - line));
+        nghttp2_nv field =
+            make_field(line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
+        lower(line, field.namelen);
+        if (is_name(&field, "host")) {
+            fields[2].value = field.value;
+            fields[2].valuelen = field.valuelen;
+        } else if (!is_for_connection(&field)) {
+            if (is_secret(&field))
+                field.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+            fields[count++] = field;
+        }
+        line = line_end + 2;
+    }
+    return count;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The head of a request as HTTP/2 fields. It is made from the bytes that request.c writes for
+ * HTTP/1.1, so all its checks apply to both versions. No I/O.
+ */
+#ifndef IO_HTTP_HTTP2_REQUEST_H
+#define IO_HTTP_HTTP2_REQUEST_H
+
+#include <nghttp2/nghttp2.h>
+#include <stddef.h>
+
+#include "io/http/request.h"
+
+enum { HTTP2_REQUEST_FIELDS = 24 }; /* enough for most requests */
+
+/* How many fields the head may need at most. */
+size_t http2_request_count(const char *bytes, size_t len);
+
+/* Makes the fields of the head that request_head_write() has written to `bytes`. Changes the names
+ * there to lower case. The fields point into `bytes` and into the URL of `head`. The count. */
+size_t http2_request_fields(const struct request_head *head, char *bytes, size_t len,
+                            nghttp2_nv *fields);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of one HTTP/2 stream: a request and its response. http2.h says how it is used. */
+#ifndef IO_HTTP_HTTP2_STREAM_H
+#define IO_HTTP_HTTP2_STREAM_H
+
+#include <sys/queue.h>
+
+#include "io/http/header.h"
+#include "io/http/http1.h"
+#include "io/http/store.h"
+
+enum { HTTP2_TEXT_SIZE = 160 };
+
+struct http2;
+
+/* Body bytes that were received together. */
+struct http2_chunk {
+    struct http_spare spare; /* in the store's list, or in the stream's queue */
+    size_t start, end;       /* of the bytes that are still to be read */
+    char data[HTTP_BUF_SIZE];
+};
+
+/* One request and its response. The caller owns the memory. A zeroed struct is a stream that is not
+ * open. The caller reads the fields; only http2.c changes them. */
+struct http2_stream {
+    int32_t id;      /* 0 while not open */
+    struct http2 *h; /* NULL once closed */
+    void *owner;     /* for the caller */
+    TAILQ_ENTRY(http2_stream) link, changed_link;
+    bool is_changed; /* in the list of changed streams */
+    bool is_ended;   /* nghttp2 has forgotten it */
+    bool is_sent;    /* HEADERS has been written */
+    bool is_reset;   /* RST_STREAM is queued */
+    bool was_reset;  /* the peer has sent RST_STREAM */
+
+    /* The response. */
+    struct http1_limits limits; /* with the defaults filled in */
+    bool is_head;               /* the request is HEAD */
+    bool has_head, is_over;     /* the final head is complete; the message is complete */
+    bool has_begun;             /* part of a response has arrived */
+    int status;                 /* of the last head */
+    int informationals;         /* 1xx heads so far */
+    size_t head_bytes;          /* of the head or the trailers that are being received */
+    int64_t length;             /* Content-Length; -1: none */
+    int64_t received;           /* body bytes so far, also those that were not taken yet */
+    struct header_list headers, trailers; /* owned */
+    struct http_store *store;             /* where chunks come from */
+    struct http2_chunk *first, *last;     /* received and not taken yet */
+
+    /* The request's body: the part that is to be sent next. Borrowed until out_len is 0. */
+    const char *out;
+    size_t out_len;
+    bool out_last;    /* the body ends with this part */
+    bool is_deferred; /* nghttp2 waits for http2_stream_send() */
+
+    /* The failure. */
+    int err;             /* 0: none */
+    bool is_unprocessed; /* the peer has not processed the request and never will */
+    char reason[HTTP2_TEXT_SIZE];
+};
+
+TAILQ_HEAD(http2_stream_list, http2_stream);
+
+#endif

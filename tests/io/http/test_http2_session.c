@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/* Sessions over HTTP/2 connections: exchanges that share one, refusals, cancellation, and servers
+ * whose frames are written by hand. */
+#include <stdlib.h>
+
+#include <whorl/group.h>
+#include <whorl/http.h>
+#include <whorl/run.h>
+#include <whorl/scope.h>
+#include <whorl/stream.h>
+#include <whorl/task.h>
+
+#include "fakehttp.h"
+#include "faults.h"
+#include "http2_frames.h"
+#include "http2_server.h"
+#include "test.h"
+
+static struct whorl_error error;
+
+static struct whorl_http_session *session_of(struct http2_server *server)
+{
+    struct whorl_http_session_options options = {
+        .user_agent = "t",
+        .dialer = http2_server_dialer(server),
+        .version = WHORL_HTTP_2,
+    };
+    struct whorl_http_session *session = NULL;
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    return session;
+}
+
+static struct whorl_http_session_stats stats_of(struct whorl_http_session *session)
+{
+    struct whorl_http_session_stats stats;
+    whorl_http_session_get_stats(session, &stats);
+    return stats;
+}
+
+static WHORL_SUSPENDS int do_get(struct whorl_http_session *session, const char *url,
+                                 struct whorl_http_response **ret)
+{
+    struct whorl_http_request request = {.url = url};
+    error = (struct whorl_error){0};
+    return whorl_http_do(session, &request, &error, ret);
+}
+
+static WHORL_SUSPENDS_SHIELDED void check_fetch(struct whorl_http_session *session, const char *url,
+                                                const char *expected)
+{
+    WHORL_AUTO(http_response) *response = NULL;
+    char *body = NULL;
+
+    CHECK_OK(whorl_http_get(session, url, &response));
+    CHECK_EQ(whorl_http_response_version(response), WHORL_HTTP_2);
+    CHECK_OK(whorl_http_response_read_to_end(response, 1 << 24, &body, NULL));
+    CHECK_STR(body, expected);
+    free(body);
+}
+
+TEST_VIRTUAL(http2_requests_share_one_connection)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    check_fetch(session, "http://a.test/body/again", "again");
+    CHECK_EQ(server.dialled, 1);
+    CHECK_EQ(stats_of(session).reuses, 1);
+    CHECK_STR(
+        server.requests,
+        ":method GET :scheme http :authority a.test :path /body/hello user-agent t accept */* "
+        "accept-encoding identity\n"
+        ":method GET :scheme http :authority a.test :path /body/again user-agent t accept */* "
+        "accept-encoding identity\n");
+}
+
+struct fetches {
+    struct whorl_http_session *session;
+    const char *url;
+    int done, failed;
+};
+
+static int fetch_one(void *arg)
+{
+    struct fetches *fetches = arg;
+    WHORL_AUTO(http_response) *response = NULL;
+    char *body = NULL;
+
+    int err = whorl_http_get(fetches->session, fetches->url, &response);
+    if (err == 0)
+        err = whorl_http_response_read_to_end(response, 1 << 24, &body, NULL);
+    free(body);
+    fetches->done += err == 0;
+    fetches->failed += err != 0;
+    return 0;
+}
+
+static WHORL_SUSPENDS_SHIELDED void fetch_many(struct whorl_http_session *session, const char *url,
+                                               int count)
+{
+    struct fetches fetches = {.session = session, .url = url};
+    WHORL_AUTO(group) group = {0};
+
+    for (int i = 0; i < count; i++)
+        CHECK_OK(whorl_spawn(&group, fetch_one, &fetches));
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(fetches.done, count);
+}
+
+TEST_VIRTUAL(http2_many_requests_wait_for_one_handshake)
+{
+    HTTP2_SERVER server = {.dial_ns = WHORL_SECOND};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    fetch_many(session, "http://a.test/body/hello", 50);
+    CHECK_EQ(server.dialled, 1);
+    CHECK(server.concurrent_max > 40);
+    CHECK_EQ(stats_of(session).idle, 1);
+}
+
+TEST_VIRTUAL(http2_requests_wait_for_a_free_stream)
+{
+    HTTP2_SERVER server = {.streams_max = 5};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    check_fetch(session, "http://a.test/body/first", "first"); /* the limit is known now */
+    fetch_many(session, "http://a.test/body/hello", 50);
+    CHECK_EQ(server.dialled, 1);
+    CHECK_EQ(server.concurrent_max, 5);
+    CHECK_EQ(server.refused, 0);
+}
+
+TEST_VIRTUAL(http2_request_bodies_of_every_kind_arrive)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    size_t len = 300000; /* more than the first window */
+    char *data = malloc(len);
+    struct whorl_http_request request = {
+        .method = "POST",
+        .url = "http://a.test/echo",
+        .body = {.data = data, .len = (int64_t)len},
+    };
+    WHORL_AUTO(http_response) *response = NULL;
+    char *body = NULL;
+    size_t body_len;
+
+    for (size_t i = 0; i < len; i++)
+        data[i] = (char)(i * 7);
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_OK(whorl_http_response_read_to_end(response, 1 << 20, &body, &body_len));
+    CHECK_EQ(body_len, len);
+    CHECK(memcmp(body, data, len) == 0);
+    CHECK(strstr(server.requests, " content-length 300000\n"));
+    free(body);
+    free(data);
+}
+
+struct pieces {
+    int left;
+    bool fails;
+};
+
+static WHORL_SUSPENDS ssize_t read_piece(void *arg, void *buf, size_t len)
+{
+    struct pieces *pieces = arg;
+
+    CHECK(len >= 1000);
+    if (pieces->left == 0)
+        return pieces->fails ? -EIO : 0;
+    pieces->left--;
+    memset(buf, 'x', 1000);
+    return 1000;
+}
+
+TEST_VIRTUAL(http2_body_of_unknown_length_ends_with_its_callback)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct pieces pieces = {.left = 5};
+    struct whorl_http_request request = {
+        .method = "PUT",
+        .url = "http://a.test/echo",
+        .body = {.read = read_piece, .arg = &pieces, .len = -1},
+    };
+    WHORL_AUTO(http_response) *response = NULL, *failed = NULL;
+    char *body = NULL;
+    size_t body_len;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_OK(whorl_http_response_read_to_end(response, 1 << 20, &body, &body_len));
+    CHECK_EQ(body_len, 5000);
+    CHECK(!strstr(server.requests, "transfer-encoding"));
+    free(body);
+    pieces = (struct pieces){.left = 2, .fails = true};
+    CHECK_ERR(whorl_http_do(session, &request, &error, &failed), -EIO);
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ(server.dialled, 1); /* only the stream was given up */
+}
+
+TEST_VIRTUAL(http2_early_response_stops_the_upload)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    static char data[1 << 20];
+    struct whorl_http_request request = {
+        .method = "POST",
+        .url = "http://a.test/early",
+        .body = {.data = data, .len = sizeof data},
+    };
+    WHORL_AUTO(http_response) *response = NULL;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_EQ(whorl_http_response_status(response), 413);
+    whorl_http_response_close(response);
+    response = NULL;
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ(server.dialled, 1);
+}
+
+TEST_VIRTUAL(http2_cancelled_request_leaves_the_others_alone)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct fetches slow = {.session = session, .url = "http://a.test/slow"};
+    struct whorl_http_response *response;
+    struct whorl_scope scope;
+    WHORL_AUTO(group) group = {0};
+
+    CHECK_OK(whorl_spawn(&group, fetch_one, &slow)); /* 2 s */
+    whorl_scope_enter_timeout(&scope, WHORL_SECOND);
+    CHECK_ERR(do_get(session, "http://a.test/never", &response), -ECANCELED);
+    CHECK_ERR(whorl_scope_leave(&scope, -ECANCELED), -ETIMEDOUT);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(slow.done, 1);
+    CHECK_EQ(server.dialled, 1);
+    CHECK_EQ(server.resets, 1);
+    CHECK_EQ(server.reset_code, 8); /* CANCEL */
+}
+
+TEST_VIRTUAL(http2_body_that_is_not_read_is_given_up)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    /* Each of them fills the window of its stream; together, many times that of the connection. */
+    for (int i = 0; i < 20; i++) {
+        struct whorl_http_response *response;
+        CHECK_OK(do_get(session, "http://a.test/large", &response));
+        CHECK_OK(whorl_sleep(WHORL_SECOND));
+        whorl_http_response_close(response);
+    }
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ(server.dialled, 1);
+}
+
+TEST_VIRTUAL(http2_large_body_arrives_whole)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct whorl_http_response *response;
+    char buf[40000];
+    int64_t len = 0;
+    ssize_t n;
+
+    CHECK_OK(do_get(session, "http://a.test/large", &response));
+    while ((n = whorl_http_response_read(response, buf, sizeof buf)) > 0) {
+        for (ssize_t i = 0; i < n; i++)
+            CHECK_EQ(buf[i], http2_server_pattern(len + i));
+        len += n;
+    }
+    CHECK_EQ(n, 0);
+    CHECK_EQ(len, HTTP2_SERVER_LARGE);
+    CHECK_EQ(whorl_http_response_received(response), HTTP2_SERVER_LARGE);
+    CHECK_STR(whorl_http_response_trailer(response, "sum"), "right");
+    whorl_http_response_close(response);
+}
+
+TEST_VIRTUAL(http2_status_without_a_body_ends_at_once)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct whorl_http_request request = {.method = "HEAD", .url = "http://a.test/body/hello"};
+    struct whorl_http_response *response;
+    char c;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_EQ(whorl_http_response_length(response), 5);
+    CHECK_EQ(whorl_http_response_read(response, &c, 1), 0);
+    CHECK_STR(whorl_http_response_reason(response), "");
+    whorl_http_response_close(response);
+    CHECK_OK(do_get(session, "http://a.test/304", &response));
+    CHECK_EQ(whorl_http_response_status(response), 304);
+    CHECK_EQ(whorl_http_response_read(response, &c, 1), 0);
+    whorl_http_response_close(response);
+    CHECK_EQ(server.dialled, 1);
+}
+
+TEST_VIRTUAL(http2_redirect_uses_the_same_connection)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    check_fetch(session, "http://a.test/redirect", "there");
+    CHECK_EQ(server.dialled, 1);
+}
+
+TEST_VIRTUAL(http2_refused_request_is_sent_again_whatever_its_method)
+{
+    HTTP2_SERVER server = {.refuse = 2};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct whorl_http_request request = {
+        .method = "POST", .url = "http://a.test/echo", .body = {.data = "hi", .len = 2}};
+    struct whorl_http_response *response;
+    struct whorl_http_timing timing;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    whorl_http_response_get_timing(response, &timing);
+    CHECK_EQ(timing.retries, 2);
+    whorl_http_response_close(response);
+    server.refuse = 100;
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_REFUSED);
+    CHECK_EQ(server.refuse, 96);
+}
+
+TEST_VIRTUAL(http2_calm_is_answered_with_longer_and_longer_waits)
+{
+    HTTP2_SERVER server = {.calm = 2};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    int64_t start_ns = whorl_now();
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ((whorl_now() - start_ns) / WHORL_SECOND, 3); /* 1 s and 2 s */
+    server.calm = 100;
+    struct whorl_http_response *response;
+    CHECK_ERR(do_get(session, "http://a.test/body/hello", &response), WHORL_EHTTP_CALM);
+    CHECK_EQ(server.calm, 96);
+    struct whorl_http_request request = {
+        .method = "POST", .url = "http://a.test/echo", .body = {.data = "hi", .len = 2}};
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_CALM);
+    CHECK_EQ(server.calm, 95);
+}
+
+TEST_VIRTUAL(http2_goaway_moves_later_requests_to_another_connection)
+{
+    HTTP2_SERVER server = {.goaway_after = 1};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    fetch_many(session, "http://a.test/body/hello", 3);
+    CHECK_EQ(server.dialled, 3);
+    check_fetch(session, "http://a.test/body/hello", "hello");
+}
+
+TEST_VIRTUAL(http2_end_of_an_idle_connection_is_noticed)
+{
+    HTTP2_SERVER server = {.close_ns = 5 * WHORL_SECOND};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_OK(whorl_sleep(6 * WHORL_SECOND));
+    CHECK_EQ(stats_of(session).idle, 0);
+    CHECK_EQ(stats_of(session).open, 0);
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ(server.dialled, 2);
+}
+
+TEST_VIRTUAL(http2_ping_is_answered_while_no_exchange_waits)
+{
+    HTTP2_SERVER server = {.ping_ns = 5 * WHORL_SECOND};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_OK(whorl_sleep(6 * WHORL_SECOND));
+    CHECK_EQ(server.pongs, 1);
+}
+
+TEST_VIRTUAL(http2_idle_connection_expires_and_says_goodbye)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_OK(whorl_sleep(31 * WHORL_SECOND));
+    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(server.goodbyes, 1);
+    CHECK_EQ(server.open, 0);
+}
+
+TEST_VIRTUAL(http2_server_that_answers_nothing_is_left)
+{
+    HTTP2_SERVER server = {.silent = true};
+    struct whorl_http_session_options options = {
+        .dialer = http2_server_dialer(&server),
+        .version = WHORL_HTTP_2,
+        .timeouts = {.first_byte_ns = WHORL_SECOND},
+    };
+    WHORL_AUTO(http_session) *session = NULL;
+    struct whorl_http_response *response;
+
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK_ERR(do_get(session, "http://a.test/", &response), WHORL_EHTTP_FIRST_BYTE_TIMEOUT);
+    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_STR(error.text, "a.test:80: no answer within 1 s (first-byte limit)");
+}
+
+TEST_VIRTUAL(http2_connection_that_breaks_fails_every_exchange)
+{
+    HTTP2_SERVER server = {.close_ns = 3 * WHORL_SECOND};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct whorl_http_request request = {
+        .method = "POST", .url = "http://a.test/never", .body = {.data = "hi", .len = 2}};
+    struct whorl_http_response *response, *begun;
+    char buf[100];
+
+    CHECK_OK(do_get(session, "http://a.test/stuck", &begun));
+    CHECK_EQ(whorl_http_response_read(begun, buf, sizeof buf), 5);
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_NO_RESPONSE);
+    CHECK_ERR(whorl_http_response_read(begun, buf, sizeof buf), WHORL_EHTTP_TRUNCATED);
+    CHECK_STR(whorl_http_response_error(begun)->text,
+              "a.test:80: the server closed the connection");
+    whorl_http_response_close(begun);
+    CHECK_EQ(stats_of(session).open, 0);
+}
+
+enum { FIRST_LEN = 24 + 9 + 24 + 13 + 9 }; /* preface, SETTINGS, WINDOW_UPDATE, part of HEADERS */
+
+static int one_request(void *arg)
+{
+    FAKE fake = {.scripts = {arg}};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(&fake),
+                                                 .version = WHORL_HTTP_2};
+    WHORL_AUTO(http_session) *session = NULL;
+    WHORL_AUTO(http_response) *response = NULL;
+    char *body = NULL;
+
+    int err = whorl_http_session_create(&options, &session);
+    if (err == 0)
+        err = whorl_http_get(session, "http://a.test/", &response);
+    if (err == 0)
+        err = whorl_http_response_read_to_end(response, 100, &body, NULL);
+    if (err == 0)
+        CHECK_STR(body, "hello");
+    free(body);
+    return err;
+}
+
+static int run_one_request(void *arg)
+{
+    return whorl_run_virtual(NULL, one_request, arg);
+}
+
+TEST(http2_session_survives_every_failed_allocation)
+{
+    static struct frames f;
+    static struct fake_step script[] = {
+        {FAKE_READ, NULL, FIRST_LEN}, {FAKE_SEND, f.bytes, 0}, {.action = FAKE_END}};
+
+    frames_settings(&f);
+    frames_head(&f, 1, FRAMES_END_HEADERS, ":status", "200", "content-length", "5", NULL);
+    frames_add(&f, FRAMES_DATA, FRAMES_END_STREAM, 1, "hello", 5);
+    script[1].n = (int64_t)f.len;
+    CHECK(faults_sweep(run_one_request, script) > 20);
+}
+
+/* Cancels a request after each number of yields. */
+static int cancel_after(void *arg)
+{
+    struct whorl_scope **scope = arg;
+    static int turns;
+
+    for (int i = 0; i < turns; i++)
+        if (whorl_yield())
+            return 0;
+    turns++;
+    if (*scope)
+        whorl_scope_cancel(*scope);
+    return 0;
+}
+
+TEST_VIRTUAL(http2_request_can_be_cancelled_at_every_turn)
+{
+    HTTP2_SERVER server = {.dial_ns = 0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    int done = 0, cancelled = 0;
+
+    while (done < 3) {
+        struct whorl_scope scope, *entered = &scope;
+        WHORL_AUTO(group) group = {0};
+        struct whorl_http_request request = {
+            .method = "POST", .url = "http://a.test/echo", .body = {.data = "hello", .len = 5}};
+        struct whorl_http_response *response = NULL;
+        char *body = NULL;
+
+        CHECK_OK(whorl_spawn(&group, cancel_after, &entered));
+        whorl_scope_enter(&scope, WHORL_FOREVER);
+        int err = whorl_http_do(session, &request, &error, &response);
+        if (err == 0)
+            err = whorl_http_response_read_to_end(response, 100, &body, NULL);
+        whorl_scope_leave(&scope, err);
+        entered = NULL;
+        CHECK(err == 0 || err == -ECANCELED);
+        done += err == 0;
+        cancelled += err != 0;
+        free(body);
+        whorl_http_response_close(response);
+    }
+    CHECK(cancelled > 3);
+    check_fetch(session, "http://a.test/body/hello", "hello");
+}
+
+TEST_MAIN()
