@@ -9,6 +9,7 @@
 #include <whorl/park.h>
 #include <whorl/sync.h>
 #include <whorl/task.h>
+#include <whorl/timer.h>
 
 #include "runtime/base/check.h"
 
@@ -32,6 +33,8 @@ struct direction {
     bool ended;  /* the writer has closed its side */
     bool unread; /* the reader has closed its side */
     struct whorl_wait_queue readers, writers;
+    struct whorl_stream_wait *wait; /* of a select; NULL: none */
+    struct whorl_timer timer;       /* for `wait`: armed while something is on its way */
 };
 
 struct end {
@@ -82,6 +85,41 @@ static void receive_packets(struct direction *d)
         d->arrived += first->len;
     }
     d->packets_first = 0;
+}
+
+/* The instant at which the reader has something to read next, as far as known. */
+static int64_t readable_at(struct direction *d)
+{
+    receive_packets(d);
+    if (d->arrived > 0)
+        return 0;
+    if (d->len > 0)
+        return d->packets[d->packets_first].due_ns;
+    return d->ended ? d->end_due_ns : WHORL_FOREVER;
+}
+
+static void fire(struct whorl_timer *timer);
+
+/* Called when something was written, or has arrived: serves a select that waits for it. */
+static void serve_wait(struct direction *d)
+{
+    struct whorl_stream_wait *wait = d->wait;
+    int64_t at_ns = wait ? readable_at(d) : WHORL_FOREVER;
+
+    if (at_ns == WHORL_FOREVER)
+        return;
+    if (at_ns > whorl_now()) {
+        whorl_timer_arm(&d->timer, at_ns, fire);
+        return;
+    }
+    whorl_timer_disarm(&d->timer);
+    d->wait = NULL;
+    wait->ready(wait, 0);
+}
+
+static void fire(struct whorl_timer *timer)
+{
+    serve_wait(container_of(timer, struct direction, timer));
 }
 
 static int add_packet(struct direction *d, size_t len)
@@ -156,6 +194,7 @@ static ssize_t put(struct direction *d, const char *buf, size_t len)
     memcpy(d->ring, buf + before_wrap, n - before_wrap);
     d->len += n;
     wake_all(&d->readers);
+    serve_wait(d);
     return (ssize_t)n;
 }
 
@@ -185,6 +224,7 @@ static void end_direction(struct direction *d)
     d->ended = true;
     d->end_due_ns = d->latency_ns ? whorl_after(d->latency_ns) : 0;
     wake_all(&d->readers);
+    serve_wait(d);
 }
 
 /* --- the stream ------------------------------------------------------------------------------- */
@@ -231,12 +271,45 @@ static int memory_close_write(struct whorl_stream *stream)
     return err;
 }
 
+static bool memory_is_readable(struct whorl_stream *stream)
+{
+    return readable_at(end_of(stream)->in) <= whorl_now();
+}
+
 static bool memory_is_idle(struct whorl_stream *stream)
+{
+    return !memory_is_readable(stream);
+}
+
+static ssize_t memory_try_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct end *end = end_of(stream);
+
+    whorl_check(!end->reading);
+    return memory_is_readable(stream) ? (ssize_t)take(end->in, buf, len) : -EAGAIN;
+}
+
+static int memory_start_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait)
+{
+    struct end *end = end_of(stream);
+
+    whorl_check(!end->reading && !end->in->wait);
+    int64_t at_ns = readable_at(end->in);
+    if (at_ns != WHORL_FOREVER)
+        whorl_timer_arm(&end->in->timer, at_ns, fire);
+    end->in->wait = wait;
+    return 0;
+}
+
+static enum whorl_abort memory_stop_wait(struct whorl_stream *stream,
+                                         struct whorl_stream_wait *wait)
 {
     struct direction *in = end_of(stream)->in;
 
-    receive_packets(in);
-    return in->arrived == 0 && !(in->ended && in->len == 0 && in->end_due_ns <= whorl_now());
+    (void)wait;
+    whorl_timer_disarm(&in->timer);
+    in->wait = NULL;
+    return WHORL_ABORT_DONE;
 }
 
 static int memory_fd(struct whorl_stream *stream)
@@ -250,7 +323,7 @@ static void memory_close(struct whorl_stream *stream)
     struct end *end = end_of(stream);
     struct memory_pair *pair = end->pair;
 
-    whorl_check(!end->reading && !end->writing);
+    whorl_check(!end->reading && !end->writing && !end->in->wait);
     end_direction(end->out);
     end->in->unread = true;
     wake_all(&end->in->writers);
@@ -264,6 +337,10 @@ static void memory_close(struct whorl_stream *stream)
 static const struct whorl_stream_ops memory_ops = {
     .name = "memory",
     .read = memory_read,
+    .try_read = memory_try_read,
+    .is_readable = memory_is_readable,
+    .start_wait = memory_start_wait,
+    .stop_wait = memory_stop_wait,
     .writev = memory_writev,
     .close_write = memory_close_write,
     .is_idle = memory_is_idle,

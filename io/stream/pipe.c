@@ -13,6 +13,7 @@
 
 #include "io/driver/op.h"
 #include "io/fd/iov.h"
+#include "io/stream/fd_wait.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -36,6 +37,38 @@ static WHORL_SUSPENDS ssize_t pipe_read(struct whorl_stream *stream, void *buf, 
     ssize_t n = whorl_read(self->read_fd, buf, len);
     self->reading = false;
     return n;
+}
+
+static ssize_t pipe_try_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct pipe_stream *self = (struct pipe_stream *)stream;
+    ssize_t n;
+
+    if (self->read_fd < 0)
+        return -EBADF;
+    whorl_check(!self->reading);
+    do
+        n = read(self->read_fd, buf, len);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static bool pipe_is_readable(struct whorl_stream *stream)
+{
+    const struct pipe_stream *self = (const struct pipe_stream *)stream;
+
+    return self->read_fd < 0 || fd_wait_is_over(self->read_fd);
+}
+
+static int pipe_start_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait)
+{
+    return fd_wait_start(((struct pipe_stream *)stream)->read_fd, wait);
+}
+
+static enum whorl_abort pipe_stop_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait)
+{
+    (void)stream;
+    return fd_wait_stop(wait);
 }
 
 /* Writes all bytes of at most PARTS_MAX entries. It changes the entries. */
@@ -140,6 +173,10 @@ static void pipe_close(struct whorl_stream *stream)
 static const struct whorl_stream_ops pipe_ops = {
     .name = "pipe",
     .read = pipe_read,
+    .try_read = pipe_try_read,
+    .is_readable = pipe_is_readable,
+    .start_wait = pipe_start_wait,
+    .stop_wait = pipe_stop_wait,
     .writev = pipe_writev,
     .close_write = pipe_close_write,
     .is_idle = pipe_is_idle,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <whorl/net.h>
 #include <whorl/poller.h>
@@ -13,6 +14,7 @@
 
 #include "io/driver/op.h"
 #include "io/driver/ring_buffers.h"
+#include "io/stream/fd_wait.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -33,7 +35,7 @@ struct read_ahead {
     int result;      /* 0: the end; -errno */
     char *saved;     /* bytes that a run has left when it ended; they precede the queue */
     size_t saved_at, saved_len;
-    struct waiting *reader;       /* the task that waits for a completion; NULL: none */
+    struct whorl_waiter *reader;  /* the task or select that waits for a completion; NULL: none */
     struct ring_buffers *buffers; /* of the run that it is in */
     struct read_aheads *run;      /* the list of that run; NULL: it is in none */
     struct read_ahead *next;      /* in that list */
@@ -229,7 +231,7 @@ static void on_last(struct read_ahead *a, struct receiver *owner, int res)
 static void on_receive(struct io_op *op, int res, bool more)
 {
     struct read_ahead *a = (struct read_ahead *)op;
-    struct waiting *reader = a->reader;
+    struct whorl_waiter *reader = a->reader;
 
     whorl_check(res <= 0 || op->buffer >= 0);
     if (op->buffer >= 0) {
@@ -252,7 +254,7 @@ static void on_receive(struct io_op *op, int res, bool more)
     if (reader) {
         a->reader = NULL;
         io_op_set_background(op, true);
-        whorl_wake(&reader->waiter, 0);
+        whorl_wake(reader, 0);
     }
 }
 
@@ -347,7 +349,8 @@ static WHORL_SUSPENDS int wait_completion(struct read_ahead *a)
 {
     struct waiting waiting = {.waiter = {.data = a, .kind = &kind}, .fd = a->op.fd};
 
-    a->reader = &waiting;
+    whorl_check(!a->reader);
+    a->reader = &waiting.waiter;
     io_op_set_background(&a->op, false);
     return (int)whorl_park(&waiting.waiter, withdraw, "recv");
 }
@@ -385,10 +388,8 @@ static void adopt(struct receiver *r)
 }
 
 /* Makes the checks that each request makes, for a read that may need no request. */
-static int begin(struct receiver *r)
+static int check_run(struct receiver *r)
 {
-    if (!whorl_task_self())
-        return WHORL_ENOTASK;
     if (!io_driver_current())
         return WHORL_ENOIO;
     adopt(r);
@@ -396,7 +397,15 @@ static int begin(struct receiver *r)
     whorl_check_text(!a || !a->run || a->op.driver == io_driver_current(),
                      "a stream is read in a run that did not read it before; "
                      "whorl_stream_take_received() must be called in between");
-    return whorl_check_cancelled();
+    return 0;
+}
+
+static int begin(struct receiver *r)
+{
+    if (!whorl_task_self())
+        return WHORL_ENOTASK;
+    int err = check_run(r);
+    return err ? err : whorl_check_cancelled();
 }
 
 WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len)
@@ -434,6 +443,88 @@ WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, siz
     release(a);
     r->ahead = NULL;
     return 0;
+}
+
+static ssize_t receive_now(int fd, void *buf, size_t len)
+{
+    ssize_t n;
+
+    do
+        n = recv(fd, buf, len, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* While the request is in flight, the kernel keeps no byte in the socket: it completes the request
+ * with it. */
+ssize_t receiver_try_read(struct receiver *r, void *buf, size_t len)
+{
+    int err = check_run(r);
+
+    if (err)
+        return err;
+    struct read_ahead *a = r->ahead;
+    if (a && has_received(a))
+        return take(r, buf, len);
+    return a && io_op_is_in_flight(&a->op) ? -EAGAIN : receive_now(r->fd, buf, len);
+}
+
+bool receiver_is_readable(struct receiver *r)
+{
+    adopt(r);
+    const struct read_ahead *a = r->ahead;
+    if (a && has_received(a))
+        return true;
+    return !(a && io_op_is_in_flight(&a->op)) && fd_wait_is_over(r->fd);
+}
+
+static void on_completion(struct whorl_waiter *waiter);
+
+/* Waits for the request if it is in flight, else polls the socket. */
+static int wait_readable(struct receiver *r, struct whorl_stream_wait *wait)
+{
+    struct read_ahead *a = r->ahead;
+
+    wait->waiter = (struct whorl_waiter){.notify = NULL};
+    if (!a || !io_op_is_in_flight(&a->op))
+        return fd_wait_start(r->fd, wait);
+    whorl_check(!a->reader);
+    wait->data = r;
+    wait->waiter.notify = on_completion;
+    a->reader = &wait->waiter;
+    io_op_set_background(&a->op, false);
+    return 0;
+}
+
+static void on_completion(struct whorl_waiter *waiter)
+{
+    struct whorl_stream_wait *wait = container_of(waiter, struct whorl_stream_wait, waiter);
+    struct receiver *r = wait->data;
+    int err = 0;
+
+    if (!has_received(r->ahead) && (err = wait_readable(r, wait)) == 0)
+        return; /* the request has ended without a byte: poll the socket */
+    wait->ready(wait, err);
+}
+
+int receiver_start_wait(struct receiver *r, struct whorl_stream_wait *wait)
+{
+    int err = check_run(r);
+
+    if (err)
+        return err;
+    if (r->ahead && is_shared(r))
+        io_op_cancel(&r->ahead->op);
+    return wait_readable(r, wait);
+}
+
+enum whorl_abort receiver_stop_wait(struct receiver *r, struct whorl_stream_wait *wait)
+{
+    if (!wait->waiter.notify)
+        return fd_wait_stop(wait);
+    r->ahead->reader = NULL;
+    io_op_set_background(&r->ahead->op, true);
+    return WHORL_ABORT_DONE;
 }
 
 void receiver_stop(struct receiver *r)

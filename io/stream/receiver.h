@@ -43,7 +43,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include <whorl/base.h>
+#include <whorl/stream.h>
 
 /* The receiver of one socket, in the stream's memory. The fields are private. */
 struct receiver {
@@ -66,6 +66,12 @@ WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len);
 
 /* See whorl_stream_take_received(). */
 WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, size_t len);
+
+/* The functions of struct whorl_stream_ops with these names. */
+ssize_t receiver_try_read(struct receiver *r, void *buf, size_t len);
+bool receiver_is_readable(struct receiver *r);
+int receiver_start_wait(struct receiver *r, struct whorl_stream_wait *wait);
+enum whorl_abort receiver_stop_wait(struct receiver *r, struct whorl_stream_wait *wait);
 
 /* Asks the kernel to end the request; from now on the receiver receives directly. */
 void receiver_stop(struct receiver *r);

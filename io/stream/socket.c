@@ -42,6 +42,34 @@ static WHORL_SUSPENDS ssize_t socket_read(struct whorl_stream *stream, void *buf
     return n == 0 && len > 0 && self->reset ? -ECONNRESET : n;
 }
 
+static ssize_t socket_try_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->reading);
+    ssize_t n = receiver_try_read(&self->receiver, buf, len);
+    return n == 0 && len > 0 && self->reset ? -ECONNRESET : n;
+}
+
+static bool socket_is_readable(struct whorl_stream *stream)
+{
+    return receiver_is_readable(&((struct socket_stream *)stream)->receiver);
+}
+
+static int socket_start_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->reading);
+    return receiver_start_wait(&self->receiver, wait);
+}
+
+static enum whorl_abort socket_stop_wait(struct whorl_stream *stream,
+                                         struct whorl_stream_wait *wait)
+{
+    return receiver_stop_wait(&((struct socket_stream *)stream)->receiver, wait);
+}
+
 static WHORL_SUSPENDS ssize_t socket_take_received(struct whorl_stream *stream, void *buf,
                                                    size_t len)
 {
@@ -148,6 +176,10 @@ static void socket_close(struct whorl_stream *stream)
 static const struct whorl_stream_ops socket_ops = {
     .name = "tcp",
     .read = socket_read,
+    .try_read = socket_try_read,
+    .is_readable = socket_is_readable,
+    .start_wait = socket_start_wait,
+    .stop_wait = socket_stop_wait,
     .take_received = socket_take_received,
     .stop_ahead = socket_stop_ahead,
     .writev = socket_writev,

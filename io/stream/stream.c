@@ -12,6 +12,11 @@ WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf,
     return stream->ops->read(stream, buf, len);
 }
 
+ssize_t whorl_stream_try_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    return stream->ops->try_read ? stream->ops->try_read(stream, buf, len) : -EOPNOTSUPP;
+}
+
 WHORL_SUSPENDS ssize_t whorl_stream_take_received(struct whorl_stream *stream, void *buf,
                                                   size_t len)
 {

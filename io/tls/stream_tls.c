@@ -37,6 +37,7 @@
 #include "io/tls/engine.h"
 #include "io/tls/library.h"
 #include "io/tls/server.h"
+#include "runtime/base/check.h"
 
 /* `in` and `out` have room for a full record each: 16,384 bytes of data, 5 of header, up to 256 of
  * padding and tag. */
@@ -53,11 +54,14 @@ struct tls_stream {
     struct whorl_stream stream;
     struct whorl_stream *carrier;
     struct tls_engine *engine;
-    struct whorl_mutex output; /* held while a carrier write is in flight */
-    int write_err;             /* why writes fail from now on; 0: they do not */
-    int read_err;              /* why reads fail from now on; 0: they do not */
-    bool ended;                /* close_notify was received */
-    bool finished;             /* close_notify was sent */
+    struct whorl_mutex output;             /* held while a carrier write is in flight */
+    int write_err;                         /* why writes fail from now on; 0: they do not */
+    int read_err;                          /* why reads fail from now on; 0: they do not */
+    bool ended;                            /* close_notify was received */
+    bool finished;                         /* close_notify was sent */
+    struct whorl_stream_wait *wait;        /* of a select */
+    struct whorl_stream_wait carrier_wait; /* its wait for the carrier; valid while there is one */
+    bool stopped;                          /* the select no longer waits */
     size_t in_start, in_end;
     size_t out_sent, out_len; /* the first `out_sent` of `out_len` bytes are sent to the carrier */
     unsigned char in[BUFFER_SIZE], out[BUFFER_SIZE];
@@ -148,6 +152,21 @@ static size_t decrypt(struct tls_stream *tls, unsigned char *buf, size_t len)
     return n;
 }
 
+/* The same without a buffer: decrypts the next data but leaves it in the engine. */
+static void decrypt_ahead(struct tls_stream *tls)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+    size_t step;
+
+    do {
+        step = 0;
+        if (tls->in_start < tls->in_end)
+            step = ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+        tls->in_start += step;
+        step += collect(tls);
+    } while (step > 0 && !ops->readable(tls->engine));
+}
+
 /* Receives from the carrier into `in`, which is empty. Returns the count, 0 at the carrier's end,
  * or an error of the carrier. */
 static WHORL_SUSPENDS ssize_t receive(struct tls_stream *tls)
@@ -184,6 +203,23 @@ static WHORL_SUSPENDS int make_room(struct tls_stream *tls)
     return 0;
 }
 
+/* Reads from what was received. Returns -EAGAIN when that is not enough for a result. */
+static ssize_t read_received(struct tls_stream *tls, void *buf, size_t len)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+
+    if (tls->finished)
+        return -ESHUTDOWN;
+    size_t n = decrypt(tls, buf, len);
+    if (n > 0)
+        return (ssize_t)n;
+    if (tls->ended)
+        return 0;
+    if (!tls->read_err && ops->state(tls->engine) == TLS_FAILED)
+        fail(tls, ops->failure(tls->engine, NULL));
+    return tls->read_err ? tls->read_err : -EAGAIN;
+}
+
 static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, size_t len)
 {
     struct tls_stream *tls = tls_of(stream);
@@ -192,19 +228,9 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
     if (whorl_check_cancelled())
         return -ECANCELED;
     while (len > 0) {
-        if (tls->finished)
-            return -ESHUTDOWN;
-        size_t n = decrypt(tls, buf, len);
-        if (n > 0)
-            return (ssize_t)n;
-        if (tls->ended)
-            return 0;
-        if (tls->read_err)
-            return tls->read_err;
-        if (ops->state(tls->engine) == TLS_FAILED) {
-            fail(tls, ops->failure(tls->engine, NULL));
-            continue;
-        }
+        ssize_t n = read_received(tls, buf, len);
+        if (n != -EAGAIN)
+            return n;
         tls->ended = ops->state(tls->engine) == TLS_CLOSED;
         send_alerts(tls);
         if (tls->ended)
@@ -222,6 +248,90 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
             tls->read_err = WHORL_ETLS_TRUNCATED;
     }
     return 0;
+}
+
+/* Whether a read would find a result in what was received. If the engine accepts no input because
+ * a writer has not sent its output, the read has to wait for that writer: this is rare, and counts
+ * as readable, too. */
+static bool has_result(struct tls_stream *tls)
+{
+    const struct tls_engine_ops *ops = tls->engine->ops;
+
+    if (tls->finished || tls->ended || tls->read_err)
+        return true;
+    decrypt_ahead(tls);
+    return ops->readable(tls->engine) || ops->state(tls->engine) != TLS_OPEN ||
+           !ops->wants_input(tls->engine);
+}
+
+/* Receives and decrypts what has arrived, until there is something to read. */
+static bool tls_is_readable(struct whorl_stream *stream)
+{
+    struct tls_stream *tls = tls_of(stream);
+
+    while (!has_result(tls)) {
+        ssize_t n = whorl_stream_try_read(tls->carrier, tls->in, sizeof tls->in);
+        if (n == -EAGAIN || n == -EOPNOTSUPP)
+            return false;
+        if (n == WHORL_ENOIO)
+            return true;
+        tls->in_start = 0;
+        tls->in_end = n > 0 ? (size_t)n : 0;
+        if (n <= 0)
+            tls->read_err = n < 0 ? (int)n : WHORL_ETLS_TRUNCATED;
+    }
+    return true;
+}
+
+static ssize_t tls_try_read(struct whorl_stream *stream, void *buf, size_t len)
+{
+    struct tls_stream *tls = tls_of(stream);
+
+    if (len == 0)
+        return 0;
+    if (!tls_is_readable(stream))
+        return -EAGAIN;
+    if (tls->engine->ops->state(tls->engine) == TLS_CLOSED &&
+        !tls->engine->ops->readable(tls->engine))
+        tls->ended = true;
+    return read_received(tls, buf, len);
+}
+
+static int tls_start_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait);
+
+/* The carrier can be read. That may be a part of a record only. */
+static void on_carrier(struct whorl_stream_wait *carrier_wait, int err)
+{
+    struct tls_stream *tls = container_of(carrier_wait, struct tls_stream, carrier_wait);
+    struct whorl_stream_wait *wait = tls->wait;
+
+    if (err == 0 && !tls->stopped && !tls_is_readable(&tls->stream)) {
+        err = tls_start_wait(&tls->stream, wait);
+        if (err == 0)
+            return;
+    }
+    wait->ready(wait, err);
+}
+
+static int tls_start_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait)
+{
+    struct tls_stream *tls = tls_of(stream);
+
+    if (!tls->carrier->ops->start_wait)
+        return -EOPNOTSUPP;
+    tls->wait = wait;
+    tls->stopped = false;
+    tls->carrier_wait = (struct whorl_stream_wait){.ready = on_carrier};
+    return tls->carrier->ops->start_wait(tls->carrier, &tls->carrier_wait);
+}
+
+static enum whorl_abort tls_stop_wait(struct whorl_stream *stream, struct whorl_stream_wait *wait)
+{
+    struct tls_stream *tls = tls_of(stream);
+
+    (void)wait;
+    tls->stopped = true;
+    return tls->carrier->ops->stop_wait(tls->carrier, &tls->carrier_wait);
 }
 
 /* Passes bytes to the engine, and sends whenever a record is full. The caller holds `output`. */
@@ -345,6 +455,10 @@ static const struct whorl_stream_ops tls_ops = {
     .stop_ahead = tls_stop_ahead,
     .name = "tls",
     .read = tls_read,
+    .try_read = tls_try_read,
+    .is_readable = tls_is_readable,
+    .start_wait = tls_start_wait,
+    .stop_wait = tls_stop_wait,
     .writev = tls_writev,
     .close_write = tls_close_write,
     .is_idle = tls_is_idle,

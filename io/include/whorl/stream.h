@@ -32,8 +32,20 @@
 #include <sys/uio.h>
 
 #include <whorl/base.h>
+#include <whorl/park.h>
+#include <whorl/select.h>
 
 struct whorl_stream;
+
+/* For implementers: the wait of a whorl_case_stream() for a stream. Each stream has at most one,
+ * and no task reads the stream meanwhile. */
+struct whorl_stream_wait {
+    /* To be called once, when the stream can be read without waiting, or with a negative code when
+     * it is not possible to wait longer. It must not suspend. */
+    void (*ready)(struct whorl_stream_wait *wait, int err);
+    struct whorl_waiter waiter; /* this field and `data` are for the implementer of the stream */
+    void *data;
+};
 
 /* For implementers: `struct whorl_stream` is the first member of your own struct. */
 struct whorl_stream_ops {
@@ -62,6 +74,22 @@ struct whorl_stream_ops {
 
     /* Stops reading ahead for good. NULL: the stream never reads ahead. Never suspends. */
     void (*stop_ahead)(struct whorl_stream *stream);
+
+    /* See whorl_stream_try_read(). It is also called on the loop's stack. NULL: neither that call
+     * nor whorl_case_stream() is supported. Never suspends. */
+    ssize_t (*try_read)(struct whorl_stream *stream, void *buf, size_t len);
+
+    /* Whether `read` would return without waiting: bytes, the end or an error. It is also called on
+     * the loop's stack. NULL only if `try_read` is NULL. Never suspends. */
+    bool (*is_readable)(struct whorl_stream *stream);
+
+    /* Begins to wait until `is_readable`, which was false just before. Returns 0, and then calls
+     * wait->ready(), but not inside this call; or a negative code. Never suspends. */
+    int (*start_wait)(struct whorl_stream *stream, struct whorl_stream_wait *wait);
+
+    /* Ends such a wait. WHORL_ABORT_DONE: ready() will not be called any more. WHORL_ABORT_PENDING:
+     * it will be called soon. Never suspends. */
+    enum whorl_abort (*stop_wait)(struct whorl_stream *stream, struct whorl_stream_wait *wait);
 
     /* Releases everything. Never suspends. */
     void (*close)(struct whorl_stream *stream);
@@ -112,6 +140,32 @@ WHORL_API WHORL_CHECKED int whorl_stream_from_pipe(int read_fd, int write_fd,
  */
 WHORL_API WHORL_SUSPENDS ssize_t whorl_stream_read(struct whorl_stream *stream, void *buf,
                                                    size_t len);
+
+/**
+ * Reads the bytes that have arrived, at most `len`, if there are any. Of a TLS stream it reads what
+ * can be decrypted. Never suspends.
+ *
+ * Returns: the count; 0 at the end; -EAGAIN when whorl_stream_read() would wait; -EOPNOTSUPP for a
+ *          kind of stream that does not support this; errors of whorl_stream_read().
+ */
+WHORL_API WHORL_CHECKED ssize_t whorl_stream_try_read(struct whorl_stream *stream, void *buf,
+                                                      size_t len);
+
+/**
+ * A case for whorl_select(), ready when a read would not wait: bytes have arrived, also bytes that
+ * the stream has read ahead or decrypted, or the stream has ended or failed. The case reads
+ * nothing. Its result is 0; -EOPNOTSUPP; -ENOMEM; WHORL_ENOIO.
+ *
+ *     struct whorl_case cases[] = {whorl_case_stream(client), whorl_case_recv(messages, &message)};
+ *     int taken = whorl_select(cases, 2);
+ *     if (taken == 0)
+ *         n = whorl_stream_read(client, buf, sizeof buf);
+ *
+ * For the duration of the select, the selecting task counts as the one that reads the stream. A
+ * reader of buffered.h may hold bytes that it has read from the stream already, and which the case
+ * does not see.
+ */
+WHORL_API struct whorl_case whorl_case_stream(struct whorl_stream *stream);
 
 /**
  * Reads exactly `len` bytes.

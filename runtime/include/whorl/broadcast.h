@@ -9,7 +9,7 @@
  *     static int show_prices(void *arg)
  *     {
  *         struct whorl_broadcast *prices = arg;
- *         WHORL_AUTO(subscription) sub;
+ *         WHORL_AUTO(subscription) sub = {0};
  *         struct price price;
  *         int err;
  *
