@@ -15,6 +15,8 @@
 #include "certs.h"
 #include "faults.h"
 #include "io/tls/hello.h"
+#include "io/tls/sessions.h"
+#include "io/tls/suites.h"
 #include "memstream.h"
 #include "test.h"
 
@@ -645,6 +647,61 @@ TEST(lost_allocations_leave_nothing)
     CHECK_OK(whorl_run_virtual(NULL, record, &replay));
     CHECK(replay.len > 100);
     CHECK(faults_sweep(accept_recorded_in_a_run, &replay) > 12);
+}
+
+/* --- sessions --- */
+
+static br_ssl_session_parameters make_session(unsigned char number)
+{
+    br_ssl_session_parameters session = {.session_id_len = 32, .version = BR_TLS12};
+
+    memset(session.session_id, number, sizeof session.session_id);
+    memset(session.master_secret, number + 100, sizeof session.master_secret);
+    return session;
+}
+
+static bool find(struct tls_sessions *sessions, br_ssl_server_context *context, const char *host,
+                 int64_t now_ns, unsigned char number)
+{
+    br_ssl_session_parameters session = make_session(number);
+
+    memset(session.master_secret, 0, sizeof session.master_secret);
+    if (!tls_sessions_load(sessions, context, host, now_ns, &session))
+        return false;
+    CHECK_EQ(session.master_secret[7], number + 100);
+    CHECK_EQ(session.session_id[31], number);
+    return true;
+}
+
+TEST(sessions_are_found_by_id_host_and_time)
+{
+    const int64_t hour_ns = 3600 * WHORL_SECOND, now_ns = 5 * hour_ns + 100;
+    br_ssl_session_parameters session;
+    static br_ssl_server_context context;
+    struct tls_sessions *sessions;
+
+    suites_apply(&context.eng);
+    br_ssl_engine_inject_entropy(&context.eng, "not random", 10);
+    CHECK_OK(tls_sessions_create(3, &sessions));
+    CHECK(!find(sessions, &context, "a.test", now_ns, 1));
+    session = make_session(1);
+    tls_sessions_save(sessions, &context, "a.test", now_ns, &session);
+    CHECK(find(sessions, &context, "a.test", now_ns, 1));
+    CHECK(!find(sessions, &context, "b.test", now_ns, 1));
+    CHECK(!find(sessions, &context, "", now_ns, 1));
+    CHECK(!find(sessions, &context, "a.test", now_ns, 2));
+    CHECK(find(sessions, &context, "a.test", now_ns + hour_ns, 1));
+    CHECK(!find(sessions, &context, "a.test", now_ns + 2 * hour_ns, 1));
+    /* Three more take the place of the first one. */
+    for (unsigned char i = 2; i < 5; i++) {
+        session = make_session(i);
+        tls_sessions_save(sessions, &context, "a.test", now_ns, &session);
+    }
+    CHECK(!find(sessions, &context, "a.test", now_ns, 1));
+    for (unsigned char i = 2; i < 5; i++)
+        CHECK(find(sessions, &context, "a.test", now_ns, i));
+    tls_sessions_destroy(sessions);
+    tls_sessions_destroy(NULL);
 }
 
 /* --- the host in a ClientHello --- */

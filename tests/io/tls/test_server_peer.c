@@ -339,6 +339,38 @@ static WHORL_SUSPENDS_SHIELDED struct whorl_stream *dial_server(const struct tls
     return stream;
 }
 
+/* A client that sends on after the reply must not get a reset, which could destroy the reply. */
+TEST_IO(reply_before_the_end_of_a_request_is_not_lost)
+{
+    static const char request[] =
+        "POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nthe beginning";
+    struct whorl_tls_options trust = {.ca_file = cert_path("ca.pem")};
+    struct whorl_tls_config *config;
+    struct tls_served server = {0};
+    struct whorl_stream *stream;
+    char reply[1000], more[1000] = "";
+    ssize_t n;
+    size_t len = 0;
+
+    CHECK_OK(whorl_tls_config_create(&trust, NULL, &config));
+    begin(&server);
+    CHECK_OK(whorl_tls_connect(config, dial_server(&server), "localhost", NULL, &stream));
+    CHECK_OK(whorl_stream_write(stream, request, sizeof request - 1));
+    while ((n = whorl_stream_read(stream, reply + len, sizeof reply - 1 - len)) > 0)
+        len += (size_t)n;
+    CHECK_OK(n);
+    reply[len] = '\0';
+    CHECK(strstr(reply, "HTTP/1.1 413 ") && strstr(reply, "too large\n"));
+    for (int i = 0; i < 5; i++) {
+        CHECK_EQ(whorl_send(whorl_stream_option_fd(stream), more, sizeof more, 0), sizeof more);
+        CHECK_OK(whorl_sleep(10 * WHORL_MILLISECOND));
+    }
+    whorl_stream_close(stream);
+    whorl_tls_config_destroy(config);
+    end(&server);
+    CHECK_EQ(server.failures, 0);
+}
+
 TEST_IO(stop_does_not_wait_for_handshakes)
 {
     struct tls_served server = {.tls.handshake_ns = WHORL_FOREVER};
