@@ -876,6 +876,14 @@ static struct ring_buffers *ring_get_buffers(struct io_driver *driver)
     return ring->buffers;
 }
 
+TOUCHES_RING static bool ring_is_quiet(const struct io_driver *driver)
+{
+    const struct ring *ring = (const struct ring *)driver;
+
+    return !has_completions(ring) && !holds_completions(ring) && unsubmitted(ring) == 0 &&
+           !has_backlog(ring);
+}
+
 static const struct whorl_poller_ops poller_ops = {
     .name = "io_uring",
     .now = ring_now,
@@ -887,6 +895,7 @@ static const struct whorl_poller_ops poller_ops = {
 
 static const struct io_driver_ops driver_ops = {
     .name = "io_uring",
+    .send_at_once = syscall_send_at_once,
     .submit = ring_submit,
     .cancel = ring_cancel,
     .cancel_all = ring_cancel_all,
@@ -894,6 +903,7 @@ static const struct io_driver_ops driver_ops = {
     .event_fd = ring_event_fd,
     .recheck_ns = ring_recheck_ns,
     .buffers = ring_get_buffers,
+    .is_quiet = ring_is_quiet,
 };
 
 int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **ret)

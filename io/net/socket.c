@@ -81,7 +81,17 @@ WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len, int flags
 
 WHORL_SUSPENDS ssize_t socket_send_stream(int fd, const void *buf, size_t len)
 {
-    return transfer(IO_OP_SEND, fd, buf, len, MSG_NOSIGNAL | MSG_WAITALL, true, "send");
+    struct io_op op = {
+        .code = IO_OP_SEND,
+        .fd = fd,
+        .addr = (uint64_t)(uintptr_t)buf,
+        .len = (uint32_t)(len < LEN_MAX ? len : LEN_MAX),
+        .flags = MSG_NOSIGNAL | MSG_WAITALL,
+        .is_stream = true,
+        .at_once = true,
+    };
+
+    return io_op_run(&op, "send");
 }
 
 WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags)
@@ -126,5 +136,14 @@ WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags
 
 WHORL_SUSPENDS ssize_t socket_sendmsg_stream(int fd, const struct msghdr *msg)
 {
-    return transfer(IO_OP_SENDMSG, fd, msg, 0, MSG_NOSIGNAL | MSG_WAITALL, true, "sendmsg");
+    struct io_op op = {
+        .code = IO_OP_SENDMSG,
+        .fd = fd,
+        .addr = (uint64_t)(uintptr_t)msg,
+        .flags = MSG_NOSIGNAL | MSG_WAITALL,
+        .is_stream = true,
+        .at_once = true,
+    };
+
+    return io_op_run(&op, "sendmsg");
 }

@@ -541,6 +541,15 @@ bool receiver_has_received(const struct receiver *r)
     return r->ahead && has_received(r->ahead);
 }
 
+bool receiver_is_quiet(const struct receiver *r)
+{
+    const struct read_ahead *a = r->ahead;
+    const struct io_driver *driver = io_driver_current();
+
+    return a && driver && a->op.driver == driver && io_op_is_in_flight(&a->op) &&
+           !a->op.cancelling && !has_received(a) && driver->ops->is_quiet(driver);
+}
+
 /* --- creation and end ------------------------------------------------------------------------- */
 
 void receiver_init(struct receiver *r, int fd, bool is_stream)

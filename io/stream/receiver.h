@@ -79,4 +79,7 @@ void receiver_stop(struct receiver *r);
 /* Whether bytes, the end or an error were received and not yet read. */
 bool receiver_has_received(const struct receiver *r);
 
+/* Whether nothing has arrived that was not read. Costs no system call. False: it is unknown. */
+bool receiver_is_quiet(const struct receiver *r);
+
 #endif

@@ -149,6 +149,8 @@ static bool socket_is_idle(struct whorl_stream *stream)
 
     if (receiver_has_received(&self->receiver))
         return false;
+    if (receiver_is_quiet(&self->receiver))
+        return true;
     return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 

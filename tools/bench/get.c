@@ -20,7 +20,7 @@ struct fetch {
 static WHORL_SUSPENDS int fetch_one(struct fetch *fetch)
 {
     WHORL_AUTO(http_response) *response = NULL;
-    char buf[16384];
+    char buf[4096];
     ssize_t n = whorl_http_get(fetch->session, fetch->url, &response);
 
     if (n == 0 && whorl_http_response_status(response) >= 400)
