@@ -46,14 +46,49 @@ bool header_is_token(const char *text, size_t len)
     return len > 0;
 }
 
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* Whether one of 8 bytes is below 0x20 or is 0x7f. (x - EACH_BYTE(n)) & ~x has a high bit set if
+ * and only if a byte of x is below n. */
+static bool has_control(const char *bytes)
+{
+    uint64_t x, is_del;
+
+    memcpy(&x, bytes, sizeof x);
+    is_del = x ^ EACH_BYTE(0x7f);
+    return (((x - EACH_BYTE(0x20)) & ~x) | ((is_del - EACH_BYTE(1)) & ~is_del)) & EACH_BYTE(0x80);
+}
+
 bool header_is_value(const char *value, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    size_t i = 0;
+
+    while (i + 8 <= len && !has_control(value + i))
+        i += 8;
+    for (; i < len; i++) {
         unsigned char c = (unsigned char)value[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f)
             return false;
     }
     return true;
+}
+
+size_t header_count_controls(const char *text, size_t len)
+{
+    size_t total = 0;
+
+    while (len > 0) { /* the compiler vectorises blocks whose count fits in a byte */
+        size_t block = len < 128 ? len : 128;
+        uint8_t n = 0;
+        for (size_t i = 0; i < block; i++) {
+            uint8_t c = (uint8_t)text[i];
+            n += (uint8_t)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
+        }
+        total += n;
+        text += block;
+        len -= block;
+    }
+    return total;
 }
 
 bool header_is_hop(const char *name)

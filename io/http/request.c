@@ -18,7 +18,7 @@
 struct writer {
     char *buf;
     size_t cap, len;
-    bool refused; /* text had a control byte */
+    size_t line_ends; /* bytes of CR and LF */
 };
 
 static void put(struct writer *w, const char *bytes, size_t len)
@@ -30,13 +30,15 @@ static void put(struct writer *w, const char *bytes, size_t len)
     w->len += len;
 }
 
-/* All text that comes from the caller passes this function, so none of it can end a line. */
 static void put_text(struct writer *w, const char *text)
 {
-    size_t len = strlen(text);
+    put(w, text, strlen(text));
+}
 
-    w->refused |= !header_is_value(text, len);
-    put(w, text, len);
+static void put_line_end(struct writer *w)
+{
+    put(w, "\r\n", 2);
+    w->line_ends += 2;
 }
 
 static void put_header(struct writer *w, const char *name, const char *value)
@@ -44,7 +46,7 @@ static void put_header(struct writer *w, const char *name, const char *value)
     put_text(w, name);
     put(w, ": ", 2);
     put_text(w, value);
-    put(w, "\r\n", 2);
+    put_line_end(w);
 }
 
 /* --- checks --- */
@@ -169,7 +171,7 @@ static int put_basic(struct writer *w, const char *userinfo, struct whorl_error 
     if (!colon)
         put_base64(w, &group, ':');
     put_base64_end(w, &group);
-    put(w, "\r\n", 2);
+    put_line_end(w);
     return 0;
 }
 
@@ -224,7 +226,8 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
     put_text(&w, method);
     put(&w, " ", 1);
     put_text(&w, head->url->target);
-    put(&w, " HTTP/1.1\r\n", 11);
+    put(&w, " HTTP/1.1", 9);
+    put_line_end(&w);
     put_header(&w, "Host", host ? host->value : head->url->authority);
     put_default(&w, head, "User-Agent", head->user_agent);
     put_default(&w, head, "Accept", "*/*");
@@ -240,8 +243,9 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
             put_header(&w, h->name, h->value);
     }
     put_framing(&w, head, method);
-    put(&w, "\r\n", 2);
-    if (w.refused)
+    put_line_end(&w);
+    /* Nothing that comes from the caller can end a line, whatever the checks above have missed. */
+    if (w.len <= cap && header_count_controls(buf, w.len) != w.line_ends)
         return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
                                "control byte in the request head");
     return (ssize_t)w.len;

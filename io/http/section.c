@@ -217,31 +217,13 @@ static int gather(struct section *s, struct header_list *list, const char *buf, 
 
 /* --- a whole section, through llhttp --- */
 
-static size_t count_controls(const char *text, size_t len)
-{
-    size_t total = 0;
-
-    while (len > 0) { /* the compiler vectorises blocks whose count fits in a byte */
-        size_t block = len < 128 ? len : 128;
-        uint8_t n = 0;
-        for (size_t i = 0; i < block; i++) {
-            uint8_t c = (uint8_t)text[i];
-            n += (uint8_t)(((c < 0x20) & (c != '\t')) | (c == 0x7f));
-        }
-        total += n;
-        text += block;
-        len -= block;
-    }
-    return total;
-}
-
 /* Each line ends in two control bytes, and a section may have no other. llhttp checks most values,
  * but not the reason phrase and not the value of Connection. */
 static int check_controls(struct section *s, const struct header_list *list)
 {
     size_t line = 1;
 
-    if (count_controls(list->bytes, list->bytes_len) == 2 * s->lines)
+    if (header_count_controls(list->bytes, list->bytes_len) == 2 * s->lines)
         return 0;
     for (const char *at = list->bytes;; line++) {
         size_t len =

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* URLs: splits them by RFC 3986, makes them canonical and stores them in one block of memory. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +71,8 @@ static int check_text(const char *text, size_t len, struct whorl_error *error)
         return url_refuse(error, "begins or ends with a space");
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
+        if (__builtin_expect(c > '%' && c < 0x7f, 1)) /* nearly all bytes */
+            continue;
         if (c < 0x20 || c == 0x7f)
             return whorl_error_set(error, WHORL_EHTTP_URL, "URL", "control byte 0x%02x at byte %zu",
                                    c, i);
@@ -282,6 +283,21 @@ static char *lay(char **at, const char *text, size_t len)
 
 enum { AUTHORITY_MAX = URL_HOST_MAX + 2 + sizeof "[]:65535" };
 
+/* Writes a port and a zero byte. Returns the end. */
+static char *put_port(char *to, uint16_t port)
+{
+    char digits[sizeof "65535"];
+    size_t n = 0;
+
+    do
+        digits[n++] = (char)('0' + port % 10);
+    while ((port /= 10) > 0);
+    while (n > 0)
+        *to++ = digits[--n];
+    *to = '\0';
+    return to;
+}
+
 /* Writes the value of the Host header. Returns its length. */
 static size_t put_authority(char ret[AUTHORITY_MAX], const struct url_host *host, uint16_t port,
                             uint16_t default_port)
@@ -294,8 +310,10 @@ static size_t put_authority(char ret[AUTHORITY_MAX], const struct url_host *host
     if (host->is_v6)
         *end++ = ']';
     *end = '\0';
-    if (port != default_port)
-        end += snprintf(end, sizeof ":65535", ":%u", port);
+    if (port != default_port) {
+        *end++ = ':';
+        end = put_port(end, port);
+    }
     return (size_t)(end - ret);
 }
 
