@@ -75,11 +75,17 @@ static inline void touch(struct whorl_chan *chan)
     wait_queue_touch(&chan->receivers, "channel", chan->name);
 }
 
-/* Sends without waiting. Returns 0, -EPIPE, or -EAGAIN when it would have to wait. */
-static inline int send_now(struct sched *s, struct whorl_chan *chan, const void *value)
+/* Sends without waiting. `self` is the running task, or NULL where it is not known. Returns 0,
+ * -EPIPE, or -EAGAIN when it would have to wait. */
+static inline int send_now(struct sched *s, struct whorl_task *self, struct whorl_chan *chan,
+                           const void *value)
 {
     if (chan->receivers.first) {
         struct whorl_waiter *receiver = wait_queue_pop(&chan->receivers);
+        if (self) {
+            self->woke = receiver->task;
+            self->woke_by = chan;
+        }
         copy(receiver->data, value, chan->value_size);
         park_wake(s, receiver, 0);
         return 0;
@@ -166,7 +172,7 @@ static inline __attribute__((always_inline)) WHORL_SUSPENDS int send_value(struc
     int err = sched_enter(&s, &self);
     if (err)
         return err;
-    err = send_now(s, chan, value);
+    err = send_now(s, self, chan, value);
     return err == -EAGAIN ? wait_in(s, self, &chan->senders, (void *)(uintptr_t)value, &sending)
                           : err;
 }
@@ -226,7 +232,7 @@ WHORL_SUSPENDS bool whorl_chan_recv_next(struct whorl_chan *chan, void *ret, siz
 int whorl_chan_try_send(struct whorl_chan *chan, const void *value)
 {
     touch(chan);
-    return send_now(sched_self(), chan, value);
+    return send_now(sched_self(), NULL, chan, value);
 }
 
 int whorl_chan_try_recv(struct whorl_chan *chan, void *ret)
@@ -266,7 +272,7 @@ static bool recv_try(struct whorl_case *c)
 static bool send_try(struct whorl_case *c)
 {
     touch(c->object);
-    c->result = send_now(sched_self(), c->object, c->data);
+    c->result = send_now(sched_self(), NULL, c->object, c->data);
     return c->result != -EAGAIN;
 }
 
