@@ -89,8 +89,8 @@ struct http_exchange_ops {
     WHORL_SUSPENDS ssize_t (*read_body)(struct http_exchange *x, char *buf, size_t len,
                                         const char **ret);
 
-    /* Parses the body bytes that have been received and drops them; this may reach the end of the
-     * body. */
+    /* Parses the body bytes that have arrived and drops them; this may reach the end of the body.
+     * Stops when the rest is long. Never suspends. */
     void (*skip)(struct http_exchange *x);
 
     /* Releases the connection. Returns whether it may carry another exchange. */

@@ -14,6 +14,7 @@
 
 enum {
     CHUNK_FRAME = 20,    /* room for the size line of a chunk */
+    SKIP_MAX = 65536,    /* unread bytes of a body that are read only to keep the connection */
     HEADERS_KEPT = 8192, /* bytes of header memory that an exchange keeps for the next one */
 };
 
@@ -309,10 +310,33 @@ static WHORL_SUSPENDS ssize_t read_body(struct http_exchange *x, char *buf, size
     }
 }
 
+/* The least number of body bytes that are still to be received. */
+static int64_t rest_min(const struct http1_exchange *h)
+{
+    return h->base.head.length < 0 ? 1 : h->base.head.length - h->base.received;
+}
+
+/* The body's rest is often in the socket already, because servers send it right after the head. */
 static void skip(struct http_exchange *x)
 {
-    while (x->ahead == HTTP_AHEAD_SPAN)
-        look_ahead(http1_of(x));
+    struct http1_exchange *h = http1_of(x);
+    int64_t room = SKIP_MAX;
+
+    for (;;) {
+        while (x->ahead == HTTP_AHEAD_SPAN)
+            look_ahead(h);
+        if (x->ahead != HTTP_AHEAD_INPUT || !h->stream || rest_min(h) > room)
+            return;
+        if (!h->in && !(h->in = http_buf_acquire(x->store)))
+            return;
+        ssize_t n = whorl_stream_try_read(h->stream, h->in->data, HTTP_BUF_SIZE);
+        h->in_start = 0;
+        h->in_end = n > 0 ? (size_t)n : 0;
+        if (n <= 0)
+            return;
+        room -= n;
+        look_ahead(h);
+    }
 }
 
 /* The end */

@@ -303,6 +303,36 @@ WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *r
     return err;
 }
 
+/* Body bytes that were read, as sent by the server. */
+static int64_t consumed(const struct http_exchange *x)
+{
+    return x->received - (x->ahead == HTTP_AHEAD_SPAN ? (int64_t)x->buffered : 0);
+}
+
+WHORL_SUSPENDS int whorl_http_response_drain(struct whorl_http_response *response, int64_t len_max)
+{
+    const struct http_exchange *x = response->exchange;
+    const char *part;
+
+    check_open(response);
+    ssize_t n = whorl_check_cancelled();
+    if (n)
+        return (int)n;
+    if (response->decodes) { /* what follows is not decoded */
+        response->decodes = false;
+        decode_finish(&response->decode);
+    }
+    if (response->err)
+        return response->err;
+    int64_t start = consumed(x), rest = x->head.has_body ? x->head.length - start : 0;
+    do {
+        if (rest > len_max || consumed(x) - start > len_max)
+            return latch(response, WHORL_EHTTP_BODY_TOO_LARGE, NULL);
+        n = http_response_read_part(response, NULL, 0, &part);
+    } while (n > 0);
+    return (int)n;
+}
+
 void whorl_http_response_close(struct whorl_http_response *response)
 {
     if (!response)

@@ -327,9 +327,24 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_save(
     const struct whorl_http_save_options *options);
 
 /**
+ * Reads the rest of the body and drops it, so that the connection is kept for the next request.
+ * Worth it when the rest is short: to open another connection costs at least one round trip.
+ *
+ * @len_max  the most bytes to read, as sent by the server; a longer rest closes the connection. A
+ *           rest that is announced to be longer is not read at all
+ *
+ * Returns:  0 at the end of the body, and later reads return 0; WHORL_EHTTP_BODY_TOO_LARGE; other
+ *           errors of whorl_http_response_read(), except those of decoding.
+ * Suspends: until the end of the body.
+ * Cancel:   -ECANCELED; a later call outside the cancelled scope continues.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_http_response_drain(struct whorl_http_response *response,
+                                                       int64_t len_max);
+
+/**
  * Closes the response. The connection is kept for the next request when the body was read to its
- * end, or when the rest of the body has been received already; else it is closed. Accepts NULL. A
- * response that is used or closed again ends the program with a message. (That is not noticed once
+ * end, or when at most 64 KiB of it are left and have arrived already; else it is closed. Use
+ * whorl_http_response_drain() before to wait for the rest of a short body. Accepts NULL. A response that is used or closed again ends the program with a message. (That is not noticed once
  * the session has used its memory again; WHORL_DEBUG=check delays that.) Never suspends.
  */
 WHORL_API void whorl_http_response_close(struct whorl_http_response *response);

@@ -3,10 +3,12 @@
  * misbehave. */
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <whorl/fd.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
 #include <whorl/io.h>
@@ -360,6 +362,47 @@ TEST(a_connection_kept_for_reuse_is_closed_in_time)
 }
 
 /* The connection is asked for readable bytes before it is used again. */
+/* Dials one end of a socket pair, whose other end has sent a head. */
+static WHORL_SUSPENDS int dial_pair(void *arg, const char *host, uint16_t port,
+                                    struct whorl_error *dial_error, struct whorl_stream **ret)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    int *peer = arg, fds[2];
+    (void)host, (void)port, (void)dial_error;
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+    CHECK_EQ(write(fds[1], head, sizeof head - 1), sizeof head - 1);
+    *peer = fds[1];
+    return whorl_stream_from_socket(fds[0], ret);
+}
+
+TEST_IO(a_close_reads_a_short_rest_that_is_in_the_socket)
+{
+    static const struct {
+        size_t read, sent, idle;
+    } cases[] = {{40000, 100000, 1}, {40000, 99999, 0}, {1000, 100000, 0}};
+    static char body[100000];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int peer = -1;
+        struct whorl_http_session_options options = {.dialer = {dial_pair, &peer}};
+        WHORL_AUTO(http_session) *session = NULL;
+        struct whorl_http_session_stats stats;
+        struct whorl_http_response *response = NULL;
+
+        CHECK_OK(whorl_http_session_create(&options, &session));
+        CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+        CHECK_OK(whorl_write_all(peer, body, cases[i].sent));
+        for (size_t got = 0; got < cases[i].read;) {
+            ssize_t n = whorl_http_response_read(response, body, cases[i].read - got);
+            CHECK(n > 0);
+            got += (size_t)n;
+        }
+        whorl_http_response_close(response);
+        whorl_http_session_get_stats(session, &stats);
+        CHECK_EQ(stats.idle, cases[i].idle);
+        close(peer);
+    }
+}
+
 TEST_IO(an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one)
 {
     static const struct peer_step script[] = {

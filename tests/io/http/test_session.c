@@ -154,6 +154,109 @@ TEST_VIRTUAL(a_rest_that_is_not_there_closes_the_connection)
     CHECK_EQ(stats_of(session).open, 0);
 }
 
+/* Each body arrives after its head, and the user does not want it. */
+static const struct fake_step late[] = {
+    {.action = FAKE_HEAD},
+    {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 0},
+    {FAKE_SLEEP, NULL, WHORL_MILLISECOND},
+    {FAKE_SEND, "hello", 0},
+    {.action = FAKE_REPEAT},
+};
+
+TEST_VIRTUAL(a_drain_keeps_the_connection)
+{
+    FAKE fake = {.scripts = {late}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    char buf[8];
+
+    for (int i = 0; i < 20; i++) {
+        WHORL_AUTO(http_response) *response = NULL;
+        CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+        if (i % 2)
+            CHECK_EQ(whorl_http_response_read(response, buf, 2), 2);
+        CHECK_OK(whorl_http_response_drain(response, 5));
+        CHECK_EQ(stats_of(session).idle, 1);
+        CHECK_OK(whorl_http_response_drain(response, 0));
+        CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
+    }
+    CHECK_EQ(fake.dialled, 1);
+}
+
+TEST_VIRTUAL(a_drain_has_a_limit)
+{
+    static const struct fake_step chunks[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 0},
+        {FAKE_SLEEP, NULL, WHORL_MILLISECOND},
+        {FAKE_SEND, "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", 0},
+        {.action = FAKE_REPEAT}};
+    static const size_t pieces[] = {0, 1, 3};
+    for (size_t i = 0; i < 2 * sizeof pieces / sizeof *pieces; i++) {
+        FAKE fake = {.scripts = {i % 2 ? late : chunks}, .chunk = pieces[i / 2]};
+        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_response) *response = NULL, *next = NULL;
+        CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+        CHECK_OK(whorl_http_response_drain(response, 5));
+        CHECK_EQ(stats_of(session).idle, 1);
+        CHECK_OK(whorl_http_get(session, "http://a.test/", &next));
+        CHECK_ERR(whorl_http_response_drain(next, 4), WHORL_EHTTP_BODY_TOO_LARGE);
+        CHECK_ERR(whorl_http_response_drain(next, 9), WHORL_EHTTP_BODY_TOO_LARGE);
+        CHECK_ERR(whorl_http_response_error(next)->code, WHORL_EHTTP_BODY_TOO_LARGE);
+    }
+}
+
+TEST_VIRTUAL(a_drain_of_a_response_without_a_body_reads_nothing)
+{
+    static const struct fake_step script[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", 0},
+        {.action = FAKE_REPEAT}};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct whorl_http_request request = {.method = "HEAD", .url = "http://a.test/"};
+    WHORL_AUTO(http_response) *response = NULL;
+
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    CHECK_OK(whorl_http_response_drain(response, 0));
+    CHECK_EQ(stats_of(session).idle, 1);
+}
+
+TEST_VIRTUAL(a_drain_that_was_cancelled_continues)
+{
+    FAKE fake = {.scripts = {late}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_scope scope;
+
+    CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+    whorl_scope_enter_timeout(&scope, 10);
+    int err = whorl_http_response_drain(response, 5);
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    CHECK_OK(whorl_http_response_drain(response, 5));
+    CHECK_EQ(stats_of(session).idle, 1);
+}
+
+/* What the server has compressed is dropped as it is, even if it cannot be decoded. */
+TEST_VIRTUAL(a_drain_decodes_nothing)
+{
+    static const struct fake_step script[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n", 0},
+        {FAKE_SLEEP, NULL, WHORL_MILLISECOND},
+        {FAKE_SEND, "hello", 0},
+        {.action = FAKE_REPEAT}};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct whorl_http_request request = {.url = "http://a.test/", .decode = true};
+    WHORL_AUTO(http_response) *response = NULL;
+    char buf[8];
+
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    CHECK_OK(whorl_http_response_drain(response, 5));
+    CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
+    CHECK_EQ(stats_of(session).idle, 1);
+}
+
 TEST_VIRTUAL(bodiless_responses_end_with_their_head)
 {
     static const struct fake_step script[] = {
