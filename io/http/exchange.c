@@ -2,6 +2,7 @@
 /* Runs an exchange of any HTTP version: sends the request, and reads the head of the response. */
 #include "io/http/exchange.h"
 
+#include <whorl/fd.h>
 #include <whorl/group.h>
 #include <whorl/scope.h>
 
@@ -30,10 +31,9 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
 
 int64_t http_outgoing_body_len(const struct http_outgoing *out)
 {
-    const struct whorl_http_body *body = &out->request->body;
     if (!out->has_body)
         return REQUEST_NO_BODY;
-    return body->read && body->len < 0 ? REQUEST_CHUNKED : body->len;
+    return out->body_len < 0 ? REQUEST_CHUNKED : out->body_len;
 }
 
 int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text)
@@ -113,12 +113,60 @@ static WHORL_SUSPENDS int send_unsized(struct http_exchange *x, const struct who
     }
 }
 
+/* The file of a body as a callback. */
+struct file_source {
+    int fd;
+    int64_t at; /* -1: at its position */
+};
+
+static WHORL_SUSPENDS ssize_t read_file(void *arg, void *buf, size_t len)
+{
+    struct file_source *file = arg;
+    ssize_t n =
+        file->at < 0 ? whorl_read(file->fd, buf, len) : whorl_pread(file->fd, buf, len, file->at);
+    if (n > 0 && file->at >= 0)
+        file->at += n;
+    return n;
+}
+
+/* Sends what remains of a regular file inside the kernel. 0 when everything is sent; -EOPNOTSUPP
+ * when the rest, from `*sent` on, must be copied; another code. */
+static WHORL_SUSPENDS int send_inside(struct http_exchange *x, const struct http_outgoing *out,
+                                      int64_t *sent)
+{
+    if (!x->ops->send_file || out->file_offset < 0)
+        return -EOPNOTSUPP;
+    while (*sent < out->body_len) {
+        int64_t n = x->ops->send_file(x, out->request->body.fd, out->file_offset + *sent,
+                                      out->body_len - *sent);
+        if (n == -EINVAL) /* a file system without splice */
+            return -EOPNOTSUPP;
+        if (n <= 0)
+            return n < 0 ? (int)n : WHORL_EHTTP_REQUEST_BODY;
+        *sent += n;
+    }
+    return 0;
+}
+
 /* Sends the rest of the body. Sets `*ret_callers` when the callback failed, not the connection. */
-static WHORL_SUSPENDS int send_rest(struct http_exchange *x, const struct whorl_http_body *body,
+static WHORL_SUSPENDS int send_rest(struct http_exchange *x, const struct http_outgoing *out,
                                     size_t sent, bool *ret_callers)
 {
-    if (!body->read)
+    const struct whorl_http_body *body = &out->request->body;
+    struct file_source file = {.fd = body->fd, .at = out->file_offset};
+    struct whorl_http_body from_file = {.read = read_file, .arg = &file, .len = out->body_len};
+
+    if (body->data)
         return send_memory(x, body, sent);
+    if (body->use_fd) {
+        int64_t sent_inside = 0;
+        int err = send_inside(x, out, &sent_inside);
+        if (err != -EOPNOTSUPP)
+            return err;
+        from_file.len -= sent_inside;
+        file.at += sent_inside;
+        body = &from_file;
+    }
     struct http_buf *buf = http_buf_acquire(x->store);
     if (!buf)
         return -ENOMEM;
@@ -181,7 +229,7 @@ static int read_head_early(void *arg)
 }
 
 static WHORL_SUSPENDS int send_and_read_head(struct http_exchange *x,
-                                             const struct whorl_http_body *body, size_t sent)
+                                             const struct http_outgoing *out, size_t sent)
 {
     struct early_head early = {.x = x};
     struct whorl_scope sending;
@@ -193,7 +241,7 @@ static WHORL_SUSPENDS int send_and_read_head(struct http_exchange *x,
         return fail_sending(x, err);
     whorl_scope_enter(&sending, WHORL_FOREVER);
     early.sending = &sending;
-    err = send_rest(x, body, sent, &callers);
+    err = send_rest(x, out, sent, &callers);
     early.sending = NULL;
     whorl_scope_leave(&sending, 0);
 
@@ -207,22 +255,51 @@ static WHORL_SUSPENDS int send_and_read_head(struct http_exchange *x,
     return judge(x, err, early.err);
 }
 
-WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_outgoing *out)
+/* Sends the head and the first `len` bytes of the body, then the rest, and reads the head of the
+ * response. */
+static WHORL_SUSPENDS int run_with(struct http_exchange *x, const struct http_outgoing *out,
+                                   const void *first, size_t len)
 {
-    const struct whorl_http_body *body = &out->request->body;
-    const void *first = NULL;
-    size_t first_len = 0;
-
-    if (out->has_body && !body->read) {
-        first = body->data;
-        first_len = body->len < SLICE ? (size_t)body->len : SLICE;
-    }
-    int err = x->ops->send_head(x, out, first, first_len);
+    int err = x->ops->send_head(x, out, first, len);
     if (err && !peer_left(err))
         return x->error.code == err ? err : fail_sending(x, err);
-    if (err == 0 && out->has_body && (body->read || first_len < (size_t)body->len))
-        return send_and_read_head(x, body, first_len);
+    if (err == 0 && out->has_body && (out->body_len < 0 || (int64_t)len < out->body_len))
+        return send_and_read_head(x, out, len);
     note_sent(x, err);
     http_clock_mark_sent(&x->clock);
     return judge(x, err, x->ops->read_head(x));
+}
+
+/* Reads a small file first, so that it is sent together with the head. */
+static WHORL_SUSPENDS int run_with_small_file(struct http_exchange *x,
+                                              const struct http_outgoing *out)
+{
+    struct file_source file = {.fd = out->request->body.fd, .at = out->file_offset};
+    struct whorl_http_body body = {.read = read_file, .arg = &file};
+    struct http_buf *buf = http_buf_acquire(x->store);
+    size_t len = (size_t)out->body_len, got = 0;
+    ssize_t n = 1;
+
+    if (!buf)
+        return fail_sending(x, -ENOMEM);
+    while (got < len && n > 0) {
+        n = ask_body(x, &body, buf->data + got, len - got);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    int err = got == len ? run_with(x, out, buf->data, len)
+                         : fail_sending(x, n < 0 ? (int)n : WHORL_EHTTP_REQUEST_BODY);
+    http_buf_release(x->store, buf);
+    return err;
+}
+
+WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_outgoing *out)
+{
+    const struct whorl_http_body *body = &out->request->body;
+
+    if (out->has_body && body->data)
+        return run_with(x, out, body->data, body->len < SLICE ? (size_t)body->len : SLICE);
+    if (out->has_body && body->use_fd && out->file_offset >= 0 && out->body_len > 0 &&
+        out->body_len <= HTTP_BUF_SIZE)
+        return run_with_small_file(x, out);
+    return run_with(x, out, NULL, 0);
 }

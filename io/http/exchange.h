@@ -60,6 +60,8 @@ struct http_outgoing {
     const char *method;
     const char *user_agent;
     bool has_body;
+    int64_t body_len;    /* of the body; -1: unknown, it is sent in chunks; valid with has_body */
+    int64_t file_offset; /* of a body from a regular file; -1: it is read at its position */
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
 };
 
@@ -79,6 +81,11 @@ struct http_exchange_ops {
     /* Sends the next bytes of the body. `len` 0 ends a body of unknown length, and is used for
      * nothing else. */
     WHORL_SUSPENDS int (*send_body)(struct http_exchange *x, const void *data, size_t len);
+
+    /* Sends a part of a regular file inside the kernel. The count, 0 at the end of the file,
+     * -EOPNOTSUPP when this exchange cannot do that, or another code. NULL: no exchange can. */
+    WHORL_SUSPENDS int64_t (*send_file)(struct http_exchange *x, int fd, int64_t offset,
+                                        int64_t len);
 
     /* Reads up to the end of the final head, fills `head`, and parses the first part of the body as
      * far as it has been received. May run in a task of its own while another one is in send_body.

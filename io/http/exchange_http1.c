@@ -7,13 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/fd.h>
 #include <whorl/stream.h>
 
 #include "io/http/request.h"
+#include "io/stream/socket.h"
 #include "runtime/base/check.h"
 
 enum {
     CHUNK_FRAME = 20,    /* room for the size line of a chunk */
+    FILE_PART = 1 << 24, /* part of a file; any byte that moves counts for the stall limit */
     SKIP_MAX = 65536,    /* unread bytes of a body that are read only to keep the connection */
     HEADERS_KEPT = 8192, /* bytes of header memory that an exchange keeps for the next one */
 };
@@ -126,6 +129,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         .headers = request->headers,
         .headers_count = request->headers_count,
         .user_agent = out->user_agent,
+        .content_type = request->body.content_type,
         .body_len = http_outgoing_body_len(out),
         .decode = request->decode,
         .other_origin = out->other_origin,
@@ -168,6 +172,20 @@ static WHORL_SUSPENDS int send_body(struct http_exchange *x, const void *data, s
         {.iov_base = "\r\n", .iov_len = 2},
     };
     return write_parts(h, parts, 3);
+}
+
+static WHORL_SUSPENDS int64_t send_file(struct http_exchange *x, int fd, int64_t offset,
+                                        int64_t len)
+{
+    struct http1_exchange *h = http1_of(x);
+    struct http_stage stage;
+
+    if (h->is_chunked || !stream_is_socket(h->stream))
+        return -EOPNOTSUPP;
+    http_clock_enter_write(&h->base.clock, &stage);
+    int64_t n = whorl_sendfile(fd, whorl_stream_option_fd(h->stream), offset,
+                               len < FILE_PART ? len : FILE_PART);
+    return http_stage_leave(&stage, n);
 }
 
 /* The head */
@@ -372,6 +390,7 @@ static const struct http_exchange_ops http1_exchange_ops = {
     .name = "HTTP/1.1",
     .send_head = send_head,
     .send_body = send_body,
+    .send_file = send_file,
     .read_head = read_head,
     .read_body = read_body,
     .skip = skip,

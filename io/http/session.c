@@ -19,8 +19,10 @@
  *       +----> exchange_http2 ----+
  *                   +-----> http2_conn, request
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <whorl/dial.h>
 #include <whorl/http.h>
@@ -232,22 +234,55 @@ static int fail(const struct request *q, int err, const char *step, const char *
                            text ? text : whorl_strerror(err));
 }
 
-/* A body is `data` with `len`, or `read` with `len` or -1. */
+/* A body is `data` with `len`, or `read` or `fd` with `len` or -1. */
 static int check_body(const struct whorl_http_body *body, struct whorl_error *error)
 {
     const char *text = NULL;
 
-    if (body->data && body->read)
-        text = "body.data and body.read are both set";
+    if (!!body->data + !!body->read + body->use_fd > 1)
+        text = "only one of body.data, body.read and body.use_fd may be set";
     else if (body->data && body->len == 0)
         text = "body.data is set without body.len (leave both out for an empty body)";
     else if (body->data && body->len < 0)
         text = "body.len of body.data is negative";
-    else if (!body->data && !body->read && body->len != 0)
-        text = "body.len is set without body.data or body.read";
-    else if (body->read && body->len < -1)
+    else if (!body->data && !body->read && !body->use_fd && body->len != 0)
+        text = "body.len is set without body.data, body.read or body.use_fd";
+    else if (body->len < -1)
         text = "body.len is below -1";
+    else if (body->use_fd ? body->offset < 0 : body->offset != 0)
+        text = "body.offset is negative, or set without body.use_fd";
     return text ? whorl_error_set(error, -EINVAL, "request", "%s", text) : 0;
+}
+
+/* Finds out how a body from a file is read, and how long it is. */
+static int prepare_file(struct request *q)
+{
+    const struct whorl_http_body *body = &q->asked->body;
+    struct stat st;
+
+    if (fstat(body->fd, &st) < 0) {
+        int err = -errno;
+        return whorl_error_set(q->error, err, "request", "body.fd: %s", whorl_strerror(err));
+    }
+    bool is_regular = S_ISREG(st.st_mode);
+    if (is_regular ? body->offset > st.st_size : body->offset != 0)
+        return whorl_error_set(q->error, -EINVAL, "request",
+                               is_regular ? "body.offset is behind the end of the file"
+                                          : "body.offset is set for a file that is not regular");
+    if (is_regular && body->len < 0)
+        q->out.body_len = st.st_size - body->offset;
+    q->out.file_offset = is_regular ? body->offset : -1;
+    return 0;
+}
+
+static int prepare_body(struct request *q)
+{
+    const struct whorl_http_body *body = &q->asked->body;
+    int err = check_body(body, q->error);
+
+    q->out.has_body = body->data || body->read || body->use_fd;
+    q->out.body_len = body->len;
+    return err == 0 && body->use_fd ? prepare_file(q) : err;
 }
 
 /* Fills in the limits and parses the URL. */
@@ -264,7 +299,6 @@ static int prepare(struct request *q)
         .url = &q->response->url,
         .method = asked->method ? asked->method : "GET",
         .user_agent = o->user_agent,
-        .has_body = asked->body.data || asked->body.read,
     };
     q->redirects_max = asked->redirects_max ? asked->redirects_max : o->redirects_max;
     q->limits = (struct http1_limits){
@@ -284,7 +318,7 @@ static int prepare(struct request *q)
         .total_ns = limit(t->total_ns, d->total_ns),
     };
     q->total_deadline_ns = http_deadline(q->timeouts.total_ns);
-    int err = check_body(&asked->body, q->error);
+    int err = prepare_body(q);
     return err ? err : whorl_url_parse(asked->url, q->error, &q->response->url);
 }
 
@@ -405,7 +439,10 @@ static WHORL_SUSPENDS int run_exchange(struct request *q)
 
 static bool can_send_again(const struct http_outgoing *out)
 {
-    return !out->has_body || !out->request->body.read || out->request->body.rewind;
+    const struct whorl_http_body *body = &out->request->body;
+    if (!out->has_body)
+        return true;
+    return body->use_fd ? out->file_offset >= 0 : !body->read || body->rewind;
 }
 
 static int rewind_body(const struct http_outgoing *out)

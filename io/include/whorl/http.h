@@ -85,12 +85,23 @@ struct whorl_http_header {
     const char *value;
 };
 
-/* A request body: either `data` with its `len`, or `read`, which is called until the body is
- * complete. Anything else is -EINVAL. Without a body all fields are zero, also for an empty one:
- * POST, PUT and PATCH then send a length of 0. */
+/* A request body: `data` with its `len`; or `read`, which is called until the body is complete; or,
+ * with `use_fd`, the file `fd`. Anything else is -EINVAL. Without a body all fields are zero, also
+ * for an empty one: POST, PUT and PATCH then send a length of 0. The whorl_http_body_from_
+ * functions make the usual ones:
+ *
+ *     struct whorl_http_request request = {
+ *         .method = "POST", .url = url, .body = whorl_http_body_from_json("{\"answer\": 42}")};
+ *
+ * A body from a file is borrowed until the response is closed, and sent inside the kernel where
+ * that is possible. A regular file is read from `offset` on, for a retry or a redirect again, and
+ * its position does not change. Anything else (a pipe, a terminal) is read once, at its position;
+ * `offset` is then 0. */
 struct whorl_http_body {
     const void *data; /* borrowed until the response is closed */
-    int64_t len; /* of `data`, or of all that `read` will return; -1: unknown, sent in chunks */
+    int64_t len; /* of `data`, of all that `read` will return, or of the part of the file; -1 for a
+                    regular file: up to its end; else -1: unknown, sent in chunks */
+    const char *content_type; /* sent as Content-Type unless `headers` has one; NULL: not sent */
 
     /* Writes the next bytes to `buf`. Returns the count, 0 at the end, or a negative code, which
      * ends the exchange. */
@@ -99,6 +110,16 @@ struct whorl_http_body {
      * the body can be read only once. */
     int (*rewind)(void *arg);
     void *arg;
+
+    int fd;
+    bool use_fd;
+    int64_t offset; /* of the first byte to send from a regular file */
+};
+
+/* A field of a form, for whorl_http_form_encode(). */
+struct whorl_http_form_field {
+    const char *name;
+    const char *value;
 };
 
 /* Zero-initialised fields mean the session's defaults. */
@@ -190,7 +211,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part.
+ * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part; WHORL_EHTTP_REQUEST_BODY
+ *           when the body ends before its length.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
@@ -198,6 +220,40 @@ WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                            const struct whorl_http_request *request,
                                            struct whorl_error *error,
                                            struct whorl_http_response **ret);
+
+/**
+ * Encodes fields as application/x-www-form-urlencoded: "a=1&b=x+y". Also right for the query of a
+ * URL. Never suspends.
+ *
+ * @fields  names and values in UTF-8; sent in this order; a name may occur more than once
+ * @ret     the text; free() it
+ *
+ * Returns: 0; -ENOMEM.
+ */
+WHORL_API WHORL_CHECKED int whorl_http_form_encode(const struct whorl_http_form_field *fields,
+                                                   size_t count, char **ret);
+
+/** A body of text in UTF-8, which is borrowed until the response is closed. Its type is
+ *  text/plain. */
+WHORL_API struct whorl_http_body whorl_http_body_from_text(const char *text);
+
+/** A body of JSON text, which is borrowed until the response is closed. */
+WHORL_API struct whorl_http_body whorl_http_body_from_json(const char *json);
+
+/** A body of a form that whorl_http_form_encode() has encoded. Borrowed until the response is
+ *  closed. */
+WHORL_API struct whorl_http_body whorl_http_body_from_form(const char *form);
+
+/**
+ * A body of the bytes of a file. Never suspends.
+ *
+ * @fd            stays open and the caller's until the response is closed
+ * @offset, @len  the part of the file; a `len` of -1 means all of it. See struct whorl_http_body
+ *                for files that are not regular
+ * @content_type  borrowed until the response is closed; NULL: none is sent
+ */
+WHORL_API struct whorl_http_body whorl_http_body_from_file(int fd, int64_t offset, int64_t len,
+                                                           const char *content_type);
 
 /** The status: 200, 404, ... */
 WHORL_API int whorl_http_response_status(const struct whorl_http_response *response);

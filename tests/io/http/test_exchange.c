@@ -97,8 +97,16 @@ static void destroy(struct http_exchange *x)
     note(x, "destroy ");
 }
 
-static const struct http_exchange_ops ops = {"test",    send_head, send_body, read_head,
-                                             read_body, skip,      end,       destroy};
+static const struct http_exchange_ops ops = {
+    .name = "test",
+    .send_head = send_head,
+    .send_body = send_body,
+    .read_head = read_head,
+    .read_body = read_body,
+    .skip = skip,
+    .end = end,
+    .destroy = destroy,
+};
 
 static char body[BODY_LEN];
 static struct whorl_url url;
@@ -108,7 +116,7 @@ static WHORL_SUSPENDS int run(struct fake *fake, int64_t len)
 {
     struct whorl_http_request request = {.body = {.data = body, .len = len < 0 ? 0 : len}};
     struct http_outgoing out = {
-        .request = &request, .url = &url, .method = "PUT", .has_body = len >= 0};
+        .request = &request, .url = &url, .method = "PUT", .has_body = len >= 0, .body_len = len};
     static struct http_store store;
     struct whorl_http_timeouts limits = {0};
 
