@@ -89,49 +89,4 @@ TEST(retry_helps_against_few_statuses)
         CHECK(!retry_helps(0, no[i], false));
 }
 
-TEST(pauses_double_within_their_bounds)
-{
-    struct retry_policy policy = {10, WHORL_SECOND, 5 * WHORL_SECOND, WHORL_MINUTE};
-    static const int64_t bounds[] = {1, 2, 4, 5, 5, 5};
-
-    for (int tries = 1; tries <= 6; tries++) {
-        int64_t bound = bounds[tries - 1] * WHORL_SECOND;
-        CHECK_EQ(retry_pause(&policy, tries, -1, 0), bound / 2);
-        CHECK_EQ(retry_pause(&policy, tries, -1, (uint64_t)(bound / 2)), bound);
-        for (uint64_t random = 1; random < UINT64_MAX / 3; random *= 3) {
-            int64_t pause = retry_pause(&policy, tries, -1, random);
-            CHECK(pause >= bound / 2 && pause <= bound);
-        }
-    }
-}
-
-TEST(pauses_end_with_the_retries)
-{
-    struct retry_policy policy = retry_policy_default();
-
-    CHECK(retry_pause(&policy, 3, -1, 7) > 0);
-    CHECK_EQ(retry_pause(&policy, 4, -1, 7), -1);
-    policy.retries = 0;
-    CHECK_EQ(retry_pause(&policy, 1, -1, 7), -1);
-    policy.retries = 1000;
-    CHECK(retry_pause(&policy, 1000, -1, UINT64_MAX) <= policy.longest_ns);
-}
-
-TEST(pause_is_never_shorter_than_the_server_asks)
-{
-    struct retry_policy policy = {3, WHORL_SECOND, 5 * WHORL_SECOND, WHORL_MINUTE};
-
-    CHECK_EQ(retry_pause(&policy, 1, 7 * WHORL_SECOND, 1), 7 * WHORL_SECOND);
-    CHECK_EQ(retry_pause(&policy, 1, 0, 0), WHORL_SECOND / 2);
-    CHECK_EQ(retry_pause(&policy, 1, WHORL_MINUTE, 1), WHORL_MINUTE);
-}
-
-TEST(server_that_asks_for_too_long_is_not_asked_again)
-{
-    struct retry_policy policy = {3, WHORL_SECOND, 5 * WHORL_SECOND, WHORL_MINUTE};
-
-    CHECK_EQ(retry_pause(&policy, 1, WHORL_MINUTE + 1, 1), -1);
-    CHECK_EQ(retry_pause(&policy, 1, INT64_MAX, 1), -1);
-}
-
 TEST_MAIN()

@@ -5,17 +5,18 @@
 
 #include <stdint.h>
 
+#include <whorl/http_retry.h>
+
 #include "tools/get/names.h"
 #include "tools/get/options.h"
 #include "tools/get/progress.h"
 #include "tools/get/report.h"
-#include "tools/get/retry.h"
 #include "tools/get/schedule.h"
 
 struct get {
     const struct options *options;
     struct whorl_http_session *session;
-    struct retry_policy retry;
+    struct whorl_http_retry_policy retry;
     struct report *report;
     struct progress *progress; /* NULL when there are no bars */
     int dir_fd;                /* the directory of --dir, or AT_FDCWD */

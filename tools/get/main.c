@@ -283,8 +283,8 @@ static int run(struct program *program)
         program->report.progress = program->signals.progress = &program->progress;
     }
     program->get.options = options;
-    program->get.retry = retry_policy_default();
-    program->get.retry.retries = options->retries;
+    program->get.retry.attempts_max = options->retries + 1;
+    program->get.retry.retry_after_max_ns = 2 * WHORL_MINUTE;
     program->get.report = &program->report;
     program->get.progress = program->report.progress;
     schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);

@@ -15,6 +15,7 @@
 #include <whorl/url.h>
 
 #include "tools/get/get.h"
+#include "tools/get/retry.h"
 #include "tools/get/text.h"
 
 struct transfer {
@@ -241,10 +242,11 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     bool refused = err == -ECONNREFUSED && t->refused[0];
     if (refused && schedule_is_host_down(&t->get->schedule, t->refused, t->refused_port))
         return false;
-    *ret_pause_ns = retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
+    *ret_pause_ns =
+        whorl_http_retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0)
         return true;
-    if (t->asked_ns > t->get->retry.asked_max_ns) {
+    if (t->asked_ns > t->get->retry.retry_after_max_ns) {
         char time[TEXT_NUMBER_SIZE];
         append(&o->error, " (the server asks to retry after %s)", text_time(time, t->asked_ns));
     }
