@@ -211,8 +211,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part; WHORL_EHTTP_REQUEST_BODY
- *           when the body ends before its length.
+ * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part;
+ *           WHORL_EHTTP_REQUEST_BODY when the body ends before its length.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
@@ -400,8 +400,9 @@ WHORL_API WHORL_SUSPENDS int whorl_http_response_drain(struct whorl_http_respons
 /**
  * Closes the response. The connection is kept for the next request when the body was read to its
  * end, or when at most 64 KiB of it are left and have arrived already; else it is closed. Use
- * whorl_http_response_drain() before to wait for the rest of a short body. Accepts NULL. A response that is used or closed again ends the program with a message. (That is not noticed once
- * the session has used its memory again; WHORL_DEBUG=check delays that.) Never suspends.
+ * whorl_http_response_drain() before to wait for the rest of a short body. Accepts NULL. A response
+ * that is used or closed again ends the program with a message. (That is not noticed once the
+ * session has used its memory again; WHORL_DEBUG=check delays that.) Never suspends.
  */
 WHORL_API void whorl_http_response_close(struct whorl_http_response *response);
 
