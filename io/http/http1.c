@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <whorl/error.h>
 
@@ -68,17 +69,35 @@ static int read_length(struct http1 *p, const char *text)
     return 0;
 }
 
+/* Whether "chunked" follows other codings, which may be valid but are not decoded here. */
+static bool is_unknown_coding(const char *text)
+{
+    bool is_first = true;
+
+    for (; !header_equal(text, "chunked"); is_first = false) {
+        size_t len = strcspn(text, ",");
+        bool is_chunked = len == 7 && strncasecmp(text, "chunked", len) == 0;
+        if (is_chunked || !header_is_token(text, len) || text[len] == '\0')
+            return false;
+        text += len + 1;
+        text += strspn(text, " \t");
+    }
+    return !is_first;
+}
+
 /* RFC 9112 §6.1, §7: "chunked" is the only coding that needs no request header and that we decode.
- */
+ * A request whose last coding is not "chunked" has no reliable end (§6.3). */
 static int read_coding(struct http1 *p, const char *text)
 {
     char shown[HEADER_PRINTABLE];
+    bool is_unknown = p->is_request && !p->has_coding && is_unknown_coding(text);
 
-    if (p->has_coding || !header_equal(text, "chunked"))
+    if (!is_unknown && (p->has_coding || !header_equal(text, "chunked")))
         return fail(p, WHORL_EHTTP_TRANSFER_ENCODING,
                     "Transfer-Encoding is not just \"chunked\"%s%s", p->has_coding ? "" : ": ",
                     p->has_coding ? "" : header_printable(shown, text, strlen(text)));
     p->has_coding = true;
+    p->has_unknown_coding = is_unknown;
     return 0;
 }
 
@@ -105,6 +124,9 @@ static int read_framing(struct http1 *p)
         return fail(p, WHORL_EHTTP_TRANSFER_ENCODING, "both Transfer-Encoding and Content-Length");
     if (p->has_coding && p->version_minor == 0)
         return fail(p, WHORL_EHTTP_TRANSFER_ENCODING, "Transfer-Encoding in HTTP/1.0");
+    /* RFC 9112 §6.1 */
+    if (p->has_unknown_coding)
+        return fail(p, WHORL_EHTTP_TRANSFER_CODING, "Transfer-Encoding has other codings");
     return 0;
 }
 
@@ -222,7 +244,7 @@ static int enter_body(struct http1 *p)
     p->reason = SECTION_STATUS_LINE_MIN + (line[SECTION_STATUS_LINE_MIN] == ' ');
     p->reason_len = (uint32_t)(line_end - line) - p->reason;
     p->headers.bytes[p->reason + p->reason_len] = '\0';
-    p->has_length = p->has_coding = false;
+    p->has_length = p->has_coding = p->has_unknown_coding = false;
     p->content_length = -1;
     int err = read_framing(p);
     if (err)

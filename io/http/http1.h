@@ -60,10 +60,11 @@ struct http1 {
     struct body body;
     uint8_t state; /* enum state, in http1.c */
     bool is_request;
-    bool is_head;          /* the answer to a HEAD request */
-    bool begun;            /* a byte has arrived */
-    bool has_length;       /* Content-Length was given */
-    bool has_coding;       /* Transfer-Encoding was given */
+    bool is_head;    /* the answer to a HEAD request */
+    bool begun;      /* a byte has arrived */
+    bool has_length; /* Content-Length was given */
+    bool has_coding; /* Transfer-Encoding was given */
+    bool has_unknown_coding;
     uint8_t version_minor; /* 0 or 1 */
     uint16_t status;
     uint32_t reason, reason_len; /* in the bytes of `headers` */

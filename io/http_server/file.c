@@ -76,7 +76,7 @@ static int look_at(struct served_file *file)
     if (fstat(file->fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
-        return -ENOENT;
+        return S_ISDIR(st.st_mode) ? -EISDIR : -ENOENT;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     /* A change that keeps the length and the time is not noticed. Because the kernel's times are
      * finer than a second, the tag may still be strong. */
@@ -146,19 +146,34 @@ static WHORL_SUSPENDS int send_open(struct whorl_http_reply *reply, struct serve
                                     const char *content_type, struct http_buf *buf)
 {
     struct verdict verdict;
-    int err = look_at(file);
 
-    if (err)
-        return is_missing(err) ? send_missing(reply) : err;
     conditions_judge(http1_headers(&reply->incoming->parser), &file->facts, &verdict);
     reply->may_compress = false; /* the ranges and the tag are those of the file */
-    err = put_headers(reply, file, &verdict, content_type);
+    int err = put_headers(reply, file, &verdict, content_type);
     if (err)
         return err;
     if (verdict.status == 412 || verdict.status == 416)
         return whorl_http_reply_send(reply, verdict.status, NULL, NULL, 0);
     err = whorl_http_reply_start(reply, verdict.status, verdict.len);
     return err ? err : send_part(reply, file->fd, &verdict, buf);
+}
+
+/* Redirects to the path with a slash at its end. The Location is relative to the request's path:
+ * it begins with a dot, because a name with a colon would be read as a scheme, and the whole path
+ * could begin with two slashes and lead to another host. */
+static WHORL_SUSPENDS int send_to_slash(struct whorl_http_reply *reply, struct http_buf *buf)
+{
+    const char *path = whorl_http_incoming_path(reply->incoming), *name = strrchr(path, '/');
+    const char *query = whorl_http_incoming_query(reply->incoming);
+    size_t room = sizeof buf->data;
+
+    if (!name || name[1] == '\0') /* the handler serves another path than the request's */
+        return send_missing(reply);
+    int len = snprintf(buf->data, room, ".%s/%s%s", name, query ? "?" : "", query ? query : "");
+    if (len < 0 || (size_t)len >= room)
+        return send_missing(reply);
+    int err = reply_put_header(reply, "Location", buf->data);
+    return err ? err : whorl_http_reply_send(reply, 301, NULL, NULL, 0);
 }
 
 /* `buf` holds the name of the file until it is open. */
@@ -174,7 +189,13 @@ static WHORL_SUSPENDS int send_named(struct whorl_http_reply *reply, int dir_fd,
     if (file.fd < 0)
         return is_missing(file.fd) ? send_missing(reply) : file.fd;
     const char *type = options->content_type ? options->content_type : path_media_type(buf->data);
-    int err = send_open(reply, &file, type, buf);
+    int err = look_at(&file);
+    if (err == -EISDIR && options->index)
+        err = send_to_slash(reply, buf);
+    else if (err)
+        err = is_missing(err) ? send_missing(reply) : err;
+    else
+        err = send_open(reply, &file, type, buf);
     close(file.fd);
     return err;
 }

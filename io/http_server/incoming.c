@@ -14,12 +14,14 @@ enum {
 };
 
 void incoming_begin(struct whorl_http_incoming *incoming, struct http_wire *wire,
-                    const struct http1_limits *limits)
+                    const struct http1_limits *limits, int64_t rate_min)
 {
     incoming->wire = wire;
     incoming->span.len = 0;
     incoming->has_head = incoming->has_ended = incoming->expects = false;
     incoming->err = 0;
+    incoming->rate_min = rate_min;
+    incoming->waited_ns = 0;
     wire->takes_turns = false;
     http1_reset_request(&incoming->parser, limits);
 }
@@ -135,6 +137,29 @@ static WHORL_SUSPENDS ssize_t receive_direct(struct whorl_http_incoming *incomin
     return n;
 }
 
+/* How long the bytes that have arrived allow to wait for further ones. */
+static int64_t rate_left_ns(const struct whorl_http_incoming *incoming)
+{
+    int64_t grace_ns = incoming->wire->timeouts->body_grace_ns, rate = incoming->rate_min;
+    int64_t received = http1_received(&incoming->parser);
+
+    if (grace_ns == WHORL_FOREVER || received / rate >= (WHORL_FOREVER - grace_ns) / WHORL_SECOND)
+        return WHORL_FOREVER;
+    return grace_ns + received / rate * WHORL_SECOND + received % rate * WHORL_SECOND / rate -
+           incoming->waited_ns;
+}
+
+/* Enters the limit that ends first: for a wait, or for the rate of the whole body. */
+static void enter_read(const struct whorl_http_incoming *incoming, struct http_stage *stage)
+{
+    int64_t stall_ns = incoming->wire->timeouts->read_stall_ns;
+    int64_t left_ns = rate_left_ns(incoming);
+    bool is_rate = left_ns < stall_ns;
+
+    http_stage_enter(stage, http_deadline(is_rate ? left_ns : stall_ns),
+                     is_rate ? WHORL_EHTTP_BODY_RATE : WHORL_EHTTP_STALL_TIMEOUT, WHORL_FOREVER);
+}
+
 /* Receives more of the body, into `buf` if possible; else into the connection's buffer. */
 static WHORL_SUSPENDS ssize_t receive_body(struct whorl_http_incoming *incoming, char *buf,
                                            size_t len, bool *ret_is_direct)
@@ -148,9 +173,10 @@ static WHORL_SUSPENDS ssize_t receive_body(struct whorl_http_incoming *incoming,
         err = wire_enlarge(incoming->wire);
     if (err)
         return err;
-    http_stage_enter(&stage, http_deadline(incoming->wire->timeouts->read_stall_ns),
-                     WHORL_EHTTP_STALL_TIMEOUT, WHORL_FOREVER);
+    enter_read(incoming, &stage);
+    int64_t start_ns = whorl_now();
     n = *ret_is_direct ? receive_direct(incoming, buf, len) : wire_receive(incoming->wire);
+    incoming->waited_ns += whorl_now() - start_ns;
     return http_stage_leave(&stage, n);
 }
 

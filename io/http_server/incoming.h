@@ -17,14 +17,16 @@ struct whorl_http_incoming {
     struct http1 parser;
     struct http1_body_span span; /* parsed and not yet handed out */
     bool has_head;
-    bool has_ended; /* the whole body was parsed */
-    bool expects;   /* the client waits for "100 Continue" */
-    int err;        /* of the head or the body; permanent */
+    bool has_ended;    /* the whole body was parsed */
+    bool expects;      /* the client waits for "100 Continue" */
+    int err;           /* of the head or the body; permanent */
+    int64_t rate_min;  /* bytes per second of the body */
+    int64_t waited_ns; /* for the body so far */
 };
 
 /* Prepares for the next request. */
 void incoming_begin(struct whorl_http_incoming *incoming, struct http_wire *wire,
-                    const struct http1_limits *limits);
+                    const struct http1_limits *limits, int64_t rate_min);
 
 /**
  * Reads the head, whose first byte has arrived. When the request is refused, `err` is set, too.

@@ -30,6 +30,7 @@
 #define HEAD_NS_DEFAULT  (10 * WHORL_SECOND)
 #define IDLE_NS_DEFAULT  (60 * WHORL_SECOND)
 #define STALL_NS_DEFAULT (30 * WHORL_SECOND)
+#define BODY_GRACE_NS    (20 * WHORL_SECOND)
 #define DRAIN_NS         (5 * WHORL_SECOND) /* for the unread rest of a body */
 #define LINGER_NS        (2 * WHORL_SECOND)
 
@@ -37,6 +38,7 @@ enum {
     HEAD_BYTES_DEFAULT = 32 * 1024,
     HEADERS_KEPT = 8192,     /* bytes of header memory that an exchange keeps for the next one */
     EXCHANGES_KEPT = 1024,   /* about 6 KiB each */
+    BODY_RATE_DEFAULT = 500, /* bytes per second */
     LINGER_MAX = 256 * 1024, /* bytes that are dropped at the end of a connection */
 };
 
@@ -44,6 +46,7 @@ struct server {
     const struct whorl_http_server_options *options;
     struct http1_limits limits;
     struct whorl_http_server_timeouts timeouts; /* defaults filled in */
+    int64_t body_rate_min;
     whorl_http_handler_fn fn;
     void *arg;
     struct http_store store; /* the large buffers */
@@ -184,7 +187,7 @@ static WHORL_SUSPENDS int run_exchange(struct exchange *x, struct http_wire *wir
 
     if (server->options->log || total_ns != WHORL_FOREVER)
         x->started_ns = whorl_now();
-    incoming_begin(&x->incoming, wire, &server->limits);
+    incoming_begin(&x->incoming, wire, &server->limits, server->body_rate_min);
     reply_begin(&x->reply, wire, &x->incoming, &server->date, server->options->gzip);
     http_stage_enter(&total, total_ns == WHORL_FOREVER ? total_ns : x->started_ns + total_ns,
                      WHORL_EHTTP_TOTAL_TIMEOUT, WHORL_FOREVER);
@@ -299,8 +302,10 @@ static void server_init(struct server *server, const struct whorl_http_server_op
         .timeouts = {.head_ns = or_default(limits->head_ns, HEAD_NS_DEFAULT),
                      .idle_ns = or_default(limits->idle_ns, IDLE_NS_DEFAULT),
                      .read_stall_ns = or_default(limits->read_stall_ns, STALL_NS_DEFAULT),
+                     .body_grace_ns = or_default(limits->body_grace_ns, BODY_GRACE_NS),
                      .write_stall_ns = or_default(limits->write_stall_ns, STALL_NS_DEFAULT),
                      .total_ns = or_default(limits->total_ns, WHORL_FOREVER)},
+        .body_rate_min = options->body_rate_min > 0 ? options->body_rate_min : BODY_RATE_DEFAULT,
         .fn = fn,
         .arg = arg,
         .exchanges.max = EXCHANGES_KEPT,

@@ -80,6 +80,7 @@ int status_of_error(int err)
         return 400;
     case WHORL_EHTTP_HEAD_TIMEOUT:
     case WHORL_EHTTP_STALL_TIMEOUT:
+    case WHORL_EHTTP_BODY_RATE:
         return 408;
     case WHORL_EHTTP_BODY_TOO_LARGE:
         return 413;
@@ -91,6 +92,7 @@ int status_of_error(int err)
     case WHORL_EHTTP_HEADERS_TOO_MANY:
         return 431;
     case WHORL_EHTTP_METHOD:
+    case WHORL_EHTTP_TRANSFER_CODING:
         return 501;
     case WHORL_EHTTP_TOTAL_TIMEOUT:
         return 503;

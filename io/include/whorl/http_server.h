@@ -59,6 +59,8 @@ struct whorl_http_server_timeouts {
                                start of a connection to its first byte; default 10 s */
     int64_t idle_ns;        /* from a reply to the next request's first byte; default 60 s */
     int64_t read_stall_ns;  /* between two reads of a body; default 30 s */
+    int64_t body_grace_ns;  /* how long the server waits for a body altogether before the minimum
+                               rate applies; WHORL_FOREVER: it never applies; default 20 s */
     int64_t write_stall_ns; /* for the client to take 256 KiB of a reply; default 30 s */
     int64_t total_ns;       /* from a request's first byte to the end of its reply; default: none */
 };
@@ -85,6 +87,8 @@ struct whorl_http_server_options {
     size_t target_bytes_max; /* of a target: more is answered with 414; 8 KiB */
     size_t headers_max;      /* of a request, and trailers; 128 */
     int64_t body_bytes_max;  /* of a request's body, without chunk framing; default: no limit */
+    int64_t body_rate_min;   /* bytes per second of a request's body, without chunk framing, while
+                                the server waits for it; a slower body is 408; default 500 */
     struct whorl_http_server_timeouts timeouts;
     /* Compress replies that are text with gzip, if the client accepts that and the handler has set
      * no Content-Encoding. Files are sent as they are. */
@@ -97,7 +101,9 @@ struct whorl_http_server_options {
 /* How a file is sent. Zero-initialised is valid. */
 struct whorl_http_file_options {
     const char *content_type; /* NULL: chosen by the end of the name */
-    const char *index;        /* name of the file to send for a directory; NULL: none, it is 404 */
+    /* Name of the file to send for a directory. If the request's path does not end with a slash, it
+     * is redirected to the path that does, so that relative links work. NULL: none, it is 404. */
+    const char *index;
 };
 
 #ifdef __cplusplus
@@ -184,8 +190,8 @@ WHORL_API const struct whorl_addr *whorl_http_incoming_peer(struct whorl_http_in
  * Otherwise it closes the connection.
  *
  * Returns:  the count; 0 at the end of a complete body and never before; WHORL_EHTTP_TRUNCATED,
- *           WHORL_EHTTP_BODY_TOO_LARGE, WHORL_EHTTP_STALL_TIMEOUT and other WHORL_EHTTP_*;
- *           WHORL_ETLS_*; -errno. After an error, every call returns it.
+ *           WHORL_EHTTP_BODY_TOO_LARGE, WHORL_EHTTP_STALL_TIMEOUT, WHORL_EHTTP_BODY_RATE and other
+ *           WHORL_EHTTP_*; WHORL_ETLS_*; -errno. After an error, every call returns it.
  * Suspends: until there is at least one byte.
  * Cancel:   -ECANCELED; a later call outside the cancelled scope continues to read.
  */
@@ -275,7 +281,8 @@ WHORL_API WHORL_CHECKED int whorl_http_reply_add_trailer(struct whorl_http_reply
 /**
  * Replies with a file below a directory: 200, or 206 for one range of it. Conditions in the request
  * (If-None-Match, If-Modified-Since, If-Match, If-Unmodified-Since, If-Range) are answered with 304
- * and 412, a range outside of the file with 416, and methods other than GET and HEAD with 405.
+ * and 412, a range outside of the file with 416, methods other than GET and HEAD with 405, and a
+ * directory without a slash at the end with 301 if there is an index.
  *
  * Only regular files inside the directory are sent. A path with ".." or with a symbolic link that
  * leads out of the directory is answered with 404, as if the file did not exist. Before Linux 5.6

@@ -93,7 +93,9 @@
     X(WHORL_EHTTP_PROTOCOL, -5338, "violation of HTTP/2")                                         \
     X(WHORL_EHTTP_REFUSED, -5339, "server refused the request without processing it")             \
     X(WHORL_EHTTP_CALM, -5340, "server asks for fewer requests")                                  \
-    X(WHORL_EHTTP_FLOOD, -5341, "server sends too many frames without content")
+    X(WHORL_EHTTP_FLOOD, -5341, "server sends too many frames without content")                   \
+    X(WHORL_EHTTP_TRANSFER_CODING, -5342, "unknown transfer coding")                              \
+    X(WHORL_EHTTP_BODY_RATE, -5343, "request body arrives too slowly")
 
 /* The codes as constants. */
 enum whorl_error_code {

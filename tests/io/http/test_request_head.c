@@ -324,7 +324,12 @@ TEST(request_framing_has_one_meaning)
     EXPECT(POST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
            "!WHORL_EHTTP_TRANSFER_ENCODING");
     EXPECT(POST "Transfer-Encoding: gzip\r\n\r\n", "!WHORL_EHTTP_TRANSFER_ENCODING");
-    EXPECT(POST "Transfer-Encoding: gzip, chunked\r\n\r\n", "!WHORL_EHTTP_TRANSFER_ENCODING");
+    EXPECT(POST "Transfer-Encoding: gzip, chunked\r\n\r\n", "!WHORL_EHTTP_TRANSFER_CODING");
+    EXPECT(POST "Transfer-Encoding: a,\tb,Chunked \r\n\r\n", "!WHORL_EHTTP_TRANSFER_CODING");
+    EXPECT(POST "Transfer-Encoding: gzip, chunked\r\nContent-Length: 5\r\n\r\n",
+           "!WHORL_EHTTP_TRANSFER_ENCODING");
+    EXPECT(POST "Transfer-Encoding: gzip, chunked, chunked\r\n\r\n",
+           "!WHORL_EHTTP_TRANSFER_ENCODING");
     EXPECT(POST "Transfer-Encoding: chunked, identity\r\n\r\n", "!WHORL_EHTTP_TRANSFER_ENCODING");
     EXPECT(POST "Transfer-Encoding: xchunked\r\n\r\n", "!WHORL_EHTTP_TRANSFER_ENCODING");
     EXPECT(POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",

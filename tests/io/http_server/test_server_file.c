@@ -150,12 +150,33 @@ TEST_IO(conditions_and_ranges_are_answered)
     close(root_fd);
 }
 
+TEST_IO(a_directory_is_redirected_to_its_name_with_a_slash)
+{
+#define MOVED(location)                                                                  \
+    "HTTP/1.1 301 Moved Permanently\r\nX-Added: 1\r\nLocation: " location "\r\nContent-" \
+    "Length: 0\r\n\r\n"
+    make_tree();
+    CHECK_OK(mkdirat(root_fd, "a:b", 0755));
+    EXPECT("/sub", "", MOVED("./sub/"));
+    EXPECT("/sub?a=b", "", MOVED("./sub/?a=b"));
+    EXPECT("/s%75b", "", MOVED("./s%75b/"));
+    EXPECT("/a:b", "", MOVED("./a:b/"));
+    EXPECT("//sub", "", MOVED("./sub/"));
+    expect(__FILE__, __LINE__, "HEAD /sub HTTP/1.1\r\nHost: h\r\n\r\n", MOVED("./sub/"));
+
+    /* Without an index a directory is nothing. */
+    struct served_setup setup = {.fn = send_file};
+    char *reply = served(&setup, "GET /sub HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_STR(reply, MISSING);
+    free(reply);
+    close(root_fd);
+}
+
 TEST_IO(nothing_outside_of_the_directory_is_sent)
 {
     make_tree();
     EXPECT("/missing", "", MISSING);
     EXPECT("/", "", MISSING);
-    EXPECT("/sub", "", MISSING);
     EXPECT("/hello.txt/", "", MISSING);
     EXPECT("/hello.txt/x", "", MISSING);
     EXPECT("/../secret.txt", "", MISSING);

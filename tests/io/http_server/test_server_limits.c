@@ -107,6 +107,75 @@ TEST_VIRTUAL(a_body_that_stalls_is_408)
     CHECK_OK(setup.result);
 }
 
+TEST_VIRTUAL(a_body_that_drips_is_408_after_the_grace)
+{
+    struct served_setup setup = {.fn = handle, .stay_open = true};
+    struct served_conn conn;
+    served_open(&conn, &setup);
+    served_send(&conn, POST("10000"), sizeof POST("10000") - 1);
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(whorl_sleep(WHORL_SECOND));
+        served_send(&conn, "0123456789", 10);
+    }
+    char text[12];
+    CHECK_OK(whorl_stream_read_exact(conn.client, text, sizeof text));
+    CHECK(memcmp(text, "HTTP/1.1 408", 12) == 0);
+    CHECK_EQ(whorl_now(), 20 * WHORL_SECOND + 200 * WHORL_SECOND / 500);
+    setup.stay_open = false;
+    free(served_close(&conn));
+    CHECK_OK(setup.result);
+}
+
+TEST_VIRTUAL(a_body_that_arrives_at_the_minimum_rate_is_read)
+{
+    static const struct {
+        int64_t rate_min, grace_ns;
+        int status;
+    } cases[] = {{10, 2 * WHORL_SECOND, 200}, {0, WHORL_FOREVER, 200}, {11, 2 * WHORL_SECOND, 408}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct served_setup setup = {.fn = handle, .stay_open = true};
+        struct served_conn conn;
+        setup.options.body_rate_min = cases[i].rate_min;
+        setup.options.timeouts.body_grace_ns = cases[i].grace_ns;
+        served_open(&conn, &setup);
+        served_send(&conn, POST("500"), sizeof POST("500") - 1);
+        for (int n = 0; n < 50; n++) {
+            CHECK_OK(whorl_sleep(WHORL_SECOND));
+            test_ignore(whorl_stream_write(conn.client, "0123456789", 10));
+        }
+        setup.stay_open = false;
+        char *reply = served_close(&conn);
+        expect_status(reply, cases[i].status);
+        free(reply);
+    }
+}
+
+/* Reads a body of which everything has arrived, but takes its time. */
+static WHORL_SUSPENDS int read_slowly(void *arg, struct whorl_http_incoming *incoming,
+                                      struct whorl_http_reply *reply)
+{
+    char buf[100];
+    ssize_t n;
+    (void)arg;
+    while ((n = whorl_http_incoming_read(incoming, buf, sizeof buf)) > 0)
+        CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    return n < 0 ? (int)n : whorl_http_reply_send(reply, 200, NULL, "", 0);
+}
+
+TEST_VIRTUAL(the_time_of_the_handler_is_not_the_clients)
+{
+    struct served_setup setup = {.fn = read_slowly, .chunk = 100};
+    struct served_conn conn;
+    char body[1000] = "";
+    served_open(&conn, &setup);
+    served_send(&conn, POST("1000"), sizeof POST("1000") - 1);
+    served_send(&conn, body, sizeof body);
+    char *reply = served_close(&conn);
+    expect_status(reply, 200);
+    CHECK(whorl_now() >= 10 * WHORL_MINUTE);
+    free(reply);
+}
+
 static WHORL_SUSPENDS int send_much(void *arg, struct whorl_http_incoming *incoming,
                                     struct whorl_http_reply *reply)
 {
