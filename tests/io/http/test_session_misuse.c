@@ -141,7 +141,7 @@ TEST(a_session_used_on_another_thread_ends_the_program)
 
     child_run(&child, run_lend_to_thread, NULL);
     CHECK_EQ(child.signal, SIGABRT);
-    CHECK(strstr(child.err, "or on another thread"));
+    CHECK(strstr(child.err, "on a thread that did not make it"));
 }
 
 /* --- responses -------------------------------------------------------------------------------- */
@@ -250,9 +250,9 @@ TEST_VIRTUAL(a_body_that_is_set_only_in_part_is_refused_before_anything_is_sent)
     } cases[] = {
         {{.data = "text"}, "body.data is set without body.len"},
         {{.data = "text", .len = -1}, "body.len of body.data is negative"},
-        {{.len = 4}, "body.len is set without body.data or body.read"},
-        {{.len = -1}, "body.len is set without body.data or body.read"},
-        {{.data = "text", .read = give, .len = 4}, "both set"},
+        {{.len = 4}, "body.len is set without body.data, body.read or body.use_fd"},
+        {{.len = -1}, "body.len is set without body.data, body.read or body.use_fd"},
+        {{.data = "text", .read = give, .len = 4}, "only one of"},
         {{.read = give, .len = -2}, "below -1"},
     };
     FAKE fake = {.scripts = {hello}};
