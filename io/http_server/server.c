@@ -13,7 +13,9 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <whorl/http_server.h>
 #include <whorl/scope.h>
@@ -33,12 +35,14 @@
 #define BODY_GRACE_NS    (20 * WHORL_SECOND)
 #define DRAIN_NS         (5 * WHORL_SECOND) /* for the unread rest of a body */
 #define LINGER_NS        (2 * WHORL_SECOND)
+#define TRIM_NS          WHORL_SECOND /* a connection that is idle for so long gives memory back */
 
 enum {
     HEAD_BYTES_DEFAULT = 32 * 1024,
     HEADERS_KEPT = 8192,     /* bytes of header memory that an exchange keeps for the next one */
     EXCHANGES_KEPT = 1024,   /* about 6 KiB each */
     BODY_RATE_DEFAULT = 500, /* bytes per second */
+    TRIM_MARGIN = 512,
     LINGER_MAX = 256 * 1024, /* bytes that are dropped at the end of a connection */
 };
 
@@ -203,20 +207,48 @@ static WHORL_SUSPENDS int run_exchange(struct exchange *x, struct http_wire *wir
 
 /* --- connections --- */
 
+/* Returns the part of the stack below the current frame to the kernel. A handler may have used many
+ * pages of it, and an idle connection needs none of them. */
+static __attribute__((noinline)) void trim_stack(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t low = here - whorl_task_stack_left();
+
+    /* The lowest page may hold marks that detect an overflow; madvise() itself needs a few bytes. */
+    low = (low / page + 1) * page;
+    uintptr_t high = (here - TRIM_MARGIN) / page * page;
+    if (low + page < high)
+        madvise((void *)low, high - low, MADV_DONTNEED); /* only an optimization: may fail */
+}
+
+/* Waits for the first byte of a request until the deadline. The count, 0 at the end, or a code. */
+static WHORL_SUSPENDS ssize_t wait_until(struct http_wire *wire, int64_t deadline_ns)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter_until_stop(&scope, deadline_ns);
+    ssize_t n = wire_receive(wire);
+    int err = whorl_scope_leave(&scope, n < 0 ? (int)n : 0);
+    return n < 0 ? err : n;
+}
+
 /* Waits for the first byte of a request. Returns 1; 0 when the connection ends in order: the client
  * has closed it, it was idle for too long, or the server stops; or a code. */
 static WHORL_SUSPENDS int wait_for_request(struct http_wire *wire, int64_t limit_ns)
 {
-    struct whorl_scope scope;
+    bool is_long = limit_ns > TRIM_NS;
+    int64_t deadline_ns = http_deadline(limit_ns);
 
-    whorl_scope_enter_until_stop(&scope, http_deadline(limit_ns));
-    ssize_t n = wire_receive(wire);
-    int err = whorl_scope_leave(&scope, n < 0 ? (int)n : 0);
+    ssize_t n = wait_until(wire, is_long ? whorl_after(TRIM_NS) : deadline_ns);
+    if (n == -ETIMEDOUT && is_long) {
+        trim_stack();
+        n = wait_until(wire, deadline_ns);
+    }
     if (n >= 0)
         return n > 0;
-    if (err == -ETIMEDOUT || err == -ECONNRESET || err == WHORL_ETLS_TRUNCATED)
+    if (n == -ETIMEDOUT || n == -ECONNRESET || n == WHORL_ETLS_TRUNCATED)
         return 0;
-    return err == -ECANCELED && !whorl_check_cancelled() ? 0 : err;
+    return n == -ECANCELED && !whorl_check_cancelled() ? 0 : (int)n;
 }
 
 /* RFC 9112 §9.6: if the server closes while the client still sends, the client's kernel may drop

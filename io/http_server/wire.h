@@ -3,7 +3,7 @@
  * limit.
  *
  * A small buffer in the task's stack is enough for most heads and for waiting, so an idle
- * connection holds no other memory. wire_enlarge() takes a large one for bodies, and wire_shrink()
+ * connection holds no other memory. With the frames above it, it fits into one page of the stack. wire_enlarge() takes a large one for bodies, and wire_shrink()
  * returns it.
  */
 #ifndef IO_HTTP_SERVER_WIRE_H
@@ -16,7 +16,7 @@
 #include "io/http/store.h"
 
 enum {
-    WIRE_SMALL = 2048,        /* bytes of the small buffer */
+    WIRE_SMALL = 1024,        /* bytes of the small buffer */
     WIRE_PART = 256 * 1024,   /* the stall limit applies to each part of a write */
     WIRE_FILE_PART = 1 << 24, /* part of a file; any byte that moves counts as progress */
 };
