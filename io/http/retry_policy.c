@@ -54,6 +54,8 @@ static bool error_may_pass(int err)
     case WHORL_EHTTP_TLS_TIMEOUT:
     case WHORL_EHTTP_FIRST_BYTE_TIMEOUT:
     case WHORL_EHTTP_STALL_TIMEOUT:
+    case WHORL_EHTTP_REFUSED:
+    case WHORL_EHTTP_CALM:
     /* Shortages, which end when other work ends. */
     case -EMFILE:
     case -ENFILE:

@@ -214,7 +214,7 @@ static __attribute__((noinline)) void trim_stack(void)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), here = (uintptr_t)__builtin_frame_address(0);
     uintptr_t low = here - whorl_task_stack_left();
 
-    /* The lowest page may hold marks that detect an overflow; madvise() itself needs a few bytes. */
+    /* The lowest page has marks that detect an overflow. madvise() itself needs a few bytes. */
     low = (low / page + 1) * page;
     uintptr_t high = (here - TRIM_MARGIN) / page * page;
     if (low + page < high)

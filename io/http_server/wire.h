@@ -3,8 +3,8 @@
  * limit.
  *
  * A small buffer in the task's stack is enough for most heads and for waiting, so an idle
- * connection holds no other memory. With the frames above it, it fits into one page of the stack. wire_enlarge() takes a large one for bodies, and wire_shrink()
- * returns it.
+ * connection holds no other memory. With the frames above it, it fits into one page of the stack.
+ * wire_enlarge() takes a large one for bodies, and wire_shrink() returns it.
  */
 #ifndef IO_HTTP_SERVER_WIRE_H
 #define IO_HTTP_SERVER_WIRE_H
