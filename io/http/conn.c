@@ -90,7 +90,9 @@ static WHORL_SUSPENDS int secure(const struct http_dial *dial, enum whorl_tls_li
 
     http_stage_enter(&stage, http_deadline(dial->timeouts->tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
                      dial->total_deadline_ns);
-    int err = tls_connect(dial->tls, library, carrier, dial->host, &detail, ret);
+    struct tls_choice choice = {
+        .library = library, .sessions = dial->tls_sessions, .port = dial->port};
+    int err = tls_connect(dial->tls, &choice, carrier, dial->host, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
         return fail(dial, err, "TLS", &detail);

@@ -15,6 +15,7 @@
 struct http2_conn;
 struct http_host;
 struct http_upgrades;
+struct tls_client_sessions;
 struct whorl_stream;
 struct whorl_tls_config;
 
@@ -49,6 +50,7 @@ struct http_dial {
     bool is_tls;
     struct whorl_tls_config *tls;               /* with `is_tls` */
     struct http_upgrades *upgrades;             /* the session's; with `is_tls` */
+    struct tls_client_sessions *tls_sessions;   /* to resume; NULL: none */
     const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
     int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;

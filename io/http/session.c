@@ -39,6 +39,7 @@
 #include "io/http/response.h"
 #include "io/http/store.h"
 #include "io/http/upgrades.h"
+#include "io/tls/client_sessions.h"
 #include "io/tls/config.h"
 #include "runtime/base/check.h"
 #include "runtime/base/run_id.h"
@@ -55,6 +56,7 @@ struct whorl_http_session {
     struct http_pool pool;
     struct http_store store;
     struct http_upgrades upgrades;
+    struct tls_client_sessions *tls_sessions;  /* held; NULL until needed */
     struct whorl_http_session_options options; /* defaults filled in; strings are ours */
     char *user_agent;                          /* owned */
     struct whorl_http_session *next;           /* in the thread's list */
@@ -178,6 +180,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http2_exchanges_drain(&session->store);
     http_bufs_drain(&session->store);
     http_upgrades_finish(&session->upgrades);
+    tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
     whorl_tls_config_destroy(session->tls_http1);
     free(session->user_agent);
@@ -362,7 +365,8 @@ static WHORL_SUSPENDS int queue(struct request *q)
     return err ? fail(q, err, "queue", NULL) : 0;
 }
 
-/* Uses the system's trust store when the session was given no configuration. */
+/* Makes what TLS needs. Uses the system's trust store when the session was given no
+ * configuration. */
 static int ensure_tls(struct request *q)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
@@ -371,6 +375,8 @@ static int ensure_tls(struct request *q)
     struct whorl_tls_options options = {.alpn = is_http1 ? alpn + 1 : alpn};
     struct whorl_tls_config **config = is_http1 ? &session->tls_http1 : &session->tls;
 
+    if (!session->tls_sessions)
+        session->tls_sessions = tls_client_sessions_create(); /* without it, none are resumed */
     if (session->options.tls || *config)
         return 0;
     return whorl_tls_config_create(&options, q->error, config);
@@ -388,6 +394,7 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .is_tls = r->url.is_tls,
         .tls = tls_of(q),
         .upgrades = &q->session->upgrades,
+        .tls_sessions = q->session->tls_sessions,
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
         .dialer = &q->session->options.dialer,

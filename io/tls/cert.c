@@ -30,6 +30,8 @@ static const struct tls_bytes oid_policies = {(const unsigned char *)"\x55\x1d\x
 static const struct tls_bytes oid_mappings = {(const unsigned char *)"\x55\x1d\x21", 3};
 static const struct tls_bytes oid_inhibit_any = {(const unsigned char *)"\x55\x1d\x36", 3};
 static const struct tls_bytes oid_any_eku = {(const unsigned char *)"\x55\x1d\x25\x00", 4};
+static const struct tls_bytes oid_client_auth = {
+    (const unsigned char *)"\x2b\x06\x01\x05\x05\x07\x03\x02", 8};
 static const struct tls_bytes oid_server_auth = {
     (const unsigned char *)"\x2b\x06\x01\x05\x05\x07\x03\x01", 8};
 
@@ -220,7 +222,7 @@ static bool read_tbs(struct tls_bytes tbs, struct tls_cert *cert)
            der_expect(&tbs, DER_SEQUENCE, &validity) && read_time(&validity, &cert->not_before) &&
            read_time(&validity, &cert->not_after) &&
            der_expect_whole(&tbs, DER_SEQUENCE, &cert->subject) &&
-           der_expect(&tbs, DER_SEQUENCE, &ignored) && read_extensions(tbs, cert);
+           der_expect_whole(&tbs, DER_SEQUENCE, &cert->public_key) && read_extensions(tbs, cert);
 }
 
 int tls_cert_parse(const void *der, size_t len, struct tls_cert *ret)
@@ -348,16 +350,27 @@ bool tls_oid_is_for_servers(const struct tls_bytes *oid)
     return der_equal(oid, &oid_server_auth) || der_equal(oid, &oid_any_eku);
 }
 
-bool tls_cert_is_for_servers(const struct tls_cert *cert)
+/* Whether the certificate has no extended key usage, or one that is `purpose` or any. */
+static bool is_for(const struct tls_cert *cert, const struct tls_bytes *purpose)
 {
     struct tls_bytes list = cert->eku, oid;
 
     if (!list.data)
         return true;
     while (der_expect(&list, DER_OID, &oid))
-        if (tls_oid_is_for_servers(&oid))
+        if (der_equal(&oid, purpose) || der_equal(&oid, &oid_any_eku))
             return true;
     return false;
+}
+
+bool tls_cert_is_for_servers(const struct tls_cert *cert)
+{
+    return is_for(cert, &oid_server_auth);
+}
+
+bool tls_cert_is_for_clients(const struct tls_cert *cert)
+{
+    return is_for(cert, &oid_client_auth);
 }
 
 void tls_cert_title(const struct tls_bytes *name, char *text, size_t size)

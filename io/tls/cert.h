@@ -23,6 +23,7 @@ struct tls_cert {
     struct tls_bytes algorithm; /* object identifier of the signature's algorithm */
     struct tls_bytes signature;
     struct tls_bytes issuer, subject;     /* the whole encoded name */
+    struct tls_bytes public_key;          /* the whole SubjectPublicKeyInfo */
     int64_t not_before, not_after;        /* seconds since 1970 */
     struct tls_bytes san;                 /* contents of the list */
     struct tls_bytes eku;                 /* extended key usage: contents of the list */
@@ -48,6 +49,9 @@ bool tls_cert_is_for_ip(const struct tls_cert *cert, const unsigned char *ip, si
 /* Whether a server may use the certificate: it has no extended key usage, or one that allows this
  * (RFC 5280 §4.2.1.12). */
 bool tls_cert_is_for_servers(const struct tls_cert *cert);
+
+/* Whether a client may use the certificate, likewise. */
+bool tls_cert_is_for_clients(const struct tls_cert *cert);
 
 /* Whether a purpose in such a list covers servers: serverAuth or any. */
 bool tls_oid_is_for_servers(const struct tls_bytes *oid);

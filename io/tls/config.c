@@ -45,6 +45,18 @@ static int choose_library(struct whorl_tls_config *config, const struct whorl_tl
     return 0;
 }
 
+static int load_identity(struct whorl_tls_config *config, const struct whorl_tls_options *options,
+                         struct whorl_error *error)
+{
+    if (!options->cert_file && !options->key_file)
+        return 0;
+    if (!options->cert_file)
+        return whorl_error_set(error, -EINVAL, "TLS", "%s: key_file is set without cert_file",
+                               options->key_file);
+    return tls_identity_load(options->cert_file, options->key_file, TLS_CLIENT,
+                             tls_config_time(config), error, &config->identity);
+}
+
 int whorl_tls_config_create(const struct whorl_tls_options *options, struct whorl_error *error,
                             struct whorl_tls_config **ret)
 {
@@ -64,6 +76,12 @@ int whorl_tls_config_create(const struct whorl_tls_options *options, struct whor
     if (err)
         goto err_free;
     err = choose_library(config, options, error);
+    if (err)
+        goto err_free;
+    err = tls_pins_parse(options->pins, error, &config->pins, &config->pins_count);
+    if (err)
+        goto err_free;
+    err = load_identity(config, options, error);
     if (err)
         goto err_free;
     if (keylog && *keylog) {
@@ -101,6 +119,8 @@ void whorl_tls_config_destroy(struct whorl_tls_config *config)
     if (shared)
         shared->release(shared);
     tls_trust_release(config->trust);
+    tls_identity_finish(&config->identity);
+    free(config->pins);
     free(config->keylog);
     free(config->alpn);
     free(config);

@@ -7,6 +7,9 @@
 
 #include <whorl/tls.h>
 
+#include "io/tls/identity.h"
+#include "io/tls/pin.h"
+
 struct tls_trust;
 
 /* RFC 7301 §3.1: protocol names have 1 to 255 bytes. BearSSL sends some hundred bytes at most. */
@@ -22,7 +25,11 @@ struct whorl_tls_config {
     struct tls_trust *trust; /* NULL when insecure */
     const char **alpn;       /* owned, in one block of memory with its strings; NULL: none */
     size_t alpn_count;
-    char *keylog; /* owned; path of the file for session keys; NULL: none */
+    unsigned char (
+        *pins)[TLS_PIN_LEN];      /* owned; hashes of public keys, one of which servers have */
+    size_t pins_count;            /* 0: any key will do */
+    struct tls_identity identity; /* the client's; an empty chain: none */
+    char *keylog;                 /* owned; path of the file for session keys; NULL: none */
     bool insecure;
     enum whorl_tls_library library;      /* WHORL_TLS_ANY: none was asked for */
     enum whorl_tls_version version_min;  /* WHORL_TLS_1_2 or newer */

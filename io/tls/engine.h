@@ -22,6 +22,7 @@
 #include <whorl/base.h>
 #include <whorl/error.h>
 
+#include "io/tls/choice.h"
 #include "io/tls/config.h"
 #include "io/tls/peer.h"
 
@@ -80,19 +81,21 @@ struct tls_engine_ops {
     const char *(*suite)(const struct tls_engine *engine);   /* never NULL */
     const char *(*version)(const struct tls_engine *engine); /* never NULL */
 
+    /* Whether the handshake has resumed a session. */
+    bool (*is_resumed)(const struct tls_engine *engine);
+
     /* Of server engines; NULL for clients. */
     const char *(*sni)(const struct tls_engine *engine); /* the client's host; NULL: none */
-    bool (*is_resumed)(const struct tls_engine *engine);
 
     /* Erases keys and data, and frees the engine. */
     void (*destroy)(struct tls_engine *engine);
 };
 
 /* Create a client engine that is ready to send its ClientHello; see library.h. */
-int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_peer *peer,
-                              struct tls_engine **ret);
-int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_peer *peer,
-                              struct tls_engine **ret);
+int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_choice *choice,
+                              const struct tls_peer *peer, struct tls_engine **ret);
+int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_choice *choice,
+                              const struct tls_peer *peer, struct tls_engine **ret);
 
 /* The name of an alert, such as "handshake_failure"; "unknown" when it is not known. */
 const char *tls_alert_name(int alert);

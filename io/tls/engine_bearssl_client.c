@@ -2,9 +2,11 @@
 /* BearSSL as a TLS client engine. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bearssl.h>
 
+#include "io/tls/client_sessions.h"
 #include "io/tls/engine_bearssl.h"
 #include "io/tls/keylog.h"
 #include "io/tls/suites.h"
@@ -15,7 +17,11 @@ struct bearssl_client {
     struct whorl_tls_config *config;
     struct tls_peer peer;
     br_ssl_client_context context;
-    struct x509_verifier *verifier; /* owned; NULL after the handshake */
+    struct x509_verifier *verifier;       /* owned; NULL after the handshake */
+    struct tls_client_sessions *sessions; /* held; NULL: none are resumed */
+    uint16_t port;
+    bool is_resumed;                   /* valid when open */
+    br_ssl_session_parameters offered; /* the session to resume; its id is empty: none */
     struct bearssl bearssl;
 };
 
@@ -37,6 +43,12 @@ static unsigned client_refusal(const struct bearssl *bearssl)
     return verifier && verifier->code ? verifier->alert : 0;
 }
 
+static void release_session(void *session)
+{
+    explicit_bzero(session, sizeof(br_ssl_session_parameters));
+    free(session);
+}
+
 static void free_verifier(struct bearssl_client *client)
 {
     br_ssl_engine_set_x509(&client->context.eng, NULL);
@@ -46,19 +58,62 @@ static void free_verifier(struct bearssl_client *client)
     client->verifier = NULL;
 }
 
+/* Offers a session that the server may resume. Returns whether there is one. */
+static bool offer_session(struct bearssl_client *client)
+{
+    char key[TLS_CLIENT_SESSION_KEY_SIZE];
+
+    if (!client->sessions)
+        return false;
+    tls_client_session_key(key, "bearssl", client->peer.host, client->port);
+    br_ssl_session_parameters *session =
+        tls_client_sessions_take(client->sessions, key, (int64_t)time(NULL));
+    if (!session)
+        return false;
+    client->offered = *session;
+    br_ssl_engine_set_session_parameters(&client->context.eng, session);
+    release_session(session);
+    return true;
+}
+
+/* Stores the session, if the server has given it an id. BearSSL has no tickets. */
+static void keep_session(struct bearssl_client *client, const br_ssl_session_parameters *session)
+{
+    char key[TLS_CLIENT_SESSION_KEY_SIZE];
+    br_ssl_session_parameters *copy;
+
+    if (!client->sessions || session->session_id_len == 0)
+        return;
+    copy = malloc(sizeof *copy);
+    if (!copy)
+        return;
+    *copy = *session;
+    tls_client_session_key(key, "bearssl", client->peer.host, client->port);
+    tls_client_sessions_put(client->sessions, key, (int64_t)time(NULL), copy, release_session);
+}
+
 /* The verifier is no longer needed: renegotiation is disabled, so no further certificate comes. */
 static void client_opened(struct tls_engine *engine)
 {
     struct bearssl_client *client = client_of(engine);
+    br_ssl_session_parameters session;
 
     free_verifier(client);
-    if (client->config->keylog) {
-        br_ssl_session_parameters session;
-        br_ssl_engine_get_session_parameters(&client->context.eng, &session);
+    br_ssl_engine_get_session_parameters(&client->context.eng, &session);
+    /* A server that resumes a session answers with its id (RFC 5246 §7.4.1.3). */
+    client->is_resumed =
+        session.session_id_len > 0 && session.session_id_len == client->offered.session_id_len &&
+        memcmp(session.session_id, client->offered.session_id, session.session_id_len) == 0;
+    keep_session(client, &session);
+    if (client->config->keylog)
         keylog_append(client->config->keylog, client->context.eng.client_random,
                       session.master_secret);
-        explicit_bzero(&session, sizeof session);
-    }
+    explicit_bzero(&session, sizeof session);
+}
+
+static bool client_is_resumed(const struct tls_engine *engine)
+{
+    return client_of_const(engine)->is_resumed;
 }
 
 static const char *client_text(int err)
@@ -140,6 +195,7 @@ static void client_destroy(struct tls_engine *engine)
     struct bearssl_client *client = client_of(engine);
 
     free_verifier(client);
+    tls_client_sessions_release(client->sessions);
     whorl_tls_config_destroy(client->config);
     bearssl_finish(&client->bearssl);
     explicit_bzero(client, offsetof(struct bearssl_client, bearssl));
@@ -163,11 +219,29 @@ static const struct tls_engine_ops client_ops = {
     .alpn = bearssl_alpn,
     .suite = bearssl_suite,
     .version = bearssl_version,
+    .is_resumed = client_is_resumed,
     .destroy = client_destroy,
 };
 
-int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_peer *peer,
-                              struct tls_engine **ret)
+/* The certificate with which the client answers a server that asks for one. */
+static void set_identity(struct bearssl_client *client, const struct tls_identity *identity)
+{
+    br_ssl_client_context *context = &client->context;
+
+    if (identity->chain_len == 0)
+        return;
+    const br_rsa_private_key *rsa = br_skey_decoder_get_rsa(identity->key);
+    if (rsa)
+        br_ssl_client_set_single_rsa(context, identity->chain, identity->chain_len, rsa,
+                                     br_rsa_pkcs1_sign_get_default());
+    else
+        br_ssl_client_set_single_ec(context, identity->chain, identity->chain_len,
+                                    br_skey_decoder_get_ec(identity->key), BR_KEYTYPE_SIGN, 0,
+                                    br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
+}
+
+int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_choice *choice,
+                              const struct tls_peer *peer, struct tls_engine **ret)
 {
     struct bearssl_client *client = malloc(sizeof *client);
     int err = -ENOMEM;
@@ -194,7 +268,13 @@ int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_
     err = bearssl_init(&client->bearssl);
     if (err)
         goto err_free;
-    br_ssl_client_reset(&client->context, peer->ip_len > 0 ? NULL : peer->host, 0);
+    set_identity(client, &config->identity);
+    /* A session does not prove who the client is, unless the library has RFC 7627. */
+    if (config->identity.chain_len == 0)
+        client->sessions = tls_client_sessions_hold(choice->sessions);
+    client->port = choice->port;
+    bool is_resuming = offer_session(client);
+    br_ssl_client_reset(&client->context, peer->ip_len > 0 ? NULL : peer->host, is_resuming);
     client->config = tls_config_hold(config);
     *ret = &client->bearssl.engine;
     return 0;

@@ -19,10 +19,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "io/tls/client_sessions.h"
 #include "io/tls/engine.h"
 #include "io/tls/keylog.h"
 #include "io/tls/record.h"
@@ -49,7 +51,9 @@ struct openssl {
     struct whorl_tls_config *config;
     struct tls_peer peer;
     SSL *ssl;
-    BIO *out;                       /* belongs to `ssl` */
+    BIO *out;                             /* belongs to `ssl` */
+    struct tls_client_sessions *sessions; /* held; NULL: none are resumed */
+    uint16_t port;
     struct x509_verifier *verifier; /* owned; NULL after the handshake */
     bool has_chain, has_verdict;    /* the certificates were received, were judged */
 
@@ -124,7 +128,7 @@ static void make_fed_method(void)
     fed_method = method;
 }
 
-/* --- steps --- */
+/* --- results --- */
 
 static void fail(struct openssl *openssl)
 {
@@ -175,6 +179,54 @@ static void note_alpn(struct openssl *openssl)
     openssl->code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_APPLICATION_PROTOCOL);
 }
 
+/* --- sessions --- */
+
+static void release_session(void *session)
+{
+    SSL_SESSION_free(session);
+}
+
+/* OpenSSL calls this for each session that it makes: at the end of a handshake of TLS 1.2, and for
+ * each ticket of TLS 1.3. Returns whether the session is now ours. */
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct openssl *openssl = SSL_get_app_data(ssl);
+    char key[TLS_CLIENT_SESSION_KEY_SIZE];
+
+    if (!openssl->sessions || !SSL_SESSION_is_resumable(session))
+        return 0;
+    tls_client_session_key(key, "openssl", openssl->peer.host, openssl->port);
+    tls_client_sessions_put(openssl->sessions, key, (int64_t)time(NULL), session, release_session);
+    return 1;
+}
+
+/* A session of TLS 1.2 was taken out of the store to be resumed, and the server need not send a new
+ * one. */
+static void keep_resumed_session(struct openssl *openssl)
+{
+    if (!SSL_session_reused(openssl->ssl) || SSL_version(openssl->ssl) == TLS1_3_VERSION)
+        return;
+    SSL_SESSION *session = SSL_get1_session(openssl->ssl);
+    if (session && !keep_session(openssl->ssl, session))
+        SSL_SESSION_free(session);
+}
+
+static void offer_session(struct openssl *openssl)
+{
+    char key[TLS_CLIENT_SESSION_KEY_SIZE];
+
+    if (!openssl->sessions)
+        return;
+    tls_client_session_key(key, "openssl", openssl->peer.host, openssl->port);
+    SSL_SESSION *session = tls_client_sessions_take(openssl->sessions, key, (int64_t)time(NULL));
+    if (!session)
+        return;
+    SSL_set_session(openssl->ssl, session);
+    SSL_SESSION_free(session);
+}
+
+/* --- steps --- */
+
 /* Continues the handshake, or decrypts the next record. */
 static void advance(struct openssl *openssl)
 {
@@ -191,6 +243,7 @@ static void advance(struct openssl *openssl)
         if (result > 0) {
             openssl->open = true;
             note_alpn(openssl);
+            keep_resumed_session(openssl);
         }
     }
     if (result <= 0)
@@ -569,11 +622,21 @@ static const char *openssl_version(const struct tls_engine *engine)
     return SSL_version(openssl_of_const(engine)->ssl) == TLS1_3_VERSION ? "TLS 1.3" : "TLS 1.2";
 }
 
+static bool openssl_is_resumed(const struct tls_engine *engine)
+{
+    return SSL_session_reused(openssl_of_const(engine)->ssl);
+}
+
 static void openssl_destroy(struct tls_engine *engine)
 {
     struct openssl *openssl = openssl_of(engine);
 
     free_verifier(openssl);
+    tls_client_sessions_release(openssl->sessions);
+    /* A close without close_notify is usual here. Without this, OpenSSL would mark the session as
+     * bad, which the store may hold. */
+    if (openssl->ssl && openssl->open && !openssl->failed)
+        SSL_set_shutdown(openssl->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(openssl->ssl);
     ERR_clear_error();
     whorl_tls_config_destroy(openssl->config);
@@ -598,6 +661,7 @@ static const struct tls_engine_ops openssl_ops = {
     .alpn = openssl_alpn,
     .suite = openssl_suite,
     .version = openssl_version,
+    .is_resumed = openssl_is_resumed,
     .destroy = openssl_destroy,
 };
 
@@ -640,6 +704,27 @@ static bool set_alpn(SSL_CTX *ctx, const struct whorl_tls_config *config)
     return len == 0 || SSL_CTX_set_alpn_protos(ctx, list, (unsigned)len) == 0;
 }
 
+/* The certificate with which the client answers a server that asks for one. */
+static bool set_identity(SSL_CTX *ctx, const struct tls_identity *identity)
+{
+    for (size_t i = 0; i < identity->chain_len; i++) {
+        const unsigned char *der = identity->chain[i].data;
+        X509 *cert = d2i_X509(NULL, &der, (long)identity->chain[i].data_len);
+        bool good = cert && (i == 0 ? SSL_CTX_use_certificate(ctx, cert)
+                                    : SSL_CTX_add1_chain_cert(ctx, cert)) == 1;
+        X509_free(cert);
+        if (!good)
+            return false;
+    }
+    if (identity->chain_len == 0)
+        return true;
+    const unsigned char *der = identity->key_der;
+    EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &der, (long)identity->key_der_len);
+    bool good = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+    EVP_PKEY_free(key);
+    return good;
+}
+
 static SSL_CTX *make_ctx(const struct whorl_tls_config *config)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -649,14 +734,15 @@ static SSL_CTX *make_ctx(const struct whorl_tls_config *config)
     if (!SSL_CTX_set_min_proto_version(
             ctx, config->version_min == WHORL_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION) ||
         !SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) || !set_algorithms(ctx) ||
-        !set_alpn(ctx, config)) {
+        !set_alpn(ctx, config) || !set_identity(ctx, &config->identity)) {
         SSL_CTX_free(ctx);
         return NULL;
     }
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_TICKET);
+    SSL_CTX_set_options(ctx,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, keep_session);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
     SSL_CTX_set_info_callback(ctx, note_info);
@@ -715,8 +801,8 @@ static bool set_up(struct openssl *openssl)
            SSL_set_tlsext_host_name(openssl->ssl, openssl->peer.host) == 1;
 }
 
-int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_peer *peer,
-                              struct tls_engine **ret)
+int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_choice *choice,
+                              const struct tls_peer *peer, struct tls_engine **ret)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct openssl *openssl = malloc(sizeof *openssl);
@@ -729,6 +815,8 @@ int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_
     openssl->peer = *peer;
     openssl->alert_received = -1;
     openssl->config = tls_config_hold(config);
+    openssl->sessions = tls_client_sessions_hold(choice->sessions);
+    openssl->port = choice->port;
     pthread_once(&once, make_fed_method);
     struct shared *shared = get_shared(config);
     openssl->verifier = malloc(sizeof *openssl->verifier);
@@ -740,6 +828,7 @@ int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_
         openssl_destroy(&openssl->engine);
         return -ENOMEM;
     }
+    offer_session(openssl);
     advance(openssl); /* writes the ClientHello */
     *ret = &openssl->engine;
     return 0;

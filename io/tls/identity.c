@@ -17,6 +17,7 @@ enum {
 /* What is loaded so far. */
 struct loading {
     struct tls_identity *identity;
+    enum tls_role role;
     const char *cert_file, *key_file;
     struct whorl_error *error;
 };
@@ -72,6 +73,11 @@ static int found_key(void *arg, const char *label, struct tls_bytes der)
     if (br_skey_decoder_key_type(identity->key) == 0)
         return refuse(loading, loading->key_file,
                       "private key is neither RSA of up to 4096 bits nor EC, or is damaged");
+    identity->key_der = malloc(der.len);
+    if (!identity->key_der)
+        return out_of_memory(loading);
+    memcpy(identity->key_der, der.data, der.len);
+    identity->key_der_len = der.len;
     return 0;
 }
 
@@ -95,8 +101,10 @@ static int check_certificate(struct loading *loading, int64_t time_unix_s)
         return whorl_error_set(loading->error, WHORL_ETLS_EXPIRED, "TLS", "%s: certificate %s %s",
                                path, is_old ? "expired" : "is not valid before", date);
     }
-    if (!tls_cert_is_for_servers(leaf))
+    if (loading->role == TLS_SERVER && !tls_cert_is_for_servers(leaf))
         return refuse(loading, path, "first certificate is not meant for servers");
+    if (loading->role == TLS_CLIENT && !tls_cert_is_for_clients(leaf))
+        return refuse(loading, path, "first certificate is not meant for clients");
     if (leaf->has_key_usage && !(leaf->key_usage & TLS_USAGE_SIGN))
         return refuse(loading, path, "key of the first certificate may not sign handshakes");
     return 0;
@@ -150,11 +158,11 @@ static int check_key(struct loading *loading)
     return 0;
 }
 
-int tls_identity_load(const char *cert_file, const char *key_file, int64_t time_unix_s,
-                      struct whorl_error *error, struct tls_identity *ret)
+int tls_identity_load(const char *cert_file, const char *key_file, enum tls_role role,
+                      int64_t time_unix_s, struct whorl_error *error, struct tls_identity *ret)
 {
     struct tls_identity identity = {0};
-    struct loading loading = {&identity, cert_file, key_file ? key_file : cert_file, error};
+    struct loading loading = {&identity, role, cert_file, key_file ? key_file : cert_file, error};
     int err;
 
     identity.chain = calloc(CHAIN_MAX, sizeof *identity.chain);
@@ -213,5 +221,8 @@ void tls_identity_finish(struct tls_identity *identity)
     if (identity->key)
         explicit_bzero(identity->key, sizeof *identity->key);
     free(identity->key);
+    if (identity->key_der)
+        explicit_bzero(identity->key_der, identity->key_der_len);
+    free(identity->key_der);
     *identity = (struct tls_identity){0};
 }

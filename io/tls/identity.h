@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A certificate chain and its private key, with which a server proves who it is. */
+/* A certificate chain and its private key, with which a server or a client proves who it is. */
 #ifndef IO_TLS_IDENTITY_H
 #define IO_TLS_IDENTITY_H
 
@@ -9,13 +9,18 @@
 
 #include "io/tls/cert.h"
 
+/* Who has the identity. */
+enum tls_role { TLS_SERVER, TLS_CLIENT };
+
 /* Zero-initialised: empty. */
 struct tls_identity {
-    br_x509_certificate *chain; /* owned, with the bytes; the server's certificate comes first */
+    br_x509_certificate *chain; /* owned, with the bytes; the owner's certificate comes first */
     size_t chain_len;
     struct tls_cert leaf;         /* points into the first certificate */
     br_skey_decoder_context *key; /* owned; contains the private key */
-    int curve;                    /* of an EC key: BR_EC_secp...; 0: the key is RSA */
+    unsigned char *key_der;       /* owned; the key as it is in the file, for OpenSSL */
+    size_t key_der_len;
+    int curve; /* of an EC key: BR_EC_secp...; 0: the key is RSA */
 };
 
 /* Loads and checks a pair: the key belongs to the certificate, whose dates and purposes are right.
@@ -23,8 +28,8 @@ struct tls_identity {
  * @key_file  NULL: the key is in `cert_file`
  *
  * Returns 0; WHORL_ETLS_CERTFILE; WHORL_ETLS_EXPIRED; an open(2) or read(2) error; -ENOMEM. */
-int tls_identity_load(const char *cert_file, const char *key_file, int64_t time_unix_s,
-                      struct whorl_error *error, struct tls_identity *ret);
+int tls_identity_load(const char *cert_file, const char *key_file, enum tls_role role,
+                      int64_t time_unix_s, struct whorl_error *error, struct tls_identity *ret);
 
 /* Signs a hash value, with PKCS #1 or ECDSA. Returns the length of the signature, 0 when `size` is
  * too small or the key fails. Any thread may call this.

@@ -4,13 +4,13 @@
 
 #include <errno.h>
 
-int tls_engine_create(struct whorl_tls_config *config, enum whorl_tls_library library,
+int tls_engine_create(struct whorl_tls_config *config, const struct tls_choice *choice,
                       const struct tls_peer *peer, struct tls_engine **ret)
 {
-    if (tls_config_library(config, library) != WHORL_TLS_OPENSSL)
-        return tls_engine_create_bearssl(config, peer, ret);
+    if (tls_config_library(config, choice->library) != WHORL_TLS_OPENSSL)
+        return tls_engine_create_bearssl(config, choice, peer, ret);
 #ifdef WHORL_WITH_OPENSSL
-    return tls_engine_create_openssl(config, peer, ret);
+    return tls_engine_create_openssl(config, choice, peer, ret);
 #else
     return -EOPNOTSUPP;
 #endif

@@ -7,10 +7,8 @@
 
 /* Creates a client engine that is ready to send its ClientHello. Returns 0, -ENOMEM, -EOPNOTSUPP
  * when this build lacks the library, or -errno when the system provides no entropy. The engine
- * holds a reference to `config` and copies `peer`.
- *
- * @library  WHORL_TLS_ANY: the library of the config */
-int tls_engine_create(struct whorl_tls_config *config, enum whorl_tls_library library,
+ * holds a reference to `config` and copies `peer`. */
+int tls_engine_create(struct whorl_tls_config *config, const struct tls_choice *choice,
                       const struct tls_peer *peer, struct tls_engine **ret);
 
 #endif

@@ -35,7 +35,7 @@ static int load_identities(struct tls_server_config *config,
     for (size_t i = 0; i < count && err == 0; i++) {
         if (i > 0)
             pair = options->more[i - 1];
-        err = tls_identity_load(pair.cert_file, pair.key_file, time_unix_s, error,
+        err = tls_identity_load(pair.cert_file, pair.key_file, TLS_SERVER, time_unix_s, error,
                                 &config->identities[i]);
         if (err == 0)
             config->identities_count++;

@@ -643,7 +643,7 @@ static int open_stream(struct tls_stream *tls, int err, struct whorl_stream **re
 
 struct creation {
     struct whorl_tls_config *config;
-    enum whorl_tls_library library;
+    const struct tls_choice *choice;
     const struct tls_peer *peer;
     struct tls_engine *engine; /* set on success */
 };
@@ -652,11 +652,10 @@ static int create_on_thread(void *arg)
 {
     struct creation *creation = arg;
 
-    return tls_engine_create(creation->config, creation->library, creation->peer,
-                             &creation->engine);
+    return tls_engine_create(creation->config, creation->choice, creation->peer, &creation->engine);
 }
 
-WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, enum whorl_tls_library library,
+WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, const struct tls_choice *choice,
                                struct whorl_stream *carrier, const char *host,
                                struct whorl_error *error, struct whorl_stream **ret)
 {
@@ -665,7 +664,7 @@ WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, enum whorl_tls_l
     if (!parse_peer(host, &peer))
         return whorl_error_set(error, WHORL_ETLS_NAME, "TLS", "\"%.100s\" is not a host name",
                                host);
-    struct creation creation = {config, library, &peer, NULL};
+    struct creation creation = {config, choice, &peer, NULL};
     /* OpenSSL makes a key for its ClientHello. BearSSL asks what the processor can do, which is
      * slow in some virtual machines. */
     int err = compute(create_on_thread, &creation);
@@ -714,7 +713,7 @@ WHORL_SUSPENDS int whorl_tls_connect(struct whorl_tls_config *config, struct who
                                      const char *host, struct whorl_error *error,
                                      struct whorl_stream **ret)
 {
-    return tls_connect(config, WHORL_TLS_ANY, carrier, host, error, ret);
+    return tls_connect(config, &(struct tls_choice){0}, carrier, host, error, ret);
 }
 
 const char *whorl_tls_alpn(const struct whorl_stream *stream)
@@ -754,5 +753,5 @@ bool whorl_tls_is_resumed(const struct whorl_stream *stream)
     if (stream->ops != &tls_ops)
         return false;
     const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
-    return engine->ops->is_resumed && engine->ops->is_resumed(engine);
+    return engine->ops->is_resumed(engine);
 }

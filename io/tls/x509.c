@@ -10,6 +10,7 @@
 
 #include "io/tls/cert.h"
 #include "io/tls/der.h"
+#include "io/tls/pin.h"
 #include "io/tls/trust.h"
 
 /* Alerts of RFC 5246 §7.2.2. */
@@ -263,6 +264,28 @@ static void check_chain(struct x509_verifier *verifier)
                "certificate of %s has no usable key", verifier->peer->host);
 }
 
+/* The server must have one of the pinned keys, also when any certificate is accepted. */
+static void check_pins(struct x509_verifier *verifier)
+{
+    const struct whorl_tls_config *config = verifier->config;
+    unsigned char pin[TLS_PIN_LEN];
+    char text[TLS_PIN_TEXT_SIZE];
+    struct tls_cert leaf;
+
+    if (tls_cert_parse(verifier->chain, verifier->certs[0].len, &leaf)) {
+        refuse(verifier, WHORL_ETLS_CERTIFICATE, ALERT_BAD_CERTIFICATE,
+               "certificate of %s is malformed", verifier->peer->host);
+        return;
+    }
+    tls_pin_of(&leaf, pin);
+    for (size_t i = 0; i < config->pins_count; i++)
+        if (memcmp(config->pins[i], pin, sizeof pin) == 0)
+            return;
+    tls_pin_format(pin, text);
+    refuse(verifier, WHORL_ETLS_PIN, ALERT_BAD_CERTIFICATE,
+           "key of %s is not one of the pinned ones: it has %s", verifier->peer->host, text);
+}
+
 static unsigned end_chain(const br_x509_class **ctx)
 {
     struct x509_verifier *verifier = verifier_of(ctx);
@@ -276,6 +299,8 @@ static unsigned end_chain(const br_x509_class **ctx)
         else
             check_chain(verifier);
     }
+    if (verifier->code == 0 && verifier->config->pins_count > 0)
+        check_pins(verifier);
     /* Any error stops the engine; the real reason is in the verifier. */
     return verifier->code ? BR_ERR_X509_NOT_TRUSTED : 0;
 }

@@ -31,6 +31,8 @@
  *
  * The cipher suites are ECDHE with AES-GCM (first when the processor has AES) and with
  * ChaCha20-Poly1305. There is no renegotiation and no early data.
+ * An HTTP session resumes TLS sessions, each only with the host and port that it was made with, and
+ * for an hour at most. BearSSL resumes by session ids, OpenSSL also by tickets.
  *
  * The stream has the rules of stream.h, and three more:
  * - An end without close_notify is WHORL_ETLS_TRUNCATED, because an attacker in the network may
@@ -72,8 +74,13 @@ enum whorl_tls_version {
 
 /* Zero-initialised is valid. Everything is borrowed for the call. */
 struct whorl_tls_options {
-    const char *ca_file;     /* PEM or DER file of trust anchors, instead of the system's */
-    const char *ca_dir;      /* directory whose *.pem, *.crt and hashed *.N files are anchors */
+    const char *ca_file;   /* PEM or DER file of trust anchors, instead of the system's */
+    const char *ca_dir;    /* directory whose *.pem, *.crt and hashed *.N files are anchors */
+    const char *cert_file; /* PEM: the client's certificate, and its chain; NULL: none */
+    const char *key_file;  /* PEM: its private key, not encrypted; NULL: it is in cert_file */
+    /* Hashes of public keys, as "sha256//BASE64", NULL-terminated; NULL: none. A server must have
+     * one of these keys in its certificate, in addition to all other checks. */
+    const char *const *pins;
     const char *const *alpn; /* protocols to offer, best first, NULL-terminated; NULL: none.
                                 Names of 1 to 255 bytes, 500 in all */
     bool insecure;           /* accept any certificate; for experiments */
@@ -99,7 +106,8 @@ extern "C" {
  *           the call
  * @ret      the config; destroy it with whorl_tls_config_destroy()
  *
- * Returns: 0; WHORL_ETLS_CAFILE; an open(2) error; -EINVAL (ALPN names, a version that the library
+ * Returns: 0; WHORL_ETLS_CAFILE; WHORL_ETLS_CERTFILE; WHORL_ETLS_EXPIRED (the client's
+ *          certificate); an open(2) error; -EINVAL (ALPN names, pins, a version that the library
  *          lacks, an unknown name in WHORL_TLS); -EOPNOTSUPP (this build has no OpenSSL); -ENOMEM.
  */
 WHORL_API WHORL_CHECKED int whorl_tls_config_create(const struct whorl_tls_options *options,

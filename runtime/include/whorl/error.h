@@ -52,6 +52,7 @@
     X(WHORL_ETLS_CAFILE, -5209, "no usable certificate authority in the given file or directory") \
     X(WHORL_ETLS_NOTTLS, -5210, "peer does not speak TLS")                                        \
     X(WHORL_ETLS_CERTFILE, -5211, "no usable certificate or private key in the given file")       \
+    X(WHORL_ETLS_PIN, -5212, "server has another public key than the pinned ones")                \
     X(WHORL_EHTTP_URL, -5300, "not a valid http or https URL")                                    \
     X(WHORL_EHTTP_SCHEME, -5301, "URL scheme is not http or https")                               \
     X(WHORL_EHTTP_STATUS_LINE, -5302, "malformed status line")                                    \

@@ -62,7 +62,7 @@ static WHORL_SUSPENDS_SHIELDED void open_wire(struct wire *wire, size_t step)
     CHECK_OK(whorl_tls_config_create(&options, NULL, &wire->config));
     CHECK_OK(memstream_pair(&wire->near, &far));
     wire->server = tls_server_create(far, NULL);
-    CHECK_OK(tls_engine_create(wire->config, WHORL_TLS_ANY, &peer, &wire->engine));
+    CHECK_OK(tls_engine_create(wire->config, &(struct tls_choice){0}, &peer, &wire->engine));
     whorl_tls_config_destroy(wire->config); /* the engine holds a reference */
     wire->ops = wire->engine->ops;
     CHECK_OK(whorl_spawn(&group, serve, wire->server));
@@ -156,7 +156,7 @@ TEST_VIRTUAL(destroyed_engine_leaves_no_block)
     long live = faults_live();
 
     CHECK_OK(whorl_tls_config_create(&options, NULL, &config));
-    CHECK_OK(tls_engine_create(config, WHORL_TLS_ANY, &peer, &engine));
+    CHECK_OK(tls_engine_create(config, &(struct tls_choice){0}, &peer, &engine));
     CHECK(engine->ops->drain(engine, hello, sizeof hello) > 0);
     CHECK_STR(engine->ops->name, tests_use_openssl() ? "openssl" : "bearssl");
     CHECK_STR(engine->ops->suite(engine), "unknown");
@@ -178,7 +178,7 @@ TEST_VIRTUAL(every_failing_allocation_of_an_engine_is_reported)
         long live = faults_live();
         CHECK_OK(whorl_tls_config_create(&options, NULL, &config));
         faults_arm(++n);
-        int err = tls_engine_create(config, WHORL_TLS_ANY, &peer, &engine);
+        int err = tls_engine_create(config, &(struct tls_choice){0}, &peer, &engine);
         hit = faults_disarm();
         CHECK_ERR(err, hit ? -ENOMEM : 0);
         if (err == 0)

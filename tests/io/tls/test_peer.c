@@ -237,6 +237,58 @@ TEST_IO(client_certificate_may_be_asked_for_but_not_required)
     CHECK_ERR(connect_with(&options, port, "localhost", &error, &stream), WHORL_ETLS_ALERT);
 }
 
+TEST_IO(client_certificate_is_sent_when_the_server_asks)
+{
+    static const char *const certs[] = {"good", "good-ec", "chain"};
+    const char *const versions[] = {"-tls1_2", "-tls1_3"};
+
+    for (int v = 0; v < (tests_use_openssl() ? 2 : 1); v++) {
+        uint16_t port =
+            start_server("good", ARGUMENTS("-rev", versions[v], "-Verify", "2", "-CAfile",
+                                           cert_path("ca.pem"), "-verify_return_error"));
+        for (size_t i = 0; i < sizeof certs / sizeof *certs; i++) {
+            struct whorl_stream *stream;
+            struct whorl_error error;
+            char pem[40], key[40];
+            snprintf(pem, sizeof pem, "%s.pem", certs[i]);
+            snprintf(key, sizeof key, "%s.key", certs[i]);
+            struct whorl_tls_options options = {.cert_file = cert_path(pem),
+                                                .key_file = cert_path(key)};
+            CHECK_OK(connect_with(&options, port, "localhost", &error, &stream));
+            check_reversed(stream, "hello");
+            whorl_stream_close(stream);
+        }
+        struct whorl_stream *stream;
+        struct whorl_tls_options foreign = {.cert_file = cert_path("foreign.pem"),
+                                            .key_file = cert_path("foreign.key")};
+        int err = connect_with(&foreign, port, "localhost", NULL, &stream);
+        if (err == 0) { /* in TLS 1.3, the refusal comes after the handshake */
+            char byte;
+            err = (int)whorl_stream_read(stream, &byte, 1);
+            whorl_stream_close(stream);
+        }
+        CHECK_ERR(err, WHORL_ETLS_ALERT);
+    }
+}
+
+TEST(client_certificate_must_fit)
+{
+    struct whorl_tls_options options = {.insecure = true, .key_file = cert_path("good.key")};
+    struct whorl_tls_config *config;
+    struct whorl_error error;
+
+    CHECK_ERR(whorl_tls_config_create(&options, &error, &config), -EINVAL);
+    CHECK(strstr(error.text, "key_file is set without cert_file"));
+    options.cert_file = cert_path("good-ec.pem");
+    CHECK_ERR(whorl_tls_config_create(&options, &error, &config), WHORL_ETLS_CERTFILE);
+    CHECK(strstr(error.text, "private key does not belong to the first certificate"));
+    options.cert_file = "/nonexistent";
+    CHECK_ERR(whorl_tls_config_create(&options, &error, &config), -ENOENT);
+    options.cert_file = cert_path("expired.pem");
+    options.key_file = cert_path("expired.key");
+    CHECK_ERR(whorl_tls_config_create(&options, &error, &config), WHORL_ETLS_EXPIRED);
+}
+
 TEST_IO(protocol_is_settled_with_openssl)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};

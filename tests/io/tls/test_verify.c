@@ -300,6 +300,74 @@ TEST_VIRTUAL(critical_extension_nobody_knows_is_refused)
                   "certificate for localhost has a critical extension that is not supported", 42);
 }
 
+/* --- pins --- */
+
+/* The pin of a certificate of certs.h, as openssl computes it. */
+static void find_pin(const char *cert, char pin[100])
+{
+    char command[1000];
+    struct subprocess run;
+
+    snprintf(command, sizeof command,
+             "openssl x509 -in %s -pubkey -noout | openssl pkey -pubin -outform der |"
+             " openssl dgst -sha256 -binary | openssl base64 -A",
+             cert_path(cert));
+    subprocess_run(&run, (const char *[]){"sh", "-c", command, NULL}, NULL);
+    CHECK_EQ(run.exit_status, 0);
+    snprintf(pin, 100, "sha256//%s", run.out);
+    subprocess_finish(&run);
+}
+
+TEST_VIRTUAL(key_must_be_one_of_the_pinned_ones)
+{
+    char good[100], other[100], text[200];
+    struct attempt attempt = {.cert = "good", .host = "localhost"};
+
+    find_pin("good.pem", good);
+    find_pin("good-ec.pem", other);
+    attempt.options.pins = (const char *const[]){other, good, NULL};
+    CHECK_OK(run_attempt(&attempt));
+    attempt.cert = "good-ec";
+    CHECK_OK(run_attempt(&attempt));
+    attempt.cert = "expired"; /* a pin replaces no other check */
+    CHECK_ERR(run_attempt(&attempt), WHORL_ETLS_EXPIRED);
+    attempt.cert = "good";
+    attempt.options.pins = (const char *const[]){other, NULL};
+    snprintf(text, sizeof text, "key of localhost is not one of the pinned ones: it has %s", good);
+    check_refused(attempt, WHORL_ETLS_PIN, text, 42);
+    attempt.options.insecure = true;
+    check_refused(attempt, WHORL_ETLS_PIN, text, 42);
+    attempt.cert = "good-ec";
+    CHECK_OK(run_attempt(&attempt));
+}
+
+TEST(pins_must_be_hashes)
+{
+    static const char *const bad[] = {
+        "",
+        "sha256//",
+        "sha1//AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=", /* bits that do not count */
+        "sha256//AAAAAAAAAAAAAAAAAAAAA-AAAAAAAAAAAAAAAAAAAAA=",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+        "SHA256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="};
+    struct whorl_tls_options options = {.insecure = true};
+    struct whorl_tls_config *config;
+    struct whorl_error error;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        options.pins = (const char *const[]){bad[i], NULL};
+        CHECK_ERR(whorl_tls_config_create(&options, &error, &config), -EINVAL);
+        CHECK(strstr(error.text, "is not sha256// with 44 characters of base64"));
+    }
+    options.pins =
+        (const char *const[]){"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NULL};
+    CHECK_OK(whorl_tls_config_create(&options, &error, &config));
+    whorl_tls_config_destroy(config);
+}
+
 /* --- paths --- */
 
 /* Makes keys and certificates in the test's directory by a shell script, in which
