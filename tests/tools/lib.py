@@ -325,12 +325,13 @@ class Nginx:
         self.www = os.path.join(self.directory, 'www')
         os.mkdir(self.www)
         self.port, self.tls_port, self.wrong_port = free_port(), free_port(), free_port()
-        self.new_port = free_port()
+        self.new_port, self.client_port = free_port(), free_port()
         self.http = 'http://127.0.0.1:%d' % self.port
         self.https = 'https://127.0.0.1:%d' % self.tls_port
         self.https_named = 'https://localhost:%d' % self.tls_port
         self.https_wrong = 'https://localhost:%d' % self.wrong_port
         self.https_new = 'https://localhost:%d' % self.new_port  # TLS 1.3 only
+        self.https_client = 'https://localhost:%d' % self.client_port  # wants a client certificate
         temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.directory)
                         for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
         with open(self.at('nginx.conf'), 'w') as f:
@@ -344,7 +345,10 @@ http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
   server {{ listen 127.0.0.1:{self.wrong_port} ssl; ssl_certificate {certificates.wrong};
     ssl_certificate_key {certificates.key}; }}
   server {{ listen 127.0.0.1:{self.new_port} ssl; ssl_certificate {certificates.good};
-    ssl_certificate_key {certificates.key}; ssl_protocols TLSv1.3; }} }}
+    ssl_certificate_key {certificates.key}; ssl_protocols TLSv1.3; }}
+  server {{ listen 127.0.0.1:{self.client_port} ssl; ssl_certificate {certificates.good};
+    ssl_certificate_key {certificates.key}; ssl_verify_client on;
+    ssl_client_certificate {certificates.ca}; }} }}
 ''')
         self.child = subprocess.Popen(['nginx', '-c', self.at('nginx.conf'), '-e', self.at('error.log')],
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -1093,6 +1093,35 @@ def library_and_version_of_tls_are_chosen():
 
 
 @test
+def client_certificate_is_sent_to_servers_that_ask():
+    n, c = nginx(), certificates()
+    n.put('s', b'secret')
+    r = get('--cacert', c.ca, '-o', 'none', n.https_client + '/s')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, 'status 400')
+    equal(get('--cacert', c.ca, '--cert', c.good, '--key', c.key, n.https_client + '/s').status, 0)
+    equal(read('s'), b'secret')
+    r = get('--cacert', c.ca, '--cert', c.good, n.https_client + '/s')
+    equal(r.status, 2)
+    contains(r.messages, 'no private key in it')
+
+
+@test
+def pins_are_checked_in_addition():
+    n, c = nginx(), certificates()
+    n.put('s', b'secret')
+    other = 'sha256//' + 43 * 'A' + '='
+    r = get('--cacert', c.ca, '--pin', other, n.https_named + '/s')
+    equal((r.status, files()), (3, []))
+    contains(r.messages, 'key of localhost is not one of the pinned ones: it has sha256//')
+    pin = r.messages.split(' it has ')[1].split()[0]
+    equal(get('--cacert', c.ca, '--pin', other, '--pin', pin, n.https_named + '/s').status, 0)
+    r = get('--pin', 'sha256//x', n.https_named + '/s')
+    equal(r.status, 2)
+    contains(r.messages, 'pin "sha256//x" is not sha256// with 44 characters of base64')
+
+
+@test
 def unusable_cacert_is_wrong_usage():
     write('empty', '')
     for path in ('empty', 'missing'):

@@ -93,6 +93,12 @@ TEST(library_and_version_of_tls_are_named)
     CHECK(options.tls == WHORL_TLS_ANY && options.tls_min == WHORL_TLS_1_2);
     CHECK_EQ(parse("--tls openssl --tls-min 1.3 u"), OPTIONS_RUN);
     CHECK(options.tls == WHORL_TLS_OPENSSL && options.tls_min == WHORL_TLS_1_3);
+    CHECK_EQ(parse("--cert c --key k --pin a --pin b u"), OPTIONS_RUN);
+    CHECK_STR(options.cert, "c");
+    CHECK_STR(options.key, "k");
+    CHECK_EQ(options.pins_count, 2);
+    CHECK_STR(options.pins[1], "b");
+    CHECK(!options.pins[2]);
     CHECK_EQ(parse("--tls=bearssl --tls-min=1.2 u"), OPTIONS_RUN);
     CHECK(options.tls == WHORL_TLS_BEARSSL && options.tls_min == WHORL_TLS_1_2);
 }
@@ -126,6 +132,7 @@ TEST(wrong_options_are_named)
     CHECK_BAD("--tls-min 1.1 u", "--tls-min needs 1.2 or 1.3, not '1.1'");
     CHECK_BAD("--tls bearssl --tls-min 1.3 u",
               "--tls bearssl does not have TLS 1.3; leave one of the options out");
+    CHECK_BAD("--key f u", "--key needs --cert");
     CHECK_BAD("-i - -i -", "standard input can be read only once");
 }
 

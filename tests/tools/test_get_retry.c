@@ -44,6 +44,7 @@ TEST(retry_never_helps_against_what_cannot_change)
         WHORL_ETLS_EXPIRED,
         WHORL_ETLS_CERTIFICATE,
         WHORL_ETLS_VERSION,
+        WHORL_ETLS_PIN,
         WHORL_EHTTP_URL,
         WHORL_EHTTP_SCHEME,
         WHORL_EHTTP_HEADER,

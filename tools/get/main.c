@@ -126,11 +126,18 @@ static int load_tls(struct program *program)
 {
     const struct options *options = &program->options;
     struct whorl_tls_options tls = {
-        .insecure = options->insecure, .library = options->tls, .version_min = options->tls_min};
+        .insecure = options->insecure,
+        .library = options->tls,
+        .version_min = options->tls_min,
+        .cert_file = options->cert,
+        .key_file = options->key,
+        .pins = options->pins,
+    };
     struct whorl_error error = {0};
     struct stat st;
 
-    if (!options->cacert && !options->insecure && !options->tls && !options->tls_min)
+    if (!options->cacert && !options->insecure && !options->tls && !options->tls_min &&
+        !options->cert && options->pins_count == 0)
         return 0;
     if (options->cacert && stat(options->cacert, &st) < 0) {
         int err = -errno;
@@ -143,7 +150,7 @@ static int load_tls(struct program *program)
         tls.ca_file = options->cacert;
     int err = whorl_tls_config_create(&tls, &error, &program->tls);
     if (err)
-        complain(options->cacert ? options->cacert : "", "TLS",
+        complain(err == WHORL_ETLS_CAFILE && options->cacert ? options->cacert : "", "TLS",
                  error.text[0] ? error.text : whorl_strerror(err));
     return err;
 }

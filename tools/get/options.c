@@ -32,8 +32,7 @@ const char options_help[] =
     "      --per-host N        open at most N connections to one host (6)\n"
     "      --retries N         retry failures that may be temporary, N times (3)\n"
     "      --max-redirects N   follow at most N redirects (10)\n"
-    "      --allow-downgrade   follow redirects from https to http, too\n"
-    "      --trust-redirects   send the headers of -H to other hosts, too\n"
+    "      --allow-downgrade; --trust-redirects  follow https to http; -H anywhere\n"
     "      --timeout TIME      limit a whole transfer: 90, 1.5s, 200ms, 5m (none)\n"
     "      --stall-timeout TIME    limit the wait for the next byte (60s)\n"
     "      --connect-timeout TIME  limit connecting, and also TLS handshakes (30s)\n"
@@ -41,6 +40,7 @@ const char options_help[] =
     "      --compressed        request gzip or deflate, and decode it\n"
     "      --cacert PATH; --insecure  trust only these authorities; any certificate\n"
     "      --tls LIB; --tls-min V  use bearssl or openssl; require TLS 1.2 or 1.3\n"
+    "      --cert FILE; --key FILE; --pin HASH  own certificate; server's key\n"
     "  -H, --header 'N: V'     send this header; may be repeated\n"
     "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
     "  -q, --quiet; -v, --verbose; --json  print only failures; details; JSON lines\n"
@@ -62,6 +62,9 @@ enum {
     OPT_INSECURE,
     OPT_TLS,
     OPT_TLS_MIN,
+    OPT_CERT,
+    OPT_KEY,
+    OPT_PIN,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -86,6 +89,9 @@ static const struct option longs[] = {
     {"insecure", no_argument, NULL, OPT_INSECURE},
     {"tls", required_argument, NULL, OPT_TLS},
     {"tls-min", required_argument, NULL, OPT_TLS_MIN},
+    {"cert", required_argument, NULL, OPT_CERT},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"pin", required_argument, NULL, OPT_PIN},
     {"header", required_argument, NULL, 'H'},
     {"user-agent", required_argument, NULL, 'A'},
     {"quiet", no_argument, NULL, 'q'},
@@ -234,6 +240,15 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return options->tls == WHORL_TLS_OPENSSL || strcmp(optarg, "bearssl") == 0
                    ? true
                    : complain(c, "--tls needs bearssl or openssl, not '%s'", c->value);
+    case OPT_CERT:
+        options->cert = optarg;
+        return true;
+    case OPT_KEY:
+        options->key = optarg;
+        return true;
+    case OPT_PIN:
+        options->pins[options->pins_count++] = optarg;
+        return true;
     case OPT_TLS_MIN:
         options->tls_min = strcmp(optarg, "1.3") == 0 ? WHORL_TLS_1_3 : WHORL_TLS_1_2;
         return options->tls_min == WHORL_TLS_1_3 || strcmp(optarg, "1.2") == 0
@@ -278,6 +293,8 @@ static bool check(struct complaint *c, const struct options *options)
         return complain(c, "--insecure and --cacert cannot be used together");
     if (options->tls == WHORL_TLS_BEARSSL && options->tls_min == WHORL_TLS_1_3)
         return complain(c, "--tls bearssl does not have TLS 1.3; leave one of the options out");
+    if (options->key && !options->cert)
+        return complain(c, "--key needs --cert");
     int stdin_lists = 0;
     for (size_t i = 0; i < options->lists_count; i++)
         stdin_lists += strcmp(options->lists[i], "-") == 0;
@@ -303,7 +320,8 @@ enum options_verdict options_parse(struct options *ret, int argc, char **argv, c
     };
     ret->lists = calloc((size_t)argc + 1, sizeof *ret->lists);
     ret->headers = calloc((size_t)argc + 1, sizeof *ret->headers);
-    if (!ret->lists || !ret->headers) {
+    ret->pins = calloc((size_t)argc + 1, sizeof *ret->pins);
+    if (!ret->lists || !ret->headers || !ret->pins) {
         complain(&c, "out of memory");
         return OPTIONS_BAD;
     }
@@ -341,4 +359,5 @@ void options_finish(struct options *options)
 {
     free(options->lists);
     free(options->headers);
+    free(options->pins);
 }

@@ -29,6 +29,9 @@ struct options {
     bool insecure;
     enum whorl_tls_library tls;
     enum whorl_tls_version tls_min;
+    const char *cert, *key;
+    const char **pins; /* NULL-terminated */
+    size_t pins_count;
     struct whorl_http_header *headers;
     size_t headers_count;
     const char *agent;
