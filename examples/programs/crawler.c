@@ -35,10 +35,9 @@ struct crawl {
     void *seen;        /* a search tree of URLs, see tsearch(3); owns them */
     struct page *next; /* of the next level */
     size_t next_count;
-    size_t seen_count;
-    char *robots;            /* robots.txt, or NULL */
-    struct whorl_mutex pace; /* guards `pause` */
-    struct whorl_interval pause;
+    size_t seen_count, visited;
+    char *robots;              /* robots.txt, or NULL */
+    struct whorl_limiter pace; /* of the starts of requests */
     long depth, pages_max, at_once, pause_ms;
 };
 
@@ -47,21 +46,26 @@ static int compare(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* Whether robots.txt allows the path to all robots: no Disallow line below "User-agent: *" is the
- * beginning of the path. */
+/* Whether robots.txt (RFC 9309) allows the path to all robots: no Disallow line of a group for "*"
+ * is the beginning of the path. */
 static bool allowed(const char *robots, const char *target)
 {
-    bool ours = false;
+    bool ours = false, named = false; /* the group is for us; the line before named a robot */
 
-    for (const char *line = robots; line && *line; line += strspn(line, "\r\n")) {
-        size_t len = strcspn(line, "\r\n");
-        char value[256] = "";
-        if (sscanf(line, "User-agent: %255[^\r\n #]", value) == 1)
-            ours = strcmp(value, "*") == 0;
-        else if (ours && sscanf(line, "Disallow: %255[^\r\n #]", value) == 1 &&
-                 strncmp(target, value, strlen(value)) == 0)
+    for (const char *at = robots; at && *at; at += strspn(at, "\r\n")) {
+        char line[256], value[256] = "";
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\r\n"), at);
+        at += strcspn(at, "\r\n");
+        sscanf(line, "%*[^:]: %255[^ #]", value);
+        if (strncasecmp(line, "user-agent:", 11) == 0) {
+            ours = (named && ours) || strcmp(value, "*") == 0;
+            named = true;
+            continue;
+        }
+        named = false;
+        if (ours && strncasecmp(line, "disallow:", 9) == 0 && value[0] &&
+            strncmp(target, value, strlen(value)) == 0)
             return false;
-        line += len;
     }
     return true;
 }
@@ -93,7 +97,7 @@ static int follow(struct page *page, const struct whorl_url *base, char *text)
 {
     int err = 0;
 
-    for (char *at = text; err == 0 && (at = strcasestr(at, "href=")); at++) {
+    for (char *at = text; err == 0 && (at = strcasestr(at, "href="));) {
         char quote = *(at += 5);
         size_t len = quote == '"' || quote == '\'' ? strcspn(at + 1, (char[]){quote, 0}) : 0;
         char *end = at + 1 + len;
@@ -104,7 +108,7 @@ static int follow(struct page *page, const struct whorl_url *base, char *text)
             memmove(amp + 1, amp + 5, strlen(amp + 5) + 1);
         page->links++;
         err = add(page->crawl, base, at + 1);
-        at = end;
+        at = end + 1;
     }
     return err;
 }
@@ -116,12 +120,8 @@ static WHORL_SUSPENDS int get(struct crawl *crawl, const char *url,
     const struct whorl_http_request request = {
         .url = url, .decode = true, .redirects_max = -1, .timeouts.total_ns = 30 * WHORL_SECOND};
 
-    int err = whorl_mutex_lock(&crawl->pace);
-    if (err)
-        return err;
-    int64_t ticks = whorl_interval_wait(&crawl->pause);
-    whorl_mutex_unlock(&crawl->pace);
-    return ticks < 0 ? (int)ticks : whorl_http_do(crawl->session, &request, NULL, ret);
+    int err = whorl_limiter_acquire(&crawl->pace, 1);
+    return err ? err : whorl_http_do(crawl->session, &request, NULL, ret);
 }
 
 static WHORL_SUSPENDS int read_page(struct page *page)
@@ -180,7 +180,8 @@ static int root(void *arg)
 
     int err = whorl_http_session_create(&options, &session);
     crawl->session = session;
-    whorl_interval_init_at(&crawl->pause, whorl_now(), crawl->pause_ms * WHORL_MILLISECOND);
+    crawl->pace =
+        (struct whorl_limiter){.rate = 1, .period_ns = crawl->pause_ms * WHORL_MILLISECOND};
     if (err == 0)
         err = read_robots(crawl);
     if (err == 0)
@@ -190,6 +191,7 @@ static int root(void *arg)
         size_t count = crawl->next_count;
         crawl->next = NULL;
         crawl->next_count = 0;
+        crawl->visited += count;
         err = whorl_map(visit, level, sizeof *level, count, (size_t)crawl->at_once, NULL);
         for (size_t i = 0; i < count; i++)
             printf("%ld %3d %4d links %s%s%s\n", depth, level[i].status, level[i].links,
@@ -231,7 +233,7 @@ int main(int argc, char **argv)
     if (err)
         fprintf(stderr, "crawler: %s\n", error.text[0] ? error.text : whorl_strerror(err));
     else
-        printf("%zu pages\n", crawl.seen_count);
+        printf("%zu pages\n", crawl.visited);
     tdestroy(crawl.seen, free);
     free(crawl.next);
     free(crawl.robots);

@@ -26,8 +26,8 @@ LINES_MAX = {'chat': 110, 'proxy': 50, 'api_client': 90}
 
 def program(name):
     path = os.path.join(PROGRAMS, name)
-    if not os.access(path, os.X_OK):
-        raise Skip('%s is not built, because its library is not installed' % name)
+    if name == 'api_client' and not os.path.exists(path):
+        raise Skip('jansson is not installed')
     return path
 
 
@@ -319,7 +319,7 @@ def crawler_visits_each_page_of_the_site_once():
         '/d/': '<a href="e">e</a><a href="../b">b</a><a href="mailto:x">m</a><a href="/moved">',
         '/d/e': 'the end <a href="unfinished',
         '/moved': lambda h: h.reply(301, '', Location='/target'),
-        '/target': '',
+        '/target': '<a href=',
     })
     with site:
         pages, last = crawl(site, '-p', '1', '-d', '9')
@@ -333,26 +333,29 @@ def crawler_visits_each_page_of_the_site_once():
 
 @test
 def crawler_obeys_its_limits():
-    links = ''.join('<a href="/%d">' % i for i in range(40))
-    site = Site({'/': links, **{'/%d' % i: '<a href="/deep/%d">' % i for i in range(40)}}, 0.02)
+    links = ''.join('<a href="/%d">' % i for i in range(8))
+    site = Site({'/': links, **{'/%d' % i: '<a href="/deep/%d">' % i for i in range(8)}}, 0.1)
     with site:
-        pages, last = crawl(site, '-d', '1', '-p', '5', '-n', '3', '-m', '31')
-        equal(last, '31 pages')
-        equal(len(pages), 31)
-        if site.most > 3:
-            raise AssertionError('%d requests at the same time' % site.most)
-        # The pauses are between the starts of requests. Requests may arrive late, but the last one
-        # cannot arrive early.
-        if site.times[-1] - site.times[0] < 0.005 * (len(site.times) - 2):
-            raise AssertionError('%d requests in %.3f s' % (len(site.times), site.times[-1] - site.times[0]))
+        pages, last = crawl(site, '-d', '1', '-p', '40', '-n', '2')
+        equal((len(pages), last), (9, '9 pages'))
         equal([path for path in site.asked if path.startswith('/deep')], [])
+        equal(site.most, 2)
+        site.delay = 0
+        site.times.clear()
+        pages, last = crawl(site, '-p', '100', '-n', '8', '-m', '6')
+        equal((len(pages), last), (6, '6 pages'))
+        # The pauses are between the starts of requests, and the first request is for robots.txt.
+        # Requests may arrive late, but the last one cannot arrive early.
+        took = site.times[-1] - site.times[0]
+        if took < 0.1 * 5:
+            raise AssertionError('7 requests in %.3f s' % took)
 
 
 @test
 def crawler_obeys_robots_txt():
     site = Site({
-        '/robots.txt': 'User-agent: other\nDisallow: /\n\nUser-agent: *\nDisallow: /private # this\n'
-                       'Disallow:\nDisallow: /x\n',
+        '/robots.txt': 'User-agent: other\nDisallow: /\n\nuser-agent: *\nUser-Agent: more\n'
+                       'Disallow: /private # this\nDisallow:\r\nDISALLOW: /x\n',
         '/': '<a href="/private/a"><a href="/public"><a href="/x">',
         '/public': '',
     })

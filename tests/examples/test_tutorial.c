@@ -327,6 +327,12 @@ TEST(http_server_answers_several_clients)
     subprocess_finish(&server);
 }
 
+TEST(timeouts_pass_without_waiting)
+{
+    expect("examples/27_timeouts", "after   0.04 s: an answer\nafter 3540.08 s: an answer\n"
+                                   "after 7140.08 s: the end\n");
+}
+
 TEST(signals_end_it_in_order)
 {
     struct subprocess run;
