@@ -41,6 +41,7 @@
 #include "io/http/upgrades.h"
 #include "io/tls/client_sessions.h"
 #include "io/tls/config.h"
+#include "io/url/cache.h"
 #include "runtime/base/check.h"
 #include "runtime/base/run_id.h"
 
@@ -63,6 +64,7 @@ struct whorl_http_session {
     uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
+    struct url_cache urls;                     /* for whorl_http_request.url */
     uint64_t requests, connections, reuses;
 };
 
@@ -182,6 +184,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http_upgrades_finish(&session->upgrades);
     tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
+    url_cache_finish(&session->urls);
     whorl_tls_config_destroy(session->tls_http1);
     free(session->user_agent);
     free(session);
@@ -322,7 +325,7 @@ static int prepare(struct request *q)
     };
     q->total_deadline_ns = http_deadline(q->timeouts.total_ns);
     int err = prepare_body(q);
-    return err ? err : whorl_url_parse(asked->url, q->error, &q->response->url);
+    return err ? err : url_cache_parse(&q->session->urls, asked->url, q->error, &q->response->url);
 }
 
 /* The TLS configuration; its ALPN offers the versions that are asked for. */
