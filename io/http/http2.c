@@ -255,11 +255,9 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 
     (void)session;
     if (s && (code == NGHTTP2_ERR_HTTP_HEADER || code == NGHTTP2_ERR_HTTP_MESSAGING)) {
-        bool has_text = h->reason[0] && !h->err;
-        fail_stream(s, http2_head_refuse(s, s->err ? s->err : WHORL_EHTTP_HEADER, "%s",
-                                         s->err     ? s->reason
-                                         : has_text ? h->reason
-                                                    : nghttp2_strerror(code)));
+        if (!s->err)
+            fail_stream(s, http2_head_refuse(s, WHORL_EHTTP_HEADER, "%s",
+                                             h->reason[0] ? h->reason : nghttp2_strerror(code)));
         s->is_reset = true;
     }
     if (s && !h->err)

@@ -35,7 +35,7 @@ struct exchange {
     bool is_large, is_stuck;
 };
 
-static void flush(struct http2_server_conn *c)
+static WHORL_SUSPENDS_SHIELDED void flush(struct http2_server_conn *c)
 {
     const uint8_t *bytes;
     ssize_t n;

@@ -49,7 +49,9 @@ enum whorl_http_version {
 
 /* How a session connects to servers. Tests and proxies replace it. */
 struct whorl_http_dialer {
-    /* Opens a stream to `host` and `port`. Fills `error` on failure; it is never NULL. */
+    /* Opens a stream to `host` and `port`. Fills `error` on failure; it is never NULL. The stream
+     * of an HTTP/2 connection may be closed up to 2 s after the session has been destroyed, but
+     * before the end of the run. */
     WHORL_SUSPENDS int (*dial)(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret);
     void *arg;
