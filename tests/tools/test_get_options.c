@@ -103,6 +103,18 @@ TEST(library_and_version_of_tls_are_named)
     CHECK(options.tls == WHORL_TLS_BEARSSL && options.tls_min == WHORL_TLS_1_2);
 }
 
+TEST(one_version_of_http_can_be_chosen)
+{
+    CHECK_EQ(parse("u"), OPTIONS_RUN);
+    CHECK_EQ(options.http, WHORL_HTTP_ANY);
+    CHECK_EQ(parse("--http1.1 u"), OPTIONS_RUN);
+    CHECK_EQ(options.http, WHORL_HTTP_1);
+    CHECK_EQ(parse("--http2 u"), OPTIONS_RUN);
+    CHECK_EQ(options.http, WHORL_HTTP_2);
+    CHECK_BAD("--http2 --http1.1 u",
+              "--http1.1 and --http2 may be given only once, and not together");
+}
+
 TEST(output_takes_one_url)
 {
     CHECK_EQ(parse("-o f u"), OPTIONS_RUN);

@@ -11,7 +11,8 @@
 struct fetch {
     struct whorl_http_session *session;
     const char *url;
-    long left, conns;
+    long left, tasks;
+    bool is_http2;
     int64_t bytes;
     long errors;
     int first_error;
@@ -48,33 +49,50 @@ static int fetch_many(void *arg)
 static int get_root(void *arg)
 {
     struct fetch *fetch = arg;
-    const struct whorl_http_session_options options = {.conns_max = (size_t)fetch->conns,
-                                                       .conns_per_host_max = (size_t)fetch->conns};
+    size_t tasks = (size_t)fetch->tasks;
+    const struct whorl_http_session_options options = {
+        .conns_max = tasks,
+        .conns_per_host_max = fetch->is_http2 ? 1 : tasks,
+        .streams_max = tasks,
+        .version = fetch->is_http2 ? WHORL_HTTP_2 : WHORL_HTTP_ANY,
+    };
     WHORL_AUTO(http_session) *session = NULL;
     WHORL_AUTO(group) group = {0};
 
     int err = whorl_http_session_create(&options, &session);
     fetch->session = session;
-    for (long i = 0; i < fetch->conns && err == 0; i++)
+    for (long i = 0; i < fetch->tasks && err == 0; i++)
         err = whorl_spawn(&group, fetch_many, fetch);
     return err ? err : whorl_group_wait(&group);
 }
 
-int bench_get(const char *url, long n, long conns)
+static int measure(struct fetch fetch)
 {
-    struct fetch fetch = {.url = url, .left = n, .conns = conns};
+    const char *url = fetch.url, *what = fetch.is_http2 ? "http2" : "get";
+    double n = (double)fetch.left;
     int64_t start = whorl_now();
     struct whorl_error error = {0};
     int err = whorl_io_run_with(NULL, &error, get_root, &fetch);
 
     if (err) {
-        fprintf(stderr, "whorl-bench: get: %s\n", error.text[0] ? error.text : whorl_strerror(err));
+        fprintf(stderr, "whorl-bench: %s: %s\n", what,
+                error.text[0] ? error.text : whorl_strerror(err));
         return 1;
     }
-    figure_print("requests_per_s", (double)n * 1e9 / (double)(whorl_now() - start));
+    figure_print("requests_per_s", n * 1e9 / (double)(whorl_now() - start));
     figure_print("bytes", (double)fetch.bytes);
     figure_print("errors", (double)fetch.errors);
     if (fetch.errors)
-        fprintf(stderr, "whorl-bench: get: %s: %s\n", url, whorl_strerror(fetch.first_error));
+        fprintf(stderr, "whorl-bench: %s: %s: %s\n", what, url, whorl_strerror(fetch.first_error));
     return fetch.errors ? 1 : 0;
+}
+
+int bench_get(const char *url, long n, long conns)
+{
+    return measure((struct fetch){.url = url, .left = n, .tasks = conns});
+}
+
+int bench_http2(const char *url, long n, long streams)
+{
+    return measure((struct fetch){.url = url, .left = n, .tasks = streams, .is_http2 = true});
 }

@@ -6,4 +6,7 @@
 /* Returns the exit status of the program. */
 int bench_get(const char *url, long n, long conns);
 
+/* The same over one HTTP/2 connection. */
+int bench_http2(const char *url, long n, long streams);
+
 #endif

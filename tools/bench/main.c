@@ -23,6 +23,8 @@ static const char usage[] =
     "       whorl-bench echo PORT         run a TCP echo server on 127.0.0.1 until SIGTERM;\n"
     "                                     with PORT 0 it chooses a free port\n"
     "       whorl-bench get URL N CONNS   send N requests over at most CONNS connections\n"
+    "       whorl-bench http2 URL N STREAMS  send N requests over one HTTP/2 connection, at most\n"
+    "                                     STREAMS at a time; without TLS if URL is http\n"
     "       whorl-bench serve PORT        run an HTTP server on 127.0.0.1 until SIGTERM that "
     "answers\n"
     "                                     with 1 KiB; with PORT 0 it chooses a free port\n"
@@ -72,6 +74,8 @@ int main(int argc, char **argv)
         return bench_echo((uint16_t)number(argv[2], 0, 65535));
     if (strcmp(what, "get") == 0 && argc == 5)
         return bench_get(argv[2], number(argv[3], 1, 1000000000), number(argv[4], 1, 65535));
+    if (strcmp(what, "http2") == 0 && argc == 5)
+        return bench_http2(argv[2], number(argv[3], 1, 1000000000), number(argv[4], 1, 65535));
     if (strcmp(what, "serve") == 0 && argc == 3)
         return bench_serve((uint16_t)number(argv[2], 0, 65535));
     if (strcmp(what, "repeat") == 0 && argc == 4) {

@@ -124,6 +124,7 @@ static bool is_closed_fd(const char *output)
 
 static int load_tls(struct program *program)
 {
+    static const char *const alpn[] = {"h2", "http/1.1", NULL};
     const struct options *options = &program->options;
     struct whorl_tls_options tls = {
         .insecure = options->insecure,
@@ -132,6 +133,7 @@ static int load_tls(struct program *program)
         .cert_file = options->cert,
         .key_file = options->key,
         .pins = options->pins,
+        .alpn = options->http == WHORL_HTTP_1 ? alpn + 1 : alpn,
     };
     struct whorl_error error = {0};
     struct stat st;
@@ -176,6 +178,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
                 .stall_ns = options->stall_timeout_ns,
                 .total_ns = options->timeout_ns,
             },
+        .version = options->http,
         .allow_downgrade = options->allow_downgrade,
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,

@@ -37,7 +37,7 @@ const char options_help[] =
     "      --stall-timeout TIME    limit the wait for the next byte (60s)\n"
     "      --connect-timeout TIME  limit connecting, and also TLS handshakes (30s)\n"
     "      --max-size SIZE     refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)\n"
-    "      --compressed        request gzip or deflate, and decode it\n"
+    "      --compressed; --http1.1; --http2  decode gzip, deflate; one HTTP version\n"
     "      --cacert PATH; --insecure  trust only these authorities; any certificate\n"
     "      --tls LIB; --tls-min V  use bearssl or openssl; require TLS 1.2 or 1.3\n"
     "      --cert FILE; --key FILE; --pin HASH  own certificate; server's key\n"
@@ -65,6 +65,8 @@ enum {
     OPT_CERT,
     OPT_KEY,
     OPT_PIN,
+    OPT_HTTP1,
+    OPT_HTTP2,
     OPT_JSON,
     OPT_HELP,
     OPT_VERSION,
@@ -92,6 +94,8 @@ static const struct option longs[] = {
     {"cert", required_argument, NULL, OPT_CERT},
     {"key", required_argument, NULL, OPT_KEY},
     {"pin", required_argument, NULL, OPT_PIN},
+    {"http1.1", no_argument, NULL, OPT_HTTP1},
+    {"http2", no_argument, NULL, OPT_HTTP2},
     {"header", required_argument, NULL, 'H'},
     {"user-agent", required_argument, NULL, 'A'},
     {"quiet", no_argument, NULL, 'q'},
@@ -248,6 +252,12 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return true;
     case OPT_PIN:
         options->pins[options->pins_count++] = optarg;
+        return true;
+    case OPT_HTTP1:
+    case OPT_HTTP2:
+        if (options->http)
+            return complain(c, "--http1.1 and --http2 may be given only once, and not together");
+        options->http = opt == OPT_HTTP2 ? WHORL_HTTP_2 : WHORL_HTTP_1;
         return true;
     case OPT_TLS_MIN:
         options->tls_min = strcmp(optarg, "1.3") == 0 ? WHORL_TLS_1_3 : WHORL_TLS_1_2;

@@ -32,6 +32,7 @@ struct options {
     const char *cert, *key;
     const char **pins; /* NULL-terminated */
     size_t pins_count;
+    enum whorl_http_version http;
     struct whorl_http_header *headers;
     size_t headers_count;
     const char *agent;
