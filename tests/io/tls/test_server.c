@@ -582,6 +582,7 @@ static WHORL_SUSPENDS int accept_root(void *arg)
     int err = whorl_tls_server_create(&options, &pair->server_error, &server);
     if (err) {
         CHECK_ERR(pair->server_error.code, err);
+        whorl_stream_close(pair->carriers[1]);
         return err;
     }
     pair->server = server;
