@@ -76,7 +76,7 @@ TEST_IO(an_idle_connection_costs_less_than_8_kib)
     struct rlimit files = {0};
     WHORL_AUTO(group) group = {0};
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     test_skip("the sanitizer needs memory of its own");
 #endif
     if (test_on_valgrind() || test_on_qemu())
