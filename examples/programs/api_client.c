@@ -1,47 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /* A client of a JSON interface: asks prices.c for a list, then for all its items concurrently. A
- * request that fails for a reason that may pass is repeated after the time that the server asks
+ * request that fails for a reason that may pass is repeated, after the time that the server asks
  * for, or after twice the last pause. One deadline limits everything. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <whorl.h>
 
 static const char *base; /* of all URLs */
 static struct whorl_http_session *session;
 
-/* Asks once. If asking again makes no sense, sets `*pause_ns` to -1. */
-static WHORL_SUSPENDS int try_get(const char *url, int64_t *pause_ns, json_t **ret)
-{
-    WHORL_AUTO(http_response) *response = NULL;
-    char *text = NULL;
-
-    int err = whorl_http_get(session, url, &response);
-    if (err == 0)
-        err = whorl_http_response_read_to_end(response, 1 << 20, &text, NULL);
-    if (err)
-        return err;
-    int status = whorl_http_response_status(response);
-    const char *later = whorl_http_response_header(response, "Retry-After");
-    int64_t asked_ns = whorl_http_retry_after(later, time(NULL));
-    *pause_ns = status != 429 && status < 500 ? -1 : asked_ns >= 0 ? asked_ns : *pause_ns;
-    *ret = status == 200 ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    return *ret ? 0 : status == 404 ? -ENOENT : -EPROTO;
-}
-
+/* Gets the list if `name` is "", else an item. Reports its failures. */
 static WHORL_SUSPENDS int get(const char *name, json_t **ret)
 {
-    int64_t pause_ns = 50 * WHORL_MILLISECOND;
-    char url[1024];
+    struct whorl_http_retry_policy policy = {.first_ns = 50 * WHORL_MILLISECOND};
+    char url[1024], *text = NULL;
+    struct whorl_http_request request = {.url = url};
+    WHORL_AUTO(http_response) *response = NULL;
 
     snprintf(url, sizeof url, "%s/items%s%s", base, *name ? "/" : "", name);
-    int err = try_get(url, &pause_ns, ret);
-    for (int tries = 1; err && pause_ns >= 0 && tries < 4; tries++, pause_ns *= 2)
-        if ((err = whorl_sleep(pause_ns)) == 0)
-            err = try_get(url, &pause_ns, ret);
+    int err = whorl_http_do_with_retries(session, &request, &policy, NULL, &response);
+    int status = err ? 0 : whorl_http_response_status(response);
+    if (err == 0)
+        err = whorl_http_response_read_to_end(response, 1 << 20, &text, NULL);
+    if (err == 0 && status != 200)
+        err = status == 404 ? -ENOENT : -EPROTO;
+    if (err == 0 && !(*ret = json_loads(text, 0, NULL)))
+        err = -EBADMSG;
+    free(text);
     if (err)
         fprintf(stderr, "%s: %s\n", url, whorl_strerror(err));
     return err;
