@@ -7,13 +7,24 @@
 #include <stdio.h>
 
 #include "runtime/base/check.h"
+#include "runtime/context/sanitizer.h"
+
+static bool is_in_valgrind(void)
+{
+#ifdef CONTEXT_VALGRIND
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
+#endif
+}
 
 void handlers_check(void)
 {
     struct sigaction action;
     char text[128];
 
-    for (int i = 1; i < NSIG; i++) {
+    /* Valgrind uses the last signal itself. */
+    for (int i = 1; i < NSIG - is_in_valgrind(); i++) {
         if (sigaction(i, NULL, &action) < 0) /* a signal of the C library */
             continue;
         bool handled = (action.sa_flags & SA_SIGINFO) ||
