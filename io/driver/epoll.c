@@ -307,7 +307,6 @@ static const struct whorl_poller_ops poller_ops = {
 static const struct io_driver_ops driver_ops = {
     .name = "epoll",
     .calls = true,
-    .send_at_once = syscall_send_at_once,
     .submit = driver_submit,
     .cancel = driver_cancel,
     .cancel_all = driver_cancel_all,

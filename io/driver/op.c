@@ -16,12 +16,6 @@
 #include "io/process/sigmask.h"
 #include "runtime/base/check.h"
 
-enum {
-    /* Limits of sends that are made at once, see try_send(). */
-    SENDS_AT_ONCE = 16,
-    AT_ONCE_MAX = 16384, /* bytes of one send; more of them cost more than a request */
-};
-
 static _Thread_local struct io_driver *current;
 
 struct io_driver *io_driver_current(void)
@@ -184,44 +178,10 @@ static unsigned events_of(const struct io_op *op)
     }
 }
 
-static size_t send_size(const struct io_op *op)
-{
-    const struct msghdr *msg = (const struct msghdr *)(uintptr_t)op->addr;
-    size_t size = 0;
-
-    if (op->code == IO_OP_SEND)
-        return op->len;
-    for (size_t i = 0; i < msg->msg_iovlen; i++)
-        size += msg->msg_iov[i].iov_len;
-    return size;
-}
-
-/* Makes a short send at once. Returns its result, or -EAGAIN when it must become a request. */
-static int try_send(const struct io_op *op)
-{
-    const void *self = whorl_task_self();
-
-    if (current->sender != self) {
-        current->sender = self;
-        current->sent_at_once = 0;
-    }
-    if (send_size(op) > AT_ONCE_MAX || current->sent_at_once == SENDS_AT_ONCE) {
-        current->sent_at_once = 0;
-        return -EAGAIN;
-    }
-    current->sent_at_once++;
-    return current->ops->send_at_once(op);
-}
-
 WHORL_SUSPENDS static int run(struct io_op *op, whorl_abort_fn abort, const char *what)
 {
     if (!current || !whorl_task_self())
         return whorl_task_self() ? WHORL_ENOIO : refusal();
-    if (op->at_once && !whorl_check_cancelled()) {
-        int res = try_send(op);
-        if (res != -EAGAIN)
-            return res;
-    }
     for (;;) {
         if (abort == abort_op && whorl_check_cancelled())
             return -ECANCELED;

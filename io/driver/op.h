@@ -79,7 +79,6 @@ struct io_op {
     bool background;          /* no task waits for it, see io_op_set_background() */
     bool cancelling;          /* a cancel was queued; there is at most one */
     bool is_stream;           /* for sends: `fd` is known to be a stream socket */
-    bool at_once;             /* for sends with `is_stream`: may be short, see io_op_run() */
     bool closed;              /* a request has closed its descriptor; it returns -EBADF */
     bool counted;             /* for the io_uring driver: see users.h */
     uint8_t stage;            /* for the io_uring driver: see ring_stage.h */
@@ -100,8 +99,6 @@ struct io_driver {
     size_t in_flight;       /* requests submitted that have not had their last completion */
     size_t background;      /* background requests among them */
     bool stopping;          /* the last task has ended; io_op_start() refuses requests */
-    const void *sender;     /* the task that sent at once last, see io_op_run() */
-    unsigned sent_at_once;  /* how often it did that in a row */
     unsigned depth;         /* see runtime/base/forks.h */
     struct whorl_waiter cancelled; /* in a copy: cancelled requests, not completed yet */
 };
@@ -121,9 +118,6 @@ struct io_driver_ops {
     const char *name;
     /* The driver carries out requests by system calls, so non-blocking sockets are faster. */
     bool calls;
-    /* Sends what the socket's buffer has room for, with a system call: IO_OP_SEND, IO_OP_SENDMSG.
-     * Returns the number of bytes, or -errno; -EAGAIN: there is no room. */
-    int (*send_at_once)(const struct io_op *op);
     /* Queues the request. It completes exactly once (multishot: until `more` is false), and never
      * inside this call. Returns 0; -ENOMEM; -EAGAIN when no thread can be started for it; or
      * -ESPIPE for an offset in a file without positions. After an error nothing is queued.
@@ -148,9 +142,9 @@ struct io_driver_ops {
     /* Returns the buffers for multishot receives of this run. NULL: the kernel does not support
      * them, or memory is short. In a driver without buffers this pointer is NULL. */
     struct ring_buffers *(*buffers)(struct io_driver *driver);
-    /* Whether all requests are submitted and the kernel has no completion that was not reaped. Then
-     * a multishot receive in flight means that nothing is in its socket. In a driver without
-     * buffers this pointer is NULL. */
+    /* Whether the kernel has no completion that was not reaped. Then a multishot receive that the
+     * kernel has accepted means that nothing is in its socket. In a driver without buffers this
+     * pointer is NULL. */
     bool (*is_quiet)(const struct io_driver *driver);
 };
 
@@ -179,10 +173,6 @@ void io_driver_stop(struct io_driver *driver);
  * scope is already cancelled. A request that completes with -EINTR is submitted again. When a
  * request on a non-blocking descriptor completes with -EAGAIN, the call polls the descriptor and
  * submits the request again, unless its flags contain MSG_DONTWAIT.
- *
- * A send with `at_once` and few bytes is made by a system call, which is cheaper than a request and
- * two task switches. It becomes a request if the socket's buffer is full, or if the task has made
- * SENDS_AT_ONCE of them in a row: then the task waits, and other tasks run.
  *
  * Completion wins: a request that completed before the cancel reached it returns its result. A read
  * returns its bytes, an openat or accept its descriptor, and the next call reports the cancel. */

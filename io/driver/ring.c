@@ -880,8 +880,7 @@ TOUCHES_RING static bool ring_is_quiet(const struct io_driver *driver)
 {
     const struct ring *ring = (const struct ring *)driver;
 
-    return !has_completions(ring) && !holds_completions(ring) && unsubmitted(ring) == 0 &&
-           !has_backlog(ring);
+    return !has_completions(ring) && !holds_completions(ring);
 }
 
 static const struct whorl_poller_ops poller_ops = {
@@ -895,7 +894,6 @@ static const struct whorl_poller_ops poller_ops = {
 
 static const struct io_driver_ops driver_ops = {
     .name = "io_uring",
-    .send_at_once = syscall_send_at_once,
     .submit = ring_submit,
     .cancel = ring_cancel,
     .cancel_all = ring_cancel_all,

@@ -312,18 +312,6 @@ bool syscall_is_stream_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
 }
 
-int syscall_send_at_once(const struct io_op *op)
-{
-    int flags = (int)op->flags | MSG_DONTWAIT;
-    ssize_t n;
-
-    do
-        n = op->code == IO_OP_SEND ? send(op->fd, pointer(op->addr), op->len, flags)
-                                   : sendmsg(op->fd, pointer(op->addr), flags);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : (int)n;
-}
-
 static int try_message(struct io_op *op)
 {
     for (;;) {

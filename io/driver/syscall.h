@@ -34,10 +34,6 @@ enum syscall_state {
  * in op->done. Returns the request's result or one of the codes above. */
 int syscall_try(struct io_op *op, enum syscall_state state);
 
-/* Sends what there is room for now: IO_OP_SEND, IO_OP_SENDMSG. Returns the number of bytes, or
- * -errno. */
-int syscall_send_at_once(const struct io_op *op);
-
 /* Carries the request out and blocks as long as that takes. Returns the request's result. */
 int syscall_block(struct io_op *op);
 

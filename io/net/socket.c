@@ -81,17 +81,7 @@ WHORL_SUSPENDS ssize_t whorl_send(int fd, const void *buf, size_t len, int flags
 
 WHORL_SUSPENDS ssize_t socket_send_stream(int fd, const void *buf, size_t len)
 {
-    struct io_op op = {
-        .code = IO_OP_SEND,
-        .fd = fd,
-        .addr = (uint64_t)(uintptr_t)buf,
-        .len = (uint32_t)(len < LEN_MAX ? len : LEN_MAX),
-        .flags = MSG_NOSIGNAL | MSG_WAITALL,
-        .is_stream = true,
-        .at_once = true,
-    };
-
-    return io_op_run(&op, "send");
+    return transfer(IO_OP_SEND, fd, buf, len, MSG_NOSIGNAL | MSG_WAITALL, true, "send");
 }
 
 WHORL_SUSPENDS int whorl_send_all(int fd, const void *buf, size_t len, int flags)
@@ -136,14 +126,5 @@ WHORL_SUSPENDS ssize_t whorl_sendmsg(int fd, const struct msghdr *msg, int flags
 
 WHORL_SUSPENDS ssize_t socket_sendmsg_stream(int fd, const struct msghdr *msg)
 {
-    struct io_op op = {
-        .code = IO_OP_SENDMSG,
-        .fd = fd,
-        .addr = (uint64_t)(uintptr_t)msg,
-        .flags = MSG_NOSIGNAL | MSG_WAITALL,
-        .is_stream = true,
-        .at_once = true,
-    };
-
-    return io_op_run(&op, "sendmsg");
+    return transfer(IO_OP_SENDMSG, fd, msg, 0, MSG_NOSIGNAL | MSG_WAITALL, true, "sendmsg");
 }

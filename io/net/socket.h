@@ -6,8 +6,7 @@
 
 #include <whorl/net.h>
 
-/* whorl_send() and whorl_sendmsg() on a stream socket, at once if that is possible. They wait for
- * room before the first byte, and may return a short count. */
+/* whorl_send() and whorl_sendmsg() with MSG_WAITALL, on a stream socket. */
 WHORL_SUSPENDS ssize_t socket_send_stream(int fd, const void *buf, size_t len);
 WHORL_SUSPENDS ssize_t socket_sendmsg_stream(int fd, const struct msghdr *msg);
 

@@ -31,6 +31,7 @@ struct read_ahead {
     struct ring_piece *first; /* the queue of pieces that were received and not read */
     struct ring_piece *last;
     unsigned pieces; /* length of the queue */
+    bool accepted;   /* by the kernel: the request in flight has received something */
     bool ended;      /* `result` follows the bytes that were received */
     int result;      /* 0: the end; -errno */
     char *saved;     /* bytes that a run has left when it ended; they precede the queue */
@@ -234,6 +235,7 @@ static void on_receive(struct io_op *op, int res, bool more)
     struct whorl_waiter *reader = a->reader;
 
     whorl_check(res <= 0 || op->buffer >= 0);
+    a->accepted = true;
     if (op->buffer >= 0) {
         struct ring_piece *piece =
             ring_buffers_take(a->buffers, (unsigned)op->buffer, res > 0 ? (uint32_t)res : 0);
@@ -284,6 +286,7 @@ static int start(struct receiver *r, struct ring_buffers *buffers)
                            .background = true,
                            .buffer = -1};
     a->buffers = buffers;
+    a->accepted = false;
     int err = join_run(a);
     return err ? err : io_op_start(&a->op);
 }
@@ -546,7 +549,7 @@ bool receiver_is_quiet(const struct receiver *r)
     const struct read_ahead *a = r->ahead;
     const struct io_driver *driver = io_driver_current();
 
-    return a && driver && a->op.driver == driver && io_op_is_in_flight(&a->op) &&
+    return a && driver && a->op.driver == driver && io_op_is_in_flight(&a->op) && a->accepted &&
            !a->op.cancelling && !has_received(a) && driver->ops->is_quiet(driver);
 }
 

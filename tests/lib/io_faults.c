@@ -238,14 +238,6 @@ static int submit(struct io_driver *driver, struct io_op *op)
     return 0;
 }
 
-static int send_at_once(const struct io_op *op)
-{
-    if (mode == OFF || ++seen != target)
-        return real_ops->send_at_once(op);
-    struck = true;
-    return mode == SUBMIT ? -ENOMEM : complete_err;
-}
-
 static void cancel(struct io_driver *driver, struct io_op *op)
 {
     if (op != victim) /* the victim completes soon, so it needs no cancel */
@@ -257,7 +249,6 @@ static void stand_before(struct io_driver *driver)
     real_ops = driver->ops;
     ops = *real_ops;
     ops.submit = submit;
-    ops.send_at_once = send_at_once;
     ops.cancel = cancel;
     driver->ops = &ops;
 }

@@ -197,8 +197,7 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_read_to_end(struct whorl_stream *strea
  * Writes all of `buf`.
  *
  * Returns:  0; -EPIPE; -ECONNRESET; other errors.
- * Suspends: until the stream has taken the last byte. A short write to a socket that has room is
- *           made at once, and other tasks do not run, except after each 16 of them.
+ * Suspends: until the stream has taken the last byte.
  * Cancel:   -ECANCELED; the number of bytes that were written is unknown, so the stream can only be
  *           closed.
  */

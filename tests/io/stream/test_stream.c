@@ -131,44 +131,6 @@ TEST_IO(short_writes_are_continued)
     close_pair(&s);
 }
 
-static int note(void *arg)
-{
-    *(bool *)arg = true;
-    return 0;
-}
-
-TEST_IO(a_short_write_switches_no_task)
-{
-    struct ends s;
-    bool others_ran = false;
-    WHORL_AUTO(group) group = {0};
-    struct iovec iov[] = {{"a", 1}, {"b", 1}};
-    open_pair(&s);
-    CHECK_OK(whorl_spawn(&group, note, &others_ran));
-    CHECK_OK(whorl_stream_write(s.a, "x", 1));
-    CHECK_OK(whorl_stream_writev(s.a, iov, 2));
-    CHECK(!others_ran);
-    close_pair(&s);
-}
-
-TEST_IO(a_task_that_only_writes_lets_others_run)
-{
-    static const char large[32768];
-    struct ends s;
-    bool others_ran = false;
-    WHORL_AUTO(group) group = {0};
-    open_pair(&s);
-    CHECK_OK(whorl_spawn(&group, note, &others_ran));
-    for (int i = 0; i < 17; i++)
-        CHECK_OK(whorl_stream_write(s.a, "x", 1));
-    CHECK(others_ran);
-    others_ran = false;
-    CHECK_OK(whorl_spawn(&group, note, &others_ran));
-    CHECK_OK(whorl_stream_write(s.a, large, sizeof large));
-    CHECK(others_ran);
-    close_pair(&s);
-}
-
 /* The kernel reports a reset once. */
 TEST_IO(a_reset_that_a_write_has_seen_is_no_end_for_the_reader)
 {
