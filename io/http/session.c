@@ -184,8 +184,8 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http_upgrades_finish(&session->upgrades);
     tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
-    url_cache_finish(&session->urls);
     whorl_tls_config_destroy(session->tls_http1);
+    url_cache_finish(&session->urls);
     free(session->user_agent);
     free(session);
 }
