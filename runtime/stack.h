@@ -85,10 +85,12 @@ void stack_pool_forget_tasks(struct stack_pool *pool);
 /* Unmaps all slabs. No stack may be in use. */
 void stack_pool_finish(struct stack_pool *pool);
 
-/* The size of a guarded stack of at least `asked` bytes. */
+/* The size of a guarded stack of at least `asked` bytes. 16 KiB is the smallest; stack sizes up to
+ * STACK_SMALL_MAX stand for small stacks. */
 static inline size_t stack_guarded_size(size_t asked)
 {
-    return asked > STACK_SMALL_MAX ? asked : STACK_SMALL_MAX + 1;
+    const size_t min = 16384;
+    return asked > min ? asked : min;
 }
 
 /* Whether `size` is 0 or the size of a small stack: 2, 4 or 8 KiB. */

@@ -282,7 +282,7 @@ static void print_command(const struct backtrace *b, FILE *to)
 
     for (; i < b->count; i++) {
         symbol_find(b->pcs[i], &first);
-        if (first.file[0] && !first.name[0])
+        if (strchr(first.file, '/') && !first.name[0]) /* the vDSO is no file */
             break;
     }
     if (i == b->count)
