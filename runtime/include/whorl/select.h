@@ -3,7 +3,8 @@
  *
  * Each thing is a case: receiving from a channel, an instant, an event and so on. When several
  * cases are ready at once, each has the same chance. A case that is not taken has no effect: no
- * value is lost or sent. The cases for descriptors and signals are in fd.h and signal.h.
+ * value is lost or sent. Other headers have the cases for their objects: broadcast, fd, future,
+ * group, interval, net, process, shared_chan, signal, stop, stream, watch.
  *
  *     static WHORL_SUSPENDS int next_page(struct whorl_chan *pages, struct whorl_event *quit,
  *                                         struct page *ret)
