@@ -620,10 +620,12 @@ static bool goes_on(struct ring *ring, struct io_op *op, int *res, bool more)
 }
 
 /* The result of a request whose descriptor was closed. If the request completed before the cancel
- * reached it, its own result is kept. */
+ * reached it, its own result is kept. The exception is a connect: a worker thread of the kernel may
+ * have connected the socket after the close, and the caller has no descriptor for it. */
 static int result_of_closed(const struct io_op *op, int res)
 {
-    bool stopped = res == -ECANCELED || res == -EINTR || res == -EAGAIN;
+    bool stopped = res == -ECANCELED || res == -EINTR || res == -EAGAIN ||
+                   (res == 0 && op->code == IO_OP_CONNECT);
 
     return stopped && !op->cancelling ? -EBADF : res;
 }

@@ -119,10 +119,10 @@ TEST_IO(run_returns_the_output_so_far_when_it_is_cancelled)
         .fds_count = 1};
     WHORL_AUTO(process_output) output = {0};
     struct whorl_scope scope;
+    struct interruption interruption = {written[0], &scope};
 
     whorl_scope_enter(&scope, WHORL_FOREVER);
-    CHECK_OK(
-        whorl_spawn(whorl_root_group(), interrupt, &((struct interruption){written[0], &scope})));
+    CHECK_OK(whorl_spawn(whorl_root_group(), interrupt, &interruption));
     int err = whorl_process_run(&options, NULL, 0, 100, &output);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ECANCELED);
     CHECK_STR(output.out, "out\n");

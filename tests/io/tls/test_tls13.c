@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS 1.3 over memory, with OpenSSL on both sides: data, ends, cancellation, damaged data, messages
  * after the handshake, and a server that misbehaves. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -542,8 +543,9 @@ TEST_VIRTUAL(keys_are_logged_when_asked_for)
 
 /* --- OpenSSL's own allocations --- */
 
-static long allocations_left; /* until one fails; negative: none does */
-static bool has_failed;
+/* Handshakes compute on threads. */
+static atomic_long allocations_left; /* until one fails; negative: none does */
+static atomic_bool has_failed;
 
 static bool fails(void)
 {
