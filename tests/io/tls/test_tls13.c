@@ -551,7 +551,8 @@ static bool fails(void)
 {
     if (allocations_left < 0 || allocations_left-- > 0)
         return false;
-    return has_failed = true;
+    has_failed = true;
+    return true;
 }
 
 static void *failing_malloc(size_t size, const char *file, int line)
