@@ -291,7 +291,7 @@ TEST_SEEDS(rounding_modes_stay_apart_on_small_and_guarded_stacks)
 
 struct overflow {
     size_t size;
-    int (*then)(void);
+    WHORL_SUSPENDS int (*then)(void);
     size_t bytes; /* how far below the stack it writes */
 };
 

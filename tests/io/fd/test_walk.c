@@ -58,7 +58,8 @@ static void log_entry(const struct whorl_walk_entry *entry)
     test_log("%s%c%s", entry->path, types[entry->type], entry->leaving ? "." : "");
 }
 
-static void check_walk(const struct whorl_walk_options *options, const char *expected)
+static WHORL_SUSPENDS_SHIELDED void check_walk(const struct whorl_walk_options *options,
+                                               const char *expected)
 {
     WHORL_AUTO(walk) *walk = NULL;
     struct whorl_walk_entry entry;
@@ -148,7 +149,8 @@ TEST_IO(walk_without_an_order_returns_every_entry_once)
 
 /* --- what other programs do meanwhile --------------------------------------------------------- */
 
-static void walk_and(const char *path, void (*act)(int dir), const char *expected)
+static WHORL_SUSPENDS_SHIELDED void walk_and(const char *path, void (*act)(int dir),
+                                             const char *expected)
 {
     WHORL_AUTO(walk) *walk = NULL;
     struct whorl_walk_entry entry;
@@ -291,7 +293,7 @@ TEST_IO(walk_begins_at_a_directory)
 }
 
 /* Walks to the end, and tries again after each cancel and each lack of memory. */
-static void check_persistent_walk(bool (*disarm)(void), bool *ret_failed)
+static WHORL_SUSPENDS_SHIELDED void check_persistent_walk(bool (*disarm)(void), bool *ret_failed)
 {
     const struct whorl_walk_options options = {.sorted = true, .leaves = true};
     struct whorl_walk *walk = NULL;
