@@ -15,11 +15,12 @@ static struct whorl_http_session *session;
 static WHORL_SUSPENDS int get(const char *name, json_t **ret)
 {
     struct whorl_http_retry_policy policy = {.first_ns = 50 * WHORL_MILLISECOND};
-    char url[1024], *text = NULL;
-    struct whorl_http_request request = {.url = url};
+    char *url, *text = NULL;
     WHORL_AUTO(http_response) *response = NULL;
 
-    snprintf(url, sizeof url, "%s/items%s%s", base, *name ? "/" : "", name);
+    if (asprintf(&url, "%s/items%s%s", base, *name ? "/" : "", name) < 0)
+        return -ENOMEM;
+    struct whorl_http_request request = {.url = url};
     int err = whorl_http_do_with_retries(session, &request, &policy, NULL, &response);
     int status = err ? 0 : whorl_http_response_status(response);
     if (err == 0)
@@ -31,6 +32,7 @@ static WHORL_SUSPENDS int get(const char *name, json_t **ret)
     free(text);
     if (err)
         fprintf(stderr, "%s: %s\n", url, whorl_strerror(err));
+    free(url);
     return err;
 }
 

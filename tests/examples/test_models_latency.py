@@ -90,11 +90,32 @@ def latency_says_what_it_cannot_measure():
 
 
 @test
+def latency_says_that_the_path_of_a_file_is_too_long():
+    fits = '././' * 1020  # with "/latency-XXXXXX" 4095 bytes, the most that Linux accepts
+    result = latency(*QUICK, '--directory', fits)
+    equal((result.status, 'bytes; the limit is' in result.out.decode()), (0, False))
+    equal('1 MiB from the page cache: not measured' in result.out.decode(), False)
+    result = latency(*QUICK, '--directory', fits + '/')
+    equal(result.status, 0)
+    in_memory = 'is in memory, not on a disk' in result.out.decode()  # no file is created there
+    for name in ['1 MiB from the page cache'] + ([] if in_memory else ['fsync of 4 KiB', '1 MiB from the disk']):
+        contains(result.out.decode(), '%s: not measured: %s...: a file in this directory has a path of '
+                 '4096 bytes; the limit is 4095\n' % (name, fits[:30]))
+    equal(os.listdir('.'), [])
+    result = latency('--directory', fits + '././' * 4)
+    equal((result.status, result.out), (2, b''))
+    equal(result.messages, "models latency: cannot use the directory '%s': File name too long\n"
+          'see models latency --help\n' % (fits + '././' * 4))
+
+
+@test
 def latency_refuses_wrong_arguments():
     for argv, complaint in ((['--runs', '0'], "--runs needs a whole number from 1 to 999, not '0'"),
                             (['--time', 'x'], "--time needs a whole number from 1 to 1000000, not 'x'"),
                             (['--memory', '-1'], "--memory needs a whole number from 1 to 16384, not '-1'"),
-                            (['--directory', '/nowhere'], "'/nowhere' is not a directory"),
+                            (['--directory', '/nowhere'],
+                             "cannot use the directory '/nowhere': No such file or directory"),
+                            (['--directory', '/dev/null'], "'/dev/null' is not a directory"),
                             (['--nothing'], "there is no option '--nothing'"),
                             (['extra'], "unexpected argument 'extra'")):
         result = latency(*argv)

@@ -513,5 +513,13 @@ def api_client_asks_concurrently_and_again_only_if_that_helps():
         contains(messages, site.url + '/items: ')
 
 
+@test
+def api_client_asks_for_the_whole_name():
+    name = 'n' * 2000
+    with Site({'/items': '["%s"]' % name, '/items/' + name: '{"price": 7}'}) as site:
+        equal(ask(site.url), (0, [name + ': 7'], ''))
+        equal(site.asked, ['/items', '/items/' + name])
+
+
 if __name__ == '__main__':
     main()

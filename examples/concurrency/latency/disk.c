@@ -2,6 +2,7 @@
 /* Reading a megabyte of a file from the page cache and from the disk, and making data durable. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,13 +15,20 @@
 
 enum { MIB = 1 << 20, FILE_MIB = 32 };
 
-/* Opens a file without a name, or one whose name is removed at once. Opens it a second time with
- * `flags` if that is not 0. */
-static int open_file(const struct latency_settings *settings, int flags, int *ret_second)
+/* Creates a file in the directory and removes its name at once. Before that, opens it a second time
+ * with `flags` if that is not 0. May fill ret->why. */
+static int open_file(const struct latency_settings *settings, int flags, int *ret_second,
+                     struct latency_result *ret)
 {
-    char path[4096];
+    char path[PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/latency-XXXXXX", settings->directory);
+    int len = snprintf(path, sizeof path, "%s/latency-XXXXXX", settings->directory);
+    if (len >= (int)sizeof path) {
+        snprintf(ret->why, sizeof ret->why,
+                 "%.30s...: a file in this directory has a path of %d bytes; the limit is %d",
+                 settings->directory, len, PATH_MAX - 1);
+        return -ENAMETOOLONG;
+    }
     int fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -75,7 +83,7 @@ static char *new_buffer(void)
 int latency_read_cached(const struct latency_settings *settings, struct latency_result *ret)
 {
     char *buf = new_buffer();
-    int fd = open_file(settings, 0, NULL);
+    int fd = open_file(settings, 0, NULL, ret);
     int err = !buf ? -ENOMEM : fd < 0 ? fd : fill(fd, buf);
 
     if (err == 0)
@@ -105,7 +113,7 @@ int latency_read_disk(const struct latency_settings *settings, struct latency_re
     if (is_in_memory(settings, ret))
         return -EOPNOTSUPP;
     char *buf = new_buffer();
-    int fd = open_file(settings, O_RDONLY | O_DIRECT, &direct);
+    int fd = open_file(settings, O_RDONLY | O_DIRECT, &direct, ret);
     if (fd == -EINVAL)
         snprintf(ret->why, sizeof ret->why, "the file system of %.60s has no O_DIRECT",
                  settings->directory);
@@ -129,7 +137,7 @@ int latency_fsync(const struct latency_settings *settings, struct latency_result
 
     if (is_in_memory(settings, ret))
         return -EOPNOTSUPP;
-    int fd = open_file(settings, 0, NULL);
+    int fd = open_file(settings, 0, NULL, ret);
     if (fd < 0)
         return fd;
     stopwatch_init(&watch, settings);

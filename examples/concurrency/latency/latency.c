@@ -287,7 +287,10 @@ int latency_main(int argc, char **argv)
 
     if (!options_read(&table, argc, argv, &status))
         return status;
-    if (stat(run.settings.directory, &is) < 0 || !S_ISDIR(is.st_mode))
+    if (stat(run.settings.directory, &is) < 0)
+        return options_complain("latency", "cannot use the directory '%s': %s",
+                                run.settings.directory, strerror(errno));
+    if (!S_ISDIR(is.st_mode))
         return options_complain("latency", "'%s' is not a directory", run.settings.directory);
     if ((picture && output_check(picture) != 0) || (json && output_check(json) != 0))
         return 1;
