@@ -13,7 +13,7 @@
 #include "nginx.h"
 #include "test.h"
 
-enum { HANDSHAKES = 200 };
+enum { HANDSHAKES = 200, STORMS_MAX = 8 };
 
 struct storm {
     struct whorl_tls_config *config;
@@ -52,17 +52,19 @@ static int64_t used_ns(void)
     return (int64_t)now.tv_sec * WHORL_SECOND + now.tv_nsec;
 }
 
-TEST_IO(two_hundred_handshakes_delay_other_tasks_by_two_milliseconds_at_most)
-{
-    struct nginx *nginx = nginx_start(&(struct nginx_options){.protocols = "TLSv1.2 TLSv1.3"});
-    struct whorl_tls_options options = {.ca_file = cert_path("ca.pem")};
-    struct storm storm = {.port = nginx_tls_port(nginx), .left = HANDSHAKES};
-    WHORL_AUTO(group) group = {0};
-    const int64_t limit_ns = 2 * WHORL_MILLISECOND * test_timeout_scale();
-    int64_t worst_ns = 0;
-    int slow = 0;
+/* How the other task was delayed during a storm: each delay is the time of one whorl_yield(). */
+struct delays {
+    int64_t worst_ns;
+    int slow; /* how many were longer than the limit */
+};
 
-    CHECK_OK(whorl_tls_config_create(&options, NULL, &storm.config));
+static WHORL_SUSPENDS struct delays run_storm(struct whorl_tls_config *config, uint16_t port,
+                                              int64_t limit_ns)
+{
+    struct storm storm = {.config = config, .port = port, .left = HANDSHAKES};
+    WHORL_AUTO(group) group = {0};
+    struct delays delays = {0};
+
     for (int i = 0; i < HANDSHAKES; i++)
         CHECK_OK(whorl_spawn(&group, connect_task, &storm));
     while (storm.connected < HANDSHAKES)
@@ -72,17 +74,33 @@ TEST_IO(two_hundred_handshakes_delay_other_tasks_by_two_milliseconds_at_most)
         int64_t start_ns = used_ns();
         CHECK_OK(whorl_yield());
         int64_t delay_ns = used_ns() - start_ns;
-        worst_ns = delay_ns > worst_ns ? delay_ns : worst_ns;
-        slow += delay_ns > limit_ns;
+        delays.worst_ns = delay_ns > delays.worst_ns ? delay_ns : delays.worst_ns;
+        delays.slow += delay_ns > limit_ns;
     }
     CHECK_OK(whorl_group_wait(&group));
-    printf("# the longest delay was %lld us, %d were over the limit\n", (long long)worst_ns / 1000,
-           slow);
-    /* Some turns are slower when other processes or the virtual machine disturb. Without the
-     * threads, every handshake would delay by some milliseconds. */
-    CHECK(slow <= HANDSHAKES / 4);
-    CHECK(worst_ns <= 10 * limit_ns);
-    whorl_tls_config_destroy(storm.config);
+    printf("# the longest delay was %lld us, %d were over the limit\n",
+           (long long)delays.worst_ns / 1000, delays.slow);
+    return delays;
+}
+
+/* Other processes and the virtual machine disturb some turns, and on a busy machine some storms. So
+ * one of several storms must keep the limits. If this thread computed the handshakes, each of them
+ * would delay the other task by some milliseconds, in every storm. */
+TEST_SLOW(two_hundred_handshakes_delay_other_tasks_by_two_milliseconds_at_most, TEST_ROOT_IO, 60)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.protocols = "TLSv1.2 TLSv1.3"});
+    struct whorl_tls_options options = {.ca_file = cert_path("ca.pem")};
+    const int64_t limit_ns = 2 * WHORL_MILLISECOND * test_timeout_scale();
+    struct whorl_tls_config *config;
+    bool kept = false;
+
+    CHECK_OK(whorl_tls_config_create(&options, NULL, &config));
+    for (int i = 0; i < STORMS_MAX && !kept; i++) {
+        struct delays delays = run_storm(config, nginx_tls_port(nginx), limit_ns);
+        kept = delays.slow <= HANDSHAKES / 20 && delays.worst_ns <= 5 * limit_ns;
+    }
+    CHECK(kept);
+    whorl_tls_config_destroy(config);
 }
 
 TEST_MAIN()
