@@ -10,9 +10,9 @@
 
 #include <whorl/error.h>
 
+#include "io/http/basic.h"
 #include "io/http/header.h"
 #include "io/http/redirect.h"
-#include "io/url/ascii.h"
 
 /* Counts also the bytes that do not fit, so one pass gives the length. */
 struct writer {
@@ -114,63 +114,15 @@ static int check(const struct request_head *head, const char *method, struct who
 
 /* --- Authorization from the URL --- */
 
-/* The next byte of percent-encoded text that has been checked. */
-static unsigned char decode_next(const char **text)
-{
-    const char *t = *text;
-    *text += *t == '%' ? 3 : 1;
-    return *t == '%' ? (unsigned char)(ascii_hex_value(t[1]) << 4 | ascii_hex_value(t[2]))
-                     : (unsigned char)*t;
-}
-
-/* Bytes of an incomplete group of three. */
-struct base64 {
-    uint32_t bits;
-    int count;
-};
-
-static void put_base64(struct writer *w, struct base64 *group, unsigned char byte)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    group->bits = group->bits << 8 | byte;
-    if (++group->count < 3)
-        return;
-    for (int shift = 18; shift >= 0; shift -= 6)
-        put(w, &digits[group->bits >> shift & 63], 1);
-    *group = (struct base64){0};
-}
-
-static void put_base64_end(struct writer *w, struct base64 *group)
-{
-    int missing = group->count ? 3 - group->count : 0;
-
-    for (int i = 0; i < missing; i++)
-        put_base64(w, group, 0);
-    for (int i = 0; i < missing; i++) /* the digits of the zeros become padding */
-        if (w->len - (size_t)(i + 1) < w->cap)
-            w->buf[w->len - (size_t)(i + 1)] = '=';
-}
-
-/* RFC 7617 §2: base64 of "name:password". The name contains no colon, and neither part contains a
- * control byte. */
 static int put_basic(struct writer *w, const char *userinfo, struct whorl_error *error)
 {
-    const char *colon = strchr(userinfo, ':');
-    struct base64 group = {0};
-
-    put_text(w, "Authorization: Basic ");
-    for (const char *p = userinfo; *p;) {
-        bool in_name = p != colon && (!colon || p < colon);
-        unsigned char c = decode_next(&p);
-        if (c < 0x20 || c == 0x7f || (c == ':' && in_name))
-            return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
-                                   "user name or password in the URL cannot be sent");
-        put_base64(w, &group, c);
-    }
-    if (!colon)
-        put_base64(w, &group, ':');
-    put_base64_end(w, &group);
+    put_text(w, "Authorization: ");
+    size_t room = w->len < w->cap ? w->cap - w->len : 0;
+    ssize_t len = basic_write(userinfo, room > 0 ? w->buf + w->len : NULL, room);
+    if (len < 0)
+        return whorl_error_set(error, (int)len, "request",
+                               "user name or password in the URL cannot be sent");
+    w->len += (size_t)len;
     put_line_end(w);
     return 0;
 }

@@ -96,7 +96,12 @@
     X(WHORL_EHTTP_CALM, -5340, "server asks for fewer requests")                                  \
     X(WHORL_EHTTP_FLOOD, -5341, "server sends too many frames without content")                   \
     X(WHORL_EHTTP_TRANSFER_CODING, -5342, "unknown transfer coding")                              \
-    X(WHORL_EHTTP_BODY_RATE, -5343, "request body arrives too slowly")
+    X(WHORL_EHTTP_BODY_RATE, -5343, "request body arrives too slowly")                            \
+    X(WHORL_EHTTP_PROXY_SETTING, -5350, "not a usable proxy URL or no_proxy list")                \
+    X(WHORL_EHTTP_PROXY_AUTH, -5351, "proxy does not accept the credentials")                     \
+    X(WHORL_EHTTP_PROXY_REFUSED, -5352, "proxy refused to connect to the server")                 \
+    X(WHORL_EHTTP_PROXY_FAILED, -5353, "proxy could not connect to the server")                   \
+    X(WHORL_EHTTP_PROXY_PROTOCOL, -5354, "proxy does not follow its protocol")
 
 /* The codes as constants. */
 enum whorl_error_code {
