@@ -295,25 +295,35 @@ static int send_twice_or_receive(void *arg)
     return cancel_number(arg) <= 2 ? send_four(arg) : receive_and_add(arg);
 }
 
+/* With room for two or three values, there are orders in which the victim never waits. */
 TEST_SEEDS(shared_chan_with_a_sender_cancelled_at_any_point)
 {
+    int cancelled = 0;
+
     for (capacity = 1; capacity < 4; capacity++)
-        CHECK(cancel_everywhere(
-                  &(struct cancel_plan){send_four, send_or_receive, 2, begin_pipe, end_pipe}) > 0);
+        cancelled += cancel_everywhere(
+            &(struct cancel_plan){send_four, send_or_receive, 2, begin_pipe, end_pipe});
+    CHECK(cancelled > 0);
 }
 
 TEST_SEEDS(shared_chan_with_a_receiver_cancelled_at_any_point)
 {
+    int cancelled = 0;
+
     for (capacity = 1; capacity < 4; capacity++)
-        CHECK(cancel_everywhere(&(struct cancel_plan){receive_and_add, send_twice_or_receive, 3,
-                                                      begin_pipe, end_pipe}) > 0);
+        cancelled += cancel_everywhere(
+            &(struct cancel_plan){receive_and_add, send_twice_or_receive, 3, begin_pipe, end_pipe});
+    CHECK(cancelled > 0);
 }
 
 TEST_SEEDS(shared_chan_with_a_select_cancelled_at_any_point)
 {
+    int cancelled = 0;
+
     for (capacity = 1; capacity < 4; capacity++)
-        CHECK(cancel_everywhere(
-                  &(struct cancel_plan){select_six, send_or_receive, 2, begin_pipe, end_pipe}) > 0);
+        cancelled += cancel_everywhere(
+            &(struct cancel_plan){select_six, send_or_receive, 2, begin_pipe, end_pipe});
+    CHECK(cancelled > 0);
 }
 
 /* --- several runs ----------------------------------------------------------------------------- */
