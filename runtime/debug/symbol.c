@@ -46,7 +46,8 @@ void symbol_find(uintptr_t address, struct symbol *ret)
         ssize_t n = readlink("/proc/self/exe", ret->file, sizeof ret->file - 1);
         ret->file[n > 0 ? n : 0] = '\0';
     }
-    if (info.dli_sname) {
+    /* gold gives _init no size, and then musl's dladdr() returns it for every address behind it. */
+    if (info.dli_sname && strcmp(info.dli_sname, "_init") != 0) {
         copy_text(info.dli_sname, ret->name, sizeof ret->name);
         ret->in_function = address - (uintptr_t)info.dli_saddr;
     }
