@@ -27,6 +27,10 @@ for name in ('http_proxy', 'https_proxy', 'all_proxy'):  # the programs warn abo
     os.environ.pop(name, None)
     os.environ.pop(name.upper(), None)
 
+# The programs leave signals ignored that were ignored when they began, as nohup(1) does.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
 TESTS = []
 SANITIZED = os.environ.get('TEST_SANITIZED') == '1'
 SCALE = max(4 if SANITIZED else 1, int(os.environ.get('TEST_TIMEOUT_SCALE', '1') or 1))

@@ -105,6 +105,19 @@ static WHORL_SUSPENDS_SHIELDED void expect(uint16_t port, const char *script, co
     whorl_process_output_finish(&output);
 }
 
+/* Waits for the server's n-th failure, which it may see only after the client has ended. */
+static WHORL_SUSPENDS int await_failure(const struct tls_served *server, int n)
+{
+    struct whorl_scope scope;
+    int err = 0;
+
+    whorl_scope_enter_timeout(&scope, test_timeout_scale() * 5 * WHORL_SECOND);
+    while (server->failures < n && err == 0)
+        err = whorl_sleep(WHORL_MILLISECOND);
+    err = whorl_scope_leave(&scope, err);
+    return err ? err : server->last_failure;
+}
+
 /* --- OpenSSL --- */
 
 TEST_IO(openssl_agrees_on_every_suite_and_curve)
@@ -146,18 +159,18 @@ TEST_IO(clients_without_a_common_version_or_suite_are_told)
     /* TLS 1.3 has suites of its own. */
     expect(port, "$client -tls1_3 </dev/null 2>&1 | grep -o 'alert handshake failure'",
            "alert handshake failure\n");
-    CHECK_ERR(server.last_failure, WHORL_ETLS_HANDSHAKE);
+    CHECK_ERR(await_failure(&server, 1), WHORL_ETLS_HANDSHAKE);
     expect(port,
            "$client -tls1_2 -cipher ECDHE-ECDSA-AES128-SHA </dev/null 2>&1 | grep -o 'alert "
            "handshake failure'",
            "alert handshake failure\n");
-    CHECK_ERR(server.last_failure, WHORL_ETLS_HANDSHAKE);
+    CHECK_ERR(await_failure(&server, 2), WHORL_ETLS_HANDSHAKE);
     /* Only suites for RSA certificates, which this server has not. */
     expect(port,
            "$client -tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256 </dev/null 2>&1 | grep -o 'alert "
            "handshake failure'",
            "alert handshake failure\n");
-    CHECK_ERR(server.last_failure, WHORL_ETLS_HANDSHAKE);
+    CHECK_ERR(await_failure(&server, 3), WHORL_ETLS_HANDSHAKE);
     CHECK_EQ(server.failures, 3);
     CHECK_EQ(server.handled, 0);
     end(&server);
@@ -292,10 +305,10 @@ TEST_IO(curl_speaks_https)
            "too large\n413\ntoo large\n413\ntoo large\n413\n");
     CHECK_EQ(server.failures, 0);
     expect(port, "$curl http://localhost:$port 2>&1 | grep -o -i 'curl: ([0-9]*)'", "curl: (52)\n");
-    CHECK_ERR(server.last_failure, WHORL_ETLS_NOTTLS);
+    CHECK_ERR(await_failure(&server, 1), WHORL_ETLS_NOTTLS);
     expect(port, "$curl --cacert $certs/foreign-ca.pem $url 2>&1 | grep -o 'curl: ([0-9]*)'",
            "curl: (60)\n");
-    CHECK_ERR(server.last_failure, WHORL_ETLS_ALERT);
+    CHECK_ERR(await_failure(&server, 2), WHORL_ETLS_ALERT);
     end(&server);
 }
 
@@ -406,8 +419,8 @@ TEST_IO(slow_handshakes_are_cut_while_others_are_served)
         CHECK(whorl_stream_read(slow[i], &byte, 1) <= 0);
         whorl_stream_close(slow[i]);
     }
+    CHECK_ERR(await_failure(&server, 20), -ETIMEDOUT);
     CHECK_EQ(server.failures, 20);
-    CHECK_ERR(server.last_failure, -ETIMEDOUT);
     end(&server);
 }
 
