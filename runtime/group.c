@@ -66,7 +66,7 @@ static bool is_root_group(const struct whorl_group *group)
     return s && group == &s->daemons;
 }
 
-/* The run's own group is never closed: it begins anew, without an owner. */
+/* The run's own group is never closed: it is opened again, without an owner. */
 static void close_group(struct whorl_group *group)
 {
     scope_close(&group->scope);
@@ -174,7 +174,7 @@ static struct whorl_waiter *first_over(const struct whorl_group *group)
 
 /* Wakes the waiters whose wait is over, with the result. A waiter that does not own the group must
  * not look at the group afterwards: the owner, which is woken too, may have left it by then. Waking
- * a case of a select may remove other cases from the queue, so each search starts anew. */
+ * a case of a select may remove other cases from the queue, so each search starts at its head. */
 static void wake_waiters(struct whorl_group *group)
 {
     struct whorl_waiter *waiter;

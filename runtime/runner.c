@@ -99,7 +99,7 @@ void runner_await(struct whorl_runner *runner)
     runner->blocked++;
 }
 
-/* The loop runs on this thread, so it needs no kick to look again. */
+/* The loop runs on this thread, so it sees the change without a wake-up. */
 void runner_await_no_more(struct whorl_runner *runner)
 {
     lock(runner);

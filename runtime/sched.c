@@ -15,9 +15,9 @@ _Thread_local struct sched *sched_of_thread __attribute__((tls_model("initial-ex
  * PREFETCH_FROM tasks are ready, each switch prefetches the record of a task that runs up to
  * PREFETCH_FAR switches later. Halfway to its turn, when the record is in the cache, a switch
  * prefetches its frames, and also what the task will probably touch: the task that it woke last and
- * the channel. Tasks that pass values on do the same again and again. Without this a hop waits for
- * the channel, then for the waiter and then for the task, because each holds the address of the
- * next. */
+ * the channel. A task that passes values on does the same in each turn. Without the
+ * prefetch, each hop waits for the memory of the channel, then for that of the waiter and then for
+ * that of the task, because each contains the address of the next. */
 #define PREFETCH_FROM 4
 #define PREFETCH_FAR  24
 /* Cache lines. The frames of a task that waits in a channel are this close below its record. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels between runs: a ring of values under a lock, and two queues of tasks that wait.
  *
- * A task that waits does not get its value from the thread that sends it: it gets a claim to one
- * value, or to one place, and takes it on its own thread. So a wait that ends in another way gives
- * the claim back, and nothing is lost:
+ * The thread that sends a value does not copy it to the waiting task. It grants that task a claim
+ * to one value, or to one place, and the task takes the value on its own thread. When the task is
+ * cancelled before that, it gives the claim back, so no value is lost:
  *
  *     receiver's thread           lock                          sender's thread
  *     recv: queue is empty  --->  receivers: r
@@ -13,9 +13,9 @@
  *     loop: call: wakes r   <-----------------------------------------------------------'
  *     r: takes the value    --->  claims 0
  *
- * Values without a claim are `count - claims`; they are never there while receivers wait. The same
- * holds for places and senders. A waiter is in a queue, or it has been granted: then its call is
- * posted, and it may not be withdrawn.
+ * `count - claims` values have no claim; while receivers wait, that number is 0. The same holds for
+ * places and senders. A waiter is either in a queue, or it has a claim. Then its call is posted, so
+ * it cannot be withdrawn any more.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -145,7 +145,8 @@ static void grant(struct side *side, bool claims, struct waiting ***granted)
     *granted = &w->next;
 }
 
-/* Grants what is free to those who wait. Returns them. */
+/* Grants each value in the ring that has no claim to a waiting receiver, and each free place to a
+ * waiting sender. Returns the list of these waiters. */
 static struct waiting *grant_all(struct whorl_shared_chan *chan)
 {
     struct waiting *granted = NULL, **end = &granted;
@@ -235,7 +236,7 @@ static void post_all(struct waiting *granted)
     }
 }
 
-/* Frees the lock, and posts the calls of those who can continue. */
+/* Grants claims, releases the lock, and posts the calls that wake the waiters with a claim. */
 static void unlock(struct whorl_shared_chan *chan)
 {
     struct waiting *granted = grant_all(chan);

@@ -40,8 +40,8 @@ struct whorl_task {
     /* Number of groups that this task has opened and not waited for yet. */
     uint32_t groups_open;
     void *copy;
-    /* The task that this one woke last by a send, and the channel. They are only prefetched, and
-     * may be gone. See sched.c. */
+    /* The task that this one woke last by a send, and the channel. Both addresses are only
+     * prefetched and never followed, because the memory may be freed already. See sched.c. */
     const void *woke, *woke_by;
 
     whorl_task_fn fn;

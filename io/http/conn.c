@@ -121,8 +121,8 @@ static WHORL_SUSPENDS int open_stream(const struct http_dial *dial, enum whorl_t
 }
 
 /* When the server refuses TLS 1.2, this connects again with OpenSSL, which has TLS 1.3. It never
- * goes back: what OpenSSL accepts is not weaker, so an attacker who forges the refusal wins
- * nothing. */
+ * changes from OpenSSL to BearSSL. OpenSSL accepts nothing weaker, so an attacker who forges the
+ * refusal gains nothing. */
 static WHORL_SUSPENDS int open_or_upgrade(const struct http_dial *dial,
                                           struct whorl_http_timing *timing,
                                           struct whorl_stream **ret)

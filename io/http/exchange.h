@@ -65,7 +65,7 @@ struct http_outgoing {
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
 };
 
-/* The length of the body as request.h wants it: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */
+/* The length of the body for request.h: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */
 int64_t http_outgoing_body_len(const struct http_outgoing *out);
 
 /* What one version of HTTP supplies. */

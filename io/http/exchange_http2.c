@@ -24,7 +24,7 @@ struct http2_exchange {
     struct http2_conn *conn;         /* borrowed; NULL once ended */
     struct http2_conn_stream stream; /* keeps its memory from one exchange to the next */
     struct http2_chunk *chunk;       /* whose bytes are handed out; NULL: none */
-    int informationals;              /* 1xx heads that the clock knows of */
+    int informationals;              /* 1xx heads that were reported to the clock */
     int64_t body_left;               /* of the request's body; -1: unknown */
 };
 
@@ -129,7 +129,7 @@ static size_t span_len(const struct http2_exchange *h)
     return h->chunk ? h->chunk->end - h->chunk->start : 0;
 }
 
-/* Stores what comes next in the body. */
+/* Stores the next bytes of the body. */
 static void look_ahead(struct http2_exchange *h)
 {
     struct http_exchange *x = &h->base;

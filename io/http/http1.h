@@ -61,7 +61,7 @@ struct http1 {
     uint8_t state; /* enum state, in http1.c */
     bool is_request;
     bool is_head;    /* the answer to a HEAD request */
-    bool begun;      /* a byte has arrived */
+    bool begun;      /* a byte has been received */
     bool has_length; /* Content-Length was given */
     bool has_coding; /* Transfer-Encoding was given */
     bool has_unknown_coding;

@@ -32,7 +32,7 @@ struct http2 {
     bool is_draining;
     bool has_no_memory;    /* an allocation of nghttp2 has failed, which it may report otherwise */
     uint32_t goaway_code;  /* of the peer's last GOAWAY */
-    int64_t frames_spare;  /* allowance for frames that lead nowhere */
+    int64_t frames_spare;  /* allowance for frames that bring no response further */
     int64_t useless_len;   /* bytes that were no part of a response and have not been counted */
     int64_t refilled_ns;   /* when it was last increased for the passing of time */
     const uint8_t *queued; /* of a frame that did not fit into the last output */
@@ -96,7 +96,7 @@ static void fail_connection(struct http2 *h, int err, const char *reason)
     }
 }
 
-/* Fails the connection because of the peer, and tells it the reason. */
+/* Fails the connection because of the peer, and queues a GOAWAY with the error code. */
 static void refuse_connection(struct http2 *h, int err, uint32_t code, const char *reason)
 {
     nghttp2_session_terminate_session(h->session, code);
@@ -593,7 +593,7 @@ struct http2_stream *http2_next_changed(struct http2 *h)
 
 /* The connection */
 
-/* A server that knows only HTTP/1 answers the preface with an error in its own words. */
+/* A server that supports only HTTP/1 answers the preface with an HTTP/1 error response. */
 static bool check_magic(struct http2 *h, const char *bytes, size_t len)
 {
     size_t n = MAGIC_LEN - h->magic_len < len ? MAGIC_LEN - h->magic_len : len;

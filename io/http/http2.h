@@ -25,7 +25,8 @@
  *     pushed streams    none: SETTINGS_ENABLE_PUSH is 0, and PUSH_PROMISE ends the connection
  *     other frames      frames that bring no response any further (PING, SETTINGS, RST_STREAM,
  *                       WINDOW_UPDATE, PRIORITY, CONTINUATION, empty DATA, unknown ones) use up an
- *                       allowance, which grows with time and with what does bring one further
+ *                       allowance. It grows with time and with each part of a response or of a
+ *                       request's body
  */
 #ifndef IO_HTTP_HTTP2_H
 #define IO_HTTP_HTTP2_H
@@ -56,7 +57,8 @@ void http2_feed(struct http2 *h, const char *bytes, size_t len, int64_t now_ns);
  * streams have failed then, and what http2_output() still returns is sent before the close.
  *
  * 0; WHORL_EHTTP_PROTOCOL, WHORL_EHTTP_VERSION: the peer's bytes are not valid; WHORL_EHTTP_FLOOD:
- * it sends too many frames that lead nowhere; -ENOMEM; what was given to http2_end(). */
+ * it sends too many frames that bring no response any further; -ENOMEM; the `err` that was given to
+ * http2_end(). */
 int http2_error(const struct http2 *h);
 
 /* The connection has ended: fails all streams that are not over, with `err`, or if that is 0, with

@@ -8,9 +8,9 @@
  * The reader wakes the writer last. So the tasks that it has woken run before, and all frames that
  * they queue, such as their next requests, leave in one write.
  *
- * The owner closes the connection without waiting; the daemons then end by themselves, and the last
- * one closes the stream and frees the memory. When the connection fails, they end too; the owner is
- * told and still has to close it.
+ * http2_conn_destroy() does not wait. The daemons end soon after it, and the last one closes the
+ * stream and frees the memory. When the connection fails, the daemons end too and call the owner's
+ * `changed`; the owner must still call http2_conn_destroy().
  *
  * This header is for the owner; http2_conn_stream.h is for exchanges. Without nghttp2,
  * http2_conn_none.c has these functions.
@@ -25,7 +25,7 @@
 struct http2_conn;
 struct whorl_stream;
 
-/* What the owner is told. */
+/* The function that the connection calls when its state changes, and the argument for it. */
 struct http2_conn_owner {
     /* The capacity has changed, or no more streams can be opened. Must not suspend; may close the
      * connection. */
@@ -44,19 +44,21 @@ WHORL_CHECKED int http2_conn_create(struct whorl_stream *stream,
                                     const struct http2_options *options,
                                     const struct http2_conn_owner *owner, struct http2_conn **ret);
 
-/* The owner leaves. Its streams must be closed. Accepts NULL. Never suspends. */
+/* Sends what is queued, then closes the connection in the background. All its streams must be
+ * closed. `changed` is not called any more. Accepts NULL. Never suspends. */
 void http2_conn_destroy(struct http2_conn *conn);
 
 /* How many streams may be open at the same time; 0 when no more may be opened. */
 size_t http2_conn_capacity(const struct http2_conn *conn);
 
-/* Whether streams may be opened, now or when others have ended. */
+/* Whether a stream may be opened now, or later when another stream has ended. */
 bool http2_conn_is_usable(const struct http2_conn *conn);
 
 /* When bytes were received last. */
 int64_t http2_conn_received_ns(const struct http2_conn *conn);
 
-/* The connection takes no more streams, for example because the peer does not answer. */
+/* From now on no stream can be opened, for example because the peer does not answer. The open
+ * streams continue. */
 void http2_conn_drain(struct http2_conn *conn);
 
 #endif

@@ -29,7 +29,7 @@ WHORL_SUSPENDS int http2_conn_send(struct http2_conn_stream *s, const char *data
 /* Waits until the stream has news. 0; -ECANCELED. */
 WHORL_SUSPENDS int http2_conn_wait_news(struct http2_conn_stream *s);
 
-/* The caller has taken chunks, so a WINDOW_UPDATE may have to be sent. */
+/* To be called after http2_stream_take(): a WINDOW_UPDATE may have to be sent. */
 void http2_conn_flush(struct http2_conn *conn);
 
 /* Closes the stream, as http2_stream_close(). */

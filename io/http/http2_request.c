@@ -52,7 +52,7 @@ static bool is_for_connection(const nghttp2_nv *field)
     return is_name(field, "transfer-encoding") || is_name(field, "connection");
 }
 
-/* RFC 7541 §7.1.3: what is secret never enters the table that later requests refer to. */
+/* RFC 7541 §7.1.3: secret fields never enter the table that later requests refer to. */
 static bool is_secret(const nghttp2_nv *field)
 {
     return is_name(field, "authorization") || is_name(field, "proxy-authorization") ||

@@ -163,7 +163,7 @@ static struct http_conn *conn_open(struct http_pool *pool, struct http_host *hos
     return conn;
 }
 
-/* The connection is open, or will never be. */
+/* The connection is open, or opening it has failed. */
 static void end_opening(struct http_conn *conn)
 {
     if (conn->place.is_opening)

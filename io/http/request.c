@@ -197,7 +197,9 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
     }
     put_framing(&w, head, method);
     put_line_end(&w);
-    /* Nothing that comes from the caller can end a line, whatever the checks above have missed. */
+    /* The last check, in case one of the checks above has a defect: the head contains no control
+     * byte except the line ends that this file has written. So no text of the caller ends a line.
+     */
     if (w.len <= cap && header_count_controls(buf, w.len) != w.line_ends)
         return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
                                "control byte in the request head");

@@ -489,7 +489,7 @@ static bool may_retry(const struct request *q, int err)
            (r->timing.reused && has_died(err) && !http_conn_is_usable(r->conn));
 }
 
-/* The server asks for fewer requests: waits, longer each time. */
+/* Waits after the server has asked for fewer requests (ENHANCE_YOUR_CALM), longer each time. */
 static WHORL_SUSPENDS int calm_down(struct request *q)
 {
     struct http_stage stage;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Remembers the origins whose servers refuse TLS 1.2, so that the next connection begins with the
- * library that has TLS 1.3. It remembers a limited number; the origin that was added first makes
- * room for a new one. A forgotten origin costs one more connection, no safety.
+ * library that has TLS 1.3. The number of origins is limited: a new one replaces the oldest. If an
+ * origin was replaced, its next connection is opened twice, which is slower but just as safe.
  */
 #ifndef IO_HTTP_UPGRADES_H
 #define IO_HTTP_UPGRADES_H

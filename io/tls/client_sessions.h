@@ -4,8 +4,8 @@
  *
  * A session was made with a checked certificate, and the check is not repeated. So a session is
  * used only for the host and port that it was made for, with the same TLS configuration, and not
- * for longer than an hour. It is taken out when it is used: what a server sends instead of it is
- * put in (RFC 8446 §C.4).
+ * for longer than an hour. A session is removed from the store when it is used, and the server can
+ * send a new one for the next connection (RFC 8446 §C.4).
  *
  * The number of sessions is limited, in total and for each key. The oldest ones are dropped.
  * Threads may share a store.
@@ -26,7 +26,7 @@ struct tls_client_sessions;
 /* The longest key, with its terminating zero. */
 enum { TLS_CLIENT_SESSION_KEY_SIZE = 300 };
 
-/* The key of what a library keeps for a server. */
+/* Writes the key for the sessions of one library with one server. */
 void tls_client_session_key(char key[TLS_CLIENT_SESSION_KEY_SIZE], const char *library,
                             const char *host, uint16_t port);
 

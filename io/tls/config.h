@@ -15,7 +15,8 @@ struct tls_trust;
 /* RFC 7301 §3.1: protocol names have 1 to 255 bytes. BearSSL sends some hundred bytes at most. */
 enum { ALPN_NAME_MAX = 255, ALPN_TOTAL_MAX = 512 };
 
-/* What the engines of a config share. The first engine makes it, and knows what follows. */
+/* Data that the engines of a config share. The first engine creates it, in a larger struct of the
+ * library's own that begins with this one. */
 struct tls_shared {
     void (*release)(struct tls_shared *shared);
 };

@@ -4,7 +4,7 @@
  * stream_tls.c implements the carrier, the waiting of tasks and all rules about ends and
  * cancellation. A backend implements the protocol. There are two, which behave in the same way:
  * BearSSL (engine_bearssl*.c with suites.c) for TLS 1.2, and OpenSSL (engine_openssl.c) for TLS 1.2
- * and 1.3. One policy (x509.c, path.c, trust.c) judges the certificates for both.
+ * and 1.3. One policy (x509.c, path.c, trust.c) checks the certificates for both.
  *
  *                 write, flush                    drain
  *     application -------------> [             ] -------> carrier

@@ -24,8 +24,8 @@ struct bearssl {
 
     struct tls_record_position position; /* of the incoming bytes */
 
-    /* BearSSL gets each record as a whole: the first `held` bytes of it are in `in`, but BearSSL
-     * does not know. */
+    /* BearSSL gets each record as a whole. Until a record is complete, its first `held` bytes are
+     * in `in`, and BearSSL does not process them. */
     bool holds;
     size_t held;
 

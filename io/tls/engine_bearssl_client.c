@@ -269,7 +269,8 @@ int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_
     if (err)
         goto err_free;
     set_identity(client, &config->identity);
-    /* A session does not prove who the client is, unless the library has RFC 7627. */
+    /* A resumed session does not prove the client's identity unless the library implements RFC
+     * 7627, which BearSSL does not. */
     if (config->identity.chain_len == 0)
         client->sessions = tls_client_sessions_hold(choice->sessions);
     client->port = choice->port;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* BearSSL as a TLS server engine.
  *
- * BearSSL asks for what a server decides: which session to resume (load), which certificate and
- * suite to use (choose), and for a signature (do_sign). It asks inside `feed`, so all of this may
- * run on a thread of its own.
+ * BearSSL calls functions of this file for the decisions of a server: which session to resume
+ * (load), and which certificate and suite to use (choose); and for a signature (do_sign). It calls
+ * them inside `feed`, so all of them may run on another thread.
  */
 #include <errno.h>
 #include <stdlib.h>

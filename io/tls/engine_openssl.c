@@ -7,9 +7,9 @@
  * OpenSSL copies a part of a record into its own buffer, so nothing is left of the bytes fed when
  * `feed` returns. SSL_peek() decrypts the next record, which SSL_read() then copies out.
  *
- * OpenSSL does not judge certificates here. The message callback passes the server's certificates,
- * as they were received, to the verifier that BearSSL's engine uses too (x509.h), and the
- * verification callback returns its verdict.
+ * OpenSSL does not check certificates here. The message callback passes the server's certificates,
+ * as they were received, to the verifier that BearSSL's engine uses too (x509.h). The verification
+ * callback returns the result of that verifier.
  *
  * OpenSSL keeps its list of errors per thread. Each step reads the list before it returns, so that
  * tasks of a thread do not disturb each other.
@@ -55,7 +55,7 @@ struct openssl {
     struct tls_client_sessions *sessions; /* held; NULL: none are resumed */
     uint16_t port;
     struct x509_verifier *verifier; /* owned; NULL after the handshake */
-    bool has_chain, has_verdict;    /* the certificates were received, were judged */
+    bool has_chain, has_verdict;    /* the certificates were received, were checked */
 
     bool open;          /* the handshake is complete */
     bool failed;        /* see the next fields */

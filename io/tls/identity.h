@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A certificate chain and its private key, with which a server or a client proves who it is. */
+/* An identity: the certificate chain of a server or a client, and the private key for it. */
 #ifndef IO_TLS_IDENTITY_H
 #define IO_TLS_IDENTITY_H
 
@@ -9,7 +9,7 @@
 
 #include "io/tls/cert.h"
 
-/* Who has the identity. */
+/* The side of the connection that the identity is for. */
 enum tls_role { TLS_SERVER, TLS_CLIENT };
 
 /* Zero-initialised: empty. */

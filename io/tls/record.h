@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a received byte is in its record. An engine counts, because the libraries do not tell
- * whether a record is incomplete. */
+/* The position of the next received byte in its record. The engines track it, because the libraries
+ * have no function that says whether a record is incomplete. */
 #ifndef IO_TLS_RECORD_H
 #define IO_TLS_RECORD_H
 

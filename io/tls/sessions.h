@@ -23,7 +23,8 @@ int tls_sessions_create(size_t max, struct tls_sessions **ret);
 void tls_sessions_save(struct tls_sessions *sessions, br_ssl_server_context *server,
                        const char *host, int64_t now_ns, const br_ssl_session_parameters *session);
 
-/* Looks for the session with this id, and fills in the rest. False when there is none. */
+/* Looks for the session whose id is in `session`, and fills in the other fields. Returns whether it
+ * was found. */
 bool tls_sessions_load(struct tls_sessions *sessions, br_ssl_server_context *server,
                        const char *host, int64_t now_ns, br_ssl_session_parameters *session);
 

@@ -665,8 +665,8 @@ WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, const struct tls
         return whorl_error_set(error, WHORL_ETLS_NAME, "TLS", "\"%.100s\" is not a host name",
                                host);
     struct creation creation = {config, choice, &peer, NULL};
-    /* OpenSSL makes a key for its ClientHello. BearSSL asks what the processor can do, which is
-     * slow in some virtual machines. */
+    /* OpenSSL makes a key for its ClientHello. BearSSL executes CPUID, which is slow
+     * in some virtual machines. */
     int err = compute(create_on_thread, &creation);
     if (err)
         return whorl_error_set(error, err, "TLS", "%s: %s during the handshake", peer.host,

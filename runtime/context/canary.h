@@ -22,8 +22,7 @@ void canary_report_with(canary_report_fn fn);
 /* Reports the context, which has damaged its canary, and aborts. */
 __attribute__((noreturn, cold)) void canary_failed(struct context *c);
 
-/* No pointer and no usual number: an address in the half of the address space that no program
- * has. */
+/* Neither a pointer nor a usual number: no address of a program has the highest bit set. */
 #define CANARY_WORD UINT64_C(0x9e3779b97f4a7c15)
 
 /* The canary that is `distance` bytes below a context. */

@@ -104,7 +104,7 @@ static int send_now(struct whorl_broadcast *b, const void *value)
     return 0;
 }
 
-/* Lets senders continue that have waited for a subscriber. */
+/* Sends the values of the waiting senders, as far as the subscribers have received enough. */
 static void serve_senders(struct whorl_broadcast *b)
 {
     while (b->senders.first && !is_full(b)) {

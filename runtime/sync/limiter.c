@@ -85,7 +85,7 @@ static void serve(struct whorl_limiter *limiter)
         whorl_timer_disarm(&limiter->timer);
 }
 
-/* A task that waits no longer may be the one that kept the others waiting. */
+/* The other waiters may have waited only for the one that is withdrawn, so look at them again. */
 static enum whorl_abort withdraw(struct whorl_waiter *waiter)
 {
     struct whorl_limiter *limiter = container_of(waiter->queue, struct whorl_limiter, waiters);

@@ -19,7 +19,8 @@ struct whorl_watch {
     unsigned char value[];
 };
 
-/* What a waiting task wants to know. For the waiter of a select's case, the case has it. */
+/* The watcher of a waiting task, and the destination of the next value. For the waiter of a select,
+ * the case contains both. */
 struct view {
     struct whorl_watcher *watcher;
     void *ret;

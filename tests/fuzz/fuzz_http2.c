@@ -11,7 +11,7 @@
 
 enum { STREAMS = 2 };
 
-/* What has become of the requests. */
+/* The results of the requests. */
 struct account {
     int connection_err, err[STREAMS], status[STREAMS];
     bool is_over[STREAMS], is_unprocessed[STREAMS];

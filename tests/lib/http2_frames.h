@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of an HTTP/2 server, frame by frame, right or wrong.
+/* Makes the bytes of an HTTP/2 server, frame by frame, valid or not.
  *
  *     struct frames f = {0};
  *     frames_settings(&f);
@@ -93,7 +93,7 @@ static inline void frames_head(struct frames *f, uint32_t id, int flags, ...)
     frames_add(f, FRAMES_HEADERS, flags, id, block, len);
 }
 
-/* The frame that a server begins with, and the acknowledgement of ours. */
+/* The SETTINGS that a server sends first, and the acknowledgement of the client's. */
 static inline void frames_settings(struct frames *f)
 {
     frames_add(f, FRAMES_SETTINGS, 0, 0, NULL, 0);

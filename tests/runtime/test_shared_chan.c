@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared channels: values between runs on several threads; none is lost or received twice, whoever
- * is cancelled or ends. */
+/* Shared channels: they carry values between runs on several threads. No value is lost or received
+ * twice, also when a task is cancelled or a run ends. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Small stacks: where they are, what asks for them, what runs on them, and how their overflows are
- * noticed. */
+/* Small stacks: their places, the options for them, the calls that work on them, and the reports of
+ * overflows. */
 #include <fenv.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -103,7 +103,7 @@ TEST(slabs_of_small_stacks_are_huge_pages_that_go_when_they_are_empty)
     stack_pool_finish(&pool);
 }
 
-/* --- what asks for them ----------------------------------------------------------------------- */
+/* --- the options ------------------------------------------------------------------------------ */
 
 static int report_size(void *arg)
 {

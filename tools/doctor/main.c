@@ -180,7 +180,7 @@ static void check_guards(struct report *report, long long maps)
             "mprotect, for %lld stacks", maps / 8);
 }
 
-/* What the handler of a signal found. */
+/* The results of the handler of a signal. */
 static struct {
     const char *low, *high; /* the alternate stack of the thread */
     bool handled, on_alternate;

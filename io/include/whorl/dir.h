@@ -19,8 +19,8 @@
  * The kernel fills a buffer with many entries at once, so most reads do not wait. An entry that is
  * added or removed between the reads may be returned or not, as with readdir(3).
  *
- * A walk returns the entries of a directory and of all directories below it. After a directory it
- * returns the entries of that directory, so the walk goes into the depth first:
+ * A walk returns the entries of a directory and of all directories below it. The entries of a
+ * directory come right after the directory itself (depth first):
  *
  *     static WHORL_SUSPENDS int sum_sizes(const char *path, uint64_t *ret_bytes)
  *     {
@@ -145,8 +145,8 @@ WHORL_API WHORL_SUSPENDS int whorl_walk_open(int dir_fd, const char *path,
  *
  * Returns:  1 with `*ret` filled in; 0 at the end; -ENOMEM; WHORL_ENOTASK; WHORL_ENOIO. After a
  *           failure, the next call tries again.
- * Suspends: while directories are opened, read and, on a file system that does not store types,
- *           files are asked for theirs.
+ * Suspends: while directories are opened and read, and on a file system that does not store types,
+ *           while the type of each entry is read.
  * Cancel:   -ECANCELED; no entry is lost.
  */
 WHORL_API WHORL_SUSPENDS int whorl_walk_next(struct whorl_walk *walk, struct whorl_walk_entry *ret);

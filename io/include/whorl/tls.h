@@ -24,10 +24,10 @@
  * - An IP address is matched with the alternative names.
  * The server may send its intermediate certificates in any order. Revocation is not checked.
  *
- * There are two libraries. BearSSL is the default; it has no TLS 1.3. OpenSSL is there when whorl
- * was built with it (-Dopenssl=enabled). Both have the same rules, return the same errors and check
- * certificates with the same code, which is whorl's. If the options leave the library open, an HTTP
- * session connects again with OpenSSL where a server refuses TLS 1.2.
+ * There are two libraries. BearSSL is the default; it has no TLS 1.3. OpenSSL is available when
+ * whorl was built with it (-Dopenssl=enabled). Both have the same rules, return the same errors and
+ * check certificates with the same code, which is whorl's. If the options do not choose a library,
+ * an HTTP session connects again with OpenSSL when a server refuses TLS 1.2.
  *
  * The cipher suites are ECDHE with AES-GCM (first when the processor has AES) and with
  * ChaCha20-Poly1305. There is no renegotiation and no early data.

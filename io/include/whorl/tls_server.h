@@ -28,7 +28,7 @@
  * A handshake costs a server about 1 ms of computing with an EC key (P-256), and 2 ms with an RSA
  * key (2048 bits). This work runs on the run's offload pool (see offload.h), so other tasks
  * continue, and several handshakes use several processors. Where no thread can be started, it runs
- * in the task. A client that comes again can resume its session, which costs a tenth of that.
+ * in the task. A client that connects again can resume its session, which costs a tenth of that.
  *
  * Private keys are erased from memory when the last connection that uses them is closed.
  */

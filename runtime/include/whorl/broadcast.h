@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Broadcast channels: every subscriber gets every value that is sent after it has subscribed.
  *
- * A channel keeps the last `capacity` values. A subscriber that falls behind by more than that is
- * slow. The channel's policy says what happens then: the subscriber loses the oldest values, and is
- * told how many; or the senders wait for it. For the latest value only see watch.h, and for values
- * that one of several receivers gets see chan.h.
+ * A channel keeps the last `capacity` values. A subscriber is slow when it has not received the
+ * oldest of them and another value is sent. The channel's policy says what happens then. Either the
+ * subscriber misses the oldest values, and the field `missed` of its subscription contains their
+ * number. Or the senders wait until the subscriber has received a value. If only the latest value
+ * matters, see watch.h. If each value is for one of several receivers, see chan.h.
  *
  *     static int show_prices(void *arg)
  *     {

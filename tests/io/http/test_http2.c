@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP/2 without I/O: what becomes of the frames of a server, right or wrong. */
+/* HTTP/2 without I/O: the results of valid and invalid frames of a server. */
 #include <stdlib.h>
 
 #include <whorl/base.h>
@@ -155,7 +155,7 @@ TEST(http2_preface_announces_windows_and_refuses_pushes)
     http2_destroy(p.h);
 }
 
-/* A response that is refused: what the server sends, and what becomes of the stream. */
+/* A response that is refused: the server's frames, and the error of the stream. */
 struct refusal {
     const char *what;
     const char *head[16]; /* pairs of name and value */

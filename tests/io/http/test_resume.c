@@ -86,7 +86,7 @@ TEST_IO(sessions_are_resumed_by_tickets)
     check_server("TLSv1.3", "on");
 }
 
-/* The server has forgotten the session. */
+/* The server does not have the session any more. */
 TEST_IO(refused_session_costs_a_full_handshake)
 {
     static const char *const conf = "ssl_session_cache off; ssl_session_tickets off;"

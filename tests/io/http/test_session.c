@@ -154,7 +154,7 @@ TEST_VIRTUAL(a_rest_that_is_not_there_closes_the_connection)
     CHECK_EQ(stats_of(session).open, 0);
 }
 
-/* Each body arrives after its head, and the user does not want it. */
+/* Each body arrives after its head, and the caller does not read it. */
 static const struct fake_step late[] = {
     {.action = FAKE_HEAD},
     {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 0},
@@ -236,7 +236,7 @@ TEST_VIRTUAL(a_drain_that_was_cancelled_continues)
     CHECK_EQ(stats_of(session).idle, 1);
 }
 
-/* What the server has compressed is dropped as it is, even if it cannot be decoded. */
+/* A compressed body is dropped without decoding it, so it may be damaged. */
 TEST_VIRTUAL(a_drain_decodes_nothing)
 {
     static const struct fake_step script[] = {

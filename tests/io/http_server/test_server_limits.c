@@ -150,7 +150,7 @@ TEST_VIRTUAL(a_body_that_arrives_at_the_minimum_rate_is_read)
     }
 }
 
-/* Reads a body of which everything has arrived, but takes its time. */
+/* Waits before it reads a body that has arrived completely. */
 static WHORL_SUSPENDS int read_slowly(void *arg, struct whorl_http_incoming *incoming,
                                       struct whorl_http_reply *reply)
 {

@@ -169,7 +169,7 @@ TEST_VIRTUAL(bodies_that_are_wrong_are_refused_when_they_are_read)
 
 /* --- the hostile responses of tests/io/http/test_http1.c, as requests --- */
 
-/* What a hostile peer puts where `%s` is. Each must give the status. */
+/* Bytes that a hostile peer sends in the place of `%s`. Each must give the status. */
 struct hostile {
     const char *request; /* with one %s */
     int status;

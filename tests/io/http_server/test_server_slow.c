@@ -103,7 +103,7 @@ static WHORL_SUSPENDS_SHIELDED int64_t measure_p99(void)
     return latencies[latencies_count * 99 / 100];
 }
 
-/* Half of the slow clients drip their head, the others a body. Each sends a byte per second. */
+/* Half of the slow clients send a head, the others a body. Each sends one byte per second. */
 static int drip(void *arg)
 {
     size_t sent = 0;

@@ -364,7 +364,8 @@ static int drip_record(void *arg)
     return tls_server_close_notify(pair->server);
 }
 
-/* The case is not fooled by a part of a record, and is withdrawn while one has arrived. */
+/* A part of a record does not make the case ready. The select is cancelled after such a part has
+ * arrived. */
 TEST_VIRTUAL(select_waits_for_a_whole_tls_record_and_for_the_end)
 {
     WHORL_AUTO(group) group = {0};

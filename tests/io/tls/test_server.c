@@ -144,7 +144,7 @@ TEST_VIRTUAL(data_passes_both_ways)
     }
 }
 
-/* The client's certificate check says which certificate came. */
+/* The client's certificate check reports which certificate the server has sent. */
 TEST_VIRTUAL(certificate_is_chosen_by_host)
 {
     struct whorl_tls_pair more[] = {{cert_path("wildcard.pem"), cert_path("wildcard.key")},
@@ -495,7 +495,7 @@ static int count_turns(void *arg)
     return err;
 }
 
-/* A client that says hello and then nothing. The caller closes what is returned. */
+/* A client that sends a ClientHello and then nothing. The caller closes the returned stream. */
 static WHORL_SUSPENDS_SHIELDED struct whorl_stream *say_hello(struct pair *pair)
 {
     unsigned char sent[1024];

@@ -22,7 +22,7 @@ struct tls_served {
     int failures, last_failure, handled;
 };
 
-/* Replies with what is known of the connection. */
+/* Replies with the properties of the connection. */
 static WHORL_SUSPENDS int handle(void *arg, struct whorl_http_incoming *incoming,
                                  struct whorl_http_reply *reply)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Broadcast channels: every subscriber gets every value, or is told how many it has lost. */
+/* Broadcast channels: every subscriber gets every value, or the number of values that it has
+ * missed. */
 #include <signal.h>
 
 #include <whorl/broadcast.h>

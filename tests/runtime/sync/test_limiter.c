@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rate limiters: the rate is exact, waiters are served in order, and nobody loses tokens. */
+/* Rate limiters: the rate is exact, waiters get their tokens in the order of their arrival, and no
+ * token is lost. */
 #include <whorl/group.h>
 #include <whorl/limiter.h>
 #include <whorl/scope.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Watch channels: every waiter learns the latest value. */
+/* Watch channels: every waiter receives the latest value. */
 #include <whorl/group.h>
 #include <whorl/scope.h>
 #include <whorl/task.h>
@@ -86,7 +86,7 @@ TEST_VIRTUAL(watch_that_is_closed_keeps_its_value)
     whorl_watch_destroy(watch);
 }
 
-/* A woken waiter has its value, even if the watch is gone when it runs. */
+/* A woken waiter has its value, even if the watch is destroyed before it runs. */
 static int wait_once(void *arg)
 {
     struct whorl_watcher watcher = {watch, 1};
