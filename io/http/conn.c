@@ -9,6 +9,7 @@
 #include <whorl/tls.h>
 
 #include "io/http/http2_conn.h"
+#include "io/http/proxy_dial.h"
 #include "io/http/stage.h"
 #include "io/http/upgrades.h"
 #include "io/tls/config.h"
@@ -54,12 +55,34 @@ static int fail(const struct http_dial *dial, int err, const char *step,
 
     if (detail->code != err) {
         text = http_timeout_text(timeout, err, dial->timeouts, -1, -1);
+        if (dial->proxy && strcmp(step, "connect") == 0)
+            return whorl_error_set(dial->error, err, "proxy", "proxy %s for %s:%u: %s",
+                                   dial->proxy->text, dial->host, dial->port,
+                                   text ? text : whorl_strerror(err));
         return whorl_error_set(dial->error, err, step, "%s:%u: %s", dial->host, dial->port,
                                text ? text : whorl_strerror(err));
     }
     if (dial->error)
         *dial->error = *detail;
     return err;
+}
+
+static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct whorl_error *error,
+                                     struct whorl_stream **ret)
+{
+    const struct http_proxy_dial through = {
+        .proxy = dial->proxy,
+        .host = dial->host,
+        .port = dial->port,
+        .is_tls = dial->is_tls,
+        .version = dial->version,
+        .user_agent = dial->user_agent,
+        .head_bytes_max = dial->head_bytes_max,
+        .dialer = dial->dialer,
+        .tls = dial->proxy_tls,
+        .upgrades = dial->upgrades,
+    };
+    return http_proxy_dial(&through, error, ret);
 }
 
 static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
@@ -72,7 +95,9 @@ static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
 
     http_stage_enter(&stage, http_deadline(dial->timeouts->connect_ns), WHORL_EHTTP_CONNECT_TIMEOUT,
                      dial->total_deadline_ns);
-    int err = dial->dialer->dial(dial->dialer->arg, dial->host, dial->port, &detail, ret);
+    int err = dial->proxy
+                  ? dial_proxy(dial, &detail, ret)
+                  : dial->dialer->dial(dial->dialer->arg, dial->host, dial->port, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
         return fail(dial, err, "connect", &detail);
@@ -132,7 +157,8 @@ static WHORL_SUSPENDS int open_or_upgrade(const struct http_dial *dial,
     if (may_upgrade && http_upgrades_has(dial->upgrades, dial->host, dial->port))
         return open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
     int err = open_stream(dial, WHORL_TLS_ANY, timing, ret);
-    if (err != WHORL_ETLS_VERSION || !may_upgrade)
+    /* Without a connect time, it was the proxy that refused. */
+    if (err != WHORL_ETLS_VERSION || !may_upgrade || timing->connect_ns < 0)
         return err;
     err = open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
     if (err == 0)

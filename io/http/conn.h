@@ -14,6 +14,7 @@
 
 struct http2_conn;
 struct http_host;
+struct http_proxy;
 struct http_upgrades;
 struct tls_client_sessions;
 struct whorl_stream;
@@ -54,7 +55,10 @@ struct http_dial {
     const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
     int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;
-    struct whorl_error *error; /* filled on failure; may be NULL */
+    struct http_proxy *proxy;           /* NULL: the server is reached directly */
+    struct whorl_tls_config *proxy_tls; /* with an https proxy */
+    const char *user_agent;             /* for a proxy */
+    struct whorl_error *error;          /* filled on failure; may be NULL */
 };
 
 /* Makes a connection that is not open yet; NULL when there is no memory. */
@@ -79,16 +83,17 @@ size_t http_conn_capacity(const struct http_conn *conn);
 /* Closes the stream and keeps the place in the pool: the next exchange opens a new stream. */
 void http_conn_reset(struct http_conn *conn);
 
-/* Opens the connection: dials, then does the TLS handshake, each under its own limit. Where the
- * server refuses TLS 1.2, it does both again with OpenSSL if the TLS configuration allows that.
+/* Opens the connection: dials, then does the TLS handshake, each under its own limit. The limit of
+ * dialling includes everything that is done with a proxy. Where the server
+ * refuses TLS 1.2, it does both again with OpenSSL if the TLS configuration allows that.
  *
  * @timing  connect_ns and tls_ns are set, to -1 for a step that did not finish
  *
  * The version is HTTP/2 if the server has chosen it with ALPN, or without TLS if `version` says so.
  *
- * 0; WHORL_EHTTP_CONNECT_TIMEOUT; WHORL_EHTTP_TLS_TIMEOUT; WHORL_EHTTP_TOTAL_TIMEOUT; what the
- * dialer and whorl_tls_connect() return; WHORL_EHTTP_VERSION: the server has chosen another version
- * than `version`; -ENOMEM. */
+ * 0; WHORL_EHTTP_PROXY_*; WHORL_EHTTP_CONNECT_TIMEOUT; WHORL_EHTTP_TLS_TIMEOUT;
+ * WHORL_EHTTP_TOTAL_TIMEOUT; what the dialer and whorl_tls_connect() return;
+ * WHORL_EHTTP_VERSION: the server has chosen another version than `version`; -ENOMEM. */
 WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial *dial,
                                   struct whorl_http_timing *timing);
 

@@ -63,6 +63,8 @@ struct http_outgoing {
     int64_t body_len;    /* of the body; -1: unknown, it is sent in chunks; valid with has_body */
     int64_t file_offset; /* of a body from a regular file; -1: it is read at its position */
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
+    bool is_forwarded;                    /* an HTTP proxy gets the request, see request.h */
+    const char *proxy_authorization;      /* with `is_forwarded`: its credentials; NULL: none */
 };
 
 /* The length of the body for request.h: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <whorl/error.h>
 
@@ -82,6 +83,10 @@ static int check_header(const struct whorl_http_header *header, struct whorl_err
         return refuse(error, "header without a value (NULL)", name);
     if (!header_is_value(value, strlen(value)))
         return refuse(error, "value with a control byte in header", name);
+    /* They are for the next proxy only (RFC 9110 §11.7), and the next hop may be a server. */
+    if (strncasecmp(name, "Proxy-", 6) == 0)
+        return refuse(error, "header for a proxy, which only the session's proxy setting sends",
+                      name);
     if (header_is_hop(name))
         return refuse(error, "header is set by the client itself", name);
     if (header_equal(name, "Connection") && !header_equal(value, "close") &&
@@ -177,10 +182,13 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
 
     put_text(&w, method);
     put(&w, " ", 1);
-    put_text(&w, head->url->target);
+    /* RFC 9112 §3.2.2: a proxy gets the absolute form. The text contains no userinfo. */
+    put_text(&w, head->is_forwarded ? head->url->text : head->url->target);
     put(&w, " HTTP/1.1", 9);
     put_line_end(&w);
     put_header(&w, "Host", host ? host->value : head->url->authority);
+    if (head->is_forwarded && head->proxy_authorization)
+        put_header(&w, "Proxy-Authorization", head->proxy_authorization);
     put_default(&w, head, "User-Agent", head->user_agent);
     put_default(&w, head, "Accept", "*/*");
     put_default(&w, head, "Accept-Encoding", head->decode ? "gzip, deflate" : "identity");

@@ -30,6 +30,8 @@ struct request_head {
     bool other_origin;        /* a redirect led to another origin: leave out what may be secret */
     bool trust_redirects;     /* leave out Host only */
     bool drop_body_headers;   /* leave out the caller's headers about a body: the method changed */
+    bool is_forwarded;        /* the request goes to a proxy: its target is the whole URL */
+    const char *proxy_authorization; /* with `is_forwarded`: the proxy's credentials; NULL: none */
 };
 
 /**

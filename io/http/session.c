@@ -34,6 +34,8 @@
 #include "io/http/exchange_http2.h"
 #include "io/http/http2_conn.h"
 #include "io/http/pool.h"
+#include "io/http/proxy_auth.h"
+#include "io/http/proxy_dial.h"
 #include "io/http/redirect.h"
 #include "io/http/request.h"
 #include "io/http/response.h"
@@ -64,7 +66,9 @@ struct whorl_http_session {
     uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
-    struct url_cache urls;                     /* for whorl_http_request.url */
+    struct http_proxies proxies;
+    struct whorl_tls_config *proxy_tls; /* held; for https proxies; NULL until needed */
+    struct url_cache urls;              /* for whorl_http_request.url */
     uint64_t requests, connections, reuses;
 };
 
@@ -153,14 +157,18 @@ int whorl_http_session_create(const struct whorl_http_session_options *options,
         .idle_ns = o->idle_ns,
     };
     session->user_agent = strdup(o->user_agent ? o->user_agent : "whorl/" WHORL_VERSION);
-    int err = session->user_agent ? http_pool_init(&session->pool) : -ENOMEM;
+    int err = session->user_agent ? http_proxies_init(&session->proxies, &o->proxy, NULL) : -ENOMEM;
+    if (err == 0)
+        err = http_pool_init(&session->pool);
     if (err) {
+        http_proxies_finish(&session->proxies);
         free(session->user_agent);
         free(session);
         return err;
     }
     o->user_agent = session->user_agent;
     session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
+    session->proxy_tls = o->proxy.tls ? tls_config_hold(o->proxy.tls) : NULL;
     session->run = run_id_of_thread;
     session->next = sessions;
     sessions = session;
@@ -185,6 +193,8 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
     whorl_tls_config_destroy(session->tls_http1);
+    whorl_tls_config_destroy(session->proxy_tls);
+    http_proxies_finish(&session->proxies);
     url_cache_finish(&session->urls);
     free(session->user_agent);
     free(session);
@@ -224,6 +234,7 @@ struct request {
     int64_t decoded_bytes_max;
     int redirects_max;
     enum whorl_http_version version; /* that is asked for */
+    struct http_proxy *proxy;        /* of the current hop; NULL: none */
     int refusals;                    /* so far */
     struct whorl_error *error;       /* the caller's; may be NULL */
 };
@@ -353,6 +364,12 @@ static WHORL_SUSPENDS int queue(struct request *q)
     };
     struct http_stage stage;
 
+    q->proxy = http_proxies_choose(&q->session->proxies, &r->url);
+    if (q->proxy) {
+        key.proxy = q->proxy->text;
+        key.credentials = q->proxy->userinfo;
+    }
+
     int err = http_pool_try_acquire(pool, &key, &r->conn);
     if (err == -EAGAIN) {
         int64_t start_ns = whorl_now();
@@ -385,6 +402,18 @@ static int ensure_tls(struct request *q)
     return whorl_tls_config_create(&options, q->error, config);
 }
 
+/* Makes what TLS with an https proxy needs. Servers' pins and client certificates are not for
+ * proxies, so the configuration is another one. */
+static int ensure_proxy_tls(struct request *q)
+{
+    static const char *const alpn[] = {"http/1.1", NULL};
+    struct whorl_tls_options options = {.alpn = alpn};
+
+    if (!q->proxy || q->proxy->kind != HTTP_PROXY_HTTPS || q->session->proxy_tls)
+        return 0;
+    return whorl_tls_config_create(&options, q->error, &q->session->proxy_tls);
+}
+
 static WHORL_SUSPENDS int open_conn(struct request *q)
 {
     struct whorl_http_response *r = q->response;
@@ -401,6 +430,9 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
         .dialer = &q->session->options.dialer,
+        .proxy = q->proxy,
+        .proxy_tls = q->session->proxy_tls,
+        .user_agent = q->session->options.user_agent,
         .error = q->error,
     };
     int err = http_conn_open(r->conn, &dial, &r->timing);
@@ -537,6 +569,43 @@ static WHORL_SUSPENDS int prepare_retry(struct request *q, int err)
     return 0;
 }
 
+/* An HTTP proxy gets the request itself, with its credentials. In a tunnel, and without a proxy, a
+ * request has nothing that is for a proxy. */
+static void prepare_for_proxy(struct request *q)
+{
+    struct http_outgoing *out = &q->out;
+
+    out->is_forwarded = q->proxy && http_proxy_forwards(q->proxy, out->url->is_tls, q->version);
+    out->proxy_authorization =
+        out->is_forwarded ? http_proxy_authorization(q->proxy, !can_send_again(out)) : NULL;
+}
+
+/* Whether the response is a proxy's 407 that the same request answers with credentials. */
+static bool proxy_asks(const struct request *q)
+{
+    const struct http_head *head = &q->response->exchange->head;
+    const char *why;
+
+    return head->status == 407 && q->out.is_forwarded && can_send_again(&q->out) &&
+           http_proxy_answer(q->proxy, head->headers, q->out.proxy_authorization, &why);
+}
+
+/* Prepares to send a request again, with the proxy's credentials. */
+static int prepare_answer(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+    int err = rewind_body(&q->out);
+
+    if (err)
+        return fail(q, err, "send", NULL);
+    http_exchange_skip(r->exchange); /* at the end of the body the connection can be kept */
+    bool reusable = http_exchange_end(r->exchange);
+    http_response_drop_exchange(r);
+    if (!reusable)
+        http_conn_reset(r->conn);
+    return 0;
+}
+
 /* Opens the connection if it is new, and runs the exchange, again where that is safe. */
 static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
 {
@@ -545,10 +614,19 @@ static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
     for (;;) {
         r->timing.reused = http_conn_is_open(r->conn);
         q->session->reuses += r->timing.reused;
-        int err = r->timing.reused ? 0 : open_conn(q);
+        int err = r->timing.reused ? 0 : ensure_proxy_tls(q);
+        if (err == 0 && !r->timing.reused)
+            err = open_conn(q);
         if (err)
             return err;
+        prepare_for_proxy(q);
         err = run_exchange(q);
+        if (err == 0 && proxy_asks(q)) {
+            err = prepare_answer(q);
+            if (err)
+                return err;
+            continue;
+        }
         if (err == 0)
             return 0;
         if (!may_retry(q, err)) {

@@ -22,6 +22,7 @@
 
 #include <whorl/base.h>
 #include <whorl/error.h>
+#include <whorl/http_proxy.h>
 #include <whorl/stream.h>
 
 struct whorl_http_session;
@@ -33,7 +34,7 @@ struct whorl_url;
  * counts for `queue_ns` only. 0 means the default, WHORL_FOREVER means no limit. */
 struct whorl_http_timeouts {
     int64_t queue_ns;      /* until a connection is free or may be opened; default: none */
-    int64_t connect_ns;    /* name lookup and connect; default 30 s */
+    int64_t connect_ns;    /* name lookup, connect, and the way through a proxy; default 30 s */
     int64_t tls_ns;        /* handshake; default 30 s */
     int64_t first_byte_ns; /* from the request's last byte to the response's first; default 60 s */
     int64_t stall_ns;      /* between two reads of head or body, or two writes; default 60 s */
@@ -58,9 +59,9 @@ struct whorl_http_dialer {
 };
 
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls`, and `dialer.arg` must outlive the session. If `tls` is
- * given, its `alpn` decides which versions https servers are offered: HTTP/2 needs "h2" in it, and
- * WHORL_HTTP_1 needs it without "h2". */
+ * two exceptions: the session holds `tls` and `proxy.tls`, and `dialer.arg` must outlive the
+ * session. If `tls` is given, its `alpn` decides which versions https servers are offered: HTTP/2
+ * needs "h2" in it, and WHORL_HTTP_1 needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -78,7 +79,8 @@ struct whorl_http_session_options {
     bool allow_downgrade;            /* follow redirects from https to http; default: an error */
     const char *user_agent;          /* "whorl/VERSION"; "" sends none */
     struct whorl_tls_config *tls;    /* NULL: trust the system's certificates */
-    struct whorl_http_dialer dialer;
+    struct whorl_http_dialer dialer; /* with a proxy, it opens the stream to the proxy */
+    struct whorl_http_proxy proxy;   /* see http_proxy.h; none */
 };
 
 /* A header of a request or response. */
@@ -162,7 +164,8 @@ extern "C" {
  * @options  NULL for the defaults
  * @ret      the session; destroy it with whorl_http_session_destroy()
  *
- * Returns: 0; -ENOMEM; WHORL_ENOTASK (called outside a task).
+ * Returns: 0; -ENOMEM; WHORL_ENOTASK (called outside a task); WHORL_EHTTP_PROXY_SETTING:
+ *          whorl_http_proxy_check() says what is wrong.
  */
 WHORL_API WHORL_CHECKED int whorl_http_session_create(
     const struct whorl_http_session_options *options, struct whorl_http_session **ret);
