@@ -349,25 +349,52 @@ static void keep_lock_over_forks(void)
     pthread_atfork(lock_flag, unlock_flag, unlock_flag);
 }
 
-static int without_blocking(struct io_op *op, int (*call)(const struct io_op *op))
+/* Makes a call that has no flag against blocking on `fd`. */
+static int without_blocking(int fd, const struct io_op *op, int (*call)(const struct io_op *op))
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int flags, res;
 
     pthread_once(&once, keep_lock_over_forks);
     lock_flag();
-    flags = fcntl(op->fd, F_GETFL);
+    flags = fcntl(fd, F_GETFL);
     if (flags < 0) {
         res = -errno;
     } else if (flags & O_NONBLOCK) {
         res = result(call(op));
     } else {
-        fcntl(op->fd, F_SETFL, flags | O_NONBLOCK);
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK);
         res = result(call(op));
-        fcntl(op->fd, F_SETFL, flags);
+        fcntl(fd, F_SETFL, flags);
     }
     unlock_flag();
     return res;
+}
+
+static int call_splice(const struct io_op *op)
+{
+    return (int)splice((int)op->addr2, NULL, op->fd, NULL, op->len, op->flags);
+}
+
+ssize_t syscall_splice_now(int in_fd, int out_fd, size_t len)
+{
+    mode_t in = type_of(in_fd), out = type_of(out_fd);
+    struct io_op op = {
+        .fd = out_fd,
+        .addr2 = (uint64_t)in_fd,
+        .len = (uint32_t)(len < LEN_MAX ? len : LEN_MAX),
+        .flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK, /* which counts for pipes only */
+    };
+    ssize_t n;
+
+    if ((in != S_IFSOCK && in != S_IFIFO) || (out != S_IFSOCK && out != S_IFIFO))
+        return -EPERM;
+    do
+        n = in == S_IFIFO && out == S_IFIFO
+                ? result(call_splice(&op))
+                : without_blocking(in == S_IFSOCK ? in_fd : out_fd, &op, call_splice);
+    while (n == -EINTR);
+    return n;
 }
 
 static int call_accept(const struct io_op *op)
@@ -380,7 +407,7 @@ static int try_accept(struct io_op *op)
     int fd;
 
     do {
-        fd = without_blocking(op, call_accept);
+        fd = without_blocking(op->fd, op, call_accept);
     } while (fd == -EINTR);
     return fd == -EAGAIN ? SYSCALL_WAIT : fd;
 }
@@ -405,7 +432,7 @@ static int try_connect(struct io_op *op)
     int err = 0;
 
     if (!op->done) {
-        err = without_blocking(op, call_connect);
+        err = without_blocking(op->fd, op, call_connect);
         if (err == -EAGAIN && syscall_is_unix_connect(op)) /* no event reports when there is room */
             return SYSCALL_LATER;
         op->done = err == -EINPROGRESS || err == -EINTR;

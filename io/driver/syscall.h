@@ -49,6 +49,11 @@ bool syscall_is_for_threads(const struct io_op *op);
 /* Whether -ECANCELED may be the result of the system call: a timerfd whose clock was set. */
 bool syscall_cancels_itself(const struct io_op *op);
 
+/* splice(2) between a socket and a pipe, or between two pipes, without blocking: the count, 0 at
+ * the end of the input, -EAGAIN or another -errno. -EPERM: one of them is another kind of file, on
+ * which the call could block. It raises SIGPIPE, as write(2). */
+ssize_t syscall_splice_now(int in_fd, int out_fd, size_t len);
+
 /* Whether the descriptor is a stream socket. */
 bool syscall_is_stream_socket(int fd);
 

@@ -180,7 +180,7 @@ WHORL_API WHORL_CHECKED int whorl_pipe(int ret_fds[2]);
 
 /**
  * splice(2): moves bytes from one descriptor to another inside the kernel. One of the two is a
- * pipe. Both are used at their positions.
+ * pipe. Both are used at their positions. A peer that has hung up raises no signal.
  *
  * Returns:  the count of bytes, at most `len`; 0 at the end of the input; -EINVAL when neither is a
  *           pipe.

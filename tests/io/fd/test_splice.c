@@ -176,6 +176,75 @@ TEST_IO(splice_waits_for_both_ends)
     close(p[0]);
 }
 
+static int count_turns(void *arg)
+{
+    for (;;) {
+        int err = whorl_yield();
+        if (err)
+            return err;
+        ++*(int *)arg;
+    }
+}
+
+/* Neither end of these splices ever waits. */
+TEST_IO(other_tasks_run_between_splices)
+{
+    static char bytes[4096];
+    WHORL_AUTO(group) group = {0};
+    int in[2], out[2], turns = 0;
+
+    CHECK_OK(whorl_pipe(in));
+    CHECK_OK(whorl_pipe(out));
+    CHECK_EQ(write(in[1], bytes, sizeof bytes), sizeof bytes);
+    CHECK_OK(whorl_spawn(&group, count_turns, &turns));
+    for (int i = 0; i < 10; i++)
+        CHECK_ERR(whorl_splice(in[0], out[1], 1), 1);
+    CHECK(turns >= 9);
+    whorl_group_cancel(&group);
+    test_ignore(whorl_group_wait(&group));
+    for (int i = 0; i < 2; i++) {
+        close(in[i]);
+        close(out[i]);
+    }
+}
+
+static WHORL_SUSPENDS_SHIELDED void check_splice_fails(int err)
+{
+    int p[2], q[2];
+
+    CHECK_OK(whorl_pipe(p));
+    CHECK_OK(whorl_pipe(q));
+    CHECK_EQ(write(p[1], "x", 1), 1);
+    CHECK_ERR(whorl_splice(p[0], q[1], 1), err);
+    for (int i = 0; i < 2; i++) {
+        close(p[i]);
+        close(q[i]);
+    }
+}
+
+TEST(splice_needs_a_task)
+{
+    check_splice_fails(WHORL_ENOTASK);
+}
+
+TEST_VIRTUAL(splice_needs_a_run_with_io)
+{
+    check_splice_fails(WHORL_ENOIO);
+}
+
+TEST_IO(splice_refuses_what_cannot_be_spliced)
+{
+    int s[2];
+
+    CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
+    CHECK_EQ(write(s[1], "x", 1), 1);
+    CHECK_ERR(whorl_splice(s[0], s[1], 1), -EINVAL);
+    CHECK_ERR(whorl_splice(-1, s[1], 1), -EBADF);
+    CHECK_ERR(whorl_splice(s[0], 999, 1), -EBADF);
+    close(s[0]);
+    close(s[1]);
+}
+
 static int send_root(void *arg)
 {
     int s[2], fd = *(int *)arg;
