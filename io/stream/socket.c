@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <whorl/fd.h>
 #include <whorl/net.h>
 #include <whorl/stream.h>
 #include <whorl/task.h>
@@ -194,6 +195,41 @@ static const struct whorl_stream_ops socket_ops = {
 bool stream_is_socket(const struct whorl_stream *stream)
 {
     return stream->ops == &socket_ops;
+}
+
+bool socket_stream_can_splice(const struct whorl_stream *stream)
+{
+    return stream_is_socket(stream) && ((const struct socket_stream *)stream)->is_stream;
+}
+
+WHORL_SUSPENDS ssize_t socket_stream_to_pipe(struct whorl_stream *stream, int pipe_fd, size_t len)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+
+    whorl_check(!self->reading);
+    self->reading = true;
+    ssize_t n = whorl_splice(self->fd, pipe_fd, len);
+    self->reading = false;
+    return n == 0 && self->reset ? -ECONNRESET : n;
+}
+
+WHORL_SUSPENDS int socket_stream_from_pipe(struct whorl_stream *stream, int pipe_fd, size_t len)
+{
+    struct socket_stream *self = (struct socket_stream *)stream;
+    int err = 0;
+
+    whorl_check(!self->writing);
+    self->writing = true;
+    while (len > 0 && err == 0) {
+        ssize_t n = whorl_splice(pipe_fd, self->fd, len);
+        if (n > 0)
+            len -= (size_t)n;
+        else
+            err = n < 0 ? (int)n : -EIO;
+    }
+    self->writing = false;
+    self->reset = self->reset || err == -ECONNRESET;
+    return err;
 }
 
 int whorl_stream_from_socket(int fd, struct whorl_stream **ret)

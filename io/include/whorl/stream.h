@@ -226,7 +226,9 @@ WHORL_API WHORL_SUSPENDS int whorl_stream_writev(struct whorl_stream *stream,
 WHORL_API WHORL_SUSPENDS int whorl_stream_close_write(struct whorl_stream *stream);
 
 /**
- * Copies everything from one stream to another until `from` ends, and then half-closes `to`.
+ * Copies everything from one stream to another until `from` ends, and then half-closes `to`. Bytes
+ * that arrive in bulk on one socket and leave on another are spliced: they stay in the kernel, and
+ * `from` no longer reads ahead.
  *
  * @ret_copied  the number of bytes that `to` has taken. It grows while the call runs, so that other
  *              tasks can show the progress; may be NULL
