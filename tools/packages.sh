@@ -8,6 +8,7 @@
 
 # The packages which all tests and checks need, with their names in Debian 12.
 packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light nghttp2-server nghttp2-client openssl curl
+    tinyproxy squid-openssl microsocks
     gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev
     libjansson-dev redis-server postgresql chromium)
