@@ -56,6 +56,7 @@ static bool error_may_pass(int err)
     case WHORL_EHTTP_STALL_TIMEOUT:
     case WHORL_EHTTP_REFUSED:
     case WHORL_EHTTP_CALM:
+    case WHORL_EHTTP_PROXY_FAILED:
     /* Shortages, which end when other work ends. */
     case -EMFILE:
     case -ENFILE:

@@ -688,15 +688,80 @@ def a_server_of_http_2_is_named_and_asked_once():
         equal(len(peer.requests), 3)
 
 
+class Proxy(Peer):
+    """Answers for every server, as a proxy that forwards; it refuses tunnels."""
+
+    def __init__(self, status='403 Not Allowed'):
+        super().__init__({'*': lambda connection, request: reply(b'by proxy')(connection, request)
+                          if request.method != 'CONNECT' else reply(b'', status)(connection, request)})
+        self.at = self.origin.replace('http://', '')
+
+
 @test
-def a_proxy_that_is_set_gets_one_warning():
+def a_proxy_is_taken_from_the_command_line_or_the_environment():
+    with Peer({'*': reply(b'direct')}) as peer, Proxy() as proxy:
+        for options, env, text in (
+                (('--proxy', proxy.origin), {}, 'by proxy'),
+                (('--proxy', proxy.at), {'http_proxy': 'http://127.0.0.1:9'}, 'by proxy'),
+                ((), {'http_proxy': proxy.origin}, 'by proxy'),
+                ((), {'ALL_PROXY': proxy.origin}, 'by proxy'),
+                ((), {'https_proxy': proxy.origin}, 'direct'),
+                (('--proxy', ''), {'http_proxy': proxy.origin}, 'direct'),
+                ((), {'http_proxy': proxy.origin, 'no_proxy': '127.0.0.0/8'}, 'direct'),
+                (('--noproxy', '127.0.0.1'), {'http_proxy': proxy.origin}, 'direct'),
+                (('--noproxy', ''), {'http_proxy': proxy.origin, 'no_proxy': '*'}, 'by proxy')):
+            r = get('-q', '-o', '-', *options, peer.origin + '/a', env=env)
+            equal((r.status, r.out, r.messages), (0, text.encode(), ''))
+
+
+@test
+def HTTP_PROXY_in_upper_case_is_not_used_and_warned_about():
     with Peer({'*': reply(b'x')}) as peer:
-        for name in ('http_proxy', 'HTTPS_PROXY', 'all_proxy'):
-            r = get(peer.origin + '/a', env={name: 'http://127.0.0.1:9', 'ALL_PROXY': 'x' if name == 'all_proxy' else ''})
-            equal((r.status, r.messages.count('warning: ')), (0, 1))
-            contains(r.messages, 'whorl-get: warning: %s is set, but proxies are not used yet\n' % name)
-        r = get('-q', peer.origin + '/a', env={'http_proxy': 'http://127.0.0.1:9'})
+        r = get(peer.origin + '/a', env={'HTTP_PROXY': 'http://127.0.0.1:9'})
+        equal(r.status, 0)
+        contains(r.messages, 'whorl-get: warning: HTTP_PROXY is not used in upper case; set http_proxy\n')
+        r = get('-q', peer.origin + '/a', env={'HTTP_PROXY': 'http://127.0.0.1:9'})
         equal((r.status, r.messages), (0, ''))
+
+
+@test
+def an_unusable_proxy_is_wrong_usage_that_shows_no_password():
+    for options, env, why in (
+            (('--proxy', 'ftp://me:secret@p'), {}, 'proxy URL: scheme is not http, https, socks5 or socks5h'),
+            ((), {'all_proxy': 'http://me:secret@p:x'}, 'all_proxy: port is not a number'),
+            (('--noproxy', '1.2.3'), {}, 'no_proxy: 1.2.3: host looks like an IPv4 address')):
+        r = get(*options, 'http://127.0.0.1:9/a', env=env)
+        equal(r.status, 2)
+        contains(r.messages, why)
+        equal('secret' in r.messages, False)
+
+
+@test
+def a_failure_of_a_proxy_names_proxy_and_server_and_no_password():
+    with Proxy() as proxy:
+        url = proxy.origin.replace('http://', 'http://me:secret@')
+        r = get('--json', '--retries', '0', '--proxy', url, 'https://a.test/b')
+        equal(r.status, 3)
+        line = json.loads(r.out.splitlines()[0])
+        equal((line['code'], line['step']), ('WHORL_EHTTP_PROXY_REFUSED', 'proxy'))
+        equal(line['error'], 'proxy %s for a.test:443: it answered CONNECT with 403 Not Allowed' % proxy.origin)
+        equal('secret' in r.messages or b'secret' in r.out, False)
+    r = get('--retries', '0', '--proxy', url, 'http://a.test/b')
+    equal(r.status, 3)
+    contains(r.messages, 'proxy %s for a.test:80: ' % proxy.origin)
+    contains(r.messages, 'refused')
+    equal('secret' in r.messages, False)
+
+
+@test
+def the_password_of_a_proxy_is_hidden_from_the_process_list():
+    with Peer({'*': hang_after(b'')}) as proxy:
+        url = proxy.origin.replace('http://', 'http://me:secret@')
+        with running(GET, '--proxy', url, 'http://a.test/b') as child:
+            wait_until(lambda: proxy.requests, what='the request')
+            line = open('/proc/%d/cmdline' % child.pid, 'rb').read()
+            contains(line.decode(), 'http://*********@127.0.0.1')
+            child.kill()
 
 
 @test

@@ -6,10 +6,11 @@
 static struct options options;
 static char why[512];
 
+static char words[1024]; /* of the command line */
+
 /* Parses words separated by single spaces; "_" is an empty word. */
 static enum options_verdict parse(const char *line)
 {
-    static char words[1024];
     static char *argv[64];
     int argc = 0;
 
@@ -76,6 +77,14 @@ TEST(every_option_is_taken)
     CHECK_STR(options.agent, "agent");
     CHECK_EQ(options.urls_count, 2);
     CHECK_STR(options.urls[1], "u2");
+}
+
+TEST(the_proxys_credentials_are_hidden_in_the_arguments)
+{
+    CHECK_EQ(parse("--proxy http://me:secret@p:1 --noproxy a,b u"), OPTIONS_RUN);
+    CHECK_STR(options.proxy, "http://me:secret@p:1");
+    CHECK_STR(options.no_proxy, "a,b");
+    CHECK(!memmem(words, sizeof words, "secret", 6));
 }
 
 TEST(options_may_follow_urls)

@@ -32,7 +32,7 @@
 /* Everything that exists for the whole run of the program. */
 struct program {
     struct options options;
-    struct whorl_tls_config *tls;
+    struct whorl_tls_config *tls, *proxy_tls; /* NULL: the defaults */
     struct get get;
     struct fetch fetch;
     struct report report;
@@ -151,9 +151,37 @@ static int load_tls(struct program *program)
     else
         tls.ca_file = options->cacert;
     int err = whorl_tls_config_create(&tls, &error, &program->tls);
+    if (err == 0) {
+        /* The client's certificate and the pins are for servers only. */
+        tls.cert_file = tls.key_file = NULL;
+        tls.pins = NULL;
+        tls.alpn = NULL;
+        err = whorl_tls_config_create(&tls, &error, &program->proxy_tls);
+    }
     if (err)
         complain(err == WHORL_ETLS_CAFILE && options->cacert ? options->cacert : "", "TLS",
                  error.text[0] ? error.text : whorl_strerror(err));
+    return err;
+}
+
+static struct whorl_http_proxy proxy_of(const struct program *program)
+{
+    return (struct whorl_http_proxy){
+        .url = program->options.proxy,
+        .no_proxy = program->options.no_proxy,
+        .from_environment = true,
+        .tls = program->proxy_tls,
+    };
+}
+
+static int check_proxy(const struct program *program)
+{
+    const struct whorl_http_proxy proxy = proxy_of(program);
+    struct whorl_error error = {0};
+    int err = whorl_http_proxy_check(&proxy, &error);
+
+    if (err)
+        complain("", "proxy", error.text);
     return err;
 }
 
@@ -183,6 +211,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
         .dialer = {.dial = fetch_dial, .arg = &program->get},
+        .proxy = proxy_of(program),
     };
     return whorl_http_session_create(&session, ret);
 }
@@ -243,20 +272,21 @@ static int root(void *arg)
     return err == -ECANCELED ? 0 : err;
 }
 
-/* A user who has set up a proxy expects that it is used. */
-static void warn_about_proxy(void)
+/* HTTP_PROXY in upper case is not used, see http_proxy.h. A user who has set it expects that it
+ * is. */
+static void warn_about_proxy(const struct options *options)
 {
-    static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy",
-                                        "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"};
+    static const char *const used[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
+    const char *unused = getenv("HTTP_PROXY");
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value) {
-            fprintf(stderr, "whorl-get: warning: %s is set, but proxies are not used yet\n",
-                    names[i]);
+    if (options->proxy || !unused || !*unused)
+        return;
+    for (size_t i = 0; i < sizeof used / sizeof used[0]; i++) {
+        const char *value = getenv(used[i]);
+        if (value && *value)
             return;
-        }
     }
+    fputs("whorl-get: warning: HTTP_PROXY is not used in upper case; set http_proxy\n", stderr);
 }
 
 /* Bars are drawn only if standard error is a terminal, and only if no bodies or JSON objects are
@@ -307,7 +337,7 @@ static int run(struct program *program)
     program->get.random |= 1;
 
     if (!options->quiet)
-        warn_about_proxy();
+        warn_about_proxy(options);
     int err = whorl_io_run_with(NULL, &error, root, program);
     if (err) {
         complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
@@ -332,7 +362,7 @@ static int prepare(struct program *program)
         complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
     }
-    if (load_tls(program))
+    if (load_tls(program) || check_proxy(program))
         return EXIT_USAGE;
     if (dir) {
         int fd = open_dir(dir);
@@ -382,6 +412,7 @@ int main(int argc, char **argv)
     writer_finish(&program.messages);
     writer_finish(&program.objects);
     whorl_tls_config_destroy(program.tls);
+    whorl_tls_config_destroy(program.proxy_tls);
     options_finish(&program.options);
     if (fflush(stdout) != 0)
         status = EXIT_NONE;

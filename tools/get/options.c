@@ -30,8 +30,7 @@ const char options_help[] =
     "  -d, --dir DIR           write files to DIR; create DIR if it does not exist\n"
     "  -j, --jobs N            run at most N transfers at once (16)\n"
     "      --per-host N        open at most N connections to one host (6)\n"
-    "      --retries N         retry failures that may be temporary, N times (3)\n"
-    "      --max-redirects N   follow at most N redirects (10)\n"
+    "      --retries N; --max-redirects N  temporary failures (3); redirects (10)\n"
     "      --allow-downgrade; --trust-redirects  follow https to http; -H anywhere\n"
     "      --timeout TIME      limit a whole transfer: 90, 1.5s, 200ms, 5m (none)\n"
     "      --stall-timeout TIME    limit the wait for the next byte (60s)\n"
@@ -41,6 +40,7 @@ const char options_help[] =
     "      --cacert PATH; --insecure  trust only these authorities; any certificate\n"
     "      --tls LIB; --tls-min V  use bearssl or openssl; require TLS 1.2 or 1.3\n"
     "      --cert FILE; --key FILE; --pin HASH  own certificate; server's key\n"
+    "      --proxy URL; --noproxy LIST  use this proxy; but not for these servers\n"
     "  -H, --header 'N: V'     send this header; may be repeated\n"
     "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
     "  -q, --quiet; -v, --verbose; --json  print only failures; details; JSON lines\n"
@@ -65,6 +65,8 @@ enum {
     OPT_CERT,
     OPT_KEY,
     OPT_PIN,
+    OPT_PROXY,
+    OPT_NOPROXY,
     OPT_HTTP1,
     OPT_HTTP2,
     OPT_JSON,
@@ -94,6 +96,8 @@ static const struct option longs[] = {
     {"cert", required_argument, NULL, OPT_CERT},
     {"key", required_argument, NULL, OPT_KEY},
     {"pin", required_argument, NULL, OPT_PIN},
+    {"proxy", required_argument, NULL, OPT_PROXY},
+    {"noproxy", required_argument, NULL, OPT_NOPROXY},
     {"http1.1", no_argument, NULL, OPT_HTTP1},
     {"http2", no_argument, NULL, OPT_HTTP2},
     {"header", required_argument, NULL, 'H'},
@@ -194,6 +198,21 @@ static bool take_header(struct complaint *c, struct options *options)
     return true;
 }
 
+/* Copies the URL, and hides the name and the password in the process list. */
+static bool take_proxy(struct complaint *c, struct options *options)
+{
+    char *start = strstr(optarg, "://"), *at = strrchr(optarg, '@');
+
+    free(options->proxy);
+    options->proxy = strdup(optarg);
+    if (!options->proxy)
+        return complain(c, "out of memory");
+    start = start && at && start < at ? start + 3 : optarg;
+    if (at)
+        memset(start, '*', (size_t)(at - start));
+    return true;
+}
+
 static bool take(struct complaint *c, struct options *options, int opt)
 {
     switch (opt) {
@@ -252,6 +271,11 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return true;
     case OPT_PIN:
         options->pins[options->pins_count++] = optarg;
+        return true;
+    case OPT_PROXY:
+        return take_proxy(c, options);
+    case OPT_NOPROXY:
+        options->no_proxy = optarg;
         return true;
     case OPT_HTTP1:
     case OPT_HTTP2:
@@ -370,4 +394,5 @@ void options_finish(struct options *options)
     free(options->lists);
     free(options->headers);
     free(options->pins);
+    free(options->proxy);
 }
