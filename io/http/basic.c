@@ -2,6 +2,7 @@
 /* Writes credentials of the Basic scheme. */
 #include "io/http/basic.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -63,23 +64,53 @@ static unsigned char decode_next(const char **text)
                      : (unsigned char)*t;
 }
 
+static void put_scheme(struct writer *w)
+{
+    for (const char *p = "Basic "; *p; p++)
+        put(w, *p);
+}
+
+/* Whether the name or, without `in_name`, the password may contain the byte (RFC 7617 §2). */
+static bool is_allowed(unsigned char c, bool in_name)
+{
+    return c >= 0x20 && c != 0x7f && !(c == ':' && in_name);
+}
+
 ssize_t basic_write(const char *userinfo, char *buf, size_t cap)
 {
     struct writer w = {.buf = buf, .cap = cap};
     const char *colon = strchr(userinfo, ':');
 
-    for (const char *p = "Basic "; *p; p++)
-        put(&w, *p);
+    put_scheme(&w);
     for (const char *p = userinfo; *p;) {
-        bool in_name = p != colon && (!colon || p < colon);
+        bool is_colon = p == colon, in_name = !colon || p < colon;
         unsigned char c = decode_next(&p);
-        /* RFC 7617 §2 */
-        if (c < 0x20 || c == 0x7f || (c == ':' && in_name))
+        if (!is_colon && !is_allowed(c, in_name))
             return WHORL_EHTTP_REQUEST_HEADER;
         put_byte(&w, c);
     }
     if (!colon)
         put_byte(&w, ':');
+    put_end(&w);
+    return (ssize_t)w.len;
+}
+
+ssize_t basic_write_plain(const char *user, const char *password, char *buf, size_t cap)
+{
+    struct writer w = {.buf = buf, .cap = cap};
+
+    put_scheme(&w);
+    for (const char *p = user; *p; p++) {
+        if (!is_allowed((unsigned char)*p, true))
+            return WHORL_EHTTP_REQUEST_HEADER;
+        put_byte(&w, (unsigned char)*p);
+    }
+    put_byte(&w, ':');
+    for (const char *p = password ? password : ""; *p; p++) {
+        if (!is_allowed((unsigned char)*p, false))
+            return WHORL_EHTTP_REQUEST_HEADER;
+        put_byte(&w, (unsigned char)*p);
+    }
     put_end(&w);
     return (ssize_t)w.len;
 }

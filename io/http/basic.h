@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Basic scheme of authentication (RFC 7617): makes credentials of the userinfo of a URL. */
+/* The Basic scheme of authentication (RFC 7617): makes credentials of the userinfo of a URL, or
+ * of a name and a password. */
 #ifndef IO_HTTP_BASIC_H
 #define IO_HTTP_BASIC_H
 
@@ -18,5 +19,8 @@
  *          either part contains a control byte.
  */
 ssize_t basic_write(const char *userinfo, char *buf, size_t cap);
+
+/** As basic_write(), of a name and a password that are not encoded; a password of NULL is empty. */
+ssize_t basic_write_plain(const char *user, const char *password, char *buf, size_t cap);
 
 #endif

@@ -18,6 +18,7 @@
 #include <whorl/generator.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
+#include <whorl/http_auth.h>
 #include <whorl/http_proxy.h>
 #include <whorl/http_retry.h>
 #include <whorl/http_server.h>

@@ -40,6 +40,8 @@ static int copy(const struct whorl_url *from, struct whorl_url *ret)
 
 static void forget(struct url_cache *cache)
 {
+    if (cache->text)
+        explicit_bzero(cache->text, strlen(cache->text)); /* may contain a password */
     free(cache->text);
     cache->text = NULL;
     whorl_url_finish(&cache->url);

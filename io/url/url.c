@@ -488,6 +488,8 @@ bool whorl_url_same_origin(const struct whorl_url *a, const struct whorl_url *b)
 
 void whorl_url_finish(struct whorl_url *url)
 {
+    if (url->userinfo)
+        explicit_bzero(url->userinfo, strlen(url->userinfo));
     free(url->buf);
     *url = (struct whorl_url){0};
 }

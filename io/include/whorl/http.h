@@ -22,6 +22,7 @@
 
 #include <whorl/base.h>
 #include <whorl/error.h>
+#include <whorl/http_auth.h>
 #include <whorl/http_proxy.h>
 #include <whorl/stream.h>
 
@@ -81,6 +82,10 @@ struct whorl_http_session_options {
     struct whorl_tls_config *tls;    /* NULL: trust the system's certificates */
     struct whorl_http_dialer dialer; /* with a proxy, it opens the stream to the proxy */
     struct whorl_http_proxy proxy;   /* see http_proxy.h; none */
+    const struct whorl_http_credentials *credentials; /* see http_auth.h; each with an origin;
+                                                         copied; default: none */
+    size_t credentials_count;
+    const struct whorl_http_netrc *netrc; /* must outlive the session; NULL: none */
 };
 
 /* A header of a request or response. */
@@ -134,6 +139,8 @@ struct whorl_http_request {
                                                 the same name that the client sends by itself */
     size_t headers_count;
     struct whorl_http_body body;
+    const struct whorl_http_credentials *credentials; /* for the origin of `url` only, see
+                                                         http_auth.h; NULL: the session's */
     bool decode; /* ask for gzip and deflate, and decode them; otherwise bodies are not decoded */
     int redirects_max;
     /* Send all `headers` but Host to other origins too, secrets included. By default a redirect to
@@ -216,8 +223,9 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get(); -EINVAL for a body that is set only in part;
- *           WHORL_EHTTP_REQUEST_BODY when the body ends before its length.
+ * Returns:  as whorl_http_get(); -EINVAL for a body or credentials that are set only in part;
+ *           WHORL_EHTTP_REQUEST_BODY when the body ends before its length; WHORL_EHTTP_AUTH_BODY
+ *           when the server asks for credentials and the body cannot be sent again.
  * Suspends: until headers arrive.
  * Cancel:   -ECANCELED; the connection is dropped and the request may have reached the server.
  */
