@@ -64,6 +64,7 @@ struct http_outgoing {
     int64_t file_offset; /* of a body from a regular file; -1: it is read at its position */
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
     bool is_forwarded;                    /* an HTTP proxy gets the request, see request.h */
+    const char *authorization;            /* see request.h */
     const char *proxy_authorization;      /* with `is_forwarded`: its credentials; NULL: none */
 };
 

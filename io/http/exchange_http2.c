@@ -91,6 +91,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         .other_origin = out->other_origin,
         .trust_redirects = request->trust_redirects,
         .drop_body_headers = out->drop_body_headers,
+        .authorization = out->authorization,
     };
     char buf[HEAD_SIZE];
 

@@ -193,7 +193,8 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
     put_default(&w, head, "Accept", "*/*");
     put_default(&w, head, "Accept-Encoding", head->decode ? "gzip, deflate" : "identity");
     put_default(&w, head, "Content-Type", head->drop_body_headers ? NULL : head->content_type);
-    if (head->url->userinfo && !find(head, "Authorization")) {
+    put_default(&w, head, "Authorization", head->authorization);
+    if (!head->authorization && head->url->userinfo && !find(head, "Authorization")) {
         err = put_basic(&w, head->url->userinfo, error);
         if (err)
             return err;

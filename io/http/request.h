@@ -23,14 +23,16 @@ struct request_head {
     const struct whorl_http_header *headers; /* the caller's: each replaces the client's own of the
                                                 same name; an empty value removes that one */
     size_t headers_count;
-    const char *user_agent;   /* NULL or "": none */
-    const char *content_type; /* of the body; NULL: none */
-    int64_t body_len;         /* 0 or more, or one of the above */
-    bool decode;              /* send Accept-Encoding */
-    bool other_origin;        /* a redirect led to another origin: leave out what may be secret */
-    bool trust_redirects;     /* leave out Host only */
-    bool drop_body_headers;   /* leave out the caller's headers about a body: the method changed */
-    bool is_forwarded;        /* the request goes to a proxy: its target is the whole URL */
+    const char *user_agent;    /* NULL or "": none */
+    const char *content_type;  /* of the body; NULL: none */
+    int64_t body_len;          /* 0 or more, or one of the above */
+    bool decode;               /* send Accept-Encoding */
+    bool other_origin;         /* a redirect led to another origin: leave out what may be secret */
+    bool trust_redirects;      /* leave out Host only */
+    bool drop_body_headers;    /* leave out the caller's headers about a body: the method changed */
+    bool is_forwarded;         /* the request goes to a proxy: its target is the whole URL */
+    const char *authorization; /* unless `headers` has one; NULL: Basic if the URL has a user name;
+                                  "": none */
     const char *proxy_authorization; /* with `is_forwarded`: the proxy's credentials; NULL: none */
 };
 

@@ -5,7 +5,8 @@
  *     open    conn.c      dials and does the TLS handshake, as the session's dial request says
  *     run     exchange.c  sends the request and reads the head of the response
  *
- * Then it follows a redirect to the next hop, or returns the response, whose user reads the body.
+ * Then it answers a challenge (auth.c), follows a redirect to the next hop, or returns the
+ * response, whose user reads the body.
  * Includes and calls go in the direction of the arrows only:
  *
  *     save ---------+
@@ -29,6 +30,7 @@
 #include <whorl/task.h>
 #include <whorl/tls.h>
 
+#include "io/http/auth.h"
 #include "io/http/conn.h"
 #include "io/http/exchange_http1.h"
 #include "io/http/exchange_http2.h"
@@ -52,12 +54,14 @@ enum {
     CONNS_PER_HOST_MAX = 6,
     REDIRECTS_MAX = 10,
     REFUSALS_MAX = 3, /* times that a request is sent again because the server did not process it */
+    CHALLENGE_MAX = 64 * 1024,    /* of the body of a 401 that is read to keep the connection */
     CALM_NS = 1000 * 1000 * 1000, /* first wait when a server asks for fewer requests */
 };
 
 struct whorl_http_session {
     struct http_pool pool;
     struct http_store store;
+    struct http_auth auth;
     struct http_upgrades upgrades;
     struct tls_client_sessions *tls_sessions;  /* held; NULL until needed */
     struct whorl_http_session_options options; /* defaults filled in; strings are ours */
@@ -159,14 +163,18 @@ int whorl_http_session_create(const struct whorl_http_session_options *options,
     session->user_agent = strdup(o->user_agent ? o->user_agent : "whorl/" WHORL_VERSION);
     int err = session->user_agent ? http_proxies_init(&session->proxies, &o->proxy, NULL) : -ENOMEM;
     if (err == 0)
+        err = http_auth_init(&session->auth, o);
+    if (err == 0)
         err = http_pool_init(&session->pool);
     if (err) {
+        http_auth_finish(&session->auth);
         http_proxies_finish(&session->proxies);
         free(session->user_agent);
         free(session);
         return err;
     }
     o->user_agent = session->user_agent;
+    o->credentials = NULL; /* copied */
     session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
     session->proxy_tls = o->proxy.tls ? tls_config_hold(o->proxy.tls) : NULL;
     session->run = run_id_of_thread;
@@ -190,6 +198,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http2_exchanges_drain(&session->store);
     http_bufs_drain(&session->store);
     http_upgrades_finish(&session->upgrades);
+    http_auth_finish(&session->auth);
     tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
     whorl_tls_config_destroy(session->tls_http1);
@@ -228,6 +237,7 @@ struct request {
     const struct whorl_http_request *asked;
     struct whorl_http_response *response;
     struct http_outgoing out; /* changes from hop to hop */
+    struct http_auth_run auth;
     struct http1_limits limits;
     struct whorl_http_timeouts timeouts; /* defaults filled in */
     int64_t total_deadline_ns;
@@ -335,7 +345,12 @@ static int prepare(struct request *q)
         .total_ns = limit(t->total_ns, d->total_ns),
     };
     q->total_deadline_ns = http_deadline(q->timeouts.total_ns);
-    int err = prepare_body(q);
+    int err = asked->credentials ? http_auth_check(asked->credentials, q->error) : 0;
+    if (err == 0 && asked->credentials && asked->credentials->origin)
+        err = whorl_error_set(q->error, -EINVAL, "request",
+                              "credentials of a request have an origin");
+    if (err == 0)
+        err = prepare_body(q);
     return err ? err : url_cache_parse(&q->session->urls, asked->url, q->error, &q->response->url);
 }
 
@@ -470,7 +485,10 @@ static WHORL_SUSPENDS int run_exchange(struct request *q)
 {
     struct whorl_http_response *r = q->response;
 
-    int err = create_exchange(q);
+    int err = http_auth_write(&q->session->auth, &q->auth, &q->out);
+    if (err)
+        return err;
+    err = create_exchange(q);
     if (err)
         return err;
     q->session->requests++;
@@ -664,6 +682,42 @@ static WHORL_SUSPENDS int hop(struct request *q)
     return err;
 }
 
+/* Ends the exchange of a response that is not returned to the caller. The connection is kept if the
+ * body was read to its end. */
+static void leave_response(struct whorl_http_response *r)
+{
+    http_exchange_skip(r->exchange);
+    http_response_end(r);
+    http_response_drop_exchange(r);
+    r->err = 0; /* the body may fail: it is not used */
+    r->error.code = 0;
+}
+
+/* Answers a 401. Returns 1 when the same hop is prepared again; 0 when the response is final; or an
+ * error. */
+static WHORL_SUSPENDS int answer(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+
+    if (r->exchange->head.status != 401)
+        return 0;
+    int n = http_auth_challenged(&q->session->auth, &q->auth, &q->out, r->exchange->head.headers);
+    if (n <= 0)
+        return n < 0 ? fail(q, n, "response", NULL) : 0;
+    if (!can_send_again(&q->out))
+        return fail(q, WHORL_EHTTP_AUTH_BODY, "send",
+                    "the server asks for credentials (401), and the request body cannot be sent "
+                    "again");
+    n = rewind_body(&q->out);
+    if (n)
+        return fail(q, n, "send", "request body cannot be sent again");
+    n = whorl_http_response_drain(r, CHALLENGE_MAX);
+    if (n == -ECANCELED)
+        return fail(q, n, "response", NULL);
+    leave_response(r);
+    return 1;
+}
+
 /* Follows a redirect. Returns 1 when the next hop is prepared; 0 when the response is final; or an
  * error. */
 static int follow(struct request *q)
@@ -692,11 +746,8 @@ static int follow(struct request *q)
         whorl_url_finish(&redirect.url);
         return err;
     }
-    http_exchange_skip(r->exchange); /* at the end of the body the connection can be kept */
-    http_response_end(r);
-    http_response_drop_exchange(r);
-    r->err = 0; /* the body of a redirect may fail: it is not used */
-    r->error.code = 0;
+    leave_response(r);
+    http_auth_run_next(&q->auth);
     whorl_url_finish(&r->url);
     r->url = redirect.url;
     r->timing.redirects++;
@@ -746,11 +797,14 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         err = hop(&q);
         if (err)
             break;
-        err = follow(&q);
+        err = answer(&q);
+        if (err == 0)
+            err = follow(&q);
         if (err <= 0)
             break;
         err = 0;
     }
+    http_auth_run_finish(&q.auth);
     if (err == 0)
         err = accept_final(&q);
     if (err) {

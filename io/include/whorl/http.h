@@ -60,9 +60,9 @@ struct whorl_http_dialer {
 };
 
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls` and `proxy.tls`, and `dialer.arg` must outlive the
- * session. If `tls` is given, its `alpn` decides which versions https servers are offered: HTTP/2
- * needs "h2" in it, and WHORL_HTTP_1 needs it without "h2". */
+ * two exceptions: the session holds `tls` and `proxy.tls`, and `dialer.arg` and `netrc` must
+ * outlive the session. If `tls` is given, its `alpn` decides which versions https servers are
+ * offered: HTTP/2 needs "h2" in it, and WHORL_HTTP_1 needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -172,7 +172,8 @@ extern "C" {
  * @ret      the session; destroy it with whorl_http_session_destroy()
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK (called outside a task); WHORL_EHTTP_PROXY_SETTING:
- *          whorl_http_proxy_check() says what is wrong.
+ *          whorl_http_proxy_check() says what is wrong; -EINVAL for credentials that are set only
+ *          in part; WHORL_EHTTP_URL or WHORL_EHTTP_SCHEME for their origin.
  */
 WHORL_API WHORL_CHECKED int whorl_http_session_create(
     const struct whorl_http_session_options *options, struct whorl_http_session **ret);

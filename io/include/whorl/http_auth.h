@@ -9,7 +9,8 @@
  *     err = whorl_http_session_create(&options, &session);
  *
  * Credentials belong to one origin: scheme, host and port. They are never sent to another one, also
- * not when a redirect leads there, and never to a proxy. For each request, the first of these that
+ * not when a redirect leads there, and a proxy that asks for credentials (407) never gets them. An
+ * HTTP proxy can read what it passes on, so use https. For each request, the first of these that
  * exist for the URL count:
  *
  *     1. an Authorization header of the request: it is sent as it is, and a 401 is not answered

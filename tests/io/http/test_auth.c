@@ -55,13 +55,14 @@ TEST(a_header_may_have_several_challenges)
     CHECK_STR(parse("Digest qop=\"auth, auth-int\", nonce=\"\""),
               "Digest qop=auth, auth-int nonce=");
     CHECK_STR(parse(" ,, "), "");
+    CHECK_STR(parse("Basic realm="), "Basic"); /* a token68 */
 }
 
 TEST(malformed_challenges_are_refused)
 {
     static const char *const malformed[] = {
         "=",
-        "Basic realm=, a=b",
+        "Basic a=1, realm=, b=2",
         "Basic realm=\"a",
         "Basic realm=\"a\\",
         "Basic realm=\"a\"b",
@@ -73,7 +74,7 @@ TEST(malformed_challenges_are_refused)
         "\"Basic\"",
     };
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
-        CHECK_STR(parse(malformed[i]), "!");
+        CHECK(strchr(parse(malformed[i]), '!'));
 }
 
 /* --- choosing --- */
