@@ -5,10 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct moment {
-    int year, month, day, hour, minute, second; /* month and day from 1 */
-};
-
 /* Moves `*p` past `text`; false when it is not there. */
 static bool skip(const char **p, const char *text)
 {
@@ -52,7 +48,7 @@ static bool month(const char **p, int *ret)
     return one_of(p, names, 12, ret);
 }
 
-static bool clock_time(const char **p, struct moment *m)
+static bool clock_time(const char **p, struct http_moment *m)
 {
     return number(p, 2, false, &m->hour) && skip(p, ":") && number(p, 2, false, &m->minute) &&
            skip(p, ":") && number(p, 2, false, &m->second);
@@ -75,7 +71,7 @@ static int days_in(int year, int month)
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-static bool imf_date(const char *p, struct moment *m)
+static bool imf_date(const char *p, struct http_moment *m)
 {
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
     int weekday;
@@ -86,7 +82,7 @@ static bool imf_date(const char *p, struct moment *m)
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT" */
-static bool rfc850_date(const char *p, struct moment *m, int64_t now_unix_s)
+static bool rfc850_date(const char *p, struct http_moment *m, int64_t now_unix_s)
 {
     static const char *const days[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                        "Friday", "Saturday", "Sunday"};
@@ -106,7 +102,7 @@ static bool rfc850_date(const char *p, struct moment *m, int64_t now_unix_s)
 }
 
 /* "Sun Nov  6 08:49:37 1994" */
-static bool asctime_date(const char *p, struct moment *m)
+static bool asctime_date(const char *p, struct http_moment *m)
 {
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
     int weekday;
@@ -115,27 +111,32 @@ static bool asctime_date(const char *p, struct moment *m)
            skip(&p, " ") && number(&p, 4, false, &m->year) && *p == '\0';
 }
 
-static bool is_real(const struct moment *m)
+static bool is_real(const struct http_moment *m)
 {
-    return m->year >= 1900 && m->day >= 1 && m->day <= days_in(m->year, m->month) &&
+    return m->month >= 1 && m->month <= 12 && m->day >= 1 && m->day <= days_in(m->year, m->month) &&
            m->hour <= 23 && m->minute <= 59 && m->second <= 60; /* a leap second */
+}
+
+bool http_moment_unix_s(const struct http_moment *m, int64_t *ret_unix_s)
+{
+    if (!is_real(m))
+        return false;
+    *ret_unix_s = days_since_epoch(m->year, m->month, m->day) * 86400 + m->hour * 3600 +
+                  m->minute * 60 + m->second;
+    return true;
 }
 
 bool http_date_read(const char *text, int64_t now_unix_s, int64_t *ret_unix_s)
 {
-    struct moment m = {0};
+    struct http_moment m = {0};
 
     if (!imf_date(text, &m) && !rfc850_date(text, &m, now_unix_s) && !asctime_date(text, &m))
         return false;
-    if (!is_real(&m))
-        return false;
-    *ret_unix_s =
-        days_since_epoch(m.year, m.month, m.day) * 86400 + m.hour * 3600 + m.minute * 60 + m.second;
-    return true;
+    return m.year >= 1900 && http_moment_unix_s(&m, ret_unix_s);
 }
 
 /* Converts a number of days since 1970 to a date; the inverse of days_since_epoch(). */
-static void day_of(int64_t days, struct moment *ret)
+static void day_of(int64_t days, struct http_moment *ret)
 {
     days += 719468;
     int64_t era = days / 146097, of_era = days % 146097;
@@ -152,7 +153,7 @@ void http_date_write(char ret[HTTP_DATE_SIZE], int64_t unix_s)
     static const char days[][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct moment m;
+    struct http_moment m;
 
     if (unix_s < 0)
         unix_s = 0;

@@ -8,6 +8,14 @@
 
 enum { HTTP_DATE_SIZE = 30 }; /* with the NUL */
 
+/* A date and time of day in UTC. */
+struct http_moment {
+    int year, month, day, hour, minute, second; /* month and day from 1 */
+};
+
+/** Converts a moment of the year 0 or later. Returns false when there is no such day or time. */
+bool http_moment_unix_s(const struct http_moment *moment, int64_t *ret_unix_s);
+
 /**
  * Reads a date in any of the three forms.
  *

@@ -103,7 +103,9 @@
     X(WHORL_EHTTP_PROXY_FAILED, -5353, "proxy could not connect to the server")                   \
     X(WHORL_EHTTP_PROXY_PROTOCOL, -5354, "proxy does not follow its protocol")                    \
     X(WHORL_EHTTP_AUTH_BODY, -5360, "credentials need the request body again")                    \
-    X(WHORL_EHTTP_NETRC, -5361, "not a valid netrc file")
+    X(WHORL_EHTTP_NETRC, -5361, "not a valid netrc file")                                         \
+    X(WHORL_EHTTP_COOKIE, -5370, "cookie was refused")                                            \
+    X(WHORL_EHTTP_COOKIE_FILE, -5371, "not a valid cookie file")
 
 /* The codes as constants. */
 enum whorl_error_code {
