@@ -195,6 +195,32 @@ const char *bearssl_version(const struct tls_engine *engine)
     return "TLS 1.2";
 }
 
+const char *bearssl_text(int err)
+{
+    switch (err) {
+    case BR_ERR_BAD_LENGTH:
+    case BR_ERR_TOO_LARGE:
+        return "record of impossible length";
+    case BR_ERR_BAD_MAC:
+        return "record is damaged";
+    case BR_ERR_NO_RANDOM:
+        return "no entropy";
+    case BR_ERR_UNKNOWN_TYPE:
+    case BR_ERR_UNEXPECTED:
+        return "unexpected record or message";
+    case BR_ERR_BAD_CCS:
+        return "malformed ChangeCipherSpec";
+    case BR_ERR_BAD_ALERT:
+        return "malformed alert";
+    case BR_ERR_BAD_SECRENEG:
+        return "secure renegotiation failed";
+    case BR_ERR_BAD_FINISHED:
+        return "Finished message does not match the handshake";
+    default:
+        return "malformed message";
+    }
+}
+
 /* BearSSL 0.6 would seed itself from the processor's random number generator only. */
 static int inject_entropy(br_ssl_engine_context *eng)
 {

@@ -48,6 +48,10 @@ int bearssl_init(struct bearssl *bearssl);
 /* Erases the areas and the fields. */
 void bearssl_finish(struct bearssl *bearssl);
 
+/* The text for an error of BearSSL that clients and servers can have; "malformed message" for other
+ * errors. */
+const char *bearssl_text(int err);
+
 /* Functions of struct tls_engine_ops. */
 enum tls_state bearssl_state(const struct tls_engine *engine);
 size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t len);

@@ -122,40 +122,22 @@ static const char *client_text(int err)
     case BR_ERR_UNSUPPORTED_VERSION:
     case BR_ERR_BAD_VERSION:
         return "record of another TLS version";
-    case BR_ERR_BAD_LENGTH:
-    case BR_ERR_TOO_LARGE:
-        return "record of impossible length";
-    case BR_ERR_BAD_MAC:
-        return "record is damaged";
-    case BR_ERR_NO_RANDOM:
-        return "no entropy";
-    case BR_ERR_UNKNOWN_TYPE:
-    case BR_ERR_UNEXPECTED:
-        return "unexpected record or message";
-    case BR_ERR_BAD_CCS:
-        return "malformed ChangeCipherSpec";
-    case BR_ERR_BAD_ALERT:
-        return "malformed alert";
     case BR_ERR_BAD_CIPHER_SUITE:
         return "server chose a cipher suite that was not offered";
     case BR_ERR_BAD_COMPRESSION:
         return "server chose compression";
     case BR_ERR_BAD_FRAGLEN:
         return "server chose a record length that was not offered";
-    case BR_ERR_BAD_SECRENEG:
-        return "secure renegotiation failed";
     case BR_ERR_EXTRA_EXTENSION:
         return "server sent an extension that was not offered";
     case BR_ERR_LIMIT_EXCEEDED:
         return "key is too long";
-    case BR_ERR_BAD_FINISHED:
-        return "Finished message does not match the handshake";
     case BR_ERR_INVALID_ALGORITHM:
         return "server chose a curve or signature that was not offered";
     case BR_ERR_BAD_SIGNATURE:
         return "signature of the key exchange is wrong";
     default:
-        return "malformed message";
+        return bearssl_text(err);
     }
 }
 

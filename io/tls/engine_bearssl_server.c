@@ -216,34 +216,6 @@ static unsigned server_refusal(const struct bearssl *bearssl)
     return alert_for(err);
 }
 
-static const char *server_text(int err)
-{
-    switch (err) {
-    case BR_ERR_BAD_LENGTH:
-    case BR_ERR_TOO_LARGE:
-        return "record of impossible length";
-    case BR_ERR_BAD_MAC:
-        return "record is damaged";
-    case BR_ERR_NO_RANDOM:
-        return "no entropy";
-    case BR_ERR_UNKNOWN_TYPE:
-    case BR_ERR_UNEXPECTED:
-        return "unexpected record or message";
-    case BR_ERR_BAD_CCS:
-        return "malformed ChangeCipherSpec";
-    case BR_ERR_BAD_ALERT:
-        return "malformed alert";
-    case BR_ERR_BAD_SECRENEG:
-        return "secure renegotiation failed";
-    case BR_ERR_BAD_FINISHED:
-        return "Finished message does not match the handshake";
-    case BR_ERR_INVALID_ALGORITHM:
-        return "point is not on the curve, or the key cannot sign";
-    default:
-        return "malformed message";
-    }
-}
-
 /* Why this server has refused a client, in words. */
 static const char *refusal_text(int alert)
 {
@@ -280,7 +252,10 @@ static int server_failure(const struct tls_engine *engine, struct whorl_error *e
     }
     if ((err == BR_ERR_UNSUPPORTED_VERSION || err == BR_ERR_BAD_VERSION) && !server->bearssl.open)
         return whorl_error_set(error, WHORL_ETLS_VERSION, "TLS", "client does not speak TLS 1.2");
-    return whorl_error_set(error, code, "TLS", "client: %s (%d)", server_text(err), err);
+    const char *text = err == BR_ERR_INVALID_ALGORITHM
+                           ? "point is not on the curve, or the key cannot sign"
+                           : bearssl_text(err);
+    return whorl_error_set(error, code, "TLS", "client: %s (%d)", text, err);
 }
 
 /* --- the engine --- */

@@ -11,9 +11,10 @@
 
 #include "certs.h"
 #include "test.h"
+#include "tls_server_ops.h"
 
-struct tls13_server {
-    struct whorl_stream *carrier;
+struct openssl_server {
+    struct tls_server base;
     SSL_CTX *ctx;
     SSL *ssl;
     BIO *in, *out; /* belong to `ssl` */
@@ -21,9 +22,19 @@ struct tls13_server {
     char alpn[64];
 };
 
+static struct openssl_server *openssl_of(struct tls_server *server)
+{
+    return (struct openssl_server *)server;
+}
+
+static const struct openssl_server *openssl_of_const(const struct tls_server *server)
+{
+    return (const struct openssl_server *)server;
+}
+
 static void note_info(const SSL *ssl, int where, int value)
 {
-    struct tls13_server *server = SSL_get_app_data(ssl);
+    struct openssl_server *server = SSL_get_app_data(ssl);
 
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL)
         server->alert = value & 0xff;
@@ -32,7 +43,7 @@ static void note_info(const SSL *ssl, int where, int value)
 static int choose_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
                        const unsigned char *offered, unsigned offered_len, void *arg)
 {
-    struct tls13_server *server = arg;
+    struct openssl_server *server = arg;
 
     (void)ssl, (void)offered, (void)offered_len;
     *ret = (const unsigned char *)server->alpn;
@@ -40,7 +51,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_l
     return SSL_TLSEXT_ERR_OK;
 }
 
-static void set_up(struct tls13_server *server, const struct tls13_server_options *options)
+static void set_up(struct openssl_server *server, const struct tls13_server_options *options)
 {
     SSL_CTX *ctx = server->ctx;
     const char *name = options->cert ? options->cert : "good-ec";
@@ -75,36 +86,14 @@ static void set_up(struct tls13_server *server, const struct tls13_server_option
     }
 }
 
-struct tls13_server *tls13_server_create(struct whorl_stream *carrier,
-                                         const struct tls13_server_options *options)
-{
-    static const struct tls13_server_options defaults;
-    struct tls13_server *server = calloc(1, sizeof *server);
-
-    CHECK(server);
-    server->carrier = carrier;
-    server->alert = -1;
-    server->ctx = SSL_CTX_new(TLS_server_method());
-    CHECK(server->ctx);
-    set_up(server, options ? options : &defaults);
-    server->ssl = SSL_new(server->ctx);
-    server->in = BIO_new(BIO_s_mem());
-    server->out = BIO_new(BIO_s_mem());
-    CHECK(server->ssl && server->in && server->out);
-    SSL_set_bio(server->ssl, server->in, server->out);
-    SSL_set_app_data(server->ssl, server);
-    SSL_set_accept_state(server->ssl);
-    return server;
-}
-
-static WHORL_SUSPENDS int send_output(struct tls13_server *server)
+static WHORL_SUSPENDS int send_output(struct openssl_server *server)
 {
     char *bytes;
     long len = BIO_get_mem_data(server->out, &bytes);
 
     if (len <= 0)
         return 0;
-    int err = whorl_stream_write(server->carrier, bytes, (size_t)len);
+    int err = whorl_stream_write(server->base.carrier, bytes, (size_t)len);
     BIO_reset(server->out);
     return err;
 }
@@ -112,7 +101,7 @@ static WHORL_SUSPENDS int send_output(struct tls13_server *server)
 /* Sends what OpenSSL has written, and receives if it wants to read more. `result` is that of the
  * last call. Returns 0 when the call is to be repeated, 1 when it is done, 2 at close_notify, or an
  * error. */
-static WHORL_SUSPENDS int pump(struct tls13_server *server, int result)
+static WHORL_SUSPENDS int pump(struct openssl_server *server, int result)
 {
     char bytes[20000];
     int why = SSL_get_error(server->ssl, result);
@@ -127,15 +116,16 @@ static WHORL_SUSPENDS int pump(struct tls13_server *server, int result)
         return 2;
     if (why != SSL_ERROR_WANT_READ)
         return -EPROTO;
-    ssize_t n = whorl_stream_read(server->carrier, bytes, sizeof bytes);
+    ssize_t n = whorl_stream_read(server->base.carrier, bytes, sizeof bytes);
     if (n <= 0)
         return n < 0 ? (int)n : -ECONNRESET;
     CHECK_EQ(BIO_write(server->in, bytes, (int)n), n);
     return 0;
 }
 
-WHORL_SUSPENDS int tls13_server_handshake(struct tls13_server *server)
+static WHORL_SUSPENDS int openssl_handshake(struct tls_server *base)
 {
+    struct openssl_server *server = openssl_of(base);
     int done;
 
     do
@@ -144,8 +134,9 @@ WHORL_SUSPENDS int tls13_server_handshake(struct tls13_server *server)
     return done == 2 ? -EPROTO : done < 0 ? done : 0;
 }
 
-WHORL_SUSPENDS ssize_t tls13_server_read(struct tls13_server *server, void *buf, size_t len)
+static WHORL_SUSPENDS ssize_t openssl_read(struct tls_server *base, void *buf, size_t len)
 {
+    struct openssl_server *server = openssl_of(base);
     int done, n;
 
     do {
@@ -155,8 +146,9 @@ WHORL_SUSPENDS ssize_t tls13_server_read(struct tls13_server *server, void *buf,
     return done == 2 ? 0 : done < 0 ? done : n;
 }
 
-WHORL_SUSPENDS int tls13_server_write(struct tls13_server *server, const void *buf, size_t len)
+static WHORL_SUSPENDS int openssl_write(struct tls_server *base, const void *buf, size_t len)
 {
+    struct openssl_server *server = openssl_of(base);
     int done;
 
     do
@@ -165,46 +157,76 @@ WHORL_SUSPENDS int tls13_server_write(struct tls13_server *server, const void *b
     return done < 0 ? done : 0;
 }
 
-WHORL_SUSPENDS int tls13_server_update_key(struct tls13_server *server, bool is_request)
+static WHORL_SUSPENDS int openssl_close_notify(struct tls_server *base)
 {
-    CHECK(SSL_key_update(server->ssl,
-                         is_request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED));
-    return tls13_server_handshake(server);
-}
+    struct openssl_server *server = openssl_of(base);
 
-WHORL_SUSPENDS int tls13_server_send_ticket(struct tls13_server *server)
-{
-    CHECK(SSL_new_session_ticket(server->ssl));
-    return tls13_server_handshake(server);
-}
-
-WHORL_SUSPENDS int tls13_server_close_notify(struct tls13_server *server)
-{
     SSL_shutdown(server->ssl);
     return send_output(server);
 }
 
-int tls13_server_alert(const struct tls13_server *server)
+static const char *openssl_sni(const struct tls_server *server)
 {
-    return server->alert;
+    const char *name = SSL_get_servername(openssl_of_const(server)->ssl, TLSEXT_NAMETYPE_host_name);
+
+    return name ? name : "";
 }
 
-bool tls13_server_has_resumed(const struct tls13_server *server)
+static void openssl_destroy(struct tls_server *base)
 {
-    return SSL_session_reused(server->ssl);
-}
+    struct openssl_server *server = openssl_of(base);
 
-const char *tls13_server_sni(const struct tls13_server *server)
-{
-    return SSL_get_servername(server->ssl, TLSEXT_NAMETYPE_host_name);
-}
-
-void tls13_server_destroy(struct tls13_server *server)
-{
-    if (!server)
-        return;
-    whorl_stream_close(server->carrier);
     SSL_free(server->ssl);
     SSL_CTX_free(server->ctx);
     free(server);
+}
+
+static const struct tls_server_ops openssl_ops = {
+    openssl_handshake,    openssl_read, openssl_write,
+    openssl_close_notify, openssl_sni,  openssl_destroy,
+};
+
+struct tls_server *tls13_server_create(struct whorl_stream *carrier,
+                                       const struct tls13_server_options *options)
+{
+    static const struct tls13_server_options defaults;
+    struct openssl_server *server = calloc(1, sizeof *server);
+
+    CHECK(server);
+    server->base = (struct tls_server){&openssl_ops, carrier};
+    server->alert = -1;
+    server->ctx = SSL_CTX_new(TLS_server_method());
+    CHECK(server->ctx);
+    set_up(server, options ? options : &defaults);
+    server->ssl = SSL_new(server->ctx);
+    server->in = BIO_new(BIO_s_mem());
+    server->out = BIO_new(BIO_s_mem());
+    CHECK(server->ssl && server->in && server->out);
+    SSL_set_bio(server->ssl, server->in, server->out);
+    SSL_set_app_data(server->ssl, server);
+    SSL_set_accept_state(server->ssl);
+    return &server->base;
+}
+
+WHORL_SUSPENDS int tls13_server_update_key(struct tls_server *server, bool is_request)
+{
+    CHECK(SSL_key_update(openssl_of(server)->ssl,
+                         is_request ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED));
+    return openssl_handshake(server);
+}
+
+WHORL_SUSPENDS int tls13_server_send_ticket(struct tls_server *server)
+{
+    CHECK(SSL_new_session_ticket(openssl_of(server)->ssl));
+    return openssl_handshake(server);
+}
+
+int tls13_server_alert(const struct tls_server *server)
+{
+    return openssl_of_const(server)->alert;
+}
+
+bool tls13_server_has_resumed(const struct tls_server *server)
+{
+    return SSL_session_reused(openssl_of_const(server)->ssl);
 }

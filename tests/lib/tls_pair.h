@@ -25,6 +25,7 @@ struct tls_pair {
     struct whorl_error error; /* of the client's connect */
     int err;                  /* result of the client's connect */
     int server_err;           /* result of the server's handshake */
+    bool hangs_up;            /* the server closes its direction when its handshake has failed */
 };
 
 /* A client's configuration that trusts the certificates of certs.h. */
@@ -34,8 +35,13 @@ struct whorl_tls_config *tls_pair_config(const char *const *alpn);
 void tls_pair_init(struct tls_pair *pair, const struct tls_server_options *options,
                    const char *const *alpn);
 
-/* Connects to "localhost". It may fail; see pair->err. */
+/* The same with this configuration, which the pair then owns, and without a server. The caller sets
+ * `server` to one whose carrier is `far`. */
+void tls_pair_init_client(struct tls_pair *pair, struct whorl_tls_config *config);
+
+/* Connects to "localhost", or to `host`. It may fail; see pair->err. */
 WHORL_SUSPENDS_SHIELDED void tls_pair_connect(struct tls_pair *pair);
+WHORL_SUSPENDS_SHIELDED void tls_pair_connect_to(struct tls_pair *pair, const char *host);
 
 /* Makes a client and a server and connects them. */
 WHORL_SUSPENDS_SHIELDED void tls_pair_open(struct tls_pair *pair);
@@ -63,5 +69,17 @@ struct tls_countdown {
 
 /* A hook for memstream_hook(); `arg` is a struct tls_countdown. */
 void tls_countdown_call(void *arg);
+
+/* --- tests that hold for every kind of server --- */
+
+/* Makes a pair that has not begun its handshake. */
+typedef void (*tls_pair_init_fn)(struct tls_pair *pair);
+
+/* Data passes both ways, however the records are cut on their way. */
+WHORL_SUSPENDS_SHIELDED void tls_pair_check_chunking(tls_pair_init_fn init);
+
+/* A conversation is cancelled before each call that may wait, one after the other, until there are
+ * no more. Nothing is left of it in memory. */
+WHORL_SUSPENDS_SHIELDED void tls_pair_check_cancelling(tls_pair_init_fn init);
 
 #endif

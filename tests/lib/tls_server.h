@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A TLS server over any stream, for tests: BearSSL's server engine, driven by one task.
+/* A TLS server over any stream, for tests, driven by one task. tls_server_create() makes one of
+ * BearSSL's server engine; tls13_server_create() (tls13_server.h) makes one of OpenSSL.
  *
  *     struct tls_server *server = tls_server_create(carrier, NULL);
  *     CHECK_OK(tls_server_handshake(server));
@@ -7,8 +8,8 @@
  *     CHECK_OK(tls_server_close_notify(server));
  *     tls_server_destroy(server);
  *
- * It can also misbehave on purpose: send alerts and other records of any type, or close without a
- * close_notify. A setup that fails also fails the test.
+ * A server of BearSSL can also misbehave on purpose: send alerts and other records of any type. A
+ * setup that fails also fails the test.
  */
 #ifndef TEST_TLS_SERVER_H
 #define TEST_TLS_SERVER_H
@@ -36,21 +37,34 @@ struct tls_server_options {
 
 struct tls_server;
 
-/* Creates a server. It owns `carrier`. */
+/* Creates a server of BearSSL. It owns `carrier`. */
 struct tls_server *tls_server_create(struct whorl_stream *carrier,
                                      const struct tls_server_options *options);
 
-/* Returns 0; -EPIPE when the client sent close_notify; an error of the carrier; -EPROTO when the
- * engine failed, see tls_server_error(). The other calls return the same errors. */
+/* --- servers of both libraries --- */
+
+/* Returns 0; -EPROTO when the library refuses what the client sends, or the client sends a fatal
+ * alert; an error of the carrier; -ECONNRESET when the carrier ends; -EPIPE from BearSSL when the
+ * client has sent close_notify. The other calls return the same errors. */
 WHORL_SUSPENDS int tls_server_handshake(struct tls_server *server);
 
-/* Returns the count; 0 at close_notify; -ECONNRESET when the carrier ended without one. */
+/* Returns the count; 0 at close_notify. */
 WHORL_SUSPENDS ssize_t tls_server_read(struct tls_server *server, void *buf, size_t len);
 
 /* Writes records of up to 16 KiB. */
 WHORL_SUSPENDS int tls_server_write(struct tls_server *server, const void *buf, size_t len);
 
 WHORL_SUSPENDS int tls_server_close_notify(struct tls_server *server);
+
+/* The name that the client asked for; "" when it named none. */
+const char *tls_server_sni(const struct tls_server *server);
+
+struct whorl_stream *tls_server_carrier(struct tls_server *server);
+
+/* Destroys the server without a close_notify. Accepts NULL. */
+void tls_server_destroy(struct tls_server *server);
+
+/* --- servers of BearSSL only --- */
 
 /* Sends one encrypted record of any type: 21 alert, 22 handshake. */
 WHORL_SUSPENDS int tls_server_send_record(struct tls_server *server, unsigned type,
@@ -60,17 +74,9 @@ WHORL_SUSPENDS int tls_server_send_record(struct tls_server *server, unsigned ty
 size_t tls_server_make_record(struct tls_server *server, unsigned type, const void *payload,
                               size_t len, unsigned char *buf, size_t size);
 
-struct whorl_stream *tls_server_carrier(struct tls_server *server);
-
 /* BearSSL's error number. Numbers from 256 are alerts of the client. */
 int tls_server_error(const struct tls_server *server);
 
-/* The name that the client asked for; "" when it named none. */
-const char *tls_server_sni(const struct tls_server *server);
-
 const char *tls_server_alpn(struct tls_server *server);
-
-/* Destroys the server without a close_notify. Accepts NULL. */
-void tls_server_destroy(struct tls_server *server);
 
 #endif

@@ -20,23 +20,12 @@
 
 #include "child.h"
 #include "runtime/sched.h"
+#include "stacks.h"
 #include "test.h"
 
 #define SCALED(size) ((size_t)(size)*STACK_SMALL_SCALE)
 
 static const size_t sizes[] = {2048, 4096, 8192};
-
-static void never(void)
-{
-    abort();
-}
-
-static struct whorl_task *acquire(struct stack_pool *pool, size_t size)
-{
-    struct whorl_task *task = stack_acquire(pool, size, never);
-    CHECK(task != NULL);
-    return task;
-}
 
 /* --- the pool --------------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 
 #include "child.h"
 #include "runtime/sched.h"
+#include "stacks.h"
 #include "test.h"
 
 /* Sanitizers make stacks larger and keep notes of their own about memory. */
@@ -25,18 +26,6 @@
 #define SMALLEST  16384
 #define SPIKE     50000
 #endif
-
-static void never(void)
-{
-    abort();
-}
-
-static struct whorl_task *acquire(struct stack_pool *pool, size_t size)
-{
-    struct whorl_task *task = stack_acquire(pool, size, never);
-    CHECK(task != NULL);
-    return task;
-}
 
 /* Number of mappings of this process. */
 static int mappings(void)

@@ -9,16 +9,14 @@
 
 #include "faults.h"
 #include "io_faults.h"
+#include "served_port.h"
 #include "subprocess.h" /* test_has_program() */
 #include "test.h"
 
 /* --- a server --- */
 
 struct net_server {
-    struct whorl_listener *listener;
-    struct whorl_http_server_options options;
-    struct whorl_group group;
-    int result;
+    struct served_port http;
     uint64_t requests;
     const struct whorl_addr *peer;
     int logged, failures;
@@ -45,28 +43,14 @@ static WHORL_SUSPENDS int handle(void *arg, struct whorl_http_incoming *incoming
     return err ? err : (int)n;
 }
 
-static int run_server(void *arg)
-{
-    struct net_server *server = arg;
-    server->result = whorl_http_serve(&server->listener, 1, &server->options, handle, server);
-    return 0;
-}
-
 static uint16_t begin(struct net_server *server)
 {
-    struct whorl_addr addr;
-    server->result = 1;
-    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
-    CHECK_OK(whorl_listen(&addr, NULL, &server->listener));
-    CHECK_OK(whorl_spawn(&server->group, run_server, server));
-    return whorl_addr_port(whorl_listener_addr(server->listener));
+    return served_port_begin(&server->http, handle, server);
 }
 
 static WHORL_SUSPENDS_SHIELDED void end(struct net_server *server)
 {
-    CHECK_OK(whorl_group_stop(&server->group, WHORL_MINUTE));
-    CHECK_OK(server->result);
-    whorl_listener_close(server->listener);
+    served_port_end(&server->http);
 }
 
 static WHORL_SUSPENDS_SHIELDED struct whorl_stream *dial_server(const struct net_server *server)
@@ -74,7 +58,7 @@ static WHORL_SUSPENDS_SHIELDED struct whorl_stream *dial_server(const struct net
     struct whorl_stream *stream;
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK(fd >= 0);
-    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->listener)));
+    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->http.listener)));
     CHECK_OK(whorl_stream_from_socket(fd, &stream));
     return stream;
 }
@@ -128,7 +112,7 @@ TEST_IO(many_requests_on_few_connections_are_answered)
 TEST_IO(a_stop_closes_idle_connections_and_finishes_requests)
 {
     static const char slow[] = "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n";
-    struct net_server server = {.options.serve.grace_ns = WHORL_MINUTE};
+    struct net_server server = {.http.options.serve.grace_ns = WHORL_MINUTE};
     struct whorl_stream *idle[20], *busy;
     char *reply;
     begin(&server);
@@ -139,9 +123,9 @@ TEST_IO(a_stop_closes_idle_connections_and_finishes_requests)
     while (server.requests == 0)
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
     int64_t start = whorl_now();
-    CHECK_OK(whorl_group_stop(&server.group, WHORL_MINUTE));
+    CHECK_OK(whorl_group_stop(&server.http.group, WHORL_MINUTE));
     CHECK(whorl_now() - start < 5 * WHORL_SECOND);
-    CHECK_OK(server.result);
+    CHECK_OK(server.http.result);
     CHECK_OK(whorl_stream_read_to_end(busy, 1000, &reply, NULL));
     CHECK(strstr(reply, "Connection: close\r\n") && strstr(reply, "\r\n\r\nslow"));
     free(reply);
@@ -151,7 +135,7 @@ TEST_IO(a_stop_closes_idle_connections_and_finishes_requests)
         whorl_stream_close(idle[i]);
     }
     whorl_stream_close(busy);
-    whorl_listener_close(server.listener);
+    whorl_listener_close(server.http.listener);
 }
 
 /* --- clients that hold connections open --- */
@@ -159,7 +143,7 @@ TEST_IO(a_stop_closes_idle_connections_and_finishes_requests)
 TEST_IO(clients_that_drip_do_not_hold_up_others)
 {
     enum { DRIPPING = 100 };
-    struct net_server server = {.options.timeouts.head_ns = 300 * WHORL_MILLISECOND};
+    struct net_server server = {.http.options.timeouts.head_ns = 300 * WHORL_MILLISECOND};
     struct whorl_stream *dripping[DRIPPING];
     struct load load = {.requests = 20};
     uint16_t port = begin(&server);
@@ -200,7 +184,7 @@ static void note_failure(void *arg, struct whorl_stream *stream, int err)
 TEST_IO(the_log_and_failures_of_connections_get_the_argument_of_the_server)
 {
     static const char get[] = "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n";
-    struct net_server server = {.options = {.log = note_log, .serve.failed = note_failure}};
+    struct net_server server = {.http.options = {.log = note_log, .serve.failed = note_failure}};
     begin(&server);
     struct whorl_stream *client = dial_server(&server);
     CHECK_OK(whorl_stream_write(client, get, sizeof get - 1));
@@ -330,21 +314,21 @@ TEST_IO(the_date_moves_on)
 static int ask_once(void *arg)
 {
     static const char get[] = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    struct net_server server = {0};
+    struct net_server server = {.http = {.fn = handle, .arg = &server}};
     struct whorl_stream *client = NULL;
     struct whorl_scope scope;
     char reply[512];
     ssize_t n = 1;
     (void)arg;
-    int err = whorl_listen_ip("127.0.0.1", 0, NULL, &server.listener);
+    int err = whorl_listen_ip("127.0.0.1", 0, NULL, &server.http.listener);
     if (err)
         return err;
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
     CHECK_OK(whorl_stream_from_socket(fd, &client));
-    err = whorl_spawn(&server.group, run_server, &server);
+    err = whorl_spawn(&server.http.group, served_port_serve, &server.http);
     whorl_scope_enter_timeout(&scope, WHORL_SECOND);
     if (err == 0)
-        err = whorl_connect(fd, whorl_listener_addr(server.listener));
+        err = whorl_connect(fd, whorl_listener_addr(server.http.listener));
     if (err == 0)
         err = whorl_stream_write(client, get, sizeof get - 1);
     if (err == -EPIPE || err == -ECONNRESET) /* the server has closed */
@@ -355,14 +339,14 @@ static int ask_once(void *arg)
     }
     err = whorl_scope_leave(&scope, err);
     if (err == -ETIMEDOUT) { /* without an accept, the server has ended */
-        CHECK(server.result < 0);
+        CHECK(server.http.result < 0);
         err = 0;
     }
     whorl_stream_close(client);
-    int stopped = whorl_group_stop(&server.group, WHORL_SECOND);
-    whorl_group_finish(&server.group);
-    whorl_listener_close(server.listener);
-    err = err ? err : server.result < 0 ? server.result : 0;
+    int stopped = whorl_group_stop(&server.http.group, WHORL_SECOND);
+    whorl_group_finish(&server.http.group);
+    whorl_listener_close(server.http.listener);
+    err = err ? err : server.http.result < 0 ? server.http.result : 0;
     return err ? err : stopped;
 }
 

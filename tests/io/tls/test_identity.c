@@ -105,6 +105,26 @@ static void check_refused(const char *cert, const char *key, int code, const cha
 
 TEST(unusable_files_are_named_with_the_reason)
 {
+    static const struct {
+        const char *file, *why;
+    } certs[] =
+        {
+            {"empty.pem", "no certificate in it"},
+            {"zero.pem", "too large for certificates and a key"},
+            {"cut.pem", "object 1 is damaged or cut short"},
+            {"bad.pem", "object 1 is damaged or cut short"},
+            {"odd.pem", "first certificate is malformed"},
+            {"many.pem", "more than 16 certificates in it"},
+            {"client.pem", "first certificate is not meant for servers"},
+            {"usage.pem", "key of the first certificate may not sign handshakes"},
+        },
+      keys[] = {
+          {"cut.key", "object 1 is damaged or cut short"},
+          {"old-locked.key", "private key is encrypted; decrypt it first"},
+          {"locked.key", "private key is encrypted; decrypt it first"},
+          {"odd.key", "private key is neither RSA of up to 4096 bits nor EC, or is damaged"},
+          {"ed.key", "private key is neither RSA of up to 4096 bits nor EC, or is damaged"},
+      };
     const char *good = cert_path("good.pem"), *key = cert_path("good.key");
     const char *expired = cert_path("expired.pem"), *future = cert_path("future.pem");
     const int code = WHORL_ETLS_CERTFILE;
@@ -127,35 +147,17 @@ TEST(unusable_files_are_named_with_the_reason)
     check_refused("/nowhere.pem", key, -ENOENT, "/nowhere.pem", "no such file or directory");
     check_refused(good, "/nowhere.key", -ENOENT, "/nowhere.key", "no such file or directory");
     check_refused("/", key, -EISDIR, "/", "is a directory");
-    check_refused(temporary("empty.pem"), key, code, temporary("empty.pem"),
-                  "no certificate in it");
-    check_refused(temporary("zero.pem"), key, code, temporary("zero.pem"),
-                  "too large for certificates and a key");
-    check_refused(temporary("cut.pem"), key, code, temporary("cut.pem"),
-                  "object 1 is damaged or cut short");
-    check_refused(temporary("bad.pem"), key, code, temporary("bad.pem"),
-                  "object 1 is damaged or cut short");
-    check_refused(temporary("odd.pem"), key, code, temporary("odd.pem"),
-                  "first certificate is malformed");
-    check_refused(temporary("many.pem"), key, code, temporary("many.pem"),
-                  "more than 16 certificates in it");
     check_refused(good, NULL, code, good, "no private key in it");
-    check_refused(good, temporary("cut.key"), code, temporary("cut.key"),
-                  "object 1 is damaged or cut short");
-    check_refused(good, temporary("old-locked.key"), code, temporary("old-locked.key"),
-                  "private key is encrypted; decrypt it first");
-    check_refused(good, temporary("locked.key"), code, temporary("locked.key"),
-                  "private key is encrypted; decrypt it first");
-    check_refused(good, temporary("odd.key"), code, temporary("odd.key"),
-                  "private key is neither RSA of up to 4096 bits nor EC, or is damaged");
-    check_refused(good, temporary("ed.key"), code, temporary("ed.key"),
-                  "private key is neither RSA of up to 4096 bits nor EC, or is damaged");
+    for (size_t i = 0; i < sizeof certs / sizeof *certs; i++) {
+        const char *cert = temporary(certs[i].file);
+        check_refused(cert, key, code, cert, certs[i].why);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *bad = temporary(keys[i].file);
+        check_refused(good, bad, code, bad, keys[i].why);
+    }
     check_refused(temporary("short.pem"), temporary("short.key"), code, temporary("short.key"),
                   "RSA key is shorter than 2048 bits");
-    check_refused(temporary("client.pem"), key, code, temporary("client.pem"),
-                  "first certificate is not meant for servers");
-    check_refused(temporary("usage.pem"), key, code, temporary("usage.pem"),
-                  "key of the first certificate may not sign handshakes");
     check_refused(expired, cert_path("expired.key"), WHORL_ETLS_EXPIRED, expired,
                   "certificate expired 2021-01-01");
     check_refused(future, cert_path("future.key"), WHORL_ETLS_EXPIRED, future,

@@ -8,17 +8,15 @@
 #include "certs.h"
 #include "io_faults.h"
 #include "memstream.h"
+#include "served_port.h"
 #include "subprocess.h" /* test_has_program() */
 #include "test.h"
 
 /* --- a server --- */
 
 struct tls_served {
-    struct whorl_listener *listener;
+    struct served_port http;
     struct whorl_tls_server_options tls;
-    struct whorl_http_server_options options;
-    struct whorl_group group;
-    int result;
     int failures, last_failure, handled;
 };
 
@@ -51,37 +49,21 @@ static void note_failure(void *arg, struct whorl_stream *stream, int err)
     server->last_failure = err;
 }
 
-static int run_server(void *arg)
-{
-    struct tls_served *server = arg;
-
-    server->result = whorl_http_serve(&server->listener, 1, &server->options, handle, server);
-    return 0;
-}
-
 static uint16_t begin(struct tls_served *server)
 {
-    struct whorl_addr addr;
-
     if (!server->tls.cert_file) {
         server->tls.cert_file = cert_path("good-ec.pem");
         server->tls.key_file = cert_path("good-ec.key");
     }
-    server->result = 1;
-    CHECK_OK(whorl_tls_server_create(&server->tls, NULL, &server->options.serve.tls));
-    server->options.serve.failed = note_failure;
-    CHECK_OK(whorl_addr_parse("127.0.0.1", 0, &addr));
-    CHECK_OK(whorl_listen(&addr, NULL, &server->listener));
-    CHECK_OK(whorl_spawn(&server->group, run_server, server));
-    return whorl_addr_port(whorl_listener_addr(server->listener));
+    CHECK_OK(whorl_tls_server_create(&server->tls, NULL, &server->http.options.serve.tls));
+    server->http.options.serve.failed = note_failure;
+    return served_port_begin(&server->http, handle, server);
 }
 
 static WHORL_SUSPENDS_SHIELDED void end(struct tls_served *server)
 {
-    CHECK_OK(whorl_group_stop(&server->group, WHORL_MINUTE));
-    CHECK_OK(server->result);
-    whorl_listener_close(server->listener);
-    whorl_tls_server_destroy(server->options.serve.tls);
+    served_port_end(&server->http);
+    whorl_tls_server_destroy(server->http.options.serve.tls);
 }
 
 /* Runs a shell script with the server's port in $port and the certificates' directory in $certs,
@@ -272,7 +254,7 @@ TEST_IO(sessions_can_be_limited_and_switched_off)
     expect(port, STORE RESUME, "Reused\n");
     /* Nor are they resumed after a reload. */
     expect(port, STORE, "");
-    CHECK_OK(whorl_tls_server_reload(one.options.serve.tls, &one.tls, NULL));
+    CHECK_OK(whorl_tls_server_reload(one.http.options.serve.tls, &one.tls, NULL));
     expect(port, RESUME, "New\n");
     end(&one);
 }
@@ -347,7 +329,7 @@ static WHORL_SUSPENDS_SHIELDED struct whorl_stream *dial_server(const struct tls
     int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
 
     CHECK(fd >= 0);
-    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->listener)));
+    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->http.listener)));
     CHECK_OK(whorl_stream_from_socket(fd, &stream));
     return stream;
 }

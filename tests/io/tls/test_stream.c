@@ -14,26 +14,14 @@
 
 enum { RECORD_ALERT = 21, RECORD_HANDSHAKE = 22, RECEIVED_ALERT = 256 };
 
+static void init_pair(struct tls_pair *pair)
+{
+    tls_pair_init(pair, NULL, NULL);
+}
+
 TEST_VIRTUAL(data_passes_both_ways_in_any_chunking)
 {
-    static const size_t chunks[] = {0, 1, 5, 1000, 16384};
-    static const size_t sizes[] = {1, 16383, 16384, 16385, 50000};
-
-    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
-        struct tls_pair pair;
-        WHORL_AUTO(group) group = {0};
-        tls_pair_init(&pair, NULL, NULL);
-        memstream_chunk(pair.carrier, chunks[i]);
-        memstream_chunk(pair.far, chunks[i]);
-        CHECK_OK(whorl_spawn(&group, tls_pair_echo_or_fail, pair.server));
-        CHECK_OK(whorl_tls_connect(pair.config, pair.carrier, "localhost", NULL, &pair.tls));
-        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
-            tls_pair_check_echo(pair.tls, sizes[j]);
-        whorl_stream_close(pair.tls);
-        pair.tls = NULL;
-        CHECK_OK(whorl_group_wait(&group));
-        tls_pair_finish(&pair);
-    }
+    tls_pair_check_chunking(init_pair);
 }
 
 TEST_VIRTUAL(handshake_takes_two_writes_and_a_request_one)
@@ -666,53 +654,9 @@ TEST_VIRTUAL(streams_without_tls_have_no_suite)
     whorl_stream_close(b);
 }
 
-static WHORL_SUSPENDS int converse(struct tls_pair *pair)
-{
-    enum { LEN = 40000 };
-    static unsigned char sent[LEN], got[LEN];
-    int err = whorl_tls_connect(pair->config, pair->carrier, "localhost", &pair->error, &pair->tls);
-
-    tls_pair_fill(sent, LEN, 3);
-    if (err == 0)
-        err = whorl_stream_write(pair->tls, sent, LEN);
-    if (err == 0)
-        err = whorl_stream_read_exact(pair->tls, got, LEN);
-    if (err == 0) {
-        CHECK(memcmp(sent, got, LEN) == 0);
-        err = whorl_stream_close_write(pair->tls);
-    }
-    return err;
-}
-
 TEST_VIRTUAL(conversation_cancelled_anywhere_leaves_nothing)
 {
-    bool reached = true;
-    unsigned at;
-    long live = 0; /* blocks after the first round: the runtime keeps its stacks */
-
-    tests_start_threads();
-    for (at = 1; reached; at++) {
-        struct tls_pair pair;
-        struct whorl_scope scope;
-        struct tls_countdown countdown = {&scope, 0, at};
-        struct whorl_group group = {0};
-        tls_pair_init(&pair, NULL, NULL);
-        memstream_chunk(pair.carrier, 3000);
-        CHECK_OK(whorl_spawn(&group, tls_pair_echo, pair.server));
-        whorl_scope_enter(&scope, WHORL_FOREVER);
-        memstream_hook(pair.carrier, tls_countdown_call, &countdown);
-        int err = converse(&pair);
-        whorl_scope_leave(&scope, 0);
-        reached = countdown.calls >= at;
-        CHECK_ERR(err, reached ? -ECANCELED : 0);
-        whorl_stream_close(pair.tls ? pair.tls : pair.carrier);
-        pair.tls = NULL;
-        CHECK_OK(whorl_group_wait(&group));
-        tls_pair_finish(&pair);
-        live = live ? live : faults_live();
-        CHECK_EQ(faults_live(), live);
-    }
-    CHECK(at > 20);
+    tls_pair_check_cancelling(init_pair);
 }
 
 TEST_VIRTUAL(connection_costs_what_it_should)

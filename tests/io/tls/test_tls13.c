@@ -3,34 +3,19 @@
  * after the handshake, and a server that misbehaves. */
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include <whorl/group.h>
-#include <whorl/scope.h>
 #include <whorl/tls.h>
 
 #include "certs.h"
-#include "faults.h"
 #include "memstream.h"
 #include "test.h"
 #include "tls13_server.h"
-#include "tls_library.h"
+#include "tls_pair.h"
 
 enum { RECORD_HEADER = 5 };
-
-/* A client and a server after the handshake. The test drives both, so what one of them does is
- * complete before the other continues. */
-struct pair {
-    struct whorl_tls_config *config;
-    struct whorl_stream *carrier; /* the client's end; `tls` owns it once it exists */
-    struct whorl_stream *far;     /* the server's end; `server` owns it */
-    struct whorl_stream *tls;
-    struct tls13_server *server;
-    struct whorl_error error;
-    int err, server_err; /* results of the handshake */
-};
 
 static struct whorl_tls_config *new_config(struct whorl_tls_options options)
 {
@@ -43,84 +28,25 @@ static struct whorl_tls_config *new_config(struct whorl_tls_options options)
     return config;
 }
 
-static int server_handshake(void *arg)
+static void init(struct tls_pair *pair, const struct tls13_server_options *server,
+                 struct whorl_tls_options options)
 {
-    struct pair *pair = arg;
-
-    pair->server_err = tls13_server_handshake(pair->server);
-    if (pair->server_err)
-        test_ignore(whorl_stream_close_write(pair->far));
-    return 0;
-}
-
-static void pair_init(struct pair *pair, const struct tls13_server_options *server,
-                      struct whorl_tls_options options)
-{
-    memset(pair, 0, sizeof *pair);
-    pair->config = new_config(options);
-    CHECK_OK(memstream_pair(&pair->carrier, &pair->far));
+    tls_pair_init_client(pair, new_config(options));
     pair->server = tls13_server_create(pair->far, server);
+    pair->hangs_up = true;
 }
 
-/* Connects. It may fail; see pair->err. */
-static WHORL_SUSPENDS_SHIELDED void pair_connect(struct pair *pair, const char *host)
+static void init_default(struct tls_pair *pair)
 {
-    WHORL_AUTO(group) group = {0};
-
-    CHECK_OK(whorl_spawn(&group, server_handshake, pair));
-    pair->err = whorl_tls_connect(pair->config, pair->carrier, host, &pair->error, &pair->tls);
-    if (pair->err) {
-        whorl_stream_close(pair->carrier);
-        pair->carrier = NULL;
-    }
-    CHECK_OK(whorl_group_wait(&group));
+    init(pair, NULL, (struct whorl_tls_options){0});
 }
 
-static WHORL_SUSPENDS_SHIELDED void pair_open(struct pair *pair)
+static WHORL_SUSPENDS_SHIELDED void open_default(struct tls_pair *pair)
 {
-    pair_init(pair, NULL, (struct whorl_tls_options){0});
-    pair_connect(pair, "localhost");
+    init_default(pair);
+    tls_pair_connect(pair);
     CHECK_OK(pair->err);
     CHECK_OK(pair->server_err);
-}
-
-static void pair_finish(struct pair *pair)
-{
-    whorl_stream_close(pair->tls);
-    tls13_server_destroy(pair->server);
-    whorl_tls_config_destroy(pair->config);
-    CHECK_EQ(memstream_alive(), 0);
-}
-
-static void fill(unsigned char *buf, size_t len, unsigned seed)
-{
-    for (size_t i = 0; i < len; i++)
-        buf[i] = (unsigned char)((seed = seed * 1103515245 + 12345) >> 8);
-}
-
-/* Echoes until a call fails. */
-static int echo(void *arg)
-{
-    struct tls13_server *server = arg;
-    char buf[4096];
-    ssize_t n = tls13_server_handshake(server);
-
-    while (n == 0 && (n = tls13_server_read(server, buf, sizeof buf)) > 0)
-        n = tls13_server_write(server, buf, (size_t)n);
-    return 0;
-}
-
-static WHORL_SUSPENDS_SHIELDED void check_echo(struct whorl_stream *tls, size_t len)
-{
-    unsigned char *sent = malloc(len), *got = malloc(len);
-
-    CHECK(sent && got);
-    fill(sent, len, (unsigned)len);
-    CHECK_OK(whorl_stream_write(tls, sent, len));
-    CHECK_OK(whorl_stream_read_exact(tls, got, len));
-    CHECK(memcmp(sent, got, len) == 0);
-    free(sent);
-    free(got);
 }
 
 TEST_VIRTUAL(suite_and_version_follow_the_server)
@@ -132,87 +58,70 @@ TEST_VIRTUAL(suite_and_version_follow_the_server)
     for (size_t i = 0; i < 4; i++) {
         struct tls13_server_options options = {
             .suites = suites[i % 3], .groups = groups[i], .cert = i % 2 ? "good" : "good-ec"};
-        struct pair pair;
-        pair_init(&pair, &options, (struct whorl_tls_options){0});
-        pair_connect(&pair, "localhost");
+        struct tls_pair pair;
+        init(&pair, &options, (struct whorl_tls_options){0});
+        tls_pair_connect(&pair);
         CHECK_OK(pair.err);
         CHECK_STR(whorl_tls_suite(pair.tls), suites[i % 3]);
         CHECK_STR(whorl_tls_version_name(pair.tls), "TLS 1.3");
-        CHECK_STR(tls13_server_sni(pair.server), "localhost");
+        CHECK_STR(tls_server_sni(pair.server), "localhost");
         CHECK(!whorl_tls_alpn(pair.tls));
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
     }
 }
 
 TEST_VIRTUAL(data_passes_both_ways_in_any_chunking)
 {
-    static const size_t chunks[] = {0, 1, 5, 1000, 16384};
-    static const size_t sizes[] = {1, 16383, 16384, 16385, 50000};
-
-    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
-        struct pair pair;
-        WHORL_AUTO(group) group = {0};
-        pair_init(&pair, NULL, (struct whorl_tls_options){0});
-        memstream_chunk(pair.carrier, chunks[i]);
-        memstream_chunk(pair.far, chunks[i]);
-        CHECK_OK(whorl_spawn(&group, echo, pair.server));
-        CHECK_OK(whorl_tls_connect(pair.config, pair.carrier, "localhost", NULL, &pair.tls));
-        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
-            check_echo(pair.tls, sizes[j]);
-        whorl_stream_close(pair.tls);
-        pair.tls = NULL;
-        CHECK_OK(whorl_group_wait(&group));
-        pair_finish(&pair);
-    }
+    tls_pair_check_chunking(init_default);
 }
 
 TEST_VIRTUAL(records_of_every_size_arrive)
 {
     static unsigned char sent[16384], got[16384];
-    struct pair pair;
+    struct tls_pair pair;
 
-    pair_open(&pair);
-    fill(sent, sizeof sent, 5);
+    open_default(&pair);
+    tls_pair_fill(sent, sizeof sent, 5);
     for (size_t len = 1; len <= sizeof sent; len += len < 300 ? 1 : 1021) {
-        CHECK_OK(tls13_server_write(pair.server, sent, len));
+        CHECK_OK(tls_server_write(pair.server, sent, len));
         CHECK_EQ(whorl_stream_read(pair.tls, got, sizeof got), len);
         CHECK(memcmp(sent, got, len) == 0);
     }
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(close_notify_is_the_end)
 {
-    struct pair pair;
+    struct tls_pair pair;
     char buf[10];
 
-    pair_open(&pair);
+    open_default(&pair);
     CHECK(whorl_stream_is_idle(pair.tls));
-    CHECK_OK(tls13_server_write(pair.server, "bye", 3));
-    CHECK_OK(tls13_server_close_notify(pair.server));
+    CHECK_OK(tls_server_write(pair.server, "bye", 3));
+    CHECK_OK(tls_server_close_notify(pair.server));
     CHECK(!whorl_stream_is_idle(pair.tls));
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 3);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 0);
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 0);
-    CHECK_EQ(tls13_server_read(pair.server, buf, sizeof buf), 0); /* it was answered */
+    CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 0); /* it was answered */
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -EPIPE);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(finish_says_goodbye_and_ends_both_directions)
 {
-    struct pair pair;
+    struct tls_pair pair;
     char buf[10];
 
-    pair_open(&pair);
-    CHECK_OK(tls13_server_write(pair.server, "unread", 6));
+    open_default(&pair);
+    CHECK_OK(tls_server_write(pair.server, "unread", 6));
     CHECK_EQ(whorl_stream_read(pair.tls, buf, 1), 1); /* the rest stays in the engine */
-    CHECK_OK(tls13_server_write(pair.server, "unread too", 10));
+    CHECK_OK(tls_server_write(pair.server, "unread too", 10));
     CHECK_OK(whorl_stream_close_write(pair.tls));
-    CHECK_EQ(tls13_server_read(pair.server, buf, sizeof buf), 0);
+    CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 0);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), -ESHUTDOWN);
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), -EPIPE);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(end_inside_a_record_is_truncation)
@@ -221,15 +130,15 @@ TEST_VIRTUAL(end_inside_a_record_is_truncation)
 
     for (size_t cut = 0;; cut++) {
         const size_t whole = RECORD_HEADER + 5 + 1 + 16;
-        struct pair pair;
-        pair_open(&pair);
+        struct tls_pair pair;
+        open_default(&pair);
         memstream_cut(pair.far, cut);
-        CHECK_OK(tls13_server_write(pair.server, "hello", 5));
+        CHECK_OK(tls_server_write(pair.server, "hello", 5));
         if (cut == whole)
             CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 5);
         CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_TRUNCATED);
         CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_TRUNCATED);
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
         if (cut == whole)
             break;
     }
@@ -246,63 +155,63 @@ TEST_VIRTUAL(junk_instead_of_a_record_ends_the_stream)
     char buf[10];
 
     for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
-        struct pair pair;
-        pair_open(&pair);
+        struct tls_pair pair;
+        open_default(&pair);
         CHECK_OK(whorl_stream_write(pair.far, junk[i], lens[i]));
         CHECK_OK(whorl_stream_close_write(pair.far));
         CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_PROTOCOL);
         CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), WHORL_ETLS_PROTOCOL);
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
     }
 }
 
 TEST_VIRTUAL(key_updates_are_followed_and_answered)
 {
-    struct pair pair;
+    struct tls_pair pair;
     char buf[10];
 
-    pair_open(&pair);
+    open_default(&pair);
     for (int i = 0; i < 100; i++) {
         CHECK_OK(tls13_server_update_key(pair.server, i % 2));
-        CHECK_OK(tls13_server_write(pair.server, "data", 4));
+        CHECK_OK(tls_server_write(pair.server, "data", 4));
         CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
         CHECK_OK(whorl_stream_write(pair.tls, "more", 4));
-        CHECK_EQ(tls13_server_read(pair.server, buf, sizeof buf), 4);
+        CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 4);
     }
     CHECK(whorl_stream_is_idle(pair.tls));
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(flood_of_key_updates_ends_the_stream)
 {
     for (int is_request = 0; is_request < 2; is_request++) {
-        struct pair pair;
+        struct tls_pair pair;
         char buf[10];
-        pair_open(&pair);
+        open_default(&pair);
         for (int i = 0; i < 1000; i++)
             CHECK_OK(tls13_server_update_key(pair.server, is_request));
-        CHECK_OK(tls13_server_write(pair.server, "data", 4));
+        CHECK_OK(tls_server_write(pair.server, "data", 4));
         CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_PROTOCOL);
         CHECK(memstream_written(pair.carrier) < 5000);
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
     }
 }
 
 TEST_VIRTUAL(tickets_are_passed_over_but_not_a_flood_of_them)
 {
-    struct pair pair;
+    struct tls_pair pair;
     char buf[10];
 
-    pair_open(&pair);
+    open_default(&pair);
     for (int i = 0; i < 20; i++)
         CHECK_OK(tls13_server_send_ticket(pair.server));
-    CHECK_OK(tls13_server_write(pair.server, "data", 4));
+    CHECK_OK(tls_server_write(pair.server, "data", 4));
     CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
     CHECK(whorl_stream_is_idle(pair.tls));
     for (int i = 0; i < 100; i++)
         CHECK_OK(tls13_server_send_ticket(pair.server));
     CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_PROTOCOL);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 struct refusal {
@@ -325,87 +234,87 @@ TEST_VIRTUAL(certificates_are_judged_as_with_bearssl)
 
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct tls13_server_options options = {.cert = refusals[i].cert};
-        struct pair pair;
-        pair_init(&pair, &options, (struct whorl_tls_options){0});
-        pair_connect(&pair, refusals[i].host);
+        struct tls_pair pair;
+        init(&pair, &options, (struct whorl_tls_options){0});
+        tls_pair_connect_to(&pair, refusals[i].host);
         CHECK_ERR(pair.err, refusals[i].code);
         if (refusals[i].text)
             CHECK_STR(pair.error.text, refusals[i].text);
         CHECK_STR(pair.error.step, "TLS");
         CHECK_ERR(pair.server_err, -EPROTO);
         CHECK_EQ(tls13_server_alert(pair.server), refusals[i].alert);
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
 
-        pair_init(&pair, &options, (struct whorl_tls_options){.insecure = true});
-        pair_connect(&pair, refusals[i].host);
+        init(&pair, &options, (struct whorl_tls_options){.insecure = true});
+        tls_pair_connect_to(&pair, refusals[i].host);
         CHECK_OK(pair.err);
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
     }
 }
 
 TEST_VIRTUAL(chain_with_an_intermediate_is_accepted)
 {
     struct tls13_server_options options = {.cert = "chain"};
-    struct pair pair;
+    struct tls_pair pair;
 
-    pair_init(&pair, &options, (struct whorl_tls_options){0});
-    pair_connect(&pair, "one.test");
+    init(&pair, &options, (struct whorl_tls_options){0});
+    tls_pair_connect_to(&pair, "one.test");
     CHECK_OK(pair.err);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(protocol_is_settled_by_alpn)
 {
     static const char *const offered[] = {"h2", "http/1.1", NULL};
     struct tls13_server_options options = {.alpn = "h2"};
-    struct pair pair;
+    struct tls_pair pair;
 
-    pair_init(&pair, &options, (struct whorl_tls_options){.alpn = offered});
-    pair_connect(&pair, "localhost");
+    init(&pair, &options, (struct whorl_tls_options){.alpn = offered});
+    tls_pair_connect(&pair);
     CHECK_OK(pair.err);
     CHECK_STR(whorl_tls_alpn(pair.tls), "h2");
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 
     options.alpn = "spdy";
-    pair_init(&pair, &options, (struct whorl_tls_options){.alpn = offered});
-    pair_connect(&pair, "localhost");
+    init(&pair, &options, (struct whorl_tls_options){.alpn = offered});
+    tls_pair_connect(&pair);
     CHECK_ERR(pair.err, WHORL_ETLS_HANDSHAKE);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 /* In TLS 1.3 the client's handshake is complete before the server looks for its certificate. */
 TEST_VIRTUAL(server_that_requires_a_client_certificate_refuses)
 {
     struct tls13_server_options options = {.client_ca = "ca.pem"};
-    struct pair pair;
+    struct tls_pair pair;
     char buf[10];
 
-    pair_init(&pair, &options, (struct whorl_tls_options){0});
-    pair_connect(&pair, "localhost");
+    init(&pair, &options, (struct whorl_tls_options){0});
+    tls_pair_connect(&pair);
     CHECK_OK(pair.err);
     CHECK_ERR(pair.server_err, -EPROTO);
     CHECK_ERR(whorl_stream_read(pair.tls, buf, sizeof buf), WHORL_ETLS_ALERT);
     CHECK_ERR(whorl_stream_write(pair.tls, "x", 1), WHORL_ETLS_ALERT);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(oldest_version_is_kept)
 {
     struct tls13_server_options old = {.only_1_2 = true};
-    struct pair pair;
+    struct tls_pair pair;
 
-    pair_init(&pair, &old, (struct whorl_tls_options){0});
-    pair_connect(&pair, "localhost");
+    init(&pair, &old, (struct whorl_tls_options){0});
+    tls_pair_connect(&pair);
     CHECK_OK(pair.err);
     CHECK_STR(whorl_tls_version_name(pair.tls), "TLS 1.2");
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 
-    pair_init(&pair, &old, (struct whorl_tls_options){.version_min = WHORL_TLS_1_3});
-    pair_connect(&pair, "localhost");
+    init(&pair, &old, (struct whorl_tls_options){.version_min = WHORL_TLS_1_3});
+    tls_pair_connect(&pair);
     CHECK_ERR(pair.err, WHORL_ETLS_VERSION);
     CHECK_STR(pair.error.text,
               "localhost sent alert protocol_version (70): it does not speak TLS 1.3");
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
 }
 
 TEST_VIRTUAL(library_and_version_must_fit)
@@ -432,13 +341,13 @@ TEST_VIRTUAL(library_and_version_must_fit)
 static WHORL_SUSPENDS_SHIELDED size_t flight_len(void)
 {
     struct tls13_server_options options = {.cert = "good"};
-    struct pair pair;
+    struct tls_pair pair;
 
-    pair_init(&pair, &options, (struct whorl_tls_options){0});
-    pair_connect(&pair, "localhost");
+    init(&pair, &options, (struct whorl_tls_options){0});
+    tls_pair_connect(&pair);
     CHECK_OK(pair.err);
     size_t len = memstream_written(pair.far);
-    pair_finish(&pair);
+    tls_pair_finish(&pair);
     return len;
 }
 
@@ -448,75 +357,18 @@ TEST_VIRTUAL(handshake_cut_at_any_byte_fails_clearly)
     size_t len = flight_len();
 
     for (size_t cut = 0; cut <= len; cut += cut < 200 || len - cut < 30 ? 1 : 23) {
-        struct pair pair;
-        pair_init(&pair, &options, (struct whorl_tls_options){0});
+        struct tls_pair pair;
+        init(&pair, &options, (struct whorl_tls_options){0});
         memstream_cut(pair.far, cut);
-        pair_connect(&pair, "localhost");
+        tls_pair_connect(&pair);
         CHECK_ERR(pair.err, cut < len ? WHORL_ETLS_HANDSHAKE : 0);
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
     }
-}
-
-struct countdown {
-    struct whorl_scope *scope;
-    unsigned calls, at;
-};
-
-static void cancel_at(void *arg)
-{
-    struct countdown *countdown = arg;
-
-    if (++countdown->calls == countdown->at)
-        whorl_scope_cancel(countdown->scope);
-}
-
-static WHORL_SUSPENDS int converse(struct pair *pair)
-{
-    enum { LEN = 40000 };
-    static unsigned char sent[LEN], got[LEN];
-    int err = whorl_tls_connect(pair->config, pair->carrier, "localhost", &pair->error, &pair->tls);
-
-    fill(sent, LEN, 3);
-    if (err == 0)
-        err = whorl_stream_write(pair->tls, sent, LEN);
-    if (err == 0)
-        err = whorl_stream_read_exact(pair->tls, got, LEN);
-    if (err == 0) {
-        CHECK(memcmp(sent, got, LEN) == 0);
-        err = whorl_stream_close_write(pair->tls);
-    }
-    return err;
 }
 
 TEST_VIRTUAL(conversation_cancelled_anywhere_leaves_nothing)
 {
-    bool reached = true;
-    unsigned at;
-    long live = 0; /* blocks after the first round: the runtime keeps its stacks */
-
-    tests_start_threads();
-    for (at = 1; reached; at++) {
-        struct pair pair;
-        struct whorl_scope scope;
-        struct countdown countdown = {&scope, 0, at};
-        struct whorl_group group = {0};
-        pair_init(&pair, NULL, (struct whorl_tls_options){0});
-        memstream_chunk(pair.carrier, 3000);
-        CHECK_OK(whorl_spawn(&group, echo, pair.server));
-        whorl_scope_enter(&scope, WHORL_FOREVER);
-        memstream_hook(pair.carrier, cancel_at, &countdown);
-        int err = converse(&pair);
-        whorl_scope_leave(&scope, 0);
-        reached = countdown.calls >= at;
-        CHECK_ERR(err, reached ? -ECANCELED : 0);
-        whorl_stream_close(pair.tls ? pair.tls : pair.carrier);
-        pair.tls = NULL;
-        CHECK_OK(whorl_group_wait(&group));
-        pair_finish(&pair);
-        live = live ? live : faults_live();
-        CHECK_EQ(faults_live(), live);
-    }
-    CHECK(at > 20);
+    tls_pair_check_cancelling(init_default);
 }
 
 TEST_VIRTUAL(keys_are_logged_when_asked_for)
@@ -525,12 +377,12 @@ TEST_VIRTUAL(keys_are_logged_when_asked_for)
                                          "CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "EXPORTER_SECRET ",
                                          "SERVER_TRAFFIC_SECRET_0 ", "CLIENT_TRAFFIC_SECRET_0 "};
     char path[400], text[4000];
-    struct pair pair;
+    struct tls_pair pair;
 
     snprintf(path, sizeof path, "%s/keys", test_tmpdir());
     setenv("SSLKEYLOGFILE", path, 1);
-    pair_open(&pair);
-    pair_finish(&pair);
+    open_default(&pair);
+    tls_pair_finish(&pair);
     unsetenv("SSLKEYLOGFILE");
     FILE *file = fopen(path, "re");
     CHECK(file);
@@ -582,10 +434,10 @@ TEST_VIRTUAL(every_failing_allocation_of_openssl_is_survived)
     allocations_left = -1;
     CHECK(CRYPTO_set_mem_functions(failing_malloc, failing_realloc, plain_free));
     for (long n = 0; reached; n += n < 100 ? 1 : 29) {
-        struct pair pair;
+        struct tls_pair pair;
         WHORL_AUTO(group) group = {0};
-        pair_init(&pair, NULL, (struct whorl_tls_options){0});
-        CHECK_OK(whorl_spawn(&group, server_handshake, &pair));
+        init_default(&pair);
+        CHECK_OK(whorl_spawn(&group, tls_pair_handshake, &pair));
         has_failed = false;
         allocations_left = n;
         pair.err =
@@ -596,7 +448,7 @@ TEST_VIRTUAL(every_failing_allocation_of_openssl_is_survived)
         if (pair.err)
             whorl_stream_close(pair.carrier);
         CHECK_OK(whorl_group_wait(&group));
-        pair_finish(&pair);
+        tls_pair_finish(&pair);
     }
 }
 
