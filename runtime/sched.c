@@ -46,13 +46,9 @@ static int resize_ready(struct sched *s, uint32_t size)
     return 0;
 }
 
-int sched_reserve(struct sched *s)
+int sched_grow(struct sched *s)
 {
-    uint32_t size = s->ready_mask + 1;
-
-    if (s->alive + 2 < size && s->ready)
-        return 0;
-    return resize_ready(s, s->ready ? size * 2 : 64);
+    return resize_ready(s, s->ready ? (s->ready_mask + 1) * 2 : 64);
 }
 
 void sched_trim(struct sched *s)

@@ -103,8 +103,15 @@ static inline size_t sched_ready_count(const struct sched *s)
     return s->ready_count;
 }
 
-/* Makes room in the ready ring for one more task than are alive. Returns 0 or -ENOMEM. */
-int sched_reserve(struct sched *s);
+/* Makes the ready ring larger. Returns 0 or -ENOMEM. */
+int sched_grow(struct sched *s);
+
+/* Makes room in the ready ring for one more task than are alive. Returns 0 or -ENOMEM. Before the
+ * first call, `ready_mask` is 0. */
+static inline int sched_reserve(struct sched *s)
+{
+    return __builtin_expect(s->alive + 2 <= s->ready_mask, 1) ? 0 : sched_grow(s);
+}
 
 /* Shrinks the ready ring after a spike of tasks. */
 void sched_trim(struct sched *s);

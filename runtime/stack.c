@@ -125,20 +125,25 @@ void stack_pool_init(struct stack_pool *pool)
     }
 }
 
-static struct stack_class *class_for(struct stack_pool *pool, size_t size)
+static __attribute__((noinline)) struct stack_class *small_class_for(struct stack_pool *pool,
+                                                                     size_t size)
 {
-    int i = 0;
+    int i = (size > STACK_SMALL_MIN) + (size > 2 * STACK_SMALL_MIN);
 
-    if (__builtin_expect(size <= STACK_SMALL_MAX, 0)) {
-        if (size == 0)
-            return NULL;
-        if (pool->checks)
-            handlers_check();
-        i = (size > STACK_SMALL_MIN) + (size > 2 * STACK_SMALL_MIN);
-        return &pool->classes[STACK_GUARDED_CLASSES + i];
-    }
-    while (i < STACK_GUARDED_CLASSES && pool->classes[i].size < size)
-        i++;
+    if (size == 0)
+        return NULL;
+    if (pool->checks)
+        handlers_check();
+    return &pool->classes[STACK_GUARDED_CLASSES + i];
+}
+
+static inline struct stack_class *class_for(struct stack_pool *pool, size_t size)
+{
+    if (__builtin_expect(size <= STACK_SMALL_MAX, 0))
+        return small_class_for(pool, size);
+    /* The least i with SIZE_MIN << i >= size is the number of binary digits of this number. */
+    unsigned long long n = (size - 1) / SIZE_MIN;
+    int i = n ? 64 - __builtin_clzll(n) : 0;
     return i < STACK_GUARDED_CLASSES ? &pool->classes[i] : NULL;
 }
 
@@ -332,7 +337,8 @@ static struct stack_slab *map_small(struct stack_class *class)
     return slab;
 }
 
-static struct stack_slab *slab_map(struct stack_pool *pool, struct stack_class *class)
+static __attribute__((noinline)) struct stack_slab *slab_map(struct stack_pool *pool,
+                                                             struct stack_class *class)
 {
     struct stack_slab *slab = class->is_small ? map_small(class) : map_guarded(pool, class);
 
@@ -567,10 +573,19 @@ static struct whorl_task *clothe(struct stack_slab *slab, context_entry_fn entry
     return make_record(slab, index, entry);
 }
 
+/* A stack without a record: one that has never been used, or whose memory was given back. */
+static __attribute__((noinline)) struct whorl_task *take_new(struct stack_pool *pool,
+                                                             struct stack_slab *slab,
+                                                             context_entry_fn entry)
+{
+    return slab->bare_count ? clothe(slab, entry) : carve(pool, slab, entry);
+}
+
+/* The functions that it calls rarely are not inlined, because then it needs no registers for
+ * them. */
 struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, context_entry_fn entry)
 {
     struct stack_class *class = class_for(pool, size);
-    struct whorl_task *task;
 
     if (!class)
         return NULL;
@@ -580,10 +595,11 @@ struct whorl_task *stack_acquire(struct stack_pool *pool, size_t size, context_e
     if (slab->live++ == 0 && slab->carved > 0)
         pool->empty_slabs--;
     pool->free--;
-    if ((task = slab->free))
+    struct whorl_task *task = slab->free;
+    if (task)
         slab->free = task->next;
     else
-        task = slab->bare_count ? clothe(slab, entry) : carve(pool, slab, entry);
+        task = take_new(pool, slab, entry);
     if (!slab->free && slab->carved == slab->count && slab->bare_count == 0)
         partial_remove(slab);
     return task;

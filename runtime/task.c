@@ -92,7 +92,7 @@ struct whorl_task *task_create(struct sched *s, size_t stack_size, whorl_task_fn
     task->id = ++s->next_id;
     task->name[0] = '\0';
     task->groups_open = 0;
-    task->locals = s->current ? local_inherit(s->current->locals) : NULL;
+    task->locals = s->current && s->current->locals ? local_inherit(s->current->locals) : NULL;
     task->waiter = NULL;
     task->in_use = true;
     s->alive++;
