@@ -26,6 +26,17 @@ uint16_t served_port_begin(struct served_port *server, whorl_http_handler_fn fn,
     return whorl_addr_port(whorl_listener_addr(server->listener));
 }
 
+WHORL_SUSPENDS_SHIELDED struct whorl_stream *served_port_dial(const struct served_port *server)
+{
+    struct whorl_stream *stream;
+    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
+
+    CHECK(fd >= 0);
+    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->listener)));
+    CHECK_OK(whorl_stream_from_socket(fd, &stream));
+    return stream;
+}
+
 WHORL_SUSPENDS_SHIELDED void served_port_end(struct served_port *server)
 {
     CHECK_OK(whorl_group_stop(&server->group, WHORL_MINUTE));

@@ -28,6 +28,9 @@ uint16_t served_port_begin(struct served_port *server, whorl_http_handler_fn fn,
 /* The task of the server; its argument is the struct served_port. */
 int served_port_serve(void *server);
 
+/* Connects to the server. */
+WHORL_SUSPENDS_SHIELDED struct whorl_stream *served_port_dial(const struct served_port *server);
+
 /* Stops the server, which must not have failed, and closes its listener. */
 WHORL_SUSPENDS_SHIELDED void served_port_end(struct served_port *server);
 

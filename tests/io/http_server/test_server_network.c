@@ -53,16 +53,6 @@ static WHORL_SUSPENDS_SHIELDED void end(struct net_server *server)
     served_port_end(&server->http);
 }
 
-static WHORL_SUSPENDS_SHIELDED struct whorl_stream *dial_server(const struct net_server *server)
-{
-    struct whorl_stream *stream;
-    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(fd >= 0);
-    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->http.listener)));
-    CHECK_OK(whorl_stream_from_socket(fd, &stream));
-    return stream;
-}
-
 /* --- this library's client --- */
 
 struct load {
@@ -117,8 +107,8 @@ TEST_IO(a_stop_closes_idle_connections_and_finishes_requests)
     char *reply;
     begin(&server);
     for (int i = 0; i < 20; i++)
-        idle[i] = dial_server(&server);
-    busy = dial_server(&server);
+        idle[i] = served_port_dial(&server.http);
+    busy = served_port_dial(&server.http);
     CHECK_OK(whorl_stream_write(busy, slow, sizeof slow - 1));
     while (server.requests == 0)
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
@@ -148,7 +138,7 @@ TEST_IO(clients_that_drip_do_not_hold_up_others)
     struct load load = {.requests = 20};
     uint16_t port = begin(&server);
     for (int i = 0; i < DRIPPING; i++) {
-        dripping[i] = dial_server(&server);
+        dripping[i] = served_port_dial(&server.http);
         CHECK_OK(whorl_stream_write(dripping[i], "GET / HTTP/1.1\r\nHost: ", 22));
     }
     snprintf(load.url, sizeof load.url, "http://127.0.0.1:%d/", port);
@@ -186,7 +176,7 @@ TEST_IO(the_log_and_failures_of_connections_get_the_argument_of_the_server)
     static const char get[] = "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n";
     struct net_server server = {.http.options = {.log = note_log, .serve.failed = note_failure}};
     begin(&server);
-    struct whorl_stream *client = dial_server(&server);
+    struct whorl_stream *client = served_port_dial(&server.http);
     CHECK_OK(whorl_stream_write(client, get, sizeof get - 1));
     while (server.requests == 0)
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
@@ -221,7 +211,8 @@ TEST_IO(an_idle_connection_leaves_its_buffers_to_others)
 {
     struct net_server server = {0};
     begin(&server);
-    struct whorl_stream *first = dial_server(&server), *second = dial_server(&server);
+    struct whorl_stream *first = served_port_dial(&server.http),
+                        *second = served_port_dial(&server.http);
     /* The body arrives later than the head, so the large buffer is needed. */
     exchange(second, GET, "hello\n");
     CHECK_OK(whorl_stream_write(first, POST, sizeof POST - 1));
@@ -255,7 +246,7 @@ TEST_IO(a_chunk_is_sent_without_delay)
     struct net_server server = {0};
     int on = 0;
     begin(&server);
-    struct whorl_stream *client = dial_server(&server);
+    struct whorl_stream *client = served_port_dial(&server.http);
     exchange(client, GET, "hello\n");
     CHECK_OK(
         getsockopt(accepted_fd(client), IPPROTO_TCP, TCP_NODELAY, &on, &(socklen_t){sizeof on}));
@@ -272,7 +263,7 @@ TEST_IO(a_client_that_sends_much_reads_why_it_was_refused)
     size_t len = 200000, reply_len;
     char *request = malloc(len), *reply;
     begin(&server);
-    struct whorl_stream *client = dial_server(&server);
+    struct whorl_stream *client = served_port_dial(&server.http);
     memset(request, 'x', len);
     memcpy(request, GET "x\r\n\r\n", sizeof GET + 4);
     CHECK_OK(whorl_stream_write(client, request, len));
@@ -301,7 +292,7 @@ TEST_IO(the_date_moves_on)
     struct net_server server = {0};
     char first[64], second[64];
     begin(&server);
-    struct whorl_stream *client = dial_server(&server);
+    struct whorl_stream *client = served_port_dial(&server.http);
     fetch_date(client, first);
     CHECK_OK(whorl_sleep(1100 * WHORL_MILLISECOND));
     fetch_date(client, second);

@@ -323,17 +323,6 @@ TEST_IO(client_of_this_library_speaks_https)
 
 /* --- the server's end, and slow clients --- */
 
-static WHORL_SUSPENDS_SHIELDED struct whorl_stream *dial_server(const struct tls_served *server)
-{
-    struct whorl_stream *stream;
-    int fd = whorl_socket(AF_INET, SOCK_STREAM, 0);
-
-    CHECK(fd >= 0);
-    CHECK_OK(whorl_connect(fd, whorl_listener_addr(server->http.listener)));
-    CHECK_OK(whorl_stream_from_socket(fd, &stream));
-    return stream;
-}
-
 /* A client that sends on after the reply must not get a reset, which could destroy the reply. */
 TEST_IO(reply_before_the_end_of_a_request_is_not_lost)
 {
@@ -349,7 +338,7 @@ TEST_IO(reply_before_the_end_of_a_request_is_not_lost)
 
     CHECK_OK(whorl_tls_config_create(&trust, NULL, &config));
     begin(&server);
-    CHECK_OK(whorl_tls_connect(config, dial_server(&server), "localhost", NULL, &stream));
+    CHECK_OK(whorl_tls_connect(config, served_port_dial(&server.http), "localhost", NULL, &stream));
     CHECK_OK(whorl_stream_write(stream, request, sizeof request - 1));
     while ((n = whorl_stream_read(stream, reply + len, sizeof reply - 1 - len)) > 0)
         len += (size_t)n;
@@ -372,7 +361,8 @@ TEST_IO(stop_does_not_wait_for_handshakes)
     char byte;
 
     begin(&server);
-    struct whorl_stream *silent = dial_server(&server), *slow = dial_server(&server);
+    struct whorl_stream *silent = served_port_dial(&server.http),
+                        *slow = served_port_dial(&server.http);
     CHECK_OK(whorl_stream_write(slow, "\x16\x03\x01", 3));
     CHECK_OK(whorl_sleep(5 * WHORL_MILLISECOND));
     int64_t start_ns = whorl_now();
@@ -393,7 +383,7 @@ TEST_IO(slow_handshakes_are_cut_while_others_are_served)
     char byte;
 
     for (int i = 0; i < 20; i++) {
-        slow[i] = dial_server(&server);
+        slow[i] = served_port_dial(&server.http);
         CHECK_OK(whorl_stream_write(slow[i], "\x16\x03\x01\x01", 4));
     }
     expect(port, "$client -tls1_2 </dev/null 2>&1 | grep -o '^New'", "New\n");
