@@ -236,7 +236,8 @@ bool no_proxy_matches(const struct no_proxy *list, const char *host, uint16_t po
 
     if (len > 0 && host[len - 1] == '.') /* "example.org." is the same name */
         len--;
-    for (const struct no_proxy_rule *r = list->rules; r < list->rules + list->count; r++) {
+    for (size_t i = 0; i < list->count; i++) {
+        const struct no_proxy_rule *r = &list->rules[i];
         if (r->port != 0 && r->port != port)
             continue;
         if (r->kind == RULE_ANY ||

@@ -14,7 +14,7 @@
 #include "io/http/proxy_auth.h"
 #include "io/http/tunnel.h"
 #include "io/http/upgrades.h"
-#include "io/net/socks5.h"
+#include "io/net/socks5_connect.h"
 #include "io/tls/config.h"
 #include "io/tls/connect.h"
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* SOCKS5: the messages, and the loop that sends and receives them. */
+/* SOCKS5: writes the messages of the client, and reads those of the proxy. */
 #include "io/net/socks5.h"
 
-#include <errno.h>
+#include <arpa/inet.h>
 #include <string.h>
-
-#include <whorl/net.h>
 
 enum {
     VERSION = 5,
@@ -87,20 +85,20 @@ static int broken(const char **ret_why, const char *why)
 /* RFC 1928 §4 */
 static void ask_connection(struct socks5 *s)
 {
-    struct whorl_addr addr;
+    uint8_t v4[4], v6[16];
 
     put_byte(s, VERSION);
     put_byte(s, CONNECT);
     put_byte(s, 0);
-    if (whorl_addr_parse(s->request->host, s->request->port, &addr)) {
+    if (inet_pton(AF_INET, s->request->host, v4) == 1) {
+        put_byte(s, ADDRESS_V4);
+        put(s, v4, sizeof v4);
+    } else if (inet_pton(AF_INET6, s->request->host, v6) == 1) {
+        put_byte(s, ADDRESS_V6);
+        put(s, v6, sizeof v6);
+    } else {
         put_byte(s, ADDRESS_NAME);
         put_text(s, s->request->host);
-    } else if (addr.sa.sa_family == AF_INET) {
-        put_byte(s, ADDRESS_V4);
-        put(s, &addr.in.sin_addr, sizeof addr.in.sin_addr);
-    } else {
-        put_byte(s, ADDRESS_V6);
-        put(s, &addr.in6.sin6_addr, sizeof addr.in6.sin6_addr);
     }
     put_byte(s, s->request->port >> 8);
     put_byte(s, s->request->port & 0xff);
@@ -203,27 +201,4 @@ int socks5_feed(struct socks5 *s, const uint8_t *bytes, const char **ret_why)
         return 0;
     }
     return 0;
-}
-
-WHORL_SUSPENDS int socks5_connect(struct whorl_stream *stream, const struct socks5_request *request,
-                                  const char **ret_why)
-{
-    uint8_t bytes[SOCKS5_WANTS_MAX];
-    struct socks5 s;
-
-    *ret_why = NULL;
-    int err = socks5_init(&s, request);
-    while (err == 0 && socks5_wants(&s) > 0) {
-        if (s.out_len > 0)
-            err = whorl_stream_write(stream, s.out, s.out_len);
-        if (err == 0)
-            err = whorl_stream_read_exact(stream, bytes, socks5_wants(&s));
-        if (err == -ENODATA) {
-            *ret_why = "the proxy closed the connection before it had connected";
-            return WHORL_EHTTP_PROXY_FAILED;
-        }
-        if (err == 0)
-            err = socks5_feed(&s, bytes, ret_why);
-    }
-    return err;
 }

@@ -12,7 +12,7 @@
  *         err = socks5_feed(&s, bytes, &why);
  *     }
  *
- * So it never reads bytes that belong to the server. socks5_connect() does this on a stream.
+ * So it never reads bytes that belong to the server. socks5_connect.h does this on a stream.
  *
  *     client                                   proxy
  *     5, methods ------------------------->
@@ -29,7 +29,6 @@
 
 #include <whorl/base.h>
 #include <whorl/error.h>
-#include <whorl/stream.h>
 
 enum {
     SOCKS5_TEXT_MAX = 255,                    /* bytes of a name or password */
@@ -67,18 +66,5 @@ size_t socks5_wants(const struct socks5 *s);
  *          WHORL_EHTTP_PROXY_PROTOCOL. After an error only the end of the connection follows.
  */
 int socks5_feed(struct socks5 *s, const uint8_t *bytes, const char **ret_why);
-
-/**
- * Does the whole protocol on a stream to the proxy, which then is a stream to the server.
- *
- * @ret_why  set on errors of the proxy; else NULL
- *
- * Returns:  0; as socks5_init() and socks5_feed(); WHORL_EHTTP_PROXY_FAILED also when the proxy
- *           closes the connection; errors of the stream.
- * Suspends: until the proxy has connected. Only a scope limits the time.
- * Cancel:   -ECANCELED; the stream can only be closed.
- */
-WHORL_SUSPENDS int socks5_connect(struct whorl_stream *stream, const struct socks5_request *request,
-                                  const char **ret_why);
 
 #endif

@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include <whorl/http.h>
+#include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
 #include <whorl/url.h>
 
+#include "cancel.h"
 #include "fakehttp.h"
+#include "faults.h"
+#include "memstream.h"
 #include "test.h"
 
 static struct whorl_error error;
@@ -441,6 +445,66 @@ TEST_VIRTUAL(a_user_agent_cannot_add_lines_to_connect)
 
     check_error(session, "https://a.test/", WHORL_EHTTP_REQUEST_HEADER,
                 "proxy http://p.test:80 for a.test:443: not a valid request header");
+}
+
+/* Shortage and cancellation at every point */
+
+static const struct fake_step asking_proxy[] = {
+    {FAKE_HEAD, NULL, 0}, {FAKE_SEND, ASKS(""), 0}, {0}};
+static const struct fake_step refusing_proxy[] = {
+    {FAKE_HEAD, NULL, 0}, {FAKE_SEND, "HTTP/1.1 403 No\r\n\r\n", 0}, {0}};
+
+/* A tunnel that is refused after the credentials: 0; or the code of another failure. */
+static WHORL_SUSPENDS int ask_for_tunnel(struct fake *fake)
+{
+    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
+                                                 .proxy = {.url = "http://u:p@p.test"}};
+    WHORL_AUTO(http_session) *session = NULL;
+    struct whorl_http_request request = {.url = "https://a.test/"};
+    int status;
+
+    int err = whorl_http_session_create(&options, &session);
+    if (err == 0)
+        err = get(session, &request, &status);
+    return err == WHORL_EHTTP_PROXY_REFUSED ? 0 : err;
+}
+
+static int cancelled_tunnel(void *arg)
+{
+    FAKE fake = {.scripts = {asking_proxy, refusing_proxy}, .chunk = 20, .dial_ns = 1};
+
+    (void)arg;
+    return ask_for_tunnel(&fake);
+}
+
+static void no_streams(void)
+{
+    CHECK_EQ(memstream_alive(), 0);
+}
+
+TEST_VIRTUAL(a_tunnel_can_be_cancelled_at_any_point)
+{
+    int cancelled =
+        cancel_everywhere(&(struct cancel_plan){.victim = cancelled_tunnel, .end = no_streams});
+
+    CHECK(cancelled >= 6); /* two connections: dial, send, and wait for the answer */
+}
+
+static int tunnel_once(void *arg)
+{
+    (void)arg;
+    FAKE fake = {.scripts = {asking_proxy, refusing_proxy}};
+    return ask_for_tunnel(&fake);
+}
+
+static int tunnel_in_run(void *arg)
+{
+    return whorl_run_virtual(NULL, tunnel_once, arg);
+}
+
+TEST(a_tunnel_survives_every_failed_allocation)
+{
+    CHECK(faults_sweep(tunnel_in_run, NULL) > 10);
 }
 
 TEST_MAIN()

@@ -5,6 +5,7 @@
 
 #include <whorl/http_proxy.h>
 
+#include "faults.h"
 #include "io/http/no_proxy.h"
 #include "io/http/proxy.h"
 #include "test.h"
@@ -297,6 +298,27 @@ TEST(a_malformed_entry_of_no_proxy_is_an_error_that_names_it)
         CHECK_STR(error.text, cases[i][1]);
         CHECK(!list.rules);
     }
+}
+
+static int make_settings(void *arg)
+{
+    static const char *const urls[] = {"http://u:p@p.test", "socks5h://u:p@p.test"};
+    int err = 0;
+
+    (void)arg;
+    for (size_t i = 0; i < 2 && err == 0; i++) {
+        struct whorl_http_proxy setting = {.url = urls[i],
+                                           .no_proxy = "a,b,c,d,10.0.0.0/8,[::1]:80,x.test"};
+        struct http_proxies proxies;
+        err = http_proxies_init(&proxies, &setting, NULL);
+        http_proxies_finish(&proxies);
+    }
+    return err;
+}
+
+TEST(a_setting_survives_every_failed_allocation)
+{
+    CHECK(faults_sweep(make_settings, NULL) > 10);
 }
 
 TEST_MAIN()
