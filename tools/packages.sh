@@ -16,7 +16,7 @@ packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 ngi
 packages_full=(valgrind gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user musl-tools)
 # The packages for the architecture arm64 which tools/test --full unpacks into its own directory.
 packages_arm64=(libc6-dev libstdc++6 liburing-dev libc-ares-dev libbearssl-dev libssl-dev
-    zlib1g-dev libidn2-dev libnghttp2-dev libpsl-dev)
+    zlib1g-dev libidn2-dev libnghttp2-dev libpsl-dev libbrotli-dev libzstd-dev)
 
 # packages_know [OS_RELEASE]: identifies the system. Reads the file OS_RELEASE, or else the file
 # which WHORL_OS_RELEASE names, or else /etc/os-release. Sets:
@@ -35,7 +35,7 @@ packages_know() {
     packages_left=() packages_tried=false packages_build=() packages_install= packages_notes=()
     local debian=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
         libbearssl-dev libssl-dev zlib1g-dev libidn2-dev libnghttp2-dev
-        libpsl-dev ca-certificates)
+        libpsl-dev libbrotli-dev libzstd-dev ca-certificates)
     case $id in
     debian | ubuntu)
         packages_install='apt-get install'
@@ -57,14 +57,14 @@ packages_know() {
         packages_install='dnf install'
         packages_build=(gcc meson ninja-build pkgconf-pkg-config liburing-devel c-ares-devel
             llhttp-devel openssl-devel zlib-ng-compat-devel libidn2-devel libnghttp2-devel
-            libpsl-devel ca-certificates)
+            libpsl-devel brotli-devel libzstd-devel ca-certificates)
         packages_notes+=("BearSSL: no package was found for Fedora. Build it from its sources, and
             install bearssl.h and libbearssl in directories which the compiler searches.")
         ;;
     arch)
         packages_install='pacman -S'
         packages_build=(gcc meson ninja pkgconf liburing c-ares bearssl openssl llhttp zlib libidn2
-            libnghttp2 libpsl ca-certificates)
+            libnghttp2 libpsl brotli zstd ca-certificates)
         ;;
     esac
 }
@@ -79,8 +79,8 @@ packages_print() {
             echo "gcc or clang, meson 1.0, ninja and pkg-config. It must also have these libraries with"
             echo "their headers: liburing 2.3, c-ares 1.18, BearSSL, llhttp 9, zlib and libidn2."
             echo "OpenSSL 3 is used for TLS 1.3 if it is there."
-            echo "With nghttp2 1.52, the client also speaks HTTP/2. With libpsl, it knows which"
-            echo "domains cookies must not have."
+            echo "With nghttp2 1.52, the client also speaks HTTP/2. With libbrotlidec and libzstd,"
+            echo "it decodes br and zstd; with libpsl, it knows which domains cookies must not have."
         } | fold -s -w 96
     else
         echo "To build whorl, run as root:"

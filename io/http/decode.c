@@ -1,48 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* Content decoding with zlib. Each coding is a layer. Bytes are pulled from the last layer, and
- * every other layer writes into the buffer of the next, so memory does not depend on how far a
- * stream expands. Work is bounded by DECODE_PAUSE_BYTES and DECODE_BETWEEN_MAX.
+/* Content decoding. Each coding is a layer. Bytes are pulled from the last layer, and every other
+ * layer writes into the buffer of the next, so memory does not depend on how far a stream expands.
+ * Work is bounded by DECODE_PAUSE_BYTES and DECODE_BETWEEN_MAX.
  */
 #include "io/http/decode.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
 #include <whorl/error.h>
 
-enum layer_kind {
-    LAYER_GZIP,
-    LAYER_DEFLATE,
-};
-
-enum layer_state {
-    LAYER_SNIFF, /* deflate: two bytes tell whether there is a zlib header */
-    LAYER_INFLATE,
-    LAYER_END, /* a whole stream has ended; gzip may begin another member */
-};
+#include "io/http/coding.h"
 
 enum {
     LAYER_BUF = 16 * 1024,
-    WINDOW_RAW = -15,
-    WINDOW_ZLIB = 15,
-    WINDOW_GZIP = 15 + 16,
 };
 
 struct decode_layer {
-    enum layer_kind kind;
-    enum layer_state state;
-    bool begun;    /* a byte has arrived */
-    bool is_ready; /* `zs` was initialised */
-    uint8_t sniffed[2];
-    uint8_t sniffed_len;
-    z_stream zs;
+    struct coding *coding;
+    bool begun;              /* a byte has arrived */
+    bool ended;              /* a whole stream has ended; another one may follow */
     size_t buf_pos, buf_len; /* decoded by the previous layer, not yet used; not in layer 0 */
     uint8_t buf[LAYER_BUF];
 };
+
+/* The codings that this build knows, with their names in Content-Encoding. */
+static const struct {
+    const char *name;
+    const struct coding_ops *ops;
+} codings[] = {
+    {"gzip", &coding_gzip}, {"x-gzip", &coding_gzip}, {"deflate", &coding_deflate},
+#ifdef WHORL_WITH_BROTLI
+    {"br", &coding_brotli},
+#endif
+#ifdef WHORL_WITH_ZSTD
+    {"zstd", &coding_zstd},
+#endif
+};
+
+const char *decode_accepted(void)
+{
+    return "gzip, deflate"
+#ifdef WHORL_WITH_BROTLI
+           ", br"
+#endif
+#ifdef WHORL_WITH_ZSTD
+           ", zstd"
+#endif
+        ;
+}
+
+int coding_fail(struct coding *coding, const char *reason)
+{
+    coding->reason = reason;
+    return WHORL_EHTTP_ENCODING;
+}
 
 static int fail(struct decode *d, int err, const char *reason)
 {
@@ -63,55 +76,41 @@ static bool is_coding(const char *text, size_t len, const char *name)
     return header_equal(copy, name);
 }
 
-/* zlib allocates with the same functions as the rest of the library. */
-static void *allocate(void *opaque, uInt items, uInt size)
-{
-    (void)opaque;
-    return calloc(items, size);
-}
-
-static void release(void *opaque, void *memory)
-{
-    (void)opaque;
-    free(memory);
-}
-
-static int open_window(struct decode_layer *layer, int window)
-{
-    layer->zs.zalloc = allocate;
-    layer->zs.zfree = release;
-    int err = inflateInit2(&layer->zs, window);
-    layer->is_ready = err == Z_OK;
-    return err == Z_OK ? 0 : -ENOMEM;
-}
-
-static int add_layer(struct decode *d, enum layer_kind kind)
+static int add_layer(struct decode *d, const struct coding_ops *ops)
 {
     if (d->count == DECODE_LAYERS_MAX)
-        return fail(d, WHORL_EHTTP_ENCODING_UNKNOWN, "more than three content codings");
+        return fail(d, WHORL_EHTTP_ENCODING_UNKNOWN, "more than five content codings");
     struct decode_layer *layer = malloc(sizeof *layer);
-    if (!layer)
+    struct coding *coding = layer ? ops->open() : NULL;
+    if (!coding) {
+        free(layer);
         return fail(d, -ENOMEM, "out of memory");
+    }
+    coding->ops = ops;
     memset(layer, 0, offsetof(struct decode_layer, buf));
-    layer->kind = kind;
+    layer->coding = coding;
     /* Listed in the order in which they were applied (RFC 9110 §8.4): the last one is decoded
      * first. */
     memmove(d->layers + 1, d->layers, (size_t)d->count * sizeof d->layers[0]);
     d->layers[0] = layer;
     d->count++;
-    if (kind == LAYER_GZIP) {
-        layer->state = LAYER_INFLATE;
-        if (open_window(layer, WINDOW_GZIP))
-            return fail(d, -ENOMEM, "out of memory");
-    }
     return 0;
+}
+
+static int add_named(struct decode *d, const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
+        if (is_coding(name, len, codings[i].name))
+            return add_layer(d, codings[i].ops);
+    return is_coding(name, len, "identity")
+               ? 0
+               : fail(d, WHORL_EHTTP_ENCODING_UNKNOWN, "unknown content coding");
 }
 
 static void free_layers(struct decode *d)
 {
     for (int i = 0; i < d->count; i++) {
-        if (d->layers[i]->is_ready)
-            inflateEnd(&d->layers[i]->zs);
+        d->layers[i]->coding->ops->close(d->layers[i]->coding);
         free(d->layers[i]);
     }
     d->count = 0;
@@ -125,14 +124,8 @@ int decode_init(struct decode *d, const struct header_list *headers, int64_t dec
 
     *d = (struct decode){.decoded_max = decoded_max};
     while (err == 0 && (cursor = header_list_next(headers, "Content-Encoding", &index)) != NULL) {
-        while (err == 0 && header_next_member(&cursor, &member, &len)) {
-            if (is_coding(member, len, "gzip") || is_coding(member, len, "x-gzip"))
-                err = add_layer(d, LAYER_GZIP);
-            else if (is_coding(member, len, "deflate"))
-                err = add_layer(d, LAYER_DEFLATE);
-            else if (!is_coding(member, len, "identity"))
-                err = fail(d, WHORL_EHTTP_ENCODING_UNKNOWN, "unknown content coding");
-        }
+        while (err == 0 && header_next_member(&cursor, &member, &len))
+            err = add_named(d, member, len);
     }
     if (err)
         free_layers(d);
@@ -147,82 +140,28 @@ void decode_finish(struct decode *d)
 
 /* --- running --- */
 
-static uInt clip(size_t len)
-{
-    return len > UINT_MAX ? UINT_MAX : (uInt)len;
-}
-
-static int inflate_layer(struct decode *d, struct decode_layer *layer, const uint8_t *in,
-                         size_t in_len, size_t *used, uint8_t *out, size_t out_len, size_t *made)
-{
-    z_stream *zs = &layer->zs;
-
-    zs->next_in = (z_const Bytef *)in;
-    zs->avail_in = clip(in_len);
-    zs->next_out = out;
-    zs->avail_out = clip(out_len);
-    int err = inflate(zs, Z_NO_FLUSH);
-    *used += clip(in_len) - zs->avail_in;
-    *made += clip(out_len) - zs->avail_out;
-    switch (err) {
-    case Z_OK:
-    case Z_BUF_ERROR: /* no progress without more input or room */
-        return 0;
-    case Z_STREAM_END:
-        layer->state = LAYER_END;
-        return 0;
-    case Z_MEM_ERROR:
-        return fail(d, -ENOMEM, "out of memory");
-    case Z_NEED_DICT:
-        return fail(d, WHORL_EHTTP_ENCODING, "compressed with a preset dictionary");
-    default:
-        return fail(d, WHORL_EHTTP_ENCODING, zs->msg ? zs->msg : "compressed data is damaged");
-    }
-}
-
-/* RFC 9110 §8.4.1.2: "deflate" is zlib's format, but some servers send raw deflate. A stream is raw
- * when its first two bytes are no zlib header (RFC 1950 §2.2). */
-static int sniff(struct decode *d, struct decode_layer *layer, uint8_t byte)
-{
-    layer->sniffed[layer->sniffed_len++] = byte;
-    if (layer->sniffed_len < 2)
-        return 0;
-    unsigned first = layer->sniffed[0], second = layer->sniffed[1];
-    bool zlib = (first & 0x0f) == 8 && first >> 4 <= 7 && (first << 8 | second) % 31 == 0;
-    if (open_window(layer, zlib ? WINDOW_ZLIB : WINDOW_RAW))
-        return fail(d, -ENOMEM, "out of memory");
-    size_t used = 0, made = 0;
-    uint8_t none;
-    layer->state = LAYER_INFLATE;
-    /* Two bytes can be a whole raw stream ("\3\0"), but they decode to nothing. */
-    return inflate_layer(d, layer, layer->sniffed, 2, &used, &none, 0, &made);
-}
-
 /* One step: uses bytes of `in`, makes bytes of `out`, or both, unless `in` is empty or `out` is
  * full. Adds to `*used` and `*made`. */
 static int step(struct decode *d, struct decode_layer *layer, const uint8_t *in, size_t in_len,
                 size_t *used, uint8_t *out, size_t out_len, size_t *made)
 {
+    struct coding *coding = layer->coding;
+    struct coding_span span = {.in = in, .in_len = in_len, .out = out, .out_len = out_len};
+
     layer->begun |= in_len > 0;
-    switch (layer->state) {
-    case LAYER_SNIFF:
+    if (layer->ended) {
         if (in_len == 0)
             return 0;
-        ++*used;
-        return sniff(d, layer, in[0]);
-    case LAYER_INFLATE:
-        return inflate_layer(d, layer, in, in_len, used, out, out_len, made);
-    case LAYER_END:
-        if (in_len == 0)
-            return 0;
-        /* RFC 1952 §2.2: members follow one another; the rest of the header is zlib's to check. */
-        if (layer->kind != LAYER_GZIP || in[0] != 0x1f)
+        if (!coding->ops->next || !coding->ops->next(coding, in[0]))
             return fail(d, WHORL_EHTTP_ENCODING, "bytes after the end of the compressed data");
-        if (inflateReset(&layer->zs) != Z_OK)
-            return fail(d, WHORL_EHTTP_ENCODING, "compressed data is damaged");
-        layer->state = LAYER_INFLATE;
-        return inflate_layer(d, layer, in, in_len, used, out, out_len, made);
+        layer->ended = false;
     }
+    int result = coding->ops->run(coding, &span);
+    *used += span.used;
+    *made += span.made;
+    layer->ended = result == 1;
+    if (result < 0)
+        return fail(d, result, result == -ENOMEM ? "out of memory" : coding->reason);
     return 0;
 }
 
@@ -333,7 +272,7 @@ int decode_end(struct decode *d)
         return d->error;
     for (int i = 0; i < d->count; i++) {
         const struct decode_layer *layer = d->layers[i];
-        if (layer->begun && layer->state != LAYER_END)
+        if (layer->begun && !layer->ended)
             return fail(d, WHORL_EHTTP_ENCODING, "compressed data ends early");
     }
     return 0;

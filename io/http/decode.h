@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Decodes a Content-Encoding while the body streams: gzip, x-gzip, deflate (zlib-wrapped or raw),
- * identity, and up to three of them on top of each other (RFC 9110 §8.4).
+ * identity, where the libraries are there also br and zstd, and up to five of them on top of each
+ * other (RFC 9110 §8.4).
  *
  *     struct decode d = {0};
  *     err = decode_init(&d, headers, decoded_max);    // 1: decodes, 0: nothing to decode
@@ -23,7 +24,7 @@
 #include "io/http/header.h"
 
 enum {
-    DECODE_LAYERS_MAX = 3,
+    DECODE_LAYERS_MAX = 5,
 
     /* The number of bytes that one call of decode_run() reads and writes in all layers before it
      * pauses. Without a pause, one call could run for long without any output: three layers of gzip
@@ -53,13 +54,16 @@ struct decode {
     const char *reason;  /* what is wrong; valid after an error */
 };
 
+/** The codings that decode_init() knows, as the value of Accept-Encoding. */
+const char *decode_accepted(void);
+
 /**
  * Prepares to decode what the Content-Encoding headers say.
  *
  * @decoded_max  more output is WHORL_EHTTP_BODY_TOO_LARGE; 0 or less: no limit
  *
  * Returns: 1 when there is something to decode, 0 when not; WHORL_EHTTP_ENCODING_UNKNOWN (also more
- *          than three layers); -ENOMEM.
+ *          than five layers); -ENOMEM.
  */
 int decode_init(struct decode *d, const struct header_list *headers, int64_t decoded_max);
 

@@ -12,6 +12,7 @@
 #include <whorl/error.h>
 
 #include "io/http/basic.h"
+#include "io/http/decode.h"
 #include "io/http/header.h"
 #include "io/http/redirect.h"
 
@@ -191,7 +192,7 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
         put_header(&w, "Proxy-Authorization", head->proxy_authorization);
     put_default(&w, head, "User-Agent", head->user_agent);
     put_default(&w, head, "Accept", "*/*");
-    put_default(&w, head, "Accept-Encoding", head->decode ? "gzip, deflate" : "identity");
+    put_default(&w, head, "Accept-Encoding", head->decode ? decode_accepted() : "identity");
     put_default(&w, head, "Content-Type", head->drop_body_headers ? NULL : head->content_type);
     put_default(&w, head, "Authorization", head->authorization);
     if (!head->authorization && head->url->userinfo && !find(head, "Authorization")) {

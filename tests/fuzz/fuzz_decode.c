@@ -16,7 +16,7 @@ enum { OUT_MAX = 1 << 20 };
 
 static const char *const stacks[] = {
     "gzip", "deflate", "gzip, deflate", "deflate, gzip", "gzip, gzip, deflate", "identity",
-    "br",   "",
+    "br",   "",        "zstd",          "br, gzip",      "zstd, deflate",       "br2",
 };
 
 struct account {
@@ -60,9 +60,13 @@ static struct account decode(const char *stack, int64_t max, const uint8_t *data
     return a;
 }
 
+/* libbrotlidec and libzstd hold bytes back, which are lost when an error follows. How many depends
+ * on the pieces. */
 static void check_same(const struct account *a, const struct account *b)
 {
     FUZZ_CHECK(a->verdict == b->verdict);
+    if (a->verdict)
+        return;
     FUZZ_CHECK(a->out_len == b->out_len);
     FUZZ_CHECK(a->out_hash == b->out_hash);
 }
@@ -145,4 +149,11 @@ void fuzz_seeds(void (*use)(void *ctx, const void *seed, size_t len), void *ctx)
     use_encoded(use, ctx, 3, -15, 31);
     use(ctx, "\5\0identity", 10);
     use(ctx, "\6\0br", 4);
+    use(ctx,
+        "\6\0\x1b\x2e\x00\x00\xc4\x31\x8e\xf4\x7c\xa0\x91\x86\xeb\x5a\xce\x3c\x06\x99\xa6\x12\xaf"
+        "\xd3\x47\xa0\x70\x77\x21",
+        29);
+    use(ctx, "\x8\0\x28\xb5\x2f\xfd\0\x58\x11\0\0hi", 13);
+    use(ctx, "\x8\0\x50\x2a\x4d\x18\2\0\0\0hi", 12);
+    use(ctx, "\x9\0\x1f\x8b", 4);
 }

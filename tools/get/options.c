@@ -36,7 +36,7 @@ const char options_help[] =
     "      --stall-timeout TIME    limit the wait for the next byte (60s)\n"
     "      --connect-timeout TIME  limit connecting, and also TLS handshakes (30s)\n"
     "      --max-size SIZE     refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)\n"
-    "      --compressed; --http1.1; --http2  decode gzip, deflate; one HTTP version\n"
+    "      --compressed; --http1.1; --http2  decode gzip, br, ...; one HTTP version\n"
     "      --cacert PATH; --insecure  trust only these authorities; any certificate\n"
     "      --tls LIB; --tls-min V  use bearssl or openssl; require TLS 1.2 or 1.3\n"
     "      --cert FILE; --key FILE; --pin HASH  own certificate; server's key\n"

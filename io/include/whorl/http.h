@@ -141,7 +141,8 @@ struct whorl_http_request {
     struct whorl_http_body body;
     const struct whorl_http_credentials *credentials; /* for the origin of `url` only, see
                                                          http_auth.h; NULL: the session's */
-    bool decode; /* ask for gzip and deflate, and decode them; otherwise bodies are not decoded */
+    bool decode; /* ask for gzip, deflate and, where whorl is built with them, br and zstd, and
+                    decode them; otherwise bodies are not decoded */
     int redirects_max;
     /* Send all `headers` but Host to other origins too, secrets included. By default a redirect to
      * another origin gets only those that are known to hold no secret, such as Accept and Range. */

@@ -394,7 +394,7 @@ TEST_VIRTUAL(a_coded_body_that_is_cut_or_too_large_is_an_error)
     CHECK_ERR(limited(coded_script(4), 0, 100000, true, 0), WHORL_EHTTP_ENCODING);
     CHECK_STR(error.step, "body");
     const struct fake_step *unknown = RESPONDS(
-        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx", 0});
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Encoding: dcb\r\nContent-Length: 2\r\n\r\nxx", 0});
     CHECK_ERR(limited(unknown, 0, 100, true, 0), WHORL_EHTTP_ENCODING_UNKNOWN);
     CHECK_OK(limited(unknown, 0, 100, false, 0));
 }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include <zlib.h>
+#ifdef WHORL_WITH_ZSTD
+#include <zstd.h>
+#endif
 
 #include "faults.h"
 #include "io/http/decode.h"
@@ -256,18 +259,18 @@ TEST(decode_stacked_large_bodies)
 TEST(decode_refuses_unknown_codings)
 {
     static const char *const codings[] = {
-        "br",       "zstd",      "compress", "gzip;q=1", "gzipx",
-        "\"gzip\"", "gzip gzip", "x",        "gzip, br", "averyveryverylongnameofacoding"};
+        "dcb",      "br2",       "compress", "gzip;q=1",  "gzipx",
+        "\"gzip\"", "gzip gzip", "x",        "gzip, dcz", "averyveryverylongnameofacoding"};
     for (size_t i = 0; i < sizeof codings / sizeof *codings; i++)
         expect(__LINE__, LIST(codings[i]), 0, copy(text, TEXT_LEN), WHORL_EHTTP_ENCODING_UNKNOWN,
                NULL, 0);
 }
 
-TEST(decode_refuses_a_fourth_layer)
+TEST(decode_refuses_a_sixth_layer)
 {
-    expect(__LINE__, LIST("gzip, gzip, gzip, gzip"), 0, copy("", 0), WHORL_EHTTP_ENCODING_UNKNOWN,
-           NULL, 0);
-    expect(__LINE__, LIST("gzip", "gzip", "gzip"), 0, copy("", 0), 0, "", 0);
+    expect(__LINE__, LIST("gzip, gzip, gzip, gzip", "gzip, gzip"), 0, copy("", 0),
+           WHORL_EHTTP_ENCODING_UNKNOWN, NULL, 0);
+    expect(__LINE__, LIST("gzip, gzip", "gzip", "gzip", "gzip"), 0, copy("", 0), 0, "", 0);
 }
 
 TEST(decode_an_empty_body_is_empty)
@@ -369,7 +372,7 @@ TEST(decode_bounds_what_comes_out)
 TEST(decode_that_is_refused_frees_the_layers_it_has_made)
 {
     struct header_list headers = {0};
-    CHECK_OK(header_list_append(&headers, "Content-Encoding", "gzip, gzip, gzip, br"));
+    CHECK_OK(header_list_append(&headers, "Content-Encoding", "gzip, gzip, gzip, other"));
     long before = faults_live();
     for (int i = 0; i < 10; i++) {
         struct decode d = {0};
@@ -379,6 +382,137 @@ TEST(decode_that_is_refused_frees_the_layers_it_has_made)
     CHECK_EQ(faults_live(), before);
     header_list_finish(&headers);
 }
+
+/* --- br --------------------------------------------------------------------------------------- */
+
+#ifdef WHORL_WITH_BROTLI
+/* Made with BrotliEncoderCompress(): `text`, and 300,000 times the letter a. */
+static const char br_text[] = "\x1b\x2e\x00\x00\xc4\x31\x8e\xf4\x7c\xa0\x91\x86\xeb\x5a"
+                              "\xce\x3c\x06\x99\xa6\x12\xaf\xd3\x47\xa0\x70\x77\x21";
+static const char br_letters[] = "\x5b\xdf\x93\x04\x40\x22\x2c\x1e\x0b\x24\x73\x91\x00";
+enum { BR_TEXT_LEN = sizeof br_text - 1, BR_LETTERS_LEN = sizeof br_letters - 1 };
+
+TEST(decode_br)
+{
+    size_t len = 300000;
+    char *letters = malloc(len);
+    memset(letters, 'a', len);
+    expect(__LINE__, LIST("br"), 0, copy(br_text, BR_TEXT_LEN), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("BR"), 0, copy("\6", 1), 0, "", 0);
+    expect(__LINE__, LIST("br"), 0, copy("", 0), 0, "", 0);
+    expect(__LINE__, LIST("br"), 0, copy(br_letters, BR_LETTERS_LEN), 0, letters, len);
+    expect(__LINE__, LIST("br"), 5000, copy(br_letters, BR_LETTERS_LEN), WHORL_EHTTP_BODY_TOO_LARGE,
+           letters, 5000);
+    expect(__LINE__, LIST("br, gzip"), 0, compress_as(GZIP, br_text, BR_TEXT_LEN), 0, text,
+           TEXT_LEN);
+    free(letters);
+}
+
+TEST(decode_br_refuses_truncation_damage_and_bytes_behind_the_end)
+{
+    for (size_t len = 1; len < BR_TEXT_LEN; len++)
+        expect(__LINE__, LIST("br"), 0, copy(br_text, len), WHORL_EHTTP_ENCODING, NULL, 0);
+    expect(__LINE__, LIST("br"), 0, join(copy(br_text, BR_TEXT_LEN), copy("x", 1)),
+           WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+    expect(__LINE__, LIST("br"), 0, join(copy(br_text, BR_TEXT_LEN), copy(br_text, BR_TEXT_LEN)),
+           WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+    /* a window of more than 16 MiB */
+    expect(__LINE__, LIST("br"), 0, copy("\x11", 1), WHORL_EHTTP_ENCODING, NULL, 0);
+    /* The coding has no checksum, but a reserved bit that must be 0. */
+    expect(__LINE__, LIST("br"), 0, copy("\x0c\xff\xff\xff\xff", 5), WHORL_EHTTP_ENCODING, NULL, 0);
+}
+#else
+TEST(decode_without_libbrotlidec_refuses_br)
+{
+    expect(__LINE__, LIST("br"), 0, copy("\6", 1), WHORL_EHTTP_ENCODING_UNKNOWN, NULL, 0);
+    CHECK(!strstr(decode_accepted(), "br"));
+}
+#endif
+
+/* --- zstd ------------------------------------------------------------------------------------- */
+
+#ifdef WHORL_WITH_ZSTD
+static struct bytes compress_zstd(const void *data, size_t len, int window_log)
+{
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    struct bytes b = {malloc(ZSTD_compressBound(len) + 1), 0};
+    ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
+    b.len = ZSTD_compress2(context, b.data, ZSTD_compressBound(len), data, len);
+    CHECK(!ZSTD_isError(b.len));
+    ZSTD_freeCCtx(context);
+    return b;
+}
+
+TEST(decode_zstd)
+{
+    size_t len = 300000;
+    uint8_t *data = noise(len);
+    expect(__LINE__, LIST("zstd"), 0, compress_zstd(text, TEXT_LEN, 0), 0, text, TEXT_LEN);
+    expect(__LINE__, LIST("zstd"), 0, compress_zstd("", 0, 0), 0, "", 0);
+    expect(__LINE__, LIST("zstd"), 0, copy("", 0), 0, "", 0);
+    expect(__LINE__, LIST("zstd"), 0, compress_zstd(data, len, 0), 0, data, len);
+    memset(data, 'a', len);
+    expect(__LINE__, LIST("zstd"), 0, compress_zstd(data, len, 0), 0, data, len);
+    expect(__LINE__, LIST("zstd"), 5000, compress_zstd(data, len, 0), WHORL_EHTTP_BODY_TOO_LARGE,
+           data, 5000);
+    struct bytes inner = compress_zstd(text, TEXT_LEN, 0);
+    struct bytes middle = compress_as(ZLIB, inner.data, inner.len);
+    expect(__LINE__, LIST("zstd, deflate, zstd"), 0, compress_zstd(middle.data, middle.len, 0), 0,
+           text, TEXT_LEN);
+    free(middle.data);
+    free(inner.data);
+    free(data);
+}
+
+/* RFC 8878 §3: a stream has one or more frames, and §3.1.2: some of them are skipped. */
+TEST(decode_zstd_frames_follow_one_another)
+{
+    struct bytes skipped = copy("\x5a\x2a\x4d\x18\3\0\0\0xyz", 11);
+    expect(
+        __LINE__, LIST("zstd"), 0,
+        join(compress_zstd(text, 10, 0), join(skipped, compress_zstd(text + 10, TEXT_LEN - 10, 0))),
+        0, text, TEXT_LEN);
+}
+
+TEST(decode_zstd_refuses_truncation_damage_and_bytes_behind_the_end)
+{
+    struct bytes whole = compress_zstd(text, TEXT_LEN, 0);
+    for (size_t len = 1; len < whole.len; len++)
+        expect(__LINE__, LIST("zstd"), 0, copy(whole.data, len), WHORL_EHTTP_ENCODING, NULL, 0);
+    expect(__LINE__, LIST("zstd"), 0, join(copy(whole.data, whole.len), copy("x", 1)),
+           WHORL_EHTTP_ENCODING, text, TEXT_LEN);
+    whole.data[whole.len - 1] ^= 1; /* the checksum */
+    expect(__LINE__, LIST("zstd"), 0, whole, WHORL_EHTTP_ENCODING, NULL, 0);
+    expect(__LINE__, LIST("zstd"), 0, copy(text, TEXT_LEN), WHORL_EHTTP_ENCODING, NULL, 0);
+}
+
+/* RFC 9659: a server must not ask the client for more memory. */
+TEST(decode_zstd_limits_the_window_to_8_MiB)
+{
+    size_t len = (8 << 20) + 1;
+    uint8_t *data = calloc(len, 1);
+    struct bytes wide = compress_zstd(data, len, 24), good = compress_zstd(data, len, 23);
+    struct outcome o = decode_all(LIST("zstd"), 0, wide, wide.len, 65536);
+    CHECK_ERR(o.err, WHORL_EHTTP_ENCODING);
+    free(o.out.data);
+    o = decode_all(LIST("zstd"), 0, good, good.len, 65536);
+    CHECK_OK(o.err);
+    CHECK_EQ(o.out.len, len);
+    free(o.out.data);
+    free(wide.data);
+    free(good.data);
+    free(data);
+}
+#else
+TEST(decode_without_libzstd_refuses_zstd)
+{
+    expect(__LINE__, LIST("zstd"), 0, copy(text, TEXT_LEN), WHORL_EHTTP_ENCODING_UNKNOWN, NULL, 0);
+    CHECK(!strstr(decode_accepted(), "zstd"));
+}
+#endif
+
+/* --- work ------------------------------------------------------------------------------------- */
 
 TEST(decode_of_layers_around_empty_blocks_pauses_and_ends_early)
 {

@@ -78,12 +78,24 @@ static void expect_error(int line, struct want want, int code)
 #define BAD_HEADER(...) \
     expect_error(__LINE__, (struct want){.headers = {__VA_ARGS__}}, WHORL_EHTTP_REQUEST_HEADER)
 
+#ifdef WHORL_WITH_BROTLI
+#define BR ", br"
+#else
+#define BR ""
+#endif
+#ifdef WHORL_WITH_ZSTD
+#define ZSTD ", zstd"
+#else
+#define ZSTD ""
+#endif
+
 TEST(request_get_has_the_usual_headers)
 {
     HEAD("GET /a?b HTTP/1.1\r\nHost: example.org:8080\r\nUser-Agent: whorl/1\r\nAccept: */*\r\n"
          "Accept-Encoding: identity\r\n\r\n",
          .url = "http://Example.org:8080/a?b#c", .user_agent = "whorl/1");
-    HEAD("GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n\r\n",
+    HEAD("GET / HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate" BR ZSTD
+         "\r\n\r\n",
          .decode = true, .user_agent = "");
     HEAD("GET / HTTP/1.1\r\nHost: [::1]\r\nAccept: */*\r\nAccept-Encoding: identity\r\n\r\n",
          .url = "http://[::1]/");
