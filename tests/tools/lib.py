@@ -338,11 +338,15 @@ class Nginx:
         self.https_client = 'https://localhost:%d' % self.client_port  # wants a client certificate
         temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.directory)
                         for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+        with open(self.at('users'), 'w') as f:
+            f.write('me:' + subprocess.run(['openssl', 'passwd', '-apr1', 's3cret:x'], check=True,
+                                           capture_output=True, text=True).stdout)
         with open(self.at('nginx.conf'), 'w') as f:
             f.write(f'''worker_processes 1; daemon off; master_process off; pid {self.directory}/pid;
 error_log {self.directory}/error.log; events {{ worker_connections 4096; }}
 http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
   server {{ listen 127.0.0.1:{self.port} backlog=2048; location /gz/ {{ alias {self.www}/; gzip on; }}
+    location /private/ {{ alias {self.www}/; auth_basic "r"; auth_basic_user_file {self.directory}/users; }}
     location ~ ^/secure(/.*)$ {{ return 302 {self.https}$1; }} }}
   server {{ listen 127.0.0.1:{self.tls_port} ssl; ssl_certificate {certificates.good};
     ssl_certificate_key {certificates.key}; location ~ ^/plain(/.*)$ {{ return 302 {self.http}$1; }} }}

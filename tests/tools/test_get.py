@@ -3,16 +3,20 @@
 
     test_get.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
 """
+import base64
 import gzip
+import hashlib
 import json
 import os
 import random
+import re
 import resource
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import termios
 import threading
 import time
 
@@ -762,6 +766,156 @@ def the_password_of_a_proxy_is_hidden_from_the_process_list():
             line = open('/proc/%d/cmdline' % child.pid, 'rb').read()
             contains(line.decode(), 'http://*********@127.0.0.1')
             child.kill()
+
+
+@test
+def user_logs_in_at_nginx():
+    write(nginx().at('www/login'), 'in')
+    url = nginx().http + '/private/login'
+    equal(get('-u', 'me:s3cret:x', '-o', 'a', url).status, 0)
+    equal(read('a'), b'in')
+    r = get('-u', 'me:wrong', '-o', 'b', url)
+    equal(r.status, 3)
+    contains(r.messages, '401')
+    equal(os.path.exists('b'), False)
+
+
+def basic(user):
+    return 'Basic ' + base64.b64encode(user.encode()).decode()
+
+
+def ask(challenge):
+    return raw(b'HTTP/1.1 401 No\r\nWWW-Authenticate: ' + challenge.encode() +
+               b'\r\nContent-Length: 0\r\n\r\n')
+
+
+def digest_server(algorithm):
+    """Asks for Digest with that algorithm and checks the answer with Python's hash functions."""
+    def h(*parts):
+        data = ':'.join(parts).encode()
+        return (hashlib.sha256 if algorithm.startswith('SHA') else hashlib.md5)(data).hexdigest()
+
+    def route(connection, request):
+        p = {name: quoted or plain for name, quoted, plain in
+             re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', request.headers.get('authorization', ''))}
+        a1 = h('me', 'the realm', 's3cret')
+        if algorithm.endswith('-sess'):
+            a1 = h(a1, 'the/nonce', p.get('cnonce', ''))
+        wanted = h(a1, 'the/nonce', p.get('nc', ''), p.get('cnonce', ''), 'auth',
+                   h('GET', request.target))
+        if p and (p['response'], p['opaque'], p['uri']) == (wanted, 'o', request.target):
+            reply(b'welcome')(connection, request)
+        else:
+            ask('Basic realm="b", Digest realm="the realm", nonce="the/nonce", opaque="o", '
+                'algorithm=%s, qop="auth-int, auth"' % algorithm)(connection, request)
+    return route
+
+
+@test
+def digest_answers_are_right_and_curl_says_so_too():
+    for algorithm in ('MD5', 'SHA-256', 'MD5-sess', 'SHA-256-sess'):
+        with Peer({'/a': digest_server(algorithm)}) as peer:
+            url = peer.origin + '/a?b=c'
+            witness = subprocess.run(['curl', '-s', '--digest', '-u', 'me:s3cret', url],
+                                     stdout=subprocess.PIPE, check=True)
+            equal((algorithm, witness.stdout), (algorithm, b'welcome'))
+            count = len(peer.requests)
+            r = get('-u', 'me:s3cret', '-o', algorithm, url)
+            equal((algorithm, r.status, r.messages if r.status else ''), (algorithm, 0, ''))
+            equal(read(algorithm), b'welcome')
+            # The password itself is never sent.
+            equal([x.headers.get('authorization', '-')[:6] for x in peer.requests[count:]],
+                  ['-', 'Digest'])
+
+
+@test
+def netrc_is_read_as_curl_reads_it():
+    write('netrc', '# machine 127.0.0.1 login no password no\nmachine other login a password b\n'
+                   'machine 127.0.0.1\n  login "m\\"e" account x password #1"2\n'
+                   'default login c password d\n')
+    os.chmod('netrc', 0o640)
+    def route(connection, request):
+        if 'authorization' in request.headers:
+            reply(b'in')(connection, request)
+        else:
+            ask('Basic realm="r"')(connection, request)
+    with Peer({'/a': route}) as peer:
+        subprocess.run(['curl', '-s', '--netrc-file', 'netrc', peer.origin + '/a'], check=True,
+                       stdout=subprocess.DEVNULL)
+        witness = peer.requests[-1].headers['authorization']
+        r = get('--netrc-file', 'netrc', '-o', 'a', peer.origin + '/a')
+        equal(r.status, 0)
+        contains(r.messages, 'warning: other users can read the netrc file')
+        equal(peer.requests[-1].headers['authorization'], witness)
+        equal(witness, basic('m"e:#1"2'))
+        os.chmod('netrc', 0o600)
+        equal('warning' in get('--netrc-file', 'netrc', '-o', 'a', peer.origin + '/a').messages, False)
+    write('bad', 'machine a login u secret')
+    r = get('--netrc-file', 'bad', 'http://127.0.0.1:9/')
+    equal(r.status, 2)
+    contains(r.messages, 'netrc: bad: line 1: not machine')
+    equal('secret' in r.messages, False)
+
+
+@test
+def the_password_may_come_from_a_file_or_the_environment():
+    write('user', 'me:s3cret\n')
+    with Peer({'/a': ask('Basic realm="r"')}) as peer:
+        for argv, env in ((('-u', '@user'), {}), ((), {'WHORL_GET_USER': 'me:s3cret'}),
+                          (('-u', 'me:s3cret'), {'WHORL_GET_USER': 'other:x'})):
+            del peer.requests[:]
+            get(*argv, peer.origin + '/a', env={**os.environ, **env})
+            equal([x.headers.get('authorization') for x in peer.requests], [None, basic('me:s3cret')])
+    r = get('-u', '@missing', 'http://127.0.0.1:9/')
+    equal(r.status, 2)
+    contains(r.messages, '--user: missing: no such file or directory')
+
+
+@test
+def the_password_is_not_sent_to_another_port():
+    with Peer({'/b': ask('Basic realm="r"')}) as other:
+        def move(connection, request):
+            raw(b'HTTP/1.1 302 Found\r\nLocation: %s/b\r\nContent-Length: 0\r\n\r\n' %
+                other.origin.encode())(connection, request)
+        with Peer({'/a': in_turn(ask('Basic realm="r"'), move)}) as peer:
+            equal(get('-u', 'me:s3cret', peer.origin + '/a').status, 3)
+            equal(peer.requests[-1].headers.get('authorization'), basic('me:s3cret'))
+            equal([x.headers.get('authorization') for x in other.requests], [None])
+
+
+@test
+def the_password_of_a_user_is_hidden_from_the_process_list():
+    with Peer({'/a': hang_after(b'')}) as peer:
+        with running(GET, '-u', 'me:s3cret', peer.origin + '/a') as child:
+            wait_until(lambda: peer.requests, what='the request')
+            contains(open('/proc/%d/cmdline' % child.pid, 'rb').read().decode(), 'me:******\0')
+            child.kill()
+
+
+@test
+def the_password_is_asked_for_without_echo():
+    with Peer({'/a': ask('Basic realm="r"')}) as peer:
+        with Terminal(GET, '-u', 'me', peer.origin + '/a') as terminal:
+            terminal.read_until(b'Password for me: ')
+            wait_until(lambda: not echoes(terminal), what='no echo')
+            terminal.type(b's3cret\n')
+            equal(terminal.finish(), 3)
+            equal(b's3cret' in terminal.output, False)
+        equal(peer.requests[-1].headers.get('authorization'), basic('me:s3cret'))
+
+
+def echoes(terminal):
+    return bool(termios.tcgetattr(terminal.fd)[3] & termios.ECHO)
+
+
+@test
+def ctrl_c_during_the_question_turns_the_echo_on_again():
+    with Terminal(GET, '-u', 'me', 'http://127.0.0.1:9/') as terminal:
+        terminal.read_until(b'Password for me: ')
+        wait_until(lambda: not echoes(terminal), what='no echo')
+        terminal.type(b'\x03')
+        wait_until(lambda: echoes(terminal), what='echo')
+        equal(terminal.finish(), -signal.SIGINT)
 
 
 @test

@@ -79,6 +79,21 @@ TEST(every_option_is_taken)
     CHECK_STR(options.urls[1], "u2");
 }
 
+TEST(the_password_of_a_user_is_hidden_in_the_arguments)
+{
+    CHECK_EQ(parse("-u me:a:secret u"), OPTIONS_RUN);
+    CHECK_STR(options.user, "me:a:secret");
+    CHECK_STR(words + 3, "me:********");
+    CHECK_EQ(parse("--user @a:b --netrc u"), OPTIONS_RUN);
+    CHECK_STR(words + 7, "@a:b");
+    CHECK(options.netrc && !options.netrc_file);
+    CHECK_EQ(parse("--netrc-file f u"), OPTIONS_RUN);
+    CHECK(options.netrc);
+    CHECK_STR(options.netrc_file, "f");
+    CHECK_BAD("-u _ u", "--user needs a name");
+    CHECK_BAD("--netrc-file _ u", "--netrc-file needs a file name");
+}
+
 TEST(the_proxys_credentials_are_hidden_in_the_arguments)
 {
     CHECK_EQ(parse("--proxy http://me:secret@p:1 --noproxy a,b u"), OPTIONS_RUN);

@@ -12,11 +12,13 @@
 #include "tools/get/progress.h"
 #include "tools/get/report.h"
 #include "tools/get/schedule.h"
+#include "tools/get/user.h"
 
 struct get {
     const struct options *options;
     struct whorl_http_session *session;
     struct whorl_http_retry_policy retry;
+    struct user user; /* name NULL: none */
     struct report *report;
     struct progress *progress; /* NULL when there are no bars */
     int dir_fd;                /* the directory of --dir, or AT_FDCWD */

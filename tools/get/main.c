@@ -33,6 +33,7 @@
 struct program {
     struct options options;
     struct whorl_tls_config *tls, *proxy_tls; /* NULL: the defaults */
+    struct whorl_http_netrc *netrc;           /* NULL: none */
     struct get get;
     struct fetch fetch;
     struct report report;
@@ -185,6 +186,28 @@ static int check_proxy(const struct program *program)
     return err;
 }
 
+/* Loads what --user and --netrc name. */
+static int load_credentials(struct program *program)
+{
+    const struct options *options = &program->options;
+    const char *text = options->user ? options->user : getenv("WHORL_GET_USER");
+    struct whorl_error error = {0};
+    char why[512];
+
+    if (text && *text && user_load(&program->get.user, text, why, sizeof why)) {
+        complain("", why, "");
+        return -EINVAL;
+    }
+    if (!options->netrc)
+        return 0;
+    int err = whorl_http_netrc_load(options->netrc_file, &error, &program->netrc);
+    if (err)
+        complain("", "netrc:", error.text);
+    else if (whorl_http_netrc_is_exposed(program->netrc) && !options->quiet)
+        complain("", "warning:", "other users can read the netrc file; use chmod 600");
+    return err;
+}
+
 static int make_session(struct program *program, struct whorl_http_session **ret)
 {
     const struct options *options = &program->options;
@@ -212,6 +235,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .tls = program->tls,
         .dialer = {.dial = fetch_dial, .arg = &program->get},
         .proxy = proxy_of(program),
+        .netrc = program->netrc,
     };
     return whorl_http_session_create(&session, ret);
 }
@@ -362,7 +386,7 @@ static int prepare(struct program *program)
         complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
     }
-    if (load_tls(program) || check_proxy(program))
+    if (load_tls(program) || check_proxy(program) || load_credentials(program))
         return EXIT_USAGE;
     if (dir) {
         int fd = open_dir(dir);
@@ -413,6 +437,8 @@ int main(int argc, char **argv)
     writer_finish(&program.objects);
     whorl_tls_config_destroy(program.tls);
     whorl_tls_config_destroy(program.proxy_tls);
+    whorl_http_netrc_destroy(program.netrc);
+    user_finish(&program.get.user);
     options_finish(&program.options);
     if (fflush(stdout) != 0)
         status = EXIT_NONE;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tools/get/text.h"
+#include "tools/get/user.h"
 
 enum {
     JOBS_DEFAULT = 16,
@@ -41,6 +42,7 @@ const char options_help[] =
     "      --tls LIB; --tls-min V  use bearssl or openssl; require TLS 1.2 or 1.3\n"
     "      --cert FILE; --key FILE; --pin HASH  own certificate; server's key\n"
     "      --proxy URL; --noproxy LIST  use this proxy; but not for these servers\n"
+    "  -u, --user NAME:PASS; --netrc; --netrc-file FILE  log in; passwords of ~/.netrc\n"
     "  -H, --header 'N: V'     send this header; may be repeated\n"
     "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
     "  -q, --quiet; -v, --verbose; --json  print only failures; details; JSON lines\n"
@@ -67,6 +69,8 @@ enum {
     OPT_PIN,
     OPT_PROXY,
     OPT_NOPROXY,
+    OPT_NETRC,
+    OPT_NETRC_FILE,
     OPT_HTTP1,
     OPT_HTTP2,
     OPT_JSON,
@@ -98,6 +102,9 @@ static const struct option longs[] = {
     {"pin", required_argument, NULL, OPT_PIN},
     {"proxy", required_argument, NULL, OPT_PROXY},
     {"noproxy", required_argument, NULL, OPT_NOPROXY},
+    {"user", required_argument, NULL, 'u'},
+    {"netrc", no_argument, NULL, OPT_NETRC},
+    {"netrc-file", required_argument, NULL, OPT_NETRC_FILE},
     {"http1.1", no_argument, NULL, OPT_HTTP1},
     {"http2", no_argument, NULL, OPT_HTTP2},
     {"header", required_argument, NULL, 'H'},
@@ -213,6 +220,20 @@ static bool take_proxy(struct complaint *c, struct options *options)
     return true;
 }
 
+/* Copies the name and the password, and hides the password in the process list. */
+static bool take_user(struct complaint *c, struct options *options)
+{
+    char *colon = *optarg == '@' ? NULL : strchr(optarg, ':');
+
+    user_wipe(options->user);
+    options->user = strdup(optarg);
+    if (!options->user)
+        return complain(c, "out of memory");
+    if (colon)
+        memset(colon + 1, '*', strlen(colon + 1));
+    return *optarg ? true : complain(c, "--user needs a name");
+}
+
 static bool take(struct complaint *c, struct options *options, int opt)
 {
     switch (opt) {
@@ -276,6 +297,15 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return take_proxy(c, options);
     case OPT_NOPROXY:
         options->no_proxy = optarg;
+        return true;
+    case 'u':
+        return take_user(c, options);
+    case OPT_NETRC_FILE:
+        options->netrc_file = optarg;
+        options->netrc = true;
+        return *optarg ? true : complain(c, "--netrc-file needs a file name");
+    case OPT_NETRC:
+        options->netrc = true;
         return true;
     case OPT_HTTP1:
     case OPT_HTTP2:
@@ -361,7 +391,7 @@ enum options_verdict options_parse(struct options *ret, int argc, char **argv, c
     }
     optind = 0; /* resets the state of glibc's getopt */
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, ":i:o:d:j:H:A:qv", longs, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, ":i:o:d:j:u:H:A:qv", longs, NULL)) != -1) {
         c.value = optarg;
         c.option = long_name(opt);
         if (opt == OPT_HELP)
@@ -395,4 +425,6 @@ void options_finish(struct options *options)
     free(options->headers);
     free(options->pins);
     free(options->proxy);
+    user_wipe(options->user);
+    options->user = NULL;
 }

@@ -10,8 +10,8 @@
 #include <whorl/http.h>
 #include <whorl/tls.h>
 
-/* Strings point into argv, but for `proxy`. WHORL_FOREVER means no time limit, and 0 means no size
- * limit. */
+/* Strings point into argv, but for `proxy` and `user`. WHORL_FOREVER means no time limit, and 0
+ * means no size limit. */
 struct options {
     char *const *urls;
     size_t urls_count;
@@ -35,6 +35,9 @@ struct options {
     size_t pins_count;
     char *proxy;          /* owned; NULL: the environment's; "": none */
     const char *no_proxy; /* NULL: the environment's */
+    char *user;           /* owned; -u as given, see user.h; NULL: none */
+    bool netrc;
+    const char *netrc_file; /* NULL: ~/.netrc */
     enum whorl_http_version http;
     struct whorl_http_header *headers;
     size_t headers_count;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <whorl/local.h>
@@ -192,8 +193,16 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
 {
     const struct options *options = t->get->options;
     struct outcome *o = &t->outcome;
+    /* Basic shows the password to everybody who can read the connection. So without TLS, it waits
+     * until the server asks, which may ask for Digest. */
+    struct whorl_http_credentials credentials = {
+        .user = t->get->user.name,
+        .password = t->get->user.password,
+        .preemptive = strncasecmp(t->scheduled->url, "https:", 6) == 0,
+    };
     struct whorl_http_request request = {
         .url = t->scheduled->url,
+        .credentials = credentials.user ? &credentials : NULL,
         .headers = options->headers,
         .headers_count = options->headers_count,
         .decode = options->compressed,
