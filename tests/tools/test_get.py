@@ -831,7 +831,7 @@ def digest_answers_are_right_and_curl_says_so_too():
 @test
 def netrc_is_read_as_curl_reads_it():
     write('netrc', '# machine 127.0.0.1 login no password no\nmachine other login a password b\n'
-                   'machine 127.0.0.1\n  login "m\\"e" account x password #1"2\n'
+                   'machine 127.0.0.1\n  login "m\\"e" account x password x#1"2\n'
                    'default login c password d\n')
     os.chmod('netrc', 0o640)
     def route(connection, request):
@@ -847,7 +847,7 @@ def netrc_is_read_as_curl_reads_it():
         equal(r.status, 0)
         contains(r.messages, 'warning: other users can read the netrc file')
         equal(peer.requests[-1].headers['authorization'], witness)
-        equal(witness, basic('m"e:#1"2'))
+        equal(witness, basic('m"e:x#1"2'))
         os.chmod('netrc', 0o600)
         equal('warning' in get('--netrc-file', 'netrc', '-o', 'a', peer.origin + '/a').messages, False)
     write('bad', 'machine a login u secret')

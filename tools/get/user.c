@@ -52,18 +52,44 @@ static ssize_t read_line(int fd, char line[LINE_SIZE])
     return memchr(line, '\0', len) ? -EINVAL : (ssize_t)len;
 }
 
-/* Reads a line without echo. Signals that would end the program end the reading first, because the
- * terminal must echo again. A stop (Ctrl-Z) is ignored for that reason. */
+/* Catches the signals that would end the program, unless they are ignored. They were blocked. */
+static void catch_signals(struct sigaction old[SIGNALS_COUNT], sigset_t *old_mask)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigset_t mask;
+
+    caught = 0;
+    sigemptyset(&mask);
+    for (int i = 0; i < SIGNALS_COUNT; i++) {
+        sigaction(signals[i], NULL, &old[i]);
+        if (old[i].sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+        sigaddset(&mask, signals[i]);
+    }
+    sigprocmask(SIG_UNBLOCK, &mask, old_mask);
+}
+
+/* Undoes catch_signals(). If a signal was caught, it now does what it would have done. */
+static void release_signals(const struct sigaction old[SIGNALS_COUNT], const sigset_t *old_mask)
+{
+    for (int i = 0; i < SIGNALS_COUNT; i++)
+        sigaction(signals[i], &old[i], NULL);
+    if (caught)
+        raise(caught);
+    sigprocmask(SIG_SETMASK, old_mask, NULL);
+}
+
+/* Reads a line without echo. A signal that would end the program ends the reading first, because
+ * the terminal must echo again. A stop (Ctrl-Z) is ignored for that reason. */
 static ssize_t read_hidden(int fd, char line[LINE_SIZE])
 {
+    struct sigaction old[SIGNALS_COUNT], old_stop;
     struct termios before, hidden;
-    struct sigaction action = {.sa_handler = on_signal}, old[SIGNALS_COUNT], old_stop;
+    sigset_t old_mask;
 
     if (tcgetattr(fd, &before) < 0)
         return -errno;
-    caught = 0;
-    for (int i = 0; i < SIGNALS_COUNT; i++)
-        sigaction(signals[i], &action, &old[i]);
+    catch_signals(old, &old_mask);
     sigaction(SIGTSTP, &(struct sigaction){.sa_handler = SIG_IGN}, &old_stop);
     hidden = before;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
@@ -71,9 +97,10 @@ static ssize_t read_hidden(int fd, char line[LINE_SIZE])
     ssize_t len = tcsetattr(fd, TCSAFLUSH, &hidden) < 0 ? -errno : read_line(fd, line);
     while (tcsetattr(fd, TCSAFLUSH, &before) < 0 && errno == EINTR)
         ;
+    if (caught)
+        dprintf(fd, "\n");
     sigaction(SIGTSTP, &old_stop, NULL);
-    for (int i = 0; i < SIGNALS_COUNT; i++)
-        sigaction(signals[i], &old[i], NULL);
+    release_signals(old, &old_mask);
     return len;
 }
 
@@ -87,12 +114,8 @@ static int ask(const char *name, char **ret, char *why, size_t why_size)
     if (fd >= 0) {
         dprintf(fd, "Password for %s: ", name);
         len = read_hidden(fd, line);
-        if (caught)
-            dprintf(fd, "\n");
         close(fd);
     }
-    if (caught)
-        raise(caught);
     if (len >= 0 && !(*ret = strdup(line)))
         len = -ENOMEM;
     explicit_bzero(line, sizeof line);
