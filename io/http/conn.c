@@ -152,14 +152,20 @@ static WHORL_SUSPENDS int open_or_upgrade(const struct http_dial *dial,
                                           struct whorl_http_timing *timing,
                                           struct whorl_stream **ret)
 {
-    bool may_upgrade = dial->is_tls && tls_config_may_upgrade(dial->tls);
-
-    if (may_upgrade && http_upgrades_has(dial->upgrades, dial->host, dial->port))
+    if (!dial->is_tls || !tls_config_may_upgrade(dial->tls))
+        return open_stream(dial, WHORL_TLS_ANY, timing, ret);
+    if (http_upgrades_has(dial->upgrades, dial->host, dial->port))
         return open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
-    int err = open_stream(dial, WHORL_TLS_ANY, timing, ret);
+    struct whorl_error refusal = {0}; /* which the caller does not see after an upgrade */
+    struct http_dial first = *dial;
+    first.error = &refusal;
+    int err = open_stream(&first, WHORL_TLS_ANY, timing, ret);
     /* Without a connect time, it was the proxy that refused. */
-    if (err != WHORL_ETLS_VERSION || !may_upgrade || timing->connect_ns < 0)
+    if (err != WHORL_ETLS_VERSION || timing->connect_ns < 0) {
+        if (err && dial->error)
+            *dial->error = refusal;
         return err;
+    }
     err = open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
     if (err == 0)
         http_upgrades_add(dial->upgrades, dial->host, dial->port);

@@ -8,6 +8,7 @@
 
 #include "certs.h"
 #include "faults.h"
+#include "io/http/http2_conn.h"
 #include "io/http/upgrades.h"
 #include "nginx.h"
 #include "test.h"
@@ -16,6 +17,7 @@
 struct client {
     struct whorl_http_session *session;
     int dials;
+    enum whorl_http_version version; /* of the last response */
     struct whorl_error error;
 };
 
@@ -51,6 +53,8 @@ static WHORL_SUSPENDS int get(struct client *client, const char *host, struct ng
     struct whorl_http_request request = {.url = url};
     client->dials = 0;
     int err = whorl_http_do(client->session, &request, &client->error, &response);
+    if (err == 0)
+        client->version = whorl_http_response_version(response);
     whorl_http_response_close(response);
     whorl_http_session_close_idle(client->session);
     return err;
@@ -70,6 +74,40 @@ TEST_IO(server_that_refuses_tls_1_2_is_reached_and_remembered)
     CHECK_EQ(client.dials, 2);
     CHECK_OK(get(&client, "127.0.0.1", nginx));
     CHECK_EQ(client.dials, 1);
+    whorl_http_session_destroy(client.session);
+}
+
+TEST_IO(refused_attempt_leaves_no_error_after_a_successful_upgrade)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){.protocols = "TLSv1.3"});
+    struct client client;
+
+    client_init(&client, (struct whorl_tls_options){0});
+    client.error = (struct whorl_error){.code = 1, .step = "before", .text = "as it was"};
+    CHECK_OK(get(&client, "localhost", nginx));
+    CHECK_EQ(client.dials, 2);
+    CHECK_EQ(client.error.code, 1);
+    CHECK_STR(client.error.step, "before");
+    CHECK_STR(client.error.text, "as it was");
+    whorl_http_session_destroy(client.session);
+}
+
+TEST_IO(upgraded_connection_speaks_http2)
+{
+    static const char *const alpn[] = {"h2", "http/1.1", NULL};
+    struct nginx *nginx =
+        nginx_start(&(struct nginx_options){.protocols = "TLSv1.3", .http2 = true});
+    struct client client;
+
+    if (!http2_conn_is_supported())
+        test_skip("whorl was built without HTTP/2");
+    client_init(&client, (struct whorl_tls_options){.alpn = alpn});
+    CHECK_OK(get(&client, "localhost", nginx));
+    CHECK_EQ(client.dials, 2);
+    CHECK_EQ(client.version, WHORL_HTTP_2);
+    CHECK_OK(get(&client, "localhost", nginx));
+    CHECK_EQ(client.dials, 1);
+    CHECK_EQ(client.version, WHORL_HTTP_2);
     whorl_http_session_destroy(client.session);
 }
 
