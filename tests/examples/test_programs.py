@@ -411,6 +411,21 @@ def jobs_prints_each_output_at_the_end_of_its_job():
 
 
 @test
+def jobs_never_mixes_outputs_larger_than_the_pipe():
+    # The reader begins late, so each report has to wait in the middle of its output.
+    letters = 'abcdef'
+    with open('list', 'w') as f:
+        for c in letters:
+            f.write("head -c 300000 /dev/zero | tr '\\0' %s; touch done.%s\n" % (c, c))
+    with running(program('jobs'), '-n', str(len(letters)), 'list') as child:
+        wait_until(lambda: all(os.path.exists('done.' + c) for c in letters), what='the end of all jobs')
+        out, _ = child.communicate(timeout=30 * SCALE)
+    equal(child.returncode, 0)
+    for c in letters:
+        contains(out, b'\n' + c.encode() * 300000)
+
+
+@test
 def jobs_runs_so_many_at_a_time():
     # Each job counts the files of those that run, itself included.
     command = 'touch run.$$; sleep 0.1; ls run.* | wc -l; rm run.$$'

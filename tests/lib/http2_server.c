@@ -167,6 +167,8 @@ static bool turn_away(struct exchange *x)
         code = NGHTTP2_REFUSED_STREAM;
     else if (server->calm > 0 && server->calm--)
         code = NGHTTP2_ENHANCE_YOUR_CALM;
+    else if (server->http1_required > 0 && server->http1_required--)
+        code = NGHTTP2_HTTP_1_1_REQUIRED;
     if (code)
         nghttp2_submit_rst_stream(x->conn->session, 0, x->id, code);
     else if (strcmp(x->path, "/early") == 0)

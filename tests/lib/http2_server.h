@@ -27,6 +27,7 @@ struct http2_server {
     uint32_t streams_max; /* that each connection takes at a time; 0: 100 */
     int refuse;           /* the next requests are refused with REFUSED_STREAM */
     int calm;             /* the next requests are reset with ENHANCE_YOUR_CALM */
+    int http1_required;   /* the next requests are reset with HTTP_1_1_REQUIRED */
     int goaway_after;     /* each connection sends GOAWAY after this many requests; 0: none */
     int64_t close_ns;     /* each connection is closed after this time; 0: never */
     int64_t ping_ns;      /* each connection gets a PING after this time; 0: never */

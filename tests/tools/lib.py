@@ -329,12 +329,13 @@ class Nginx:
         self.www = os.path.join(self.directory, 'www')
         os.mkdir(self.www)
         self.port, self.tls_port, self.wrong_port = free_port(), free_port(), free_port()
-        self.new_port, self.client_port = free_port(), free_port()
+        self.new_port, self.client_port, self.both_port = free_port(), free_port(), free_port()
         self.http = 'http://127.0.0.1:%d' % self.port
         self.https = 'https://127.0.0.1:%d' % self.tls_port
         self.https_named = 'https://localhost:%d' % self.tls_port
         self.https_wrong = 'https://localhost:%d' % self.wrong_port
         self.https_new = 'https://localhost:%d' % self.new_port  # TLS 1.3 only
+        self.https_both = 'https://localhost:%d' % self.both_port  # offers HTTP/1.1 and HTTP/2
         self.https_client = 'https://localhost:%d' % self.client_port  # wants a client certificate
         temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.directory)
                         for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
@@ -354,6 +355,8 @@ http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
     ssl_certificate_key {certificates.key}; }}
   server {{ listen 127.0.0.1:{self.new_port} ssl; ssl_certificate {certificates.good};
     ssl_certificate_key {certificates.key}; ssl_protocols TLSv1.3; }}
+  server {{ listen 127.0.0.1:{self.both_port} ssl http2; ssl_certificate {certificates.good};
+    ssl_certificate_key {certificates.key}; location /protocol {{ return 200 $server_protocol; }} }}
   server {{ listen 127.0.0.1:{self.client_port} ssl; ssl_certificate {certificates.good};
     ssl_certificate_key {certificates.key}; ssl_verify_client on;
     ssl_client_certificate {certificates.ca}; }} }}
@@ -379,6 +382,36 @@ http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
         self.child.terminate()
         self.child.wait(10)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Nghttpd:
+    """nghttpd, which speaks HTTP/2 only, serves a directory. With certificates, it uses TLS."""
+
+    def __init__(self, www, certificates=None):
+        if not shutil.which('nghttpd'):
+            raise Skip('nghttpd is not installed')
+        self.port = free_port()
+        self.origin = '%s://127.0.0.1:%d' % ('https' if certificates else 'http', self.port)
+        last = [certificates.key, certificates.good] if certificates else ['--no-tls']
+        self.argv = ['nghttpd', '-a', '127.0.0.1', '-d', www, str(self.port)] + last
+
+    def __enter__(self):
+        self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: self.answers(), what='nghttpd answering')
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def answers(self):
+        with socket.socket() as s:
+            return s.connect_ex(('127.0.0.1', self.port)) == 0
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait(10)
 
 
 class Terminal:

@@ -20,7 +20,7 @@ import termios
 import threading
 import time
 
-from lib import (SANITIZED, SCALE, Certificates, Nginx, Peer, Screen, Skip, Terminal, contains, equal,
+from lib import (SANITIZED, SCALE, Certificates, Nghttpd, Nginx, Peer, Screen, Skip, Terminal, contains, equal,
                  forbid_io_uring, forbid_links_and_flags, hang_after, in_turn, main, raw, reply, reset,
                  run, running, test, wait_measuring, wait_until)
 
@@ -690,6 +690,56 @@ def a_server_of_http_2_is_named_and_asked_once():
             equal(r.status, 3)
             contains(r.messages, 'the server speaks HTTP/2 only\n')
         equal(len(peer.requests), 3)
+
+
+def need_http2():
+    with Peer({'*': reply(b'x')}) as peer:
+        if 'this build of whorl does not speak HTTP/2' in get('--http2', peer.origin + '/a').messages:
+            raise Skip('whorl was built without HTTP/2')
+
+
+@test
+def http2_is_spoken_without_tls_on_demand_only():
+    need_http2()
+    os.mkdir('www')
+    data = noise(3000000)
+    write('www/a', data)
+    with Nghttpd('www') as server:
+        r = get('--http2', '-d', 'new', server.origin + '/a')
+        equal((r.status, read('new/a') == data), (0, True))
+        for argv in [], ['--http1.1']:
+            r = get(*argv, '-d', 'old', server.origin + '/a')
+            equal((r.status, os.path.exists('old/a')), (3, False))
+            contains(r.messages, 'the server speaks HTTP/2 only\n')
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('--http2', '-d', 'old', peer.origin + '/a')
+        equal((r.status, os.path.exists('old/a')), (3, False))
+        contains(r.messages, 'the server speaks HTTP/1 only\n')
+        equal(get('--http1.1', '-d', 'old', peer.origin + '/a').status, 0)
+
+
+@test
+def http2_is_chosen_in_the_handshake_unless_http1_is_demanded():
+    need_http2()
+    os.mkdir('www')
+    data = noise(3000000)
+    write('www/a', data)
+    ca = ('--cacert', certificates().ca)
+    with Nghttpd('www', certificates()) as server:
+        for number, argv in enumerate(([], ['--http2'])):
+            r = get(*argv, *ca, '-d', str(number), server.origin + '/a')
+            equal((r.status, read('%d/a' % number) == data), (0, True))
+        r = get('--http1.1', *ca, '-d', 'none', server.origin + '/a')
+        equal((r.status, os.path.exists('none/a')), (3, False))
+    n = nginx()
+    n.put('s', b'secret')
+    for argv, protocol in ([], b'HTTP/2.0'), (['--http2'], b'HTTP/2.0'), (['--http1.1'], b'HTTP/1.1'):
+        r = get(*argv, *ca, '-o', '-', n.https_both + '/protocol')
+        equal((r.status, r.out), (0, protocol))
+    equal(get('--http1.1', *ca, '-d', 'old', n.https + '/s').status, 0)
+    r = get('--http2', *ca, '-d', 'none', n.https + '/s')
+    equal((r.status, os.path.exists('none/s')), (3, False))
+    contains(r.messages, 'the server does not speak HTTP/2\n')
 
 
 class Proxy(Peer):

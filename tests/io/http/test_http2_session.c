@@ -342,6 +342,63 @@ TEST_VIRTUAL(http2_calm_is_answered_with_longer_and_longer_waits)
     CHECK_EQ(server.calm, 95);
 }
 
+/* A server that speaks HTTP/2 on its first connection, and HTTP/1.1 on the later ones. */
+struct two_versions {
+    struct whorl_http_dialer http2, http1;
+    int dials;
+};
+
+static WHORL_SUSPENDS int dial_two(void *arg, const char *host, uint16_t port,
+                                   struct whorl_error *detail, struct whorl_stream **ret)
+{
+    struct two_versions *two = arg;
+    const struct whorl_http_dialer *d = two->dials++ == 0 ? &two->http2 : &two->http1;
+
+    return d->dial(d->arg, host, port, detail, ret);
+}
+
+TEST_VIRTUAL(http2_request_that_requires_http1_is_sent_again_with_it)
+{
+    static const struct fake_step script[] = {
+        {FAKE_EXPECT,
+         "POST /echo HTTP/1.1\r\nHost: a.test\r\nUser-Agent: t\r\nAccept: */*\r\n"
+         "Accept-Encoding: identity\r\nContent-Length: 2\r\n\r\nhi",
+         0},
+        {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold", 0},
+        {0},
+    };
+    HTTP2_SERVER server = {.http1_required = 1};
+    FAKE fake = {.scripts = {script}};
+    struct two_versions two = {http2_server_dialer(&server), fake_dialer(&fake), 0};
+    struct whorl_http_session_options options = {
+        .user_agent = "t",
+        .dialer = {.dial = dial_two, .arg = &two},
+        .version = WHORL_HTTP_2,
+    };
+    WHORL_AUTO(http_session) *session = NULL;
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_request request = {
+        .method = "POST", .url = "http://a.test/echo", .body = {.data = "hi", .len = 2}};
+    struct whorl_http_timing timing;
+    char *body = NULL;
+
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    error = (struct whorl_error){0};
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_EQ(error.code, 0);
+    CHECK_EQ(whorl_http_response_version(response), WHORL_HTTP_1);
+    CHECK_OK(whorl_http_response_read_to_end(response, 100, &body, NULL));
+    CHECK_STR(body, "old");
+    free(body);
+    whorl_http_response_get_timing(response, &timing);
+    CHECK_EQ(timing.retries, 1);
+    whorl_http_response_close(response);
+    response = NULL;
+    CHECK_EQ(two.dials, 2);
+    check_fetch(session, "http://a.test/body/new", "new"); /* the HTTP/2 connection was kept */
+    CHECK_EQ(two.dials, 2);
+}
+
 TEST_VIRTUAL(http2_goaway_moves_later_requests_to_another_connection)
 {
     HTTP2_SERVER server = {.goaway_after = 1};
