@@ -7,7 +7,9 @@
 
 #include <whorl/group.h>
 #include <whorl/scope.h>
+#include <whorl/stop.h>
 #include <whorl/stream.h>
+#include <whorl/task.h>
 
 #include "io/http/http2_conn_stream.h"
 #include "runtime/base/check.h"
@@ -28,6 +30,8 @@ struct http2_conn {
     struct whorl_scope *writing; /* of the writer; NULL once it has ended */
     struct whorl_waiter *idle;   /* of the writer while it waits for output, else NULL */
     bool is_ending;              /* the writer ends when it has sent everything */
+    bool is_stopping;            /* the daemons are asked to stop: no stream after the first one */
+    bool has_opened;             /* there was a stream */
     int write_err;               /* what a write failed with; 0: none has */
     int64_t received_ns;
     char in[BUF_SIZE], out[BUF_SIZE];
@@ -156,13 +160,40 @@ static enum whorl_abort leave_idle(struct whorl_waiter *waiter)
     return WHORL_ABORT_DONE;
 }
 
-static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
+static WHORL_SUSPENDS int wait_idle(struct http2_conn *conn)
 {
     struct whorl_waiter waiter = WHORL_WAITER_INIT;
 
     waiter.data = conn;
     conn->idle = &waiter;
     return (int)whorl_park(&waiter, leave_idle, "HTTP/2 output");
+}
+
+/* The daemons are asked to stop. The open streams continue. When there are none, the owner
+ * destroys the connection. A connection without a stream was made for a request that is about to
+ * open one. */
+static void begin_stop(struct http2_conn *conn)
+{
+    conn->is_stopping = true;
+    if (!conn->has_opened)
+        return;
+    http2_drain(conn->h);
+    tell_owner(conn);
+}
+
+/* Waits until there is output, or until the daemons are asked to stop. */
+static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
+{
+    struct whorl_scope scope;
+
+    if (conn->is_stopping)
+        return wait_idle(conn);
+    whorl_scope_enter_until_stop(&scope, WHORL_FOREVER);
+    int err = whorl_scope_leave(&scope, wait_idle(conn));
+    if (!whorl_stop_requested())
+        return err;
+    begin_stop(conn);
+    return err == -ECANCELED ? whorl_check_cancelled() : err;
 }
 
 static WHORL_SUSPENDS int write_frames(struct http2_conn *conn)
@@ -285,9 +316,13 @@ int http2_conn_open(struct http2_conn *conn, struct http2_conn_stream *s, const 
 
     s->conn = err ? NULL : conn;
     s->receiver = s->sender = NULL;
-    if (err == 0)
-        http2_conn_flush(conn);
-    return err;
+    if (err)
+        return err;
+    conn->has_opened = true;
+    if (conn->is_stopping)
+        http2_drain(conn->h);
+    http2_conn_flush(conn);
+    return 0;
 }
 
 static enum whorl_abort leave_receiver(struct whorl_waiter *waiter)

@@ -12,6 +12,10 @@
  * stream and frees the memory. When the connection fails, the daemons end too and call the owner's
  * `changed`; the owner must still call http2_conn_destroy().
  *
+ * When the daemons are asked to stop (whorl/stop.h), no more streams can be opened; only a
+ * connection that has had none takes one. The owner learns that by `changed`. So a stop waits for
+ * the exchanges in flight, and not for the end of an idle time.
+ *
  * This header is for the owner; http2_conn_stream.h is for exchanges. Without nghttp2,
  * http2_conn_none.c has these functions.
  */

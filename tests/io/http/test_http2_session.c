@@ -7,6 +7,7 @@
 #include <whorl/http.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
+#include <whorl/stop.h>
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
@@ -443,6 +444,52 @@ TEST_VIRTUAL(http2_idle_connection_expires_and_says_goodbye)
     CHECK_EQ(stats_of(session).open, 0);
     CHECK_EQ(server.goodbyes, 1);
     CHECK_EQ(server.open, 0);
+}
+
+TEST_VIRTUAL(http2_idle_connection_ends_when_the_daemons_are_asked_to_stop)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    int64_t start_ns = whorl_now();
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_OK(whorl_group_stop(whorl_root_group(), 10 * WHORL_SECOND));
+    CHECK(whorl_now() - start_ns < WHORL_SECOND);
+    CHECK_EQ(server.goodbyes, 1);
+    CHECK_EQ(stats_of(session).open, 0);
+}
+
+TEST_VIRTUAL(http2_exchange_in_flight_ends_before_the_daemons_stop)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct fetches slow = {.session = session, .url = "http://a.test/slow"};
+    WHORL_AUTO(group) group = {0};
+    int64_t start_ns = whorl_now();
+
+    CHECK_OK(whorl_spawn(&group, fetch_one, &slow)); /* 2 s */
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK_OK(whorl_group_stop(whorl_root_group(), 10 * WHORL_SECOND));
+    CHECK_EQ((whorl_now() - start_ns) / WHORL_SECOND, 2);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_EQ(slow.done, 1);
+    CHECK_EQ(server.goodbyes, 1);
+}
+
+TEST_VIRTUAL(http2_request_during_a_stop_gets_a_connection_of_its_own)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    int64_t start_ns = whorl_now();
+
+    check_fetch(session, "http://a.test/body/before", "before");
+    whorl_group_request_stop(whorl_root_group());
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    check_fetch(session, "http://a.test/body/again", "again");
+    CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
+    CHECK_EQ(server.open, 0);
+    CHECK_OK(whorl_group_stop(whorl_root_group(), 10 * WHORL_SECOND));
+    CHECK(whorl_now() - start_ns < WHORL_SECOND);
 }
 
 TEST_VIRTUAL(http2_server_that_answers_nothing_is_left)
