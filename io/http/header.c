@@ -205,13 +205,21 @@ int header_list_mark(struct header_list *list, size_t name, size_t name_len, siz
 
 int header_list_append(struct header_list *list, const char *name, const char *value)
 {
-    size_t name_len = strlen(name), value_len = strlen(value);
+    return header_list_append_bytes(list, name, strlen(name), value, strlen(value));
+}
+
+int header_list_append_bytes(struct header_list *list, const char *name, size_t name_len,
+                             const char *value, size_t value_len)
+{
     size_t at = list->bytes_len;
     int err = header_list_reserve(list, name_len + value_len + 2);
+
     if (err)
         return err;
-    memcpy(list->bytes + at, name, name_len);
-    memcpy(list->bytes + at + name_len + 1, value, value_len);
+    if (name_len > 0)
+        memcpy(list->bytes + at, name, name_len);
+    if (value_len > 0)
+        memcpy(list->bytes + at + name_len + 1, value, value_len);
     err = header_list_mark(list, at, name_len, at + name_len + 1, value_len);
     if (err)
         return err;

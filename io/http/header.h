@@ -37,6 +37,10 @@ struct header_list {
 /** Adds a copy of a field without checking it. Returns 0 or -ENOMEM. */
 WHORL_CHECKED int header_list_append(struct header_list *list, const char *name, const char *value);
 
+/** header_list_append() for text that does not end with a NUL byte. */
+WHORL_CHECKED int header_list_append_bytes(struct header_list *list, const char *name,
+                                           size_t name_len, const char *value, size_t value_len);
+
 /** The value of the first field of that name, or NULL. Case does not matter. */
 const char *header_list_get(const struct header_list *list, const char *name);
 

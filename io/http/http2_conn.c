@@ -37,7 +37,26 @@ struct http2_conn {
     char in[BUF_SIZE], out[BUF_SIZE];
 };
 
-/* Waking */
+/* Waiting and waking */
+
+static enum whorl_abort leave_place(struct whorl_waiter *waiter)
+{
+    struct whorl_waiter **place = waiter->data;
+
+    *place = NULL;
+    return WHORL_ABORT_DONE;
+}
+
+/* Waits in `place`, which is NULL while no task waits there. The waking code sets it to NULL. */
+static WHORL_SUSPENDS int wait_in(struct whorl_waiter **place, const char *what)
+{
+    struct whorl_waiter waiter = WHORL_WAITER_INIT;
+
+    whorl_check(!*place);
+    waiter.data = place;
+    *place = &waiter;
+    return (int)whorl_park(&waiter, leave_place, what);
+}
 
 static void wake_stream(struct http2_stream *stream)
 {
@@ -152,23 +171,6 @@ static int run_reader(void *arg)
 
 /* The writer */
 
-static enum whorl_abort leave_idle(struct whorl_waiter *waiter)
-{
-    struct http2_conn *conn = waiter->data;
-
-    conn->idle = NULL;
-    return WHORL_ABORT_DONE;
-}
-
-static WHORL_SUSPENDS int wait_idle(struct http2_conn *conn)
-{
-    struct whorl_waiter waiter = WHORL_WAITER_INIT;
-
-    waiter.data = conn;
-    conn->idle = &waiter;
-    return (int)whorl_park(&waiter, leave_idle, "HTTP/2 output");
-}
-
 /* The daemons are asked to stop. The open streams continue. When there are none, the owner
  * destroys the connection. A connection without a stream was made for a request that is about to
  * open one. */
@@ -187,9 +189,9 @@ static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
     struct whorl_scope scope;
 
     if (conn->is_stopping)
-        return wait_idle(conn);
+        return wait_in(&conn->idle, "HTTP/2 output");
     whorl_scope_enter_until_stop(&scope, WHORL_FOREVER);
-    int err = whorl_scope_leave(&scope, wait_idle(conn));
+    int err = whorl_scope_leave(&scope, wait_in(&conn->idle, "HTTP/2 output"));
     if (!whorl_stop_requested())
         return err;
     begin_stop(conn);
@@ -325,40 +327,9 @@ int http2_conn_open(struct http2_conn *conn, struct http2_conn_stream *s, const 
     return 0;
 }
 
-static enum whorl_abort leave_receiver(struct whorl_waiter *waiter)
-{
-    struct http2_conn_stream *s = waiter->data;
-
-    s->receiver = NULL;
-    return WHORL_ABORT_DONE;
-}
-
 WHORL_SUSPENDS int http2_conn_wait_news(struct http2_conn_stream *s)
 {
-    struct whorl_waiter waiter = WHORL_WAITER_INIT;
-
-    whorl_check(!s->receiver);
-    waiter.data = s;
-    s->receiver = &waiter;
-    return (int)whorl_park(&waiter, leave_receiver, "HTTP/2 response");
-}
-
-static enum whorl_abort leave_sender(struct whorl_waiter *waiter)
-{
-    struct http2_conn_stream *s = waiter->data;
-
-    s->sender = NULL;
-    return WHORL_ABORT_DONE;
-}
-
-static WHORL_SUSPENDS int wait_taken(struct http2_conn_stream *s)
-{
-    struct whorl_waiter waiter = WHORL_WAITER_INIT;
-
-    whorl_check(!s->sender);
-    waiter.data = s;
-    s->sender = &waiter;
-    return (int)whorl_park(&waiter, leave_sender, "HTTP/2 window");
+    return wait_in(&s->receiver, "HTTP/2 response");
 }
 
 /* Whether what is left of the body will not be sent. */
@@ -377,7 +348,7 @@ WHORL_SUSPENDS int http2_conn_send(struct http2_conn_stream *s, const char *data
     http2_stream_send(&s->base, data, len, last);
     http2_conn_flush(s->conn);
     while (s->base.out_len > 0 && err == 0)
-        err = has_no_taker(s) ? -EPIPE : wait_taken(s);
+        err = has_no_taker(s) ? -EPIPE : wait_in(&s->sender, "HTTP/2 window");
     if (err)
         http2_stream_unsend(&s->base);
     return err;

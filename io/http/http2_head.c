@@ -125,22 +125,6 @@ static int check_field(struct http2_stream *s, const char *name, size_t name_len
                              header_printable(shown, name, name_len));
 }
 
-static int store_field(struct header_list *list, const char *name, size_t name_len,
-                       const char *value, size_t value_len)
-{
-    size_t at = list->bytes_len;
-    int err = header_list_reserve(list, name_len + value_len + 2);
-
-    if (err)
-        return err;
-    memcpy(list->bytes + at, name, name_len);
-    memcpy(list->bytes + at + name_len + 1, value, value_len);
-    err = header_list_mark(list, at, name_len, at + name_len + 1, value_len);
-    if (err == 0)
-        list->bytes_len += name_len + value_len + 2;
-    return err;
-}
-
 int http2_head_field(struct http2_stream *s, const char *name, size_t name_len, const char *value,
                      size_t value_len)
 {
@@ -171,7 +155,7 @@ int http2_head_field(struct http2_stream *s, const char *name, size_t name_len, 
         if (err)
             return err;
     }
-    err = store_field(list, name, name_len, value, value_len);
+    err = header_list_append_bytes(list, name, name_len, value, value_len);
     return err ? http2_head_refuse(s, err, "out of memory") : 0;
 }
 
