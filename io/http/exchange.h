@@ -59,6 +59,7 @@ struct http_outgoing {
     const struct whorl_url *url;
     const char *method;
     const char *user_agent;
+    const char *cookies; /* see request.h */
     bool has_body;
     int64_t body_len;    /* of the body; -1: unknown, it is sent in chunks; valid with has_body */
     int64_t file_offset; /* of a body from a regular file; -1: it is read at its position */

@@ -129,6 +129,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         .headers = request->headers,
         .headers_count = request->headers_count,
         .user_agent = out->user_agent,
+        .cookies = out->cookies,
         .content_type = request->body.content_type,
         .body_len = http_outgoing_body_len(out),
         .decode = request->decode,

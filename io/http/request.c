@@ -149,7 +149,7 @@ static bool is_removal(const struct whorl_http_header *header)
     return *header->value == '\0' &&
            (header_equal(header->name, "User-Agent") || header_equal(header->name, "Accept") ||
             header_equal(header->name, "Accept-Encoding") ||
-            header_equal(header->name, "Authorization"));
+            header_equal(header->name, "Authorization") || header_equal(header->name, "Cookie"));
 }
 
 static void put_framing(struct writer *w, const struct request_head *head, const char *method)
@@ -193,6 +193,7 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
     put_default(&w, head, "User-Agent", head->user_agent);
     put_default(&w, head, "Accept", "*/*");
     put_default(&w, head, "Accept-Encoding", head->decode ? decode_accepted() : "identity");
+    put_default(&w, head, "Cookie", head->cookies);
     put_default(&w, head, "Content-Type", head->drop_body_headers ? NULL : head->content_type);
     put_default(&w, head, "Authorization", head->authorization);
     if (!head->authorization && head->url->userinfo && !find(head, "Authorization")) {

@@ -24,6 +24,7 @@ struct request_head {
                                                 same name; an empty value removes that one */
     size_t headers_count;
     const char *user_agent;    /* NULL or "": none */
+    const char *cookies;       /* a Cookie header's value, of the session's jar; NULL: none */
     const char *content_type;  /* of the body; NULL: none */
     int64_t body_len;          /* 0 or more, or one of the above */
     bool decode;               /* send Accept-Encoding */

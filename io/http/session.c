@@ -32,6 +32,7 @@
 
 #include "io/http/auth.h"
 #include "io/http/conn.h"
+#include "io/http/cookie_jar.h"
 #include "io/http/exchange_http1.h"
 #include "io/http/exchange_http2.h"
 #include "io/http/http2_conn.h"
@@ -176,6 +177,7 @@ int whorl_http_session_create(const struct whorl_http_session_options *options,
     o->user_agent = session->user_agent;
     o->credentials = NULL; /* copied */
     session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
+    o->cookies = o->cookies ? cookie_jar_hold(o->cookies) : NULL;
     session->proxy_tls = o->proxy.tls ? tls_config_hold(o->proxy.tls) : NULL;
     session->run = run_id_of_thread;
     session->next = sessions;
@@ -202,6 +204,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
     whorl_tls_config_destroy(session->tls_http1);
+    whorl_http_cookies_release(session->options.cookies);
     whorl_tls_config_destroy(session->proxy_tls);
     http_proxies_finish(&session->proxies);
     url_cache_finish(&session->urls);
@@ -245,6 +248,7 @@ struct request {
     int redirects_max;
     enum whorl_http_version version; /* that is asked for */
     struct http_proxy *proxy;        /* of the current hop; NULL: none */
+    char *cookies;                   /* owned; of the jar for the current hop; NULL: none */
     int refusals;                    /* so far */
     struct whorl_error *error;       /* the caller's; may be NULL */
 };
@@ -481,20 +485,56 @@ static int create_exchange(struct request *q)
                           : http1_exchange_create(&q->session->store, &setup, &r->exchange);
 }
 
+/* The session's jar, unless the request does without it. */
+static struct whorl_http_cookies *jar_of(const struct request *q)
+{
+    return q->asked->no_cookies ? NULL : q->session->options.cookies;
+}
+
+/* Gets the jar's cookies for the URL of this hop. */
+static int choose_cookies(struct request *q)
+{
+    struct whorl_http_cookies *jar = jar_of(q);
+
+    free(q->cookies);
+    q->cookies = NULL;
+    int err = jar ? whorl_http_cookies_get(jar, &q->response->url, &q->cookies) : 0;
+    q->out.cookies = q->cookies;
+    return err;
+}
+
+/* Stores the cookies of the response, whatever its status. One that is refused is ignored, as RFC
+ * 6265bis §5.7 says. */
+static int take_cookies(struct request *q)
+{
+    struct whorl_http_cookies *jar = jar_of(q);
+    struct http_exchange *x = q->response->exchange;
+    size_t index = 0;
+    const char *text;
+
+    while (jar && (text = header_list_next(x->head.headers, "Set-Cookie", &index))) {
+        int err = whorl_http_cookies_set(jar, &q->response->url, text, NULL);
+        if (err == -ENOMEM)
+            return http_exchange_fail(x, err, "response", NULL);
+    }
+    return 0;
+}
+
 static WHORL_SUSPENDS int run_exchange(struct request *q)
 {
     struct whorl_http_response *r = q->response;
 
     int err = http_auth_write(&q->session->auth, &q->auth, &q->out);
-    if (err)
-        return err;
-    err = create_exchange(q);
+    if (err == 0)
+        err = choose_cookies(q);
+    if (err == 0)
+        err = create_exchange(q);
     if (err)
         return err;
     q->session->requests++;
     err = http_exchange_run(r->exchange, &q->out);
     r->timing.first_byte_ns = http_exchange_first_byte_ns(r->exchange);
-    return err;
+    return err ? err : take_cookies(q);
 }
 
 static bool can_send_again(const struct http_outgoing *out)
@@ -805,6 +845,7 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         err = 0;
     }
     http_auth_run_finish(&q.auth);
+    free(q.cookies);
     if (err == 0)
         err = accept_final(&q);
     if (err) {

@@ -26,6 +26,7 @@
 #include <whorl/http_proxy.h>
 #include <whorl/stream.h>
 
+struct whorl_http_cookies;
 struct whorl_http_session;
 struct whorl_http_response;
 struct whorl_tls_config;
@@ -60,8 +61,8 @@ struct whorl_http_dialer {
 };
 
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls` and `proxy.tls`, and `dialer.arg` and `netrc` must
- * outlive the session. If `tls` is given, its `alpn` decides which versions https servers are
+ * two exceptions: the session holds `tls`, `proxy.tls` and `cookies`, and `dialer.arg` and `netrc`
+ * must outlive the session. If `tls` is given, its `alpn` decides which versions https servers are
  * offered: HTTP/2 needs "h2" in it, and WHORL_HTTP_1 needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
@@ -86,6 +87,7 @@ struct whorl_http_session_options {
                                                          copied; default: none */
     size_t credentials_count;
     const struct whorl_http_netrc *netrc; /* must outlive the session; NULL: none */
+    struct whorl_http_cookies *cookies;   /* see http_cookies.h; NULL: cookies are ignored */
 };
 
 /* A header of a request or response. */
@@ -147,6 +149,7 @@ struct whorl_http_request {
     /* Send all `headers` but Host to other origins too, secrets included. By default a redirect to
      * another origin gets only those that are known to hold no secret, such as Accept and Range. */
     bool trust_redirects;
+    bool no_cookies; /* neither send cookies of the session's jar, nor store any */
     int64_t body_bytes_max, decoded_bytes_max;
     struct whorl_http_timeouts timeouts;
     enum whorl_http_version version;
