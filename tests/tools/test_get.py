@@ -933,6 +933,52 @@ def the_password_is_not_sent_to_another_port():
             equal([x.headers.get('authorization') for x in other.requests], [None])
 
 
+def cookie_server(connection, request):
+    if request.path == '/set':
+        connection.sendall(b'HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 0\r\n'
+                           b'Set-Cookie: a=1; Path=/; Max-Age=3600\r\nSet-Cookie: b=2; HttpOnly\r\n'
+                           b'Set-Cookie: c=3; Domain=example.org\r\n\r\n')
+    else:
+        reply(b'x')(connection, request)
+
+
+@test
+def cookies_are_sent_and_saved_and_curl_agrees():
+    with Peer({'/set': cookie_server, '/end': cookie_server}) as peer:
+        r = get('--save-cookies', 'mine', '-o', 'x', peer.origin + '/set')
+        equal((r.status, r.messages if r.status else ''), (0, ''))
+        equal(peer.requests[-1].headers.get('cookie'), 'a=1; b=2')  # after the redirect
+        equal(os.stat('mine').st_mode & 0o777, 0o600)
+        # curl sends what we saved, and we send what curl saved.
+        subprocess.run(['curl', '-s', '-b', 'mine', peer.origin + '/end'], check=True,
+                       stdout=subprocess.DEVNULL)
+        equal(sorted(peer.requests[-1].headers['cookie'].split('; ')), ['a=1', 'b=2'])
+        subprocess.run(['curl', '-s', '-L', '-c', 'theirs', '-o', '/dev/null', peer.origin + '/set'],
+                       check=True)
+        before = open('theirs', 'rb').read()
+        r = get('--cookies', 'theirs', '-o', 'y', peer.origin + '/end')
+        equal((r.status, sorted(peer.requests[-1].headers['cookie'].split('; '))),
+              (0, ['a=1', 'b=2']))
+        equal(open('theirs', 'rb').read(), before)
+        get('-o', 'z', peer.origin + '/end')
+        equal(peer.requests[-1].headers.get('cookie'), None)
+
+
+@test
+def cookie_files_that_cannot_be_used_are_named():
+    r = get('--cookies', 'missing', 'http://127.0.0.1:9/')
+    equal(r.status, 2)
+    contains(r.messages, 'missing')
+    write('bad', 'no cookie\n')
+    r = get('--cookies', 'bad', 'http://127.0.0.1:9/')
+    equal(r.status, 2)
+    contains(r.messages, 'bad')
+    with Peer({'/a': reply(b'x')}) as peer:
+        r = get('--save-cookies', 'no/such', '-o', 'a', peer.origin + '/a')
+        equal((r.status, read('a')), (1, b'x'))
+        contains(r.messages, 'no/such')
+
+
 @test
 def the_password_of_a_user_is_hidden_from_the_process_list():
     with Peer({'/a': hang_after(b'')}) as peer:

@@ -91,6 +91,11 @@ TEST(the_password_of_a_user_is_hidden_in_the_arguments)
     CHECK(options.netrc);
     CHECK_STR(options.netrc_file, "f");
     CHECK_BAD("-u _ u", "--user needs a name");
+    CHECK_EQ(parse("--cookies a --save-cookies b u"), OPTIONS_RUN);
+    CHECK_STR(options.cookies, "a");
+    CHECK_STR(options.save_cookies, "b");
+    CHECK_BAD("--cookies _ u", "--cookies needs a file name");
+    CHECK_BAD("--save-cookies _ u", "--save-cookies needs a file name");
     CHECK_BAD("--netrc-file _ u", "--netrc-file needs a file name");
 }
 

@@ -14,6 +14,7 @@
 #include <whorl/file.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
+#include <whorl/http_cookies.h>
 #include <whorl/io.h>
 #include <whorl/scope.h>
 #include <whorl/tls.h>
@@ -34,6 +35,7 @@ struct program {
     struct options options;
     struct whorl_tls_config *tls, *proxy_tls; /* NULL: the defaults */
     struct whorl_http_netrc *netrc;           /* NULL: none */
+    struct whorl_http_cookies *cookies;       /* NULL: none */
     struct get get;
     struct fetch fetch;
     struct report report;
@@ -208,6 +210,35 @@ static int load_credentials(struct program *program)
     return err;
 }
 
+/* Makes the jar of --cookies and --save-cookies. */
+static int load_cookies(struct program *program)
+{
+    const struct options *options = &program->options;
+    struct whorl_error error = {0};
+
+    if (!options->cookies && !options->save_cookies)
+        return 0;
+    int err = whorl_http_cookies_create(&program->cookies);
+    if (err)
+        complain("", "cookies:", whorl_strerror(err));
+    else if (options->cookies)
+        err = whorl_http_cookies_load(program->cookies, options->cookies, &error);
+    if (error.code)
+        complain("", "cookies:", error.text);
+    return err;
+}
+
+static int save_cookies(struct program *program)
+{
+    const char *path = program->options.save_cookies;
+    struct whorl_error error = {0};
+    int err = path ? whorl_http_cookies_save(program->cookies, path, &error) : 0;
+
+    if (err)
+        complain("", "cookies:", error.text);
+    return err;
+}
+
 static int make_session(struct program *program, struct whorl_http_session **ret)
 {
     const struct options *options = &program->options;
@@ -236,6 +267,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .dialer = {.dial = fetch_dial, .arg = &program->get},
         .proxy = proxy_of(program),
         .netrc = program->netrc,
+        .cookies = program->cookies,
     };
     return whorl_http_session_create(&session, ret);
 }
@@ -386,7 +418,8 @@ static int prepare(struct program *program)
         complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
     }
-    if (load_tls(program) || check_proxy(program) || load_credentials(program))
+    if (load_tls(program) || check_proxy(program) || load_credentials(program) ||
+        load_cookies(program))
         return EXIT_USAGE;
     if (dir) {
         int fd = open_dir(dir);
@@ -422,8 +455,11 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         fit_open_files(&program.options);
         status = prepare(&program);
-        if (status == 0)
+        if (status == 0) {
             status = run(&program);
+            if (save_cookies(&program) && status == EXIT_ALL)
+                status = EXIT_SOME;
+        }
         break;
     }
     if (program.get.dir_fd >= 0)
@@ -438,6 +474,7 @@ int main(int argc, char **argv)
     whorl_tls_config_destroy(program.tls);
     whorl_tls_config_destroy(program.proxy_tls);
     whorl_http_netrc_destroy(program.netrc);
+    whorl_http_cookies_release(program.cookies);
     user_finish(&program.get.user);
     options_finish(&program.options);
     if (fflush(stdout) != 0)

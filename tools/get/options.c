@@ -42,8 +42,8 @@ const char options_help[] =
     "      --cert FILE; --key FILE; --pin HASH  own certificate; server's key\n"
     "      --proxy URL; --noproxy LIST  use this proxy; but not for these servers\n"
     "  -u, --user NAME:PASS; --netrc; --netrc-file FILE  log in; use a netrc file\n"
-    "  -H, --header 'N: V'     send this header; may be repeated\n"
-    "  -A, --user-agent TEXT   send TEXT as User-Agent; '' sends none\n"
+    "      --cookies FILE; --save-cookies FILE  send cookies; write all of them\n"
+    "  -H, --header 'N: V'; -A, --user-agent TEXT  send a header; a User-Agent\n"
     "  -q, --quiet; -v, --verbose; --json  print only failures; details; JSON lines\n"
     "      --help, --version   print this help, or the version\n"
     "Exit status: 0 all files fetched, 1 some failed, 2 wrong usage, 3 none fetched.\n";
@@ -68,6 +68,8 @@ enum {
     OPT_PIN,
     OPT_PROXY,
     OPT_NOPROXY,
+    OPT_COOKIES,
+    OPT_SAVE_COOKIES,
     OPT_NETRC,
     OPT_NETRC_FILE,
     OPT_HTTP1,
@@ -102,6 +104,8 @@ static const struct option longs[] = {
     {"proxy", required_argument, NULL, OPT_PROXY},
     {"noproxy", required_argument, NULL, OPT_NOPROXY},
     {"user", required_argument, NULL, 'u'},
+    {"cookies", required_argument, NULL, OPT_COOKIES},
+    {"save-cookies", required_argument, NULL, OPT_SAVE_COOKIES},
     {"netrc", no_argument, NULL, OPT_NETRC},
     {"netrc-file", required_argument, NULL, OPT_NETRC_FILE},
     {"http1.1", no_argument, NULL, OPT_HTTP1},
@@ -299,6 +303,12 @@ static bool take(struct complaint *c, struct options *options, int opt)
         return true;
     case 'u':
         return take_user(c, options);
+    case OPT_COOKIES:
+        options->cookies = optarg;
+        return *optarg ? true : complain(c, "--cookies needs a file name");
+    case OPT_SAVE_COOKIES:
+        options->save_cookies = optarg;
+        return *optarg ? true : complain(c, "--save-cookies needs a file name");
     case OPT_NETRC_FILE:
         options->netrc_file = optarg;
         options->netrc = true;

@@ -33,9 +33,11 @@ struct options {
     const char *cert, *key;
     const char **pins; /* NULL-terminated */
     size_t pins_count;
-    char *proxy;          /* owned; NULL: the environment's; "": none */
-    const char *no_proxy; /* NULL: the environment's */
-    char *user;           /* owned; -u as given, see user.h; NULL: none */
+    char *proxy;              /* owned; NULL: the environment's; "": none */
+    const char *no_proxy;     /* NULL: the environment's */
+    char *user;               /* owned; -u as given, see user.h; NULL: none */
+    const char *cookies;      /* file to read; NULL: none */
+    const char *save_cookies; /* file to write at the end; NULL: none */
     bool netrc;
     const char *netrc_file; /* NULL: ~/.netrc */
     enum whorl_http_version http;
