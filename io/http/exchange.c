@@ -6,8 +6,6 @@
 #include <whorl/group.h>
 #include <whorl/scope.h>
 
-#include "io/http/request.h"
-
 enum {
     SLICE = 65536, /* of a body from memory: one write, which must finish within the stall limit */
 };
@@ -34,6 +32,29 @@ int64_t http_outgoing_body_len(const struct http_outgoing *out)
     if (!out->has_body)
         return REQUEST_NO_BODY;
     return out->body_len < 0 ? REQUEST_CHUNKED : out->body_len;
+}
+
+struct request_head http_outgoing_head(const struct http_outgoing *out)
+{
+    const struct whorl_http_request *request = out->request;
+
+    return (struct request_head){
+        .method = out->method,
+        .url = out->url,
+        .headers = request->headers,
+        .headers_count = request->headers_count,
+        .user_agent = out->user_agent,
+        .cookies = out->cookies,
+        .content_type = request->body.content_type,
+        .body_len = http_outgoing_body_len(out),
+        .decode = request->decode,
+        .other_origin = out->other_origin,
+        .trust_redirects = request->trust_redirects,
+        .drop_body_headers = out->drop_body_headers,
+        .authorization = out->authorization,
+        .is_forwarded = out->is_forwarded,
+        .proxy_authorization = out->proxy_authorization,
+    };
 }
 
 int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text)

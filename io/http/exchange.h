@@ -49,6 +49,7 @@
 
 #include "io/http/clock.h"
 #include "io/http/header.h"
+#include "io/http/request.h"
 #include "io/http/store.h"
 
 struct http_exchange;
@@ -71,6 +72,9 @@ struct http_outgoing {
 
 /* The length of the body for request.h: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */
 int64_t http_outgoing_body_len(const struct http_outgoing *out);
+
+/* The head of the request. It borrows everything from `out`. */
+struct request_head http_outgoing_head(const struct http_outgoing *out);
 
 /* What one version of HTTP supplies. */
 struct http_exchange_ops {

@@ -122,24 +122,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
                                     const void *data, size_t data_len)
 {
     struct http1_exchange *h = http1_of(x);
-    const struct whorl_http_request *request = out->request;
-    struct request_head head = {
-        .method = out->method,
-        .url = out->url,
-        .headers = request->headers,
-        .headers_count = request->headers_count,
-        .user_agent = out->user_agent,
-        .cookies = out->cookies,
-        .content_type = request->body.content_type,
-        .body_len = http_outgoing_body_len(out),
-        .decode = request->decode,
-        .other_origin = out->other_origin,
-        .trust_redirects = request->trust_redirects,
-        .drop_body_headers = out->drop_body_headers,
-        .authorization = out->authorization,
-        .is_forwarded = out->is_forwarded,
-        .proxy_authorization = out->proxy_authorization,
-    };
+    struct request_head head = http_outgoing_head(out);
     struct iovec parts[2] = {{.iov_base = h->in->data},
                              {.iov_base = (void *)(uintptr_t)data, .iov_len = data_len}};
     char *large = NULL;

@@ -78,22 +78,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
                                     const void *data, size_t len)
 {
     struct http2_exchange *h = http2_of(x);
-    const struct whorl_http_request *request = out->request;
-    struct request_head head = {
-        .method = out->method,
-        .url = out->url,
-        .headers = request->headers,
-        .headers_count = request->headers_count,
-        .user_agent = out->user_agent,
-        .cookies = out->cookies,
-        .content_type = request->body.content_type,
-        .body_len = http_outgoing_body_len(out),
-        .decode = request->decode,
-        .other_origin = out->other_origin,
-        .trust_redirects = request->trust_redirects,
-        .drop_body_headers = out->drop_body_headers,
-        .authorization = out->authorization,
-    };
+    struct request_head head = http_outgoing_head(out);
     char buf[HEAD_SIZE];
 
     h->body_left = head.body_len == REQUEST_CHUNKED ? -1 : head.body_len;
