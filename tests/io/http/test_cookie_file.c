@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cookie files. tests/tools/test_get_cookies.py compares them with curl's. */
+/* Cookie files. tests/tools/test_get.py compares them with those of curl. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
