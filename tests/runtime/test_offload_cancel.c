@@ -16,6 +16,19 @@
 
 /* --- cancelling ------------------------------------------------------------------------------- */
 
+/* Cancels the call `b` while the pool's only thread runs `a`. */
+static WHORL_SUSPENDS_SHIELDED void cancel_while_queued(struct whorl_group *group, struct call *a,
+                                                        struct call *b)
+{
+    CHECK_OK(whorl_spawn(group, call, a));
+    CHECK_OK(whorl_spawn(group, call, b));
+    CHECK_OK(whorl_yield());
+    down(&a->gate->begun);
+    whorl_scope_cancel(b->scope);
+    CHECK_OK(whorl_yield());
+    CHECK_ERR(b->result, -ECANCELED);
+}
+
 TEST_REAL(offload_cancelled_while_queued_never_runs)
 {
     WHORL_AUTO(offload) *pool = NULL;
@@ -26,13 +39,7 @@ TEST_REAL(offload_cancelled_while_queued_never_runs)
 
     gate_init(&first, 3);
     gate_init(&second, 4);
-    CHECK_OK(whorl_spawn(&group, call, &a));
-    CHECK_OK(whorl_spawn(&group, call, &b));
-    CHECK_OK(whorl_yield());
-    down(&first.begun);
-    whorl_scope_cancel(b.scope);
-    CHECK_OK(whorl_yield());
-    CHECK_ERR(b.result, -ECANCELED);
+    cancel_while_queued(&group, &a, &b);
     sem_post(&first.go);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(a.result, 3);
@@ -129,13 +136,7 @@ TEST_REAL(offload_owned_cancelled_while_queued_is_released_without_running)
 
     gate_init(&first, 0);
     gate_init(&second, 0);
-    CHECK_OK(whorl_spawn(&group, call, &a));
-    CHECK_OK(whorl_spawn(&group, call, &b));
-    CHECK_OK(whorl_yield());
-    down(&first.begun);
-    whorl_scope_cancel(b.scope);
-    CHECK_OK(whorl_yield());
-    CHECK_ERR(b.result, -ECANCELED);
+    cancel_while_queued(&group, &a, &b);
     CHECK_EQ(second.released, 1);
     sem_post(&first.go);
     CHECK_OK(whorl_group_wait(&group));
@@ -186,7 +187,8 @@ TEST_REAL(offload_owned_outlives_its_pool)
 
 /* --- work that asks --------------------------------------------------------------------------- */
 
-/* Works until it is told that nobody wants the result, for at most 10 seconds. */
+/* Works until whorl_check_cancelled() reports that the call was cancelled, for at most 10
+ * seconds. */
 static int work_until_told(void *arg)
 {
     struct gate *gate = arg;

@@ -140,14 +140,21 @@ TEST(a_wrong_line_is_named_and_nothing_is_added)
     CHECK_EQ(jar->count, 0);
 }
 
+/* The path of a file that does not exist, in the test's own directory; free() it. */
+static char *in_new_directory(void)
+{
+    char *path;
+
+    CHECK(asprintf(&path, "%s/cookies", test_tmpdir()) > 0);
+    return path;
+}
+
 TEST(a_file_is_replaced_as_a_whole_and_private)
 {
     JAR(jar);
     JAR(same);
-    char dir[] = "/tmp/whorl-test-XXXXXX", path[64], text[4096] = "";
+    char *path = in_new_directory(), text[4096] = "";
     struct stat st;
-    CHECK(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/cookies", dir);
     int fd = open(path, O_WRONLY | O_CREAT, 0666);
     CHECK(fd >= 0 && fchmod(fd, 0666) == 0 && close(fd) == 0);
     fd = open(path, O_RDONLY);
@@ -162,24 +169,24 @@ TEST(a_file_is_replaced_as_a_whole_and_private)
     CHECK_OK(whorl_http_cookies_load(same, path, &error));
     CHECK_STR(made(same), LINES);
 
-    CHECK(unlink(path) == 0 && rmdir(dir) == 0); /* no temporary file is left */
+    CHECK(unlink(path) == 0 && rmdir(test_tmpdir()) == 0); /* no temporary file is left */
     CHECK_ERR(whorl_http_cookies_load(same, path, &error), -ENOENT);
     CHECK(strncmp(error.text, path, strlen(path)) == 0);
     CHECK_ERR(whorl_http_cookies_save(jar, path, &error), -ENOENT);
     CHECK_STR(error.step, "cookies");
     CHECK_ERR(whorl_http_cookies_load(same, "/", &error), -EISDIR);
     CHECK_ERR(whorl_http_cookies_load(same, "/dev/zero", &error), -EFBIG);
+    free(path);
 }
 
 TEST(a_failed_save_leaves_no_file_behind)
 {
     JAR(jar);
-    char dir[] = "/tmp/whorl-test-XXXXXX", path[64];
-    CHECK(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/cookies", dir);
+    char *path = in_new_directory();
     CHECK(mkdir(path, 0700) == 0); /* a directory cannot be replaced by a file */
     CHECK_ERR(whorl_http_cookies_save(jar, path, &error), -EISDIR);
-    CHECK(rmdir(path) == 0 && rmdir(dir) == 0);
+    CHECK(rmdir(path) == 0 && rmdir(test_tmpdir()) == 0);
+    free(path);
 }
 
 TEST_MAIN()
