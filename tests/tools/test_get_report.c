@@ -105,14 +105,14 @@ TEST(objects_have_stable_fields)
 
     CHECK_STR(object(&o), "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
                           "\"dir\":null,\"file\":\"a\",\"status\":200,\"bytes\":1024,"
-                          "\"written\":1024,\"seconds\":0.012000,\"tries\":1,\"redirects\":1,"
+                          "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"redirects\":1,"
                           "\"downgraded\":false,\"reused\":false}\n");
     o = bad();
     o.list = "l", o.line = 7;
     CHECK_STR(object(&o),
               "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
               "\"dir\":null,\"file\":null,\"status\":null,\"bytes\":0,"
-              "\"written\":0,\"seconds\":0.000000,\"tries\":1,\"redirects\":0,"
+              "\"written\":0,\"seconds\":0.0,\"tries\":1,\"redirects\":0,"
               "\"downgraded\":false,\"reused\":false,"
               "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
               "\"error\":\"127.0.0.1:9: connection refused\",\"code\":\"ECONNREFUSED\"}\n");
@@ -180,7 +180,7 @@ TEST(lines_are_ascii_without_utf_8)
     o.url = "http://h/é", o.file = "é", o.dir = "ü";
     setlocale(LC_CTYPE, "C");
     CHECK_STR(line(&o, false), "http://h/\\xc3\\xa9 -> \\xc3\\xbc/\\xc3\\xa9 (1.0 kB in 12 ms)\n");
-    CHECK(strstr(object(&o), "\"file\":\"\\u00e9\"") != NULL);
+    CHECK(strstr(object(&o), "\"file\":\"\\u00E9\"") != NULL);
     setlocale(LC_CTYPE, "C.UTF-8");
     CHECK_STR(line(&o, false), "http://h/é -> ü/é (1.0 kB in 12 ms)\n");
     CHECK(strstr(object(&o), "\"file\":\"é\"") != NULL);
@@ -192,7 +192,7 @@ TEST(huge_urls_leave_lines_and_objects_whole)
     char *url = malloc(len + 1);
     struct outcome o = bad();
 
-    memset(url, '\n', len);
+    memset(url, 1, len);
     url[len] = '\0';
     o.url = o.final_url = o.list = url;
     const char *text = object(&o);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/get/json.h"
+#include "tools/get/object.h"
 #include "tools/get/progress.h"
 #include "tools/get/text.h"
 #include "tools/get/writer.h"
@@ -140,20 +140,8 @@ void report_format_line(struct buffer *ret, const struct outcome *outcome, bool 
         add_failure(ret, outcome);
 }
 
-static double seconds(int64_t duration_ns)
-{
-    return (double)duration_ns / (double)WHORL_SECOND;
-}
-
-/* Appends `,"name":"text"`, or null instead of the text. */
-static void add_json(struct buffer *line, const char *name, const char *text)
-{
-    buffer_printf(line, ",\"%s\":", name);
-    json_add_string(line, text);
-}
-
-/* Appends the text of the failure, with the file that it is about. */
-static void add_json_error(struct buffer *line, const struct outcome *o)
+/* Adds the text of the failure, with the file that it is about. */
+static void add_error(struct object *object, const struct outcome *o)
 {
     struct buffer text = {0};
 
@@ -163,37 +151,42 @@ static void add_json_error(struct buffer *line, const struct outcome *o)
         add(&text, ": ");
     }
     add(&text, o->error.text);
-    add_json(line, "error", text.failed ? o->error.text : text.text);
+    object_add_text(object, "error", text.failed ? o->error.text : text.text);
     buffer_finish(&text);
 }
 
-void report_format_object(struct buffer *line, const struct outcome *o)
+void report_format_object(struct buffer *ret, const struct outcome *o)
 {
-    buffer_printf(line, "{\"ok\":%s,\"url\":", o->ok ? "true" : "false");
-    json_add_url(line, o->url);
-    add_json(line, "final_url", o->final_url);
-    add_json(line, "dir", o->file ? o->dir : NULL);
-    add_json(line, "file", o->file);
-    if (o->status > 0)
-        buffer_printf(line, ",\"status\":%d", o->status);
+    struct object object;
+    bool responded = o->status > 0;
+
+    object_begin(&object);
+    object_add_bool(&object, "ok", o->ok);
+    object_add_url(&object, "url", o->url);
+    object_add_text(&object, "final_url", o->final_url);
+    object_add_text(&object, "dir", o->file ? o->dir : NULL);
+    object_add_text(&object, "file", o->file);
+    if (responded)
+        object_add_int(&object, "status", o->status);
     else
-        add(line, ",\"status\":null");
-    buffer_printf(line, ",\"bytes\":%lld,\"written\":%lld", (long long)o->bytes,
-                  (long long)o->written);
-    buffer_printf(line, ",\"seconds\":%.6f,\"tries\":%d", seconds(o->duration_ns), o->tries);
-    buffer_printf(line, ",\"redirects\":%d,\"downgraded\":%s,\"reused\":%s",
-                  o->status > 0 ? o->timing.redirects : 0, o->timing.downgraded ? "true" : "false",
-                  o->status > 0 && o->timing.reused ? "true" : "false");
+        object_add_null(&object, "status");
+    object_add_int(&object, "bytes", o->bytes);
+    object_add_int(&object, "written", o->written);
+    object_add_seconds(&object, "seconds", o->duration_ns);
+    object_add_int(&object, "tries", o->tries);
+    object_add_int(&object, "redirects", responded ? o->timing.redirects : 0);
+    object_add_bool(&object, "downgraded", o->timing.downgraded);
+    object_add_bool(&object, "reused", responded && o->timing.reused);
     if (o->list) {
-        add_json(line, "list", o->list);
-        buffer_printf(line, ",\"line\":%ld", o->line);
+        object_add_text(&object, "list", o->list);
+        object_add_int(&object, "line", o->line);
     }
     if (!o->ok) {
-        add_json(line, "step", o->error.step);
-        add_json_error(line, o);
-        add_json(line, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
+        object_add_text(&object, "step", o->error.step);
+        add_error(&object, o);
+        object_add_text(&object, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
     }
-    add(line, "}\n");
+    object_write(&object, ret);
 }
 
 /* Prints lines for people. They appear above the bars, if there are any. */
@@ -259,13 +252,18 @@ void report_retry(struct report *report, const struct outcome *o, int64_t pause_
 static void add_summary_object(struct buffer *text, const struct totals *totals, bool interrupted,
                                int64_t duration_ns)
 {
-    uint64_t failed = totals->failed + totals->interrupted + totals->unstarted;
+    struct object object;
 
-    buffer_printf(text, "{\"summary\":true,\"ok\":%llu,\"failed\":%llu,\"interrupted\":%s",
-                  (unsigned long long)totals->done, (unsigned long long)failed,
-                  interrupted ? "true" : "false");
-    buffer_printf(text, ",\"bytes\":%lld,\"written\":%lld,\"seconds\":%.6f}\n",
-                  (long long)totals->bytes, (long long)totals->written, seconds(duration_ns));
+    object_begin(&object);
+    object_add_bool(&object, "summary", true);
+    object_add_int(&object, "ok", (int64_t)totals->done);
+    object_add_int(&object, "failed",
+                   (int64_t)(totals->failed + totals->interrupted + totals->unstarted));
+    object_add_bool(&object, "interrupted", interrupted);
+    object_add_int(&object, "bytes", totals->bytes);
+    object_add_int(&object, "written", totals->written);
+    object_add_seconds(&object, "seconds", duration_ns);
+    object_write(&object, text);
 }
 
 void report_summary(struct report *report, bool interrupted)
