@@ -123,6 +123,21 @@ struct whorl_error {
     char text[232]; /* such as "127.0.0.1:9: connection refused" */
 };
 
+/* Where the cause of a failure is. */
+enum whorl_error_class {
+    WHORL_CLASS_NONE,      /* no failure: the code is 0, or not one of the codes */
+    WHORL_CLASS_DNS,       /* the name could not be resolved */
+    WHORL_CLASS_CONNECT,   /* no connection, or it broke */
+    WHORL_CLASS_TLS,       /* the handshake or the certificate */
+    WHORL_CLASS_PROXY,     /* the way through a proxy */
+    WHORL_CLASS_PROTOCOL,  /* the peer broke a rule of HTTP, or refused the request by it */
+    WHORL_CLASS_TIMEOUT,   /* a time limit */
+    WHORL_CLASS_DECODE,    /* a content coding */
+    WHORL_CLASS_LIMIT,     /* more than this side accepts: sizes, counts, redirects */
+    WHORL_CLASS_LOCAL,     /* this machine: arguments, memory, descriptors, files */
+    WHORL_CLASS_CANCELLED, /* the caller stopped it */
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -139,6 +154,18 @@ WHORL_API const char *whorl_strerror(int code);
  * unknown code.
  */
 WHORL_API const char *whorl_error_name(int code);
+
+/**
+ * Returns the class of a failure. Each WHORL_E code has one class. The class of an -errno code also
+ * depends on the step: -ECONNRESET is of the class "tls" in the step "TLS", and of the class
+ * "connect" in others. In the step "proxy", failures of the network are of the class "proxy".
+ *
+ * @error  its text is not used
+ */
+WHORL_API enum whorl_error_class whorl_error_classify(const struct whorl_error *error);
+
+/** Returns the name of a class, such as "dns" or "cancelled"; never NULL, and valid for ever. */
+WHORL_API const char *whorl_error_class_name(enum whorl_error_class kind);
 
 /**
  * Fills `error`, unless it is NULL, with the code, the step and a text made as by printf(3), both
