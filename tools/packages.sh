@@ -11,7 +11,7 @@ packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 ngi
     tinyproxy squid-openssl microsocks
     gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev
-    redis-server postgresql chromium)
+    redis-server postgresql chromium bash fish zsh)
 # The additional packages for tools/test --full.
 packages_full=(valgrind gcc-aarch64-linux-gnu g++-aarch64-linux-gnu qemu-user musl-tools)
 # The packages for the architecture arm64 which tools/test --full unpacks into its own directory.

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* whorl-get's command line. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "test.h"
-#include "tools/get/options.h"
+#include "tools/get/buffer.h"
+#include "tools/get/command_line.h"
+#include "tools/get/help.h"
+#include "tools/get/option_rows.h"
+#include "tools/get/suggest.h"
 
 static struct options options;
 static char why[512];
 
 static char words[1024]; /* of the command line */
+static const char *config_home = "/nonexistent";
 
 /* Parses words separated by single spaces; "_" is an empty word. */
 static enum options_verdict parse(const char *line)
@@ -14,6 +24,7 @@ static enum options_verdict parse(const char *line)
     static char *argv[64];
     int argc = 0;
 
+    setenv("XDG_CONFIG_HOME", config_home, 1);
     options_finish(&options);
     why[0] = '\0';
     argv[argc++] = "whorl-get";
@@ -161,9 +172,11 @@ TEST(output_takes_one_url)
 TEST(wrong_options_are_named)
 {
     CHECK_BAD("", "no URL given");
-    CHECK_BAD("--nope u", "unknown or ambiguous option --nope");
-    CHECK_BAD("-x u", "unknown option -x");
-    CHECK_BAD("-qx u", "unknown option -x");
+    CHECK_BAD("--nopenope u", "unknown option --nopenope");
+    CHECK_BAD("-1 u", "unknown option -1");
+    CHECK_BAD("-q1 u", "unknown option -1");
+    CHECK_BAD("--net u", "--net is ambiguous: --netrc, --netrc-file");
+    CHECK_BAD("--quiet=1 u", "--quiet takes no value");
     CHECK_BAD("u -o", "-o needs a value");
     CHECK_BAD("u --timeout", "--timeout needs a value");
     CHECK_BAD("--json=1 u", "--json takes no value");
@@ -221,21 +234,155 @@ TEST(headers_are_checked)
 TEST(complaints_hold_no_control_bytes)
 {
     CHECK_BAD("-j \x1b[31m u", "--jobs needs a whole number from 1 to 100000, not '\\x1b[31m'");
-    CHECK_BAD("--\x1b[2J u", "unknown or ambiguous option --\\x1b[2J");
+    CHECK_BAD("--\x1b[2J u", "unknown option --\\x1b[2J");
 }
 
-TEST(help_fits_a_screen)
+TEST(the_nearest_option_is_suggested)
 {
+    CHECK_BAD("--retrys 3 u", "unknown option --retrys (did you mean --retries?)");
+    CHECK_BAD("--retires=3 u", "unknown option --retires (did you mean --retries?)");
+    CHECK_BAD("--jbos 3 u", "unknown option --jbos (did you mean --jobs?)");
+    CHECK_BAD("--perhost 3 u", "unknown option --perhost (did you mean --per-host?)");
+    CHECK_BAD("--qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq u",
+              "unknown option --qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq");
+}
+
+TEST(options_of_other_programs_are_known)
+{
+    CHECK_BAD("-k u", "unknown option -k (here it is --insecure)");
+    CHECK_BAD("--max-time 3 u", "unknown option --max-time (here it is --timeout)");
+    CHECK_BAD("--output-document=f u", "unknown option --output-document (here it is --output)");
+    for (size_t i = 0; i < suggest_foreign_count; i++) {
+        const struct suggest_foreign *foreign = &suggest_foreign[i];
+        bool is_ours = strlen(foreign->name) == 1 ? option_find_letter(foreign->name[0])
+                                                  : (const void *)option_find(foreign->name);
+        CHECK(!is_ours);
+        for (const char *p = foreign->here; (p = strstr(p, " --")); p += 3) {
+            char name[64];
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(p + 3, " ;,"), p + 3);
+            CHECK_STR(option_find(name) ? "" : name, "");
+        }
+    }
+}
+
+/* Writes DIR/whorl/get.conf and makes DIR the home of configuration files. */
+static void write_config(const char *text, size_t len)
+{
+    static char dir[] = "/tmp/test-options-XXXXXX", path[64];
+
+    if (config_home != dir) {
+        CHECK(mkdtemp(dir));
+        snprintf(path, sizeof path, "%s/whorl", dir);
+        CHECK_EQ(mkdir(path, 0700), 0);
+        snprintf(path, sizeof path, "%s/whorl/get.conf", dir);
+        config_home = dir;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    CHECK(fd >= 0);
+    CHECK_EQ(write(fd, text, len), (ssize_t)len);
+    close(fd);
+}
+
+static void remove_config(void)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/whorl/get.conf", config_home);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/whorl", config_home);
+    rmdir(path);
+    rmdir(config_home);
+    config_home = "/nonexistent";
+}
+
+#define CONFIG(text) write_config(text, sizeof(text) - 1)
+
+/* Checks that the message is about that line of the file, and ends with `text`. */
+#define CHECK_BAD_CONFIG(content, text)                      \
+    do {                                                     \
+        CONFIG(content);                                     \
+        CHECK_EQ(parse("u"), OPTIONS_BAD);                   \
+        const char *at = strstr(why, "/whorl/get.conf:");    \
+        CHECK(at);                                           \
+        CHECK_STR(at + sizeof "/whorl/get.conf:" - 1, text); \
+    } while (0)
+
+TEST(the_configuration_file_comes_before_the_command_line)
+{
+    CONFIG("# a comment\n\n  jobs = 5\r\ntimeout=1m\nheader = A: 1\n\tquiet\t\nhttp2\ndir = a b ");
+    CHECK_EQ(parse("-H B:2 --timeout 2 u"), OPTIONS_RUN);
+    CHECK_EQ(options.jobs, 5);
+    CHECK_EQ(options.timeout_ns, 2 * WHORL_SECOND);
+    CHECK_EQ(options.headers_count, 2);
+    CHECK_STR(options.headers[0].value, "1");
+    CHECK_STR(options.headers[1].name, "B");
+    CHECK(options.quiet);
+    CHECK_STR(options.dir, "a b");
+    CHECK_EQ(options.http, WHORL_HTTP_2);
+    CHECK_EQ(parse("--http1.1 u"), OPTIONS_RUN);
+    CHECK_EQ(options.http, WHORL_HTTP_1);
+    CHECK_EQ(parse("-o f u"), OPTIONS_RUN); /* which is not in `dir` */
+    CHECK(!options.dir);
+    CHECK_EQ(parse("--no-config u"), OPTIONS_RUN);
+    CHECK(options.jobs == 16 && !options.quiet);
+    CHECK_EQ(parse("--config /dev/null u"), OPTIONS_RUN);
+    CHECK_EQ(options.jobs, 16);
+    CHECK_BAD("--config /nonexistent/f u", "/nonexistent/f: no such file or directory");
+    remove_config();
+    CHECK_EQ(parse("u"), OPTIONS_RUN);
+}
+
+TEST(wrong_lines_of_the_configuration_file_are_named)
+{
+    CHECK_BAD_CONFIG("\njobz = 3\n", "2: unknown option 'jobz' (did you mean --jobs?)");
+    CHECK_BAD_CONFIG("jobs\n", "1: 'jobs' needs a value: jobs = N");
+    CHECK_BAD_CONFIG("jobs = x", "1: --jobs needs a whole number from 1 to 100000, not 'x'");
+    CHECK_BAD_CONFIG("quiet = yes", "1: 'quiet' takes no value");
+    CHECK_BAD_CONFIG("# \0\n", "1: a NUL byte");
+    CHECK_BAD_CONFIG("output = f", "1: 'output' belongs on the command line");
+    CHECK_BAD_CONFIG("\x1b[2J = 1", "1: unknown option '\\x1b[2J'");
+    remove_config();
+}
+
+/* A line of --help is at most 79 columns wide. Returns the number of lines. */
+static int measure_help(const char *topic)
+{
+    struct buffer text = {0};
     int lines = 0;
 
-    for (const char *p = options_help; *p; lines++) {
+    help_add(&text, topic);
+    CHECK(!text.failed && text.len > 0);
+    for (const char *p = text.text; *p; lines++) {
         size_t n = strcspn(p, "\n");
         CHECK(n <= 79);
         p += n + 1;
     }
-    CHECK(lines <= 23);
+    buffer_finish(&text);
+    return lines;
+}
+
+TEST(help_fits_a_screen)
+{
+    CHECK(measure_help("") <= 23);
+    measure_help("all");
+    for (size_t i = 0; i < TOPIC_COUNT; i++)
+        CHECK(measure_help(option_topics[i].name) <= 40);
+}
+
+TEST(help_has_topics)
+{
     CHECK_EQ(parse("--help"), OPTIONS_HELP);
+    CHECK_STR(options.help_topic, "");
+    CHECK_EQ(parse("--help tls"), OPTIONS_HELP);
+    CHECK_STR(options.help_topic, "tls");
+    CHECK_EQ(parse("--help http://h/"), OPTIONS_HELP);
+    CHECK_STR(options.help_topic, "");
+    CHECK_EQ(parse("--help=all"), OPTIONS_HELP);
+    CHECK_STR(options.help_topic, "all");
+    CHECK_BAD("--help=tea", "--help has no topic 'tea'; try --help all");
     CHECK_EQ(parse("--version"), OPTIONS_VERSION);
+    CHECK_EQ(parse("--completion fish"), OPTIONS_COMPLETION);
+    CHECK_BAD("--completion csh", "--completion needs bash, zsh or fish, not 'csh'");
 }
 
 TEST_MAIN()

@@ -19,8 +19,11 @@
 #include <whorl/scope.h>
 #include <whorl/tls.h>
 
+#include "tools/get/buffer.h"
+#include "tools/get/command_line.h"
 #include "tools/get/fetch.h"
 #include "tools/get/get.h"
+#include "tools/get/help.h"
 #include "tools/get/options.h"
 #include "tools/get/progress.h"
 #include "tools/get/report.h"
@@ -435,7 +438,8 @@ static int prepare(struct program *program)
 int main(int argc, char **argv)
 {
     static struct program program;
-    char why[512];
+    struct buffer text = {0}; /* to print */
+    char why[1024];
     int status = EXIT_ALL;
 
     fill_standard_fds();
@@ -443,7 +447,10 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:
-        fputs(options_help, stdout);
+        help_add(&text, program.options.help_topic);
+        break;
+    case OPTIONS_COMPLETION:
+        help_add_completion(&text, program.options.shell);
         break;
     case OPTIONS_VERSION:
         puts("whorl-get " WHORL_VERSION);
@@ -477,8 +484,11 @@ int main(int argc, char **argv)
     whorl_http_cookies_release(program.cookies);
     user_finish(&program.get.user);
     options_finish(&program.options);
-    if (fflush(stdout) != 0)
+    if (text.len > 0)
+        fputs(text.text, stdout);
+    if (text.failed || fflush(stdout) != 0)
         status = EXIT_NONE;
+    buffer_finish(&text);
     signals_die(&program.signals);
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line. It is parsed and checked before the program does anything else. */
+/* What the user asks for, see command_line.h for how it is parsed. */
 #ifndef WHORL_GET_OPTIONS_H
 #define WHORL_GET_OPTIONS_H
 
@@ -10,8 +10,8 @@
 #include <whorl/http.h>
 #include <whorl/tls.h>
 
-/* Strings point into argv, but for `proxy` and `user`. WHORL_FOREVER means no time limit, and 0
- * means no size limit. */
+/* Strings point into argv or `config`, but for `proxy` and `user`. WHORL_FOREVER means no time
+ * limit, and 0 means no size limit. */
 struct options {
     char *const *urls;
     size_t urls_count;
@@ -41,23 +41,19 @@ struct options {
     bool netrc;
     const char *netrc_file; /* NULL: ~/.netrc */
     enum whorl_http_version http;
+    bool is_http_from_config; /* the command line may still choose another one */
     struct whorl_http_header *headers;
     size_t headers_count;
     const char *agent;
 
     bool quiet, verbose, json;
+
+    const char *help_topic; /* with OPTIONS_HELP; "": the short help */
+    const char *shell;      /* with OPTIONS_COMPLETION */
+    char *config;           /* the text of the configuration file; owned */
 };
 
-enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
-
-/* Parses and checks the command line. On OPTIONS_BAD, `why` says what is wrong; it contains no
- * control bytes. Call options_finish() on `ret` after every verdict. */
-enum options_verdict options_parse(struct options *ret, int argc, char **argv, char *why,
-                                   size_t why_size);
-
+/* Frees the memory. Overwrites secrets. */
 void options_finish(struct options *options);
-
-/* The output of --help. It fits 80 columns by 24 lines. */
-extern const char options_help[];
 
 #endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/* The options and how each takes its value, see option_rows.h. */
+#include "tools/get/option_rows.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/get/text.h"
+#include "tools/get/user.h"
+
+enum { JOBS_MAX = 100000, RETRIES_MAX = 1000, REDIRECTS_MAX = 1000 };
+
+const struct option_topic_row option_topics[TOPIC_COUNT] = {
+    [TOPIC_FILES] = {"files", "Where URLs come from, and where their bodies go"},
+    [TOPIC_TRANSFER] = {"transfer", "How many at once, retries, limits"},
+    [TOPIC_REQUEST] = {"request", "What is sent to the server"},
+    [TOPIC_NETWORK] = {"network", "How connections are made"},
+    [TOPIC_TLS] = {"tls", "Certificates and versions of TLS"},
+    [TOPIC_LOGIN] = {"login", "Credentials and cookies"},
+    [TOPIC_OUTPUT] = {"output", "What is printed"},
+    [TOPIC_OTHER] = {"other", "Help and configuration"},
+};
+
+bool option_complain(struct option_call *call, const char *format, ...)
+{
+    char raw[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(raw, sizeof raw, format, args);
+    va_end(args);
+    text_escape(call->why, call->why_size, raw, strlen(raw));
+    return false;
+}
+
+/* --- simple kinds: each stores into the field at `offset` --- */
+
+static void *field(const struct option_call *call)
+{
+    return (char *)call->options + call->row->offset;
+}
+
+static bool take_flag(struct option_call *call)
+{
+    *(bool *)field(call) = true;
+    return true;
+}
+
+static bool take_text(struct option_call *call)
+{
+    *(const char **)field(call) = call->value;
+    return true;
+}
+
+static bool take_name(struct option_call *call)
+{
+    const char *what = call->row->values == VALUES_DIR ? "directory" : "file";
+
+    return *call->value ? take_text(call)
+                        : option_complain(call, "--%s needs a %s name", call->row->name, what);
+}
+
+static bool take_number(struct option_call *call)
+{
+    const struct option_row *row = call->row;
+    int err = text_parse_int(call->value, row->min, row->max, field(call));
+
+    return err ? option_complain(call, "--%s needs a whole number from %d to %d, not '%s'",
+                                 row->name, row->min, row->max, call->shown)
+               : true;
+}
+
+/* A time of 0 means no limit. */
+static bool take_time(struct option_call *call)
+{
+    int64_t *ret = field(call);
+    int err = text_parse_time(call->value, ret);
+
+    if (err == -ERANGE)
+        return option_complain(call, "--%s: '%s' is too long", call->row->name, call->shown);
+    if (err)
+        return option_complain(call, "--%s needs a time such as 30, 1.5s, 200ms or 5m, not '%s'",
+                               call->row->name, call->shown);
+    if (*ret == 0)
+        *ret = WHORL_FOREVER;
+    return true;
+}
+
+static bool take_size(struct option_call *call)
+{
+    int64_t *ret = field(call);
+    int err = text_parse_size(call->value, ret);
+
+    if (err == -ERANGE)
+        return option_complain(call, "--%s: '%s' is too large", call->row->name, call->shown);
+    if (err)
+        return option_complain(call, "--%s needs a size such as 500, 20k, 1.5M or 3G, not '%s'",
+                               call->row->name, call->shown);
+    if (*ret == 0)
+        return option_complain(call, "--%s must be more than 0", call->row->name);
+    return true;
+}
+
+/* Makes room for one more element, and a zeroed one after it. Returns NULL when there is no
+ * memory. */
+static void *grow(void *array, size_t count, size_t size)
+{
+    void *grown = reallocarray(array, count + 2, size);
+
+    if (grown)
+        memset((char *)grown + count * size, 0, 2 * size);
+    return grown;
+}
+
+static bool add_text(struct option_call *call, const char ***array, size_t *count)
+{
+    const char **grown = grow(*array, *count, sizeof **array);
+
+    if (!grown)
+        return option_complain(call, "out of memory");
+    *array = grown;
+    grown[(*count)++] = call->value;
+    return true;
+}
+
+/* --- options of their own kind --- */
+
+static bool take_input(struct option_call *call)
+{
+    return add_text(call, &call->options->lists, &call->options->lists_count);
+}
+
+static bool take_output(struct option_call *call)
+{
+    return call->is_repeated ? option_complain(call, "--output may be given only once")
+                             : take_name(call);
+}
+
+static bool take_pin(struct option_call *call)
+{
+    return add_text(call, &call->options->pins, &call->options->pins_count);
+}
+
+static bool take_tls(struct option_call *call)
+{
+    bool is_openssl = strcmp(call->value, "openssl") == 0;
+
+    call->options->tls = is_openssl ? WHORL_TLS_OPENSSL : WHORL_TLS_BEARSSL;
+    return is_openssl || strcmp(call->value, "bearssl") == 0
+               ? true
+               : option_complain(call, "--tls needs bearssl or openssl, not '%s'", call->shown);
+}
+
+static bool take_tls_min(struct option_call *call)
+{
+    bool is_1_3 = strcmp(call->value, "1.3") == 0;
+
+    call->options->tls_min = is_1_3 ? WHORL_TLS_1_3 : WHORL_TLS_1_2;
+    return is_1_3 || strcmp(call->value, "1.2") == 0
+               ? true
+               : option_complain(call, "--tls-min needs 1.2 or 1.3, not '%s'", call->shown);
+}
+
+/* The command line replaces what the configuration file says. */
+static bool take_http(struct option_call *call, enum whorl_http_version version)
+{
+    struct options *options = call->options;
+
+    if (options->http && !options->is_http_from_config)
+        return option_complain(call,
+                               "--http1.1 and --http2 may be given only once, and not together");
+    options->http = version;
+    options->is_http_from_config = call->is_from_config;
+    return true;
+}
+
+static bool take_http1(struct option_call *call)
+{
+    return take_http(call, WHORL_HTTP_1);
+}
+
+static bool take_http2(struct option_call *call)
+{
+    return take_http(call, WHORL_HTTP_2);
+}
+
+/* Splits "Name: value" in place. RFC 9110 §5.1 and §5.5 define which characters each part may
+ * contain. */
+static bool take_header(struct option_call *call)
+{
+    struct options *options = call->options;
+    char *name = call->value, *colon = strchr(name, ':');
+    size_t name_len = colon ? (size_t)(colon - name) : 0;
+
+    if (name_len == 0 || strspn(name, "!#$%&'*+-.^_`|~0123456789"
+                                      "abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != name_len)
+        return option_complain(call, "--header needs 'Name: value', not '%s'", call->shown);
+    char *value = colon + 1;
+    value += strspn(value, " \t");
+    for (const char *p = value; *p; p++)
+        if (iscntrl((unsigned char)*p) && *p != '\t')
+            return option_complain(call, "--header: control byte in the value of '%s'",
+                                   call->shown);
+    struct whorl_http_header *grown =
+        grow(options->headers, options->headers_count, sizeof *options->headers);
+    if (!grown)
+        return option_complain(call, "out of memory");
+    *colon = '\0';
+    options->headers = grown;
+    grown[options->headers_count++] = (struct whorl_http_header){name, value};
+    return true;
+}
+
+static bool take_agent(struct option_call *call)
+{
+    for (const char *p = call->value; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return option_complain(call, "--user-agent must not contain control bytes");
+    call->options->agent = call->value;
+    return true;
+}
+
+/* Copies the URL, and hides the name and the password in the process list. */
+static bool take_proxy(struct option_call *call)
+{
+    char *text = call->value, *start = strstr(text, "://"), *at = strrchr(text, '@');
+
+    free(call->options->proxy);
+    call->options->proxy = strdup(text);
+    if (!call->options->proxy)
+        return option_complain(call, "out of memory");
+    start = start && at && start < at ? start + 3 : text;
+    if (at)
+        memset(start, '*', (size_t)(at - start));
+    return true;
+}
+
+/* Copies the name and the password, and hides the password in the process list. */
+static bool take_user(struct option_call *call)
+{
+    char *text = call->value, *colon = *text == '@' ? NULL : strchr(text, ':');
+
+    user_wipe(call->options->user);
+    call->options->user = strdup(text);
+    if (!call->options->user)
+        return option_complain(call, "out of memory");
+    if (colon)
+        memset(colon + 1, '*', strlen(colon + 1));
+    return *text ? true : option_complain(call, "--user needs a name");
+}
+
+static bool take_netrc_file(struct option_call *call)
+{
+    call->options->netrc = true;
+    return take_name(call);
+}
+
+/* The command line itself acts on these, before it takes any option. */
+static bool take_nothing(struct option_call *call)
+{
+    (void)call;
+    return true;
+}
+
+#define FIELD(member)     .offset = offsetof(struct options, member)
+#define FLAG(member)      .take = take_flag, FIELD(member)
+#define TEXT(member)      .take = take_text, FIELD(member)
+#define FILE_NAME(member) .take = take_name, FIELD(member), .values = VALUES_FILE
+#define NUMBER(member, least, most) \
+    .take = take_number, FIELD(member), .min = (least), .max = (most)
+#define TIME(member) .take = take_time, FIELD(member)
+#define SIZE(member) .take = take_size, FIELD(member)
+
+/* clang-format off */
+const struct option_row option_rows[] = {
+    {"input", 'i', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
+     .help = "read URLs from FILE, one per line; - is stdin",
+     .take = take_input, .values = VALUES_FILE},
+    {"output", 'o', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
+     .help = "write the only URL to FILE; - is stdout",
+     .take = take_output, FIELD(output), .values = VALUES_FILE},
+    {"dir", 'd', "DIR", TOPIC_FILES, .is_common = true,
+     .help = "write files to DIR; create DIR if it does not exist",
+     .take = take_name, FIELD(dir), .values = VALUES_DIR},
+
+    {"jobs", 'j', "N", TOPIC_TRANSFER, .is_common = true,
+     .help = "run at most N transfers at once (16)", NUMBER(jobs, 1, JOBS_MAX)},
+    {"per-host", 0, "N", TOPIC_TRANSFER, .is_common = true,
+     .help = "open at most N connections to one host (6)", NUMBER(per_host, 1, JOBS_MAX)},
+    {"retries", 0, "N", TOPIC_TRANSFER, .is_common = true,
+     .help = "retry temporary failures up to N times (3)", NUMBER(retries, 0, RETRIES_MAX)},
+    {"timeout", 0, "TIME", TOPIC_TRANSFER, .is_common = true,
+     .help = "limit a whole transfer: 90, 1.5s, 200ms, 5m (none)", TIME(timeout_ns)},
+    {"connect-timeout", 0, "TIME", TOPIC_TRANSFER,
+     .help = "limit the opening of a connection (30s)", TIME(connect_timeout_ns)},
+    {"stall-timeout", 0, "TIME", TOPIC_TRANSFER,
+     .help = "limit the wait for the next byte (60s)", TIME(stall_timeout_ns)},
+    {"max-size", 0, "SIZE", TOPIC_TRANSFER, .is_common = true,
+     .help = "refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)", SIZE(size_max)},
+
+    {"header", 'H', "'N: V'", TOPIC_REQUEST, .is_common = true,
+     .help = "send a header; may be repeated", .take = take_header},
+    {"user-agent", 'A', "TEXT", TOPIC_REQUEST,
+     .help = "send TEXT as User-Agent; '' sends none", .take = take_agent},
+    {"compressed", 0, NULL, TOPIC_REQUEST,
+     .help = "ask for gzip, br and others, and decode them", FLAG(compressed)},
+    {"max-redirects", 0, "N", TOPIC_REQUEST,
+     .help = "follow at most N redirects (10)", NUMBER(redirects_max, 0, REDIRECTS_MAX)},
+    {"allow-downgrade", 0, NULL, TOPIC_REQUEST,
+     .help = "follow redirects from https to http", FLAG(allow_downgrade)},
+    {"trust-redirects", 0, NULL, TOPIC_REQUEST,
+     .help = "send the headers of -H to other servers, too", FLAG(trust_redirects)},
+    {"http1.1", 0, NULL, TOPIC_REQUEST, .help = "use HTTP/1.1 only", .take = take_http1},
+    {"http2", 0, NULL, TOPIC_REQUEST, .help = "use HTTP/2 only, also without TLS",
+     .take = take_http2},
+
+    {"proxy", 0, "URL", TOPIC_NETWORK,
+     .help = "connect through this proxy; '' uses none", .take = take_proxy},
+    {"noproxy", 0, "LIST", TOPIC_NETWORK,
+     .help = "use no proxy for these servers", TEXT(no_proxy)},
+
+    {"cacert", 0, "PATH", TOPIC_TLS,
+     .help = "trust only these authorities", TEXT(cacert), .values = VALUES_FILE},
+    {"insecure", 0, NULL, TOPIC_TLS,
+     .help = "accept any certificate", FLAG(insecure)},
+    {"tls", 0, "LIB", TOPIC_TLS, .help = "use bearssl or openssl", .take = take_tls,
+     .values = VALUES_WORDS, .words = "bearssl openssl"},
+    {"tls-min", 0, "V", TOPIC_TLS, .help = "require TLS 1.2 or 1.3", .take = take_tls_min,
+     .values = VALUES_WORDS, .words = "1.2 1.3"},
+    {"cert", 0, "FILE", TOPIC_TLS, .help = "send this certificate",
+     TEXT(cert), .values = VALUES_FILE},
+    {"key", 0, "FILE", TOPIC_TLS, .help = "use the certificate's key from FILE",
+     TEXT(key), .values = VALUES_FILE},
+    {"pin", 0, "HASH", TOPIC_TLS,
+     .help = "require this public key of the server: sha256//...", .take = take_pin},
+
+    {"user", 'u', "NAME:PASS", TOPIC_LOGIN, .is_common = true,
+     .help = "log in; NAME asks for the password, @FILE reads it", .take = take_user},
+    {"netrc", 0, NULL, TOPIC_LOGIN, .help = "log in with ~/.netrc", FLAG(netrc)},
+    {"netrc-file", 0, "FILE", TOPIC_LOGIN, .help = "log in with FILE",
+     .take = take_netrc_file, FIELD(netrc_file), .values = VALUES_FILE},
+    {"cookies", 0, "FILE", TOPIC_LOGIN, .help = "send the cookies of FILE", FILE_NAME(cookies)},
+    {"save-cookies", 0, "FILE", TOPIC_LOGIN, .help = "write all cookies to FILE at the end",
+     FILE_NAME(save_cookies)},
+
+    {"quiet", 'q', NULL, TOPIC_OUTPUT, .is_common = true,
+     .help = "print only failures", FLAG(quiet)},
+    {"verbose", 'v', NULL, TOPIC_OUTPUT, .is_common = true,
+     .help = "print details", FLAG(verbose)},
+    {"json", 0, NULL, TOPIC_OUTPUT, .is_common = true,
+     .help = "print one JSON object per URL", FLAG(json)},
+
+    {"config", 0, "FILE", TOPIC_OTHER, .is_for_this_call = true,
+     .help = "read options from FILE, not from whorl/get.conf", .take = take_nothing,
+     .values = VALUES_FILE},
+    {"no-config", 0, NULL, TOPIC_OTHER, .is_for_this_call = true,
+     .help = "read no configuration file", .take = take_nothing},
+    {"completion", 0, "SHELL", TOPIC_OTHER, .is_for_this_call = true,
+     .help = "print the completion for bash, zsh or fish", .take = take_nothing,
+     .values = VALUES_WORDS, .words = "bash zsh fish"},
+    {"help", 0, "[TOPIC]", TOPIC_OTHER, .is_for_this_call = true,
+     .help = "print help on a topic, or on all", .take = take_nothing},
+    {"version", 0, NULL, TOPIC_OTHER, .is_for_this_call = true,
+     .help = "print the version", .take = take_nothing},
+};
+/* clang-format on */
+
+const size_t option_rows_count = sizeof option_rows / sizeof *option_rows;
+
+const struct option_row *option_find(const char *name)
+{
+    for (size_t i = 0; i < option_rows_count; i++)
+        if (strcmp(option_rows[i].name, name) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+const struct option_row *option_find_letter(char letter)
+{
+    for (size_t i = 0; letter && i < option_rows_count; i++)
+        if (option_rows[i].letter == letter)
+            return &option_rows[i];
+    return NULL;
+}
