@@ -34,6 +34,8 @@
 /* RFC 8305 §5: the time between the starts of two attempts. */
 #define ATTEMPT_DELAY_NS (250 * WHORL_MILLISECOND)
 
+enum { TOLD_MAX = 8 }; /* addresses that a watch is told */
+
 struct race;
 
 struct attempt {
@@ -66,6 +68,36 @@ struct race {
     struct attempt attempts[2 * DNS_IPS_MAX];
 };
 
+/* --- the watch --- */
+
+static void tell(const struct whorl_dial_options *options, const struct whorl_dial_event *event)
+{
+    if (options->watch)
+        options->watch->event(options->watch->arg, event);
+}
+
+static void tell_addr(const struct whorl_dial_options *options, enum whorl_dial_step step,
+                      const struct whorl_addr *addr, int err)
+{
+    tell(options, &(struct whorl_dial_event){.step = step, .addr = addr, .err = err});
+}
+
+/* Tells which addresses are known when the attempts begin. A function of its own, so that its array
+ * is on the stack only during the call. */
+__attribute__((noinline)) static void tell_resolved(const struct whorl_dial_options *options,
+                                                    struct dns_order order, uint16_t port)
+{
+    struct whorl_addr addrs[TOLD_MAX];
+    size_t count = 0;
+
+    if (!options->watch)
+        return;
+    while (count < TOLD_MAX && dns_order_left(&order) > 0)
+        dns_ip_to_addr(dns_order_next(&order), port, &addrs[count++]);
+    tell(options, &(struct whorl_dial_event){
+                      .step = WHORL_DIAL_RESOLVED, .addrs = addrs, .addrs_count = count});
+}
+
 /* Opens a socket for a connection in `family`. Returns a descriptor, or -errno. */
 static int open_socket(int family, const struct whorl_dial_options *options)
 {
@@ -96,15 +128,17 @@ static WHORL_SUSPENDS int connect_one(const struct whorl_addr *addr,
                                       const struct whorl_dial_options *options,
                                       struct whorl_error *error, struct whorl_addr *ret_peer)
 {
+    tell_addr(options, WHORL_DIAL_TRY, addr, 0);
     int fd = open_socket(addr->sa.sa_family, options);
+    int err = fd < 0 ? fd : whorl_connect(fd, addr);
 
-    if (fd < 0)
-        return fail_connect(addr, fd, error);
-    int err = whorl_connect(fd, addr);
     if (err < 0) {
-        close(fd);
+        if (fd >= 0)
+            close(fd);
+        tell_addr(options, WHORL_DIAL_FAILED, addr, err);
         return fail_connect(addr, err, error);
     }
+    tell_addr(options, WHORL_DIAL_CONNECTED, addr, 0);
     if (ret_peer)
         *ret_peer = *addr;
     return fd;
@@ -112,21 +146,38 @@ static WHORL_SUSPENDS int connect_one(const struct whorl_addr *addr,
 
 /* --- attempts --- */
 
+static void tell_attempt(const struct attempt *attempt, enum whorl_dial_step step, int err)
+{
+    const struct race *race = attempt->race;
+    struct whorl_addr addr;
+
+    if (!race->options->watch)
+        return;
+    dns_ip_to_addr(attempt->ip, race->port, &addr);
+    tell_addr(race->options, step, &addr, err);
+}
+
+static void note_failure(struct attempt *attempt, int err)
+{
+    attempt->race->failed_ip = attempt->ip;
+    attempt->race->failed_err = err;
+    attempt->race->next_ns = 0;
+    tell_attempt(attempt, WHORL_DIAL_FAILED, err);
+}
+
 static void end_attempt(struct attempt *attempt, int err)
 {
     struct race *race = attempt->race;
 
     if (err == 0 && !race->over && !race->winner) {
         race->winner = attempt;
+        tell_attempt(attempt, WHORL_DIAL_CONNECTED, 0);
         return;
     }
     close(attempt->fd);
     attempt->fd = -1;
-    if (err && !race->over) {
-        race->failed_ip = attempt->ip;
-        race->failed_err = err;
-        race->next_ns = 0;
-    }
+    if (err && !race->over)
+        note_failure(attempt, err);
 }
 
 static void on_connected(struct io_op *op, int res, bool more)
@@ -155,10 +206,9 @@ static void start_attempt(struct race *race, const struct dns_ip *ip)
     attempt->ip = ip;
     attempt->fd = open_socket(ip->family, race->options);
     attempt->underway = false;
+    tell_attempt(attempt, WHORL_DIAL_TRY, 0);
     if (attempt->fd < 0) {
-        race->failed_ip = ip;
-        race->failed_err = attempt->fd;
-        race->next_ns = 0;
+        note_failure(attempt, attempt->fd);
         return;
     }
     if (ip->family == AF_INET6)
@@ -229,6 +279,8 @@ static WHORL_SUSPENDS int run_race(struct race *race)
             return 0;
         int64_t due_ns = next_start_ns(race);
         if (due_ns == 0) {
+            if (race->attempt_count == 0)
+                tell_resolved(race->options, race->order, race->port);
             start_attempt(race, dns_order_next(&race->order));
             continue;
         }
@@ -275,12 +327,14 @@ static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
     struct race race;
     struct whorl_addr addr;
 
+    tell(options, &(struct whorl_dial_event){.step = WHORL_DIAL_RESOLVE, .host = host});
     int err = dns_ask_start(&race.ask, host, options->family);
     if (err)
         return fail_resolve(host, err, error);
     race.order = (struct dns_order){.v6 = race.ask.v6.ips, .v4 = race.ask.v4.ips};
     take_answers(&race);
     if (race.ask.v6.done && race.ask.v4.done && dns_order_left(&race.order) == 1) {
+        tell_resolved(options, race.order, port);
         dns_ip_to_addr(dns_order_next(&race.order), port, &addr);
         return connect_one(&addr, options, error, ret_peer);
     }

@@ -23,11 +23,40 @@
 #include <whorl/net.h>
 #include <whorl/stream.h>
 
+/* The steps of a dial, in their order. Several attempts may be under way at the same time. A host
+ * that is a literal address has no lookup. */
+enum whorl_dial_step {
+    WHORL_DIAL_RESOLVE,   /* the lookup begins */
+    WHORL_DIAL_RESOLVED,  /* `addrs` are known, the first 8 in the order of the attempts; the lookup
+                             of the other family may still be under way */
+    WHORL_DIAL_TRY,       /* an attempt at `addr` begins */
+    WHORL_DIAL_FAILED,    /* the attempt at `addr` has failed with `err` */
+    WHORL_DIAL_CONNECTED, /* to `addr` */
+};
+
+/* What a watch is told. Pointers are valid during the call; those that the step does not name are
+ * NULL. */
+struct whorl_dial_event {
+    enum whorl_dial_step step;
+    const char *host;
+    const struct whorl_addr *addr;
+    const struct whorl_addr *addrs;
+    size_t addrs_count;
+    int err;
+};
+
+/* A function that is told of each step. It may run outside a task, and it must not suspend. */
+struct whorl_dial_watch {
+    void (*event)(void *arg, const struct whorl_dial_event *event);
+    void *arg;
+};
+
 /* Zero-initialised is valid. */
 struct whorl_dial_options {
     int family;               /* AF_INET, AF_INET6, or AF_UNSPEC for both */
     int64_t attempt_delay_ns; /* between two attempts (RFC 8305 §5); 0: 250 ms */
     bool delay_small_writes;  /* leave Nagle's algorithm on; the default is TCP_NODELAY */
+    const struct whorl_dial_watch *watch; /* borrowed for the call; NULL: none */
 };
 
 #ifdef __cplusplus

@@ -279,6 +279,64 @@ TEST_IO(dial_goes_on_at_once_when_an_address_refuses)
     close(listener);
 }
 
+/* Writes the steps that a watch is told to a text: "try 127.0.0.2 failed 127.0.0.2 ..." */
+static void note_step(void *arg, const struct whorl_dial_event *event)
+{
+    static const char *const names[] = {"resolve", "resolved", "try", "failed", "connected"};
+    const struct whorl_addr *addrs = event->addr ? event->addr : event->addrs;
+    size_t count = event->addr ? 1 : event->addrs_count;
+    char *to = arg, text[WHORL_ADDR_TEXT_MAX];
+
+    to += strlen(to);
+    to += sprintf(to, "%s%s", to > (char *)arg ? " " : "", names[event->step]);
+    if (event->host)
+        to += sprintf(to, " %s", event->host);
+    for (size_t i = 0; i < count; i++) {
+        whorl_addr_text(&addrs[i], text, sizeof text);
+        strcpy(strrchr(text, ':'), "");
+        to += sprintf(to, " %s", text);
+    }
+    if (event->err)
+        sprintf(to, " %s", whorl_error_name(event->err));
+}
+
+TEST_IO(dial_tells_a_watch_each_step)
+{
+    static const struct dns_rule rules[] = {
+        {.name = "one.test", .answer = "127.0.0.2 127.0.0.1"},
+        {.name = "single.test", .answer = "127.0.0.1"},
+        {.name = "many.test",
+         .answer = "127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 "
+                   "127.0.0.6 127.0.0.7 127.0.0.8 127.0.0.9"}};
+    char told[1024] = "";
+    struct whorl_dial_watch watch = {.event = note_step, .arg = told};
+    struct whorl_dial_options options = {.watch = &watch};
+    uint16_t port;
+
+    START(rules);
+    int listener = port_listen(&port);
+    CHECK_STR(dial("one.test", port, &options), "127.0.0.1");
+    CHECK_STR(told, "resolve one.test resolved 127.0.0.2 127.0.0.1 try 127.0.0.2 failed 127.0.0.2 "
+                    "ECONNREFUSED try 127.0.0.1 connected 127.0.0.1");
+    *told = '\0';
+    CHECK_STR(dial("single.test", port, &options), "127.0.0.1");
+    CHECK_STR(told, "resolve single.test resolved 127.0.0.1 try 127.0.0.1 connected 127.0.0.1");
+    *told = '\0';
+    CHECK_STR(dial("many.test", port, &options), "127.0.0.1");
+    CHECK_STR(told, "resolve many.test resolved 127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 "
+                    "127.0.0.6 127.0.0.7 127.0.0.8 try 127.0.0.1 connected 127.0.0.1");
+    *told = '\0';
+    CHECK_STR(dial("127.0.0.1", port, &options), "127.0.0.1");
+    CHECK_STR(told, "try 127.0.0.1 connected 127.0.0.1");
+    *told = '\0';
+    CHECK_STR(dial("none.test", port, &options), "WHORL_EDNS_NOTFOUND");
+    CHECK_STR(told, "resolve none.test");
+    close(listener);
+    *told = '\0';
+    CHECK_STR(dial("127.0.0.1", port, &options), "ECONNREFUSED");
+    CHECK_STR(told, "try 127.0.0.1 failed 127.0.0.1 ECONNREFUSED");
+}
+
 TEST_IO(dial_goes_on_after_the_delay_when_an_address_is_silent)
 {
     static const struct dns_rule rules[] = {
