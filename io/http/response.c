@@ -41,6 +41,7 @@ void http_response_destroy(struct whorl_http_response *response)
     whorl_check(!response->conn);
     http_exchange_destroy(response->exchange);
     whorl_url_finish(&response->url);
+    http_part_buf_drop(&response->part, response->store);
     if (response->decodes)
         decode_finish(&response->decode);
     response->closed = true;
@@ -273,6 +274,36 @@ WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *resp
     ssize_t n = http_response_read_part(response, buf, len, &part);
     if (n > 0 && part != buf)
         memcpy(buf, part, (size_t)n);
+    return n;
+}
+
+WHORL_SUSPENDS ssize_t http_response_next_part(struct whorl_http_response *response,
+                                               struct http_part_buf *buf, int64_t moved,
+                                               const char **ret)
+{
+    if (http_response_must_receive(response))
+        http_part_buf_grow(buf, response->store, moved);
+    if (!response->decodes)
+        return http_response_read_part(response, buf->data, buf->size, ret);
+    if (!buf->data) {
+        int err = http_part_buf_alloc(buf, response->store, HTTP_BUF_SIZE);
+        if (err)
+            return err;
+    }
+    *ret = buf->data;
+    return whorl_http_response_read(response, buf->data, buf->size);
+}
+
+WHORL_SUSPENDS ssize_t whorl_http_response_read_part(struct whorl_http_response *response,
+                                                     const char **ret)
+{
+    check_open(response);
+    ssize_t n = whorl_check_cancelled();
+    if (n)
+        return n;
+    n = http_response_next_part(response, &response->part, response->part_moved, ret);
+    if (n > 0)
+        response->part_moved += n;
     return n;
 }
 

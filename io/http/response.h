@@ -12,6 +12,7 @@
 
 #include "io/http/decode.h"
 #include "io/http/exchange.h"
+#include "io/http/part_buf.h"
 #include "io/http/pool.h"
 #include "io/http/store.h"
 
@@ -34,6 +35,9 @@ struct whorl_http_response {
     const char *coded;    /* still to be decoded; memory of the exchange */
     size_t coded_len;
     size_t decoded_run; /* bytes decoded since the last read that let other tasks run */
+
+    struct http_part_buf part; /* of whorl_http_response_read_part() */
+    int64_t part_moved;        /* bytes that it has returned */
 };
 
 /* For the session */
@@ -64,6 +68,12 @@ void http_response_drop_exchange(struct whorl_http_response *response);
 /* The next part of the body as it was sent; as http_exchange_read(). */
 WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *response, char *buf,
                                                size_t len, const char **ret);
+
+/* The next part of the body, decoded if necessary, for a caller that has `buf` and that has been
+ * given `moved` bytes before. Else as whorl_http_response_read_part(). */
+WHORL_SUSPENDS ssize_t http_response_next_part(struct whorl_http_response *response,
+                                               struct http_part_buf *buf, int64_t moved,
+                                               const char **ret);
 
 /* Whether the next read must receive bytes first. */
 bool http_response_must_receive(const struct whorl_http_response *response);

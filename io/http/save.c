@@ -23,9 +23,7 @@
  * its directory, for SLOW_FACTOR times that long. So such waits take at most 1 % of the time of the
  * run's thread.
  *
- * Bytes are written directly from the buffer that they were received into. At first that is the
- * receive buffer. A long transfer gets its own larger buffer. The sum of these buffers in a session
- * has a limit, so a thousand transfers at once do not use a thousand large buffers.
+ * Bytes are written directly from the buffer that they were received into (io/http/part_buf.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,13 +48,8 @@
 #include "runtime/base/backoff.h"
 
 enum {
-    SMALL_MAX = 64 << 10,  /* a longer body is not collected before it is written */
-    MIDDLE_BUF = 64 << 10, /* for bodies longer than MIDDLE_FROM */
-    MIDDLE_FROM = 128 << 10,
-    LARGE_BUF = 256 << 10, /* for bodies longer than LARGE_FROM */
-    LARGE_FROM = 1 << 20,
-    BUFS_MAX = 16 << 20, /* bytes of these buffers in a session */
-    IN_PLACE = 1,        /* instead of an error: the target is a device, pipe or socket */
+    SMALL_MAX = 64 << 10, /* a longer body is not collected before it is written */
+    IN_PLACE = 1,         /* instead of an error: the target is a device, pipe or socket */
 };
 
 #define CLEANUP_NS        (5 * WHORL_SECOND)
@@ -80,8 +73,7 @@ struct save {
     struct new_file file;
     int fd; /* of the target itself; -1: closed, or there is a new file instead */
     int64_t offset;
-    char *buf; /* owned; NULL: the receive buffer is used */
-    size_t buf_size;
+    struct http_part_buf buf;
 };
 
 static int fail(struct save *save, int err)
@@ -216,57 +208,12 @@ static int open_named_fd(struct save *save)
 
 /* Writing */
 
-static int alloc_buf(struct save *save, size_t size)
-{
-    save->buf = malloc(size);
-    if (!save->buf)
-        return -ENOMEM;
-    save->buf_size = size;
-    http_response_store(save->response)->save_bytes += size;
-    return 0;
-}
-
-/* Takes a larger buffer when the transfer is long enough for it and the cap allows it. */
-static void grow_buf(struct save *save)
-{
-    struct http_store *store = http_response_store(save->response);
-    size_t size = save->offset >= LARGE_FROM ? LARGE_BUF : MIDDLE_BUF;
-
-    if (save->offset < MIDDLE_FROM || size <= save->buf_size ||
-        store->save_bytes - save->buf_size + size > BUFS_MAX)
-        return;
-    char *buf = malloc(size);
-    if (!buf)
-        return;
-    free(save->buf);
-    store->save_bytes += size - save->buf_size;
-    save->buf = buf;
-    save->buf_size = size;
-}
-
-static void drop_buf(struct save *save)
-{
-    http_response_store(save->response)->save_bytes -= save->buf_size;
-    free(save->buf);
-    save->buf = NULL;
-    save->buf_size = 0;
-}
-
 /* The next part of the body, decoded if necessary. */
 static WHORL_SUSPENDS ssize_t next_part(struct save *save, const char **ret)
 {
-    struct whorl_http_response *response = save->response;
-    if (http_response_must_receive(response))
-        grow_buf(save);
-    if (!http_response_is_decoded(response))
-        return http_response_read_part(response, save->buf, save->buf_size, ret);
-    if (!save->buf) {
-        int err = alloc_buf(save, HTTP_BUF_SIZE);
-        if (err)
-            return fail(save, err);
-    }
-    *ret = save->buf;
-    return whorl_http_response_read(response, save->buf, save->buf_size);
+    ssize_t n = http_response_next_part(save->response, &save->buf, save->offset, ret);
+
+    return n == -ENOMEM && !http_response_detail(save->response)->code ? fail(save, (int)n) : n;
 }
 
 /* Writes to what may wait for another process. The total limit applies. */
@@ -310,7 +257,7 @@ static WHORL_SUSPENDS int write_body(struct save *save)
     if (save->whole)
         return save->whole_len > 0 ? write_part(save, save->whole, save->whole_len) : 0;
     if (save->collected > 0)
-        err = write_part(save, save->buf, save->collected);
+        err = write_part(save, save->buf.data, save->collected);
     while (err == 0) {
         const char *part;
         ssize_t n = next_part(save, &part);
@@ -345,19 +292,19 @@ static WHORL_SUSPENDS int collect(struct save *save)
 
     if (save->whole || http_response_is_decoded(response) ||
         (!awaits && (len >= 0 || http_response_must_receive(response))) ||
-        http_response_store(response)->save_bytes + size > BUFS_MAX)
+        http_response_store(response)->save_bytes + size > HTTP_PART_BUFS_MAX)
         return 0;
-    int err = alloc_buf(save, size);
+    int err = http_part_buf_alloc(&save->buf, http_response_store(response), size);
     if (err)
         return fail(save, err);
     while (save->collected < size && (awaits || !http_response_must_receive(response))) {
-        char *end = save->buf + save->collected;
+        char *end = save->buf.data + save->collected;
         const char *part;
         ssize_t n = http_response_read_part(response, end, size - save->collected, &part);
         if (n < 0)
             return fail_reading(save, (int)n);
         if (n == 0) {
-            save->whole = save->buf;
+            save->whole = save->buf.data;
             save->whole_len = save->collected;
             return 0;
         }
@@ -609,6 +556,6 @@ WHORL_SUSPENDS int whorl_http_response_save(struct whorl_http_response *response
     remove_file(&save);
     if (save.fd >= 0)
         whorl_close(save.fd);
-    drop_buf(&save);
+    http_part_buf_drop(&save.buf, http_response_store(response));
     return err;
 }

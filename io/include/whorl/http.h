@@ -330,6 +330,27 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_resp
                                                           void *buf, size_t len);
 
 /**
+ * Returns the next bytes of the body in the memory that they were received into. A long body is
+ * received in parts of up to 256 KiB. This is the fastest way to write a body to a place that
+ * whorl_http_response_save() does not know, for example to a part of a file:
+ *
+ *     while ((n = whorl_http_response_read_part(response, &part)) > 0) {
+ *         int err = whorl_pwrite_all(fd, part, (size_t)n, offset);
+ *         if (err)
+ *             return err;
+ *         offset += n;
+ *     }
+ *
+ * @ret  the bytes; valid until the next call for this response
+ *
+ * Returns:  as whorl_http_response_read(); -ENOMEM.
+ * Suspends: until there is at least one byte.
+ * Cancel:   -ECANCELED; a later call outside the cancelled scope continues to read.
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read_part(struct whorl_http_response *response,
+                                                               const char **ret);
+
+/**
  * Reads to the end of the body, into new memory. A NUL byte follows the body and is not counted.
  *
  * @len_max  a longer body is WHORL_EHTTP_BODY_TOO_LARGE

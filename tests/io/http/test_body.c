@@ -41,21 +41,34 @@ static size_t open_of(struct whorl_http_session *session)
         }                                   \
     }
 
+enum { IN_PARTS = 0 }; /* instead of the size of a buffer */
+
+static WHORL_SUSPENDS ssize_t read_some(struct whorl_http_response *response, size_t size,
+                                        const char **ret)
+{
+    static char buf[100000];
+
+    *ret = buf;
+    if (size == IN_PARTS)
+        return whorl_http_response_read_part(response, ret);
+    return whorl_http_response_read(response, buf, size);
+}
+
 /* Reads with buffers of different sizes and checks that the bytes are the pattern. */
 static WHORL_SUSPENDS_SHIELDED void check_pattern(struct fake *fake, int64_t len)
 {
-    static const size_t sizes[] = {1, 7, 1000, 16383, 16384, 100000};
-    static char buf[100000];
+    static const size_t sizes[] = {IN_PARTS, 1, 7, 1000, 16383, 16384, 100000};
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         WHORL_AUTO(http_session) *session = session_of(fake);
         WHORL_AUTO(http_response) *response = NULL;
+        const char *part;
         int64_t at = 0;
         ssize_t n;
         CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
-        while ((n = whorl_http_response_read(response, buf, sizes[i])) > 0)
+        while ((n = read_some(response, sizes[i], &part)) > 0)
             for (ssize_t k = 0; k < n; k++, at++)
-                if (buf[k] != fake_pattern(at))
+                if (part[k] != fake_pattern(at))
                     test_fail(__FILE__, __LINE__, "byte %lld is wrong with buffers of %zu",
                               (long long)at, sizes[i]);
         CHECK_ERR(n, 0);
@@ -72,6 +85,34 @@ TEST_VIRTUAL(a_sized_body_arrives_whatever_the_buffers)
                  {.action = FAKE_BODY, .n = 50000});
     for (size_t chunk = 0; chunk < 30000; chunk = chunk * 5 + 3)
         check_pattern(&(struct fake){.scripts = {script}, .chunk = chunk}, 50000);
+}
+
+/* Long enough for the larger buffers of whorl_http_response_read_part(). */
+TEST_VIRTUAL(a_long_body_arrives_whatever_the_buffers)
+{
+    const struct fake_step *script =
+        RESPONDS({FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n", 0},
+                 {.action = FAKE_BODY, .n = 3000000});
+    FAKE fake = {.scripts = {script}, .capacity = 300000};
+    static const size_t sizes[] = {IN_PARTS, 100000};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_response) *response = NULL;
+        const char *part;
+        size_t largest = 0;
+        int64_t at = 0;
+        ssize_t n;
+        CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+        while ((n = read_some(response, sizes[i], &part)) > 0) {
+            largest = (size_t)n > largest ? (size_t)n : largest;
+            for (ssize_t k = 0; k < n; k++, at++)
+                CHECK(part[k] == fake_pattern(at));
+        }
+        CHECK_ERR(n, 0);
+        CHECK_EQ(at, 3000000);
+        CHECK(sizes[i] != IN_PARTS || largest > 100000);
+    }
 }
 
 TEST_VIRTUAL(a_body_until_close_arrives_whatever_the_buffers)
