@@ -160,10 +160,11 @@ class Request:
         lines = head.decode('latin-1').split('\r\n')
         self.method, self.target, _ = lines[0].split(' ', 2)
         self.path = self.target.split('?')[0]
-        self.headers = {}
+        self.pairs = []  # every header, in order
         for line in lines[1:]:
             name, _, value = line.partition(':')
-            self.headers[name.strip().lower()] = value.strip()
+            self.pairs.append((name.strip().lower(), value.strip()))
+        self.headers = dict(self.pairs)
 
 
 class Peer:

@@ -225,7 +225,8 @@ TEST(headers_are_checked)
     CHECK_BAD("-H nocolon u", "--header needs 'Name: value', not 'nocolon'");
     CHECK_BAD("-H :x u", "--header needs 'Name: value', not ':x'");
     CHECK_BAD("-H a(b:x u", "--header needs 'Name: value', not 'a(b:x'");
-    CHECK_BAD("-H a:x\r\nEvil:1 u", "--header: control byte in the value of 'a:x\\x0d\\x0aEvil:1'");
+    CHECK_BAD("-H a:x\r\nEvil:1 u",
+              "--header has a control byte in its value, not 'a:x\\x0d\\x0aEvil:1'");
     CHECK_BAD("-A a\nb u", "--user-agent must not contain control bytes");
     CHECK_EQ(parse("-H a: u"), OPTIONS_RUN);
     CHECK_STR(options.headers[0].value, "");

@@ -14,7 +14,7 @@ static struct schedule schedule;
 
 static void add(const char *url)
 {
-    CHECK_OK(schedule_add(&schedule, url, NULL, 0));
+    CHECK_OK(schedule_add(&schedule, url, "", NULL, 0));
 }
 
 /* Adds `count` URLs of a host, http://HOST/0 and so on. */
@@ -472,8 +472,8 @@ static int fill_and_empty(void *arg)
     (void)arg;
     schedule_init(&schedule, 4, 2);
     for (char host = 'a'; err == 0 && host < 'a' + 20; host++)
-        err = schedule_add(&schedule, (char[]){'h', 't', 't', 'p', ':', '/', '/', host, '\0'}, NULL,
-                           0);
+        err = schedule_add(&schedule, (char[]){'h', 't', 't', 'p', ':', '/', '/', host, '\0'}, "",
+                           NULL, 0);
     while ((item = schedule_take(&schedule)))
         schedule_end(&schedule, item);
     schedule_finish(&schedule);

@@ -53,7 +53,9 @@ static int read_urls(void *arg)
     int n = 0, err = 0;
 
     while (err == 0 && (n = source_next(&fetch->source, &item)) > 0) {
-        int lost = item.err ? 0 : schedule_add(&get->schedule, item.url, item.list, item.line);
+        int lost =
+            item.err ? 0
+                     : schedule_add(&get->schedule, item.url, item.settings, item.list, item.line);
         count_queued(get);
         if (item.err)
             report_bad_item(fetch, &item);

@@ -133,3 +133,13 @@ unsigned name_hints_next(struct name_hints *hints, const char *name)
     }
     return hints->slots[slot].next++;
 }
+
+bool name_is_safe(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '/')
+            return false;
+    return len > 0 && len < NAME_SIZE && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}

@@ -9,6 +9,7 @@
 #ifndef WHORL_GET_NAMES_H
 #define WHORL_GET_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,10 @@ enum { NAME_SIZE = 256 };
  * the path, percent-decoded where the result is plain UTF-8, followed by the query, which is not
  * decoded. */
 void name_from_target(char ret[NAME_SIZE], const char *target);
+
+/* Whether a name that a person has chosen names a file in the directory, and no other: it is not
+ * empty, not "." or "..", not too long, and has no slash and no control byte. */
+bool name_is_safe(const char *name);
 
 /* Writes "name.3" for the number 3. Shortens the name if it is too long. */
 void name_numbered(char ret[NAME_SIZE], const char *name, unsigned number);

@@ -188,31 +188,20 @@ static bool take_http2(struct option_call *call)
     return take_http(call, WHORL_HTTP_2);
 }
 
-/* Splits "Name: value" in place. RFC 9110 §5.1 and §5.5 define which characters each part may
- * contain. */
 static bool take_header(struct option_call *call)
 {
     struct options *options = call->options;
-    char *name = call->value, *colon = strchr(name, ':');
-    size_t name_len = colon ? (size_t)(colon - name) : 0;
+    struct whorl_http_header header;
+    const char *cause;
 
-    if (name_len == 0 || strspn(name, "!#$%&'*+-.^_`|~0123456789"
-                                      "abcdefghijklmnopqrstuvwxyz"
-                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != name_len)
-        return option_complain(call, "--header needs 'Name: value', not '%s'", call->shown);
-    char *value = colon + 1;
-    value += strspn(value, " \t");
-    for (const char *p = value; *p; p++)
-        if (iscntrl((unsigned char)*p) && *p != '\t')
-            return option_complain(call, "--header: control byte in the value of '%s'",
-                                   call->shown);
+    if (text_parse_header(call->value, &header, &cause))
+        return option_complain(call, "--header %s, not '%s'", cause, call->shown);
     struct whorl_http_header *grown =
         grow(options->headers, options->headers_count, sizeof *options->headers);
     if (!grown)
         return option_complain(call, "out of memory");
-    *colon = '\0';
     options->headers = grown;
-    grown[options->headers_count++] = (struct whorl_http_header){name, value};
+    grown[options->headers_count++] = header;
     return true;
 }
 

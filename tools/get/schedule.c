@@ -179,15 +179,18 @@ static char *name_host(const char *text)
     return whorl_url_parse(text, NULL, &url) ? strdup("") : format_name(url.host, url.port);
 }
 
-static struct schedule_item *create_item(const char *url)
+static struct schedule_item *create_item(const char *url, const char *settings)
 {
-    size_t size = sizeof(struct schedule_item) + strlen(url) + 1;
+    size_t len = strlen(url) + 1;
+    size_t size = sizeof(struct schedule_item) + len + strlen(settings) + 1;
     struct schedule_item *item = calloc(1, size);
 
     if (!item)
         return NULL;
     item->size = size;
+    item->settings = item->url + len;
     strcpy(item->url, url);
+    strcpy(item->settings, settings);
     return item;
 }
 
@@ -250,9 +253,10 @@ void schedule_finish(struct schedule *schedule)
     schedule->ready = NULL;
 }
 
-int schedule_add(struct schedule *schedule, const char *url, const char *list, long line)
+int schedule_add(struct schedule *schedule, const char *url, const char *settings, const char *list,
+                 long line)
 {
-    struct schedule_item *item = create_item(url);
+    struct schedule_item *item = create_item(url, settings);
     char *name = item ? name_host(url) : NULL;
     struct schedule_host *host = name ? get_host(schedule, name) : NULL;
 

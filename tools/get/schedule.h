@@ -35,7 +35,8 @@ struct schedule_item {
     uint64_t number;  /* in the order of arrival */
     const char *list; /* the list which contains the URL, NULL for an argument; borrowed */
     long line;
-    size_t size; /* of the whole item, in bytes */
+    size_t size;    /* of the whole item, in bytes */
+    char *settings; /* see entry.h; "" for none; in the memory of the item */
     char url[];
 };
 
@@ -70,8 +71,10 @@ void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host);
 /* Frees all items that still wait. Every other item must have ended. */
 void schedule_finish(struct schedule *schedule);
 
-/* Adds a URL, which need not be valid. Copies `url` and borrows `list`. Returns 0 or -ENOMEM. */
-int schedule_add(struct schedule *schedule, const char *url, const char *list, long line);
+/* Adds a URL, which need not be valid, with its settings. Copies both and borrows `list`. Returns 0
+ * or -ENOMEM. */
+int schedule_add(struct schedule *schedule, const char *url, const char *settings, const char *list,
+                 long line);
 
 /* Waits until the window has room for another URL. Returns 0 or -ECANCELED. */
 WHORL_SUSPENDS int schedule_wait_room(struct schedule *schedule);

@@ -11,6 +11,8 @@
 #include <whorl/fd.h>
 #include <whorl/file.h>
 
+#include "tools/get/entry.h"
+
 static bool is_stdin(const char *list)
 {
     return strcmp(list, "-") == 0;
@@ -105,14 +107,15 @@ static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item
         return failed(ret, err, "open");
     }
     for (;;) {
-        char *url;
-        int n = lines_next(&source->lines, source->at_end, &url);
+        char *line;
+        int n = lines_next(&source->lines, source->at_end, &line);
         if (n != 0)
             ret->line = source->lines.number;
         if (n < 0)
             return failed(ret, n, "line");
         if (n > 0) {
-            ret->url = url;
+            ret->url = line;
+            ret->settings = entry_split(line);
             return 1;
         }
         err = fill_or_end(source, list);
@@ -129,7 +132,8 @@ static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item
 WHORL_SUSPENDS int source_next(struct source *source, struct source_item *ret)
 {
     if (source->url_index < source->options->urls_count) {
-        *ret = (struct source_item){.url = source->options->urls[source->url_index++]};
+        *ret =
+            (struct source_item){.url = source->options->urls[source->url_index++], .settings = ""};
         return 1;
     }
     while (source->list_index < source->options->lists_count) {

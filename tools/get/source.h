@@ -25,9 +25,10 @@ struct source {
 /* A URL, or the reason why none could be read: `err`, and the `step` that failed ("open", "read",
  * "line"). */
 struct source_item {
-    const char *url;  /* valid until the next call; NULL when `err` is set */
-    const char *list; /* the name of the list for messages, NULL for an argument */
-    long line;        /* the line in that list; 0 when the failure concerns no single line */
+    const char *url;      /* valid until the next call; NULL when `err` is set */
+    const char *settings; /* see entry.h; valid as `url`; "" for an argument */
+    const char *list;     /* the name of the list for messages, NULL for an argument */
+    long line;            /* the line in that list; 0 when the failure concerns no single line */
     int err;
     const char *step;
 };

@@ -2,6 +2,7 @@
 /* Escaping, terminal columns, and sizes and times for people; see text.h. */
 #include "tools/get/text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <langinfo.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <wchar.h>
 
 #include <whorl/base.h>
+#include <whorl/http.h>
 #include <whorl/text.h>
 
 bool text_locale_is_utf8(void)
@@ -268,5 +270,28 @@ int text_parse_int(const char *text, int min, int max, int *ret)
     if (errno || value < min || value > max)
         return -ERANGE;
     *ret = (int)value;
+    return 0;
+}
+
+int text_parse_header(char *text, struct whorl_http_header *ret, const char **ret_cause)
+{
+    char *colon = strchr(text, ':'), *value;
+    size_t name_len = colon ? (size_t)(colon - text) : 0;
+
+    if (name_len == 0 || strspn(text, "!#$%&'*+-.^_`|~0123456789"
+                                      "abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != name_len) {
+        *ret_cause = "needs 'Name: value'";
+        return -EINVAL;
+    }
+    value = colon + 1;
+    value += strspn(value, " \t");
+    for (const char *p = value; *p; p++)
+        if (iscntrl((unsigned char)*p) && *p != '\t') {
+            *ret_cause = "has a control byte in its value";
+            return -EINVAL;
+        }
+    *colon = '\0';
+    *ret = (struct whorl_http_header){text, value};
     return 0;
 }

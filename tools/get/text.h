@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct whorl_http_header;
+
 /* Buffer size for text_size() and text_time(). */
 enum { TEXT_NUMBER_SIZE = 24 };
 
@@ -48,6 +50,10 @@ int text_parse_size(const char *text, int64_t *ret);
 
 /* Parses "10", "1.5s", "200ms", "5m" or "2h" into nanoseconds. Returns 0, -EINVAL or -ERANGE. */
 int text_parse_time(const char *text, int64_t *ret);
+
+/* Splits "Name: value" in place. RFC 9110 §5.1 and §5.5 define which characters each part may
+ * contain. Returns 0; -EINVAL, and `ret_cause` is the rest of a sentence about the text. */
+int text_parse_header(char *text, struct whorl_http_header *ret, const char **ret_cause);
 
 /* Parses a decimal number in [min, max]. Returns 0, -EINVAL or -ERANGE. */
 int text_parse_int(const char *text, int min, int max, int *ret);

@@ -15,6 +15,7 @@
 #include <whorl/text.h>
 #include <whorl/url.h>
 
+#include "tools/get/entry.h"
 #include "tools/get/get.h"
 #include "tools/get/retry.h"
 #include "tools/get/text.h"
@@ -33,6 +34,9 @@ struct transfer {
     struct outcome outcome;
     struct progress_item item;
     char *final_url;
+    struct entry entry;                /* the settings of the URL */
+    struct whorl_http_header *headers; /* owned; those of all URLs and of this one */
+    size_t headers_count;
 };
 
 /* The running task's struct transfer. */
@@ -203,8 +207,8 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     struct whorl_http_request request = {
         .url = t->scheduled->url,
         .credentials = credentials.user ? &credentials : NULL,
-        .headers = options->headers,
-        .headers_count = options->headers_count,
+        .headers = t->headers,
+        .headers_count = t->headers_count,
         .decode = options->compressed,
         .trust_redirects = options->trust_redirects,
     };
@@ -298,11 +302,54 @@ static int name_it(struct transfer *t)
 {
     int err = whorl_url_parse(t->scheduled->url, &t->outcome.error, &t->url);
 
-    if (err == 0)
-        name_from_target(t->name, t->url.target);
-    else
+    if (err)
         explain(t, err, "URL");
+    else if (t->entry.out)
+        snprintf(t->name, sizeof t->name, "%s", t->entry.out);
+    else
+        name_from_target(t->name, t->url.target);
     return err;
+}
+
+/* A header of the URL takes the place of those of the same name that all URLs have. */
+static int merge_headers(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    const struct entry *entry = &t->entry;
+
+    t->headers = calloc(options->headers_count + entry->headers_count + 1, sizeof *t->headers);
+    if (!t->headers)
+        return whorl_error_set(&t->outcome.error, -ENOMEM, "settings", "out of memory");
+    for (size_t i = 0; i < options->headers_count; i++) {
+        bool is_replaced = false;
+        for (size_t j = 0; j < entry->headers_count; j++)
+            is_replaced |= strcasecmp(options->headers[i].name, entry->headers[j].name) == 0;
+        if (!is_replaced)
+            t->headers[t->headers_count++] = options->headers[i];
+    }
+    for (size_t j = 0; j < entry->headers_count; j++)
+        t->headers[t->headers_count++] = entry->headers[j];
+    return 0;
+}
+
+/* Takes the settings of the URL. Settings that are wrong end the transfer here. */
+static int take_settings(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    char why[ENTRY_WHY_SIZE];
+
+    int err = entry_parse(&t->entry, t->scheduled->settings, why);
+    const char *out = t->entry.out;
+    if (err == 0 && out && options->output) {
+        err = -EINVAL;
+        strcpy(why, "out cannot be used together with --output");
+    } else if (err == 0 && out && !name_is_safe(out)) {
+        err = -EINVAL;
+        strcpy(why, "out is not the name of a file in the directory");
+    }
+    if (err)
+        return whorl_error_set(&t->outcome.error, err, "settings", "%s", why);
+    return merge_headers(t);
 }
 
 static void settle(struct transfer *t, int err)
@@ -336,7 +383,9 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     };
     int64_t start_ns = whorl_now();
 
-    int err = name_it(&t);
+    int err = take_settings(&t);
+    if (err == 0)
+        err = name_it(&t);
     if (err == 0 && whorl_local_set(&running, &t) < 0)
         err = whorl_error_set(&t.outcome.error, -ENOMEM, "transfer", "out of memory");
     if (err == 0) {
@@ -349,6 +398,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     settle(&t, err);
     report_outcome(get->report, &t.outcome);
     free(t.final_url);
+    free(t.headers);
+    entry_finish(&t.entry);
     whorl_url_finish(&t.url);
     err = report_wait_room(get->report);
     schedule_end(&get->schedule, item);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* The settings of one URL in a list. They follow the URL on its line:
+ *
+ *     http://h/a.iso out=b.iso size=734003200 sha256=9f86d0... mirror=http://m/a.iso
+ *     http://h/b header="Accept: text/plain" header=X-Y:1
+ *
+ * A value with spaces is in double quotes; in them, a backslash before a quote or a backslash
+ * is left out. No I/O.
+ */
+#ifndef WHORL_GET_ENTRY_H
+#define WHORL_GET_ENTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <whorl/http.h>
+
+enum { ENTRY_WHY_SIZE = 256 };
+
+/* The kinds of hashes, weakest first. */
+enum entry_hash { ENTRY_MD5, ENTRY_SHA1, ENTRY_SHA256, ENTRY_SHA512, ENTRY_HASHES };
+
+/* Strings point into the text that was parsed. */
+struct entry {
+    const char *out;                  /* the name of the file; NULL: from the URL */
+    const char *hashes[ENTRY_HASHES]; /* of the body, in hexadecimal digits; NULL: not known */
+    int64_t size;                     /* of the body; -1: not known */
+    const char **mirrors;             /* other URLs of the same body; owned, as `headers` */
+    size_t mirrors_count;
+    struct whorl_http_header *headers; /* that are sent for this URL only */
+    size_t headers_count;
+};
+
+/* Separates the URL from its settings. Returns the settings, "" if there are none. */
+char *entry_split(char *line);
+
+/**
+ * Parses settings; changes `text`, which must live as long as `ret`.
+ *
+ * @why  what is wrong, without control bytes
+ *
+ * Returns: 0; -EINVAL; -ENOMEM. Call entry_finish() in every case.
+ */
+int entry_parse(struct entry *ret, char *text, char why[ENTRY_WHY_SIZE]);
+
+/* Frees what it owns. Accepts a zeroed struct. */
+void entry_finish(struct entry *entry);
+
+/* "sha256", and how many hexadecimal digits such a hash has. */
+const char *entry_hash_name(enum entry_hash kind);
+size_t entry_hash_digits(enum entry_hash kind);
+
+#endif
