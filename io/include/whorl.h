@@ -20,6 +20,7 @@
 #include <whorl/http.h>
 #include <whorl/http_auth.h>
 #include <whorl/http_cookies.h>
+#include <whorl/http_form.h>
 #include <whorl/http_proxy.h>
 #include <whorl/http_retry.h>
 #include <whorl/http_server.h>
