@@ -80,6 +80,7 @@ static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct whorl_
         .head_bytes_max = dial->head_bytes_max,
         .dialer = dial->dialer,
         .tls = dial->proxy_tls,
+        .tls_sessions = dial->proxy_tls_sessions,
         .upgrades = dial->upgrades,
     };
     return http_proxy_dial(&through, error, ret);

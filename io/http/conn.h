@@ -57,8 +57,9 @@ struct http_dial {
     const struct whorl_http_dialer *dialer;
     struct http_proxy *proxy;           /* NULL: the server is reached directly */
     struct whorl_tls_config *proxy_tls; /* with an https proxy */
-    const char *user_agent;             /* for a proxy */
-    struct whorl_error *error;          /* filled on failure; may be NULL */
+    struct tls_client_sessions *proxy_tls_sessions;
+    const char *user_agent;    /* for a proxy */
+    struct whorl_error *error; /* filled on failure; may be NULL */
 };
 
 /* Makes a connection that is not open yet; NULL when there is no memory. */

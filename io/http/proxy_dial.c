@@ -46,7 +46,8 @@ static WHORL_SUSPENDS int secure(const struct http_proxy_dial *d, enum whorl_tls
                                  struct whorl_stream *carrier, struct whorl_error *error,
                                  struct whorl_stream **ret)
 {
-    struct tls_choice choice = {.library = library, .port = d->proxy->port};
+    struct tls_choice choice = {
+        .library = library, .sessions = d->tls_sessions, .port = d->proxy->port};
     struct whorl_error detail = {0};
 
     int err = tls_connect(d->tls, &choice, carrier, d->proxy->host, &detail, ret);

@@ -18,6 +18,7 @@
 #include "io/http/proxy.h"
 
 struct http_upgrades;
+struct tls_client_sessions;
 struct whorl_tls_config;
 
 /* What an HTTP proxy is asked for. */
@@ -37,7 +38,8 @@ struct http_proxy_dial {
     const char *user_agent;
     size_t head_bytes_max; /* of the answer to CONNECT; 0: default */
     const struct whorl_http_dialer *dialer;
-    struct whorl_tls_config *tls; /* for an https proxy */
+    struct whorl_tls_config *tls;             /* for an https proxy */
+    struct tls_client_sessions *tls_sessions; /* of https proxies, not of servers; NULL: none */
     struct http_upgrades *upgrades;
 };
 

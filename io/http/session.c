@@ -72,8 +72,9 @@ struct whorl_http_session {
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
     struct http_proxies proxies;
-    struct whorl_tls_config *proxy_tls; /* held; for https proxies; NULL until needed */
-    struct url_cache urls;              /* for whorl_http_request.url */
+    struct whorl_tls_config *proxy_tls;             /* held; for https proxies; NULL until needed */
+    struct tls_client_sessions *proxy_tls_sessions; /* held; NULL until needed */
+    struct url_cache urls;                          /* for whorl_http_request.url */
     uint64_t requests, connections, reuses;
 };
 
@@ -206,6 +207,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     whorl_tls_config_destroy(session->tls_http1);
     whorl_http_cookies_release(session->options.cookies);
     whorl_tls_config_destroy(session->proxy_tls);
+    tls_client_sessions_release(session->proxy_tls_sessions);
     http_proxies_finish(&session->proxies);
     url_cache_finish(&session->urls);
     free(session->user_agent);
@@ -422,13 +424,17 @@ static int ensure_tls(struct request *q)
 }
 
 /* Makes what TLS with an https proxy needs. Servers' pins and client certificates are not for
- * proxies, so the configuration is another one. */
+ * proxies, so the configuration is another one, and so is the store of sessions to resume. */
 static int ensure_proxy_tls(struct request *q)
 {
     static const char *const alpn[] = {"http/1.1", NULL};
     struct whorl_tls_options options = {.alpn = alpn};
 
-    if (!q->proxy || q->proxy->kind != HTTP_PROXY_HTTPS || q->session->proxy_tls)
+    if (!q->proxy || q->proxy->kind != HTTP_PROXY_HTTPS)
+        return 0;
+    if (!q->session->proxy_tls_sessions)
+        q->session->proxy_tls_sessions = tls_client_sessions_create();
+    if (q->session->proxy_tls)
         return 0;
     return whorl_tls_config_create(&options, q->error, &q->session->proxy_tls);
 }
@@ -452,6 +458,7 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .proxy = q->proxy,
         .proxy_tls = q->session->proxy_tls,
         .user_agent = q->session->options.user_agent,
+        .proxy_tls_sessions = q->session->proxy_tls_sessions,
         .error = q->error,
     };
     int err = http_conn_open(r->conn, &dial, &r->timing);

@@ -86,6 +86,57 @@ TEST_IO(sessions_are_resumed_by_tickets)
     check_server("TLSv1.3", "on");
 }
 
+/* nginx answers the requests that a proxy would forward, so the answer is about the TLS connection
+ * with the proxy. */
+static WHORL_SUSPENDS_SHIELDED bool is_resumed_by_proxy(struct whorl_http_session *session)
+{
+    struct whorl_http_request request = {.url = "http://a.test/"};
+    struct whorl_http_response *response;
+    char text[10] = "";
+
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    CHECK(whorl_http_response_read(response, text, sizeof text - 1) > 0);
+    CHECK(*text == 'r' || *text == '.');
+    whorl_http_response_close(response);
+    whorl_http_session_close_idle(session);
+    return *text == 'r';
+}
+
+static WHORL_SUSPENDS_SHIELDED void check_proxy(const char *protocols, const char *tickets)
+{
+    struct nginx *nginx = start(protocols, tickets);
+    struct whorl_tls_options tls = {.ca_file = cert_path("ca.pem")};
+    WHORL_AUTO(tls_config) *config = NULL;
+    WHORL_AUTO(http_session) *session = NULL;
+    char url[100];
+
+    CHECK_OK(whorl_tls_config_create(&tls, NULL, &config));
+    snprintf(url, sizeof url, "https://localhost:%u", nginx_tls_port(nginx));
+    struct whorl_http_session_options options = {
+        .tls = config,
+        .proxy = {.url = url, .no_proxy = "localhost", .tls = config},
+    };
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK(!is_resumed(session, "localhost", nginx_tls_port(nginx)));
+    /* A session with a server is not resumed with a proxy, even if both are the same program. */
+    CHECK(!is_resumed_by_proxy(session));
+    for (int i = 0; i < 3; i++)
+        CHECK(is_resumed_by_proxy(session));
+    nginx_stop(nginx);
+}
+
+TEST_IO(sessions_with_an_https_proxy_are_resumed)
+{
+    check_proxy("TLSv1.2", "off");
+}
+
+TEST_IO(sessions_with_an_https_proxy_are_resumed_by_tickets)
+{
+    if (!tests_use_openssl())
+        test_skip("BearSSL has no tickets");
+    check_proxy("TLSv1.3", "on");
+}
+
 /* The server does not have the session any more. */
 TEST_IO(refused_session_costs_a_full_handshake)
 {
