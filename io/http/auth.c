@@ -9,7 +9,6 @@
 #include <whorl/http_auth.h>
 #include <whorl/url.h>
 
-#include "io/http/auth_answer.h"
 #include "io/http/netrc_file.h"
 #include "io/url/ascii.h"
 
@@ -282,7 +281,7 @@ static int write_value(struct http_auth *auth, struct http_auth_run *run,
 
     if (!space && !found->is_preemptive)
         return 0;
-    run->sent = answer->scheme;
+    run->tries.sent = answer->scheme;
     if (!space && found->from_url) /* request.c sends them */
         return 0;
     return auth_answer_write(answer, &found->secret, out->method, out->url->target, &run->value);
@@ -295,24 +294,15 @@ int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct ht
 
     wipe(run->value);
     run->value = NULL;
-    run->sent = WHORL_HTTP_AUTH_ANY;
+    run->tries.sent = WHORL_HTTP_AUTH_ANY;
     out->authorization = NULL;
     if (n <= 0)
         return n;
     int err = write_value(auth, run, out, &found);
-    bool is_left_to_url = run->sent == WHORL_HTTP_AUTH_BASIC && found.from_url;
+    bool is_left_to_url = run->tries.sent == WHORL_HTTP_AUTH_BASIC && found.from_url;
     out->authorization = run->value ? run->value : is_left_to_url ? NULL : "";
     release(&found);
     return err;
-}
-
-/* Whether another answer may be sent. `answer` is to the new challenge. */
-static bool may_answer(const struct http_auth_run *run, const struct auth_answer *answer)
-{
-    if (run->answers == 0) /* a nonce of an earlier request may be too old without stale=true */
-        return run->sent != answer->scheme || answer->scheme == WHORL_HTTP_AUTH_DIGEST;
-    return run->sent == WHORL_HTTP_AUTH_DIGEST && auth_answer_is_stale(answer) &&
-           !run->has_answered_stale;
 }
 
 int http_auth_challenged(struct http_auth *auth, struct http_auth_run *run,
@@ -326,13 +316,11 @@ int http_auth_challenged(struct http_auth *auth, struct http_auth_run *run,
         return n;
     struct auth_space *space = find_space(auth, out->url, &found);
     n = auth_answer_choose(&answer, headers, "WWW-Authenticate", found.scheme);
-    if (n > 0 && !may_answer(run, &answer))
+    if (n > 0 && !auth_tries_allow(&run->tries, &answer))
         n = 0;
     if (n > 0 && !space)
         n = add_space(auth, out->url, &found, &space) == 0 ? 1 : -ENOMEM;
     if (n > 0) {
-        run->has_answered_stale |= run->answers > 0;
-        run->answers++;
         auth_answer_finish(&space->answer);
         space->answer = answer;
     } else {
@@ -346,8 +334,7 @@ int http_auth_challenged(struct http_auth *auth, struct http_auth_run *run,
 
 void http_auth_run_next(struct http_auth_run *run)
 {
-    run->answers = 0;
-    run->has_answered_stale = false;
+    run->tries = (struct auth_tries){.sent = run->tries.sent};
 }
 
 void http_auth_run_finish(struct http_auth_run *run)

@@ -20,6 +20,7 @@
 
 #include <whorl/http.h>
 
+#include "io/http/auth_answer.h"
 #include "io/http/exchange.h"
 #include "io/http/header.h"
 
@@ -37,10 +38,8 @@ struct http_auth {
 
 /* Of one whorl_http_do(). Zero-initialised is valid. */
 struct http_auth_run {
-    char *value;                      /* owned; NULL, or out->authorization */
-    enum whorl_http_auth_scheme sent; /* with the last sending; WHORL_HTTP_AUTH_ANY: none */
-    int answers;                      /* to challenges since the last redirect */
-    bool has_answered_stale;
+    char *value;             /* owned; NULL, or out->authorization */
+    struct auth_tries tries; /* since the last redirect */
 };
 
 /** Copies the credentials of the options. Returns 0; -EINVAL; WHORL_EHTTP_URL; WHORL_EHTTP_SCHEME;

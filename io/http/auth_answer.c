@@ -89,9 +89,23 @@ int auth_answer_choose(struct auth_answer *answer, const struct header_list *hea
     return 1;
 }
 
-bool auth_answer_is_stale(const struct auth_answer *answer)
+static bool may_answer(const struct auth_tries *tries, const struct auth_answer *answer)
 {
-    return answer->scheme == WHORL_HTTP_AUTH_DIGEST && answer->digest.is_stale;
+    bool is_digest = answer->scheme == WHORL_HTTP_AUTH_DIGEST;
+
+    if (tries->answers == 0) /* a nonce of an earlier request may be too old without stale=true */
+        return tries->sent != answer->scheme || is_digest;
+    return tries->sent == WHORL_HTTP_AUTH_DIGEST && is_digest && answer->digest.is_stale &&
+           !tries->has_answered_stale;
+}
+
+bool auth_tries_allow(struct auth_tries *tries, const struct auth_answer *answer)
+{
+    if (!may_answer(tries, answer))
+        return false;
+    tries->has_answered_stale |= tries->answers > 0;
+    tries->answers++;
+    return true;
 }
 
 static int write_basic(const struct auth_secret *secret, char **ret)

@@ -11,7 +11,7 @@
  *
  * An answer can be written again for later requests: Digest then counts on with the same nonce. If
  * the answer was sent and the response has the same status again, the name or the password is
- * wrong, unless auth_answer_is_stale() after another auth_answer_choose().
+ * wrong, unless the nonce was too old: auth_tries_allow() says whether to answer once more.
  */
 #ifndef IO_HTTP_AUTH_ANSWER_H
 #define IO_HTTP_AUTH_ANSWER_H
@@ -38,6 +38,13 @@ struct auth_answer {
     char cnonce[DIGEST_CNONCE_SIZE];
 };
 
+/* The answers to the challenges of one request. Zero-initialised is valid. */
+struct auth_tries {
+    enum whorl_http_auth_scheme sent; /* with the last sending; WHORL_HTTP_AUTH_ANY: none */
+    int answers;                      /* so far */
+    bool has_answered_stale;
+};
+
 /**
  * Chooses the strongest challenge: Digest with SHA-256, Digest with MD5, Basic. Bearer is chosen
  * only when it is wanted. Malformed headers are ignored.
@@ -50,8 +57,10 @@ struct auth_answer {
 int auth_answer_choose(struct auth_answer *answer, const struct header_list *headers,
                        const char *name, enum whorl_http_auth_scheme wanted);
 
-/** Whether the server says that the last nonce was too old, and not the password wrong. */
-bool auth_answer_is_stale(const struct auth_answer *answer);
+/** Whether the same request may be answered again after a challenge, and counts the answer. A
+ *  request has at most two answers, the second one only after a stale nonce: so no server or proxy
+ *  can keep the client in a loop of challenges. `answer` is to the new challenge. */
+bool auth_tries_allow(struct auth_tries *tries, const struct auth_answer *answer);
 
 /**
  * Writes the next answer.

@@ -72,6 +72,7 @@ static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct whorl_
 {
     const struct http_proxy_dial through = {
         .proxy = dial->proxy,
+        .answer = dial->proxy_answer,
         .host = dial->host,
         .port = dial->port,
         .is_tls = dial->is_tls,

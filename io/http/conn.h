@@ -12,6 +12,7 @@
 #include <whorl/error.h>
 #include <whorl/http.h>
 
+struct auth_answer;
 struct http2_conn;
 struct http_host;
 struct http_proxy;
@@ -55,11 +56,12 @@ struct http_dial {
     const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
     int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;
-    struct http_proxy *proxy;           /* NULL: the server is reached directly */
+    const struct http_proxy *proxy;     /* NULL: the server is reached directly */
     struct whorl_tls_config *proxy_tls; /* with an https proxy */
     struct tls_client_sessions *proxy_tls_sessions;
-    const char *user_agent;    /* for a proxy */
-    struct whorl_error *error; /* filled on failure; may be NULL */
+    struct auth_answer *proxy_answer; /* with an HTTP proxy, see proxy_auth.h */
+    const char *user_agent;           /* for a proxy */
+    struct whorl_error *error;        /* filled on failure; may be NULL */
 };
 
 /* Makes a connection that is not open yet; NULL when there is no memory. */

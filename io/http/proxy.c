@@ -90,18 +90,6 @@ static int read_rest(enum http_proxy_kind kind, const char *rest, const char *so
     return 0;
 }
 
-static int make_basic(struct http_proxy *proxy, const char *source, struct whorl_error *error)
-{
-    ssize_t len = basic_write(proxy->userinfo, NULL, 0);
-
-    if (len < 0)
-        return refuse(error, source, "user name or password contains a byte that cannot be sent");
-    proxy->basic = calloc(1, (size_t)len + 1);
-    if (!proxy->basic)
-        return no_memory(error);
-    return basic_write(proxy->userinfo, proxy->basic, (size_t)len) == len ? 0 : no_memory(error);
-}
-
 /* Decodes percent-encoded text that has been checked. NULL: no memory. */
 static char *decode(const char *text, size_t len)
 {
@@ -121,20 +109,33 @@ static char *decode(const char *text, size_t len)
     return copy;
 }
 
-static int make_socks(struct http_proxy *proxy, const char *source, struct whorl_error *error)
+/* Decodes the name and the password, which contain no "%00". */
+static int decode_userinfo(struct http_proxy *proxy, struct whorl_error *error)
 {
     const char *colon = strchr(proxy->userinfo, ':');
     size_t user_len = colon ? (size_t)(colon - proxy->userinfo) : strlen(proxy->userinfo);
 
-    if (strstr(proxy->userinfo, "%00"))
-        return refuse(error, source, "user name or password contains a NUL");
     proxy->user = decode(proxy->userinfo, user_len);
     proxy->password = colon ? decode(colon + 1, strlen(colon + 1)) : strdup("");
-    if (!proxy->user || !proxy->password)
-        return no_memory(error);
+    return proxy->user && proxy->password ? 0 : no_memory(error);
+}
+
+static int read_http(struct http_proxy *proxy, const char *source, struct whorl_error *error)
+{
+    if (basic_write(proxy->userinfo, NULL, 0) < 0)
+        return refuse(error, source, "user name or password contains a byte that cannot be sent");
+    return decode_userinfo(proxy, error);
+}
+
+static int read_socks(struct http_proxy *proxy, const char *source, struct whorl_error *error)
+{
+    if (strstr(proxy->userinfo, "%00"))
+        return refuse(error, source, "user name or password contains a NUL");
+    int err = decode_userinfo(proxy, error);
+    if (err)
+        return err;
     /* RFC 1929 §2: both have 1 to 255 bytes. */
-    size_t password_len = strlen(proxy->password);
-    user_len = strlen(proxy->user);
+    size_t user_len = strlen(proxy->user), password_len = strlen(proxy->password);
     if (user_len == 0 || user_len > SOCKS_TEXT_MAX || password_len == 0 ||
         password_len > SOCKS_TEXT_MAX)
         return refuse(error, source,
@@ -159,8 +160,8 @@ static int fill(struct http_proxy *proxy, const struct whorl_url *url, const cha
         return no_memory(error);
     if (!proxy->userinfo)
         return 0;
-    return http_proxy_is_socks(proxy) ? make_socks(proxy, source, error)
-                                      : make_basic(proxy, source, error);
+    return http_proxy_is_socks(proxy) ? read_socks(proxy, source, error)
+                                      : read_http(proxy, source, error);
 }
 
 int http_proxy_parse(const char *text, const char *source, struct whorl_error *error,
@@ -184,14 +185,21 @@ int http_proxy_parse(const char *text, const char *source, struct whorl_error *e
     return 0;
 }
 
+/* Frees a secret. */
+static void wipe(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 void http_proxy_finish(struct http_proxy *proxy)
 {
     free(proxy->text);
     free(proxy->host);
-    free(proxy->userinfo);
-    free(proxy->basic);
-    free(proxy->user);
-    free(proxy->password);
+    wipe(proxy->userinfo);
+    wipe(proxy->user);
+    wipe(proxy->password);
     *proxy = (struct http_proxy){0};
 }
 
@@ -241,9 +249,10 @@ int http_proxies_init(struct http_proxies *proxies, const struct whorl_http_prox
     return err;
 }
 
-struct http_proxy *http_proxies_choose(struct http_proxies *proxies, const struct whorl_url *url)
+const struct http_proxy *http_proxies_choose(const struct http_proxies *proxies,
+                                             const struct whorl_url *url)
 {
-    struct http_proxy *proxy = url->is_tls ? &proxies->tls : &proxies->plain;
+    const struct http_proxy *proxy = url->is_tls ? &proxies->tls : &proxies->plain;
 
     if (!proxy->text || no_proxy_matches(&proxies->no_proxy, url->host, url->port))
         return NULL;

@@ -29,9 +29,7 @@ struct http_proxy {
     char *host; /* canonical, as in struct whorl_url */
     uint16_t port;
     char *userinfo;        /* percent-encoded; NULL: no credentials */
-    char *basic;           /* "Basic ..."; of HTTP proxies with credentials, else NULL */
-    char *user, *password; /* decoded; of SOCKS5 proxies with credentials, else NULL */
-    bool wants_basic;      /* it has asked for Basic: send it at once from now on */
+    char *user, *password; /* decoded; NULL: no credentials */
 };
 
 static inline bool http_proxy_is_socks(const struct http_proxy *proxy)
@@ -65,7 +63,8 @@ int http_proxies_init(struct http_proxies *proxies, const struct whorl_http_prox
                       struct whorl_error *error);
 
 /** The proxy for a server; NULL: it is reached directly. Valid until http_proxies_finish(). */
-struct http_proxy *http_proxies_choose(struct http_proxies *proxies, const struct whorl_url *url);
+const struct http_proxy *http_proxies_choose(const struct http_proxies *proxies,
+                                             const struct whorl_url *url);
 
 /** Frees. Accepts a zeroed struct. */
 void http_proxies_finish(struct http_proxies *proxies);

@@ -2,39 +2,49 @@
 /* Answers a proxy that asks for credentials. */
 #include "io/http/proxy_auth.h"
 
-#include <string.h>
-#include <strings.h>
-
-const char *http_proxy_authorization(const struct http_proxy *proxy, bool at_once)
+int http_proxy_auth_write(struct http_proxy_auth *auth, const char *method, const char *uri,
+                          bool at_once)
 {
-    return proxy->wants_basic || at_once ? proxy->basic : NULL;
+    struct auth_secret secret = {.user = auth->proxy->user, .password = auth->proxy->password};
+    struct auth_answer first = {.scheme = WHORL_HTTP_AUTH_BASIC};
+    struct auth_answer *answer = auth->answer;
+
+    http_proxy_auth_finish(auth);
+    auth->tries.sent = WHORL_HTTP_AUTH_ANY;
+    if (answer->scheme == WHORL_HTTP_AUTH_ANY && at_once)
+        answer = &first;
+    if (!secret.user || answer->scheme == WHORL_HTTP_AUTH_ANY)
+        return 0;
+    auth->tries.sent = answer->scheme;
+    return auth_answer_write(answer, &secret, method, uri, &auth->value);
 }
 
-/* Whether one of the challenges has the scheme (RFC 9110 §11.6.1). A member of the list begins with
- * a scheme, or is a parameter: "realm=x". */
-static bool has_challenge(const struct header_list *headers, const char *scheme)
+int http_proxy_auth_challenged(struct http_proxy_auth *auth, const struct header_list *headers,
+                               const char **ret_why)
 {
-    size_t index = 0, scheme_len = strlen(scheme), len;
-    const char *value, *member;
+    struct auth_answer answer = {0};
 
-    while ((value = header_list_next(headers, "Proxy-Authenticate", &index)))
-        while (header_next_member(&value, &member, &len))
-            if (len >= scheme_len && strncasecmp(member, scheme, scheme_len) == 0 &&
-                (len == scheme_len || member[scheme_len] == ' '))
-                return true;
-    return false;
-}
-
-bool http_proxy_answer(struct http_proxy *proxy, const struct header_list *headers,
-                       const char *sent, const char **ret_why)
-{
-    if (sent)
-        *ret_why = "the proxy does not accept the name or the password";
-    else if (!proxy->basic)
+    if (!auth->proxy->user) {
         *ret_why = "the proxy asks for a name and a password";
-    else if (!has_challenge(headers, "Basic"))
-        *ret_why = "the proxy asks for a kind of credentials that is not supported";
-    else
-        return proxy->wants_basic = true;
-    return false;
+        return 0;
+    }
+    int n = auth_answer_choose(&answer, headers, "Proxy-Authenticate", WHORL_HTTP_AUTH_ANY);
+    if (n < 0)
+        return n;
+    bool again = n > 0 && auth_tries_allow(&auth->tries, &answer);
+    auth_answer_finish(auth->answer); /* it was wrong, or is replaced */
+    if (again) {
+        *auth->answer = answer;
+        return 1;
+    }
+    auth_answer_finish(&answer);
+    *ret_why = auth->value ? "the proxy does not accept the name or the password"
+                           : "the proxy asks for a kind of credentials that is not supported";
+    return 0;
+}
+
+void http_proxy_auth_finish(struct http_proxy_auth *auth)
+{
+    auth_answer_free_value(auth->value);
+    auth->value = NULL;
 }

@@ -121,15 +121,15 @@ static int refuse_status(const struct http_proxy_dial *d, struct whorl_error *er
 
 /* Asks for a tunnel on a new connection. 1 when the proxy is to be asked again, with
  * credentials. */
-static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct http1 *answer,
-                                      struct whorl_error *error, struct whorl_stream **ret)
+static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct http_proxy_auth *auth,
+                                      struct http1 *answer, struct whorl_error *error,
+                                      struct whorl_stream **ret)
 {
     const char *why = NULL, *bracket = strchr(d->host, ':') ? "[" : "";
     char authority[AUTHORITY_SIZE];
     struct http_tunnel tunnel = {
         .authority = authority,
         .user_agent = d->user_agent,
-        .authorization = http_proxy_authorization(d->proxy, false),
         .server_may_begin = !d->is_tls,
     };
     struct http1_limits limits = {.head_bytes_max = d->head_bytes_max};
@@ -140,6 +140,12 @@ static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct ht
     int err = connect_to_proxy(d, error, &stream);
     if (err)
         return err;
+    err = http_proxy_auth_write(auth, "CONNECT", authority, false);
+    if (err) {
+        whorl_stream_close(stream);
+        return fail(d, error, err, NULL);
+    }
+    tunnel.authorization = auth->value;
     http1_reset(answer, &limits, true);
     err = http_tunnel_open(stream, &tunnel, answer, &why);
     if (err) {
@@ -147,12 +153,13 @@ static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct ht
     } else if (http1_status(answer) / 100 == 2) {
         *ret = stream;
         return 0;
-    } else if (http1_status(answer) == 407 &&
-               http_proxy_answer(d->proxy, http1_headers(answer), tunnel.authorization, &why)) {
-        err = 1;
-    } else {
-        err = refuse_status(d, error, answer, why);
+    } else if (http1_status(answer) == 407) {
+        err = http_proxy_auth_challenged(auth, http1_headers(answer), &why);
+        if (err < 0)
+            fail(d, error, err, NULL);
     }
+    if (err == 0)
+        err = refuse_status(d, error, answer, why);
     whorl_stream_close(stream);
     return err;
 }
@@ -160,14 +167,16 @@ static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct ht
 static WHORL_SUSPENDS int dial_http(const struct http_proxy_dial *d, struct whorl_error *error,
                                     struct whorl_stream **ret)
 {
+    struct http_proxy_auth auth = {.proxy = d->proxy, .answer = d->answer};
     struct http1 answer;
+    int err;
 
     http1_init(&answer, NULL, true);
-    int err = open_tunnel(d, &answer, error, ret);
-    /* Once only: http_proxy_answer() refuses a request that had the credentials. */
-    if (err == 1)
-        err = open_tunnel(d, &answer, error, ret);
+    do { /* http_proxy_auth_challenged() ends the loop after the second answer */
+        err = open_tunnel(d, &auth, &answer, error, ret);
+    } while (err == 1);
     http1_finish(&answer);
+    http_proxy_auth_finish(&auth);
     return err;
 }
 

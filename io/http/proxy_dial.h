@@ -17,6 +17,7 @@
 
 #include "io/http/proxy.h"
 
+struct auth_answer;
 struct http_upgrades;
 struct tls_client_sessions;
 struct whorl_tls_config;
@@ -30,8 +31,9 @@ static inline bool http_proxy_forwards(const struct http_proxy *proxy, bool is_t
 
 /* All pointers are borrowed for the call. */
 struct http_proxy_dial {
-    struct http_proxy *proxy;
-    const char *host; /* of the server */
+    const struct http_proxy *proxy;
+    struct auth_answer *answer; /* of an HTTP proxy, see proxy_auth.h */
+    const char *host;           /* of the server */
     uint16_t port;
     bool is_tls; /* TLS with the server follows */
     enum whorl_http_version version;
@@ -45,7 +47,7 @@ struct http_proxy_dial {
 
 /**
  * Opens the stream. A proxy that asks for credentials gets them, if they are known, on a second
- * connection.
+ * connection; on a third one if it says that the nonce of Digest was too old.
  *
  * @error  never NULL; its step is "proxy"; names proxy and server. Its code is not set when the
  *         call was cancelled

@@ -72,7 +72,8 @@ struct whorl_http_session {
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
     struct http_proxies proxies;
-    struct whorl_tls_config *proxy_tls;             /* held; for https proxies; NULL until needed */
+    struct auth_answer proxy_answers[2]; /* to their challenges: of that for http, that for https */
+    struct whorl_tls_config *proxy_tls;  /* held; for https proxies; NULL until needed */
     struct tls_client_sessions *proxy_tls_sessions; /* held; NULL until needed */
     struct url_cache urls;                          /* for whorl_http_request.url */
     uint64_t requests, connections, reuses;
@@ -209,6 +210,8 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     whorl_tls_config_destroy(session->proxy_tls);
     tls_client_sessions_release(session->proxy_tls_sessions);
     http_proxies_finish(&session->proxies);
+    auth_answer_finish(&session->proxy_answers[0]);
+    auth_answer_finish(&session->proxy_answers[1]);
     url_cache_finish(&session->urls);
     free(session->user_agent);
     free(session);
@@ -249,10 +252,11 @@ struct request {
     int64_t decoded_bytes_max;
     int redirects_max;
     enum whorl_http_version version; /* that is asked for */
-    struct http_proxy *proxy;        /* of the current hop; NULL: none */
-    char *cookies;                   /* owned; of the jar for the current hop; NULL: none */
-    int refusals;                    /* so far */
-    struct whorl_error *error;       /* the caller's; may be NULL */
+    const struct http_proxy *proxy;  /* of the current hop; NULL: none */
+    struct http_proxy_auth proxy_auth;
+    char *cookies;             /* owned; of the jar for the current hop; NULL: none */
+    int refusals;              /* so far */
+    struct whorl_error *error; /* the caller's; may be NULL */
 };
 
 /* Fills the caller's error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`.
@@ -386,6 +390,9 @@ static WHORL_SUSPENDS int queue(struct request *q)
     struct http_stage stage;
 
     q->proxy = http_proxies_choose(&q->session->proxies, &r->url);
+    http_proxy_auth_finish(&q->proxy_auth);
+    q->proxy_auth = (struct http_proxy_auth){.proxy = q->proxy,
+                                             .answer = &q->session->proxy_answers[r->url.is_tls]};
     if (q->proxy) {
         key.proxy = q->proxy->text;
         key.credentials = q->proxy->userinfo;
@@ -456,9 +463,10 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .total_deadline_ns = q->total_deadline_ns,
         .dialer = &q->session->options.dialer,
         .proxy = q->proxy,
+        .proxy_answer = q->proxy_auth.answer,
         .proxy_tls = q->session->proxy_tls,
-        .user_agent = q->session->options.user_agent,
         .proxy_tls_sessions = q->session->proxy_tls_sessions,
+        .user_agent = q->session->options.user_agent,
         .error = q->error,
     };
     int err = http_conn_open(r->conn, &dial, &r->timing);
@@ -636,23 +644,38 @@ static WHORL_SUSPENDS int prepare_retry(struct request *q, int err)
 
 /* An HTTP proxy gets the request itself, with its credentials. In a tunnel, and without a proxy, a
  * request has nothing that is for a proxy. */
-static void prepare_for_proxy(struct request *q)
+static int prepare_for_proxy(struct request *q)
 {
     struct http_outgoing *out = &q->out;
+    int err = 0;
 
     out->is_forwarded = q->proxy && http_proxy_forwards(q->proxy, out->url->is_tls, q->version);
-    out->proxy_authorization =
-        out->is_forwarded ? http_proxy_authorization(q->proxy, !can_send_again(out)) : NULL;
+    if (out->is_forwarded)
+        err = http_proxy_auth_write(&q->proxy_auth, out->method, out->url->text,
+                                    !can_send_again(out));
+    out->proxy_authorization = out->is_forwarded ? q->proxy_auth.value : NULL;
+    return err ? fail(q, err, "send", NULL) : 0;
 }
 
-/* Whether the response is a proxy's 407 that the same request answers with credentials. */
-static bool proxy_asks(const struct request *q)
+/* Judges the response of a proxy that gets the request itself. 1 when it is a 407 that the same
+ * request answers with credentials; 0 when it is the server's; WHORL_EHTTP_PROXY_AUTH; -ENOMEM. */
+static int judge_proxy(struct request *q)
 {
     const struct http_head *head = &q->response->exchange->head;
-    const char *why;
+    const char *why = "the request body cannot be sent again with credentials";
 
-    return head->status == 407 && q->out.is_forwarded && can_send_again(&q->out) &&
-           http_proxy_answer(q->proxy, head->headers, q->out.proxy_authorization, &why);
+    if (head->status != 407 || !q->out.is_forwarded)
+        return 0;
+    int n = can_send_again(&q->out)
+                ? http_proxy_auth_challenged(&q->proxy_auth, head->headers, &why)
+                : 0;
+    if (n < 0)
+        return fail(q, n, "response", NULL);
+    return n > 0 ? n
+                 : whorl_error_set(q->error, WHORL_EHTTP_PROXY_AUTH, "proxy",
+                                   "proxy %s for %s:%u: it answered with 407 %.64s (%s)",
+                                   q->proxy->text, q->out.url->host, q->out.url->port, head->reason,
+                                   why);
 }
 
 /* Prepares to send a request again, with the proxy's credentials. */
@@ -684,16 +707,19 @@ static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
             err = open_conn(q);
         if (err)
             return err;
-        prepare_for_proxy(q);
+        err = prepare_for_proxy(q);
+        if (err)
+            return err;
         err = run_exchange(q);
-        if (err == 0 && proxy_asks(q)) {
+        if (err == 0) {
+            int asks = judge_proxy(q);
+            if (asks <= 0)
+                return asks;
             err = prepare_answer(q);
             if (err)
                 return err;
             continue;
         }
-        if (err == 0)
-            return 0;
         if (!may_retry(q, err)) {
             if (!r->exchange)
                 return fail(q, err, "send", NULL);
@@ -852,6 +878,7 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         err = 0;
     }
     http_auth_run_finish(&q.auth);
+    http_proxy_auth_finish(&q.proxy_auth);
     free(q.cookies);
     if (err == 0)
         err = accept_final(&q);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "certs.h"
@@ -52,7 +53,28 @@ static FILE *open_conf(char path[600], const char *program, uint16_t port)
     return file;
 }
 
-/* Squid changes its user when root starts it, so it gets no file to write. Its helper
+/* Writes the passwords for squid's program digest_file_auth. Squid changes its user when root
+ * starts it, and that user must be able to read the file. */
+static void write_passwords(const struct proxy_options *options, uint16_t port, FILE *conf)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/squid-%u.passwords", test_tmpdir(), port);
+    FILE *file = fopen(path, "w");
+    if (!file)
+        test_fail(__FILE__, __LINE__, "cannot write %s", path);
+    fprintf(file, "%s:%s\n", options->user, options->password);
+    fclose(file);
+    CHECK_EQ(chmod(path, 0644), 0);
+    CHECK_EQ(chmod(test_tmpdir(), 0711), 0);
+    fprintf(conf,
+            "auth_param digest program /usr/lib/squid/digest_file_auth %s\n"
+            "auth_param digest children 1\nauth_param digest realm squid\n"
+            "auth_param digest nonce_max_count 3\n",
+            path);
+}
+
+/* Squid changes its user when root starts it, so it gets no file to write. Its program
  * basic_fake_auth accepts every password. */
 uint16_t proxy_start_squid(const struct proxy_options *options)
 {
@@ -73,11 +95,14 @@ uint16_t proxy_start_squid(const struct proxy_options *options)
           "cache_log /dev/null\ncache_store_log none\ncache deny all\npinger_enable off\n"
           "shutdown_lifetime 0 seconds\ndns_nameservers 127.0.0.1\n",
           conf);
-    if (options->user)
+    if (options->digest)
+        write_passwords(options, port, conf);
+    else if (options->user)
         fputs("auth_param basic program /usr/lib/squid/basic_fake_auth\n"
-              "auth_param basic children 1\nacl known proxy_auth REQUIRED\n"
-              "http_access allow known\n",
+              "auth_param basic children 1\n",
               conf);
+    if (options->user)
+        fputs("acl known proxy_auth REQUIRED\nhttp_access allow known\n", conf);
     else
         fputs("http_access allow all\n", conf);
     fclose(conf);

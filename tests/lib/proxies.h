@@ -7,11 +7,15 @@
 #ifndef TEST_PROXIES_H
 #define TEST_PROXIES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Zero-initialised options are valid. */
 struct proxy_options {
-    const char *user, *password; /* that clients need; NULL: none. Squid accepts any password */
+    const char *user, *password; /* that clients need; NULL: none. Squid accepts any password,
+                                    unless `digest` is set */
+    bool digest;                 /* squid: ask for Digest only. A nonce is stale after its third
+                                    request */
     const char *cert;            /* squid: speak TLS with this certificate of certs.h; NULL: none */
 };
 

@@ -807,6 +807,51 @@ def a_failure_of_a_proxy_names_proxy_and_server_and_no_password():
     equal('secret' in r.messages, False)
 
 
+def ask_proxy(challenge):
+    return raw(b'HTTP/1.1 407 No\r\nProxy-Authenticate: ' + challenge.encode() +
+               b'\r\nContent-Length: 0\r\n\r\n')
+
+
+@test
+def a_proxy_that_wants_credentials_is_a_failure_of_the_proxy():
+    with Peer({'*': ask_proxy('Basic realm="x"')}) as proxy:
+        for user, why in (('', 'asks for a name and a password'),
+                          ('me:secret@', 'does not accept the name or the password')):
+            for url, what in (('http://a.test/b', 'a.test:80: it answered with'),
+                              ('https://a.test/b', 'a.test:443: it answered CONNECT with')):
+                r = get('--json', '--proxy', proxy.origin.replace('//', '//' + user), url)
+                line = json.loads(r.out.splitlines()[0])
+                equal((r.status, line['code'], line['step'], line['tries'], line.get('status')),
+                      (3, 'WHORL_EHTTP_PROXY_AUTH', 'proxy', 1, None))
+                equal(line['error'], 'proxy %s for %s 407 No (the proxy %s) (--proxy SCHEME://NAME:'
+                      'PASSWORD@HOST:PORT)' % (proxy.origin, what, why))
+                equal('secret' in r.messages or b'secret' in r.out, False)
+
+
+@test
+def digest_answers_for_a_proxy_are_right_and_curl_says_so_too():
+    for algorithm in ('MD5', 'SHA-256', 'MD5-sess', 'SHA-256-sess'):
+        # Where curl sends the whole URL to a proxy, its uri is the path only.
+        route = digest_server(algorithm, ask_proxy, 'proxy-authorization', ('/a?b=c',))
+        with Peer({'*': route}) as proxy:
+            url = 'http://a.test/a?b=c'
+            witness = subprocess.run(['curl', '-s', '--proxy-digest', '-U', 'me:s3cret', '-x',
+                                      proxy.origin, url], stdout=subprocess.PIPE, check=True)
+            equal((algorithm, witness.stdout), (algorithm, b'welcome'))
+            for url, body in ((url, b'welcome'), ('https://a.test/', None)):
+                count = len(proxy.requests)
+                r = get('--proxy', proxy.origin.replace('//', '//me:s3cret@'), '--retries', '0', '-o',
+                        algorithm, url)
+                # The proxy makes no tunnels: an accepted CONNECT ends in the TLS handshake.
+                equal((algorithm, r.status), (algorithm, 0 if body else 3))
+                if body:
+                    equal(read(algorithm), body)
+                equal('407' in r.messages, False)
+                first, second = proxy.requests[count:]
+                equal('proxy-authorization' in first.headers, False)
+                contains(second.headers['proxy-authorization'], 'uri="%s"' % second.target)
+
+
 @test
 def the_password_of_a_proxy_is_hidden_from_the_process_list():
     with Peer({'*': hang_after(b'')}) as proxy:
@@ -839,21 +884,22 @@ def ask(challenge):
                b'\r\nContent-Length: 0\r\n\r\n')
 
 
-def digest_server(algorithm):
-    """Asks for Digest with that algorithm and checks the answer with Python's hash functions."""
+def digest_server(algorithm, ask=ask, header='authorization', targets=()):
+    """Asks for Digest with that algorithm and checks the answer with Python's hash functions. Its
+    uri must be the target of the request, or one of `targets`."""
     def h(*parts):
         data = ':'.join(parts).encode()
         return (hashlib.sha256 if algorithm.startswith('SHA') else hashlib.md5)(data).hexdigest()
 
     def route(connection, request):
         p = {name: quoted or plain for name, quoted, plain in
-             re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', request.headers.get('authorization', ''))}
+             re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', request.headers.get(header, ''))}
         a1 = h('me', 'the realm', 's3cret')
         if algorithm.endswith('-sess'):
             a1 = h(a1, 'the/nonce', p.get('cnonce', ''))
         wanted = h(a1, 'the/nonce', p.get('nc', ''), p.get('cnonce', ''), 'auth',
-                   h('GET', request.target))
-        if p and (p['response'], p['opaque'], p['uri']) == (wanted, 'o', request.target):
+                   h(request.method, p.get('uri', '')))
+        if p and (p['response'], p['opaque']) == (wanted, 'o') and p['uri'] in targets + (request.target,):
             reply(b'welcome')(connection, request)
         else:
             ask('Basic realm="b", Digest realm="the realm", nonce="the/nonce", opaque="o", '

@@ -188,6 +188,8 @@ static void explain(struct transfer *t, int err, const char *step)
                                  : " (after decoding; --max-size changes the limit)");
     if (err == WHORL_EHTTP_REDIRECT_DOWNGRADE)
         append(error, " (--allow-downgrade follows it)");
+    if (err == WHORL_EHTTP_PROXY_AUTH)
+        append(error, " (--proxy SCHEME://NAME:PASSWORD@HOST:PORT)");
     if (is_local(error) && t->path)
         name_place(t);
 }

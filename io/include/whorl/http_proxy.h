@@ -19,13 +19,18 @@
  * - A SOCKS5 proxy makes a tunnel for every server.
  *
  * The name and the password in the proxy's URL, percent-encoded, are for the proxy alone: no server
- * and no other proxy gets them, and no error text contains them. An HTTP proxy gets them (Basic,
- * RFC 7617) once it has asked for them with 407; to a request whose body can be sent only once,
- * they are added at once. A SOCKS5 proxy gets them when it chooses that method (RFC 1929).
+ * and no other proxy gets them, and no error text contains them. An HTTP proxy gets an answer to
+ * the strongest challenge that is known (Digest with SHA-256, Digest with MD5, Basic; see
+ * http_auth.h) once it has asked for credentials with 407, and later requests have them from the
+ * start. To a request whose body can be sent only once, they are added at once: with Basic, if the
+ * proxy has not asked before. A second 407 is final; only a proxy that says that its nonce was too
+ * old (stale=true) gets one more answer. A SOCKS5 proxy gets the credentials when it chooses that
+ * method (RFC 1929).
  *
  * A failure of the proxy is an error whose step is "proxy", and whose text names the proxy, the
- * server and, if there is one, the status. An HTTP proxy that gets the request itself may also
- * answer it: then its response is a response like every other, such as 502 or 407.
+ * server and, if there is one, the status. A final 407 is WHORL_EHTTP_PROXY_AUTH. An HTTP proxy
+ * that gets the request itself may also answer it with another status: then its response is a
+ * response like every other, such as 502.
  *
  * `no_proxy` is a list of servers that are reached without the proxy. Commas or spaces separate its
  * entries. An entry is one of these, and may end with a port, as in "example.org:8080" or

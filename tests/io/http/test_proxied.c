@@ -178,7 +178,7 @@ TEST_VIRTUAL(once_asked_the_credentials_are_sent_at_once)
     check_status(session, "http://a.test/2", 200);
 }
 
-TEST_VIRTUAL(a_second_407_is_the_response)
+TEST_VIRTUAL(a_second_407_is_an_error_of_the_proxy)
 {
     static const struct fake_step script[] = {{FAKE_HEAD, "GET http://a.test/ ", 0},
                                               {FAKE_SEND, ASKS(""), 0},
@@ -188,7 +188,22 @@ TEST_VIRTUAL(a_second_407_is_the_response)
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
 
-    check_status(session, "http://a.test/", 407);
+    check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
+                "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the proxy does "
+                "not accept the name or the password)");
+    CHECK_EQ(fake.dialled, 1);
+}
+
+TEST_VIRTUAL(a_407_without_credentials_is_an_error_of_the_proxy)
+{
+    static const struct fake_step script[] = {
+        {FAKE_HEAD, "GET http://a.test/ ", 0}, {FAKE_SEND, ASKS(""), 0}, {0}};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake, "http://p.test");
+
+    check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
+                "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the proxy asks "
+                "for a name and a password)");
     CHECK_EQ(fake.dialled, 1);
 }
 
@@ -198,13 +213,129 @@ TEST_VIRTUAL(a_407_for_another_scheme_gets_no_password)
         {FAKE_HEAD, "GET http://a.test/ ", 0},
         {FAKE_SEND,
          "HTTP/1.1 407 G\r\nProxy-Authenticate: Basicx realm=Basic, Digest realm=\"a, Basic b\"\r\n"
+         "WWW-Authenticate: Basic realm=\"x\"\r\n"
          "Content-Length: 0\r\n\r\n",
          0},
         {0}};
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
 
-    check_status(session, "http://a.test/", 407);
+    check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
+                "proxy http://p.test:80 for a.test:80: it answered with 407 G (the proxy asks for "
+                "a kind of credentials that is not supported)");
+}
+
+/* Digest */
+
+#define DIGEST(algorithm, nonce, more)                                           \
+    "Proxy-Authenticate: Digest realm=\"r\", qop=\"auth\", algorithm=" algorithm \
+    ", nonce=\"" nonce "\"" more "\r\n"
+#define ASKS_DIGEST(headers) "HTTP/1.1 407 Give\r\n" headers "Content-Length: 0\r\n\r\n"
+#define ANSWER(uri, algorithm, nonce, nc)                                     \
+    "\r\nProxy-Authorization: Digest username=\"u\", realm=\"r\", uri=\"" uri \
+    "\", algorithm=" algorithm ", nonce=\"" nonce "\", nc=" nc ", cnonce=\""
+
+TEST_VIRTUAL(digest_is_preferred_to_basic_and_counts_on)
+{
+    static const struct fake_step script[] = {
+        {FAKE_EXPECT, "GET http://a.test/1 HTTP/1.1\r\nHost: a.test\r\n" REST, 0},
+        {FAKE_SEND,
+         ASKS_DIGEST("Proxy-Authenticate: Basic realm=\"x\"\r\n" DIGEST("MD5", "m", "")
+                         DIGEST("SHA-256", "n", "")),
+         0},
+        {FAKE_HEAD, ANSWER("http://a.test/1", "SHA-256", "n", "00000001"), 0},
+        {FAKE_SEND, OK, 0},
+        {FAKE_HEAD, ANSWER("http://b.test/2?x", "SHA-256", "n", "00000002"), 0},
+        {FAKE_SEND, OK, 0},
+        {0}};
+    static const struct fake_step other[] = {
+        {FAKE_HEAD, ANSWER("http://b.test/2?x", "SHA-256", "n", "00000002"), 0},
+        {FAKE_SEND, OK, 0},
+        {0}};
+    FAKE fake = {.scripts = {script, other}};
+    WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
+
+    check_status(session, "http://a.test/1", 200);
+    check_status(session, "http://b.test/2?x", 200);
+}
+
+TEST_VIRTUAL(a_stale_nonce_of_a_proxy_is_replaced)
+{
+    static const struct fake_step script[] = {
+        {FAKE_HEAD, "GET http://a.test/1 ", 0},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "n", "")), 0},
+        {FAKE_HEAD, ANSWER("http://a.test/1", "MD5", "n", "00000001"), 0},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "o", ", stale=true")), 0},
+        {FAKE_HEAD, ANSWER("http://a.test/1", "MD5", "o", "00000001"), 0},
+        {FAKE_SEND, OK, 0},
+        {FAKE_HEAD, ANSWER("http://a.test/2", "MD5", "o", "00000002"), 0},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "q", "")), 0}, /* without stale=true, but it is old */
+        {FAKE_HEAD, ANSWER("http://a.test/2", "MD5", "q", "00000001"), 0},
+        {FAKE_SEND, OK, 0},
+        {0}};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
+
+    check_status(session, "http://a.test/1", 200);
+    check_status(session, "http://a.test/2", 200);
+    CHECK_EQ(fake.dialled, 1);
+}
+
+TEST_VIRTUAL(a_proxy_that_finds_every_nonce_stale_is_asked_three_times)
+{
+    static const struct fake_step script[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "n", ", stale=true")), 0},
+        {FAKE_HEAD, "nonce=\"n\"", 0},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "o", ", stale=true")), 0},
+        {FAKE_HEAD, "nonce=\"o\"", 0},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "q", ", stale=true")), 0},
+        {0}};
+    static const struct fake_step tunnel[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("MD5", "n", ", stale=true")), 0},
+        {0}};
+    FAKE fake = {.scripts = {script}};
+    FAKE tunnels = {.scripts = {tunnel}};
+    WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
+    WHORL_AUTO(http_session) *other = session_of(&tunnels, "http://u:p@p.test");
+
+    check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
+                "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the proxy does "
+                "not accept the name or the password)");
+    CHECK_EQ(fake.dialled, 1);
+    check_error(other, "https://a.test/", WHORL_EHTTP_PROXY_AUTH,
+                "proxy http://p.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
+                "proxy does not accept the name or the password)");
+    CHECK_EQ(tunnels.dialled, 3);
+}
+
+TEST_VIRTUAL(digest_of_a_tunnel_is_for_the_host_and_port)
+{
+    static const struct fake_step first[] = {
+        {.action = FAKE_HEAD},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("SHA-256", "n", ", opaque=\"o\"")), 0},
+        {0}};
+    static const struct fake_step second[] = {
+        {FAKE_HEAD, ANSWER("a.test:443", "SHA-256", "n", "00000001"), 0},
+        {FAKE_SEND, ASKS_DIGEST(DIGEST("SHA-256", "q", ", stale=TRUE")), 0},
+        {0}};
+    static const struct fake_step third[] = {
+        {FAKE_HEAD, ANSWER("a.test:443", "SHA-256", "q", "00000001"), 0},
+        {FAKE_SEND, "HTTP/1.1 503 Full\r\n\r\n", 0},
+        {0}};
+    static const struct fake_step fourth[] = {
+        {FAKE_HEAD, ANSWER("[::1]:443", "SHA-256", "q", "00000002"), 0},
+        {FAKE_SEND, "HTTP/1.1 503 Full\r\n\r\n", 0},
+        {0}};
+    FAKE fake = {.scripts = {first, second, third, fourth}};
+    WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
+
+    check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_FAILED,
+                "proxy http://p.test:80 for a.test:443: it answered CONNECT with 503 Full");
+    check_error(session, "https://[::1]/", WHORL_EHTTP_PROXY_FAILED,
+                "proxy http://p.test:80 for ::1:443: it answered CONNECT with 503 Full");
+    CHECK_EQ(fake.dialled, 4);
 }
 
 /* Only a proxy's 407 counts. */
@@ -246,6 +377,26 @@ TEST_VIRTUAL(a_body_that_can_be_sent_only_once_has_the_credentials_at_once)
 
     CHECK_OK(get(session, &request, &status));
     CHECK_EQ(status, 200);
+}
+
+TEST_VIRTUAL(a_body_that_can_be_sent_only_once_is_not_sent_again_after_a_407)
+{
+    static const struct fake_step script[] = {
+        {FAKE_HEAD, BASIC, 0}, {FAKE_READ, NULL, 5}, {FAKE_SEND, ASKS(""), 0}, {0}};
+    FAKE fake = {.scripts = {script}};
+    WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
+    const char *text = "hello";
+    struct whorl_http_request request = {
+        .method = "POST",
+        .url = "http://a.test/",
+        .body = {.read = read_once, .arg = &text, .len = 5},
+    };
+    int status;
+
+    CHECK_EQ(get(session, &request, &status), WHORL_EHTTP_PROXY_AUTH);
+    CHECK_STR(error.text, "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the "
+                          "request body cannot be sent again with credentials)");
+    CHECK_EQ(fake.dialled, 1);
 }
 
 TEST_VIRTUAL(a_body_in_memory_is_sent_again_after_a_407)

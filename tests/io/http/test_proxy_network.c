@@ -153,6 +153,32 @@ TEST_IO(squid_gets_credentials_and_the_server_does_not)
     check_all(url_of("http://me:word@", port), "localhost");
 }
 
+/* Squid finds a nonce stale after its third request. */
+TEST_IO(squid_asks_for_digest)
+{
+    struct proxy_options options = {.user = "me", .password = "wo rd", .digest = true};
+    uint16_t port = proxy_start_squid(&options);
+    struct nginx *nginx = start_nginx();
+    WHORL_AUTO(http_session) *right = session_of(url_of("http://me:wo%20rd@", port), WHORL_HTTP_1);
+    WHORL_AUTO(http_session) *wrong = session_of(url_of("http://me:secret@", port), WHORL_HTTP_1);
+    enum whorl_http_version version;
+    char url[100], body[100], *text;
+
+    check_all(url_of("http://me:wo%20rd@", port), "localhost");
+    for (int i = 0; i < 10; i++) {
+        snprintf(url, sizeof url, "http://localhost:%u/%d", nginx_port(nginx), i);
+        snprintf(body, sizeof body, "localhost /%d []", i);
+        check_get(right, url, WHORL_HTTP_1, body);
+    }
+    for (int i = 0; i < 2; i++) {
+        snprintf(url, sizeof url, "%s://localhost:%u/b", i ? "https" : "http",
+                 i ? nginx_tls_port(nginx) : nginx_port(nginx));
+        CHECK_EQ(get(wrong, url, &text, &version), WHORL_EHTTP_PROXY_AUTH);
+        CHECK(strstr(error.text, "the proxy does not accept the name or the password"));
+        CHECK(!strstr(error.text, "secret"));
+    }
+}
+
 TEST_IO(tinyproxy_refuses_a_wrong_password)
 {
     struct proxy_options options = {.user = "me", .password = "word"};
