@@ -70,6 +70,8 @@ struct save {
     const char *whole; /* the whole body, when it is in memory; else NULL */
     size_t whole_len;
     size_t collected; /* bytes in `buf` that are to be written first */
+    bool accepted;    /* options->complete() was called */
+    int64_t shown;    /* bytes that options->part() was called with */
     struct new_file file;
     int fd; /* of the target itself; -1: closed, or there is a new file instead */
     int64_t offset;
@@ -238,8 +240,18 @@ static void report_progress(const struct save *save)
         save->options->progress(save->options->arg, whorl_http_response_received(save->response));
 }
 
+/* Calls options->part(), but not again when the bytes are written to another place. */
+static void show_part(struct save *save, const char *part, size_t len)
+{
+    if (save->offset < save->shown || !save->options->part)
+        return;
+    save->options->part(save->options->arg, part, len);
+    save->shown = save->offset + (int64_t)len;
+}
+
 static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t len)
 {
+    show_part(save, part, len);
     int err = save->fd < 0 ? whorl_pwrite_all(save->file.fd, part, len, save->offset)
                            : write_in_place(save, part, len);
     if (err)
@@ -438,6 +450,15 @@ static WHORL_SUSPENDS int run_step(struct save *save, int (*step)(void *save))
 
 /* All of it */
 
+/* Asks the caller whether the body is accepted, and under which name. */
+static int accept_body(struct save *save)
+{
+    const struct whorl_http_save_options *options = save->options;
+    int err = options->complete ? options->complete(options->arg, &save->name) : 0;
+
+    return err ? fail(save, err) : 0;
+}
+
 static WHORL_SUSPENDS int save_in_place(struct save *save)
 {
     int err = named_fd(save->path) >= 0 ? open_named_fd(save) : open_in_place(save);
@@ -445,6 +466,8 @@ static WHORL_SUSPENDS int save_in_place(struct save *save)
     if (err)
         return fail(save, err);
     err = write_body(save);
+    if (err == 0 && !save->accepted)
+        err = accept_body(save);
     if (err)
         return err;
     err = whorl_close(save->fd);
@@ -481,11 +504,19 @@ static WHORL_SUSPENDS int save_to_new_file(struct save *save)
     save->file.place =
         places_get(&http_response_store(save->response)->places, save->file.dir_fd, save->path);
     save->file.is_named = !save->whole && whorl_http_response_length(save->response) < 0;
-    if (save->whole)
+    if (save->whole) {
         report_progress(save);
+        show_part(save, save->whole, save->whole_len);
+        err = accept_body(save);
+        if (err)
+            return err;
+        save->accepted = true;
+    }
     err = run_step(save, save->whole ? write_whole : create_file);
     if (err == 0 && !save->whole) {
         err = write_body(save);
+        if (err == 0)
+            err = accept_body(save);
         if (err)
             return err;
         err = run_step(save, finish_file);

@@ -380,6 +380,16 @@ struct whorl_http_save_options {
      * suspend. With this callback no name is checked in advance, and a body is never fetched twice
      * because its name was taken. */
     const char *(*next_path)(void *arg, unsigned attempt);
+
+    /* Called with each part of the body, in order, before it is written: to calculate a hash. Must
+     * not suspend. */
+    void (*part)(void *arg, const char *data, size_t len);
+
+    /* Called once the whole body has been received, before the file gets its name. May replace
+     * `path` by another path in the same directory, which must stay valid until the end of the
+     * save. Returns 0, or a code with which the save fails; nothing is left of the file then.
+     * Output that cannot be taken back has been written already. Must not suspend. */
+    int (*complete)(void *arg, const char **path);
     void *arg;
 
     /* Set to true before the first byte is written to a device, pipe or socket, or to the process's
