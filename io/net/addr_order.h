@@ -55,6 +55,12 @@ void addr_order_add(struct addr_order *order, const struct whorl_addr *addr);
  * none is left. Unless `as_given` is set or only one is left, all items must have a rank. */
 const struct addr_order_item *addr_order_next(struct addr_order *order);
 
+/* The length of an item's socket address. */
+static inline socklen_t addr_order_len(const struct addr_order_item *item)
+{
+    return item->sa.sa_family == AF_INET6 ? sizeof item->in6 : sizeof item->in;
+}
+
 /* Writes the address of an item. */
 void addr_order_to_addr(const struct addr_order_item *item, struct whorl_addr *ret);
 

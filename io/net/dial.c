@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Connects to a host by name: Happy Eyeballs, RFC 8305.
+/* Connects to a host by name: Happy Eyeballs, RFC 8305. The addresses come from an override, from
+ * the caller's resolver, or from the lookups of the run; each is in the order of attempts as soon
+ * as it is known.
  *
  * The whole race is on the stack of the task that dials. Lookups, attempts and the timer have no
  * tasks of their own. Each of them sets the same event, and the task then looks at the state of the
@@ -13,7 +15,6 @@
  * because the kernel uses their addresses, which are on the stack.
  */
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <whorl/dial.h>
@@ -26,6 +27,11 @@
 
 #include "io/dns/dns.h"
 #include "io/driver/op.h"
+#include "io/net/addr_order.h"
+#include "io/net/dial_options.h"
+#include "io/net/dial_override.h"
+#include "io/net/dial_resolve.h"
+#include "io/net/dial_socket.h"
 #include "runtime/base/check.h"
 
 /* RFC 8305 §3: how long IPv4 addresses wait for IPv6 addresses. */
@@ -41,18 +47,15 @@ struct race;
 struct attempt {
     struct io_op connect; /* first field: the completion converts it to the attempt */
     struct race *race;
-    const struct dns_ip *ip; /* points into `ask` of the race */
-    union {
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-    } addr;
-    int fd;        /* -1 once closed */
-    bool underway; /* `connect` is in flight */
+    const struct addr_order_item *to; /* in the order of the race */
+    int fd;                           /* -1 once closed */
+    bool underway;                    /* `connect` is in flight */
 };
 
 struct race {
     struct dns_ask ask; /* its event is set by lookups, attempts and the timer */
-    struct dns_order order;
+    struct addr_order order;
+    bool took_v6, took_v4; /* the addresses of the lookup are in the order */
     struct whorl_timer timer;
     const struct whorl_dial_options *options;
     uint16_t port;
@@ -61,11 +64,11 @@ struct race {
     int64_t next_ns;       /* when the next attempt is due; 0: at once */
     size_t underway;       /* how many attempts are in flight */
     struct attempt *winner;
-    const struct dns_ip *failed_ip; /* the address that failed last; NULL: none */
-    int failed_err;                 /* its error */
+    const struct addr_order_item *failed; /* the address that failed last; NULL: none */
+    int failed_err;                       /* its error */
     bool over; /* the race has ended: attempts that end now neither win nor fail */
     size_t attempt_count;
-    struct attempt attempts[2 * DNS_IPS_MAX];
+    struct attempt attempts[ADDR_ORDER_MAX];
 };
 
 /* --- the watch --- */
@@ -82,39 +85,32 @@ static void tell_addr(const struct whorl_dial_options *options, enum whorl_dial_
     tell(options, &(struct whorl_dial_event){.step = step, .addr = addr, .err = err});
 }
 
-/* Tells which addresses are known when the attempts begin. A function of its own, so that its array
- * is on the stack only during the call. */
+/* Tells which addresses are known when the attempts begin. A function of its own, so that its
+ * arrays are on the stack only during the call. */
 __attribute__((noinline)) static void tell_resolved(const struct whorl_dial_options *options,
-                                                    struct dns_order order, uint16_t port)
+                                                    const struct addr_order *order)
 {
+    struct addr_order rest = *order;
     struct whorl_addr addrs[TOLD_MAX];
     size_t count = 0;
 
-    if (!options->watch)
-        return;
-    while (count < TOLD_MAX && dns_order_left(&order) > 0)
-        dns_ip_to_addr(dns_order_next(&order), port, &addrs[count++]);
+    while (count < TOLD_MAX && rest.left > 0)
+        addr_order_to_addr(addr_order_next(&rest), &addrs[count++]);
     tell(options, &(struct whorl_dial_event){
                       .step = WHORL_DIAL_RESOLVED, .addrs = addrs, .addrs_count = count});
 }
 
-/* Opens a socket for a connection in `family`. Returns a descriptor, or -errno. */
-static int open_socket(int family, const struct whorl_dial_options *options)
+/* Fails with "ADDR: text", or with "ADDR from LOCAL: text" when the options bind the socket. */
+static int fail_connect(const struct whorl_addr *addr, const struct whorl_dial_options *options,
+                        int err, struct whorl_error *error)
 {
-    int fd = whorl_socket(family, SOCK_STREAM, IPPROTO_TCP);
-
-    if (fd >= 0 && !options->delay_small_writes)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    return fd;
-}
-
-static int fail_connect(const struct whorl_addr *addr, int err, struct whorl_error *error)
-{
+    const char *local = options->local_addr ? options->local_addr : options->interface;
     char text[WHORL_ADDR_TEXT_MAX];
 
     if (error)
-        whorl_error_set(error, err, "connect", "%s: %s", whorl_addr_text(addr, text, sizeof text),
-                        whorl_strerror(err));
+        whorl_error_set(error, err, "connect", "%s%s%s: %s",
+                        whorl_addr_text(addr, text, sizeof text), local ? " from " : "",
+                        local ? local : "", whorl_strerror(err));
     return err;
 }
 
@@ -129,14 +125,14 @@ static WHORL_SUSPENDS int connect_one(const struct whorl_addr *addr,
                                       struct whorl_error *error, struct whorl_addr *ret_peer)
 {
     tell_addr(options, WHORL_DIAL_TRY, addr, 0);
-    int fd = open_socket(addr->sa.sa_family, options);
+    int fd = dial_socket_open(&addr->sa, options);
     int err = fd < 0 ? fd : whorl_connect(fd, addr);
 
     if (err < 0) {
         if (fd >= 0)
             close(fd);
         tell_addr(options, WHORL_DIAL_FAILED, addr, err);
-        return fail_connect(addr, err, error);
+        return fail_connect(addr, options, err, error);
     }
     tell_addr(options, WHORL_DIAL_CONNECTED, addr, 0);
     if (ret_peer)
@@ -153,13 +149,13 @@ static void tell_attempt(const struct attempt *attempt, enum whorl_dial_step ste
 
     if (!race->options->watch)
         return;
-    dns_ip_to_addr(attempt->ip, race->port, &addr);
+    addr_order_to_addr(attempt->to, &addr);
     tell_addr(race->options, step, &addr, err);
 }
 
 static void note_failure(struct attempt *attempt, int err)
 {
-    attempt->race->failed_ip = attempt->ip;
+    attempt->race->failed = attempt->to;
     attempt->race->failed_err = err;
     attempt->race->next_ns = 0;
     tell_attempt(attempt, WHORL_DIAL_FAILED, err);
@@ -196,29 +192,23 @@ static void on_connected(struct io_op *op, int res, bool more)
     whorl_event_set(&race->ask.changed);
 }
 
-static void start_attempt(struct race *race, const struct dns_ip *ip)
+static void start_attempt(struct race *race, const struct addr_order_item *to)
 {
     struct attempt *attempt = &race->attempts[race->attempt_count++];
-    struct whorl_addr addr;
 
-    dns_ip_to_addr(ip, race->port, &addr);
     attempt->race = race;
-    attempt->ip = ip;
-    attempt->fd = open_socket(ip->family, race->options);
+    attempt->to = to;
+    attempt->fd = dial_socket_open(&to->sa, race->options);
     attempt->underway = false;
     tell_attempt(attempt, WHORL_DIAL_TRY, 0);
     if (attempt->fd < 0) {
         note_failure(attempt, attempt->fd);
         return;
     }
-    if (ip->family == AF_INET6)
-        attempt->addr.in6 = addr.in6;
-    else
-        attempt->addr.in = addr.in;
     attempt->connect = (struct io_op){.code = IO_OP_CONNECT,
                                       .fd = attempt->fd,
-                                      .addr = (uintptr_t)&attempt->addr,
-                                      .len = addr.len,
+                                      .addr = (uintptr_t)&to->sa,
+                                      .len = addr_order_len(to),
                                       .complete = on_connected};
     int err = io_op_start(&attempt->connect);
     if (err) {
@@ -232,20 +222,47 @@ static void start_attempt(struct race *race, const struct dns_ip *ip)
 
 /* --- the race --- */
 
-/* Adds the addresses of lookups that are done to the order of attempts. */
+/* Adds the addresses of a lookup to the order of attempts, once it is done. */
+static void take_lookup(struct race *race, const struct dns_lookup *lookup, bool *took)
+{
+    struct whorl_addr addr;
+
+    if (!lookup->done || *took)
+        return;
+    *took = true;
+    for (int i = 0; i < lookup->result; i++) {
+        dns_ip_to_addr(&lookup->ips[i], race->port, &addr);
+        addr_order_add(&race->order, &addr);
+    }
+}
+
+/* Gives each address its rank, which only matters when there is a choice. */
+static void rank_addrs(struct race *race)
+{
+    struct addr_order *order = &race->order;
+    struct whorl_addr source;
+
+    if (order->as_given || order->left <= 1)
+        return;
+    for (; order->ranked < order->count; order->ranked++) {
+        struct addr_order_item *item = &order->items[order->ranked];
+        bool has_source = dial_socket_source(&item->sa, race->options, &source);
+        item->rank = addr_order_rank(&item->sa, has_source ? &source.sa : NULL);
+    }
+}
+
 static void take_answers(struct race *race)
 {
-    if (race->ask.v6.done && race->ask.v6.result > 0)
-        race->order.v6_count = (size_t)race->ask.v6.result;
-    if (race->ask.v4.done && race->ask.v4.result > 0)
-        race->order.v4_count = (size_t)race->ask.v4.result;
+    take_lookup(race, &race->ask.v6, &race->took_v6);
+    take_lookup(race, &race->ask.v4, &race->took_v4);
+    rank_addrs(race);
 }
 
 /* When the first attempt may start: at once when the IPv6 lookup is done, else when IPv4 has waited
  * long enough. WHORL_FOREVER while no address is known. */
 static int64_t first_start_ns(struct race *race)
 {
-    if (dns_order_left(&race->order) == 0)
+    if (race->order.left == 0)
         return WHORL_FOREVER;
     if (race->ask.v6.done)
         return 0;
@@ -257,9 +274,9 @@ static int64_t first_start_ns(struct race *race)
 /* When the next attempt is due; 0: now. */
 static int64_t next_start_ns(struct race *race)
 {
-    int64_t due_ns = race->attempt_count == 0           ? first_start_ns(race)
-                     : dns_order_left(&race->order) > 0 ? race->next_ns
-                                                        : WHORL_FOREVER;
+    int64_t due_ns = race->attempt_count == 0 ? first_start_ns(race)
+                     : race->order.left > 0   ? race->next_ns
+                                              : WHORL_FOREVER;
     return due_ns <= whorl_now() ? 0 : due_ns;
 }
 
@@ -279,14 +296,14 @@ static WHORL_SUSPENDS int run_race(struct race *race)
             return 0;
         int64_t due_ns = next_start_ns(race);
         if (due_ns == 0) {
-            if (race->attempt_count == 0)
-                tell_resolved(race->options, race->order, race->port);
-            start_attempt(race, dns_order_next(&race->order));
+            if (race->attempt_count == 0 && race->options->watch)
+                tell_resolved(race->options, &race->order);
+            start_attempt(race, addr_order_next(&race->order));
             continue;
         }
         bool all_known = race->ask.v6.done && race->ask.v4.done;
-        if (all_known && race->underway == 0 && dns_order_left(&race->order) == 0)
-            return race->failed_ip ? race->failed_err : dns_ask_error(&race->ask);
+        if (all_known && race->underway == 0 && race->order.left == 0)
+            return race->failed ? race->failed_err : dns_ask_error(&race->ask);
         if (due_ns != WHORL_FOREVER)
             whorl_timer_arm(&race->timer, due_ns, on_timer);
         else
@@ -320,6 +337,67 @@ static WHORL_SUSPENDS_SHIELDED void end_race(struct race *race)
     whorl_scope_leave(&shield, 0);
 }
 
+/* Fills the order with the addresses that the options give for the host. Returns their count; 0:
+ * none, so the run's own resolver is asked; or an error. Its array is on the stack only during the
+ * call. */
+__attribute__((noinline)) static WHORL_SUSPENDS int take_own_addrs(struct race *race,
+                                                                   const char *host)
+{
+    struct whorl_addr addrs[ADDR_ORDER_MAX];
+
+    int count = dial_resolve_own(host, race->port, race->options, addrs, ADDR_ORDER_MAX,
+                                 &race->order.as_given);
+    for (int i = 0; i < count; i++)
+        addr_order_add(&race->order, &addrs[i]);
+    return count;
+}
+
+/* There is nothing to look up. */
+static void skip_lookups(struct dns_ask *ask)
+{
+    struct dns_lookup *lookups[] = {&ask->v6, &ask->v4};
+
+    ask->changed = (struct whorl_event){0};
+    for (size_t i = 0; i < 2; i++) {
+        lookups[i]->entry = NULL;
+        lookups[i]->done = true;
+        lookups[i]->result = 0;
+    }
+}
+
+/* Starts to find the addresses. 0, or an error. */
+static WHORL_SUSPENDS int find_addrs(struct race *race, const char *host)
+{
+    int count = take_own_addrs(race, host);
+
+    if (count < 0)
+        return count;
+    if (count == 0)
+        return dns_ask_start(&race->ask, host, dial_options_family(race->options));
+    skip_lookups(&race->ask);
+    return 0;
+}
+
+/* Not all of it: the arrays are large and are filled when they are used. */
+static void init_race(struct race *race, uint16_t port, const struct whorl_dial_options *options)
+{
+    race->order.count = race->order.left = race->order.ranked = 0;
+    race->order.last_family = AF_UNSPEC;
+    race->order.as_given = false;
+    race->took_v6 = race->took_v4 = false;
+    race->timer = (struct whorl_timer){0};
+    race->options = options;
+    race->port = port;
+    race->attempt_delay_ns =
+        options->attempt_delay_ns ? options->attempt_delay_ns : ATTEMPT_DELAY_NS;
+    race->hold_until_ns = race->next_ns = 0;
+    race->underway = race->attempt_count = 0;
+    race->winner = NULL;
+    race->failed = NULL;
+    race->failed_err = 0;
+    race->over = false;
+}
+
 static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
                                     const struct whorl_dial_options *options,
                                     struct whorl_error *error, struct whorl_addr *ret_peer)
@@ -327,42 +405,43 @@ static WHORL_SUSPENDS int dial_name(const char *host, uint16_t port,
     struct race race;
     struct whorl_addr addr;
 
-    tell(options, &(struct whorl_dial_event){.step = WHORL_DIAL_RESOLVE, .host = host});
-    int err = dns_ask_start(&race.ask, host, options->family);
+    if (!dial_override_find(options->overrides, options->overrides_count, host, port))
+        tell(options, &(struct whorl_dial_event){.step = WHORL_DIAL_RESOLVE, .host = host});
+    init_race(&race, port, options);
+    int err = find_addrs(&race, host);
     if (err)
         return fail_resolve(host, err, error);
-    race.order = (struct dns_order){.v6 = race.ask.v6.ips, .v4 = race.ask.v4.ips};
     take_answers(&race);
-    if (race.ask.v6.done && race.ask.v4.done && dns_order_left(&race.order) == 1) {
-        tell_resolved(options, race.order, port);
-        dns_ip_to_addr(dns_order_next(&race.order), port, &addr);
+    if (race.ask.v6.done && race.ask.v4.done && race.order.left == 1) {
+        if (options->watch)
+            tell_resolved(options, &race.order);
+        addr_order_to_addr(addr_order_next(&race.order), &addr);
         return connect_one(&addr, options, error, ret_peer);
     }
-    race.timer = (struct whorl_timer){0};
-    race.options = options;
-    race.port = port;
-    race.attempt_delay_ns =
-        options->attempt_delay_ns ? options->attempt_delay_ns : ATTEMPT_DELAY_NS;
-    race.hold_until_ns = race.next_ns = 0;
-    race.underway = race.attempt_count = 0;
-    race.winner = NULL;
-    race.failed_ip = NULL;
-    race.failed_err = 0;
-    race.over = false;
     err = run_race(&race);
     end_race(&race);
     if (race.winner) {
         if (ret_peer)
-            dns_ip_to_addr(race.winner->ip, port, ret_peer);
+            addr_order_to_addr(race.winner->to, ret_peer);
         return race.winner->fd;
     }
     if (err == -ECANCELED)
         return whorl_error_set(error, err, race.attempt_count ? "connect" : "resolve", "%s: %s",
                                host, whorl_strerror(err));
-    if (!race.failed_ip)
+    if (!race.failed)
         return fail_resolve(host, err, error);
-    dns_ip_to_addr(race.failed_ip, port, &addr);
-    return fail_connect(&addr, err, error);
+    addr_order_to_addr(race.failed, &addr);
+    return fail_connect(&addr, options, err, error);
+}
+
+static WHORL_SUSPENDS int dial_unix(const struct whorl_dial_options *options,
+                                    struct whorl_error *error, struct whorl_addr *ret_peer)
+{
+    struct whorl_addr addr;
+    int err = whorl_addr_unix(options->unix_path, &addr);
+
+    whorl_check(err == 0); /* the check of the options has parsed it */
+    return connect_one(&addr, options, error, ret_peer);
 }
 
 WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
@@ -374,14 +453,19 @@ WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
 
     if (!options)
         options = &defaults;
-    int err = dns_check_call(host, options->family);
-    if (err == 0 && options->attempt_delay_ns < 0)
-        err = -EINVAL;
+    int err = dns_check_call(host, AF_UNSPEC);
     if (err)
         return fail_resolve(host, err, error);
-    if (whorl_addr_parse(host, port, &addr) != 0)
+    err = whorl_dial_options_check(options, error);
+    if (err)
+        return err;
+    if (options->unix_path)
+        return dial_unix(options, error, ret_peer);
+    if (whorl_addr_parse(host, port, &addr) != 0 ||
+        dial_override_find(options->overrides, options->overrides_count, host, port))
         return dial_name(host, port, options, error, ret_peer);
-    if (options->family != AF_UNSPEC && options->family != addr.sa.sa_family)
+    int family = dial_options_family(options);
+    if (family != AF_UNSPEC && family != addr.sa.sa_family)
         return fail_resolve(host, WHORL_EDNS_NODATA, error);
     return connect_one(&addr, options, error, ret_peer);
 }

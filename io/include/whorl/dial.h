@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Dialling: connecting to a host by its name. The name is resolved, and the addresses are tried
  * with Happy Eyeballs (RFC 8305), so a broken IPv6 or one dead server delays the connection only a
- * little.
+ * little. The options choose another address, family, local address, interface or a Unix socket.
  *
  *     static WHORL_SUSPENDS int say_hello(void)
  *     {
@@ -19,12 +19,13 @@
 #define WHORL_DIAL_H
 
 #include <whorl/base.h>
+#include <whorl/dns.h>
 #include <whorl/error.h>
 #include <whorl/net.h>
 #include <whorl/stream.h>
 
 /* The steps of a dial, in their order. Several attempts may be under way at the same time. A host
- * that is a literal address has no lookup. */
+ * that is a literal address or has an override has no lookup. */
 enum whorl_dial_step {
     WHORL_DIAL_RESOLVE,   /* the lookup begins */
     WHORL_DIAL_RESOLVED,  /* `addrs` are known, the first 8 in the order of the attempts; the lookup
@@ -51,11 +52,31 @@ struct whorl_dial_watch {
     void *arg;
 };
 
-/* Zero-initialised is valid. */
+/* Zero-initialised is valid. All strings are borrowed for the call.
+ *
+ * An override has the form "HOST:PORT:ADDR[,ADDR...]". HOST is a name, compared without case and
+ * without a trailing dot; a literal address, IPv6 in brackets; or "*", which means every host. PORT
+ * is a number. Connections to this host and port go to the addresses, in their order, and no name
+ * is looked up. The addresses are IPv4 or IPv6, with or without brackets. The first override that
+ * names the host applies; the first one with "*" applies if no other names the host.
+ *
+ * An interface limits the connection to it with SO_BINDTODEVICE. Where the kernel does not permit
+ * that (before 5.7 it needs CAP_NET_RAW), the connection comes from the interface's first address
+ * of the family instead, and the routing table decides which way its packets leave; with a
+ * `local_addr` too, it fails with -EPERM. */
 struct whorl_dial_options {
-    int family;               /* AF_INET, AF_INET6, or AF_UNSPEC for both */
-    int64_t attempt_delay_ns; /* between two attempts (RFC 8305 §5); 0: 250 ms */
-    bool delay_small_writes;  /* leave Nagle's algorithm on; the default is TCP_NODELAY */
+    int family;                     /* AF_INET, AF_INET6, or AF_UNSPEC for both */
+    int64_t attempt_delay_ns;       /* between two attempts (RFC 8305 §5); 0: 250 ms */
+    bool delay_small_writes;        /* leave Nagle's algorithm on; the default is TCP_NODELAY */
+    struct whorl_resolver resolver; /* default: whorl_resolve() */
+    const char *const *overrides;   /* `overrides_count` of them, see above */
+    size_t overrides_count;
+    const char *local_addr; /* a literal address that the connection comes from; NULL: any. Only
+                               addresses of its family are tried */
+    const char *interface;  /* name of the network interface to use, such as "eth0"; NULL: any */
+    const char *unix_path;  /* connect to this Unix stream socket, whatever the host; "@name" is in
+                               the abstract namespace; NULL: TCP. Not with a family, resolver,
+                               overrides, local_addr or interface */
     const struct whorl_dial_watch *watch; /* borrowed for the call; NULL: none */
 };
 
@@ -64,19 +85,33 @@ extern "C" {
 #endif
 
 /**
+ * Checks options, and says what is wrong with them. The calls below do the same checks. Whether the
+ * local address and the interface exist shows when a connection is made. Never suspends.
+ *
+ * @error  its step is "options", and its text names the field and the cause; may be NULL; borrowed
+ *         for the call
+ *
+ * Returns: 0; -EINVAL; -ENAMETOOLONG for `unix_path`.
+ */
+WHORL_API WHORL_CHECKED int whorl_dial_options_check(const struct whorl_dial_options *options,
+                                                     struct whorl_error *error);
+
+/**
  * Connects to a host by its name.
  *
- * Addresses of both families are tried in turn. A new attempt starts every 250 ms, or as soon as an
+ * The addresses are sorted as RFC 6724 §6 says, with the default policy table: one without a route
+ * comes last. Then the families alternate. A new attempt starts every 250 ms, or as soon as an
  * attempt fails. The first connection wins, and all other sockets are closed.
  *
  * @host      a DNS name or a literal address without brackets
  * @options   NULL for the defaults
- * @error     set on failure; its step is "resolve" or "connect"; may be NULL; borrowed for the call
+ * @error     set on failure; its step is "options", "resolve" or "connect"; may be NULL; borrowed
+ *            for the call
  * @ret_peer  the address that was reached; may be NULL
  *
- * Returns:  the connected socket, blocking and close-on-exec. Otherwise the socket(2) or connect(2)
- *           error of the attempt that failed last; when there was no attempt, the error of
- *           whorl_resolve().
+ * Returns:  the connected socket, blocking and close-on-exec. Otherwise the socket(2), bind(2) or
+ *           connect(2) error of the attempt that failed last; -ENODEV: there is no such interface;
+ *           when there was no attempt, the error of whorl_dial_options_check() or the resolver.
  * Suspends: until connected. Only a scope limits the time.
  * Cancel:   -ECANCELED; no socket is left open.
  */

@@ -31,6 +31,18 @@ struct whorl_dns_options {
     int tries;              /* per server; 0: 3 */
 };
 
+/* A replacement for whorl_resolve() when dial.h and the HTTP session connect to a name.
+ * Zero-initialised is valid and means whorl_resolve(). */
+struct whorl_resolver {
+    /* Called with a name, never with a literal address. Like whorl_resolve(), it writes at most
+     * `ret_max` addresses of the family to `ret`, with the port, and returns their count or a
+     * negative code. The port may be another one than `port`: the connection goes there. The order
+     * does not matter. */
+    WHORL_SUSPENDS int (*resolve)(void *arg, const char *host, uint16_t port, int family,
+                                  struct whorl_addr *ret, size_t ret_max);
+    void *arg;
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif
