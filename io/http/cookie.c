@@ -209,6 +209,8 @@ const char *cookie_check(const struct cookie_draft *draft, bool has_path)
         return "name and value have more than 4096 bytes";
     if (has_control(draft->name) || has_control(draft->value) || has_control(draft->path))
         return "control byte";
+    if (draft->same_site == WHORL_HTTP_SAME_SITE_NONE && !draft->secure) /* §5.7 step 19 */
+        return "SameSite=None needs Secure";
     if (has_prefix(draft->name, "__Secure-") && !draft->secure)
         return "the prefix __Secure- needs Secure";
     if (has_prefix(draft->name, "__Host-") && !(draft->secure && draft->host_only && is_root))

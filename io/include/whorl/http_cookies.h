@@ -34,9 +34,9 @@
  * - A name that begins with "__Secure-", in upper or lower case, needs Secure. One that begins with
  *   "__Host-" also needs Path=/ and no Domain.
  * - A control byte refuses the cookie, also a TAB in its name, value or path.
- * - HttpOnly and SameSite are stored, and written where the file format can. They change nothing:
- *   there are no scripts, and no pages that could start requests for other sites. Every request is
- *   as if the user had entered its URL.
+ * - SameSite=None needs Secure. Otherwise HttpOnly and SameSite are stored, and written where the
+ *   file format can, but change nothing: there are no scripts, and no pages that could start
+ *   requests for other sites. Every request is as if the user had entered its URL.
  *
  * Limits: 4,096 bytes for name and value together; 1,024 bytes for an attribute, which is ignored
  * if it is longer; 50 cookies per domain, and 3,000 in all; 400 days. When a limit is exceeded,

@@ -293,7 +293,7 @@ TEST(attributes_are_stored)
     JAR(jar);
     struct whorl_http_cookie c;
     CHECK(set(jar, "https://a.test/x/y", "n=v; secure; HTTPONLY; samesite=strict; Max-Age=7"));
-    CHECK(set(jar, "https://b.test/", "n=v; SameSite=Lax; SameSite=None"));
+    CHECK(set(jar, "https://b.test/", "n=v; SameSite=Lax; SameSite=None; Secure"));
     CHECK(set(jar, "https://c.test/", "n=v; SameSite=other"));
     CHECK(cookie_jar_at(jar, 0, &c));
     CHECK_STR(c.name, "n");
@@ -305,9 +305,19 @@ TEST(attributes_are_stored)
     CHECK_EQ(c.same_site, WHORL_HTTP_SAME_SITE_STRICT);
     CHECK(cookie_jar_at(jar, 1, &c));
     CHECK_EQ(c.expires_unix_s, WHORL_HTTP_COOKIE_SESSION);
-    CHECK(!c.secure && !c.http_only && c.same_site == WHORL_HTTP_SAME_SITE_NONE);
+    CHECK(c.secure && !c.http_only && c.same_site == WHORL_HTTP_SAME_SITE_NONE);
     CHECK(cookie_jar_at(jar, 2, &c) && c.same_site == WHORL_HTTP_SAME_SITE_DEFAULT);
     CHECK(!cookie_jar_at(jar, 3, &c));
+}
+
+TEST(same_site_none_needs_secure)
+{
+    JAR(jar);
+    CHECK(!set(jar, "https://a.test/", "n=v; SameSite=None"));
+    CHECK(!set(jar, "http://a.test/", "n=v; samesite=NONE"));
+    CHECK(set(jar, "https://a.test/", "n=v; SameSite=None; SameSite=Lax"));
+    CHECK(set(jar, "https://a.test/", "m=v; Secure; SameSite=None"));
+    CHECK_STR(sent(jar, "https://a.test/"), "n=v; m=v");
 }
 
 static bool set_number(struct whorl_http_cookies *jar, const char *url, int i, const char *rest)
