@@ -7,6 +7,7 @@
 #include <whorl/http_retry.h>
 #include <whorl/scope.h>
 #include <whorl/task.h>
+#include <whorl/url.h>
 
 #include "io/http/request.h"
 #include "io/http/retry_policy.h"
@@ -53,19 +54,41 @@ static int64_t asked_ns(const struct whorl_http_response *response)
     return whorl_http_retry_after(whorl_http_response_header(response, "Retry-After"), time(NULL));
 }
 
-/* The pause after a failure; -1 to give up. */
+/* Counts the first attempt of a request, or takes a retry out of the budget (`is_retry`). Returns
+ * whether it may be made. */
+static bool ask_budget(struct whorl_http_retry *retry, const struct whorl_http_request *request,
+                       bool is_retry)
+{
+    struct whorl_http_retry_budget *budget = retry->policy.budget;
+    struct whorl_url url;
+    bool allowed = true;
+
+    if (!budget || (!is_retry && retry->is_counted) || whorl_url_parse(request->url, NULL, &url))
+        return true;
+    if (is_retry)
+        allowed = whorl_http_retry_budget_take(budget, &url);
+    else
+        whorl_http_retry_budget_note(budget, &url);
+    retry->is_counted = true;
+    whorl_url_finish(&url);
+    return allowed;
+}
+
+/* The pause after an attempt; -1 to give up, or if it has succeeded. */
 static int64_t next_pause(struct whorl_http_retry *retry, const struct whorl_http_request *request,
                           int err, const struct whorl_http_response *response)
 {
     int status = response ? whorl_http_response_status(response) : 0;
 
+    ask_budget(retry, request, false);
     if (!whorl_http_retry_helps(err, status) || !can_repeat(&request->body) ||
         (!retry->policy.any_method && !request_is_idempotent(request->method)))
         return -1;
     retry->attempts++;
     int64_t pause_ns = whorl_http_retry_pause(
         &retry->policy, retry->attempts, response ? asked_ns(response) : -1, next_random(retry));
-    return pause_ns < 0 || whorl_after(pause_ns) >= retry->deadline_ns ? -1 : pause_ns;
+    bool gives_up = pause_ns < 0 || whorl_after(pause_ns) >= retry->deadline_ns;
+    return !gives_up && ask_budget(retry, request, true) ? pause_ns : -1;
 }
 
 /* Waits, and prepares the body. Returns 1; an error of `rewind`; -ECANCELED. */

@@ -93,6 +93,7 @@ struct whorl_http_retry_policy retry_policy_fill(const struct whorl_http_retry_p
         .retry_after_max_ns = or_default(policy->retry_after_max_ns, 2 * WHORL_MINUTE),
         .total_ns = or_default(policy->total_ns, WHORL_FOREVER),
         .any_method = policy->any_method,
+        .budget = policy->budget,
     };
 }
 

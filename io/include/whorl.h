@@ -23,6 +23,7 @@
 #include <whorl/http_form.h>
 #include <whorl/http_proxy.h>
 #include <whorl/http_retry.h>
+#include <whorl/http_retry_budget.h>
 #include <whorl/http_server.h>
 #include <whorl/interval.h>
 #include <whorl/io.h>

@@ -807,6 +807,21 @@ def a_failure_of_a_proxy_names_proxy_and_server_and_no_password():
     equal('secret' in r.messages, False)
 
 
+@test
+def a_server_that_always_fails_gets_few_retries():
+    with Peer({'*': reply(b'', '503 Busy')}) as peer:
+        urls = ['%s/%d' % (peer.origin, i) for i in range(30)]
+        r = get('--json', '--retries', '1', '--per-host', '2', *urls)
+        equal(r.status, 3)
+        tries = [json.loads(line).get('tries') for line in r.out.splitlines()]
+        equal((len(peer.requests), tries.count(2), tries.count(1)), (40, 10, 20))
+        contains(r.messages, '503 Busy (not retried: too many retries of 127.0.0.1:%d)' % peer.port)
+        # The retries of one URL are all made.
+        del peer.requests[:]
+        equal(get('--retries', '4', urls[0]).status, 3)
+        equal(len(peer.requests), 5)
+
+
 def ask_proxy(challenge):
     return raw(b'HTTP/1.1 407 No\r\nProxy-Authenticate: ' + challenge.encode() +
                b'\r\nContent-Length: 0\r\n\r\n')

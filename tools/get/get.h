@@ -18,7 +18,8 @@ struct get {
     const struct options *options;
     struct whorl_http_session *session;
     struct whorl_http_retry_policy retry;
-    struct user user; /* name NULL: none */
+    struct whorl_http_retry_budget budget; /* for the retries of all transfers */
+    struct user user;                      /* name NULL: none */
     struct report *report;
     struct progress *progress; /* NULL when there are no bars */
     int dir_fd;                /* the directory of --dir, or AT_FDCWD */

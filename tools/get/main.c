@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* whorl-get: fetches many URLs at once and writes each to its own file. */
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -358,6 +359,15 @@ static bool wants_bars(const struct options *options)
            !(uses_stdout && isatty(STDOUT_FILENO));
 }
 
+/* The retries of one host that the budget always allows: all of those transfers that can run at the
+ * same time. So an outage of some seconds fails none of them. At least ten. */
+static int wave_retries(const struct options *options)
+{
+    int64_t most = (int64_t)options->per_host * options->retries;
+
+    return most < 10 ? 10 : most < INT_MAX ? (int)most : INT_MAX;
+}
+
 static int run(struct program *program)
 {
     struct options *options = &program->options;
@@ -384,6 +394,7 @@ static int run(struct program *program)
     program->get.options = options;
     program->get.retry.attempts_max = options->retries + 1;
     program->get.retry.retry_after_max_ns = 2 * WHORL_MINUTE;
+    program->get.budget.retries_min = wave_retries(options);
     program->get.report = &program->report;
     program->get.progress = program->report.progress;
     schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);

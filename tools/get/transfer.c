@@ -259,8 +259,12 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
         return false;
     *ret_pause_ns =
         whorl_http_retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
-    if (*ret_pause_ns >= 0)
-        return true;
+    if (*ret_pause_ns >= 0) {
+        if (whorl_http_retry_budget_take(&t->get->budget, &t->url))
+            return true;
+        append(&o->error, " (not retried: too many retries of %s)", t->url.authority);
+        return false;
+    }
     if (t->asked_ns > t->get->retry.retry_after_max_ns) {
         char time[TEXT_NUMBER_SIZE];
         append(&o->error, " (the server asks to retry after %s)", text_time(time, t->asked_ns));
@@ -289,7 +293,8 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
 {
     for (;;) {
         int64_t pause_ns;
-        t->outcome.tries++;
+        if (t->outcome.tries++ == 0)
+            whorl_http_retry_budget_note(&t->get->budget, &t->url);
         int err = try_once(t);
         if (err == 0 || err == -ECANCELED || !may_retry(t, err, &pause_ns))
             return err;

@@ -6,7 +6,9 @@
  * retried, because a failed request may have reached the server, and only if the body can be sent
  * again. Before each retry there is a pause. Its upper bound doubles with each failure, and half of
  * it is random, so that clients that failed together do not return together. A pause is never
- * shorter than the server asks for in Retry-After.
+ * shorter than the server asks for in Retry-After. A budget (http_retry_budget.h) limits the
+ * retries to a part of an origin's requests; the origin is that of the request's URL, also after
+ * redirects.
  *
  * whorl_http_do_with_retries() retries until the head of a response has arrived. A loop of one's
  * own can also retry what follows:
@@ -33,6 +35,7 @@
 
 #include <whorl/base.h>
 #include <whorl/http.h>
+#include <whorl/http_retry_budget.h>
 
 /* When to retry. Zero-initialised is valid: 0 means the default. */
 struct whorl_http_retry_policy {
@@ -43,6 +46,7 @@ struct whorl_http_retry_policy {
     int64_t total_ns;           /* for all attempts and pauses; no pause is begun that would end
                                    after it; default: no limit */
     bool any_method;            /* retry also POST, PATCH and others that are not idempotent */
+    struct whorl_http_retry_budget *budget; /* borrowed; NULL: none */
 };
 
 /* A request that is retried, in the caller's memory. */
@@ -52,6 +56,7 @@ struct whorl_http_retry {
     int attempts;                          /* that have failed */
     int64_t pause_ns;                      /* the last pause; 0: there was none */
     uint64_t random;                       /* state of the generator for the pauses */
+    bool is_counted;                       /* by the budget */
 };
 
 #ifdef __cplusplus
