@@ -9,6 +9,7 @@
 # The packages which all tests and checks need, with their names in Debian 12.
 packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light nghttp2-server nghttp2-client openssl curl
     tinyproxy squid-openssl microsocks
+    apache2-bin haproxy caddy libnginx-mod-http-brotli-filter python3-httpbin
     gdb python3
     strace binutils libunistring-dev libcurl4-openssl-dev libhiredis-dev libpq-dev
     redis-server postgresql chromium bash fish zsh)
@@ -120,9 +121,11 @@ packages_need() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing: ${missing[*]}" | fold -s -w 96
         export DEBIAN_FRONTEND=noninteractive
-        # With RUNLEVEL=1, a web server does not start when it is installed.
+        # A server must not start when it is installed. RUNLEVEL=1 tells that to the scripts of
+        # init, and SYSTEMD_OFFLINE=1 makes systemctl ignore the command to start it.
         {
-            apt-get update -q && RUNLEVEL=1 apt-get install -q -y --no-install-recommends "${missing[@]}"
+            apt-get update -q && RUNLEVEL=1 SYSTEMD_OFFLINE=1 \
+                apt-get install -q -y --no-install-recommends "${missing[@]}"
         } >"${TMPDIR:-/tmp}/whorl-apt.$$" 2>&1 || tail -n 15 "${TMPDIR:-/tmp}/whorl-apt.$$"
         rm -f "${TMPDIR:-/tmp}/whorl-apt.$$"
         mapfile -t packages_left < <(packages_missing "$@")

@@ -306,14 +306,15 @@ class Certificates:
                      '-keyout', self.at(name + '.key'), '-out', self.at(name + '.pem'), '-days', '30',
                      '-subj', '/CN=whorl test ' + name)
 
-    def make(self, name, names):
+    def make(self, name, names, ca='ca'):
+        """A certificate for `names` with the common key, signed by one of the authorities."""
         if not os.path.exists(self.key):
             self.openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out',
                          self.key)
         self.openssl('req', '-new', '-key', self.key, '-subj', '/CN=' + name, '-out', self.at('csr'))
         with open(self.at('ext'), 'w') as f:
             f.write('subjectAltName=%s\nbasicConstraints=CA:FALSE\n' % names)
-        self.openssl('x509', '-req', '-in', self.at('csr'), '-CA', self.ca, '-CAkey', self.at('ca.key'),
+        self.openssl('x509', '-req', '-in', self.at('csr'), '-CA', self.at(ca + '.pem'), '-CAkey', self.at(ca + '.key'),
                      '-set_serial', '7', '-days', '30', '-extfile', self.at('ext'), '-out', self.at(name))
         return self.at(name)
 
