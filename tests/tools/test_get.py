@@ -2037,7 +2037,7 @@ def bars_are_drawn_and_gone_at_the_end():
     bars = [line for line in shown if '50%' in line]
     equal((len(bars), bars[0].startswith('slow ')), (1, True))
     contains(bars[0], '[=')
-    contains(shown[-1], '1 done, 1 failed, 1 active, ')
+    contains(shown[-1], '1 of 3 files, 1 failed, 1 active, ')
     lines = Screen(t.output).text()
     equal(len(lines), 4)
     equal([line for line in lines if '[' in line or 'active' in line], [])

@@ -2,6 +2,7 @@
 /* whorl-get's progress lines. */
 #include <locale.h>
 
+#include <whorl/base.h>
 #include <whorl/text.h>
 
 #include "test.h"
@@ -30,45 +31,85 @@ static int columns(void)
     return n;
 }
 
-TEST(bar_shows_name_part_size_and_rate)
+static struct bar receiving(void)
 {
-    struct bar bar = {"file.bin", BAR_RECEIVING, 450000, 1000000, 120000, 0};
+    return (struct bar){.label = "file.bin",
+                        .share = 0.45,
+                        .have = 450000,
+                        .rate = 120000,
+                        .left_ns = 4100 * WHORL_MILLISECOND};
+}
 
-    bars_format(line, sizeof line, &bar, 60, false);
-    CHECK_STR(line, "file.bin          [======>        ] 45%   450 kB   120 kB/s");
+TEST(bar_shows_name_part_size_rate_and_time_left)
+{
+    struct bar bar = receiving();
+
+    bars_format(line, sizeof line, &bar, 70, false);
+    CHECK_STR(line, "file.bin              [=====>      ] 45%   450 kB   120 kB/s      5 s");
+    bars_format(line, sizeof line, &bar, 59, false); /* the name needs the columns */
+    CHECK_STR(line, "file.bin             [====>      ] 45%   450 kB   120 kB/s");
+}
+
+TEST(time_left_is_never_zero_and_never_longer_than_its_columns)
+{
+    static const struct {
+        int64_t ns;
+        const char *text;
+    } rows[] = {{0, "   1 s"},
+                {1, "   1 s"},
+                {59 * WHORL_SECOND, "  59 s"},
+                {59 * WHORL_SECOND + 1, "  1:00"},
+                {3600 * WHORL_SECOND, "1:00:00"},
+                {360000 * WHORL_SECOND, "> 99 h"},
+                {INT64_MAX / 2, "> 99 h"},
+                {-1, "kB/s"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bar bar = receiving();
+        bar.left_ns = rows[i].ns;
+        bars_format(line, sizeof line, &bar, 70, false);
+        CHECK(columns() <= 70);
+        CHECK_STR(line + strlen(line) - strlen(rows[i].text), rows[i].text);
+    }
 }
 
 TEST(bar_of_unknown_length_shows_no_part)
 {
-    struct bar bar = {"f", BAR_RECEIVING, 450000, -1, 120000, 0};
+    struct bar bar = receiving();
 
+    bar.share = bar.left_ns = -1;
     bars_format(line, sizeof line, &bar, 60, false);
     CHECK(strchr(line, '%') == NULL);
+    CHECK(strchr(line, '=') == NULL);
     CHECK(strstr(line, "450 kB") != NULL);
-    bar.length = 0;
-    bars_format(line, sizeof line, &bar, 60, false);
-    CHECK(strchr(line, '%') == NULL);
 }
 
-TEST(bar_tells_waiting_from_pausing)
+TEST(bar_says_why_it_waits_and_keeps_its_part)
 {
-    struct bar bar = {"f", BAR_ASKING, 0, -1, 0, 0};
+    struct bar bar = receiving();
 
-    bars_format(line, sizeof line, &bar, 60, false);
-    CHECK(strstr(line, "waiting") != NULL);
-    bar.state = BAR_PAUSING;
-    bar.pause_ns = 7000000000;
-    bars_format(line, sizeof line, &bar, 60, false);
-    CHECK(strstr(line, "retry in 7 s") != NULL);
+    bar.waits = "retry in 7 s (connect)";
+    bars_format(line, sizeof line, &bar, 70, false);
+    CHECK_STR(line, "file.bin              [=====>      ] 45% retry in 7 s (connect)");
+    bar.share = -1;
+    bar.waits = "waiting for a connection";
+    bars_format(line, sizeof line, &bar, 70, false);
+    CHECK_STR(line, "file.bin              [            ]     waiting for a connection");
 }
 
-TEST(bar_that_got_more_than_announced_is_full)
+TEST(part_is_never_more_than_all_nor_rounded_up)
 {
-    struct bar bar = {"f", BAR_RECEIVING, 2000, 1000, 0, 0};
+    struct bar bar = receiving();
 
+    bar.share = 0.9999;
+    bars_format(line, sizeof line, &bar, 60, false);
+    CHECK(strstr(line, " 99%") != NULL);
+    bar.share = 1;
     bars_format(line, sizeof line, &bar, 60, false);
     CHECK(strstr(line, "100%") != NULL);
-    CHECK_EQ(columns(), 59);
+    bar.share = 7;
+    bars_format(line, sizeof line, &bar, 60, false);
+    CHECK(strstr(line, "100%") != NULL);
 }
 
 TEST(no_bar_is_wider_than_its_terminal)
@@ -80,9 +121,10 @@ TEST(no_bar_is_wider_than_its_terminal)
     setlocale(LC_CTYPE, "C.UTF-8");
     for (int width = 0; width <= 400; width++)
         for (size_t i = 0; i < 3; i++)
-            for (int state = 0; state < 3; state++)
+            for (int waits = 0; waits < 2; waits++)
                 for (int colour = 0; colour < 2; colour++) {
-                    struct bar bar = {labels[i], (enum bar_state)state, 123456789012, 234567890123,
+                    struct bar bar = {labels[i], waits ? "retry in 86400 s (TLS)" : NULL,
+                                      0.5,       123456789012,
                                       999999999, 86400000000000};
                     size_t n = bars_format(line, sizeof line, &bar, width, colour);
                     CHECK_EQ(n, strlen(line));
@@ -92,7 +134,7 @@ TEST(no_bar_is_wider_than_its_terminal)
 
 TEST(colour_is_asked_for)
 {
-    struct bar bar = {"f", BAR_RECEIVING, 500, 1000, 0, 0};
+    struct bar bar = receiving();
 
     bars_format(line, sizeof line, &bar, 60, true);
     CHECK(strstr(line, "\x1b[36m") != NULL);
@@ -102,19 +144,27 @@ TEST(colour_is_asked_for)
 
 TEST(total_fits_and_tells_what_is_hidden)
 {
-    struct bars_total total = {12, 3, 1000, 980, 0, 1200000000, 34000000, 65000000000};
+    struct bars_total total = {.done = 12,
+                               .failed = 3,
+                               .files = 1015,
+                               .active = 1000,
+                               .hidden = 980,
+                               .received = 1200000000,
+                               .rate = 34000000,
+                               .left_ns = -1};
 
-    bars_format_total(line, sizeof line, &total, 60);
-    CHECK_STR(line, "12 done, 3 failed, 1000 active (980 not shown), 1.2 GB");
-    bars_format_total(line, sizeof line, &total, 53);
-    CHECK_STR(line, "12 done, 3 failed, 1000 active (980 not shown)");
-    bars_format_total(line, sizeof line, &total, 100);
-    CHECK_STR(line, "12 done, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s, 1:05");
+    bars_format_total(line, sizeof line, &total, 120);
+    CHECK_STR(line, "12 of 1015 files, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s");
+    total.left_ns = 65 * WHORL_SECOND;
     total.queued = 7;
-    bars_format_total(line, sizeof line, &total, 100);
-    CHECK_STR(line,
-              "12 done, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s, 1:05, 7 queued");
-    for (int width = 0; width < 100; width++) {
+    total.waiting = 2;
+    total.open = true;
+    bars_format_total(line, sizeof line, &total, 120);
+    CHECK_STR(line, "12 of 1015+ files, 3 failed, 1000 active (980 not shown), 2 waiting, 1.2 GB, "
+                    "34 MB/s, 1:05 left, 7 queued");
+    bars_format_total(line, sizeof line, &total, 60);
+    CHECK_STR(line, "12 of 1015+ files, 3 failed, 1000 active (980 not shown)");
+    for (int width = 0; width < 120; width++) {
         bars_format_total(line, sizeof line, &total, width);
         CHECK(columns() <= width);
     }

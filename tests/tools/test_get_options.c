@@ -167,6 +167,12 @@ TEST(output_takes_one_url)
     CHECK_BAD("-o _ u", "--output needs a file name");
     CHECK_BAD("-d _ u", "--dir needs a directory name");
     CHECK_BAD("--json -o - u", "--json and --output - both write to standard output");
+    CHECK_BAD("--json --events jsonl u", "--events jsonl and --json both write to standard output");
+    CHECK_BAD("-o - --events jsonl:1 u",
+              "--events jsonl:1 and --output - both write to standard output");
+    CHECK_BAD("--events xml u", "--events needs jsonl, jsonl:DESCRIPTOR or jsonl:FILE, not 'xml'");
+    CHECK_BAD("--events jsonl: u",
+              "--events needs jsonl, jsonl:DESCRIPTOR or jsonl:FILE, not 'jsonl:'");
 }
 
 TEST(wrong_options_are_named)

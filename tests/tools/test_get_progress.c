@@ -11,7 +11,11 @@
 #include <whorl/url.h>
 
 #include "test.h"
+#include "tools/get/bars.h"
+#include "tools/get/events.h"
 #include "tools/get/progress.h"
+#include "tools/get/report.h"
+#include "tools/get/totals.h"
 #include "tools/get/writer.h"
 
 /* A terminal, of which only the sequences are known that whorl-get uses. Like most terminals it
@@ -118,7 +122,8 @@ static int first_line_with(const char *text)
 static struct progress progress;
 static struct writer writer;
 static struct totals totals;
-static struct progress_item items[40];
+static struct events events;
+static struct followed items[40];
 static struct whorl_url urls[40];
 static char names[40][32];
 static int master, slave;
@@ -135,6 +140,19 @@ static void set_window(int rows)
     screen.rows = rows;
 }
 
+static void join(int i)
+{
+    items[i] = (struct followed){.id = (uint64_t)i + 1, .name = names[i], .at = &urls[i]};
+    events_start(&events, &items[i]);
+}
+
+static void leave(int i)
+{
+    static const struct outcome outcome = {.ok = true};
+
+    events_end(&events, &items[i], items[i].id, &outcome);
+}
+
 static void start(int rows, const char *const *texts, int n)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -144,20 +162,21 @@ static void start(int rows, const char *const *texts, int n)
     CHECK(slave >= 0);
     screen.rows = rows;
     set_window(rows);
-    progress_init(&progress, slave, &writer, &totals);
+    progress_init(&progress, slave, &writer, &events, &totals);
     for (int i = 0; i < n; i++) {
         char text[100];
         snprintf(text, sizeof text, "http://h/dir%d/x", i);
         CHECK_OK(whorl_url_parse(texts ? texts[i] : text, NULL, &urls[i]));
         snprintf(names[i], sizeof names[i], "%s%02d", texts ? "same" : "bar", texts ? 0 : i);
-        progress_join(&progress, &items[i], names[i], &urls[i]);
+        join(i);
     }
 }
 
 static void stop(int n)
 {
     for (int i = 0; i < n; i++) {
-        progress_leave(&progress, &items[i]);
+        if (items[i].link)
+            leave(i);
         whorl_url_finish(&urls[i]);
     }
     progress_finish(&progress);
@@ -261,11 +280,11 @@ TEST_VIRTUAL(what_the_shell_printed_stays_after_a_stop)
 {
     start(24, NULL, 5);
     draw();
-    show("^Z\n[1]+  Stopped\n$ ls\nfile\n$ fg\n");
+    show("^Z\n[1]+  Stopped\n$ ls\nnotes.txt\n$ fg\n");
     raise(SIGCONT); /* it is blocked, as it is pending when the process goes on */
     draw();
     CHECK_EQ(count("Stopped"), 1);
-    CHECK_EQ(count("file"), 1);
+    CHECK_EQ(count("notes.txt"), 1);
     CHECK_EQ(count("bar00"), 2); /* one above, one below */
     draw();
     CHECK_EQ(count("bar00"), 2);
@@ -286,15 +305,15 @@ TEST_VIRTUAL(bars_of_one_name_show_their_host_or_directory)
     CHECK_EQ(first_line_with("a/one/same00 "), 0);
     CHECK_EQ(first_line_with("a/two/same00 "), 1);
     CHECK_EQ(first_line_with("b: same00 "), 2);
-    progress_leave(&progress, &items[2]);
+    leave(2);
     draw();
     CHECK_EQ(first_line_with("/one/same00 "), 0);
     CHECK_EQ(screen.lines[0][0], '/');
-    progress_leave(&progress, &items[1]);
+    leave(1);
     draw();
     CHECK_EQ(strncmp(screen.lines[0], "same00 ", 7), 0);
-    progress_join(&progress, &items[1], names[1], &urls[1]);
-    progress_join(&progress, &items[2], names[2], &urls[2]);
+    join(1);
+    join(2);
     set_window(3); /* the others are not shown */
     draw();
     CHECK_EQ(first_line_with("same00"), 0);

@@ -5,35 +5,48 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <whorl/base.h>
+
 #include "tools/get/text.h"
 
-enum { FIGURES_COLUMNS = 25, LABEL_MIN = 12, BAR_MIN = 6, BAR_MAX = 40 };
+enum { FIGURES_COLUMNS = 25, LEFT_COLUMNS = 9, LABEL_MIN = 12, BAR_MIN = 6, BAR_MAX = 40 };
 
-/* Writes the figures at the end of a line: " 45%  1.2 MB   340 kB/s  ". They are always
- * FIGURES_COLUMNS wide. */
-static void format_figures(char *ret, size_t size, const struct bar *bar)
+/* On a narrower terminal, the name needs the columns of the time left. */
+enum { COLUMNS_WITH_LEFT = 60 };
+
+/* Writes the time that is left: "5 s", "2:05". Rounds up, so that "0 s" is never shown. */
+static const char *format_left(char ret[TEXT_NUMBER_SIZE], int64_t left_ns)
 {
-    char a[TEXT_NUMBER_SIZE], b[TEXT_NUMBER_SIZE], percent[8] = "    ";
+    int64_t s = (left_ns + WHORL_SECOND - 1) / WHORL_SECOND;
 
-    switch (bar->state) {
-    case BAR_ASKING:
-        snprintf(ret, size, "%-*s", FIGURES_COLUMNS, "      waiting");
-        return;
-    case BAR_PAUSING:
-        snprintf(a, sizeof a, "      retry in %d s", (int)(bar->pause_ns / 1000000000));
-        snprintf(ret, size, "%-*s", FIGURES_COLUMNS, a);
-        return;
-    case BAR_RECEIVING:
-        break;
-    }
-    if (bar->length > 0) {
-        int64_t part = bar->received >= bar->length
-                           ? 100
-                           : (int64_t)(100.0 * (double)bar->received / (double)bar->length);
-        snprintf(percent, sizeof percent, "%3d%%", (int)part);
-    }
-    snprintf(ret, size, "%s %8s %8s/s ", percent, text_size(a, bar->received),
-             text_size(b, bar->rate));
+    if (left_ns < 0)
+        ret[0] = '\0';
+    else if (s < 60)
+        snprintf(ret, TEXT_NUMBER_SIZE, "%d s", s > 0 ? (int)s : 1);
+    else if (s >= 100 * 3600)
+        snprintf(ret, TEXT_NUMBER_SIZE, "> 99 h");
+    else
+        text_time(ret, s * WHORL_SECOND);
+    return ret;
+}
+
+/* Writes the figures at the end of a line: " 45%   1.2 MB   340 kB/s    2:05 ". They are always
+ * `columns` wide. */
+static void format_figures(char *ret, size_t size, const struct bar *bar, int columns)
+{
+    char a[TEXT_NUMBER_SIZE], b[TEXT_NUMBER_SIZE], left[TEXT_NUMBER_SIZE], percent[16] = "    ";
+    int part = (int)(100 * bar->share), n;
+
+    if (bar->share >= 0)
+        snprintf(percent, sizeof percent, "%3d%%", part < 100 ? part : 100);
+    if (bar->waits)
+        n = snprintf(ret, size, "%s %.*s", percent, columns - 5, bar->waits);
+    else
+        n = snprintf(ret, size, "%s %8s %8s/s%*s", percent, text_size(a, bar->have),
+                     text_size(b, bar->rate), columns - FIGURES_COLUMNS,
+                     columns > FIGURES_COLUMNS ? format_left(left, bar->left_ns) : "");
+    if (n < columns)
+        snprintf(ret + n, size - (size_t)n, "%*s", columns - n, "");
 }
 
 /* Writes "[=====>    ]", `columns` wide, which is at least BAR_MIN. The bar is empty when the
@@ -41,12 +54,10 @@ static void format_figures(char *ret, size_t size, const struct bar *bar)
 static size_t format_bar(char *ret, size_t size, const struct bar *bar, int columns, bool colour)
 {
     char inner[BAR_MAX + 1];
-    int room = columns - 2, full = 0;
+    int room = columns - 2, full = bar->share > 0 ? (int)(room * bar->share) : 0;
 
-    if (bar->state == BAR_RECEIVING && bar->length > 0)
-        full = bar->received >= bar->length
-                   ? room
-                   : (int)((double)room * (double)bar->received / (double)bar->length);
+    if (full > room)
+        full = room;
     memset(inner, '=', (size_t)full);
     memset(inner + full, ' ', (size_t)(room - full));
     inner[room] = '\0';
@@ -59,14 +70,15 @@ static size_t format_bar(char *ret, size_t size, const struct bar *bar, int colu
 
 size_t bars_format(char *ret, size_t size, const struct bar *bar, int columns, bool colour)
 {
-    char figures[64], label[BARS_LINE_SIZE(120)];
-    int rest = columns - FIGURES_COLUMNS;
+    char figures[128], label[BARS_LINE_SIZE(120)];
+    int figures_columns = FIGURES_COLUMNS + (columns >= COLUMNS_WITH_LEFT ? LEFT_COLUMNS : 0);
+    int rest = columns - figures_columns;
 
     if (rest < 1) { /* there is room only for the name */
         text_fit(ret, size, bar->label, columns < 0 ? 0 : columns);
         return strlen(ret);
     }
-    int bar_columns = rest - LABEL_MIN - 1 >= BAR_MIN ? rest / 2 : 0;
+    int bar_columns = rest - LABEL_MIN - 1 >= BAR_MIN ? rest * 2 / 5 : 0;
     if (bar_columns > BAR_MAX)
         bar_columns = BAR_MAX;
     if (bar_columns > 0 && bar_columns < BAR_MIN)
@@ -79,28 +91,43 @@ size_t bars_format(char *ret, size_t size, const struct bar *bar, int columns, b
     size_t out = (size_t)snprintf(ret, size, "%s%*s", label, label_columns - taken + 1, "");
     if (bar_columns > 0)
         out += format_bar(ret + out, size - out, bar, bar_columns, colour);
-    format_figures(figures, sizeof figures, bar);
+    format_figures(figures, sizeof figures, bar, figures_columns);
     out += (size_t)snprintf(ret + out, size - out, "%s", figures);
     while (out > 0 && ret[out - 1] == ' ')
         ret[--out] = '\0';
     return out;
 }
 
+/* Appends ", 7 queued" if there are any. */
+static void add_count(char *text, size_t size, uint64_t count, const char *word)
+{
+    size_t len = strlen(text);
+
+    if (count > 0)
+        snprintf(text + len, size - len, ", %llu %s", (unsigned long long)count, word);
+}
+
 size_t bars_format_total(char *ret, size_t size, const struct bars_total *total, int columns)
 {
-    char text[256], received[TEXT_NUMBER_SIZE], rate[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
-    char failed[40] = "", hidden[40] = "", queued[40] = "";
+    char text[320], received[TEXT_NUMBER_SIZE], rate[TEXT_NUMBER_SIZE], left[TEXT_NUMBER_SIZE];
+    size_t len;
 
-    if (total->failed > 0)
-        snprintf(failed, sizeof failed, ", %llu failed", (unsigned long long)total->failed);
+    snprintf(text, sizeof text, "%llu of %llu%s files", (unsigned long long)total->done,
+             (unsigned long long)total->files, total->open ? "+" : "");
+    add_count(text, sizeof text, total->failed, "failed");
+    add_count(text, sizeof text, total->active, "active");
+    len = strlen(text);
     if (total->hidden > 0)
-        snprintf(hidden, sizeof hidden, " (%llu not shown)", (unsigned long long)total->hidden);
-    if (total->queued > 0)
-        snprintf(queued, sizeof queued, ", %llu queued", (unsigned long long)total->queued);
-    snprintf(text, sizeof text, "%llu done%s, %llu active%s, %s, %s/s, %s%s",
-             (unsigned long long)total->done, failed, (unsigned long long)total->active, hidden,
-             text_size(received, total->received), text_size(rate, total->rate),
-             text_time(time, total->duration_ns), queued);
+        snprintf(text + len, sizeof text - len, " (%llu not shown)",
+                 (unsigned long long)total->hidden);
+    add_count(text, sizeof text, total->waiting, "waiting");
+    len = strlen(text);
+    snprintf(text + len, sizeof text - len, ", %s, %s/s", text_size(received, total->received),
+             text_size(rate, total->rate));
+    len = strlen(text);
+    if (total->left_ns >= 0)
+        snprintf(text + len, sizeof text - len, ", %s left", format_left(left, total->left_ns));
+    add_count(text, sizeof text, total->queued, "queued");
     if (columns < 0)
         columns = 0;
     /* A part that does not fit is removed completely: "30" instead of "300 kB" would be wrong. */

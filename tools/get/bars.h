@@ -8,28 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum bar_state {
-    BAR_ASKING,    /* no response yet */
-    BAR_RECEIVING, /* the body is being received */
-    BAR_PAUSING,   /* waiting before a retry */
-};
-
 struct bar {
     const char *label; /* escaped already */
-    enum bar_state state;
-    int64_t received;
-    int64_t length; /* -1: unknown */
-    int64_t rate;   /* bytes per second */
-    int64_t pause_ns;
+    const char *waits; /* why nothing arrives: "connecting"; NULL: the body is being received */
+    double share;      /* of the body, in [0, 1]; negative: the length is unknown */
+    int64_t have;      /* bytes of the body */
+    int64_t rate;      /* bytes per second */
+    int64_t left_ns;   /* until the end; -1: unknown */
 };
 
 struct bars_total {
-    uint64_t done, failed;
-    uint64_t active, hidden; /* hidden: active transfers for which the screen has no room */
+    uint64_t done, failed, files; /* files: all that are known */
+    bool open;                    /* more may become known */
+    uint64_t active, hidden;      /* hidden: transfers for which the screen has no room */
+    uint64_t waiting;             /* for the next try */
     uint64_t queued;
     int64_t received;
     int64_t rate;
-    int64_t duration_ns;
+    int64_t left_ns; /* until the end of all; -1: unknown */
 };
 
 /* Buffer size for a line of that many columns: 4 bytes per column, colour codes, terminator. */

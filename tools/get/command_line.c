@@ -13,6 +13,7 @@
 
 #include <whorl/error.h>
 
+#include "tools/get/events_json.h"
 #include "tools/get/option_rows.h"
 #include "tools/get/suggest.h"
 #include "tools/get/text.h"
@@ -307,6 +308,7 @@ static bool check(struct parser *p)
 {
     const struct options *options = p->options;
     struct option_call call = call_of(p, NULL, NULL), *c = &call;
+    const char *path;
 
     if (options->urls_count == 0 && options->lists_count == 0)
         return option_complain(c, "no URL given");
@@ -318,6 +320,10 @@ static bool check(struct parser *p)
         return option_complain(c, "--quiet and --verbose cannot be used together");
     if (options->json && options->output && strcmp(options->output, "-") == 0)
         return option_complain(c, "--json and --output - both write to standard output");
+    if (options->events && events_json_parse(options->events, &path) == STDOUT_FILENO &&
+        (options->json || (options->output && strcmp(options->output, "-") == 0)))
+        return option_complain(c, "--events %s and %s both write to standard output",
+                               options->events, options->json ? "--json" : "--output -");
     if (options->insecure && options->cacert)
         return option_complain(c, "--insecure and --cacert cannot be used together");
     if (options->tls == WHORL_TLS_BEARSSL && options->tls_min == WHORL_TLS_1_3)

@@ -32,16 +32,17 @@ static void report_bad_item(struct fetch *fetch, const struct source_item *item)
     else if (strcmp(item->step, "line") == 0)
         cause = "contains a NUL byte";
     whorl_error_set(&outcome.error, item->err, item->step, "%s", cause);
-    report_outcome(fetch->get->report, &outcome);
+    events_end(&fetch->get->events, NULL, 0, &outcome);
 }
 
 /* Reports a URL for which there is no memory. */
-static void report_lost(struct get *get, const char *url, const char *list, long line, int err)
+static void report_lost(struct get *get, uint64_t id, const char *url, const char *list, long line,
+                        int err)
 {
     struct outcome outcome = {.url = url, .list = list, .line = line};
 
     whorl_error_set(&outcome.error, err, "start", "%s", whorl_strerror(err));
-    report_outcome(get->report, &outcome);
+    events_end(&get->events, NULL, id, &outcome);
 }
 
 /* The function of the reader's task; `arg` is the fetch. */
@@ -60,21 +61,25 @@ static int read_urls(void *arg)
         if (item.err)
             report_bad_item(fetch, &item);
         else if (lost)
-            report_lost(get, item.url, item.list, item.line, lost);
+            report_lost(get, 0, item.url, item.list, item.line, lost);
+        else /* the schedule has just counted it */
+            events_queue(&get->events, get->schedule.added, item.url, item.list, item.line);
         err = schedule_wait_room(&get->schedule);
         if (err == 0)
             err = report_wait_room(get->report);
     }
     schedule_close(&get->schedule);
+    get->report->totals.open = false;
     return err ? err : n;
 }
 
-static void report_interrupted(struct get *get, const char *url, const char *list, long line)
+static void report_interrupted(struct get *get, uint64_t id, const char *url, const char *list,
+                               long line)
 {
     struct outcome outcome = {.url = url, .list = list, .line = line, .interrupted = true};
 
     whorl_error_set(&outcome.error, -ECANCELED, "transfer", "interrupted");
-    report_outcome(get->report, &outcome);
+    events_end(&get->events, NULL, id, &outcome);
 }
 
 static void report_down(struct get *get, const struct schedule_item *item)
@@ -84,7 +89,7 @@ static void report_down(struct get *get, const struct schedule_item *item)
     whorl_error_set(&outcome.error, -ECONNREFUSED, "connect",
                     "%s: not tried, it has refused the connections of another URL",
                     schedule_host_name(item));
-    report_outcome(get->report, &outcome);
+    events_end(&get->events, NULL, item->number + 1, &outcome);
 }
 
 /* Starts the transfer of an item, or reports why it does not start. */
@@ -102,9 +107,9 @@ static WHORL_SUSPENDS int start(struct get *get, struct whorl_group *group,
         if (err == 0)
             return 0;
         if (err == -ECANCELED)
-            report_interrupted(get, item->url, item->list, item->line);
+            report_interrupted(get, item->number + 1, item->url, item->list, item->line);
         else
-            report_lost(get, item->url, item->list, item->line, err);
+            report_lost(get, item->number + 1, item->url, item->list, item->line, err);
     }
     schedule_end(&get->schedule, item);
     return err == -ECANCELED ? err : report_wait_room(get->report);
@@ -116,6 +121,7 @@ WHORL_SUSPENDS int fetch_all(struct fetch *fetch)
     struct get *get = fetch->get;
     struct schedule_item *item;
 
+    get->report->totals.open = true;
     int err = whorl_spawn(&group, read_urls, fetch);
     while (err == 0 && (err = schedule_next(&get->schedule, &item)) > 0)
         err = start(get, &group, item);
@@ -141,7 +147,7 @@ static WHORL_SUSPENDS int report_rest(struct fetch *fetch, struct whorl_scope *s
     int n, err = 0;
 
     while (err == 0 && (item = schedule_take(&get->schedule))) {
-        report_interrupted(get, item->url, item->list, item->line);
+        report_interrupted(get, item->number + 1, item->url, item->list, item->line);
         schedule_end(&get->schedule, item);
         err = wait_moving(get, scope, stall_ns);
     }
@@ -152,7 +158,7 @@ static WHORL_SUSPENDS int report_rest(struct fetch *fetch, struct whorl_scope *s
         if (line.err)
             report_bad_item(fetch, &line);
         else
-            report_interrupted(get, line.url, line.list, line.line);
+            report_interrupted(get, 0, line.url, line.list, line.line);
         err = wait_moving(get, scope, stall_ns);
     }
     return err;
@@ -166,21 +172,62 @@ WHORL_SUSPENDS int fetch_report_rest(struct fetch *fetch, int64_t stall_ns)
     return whorl_scope_leave(&scope, report_rest(fetch, &scope, stall_ns));
 }
 
+/* A dial in progress. */
+struct dial {
+    struct get *get;
+    struct followed *followed; /* the transfer that dials, or NULL */
+    const char *host;
+    int64_t since_ns; /* the begin of the lookup, and then its end */
+};
+
+/* Makes events of the steps of a dial; `arg` is the dial. */
+static void note_step(void *arg, const struct whorl_dial_event *step)
+{
+    struct dial *dial = arg;
+    struct events *events = &dial->get->events;
+    int64_t now = whorl_now();
+
+    switch (step->step) {
+    case WHORL_DIAL_RESOLVE:
+        events_enter(events, dial->followed, PHASE_DNS);
+        break;
+    case WHORL_DIAL_RESOLVED:
+        events_resolve(events, dial->followed, dial->host, step->addrs, step->addrs_count,
+                       now - dial->since_ns);
+        events_enter(events, dial->followed, PHASE_CONNECT);
+        dial->since_ns = now;
+        break;
+    case WHORL_DIAL_CONNECTED:
+        events_connect(events, dial->followed, dial->host, step->addr, now - dial->since_ns);
+        break;
+    case WHORL_DIAL_TRY:
+    case WHORL_DIAL_FAILED:
+        break;
+    }
+}
+
 WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct whorl_error *error,
                               struct whorl_stream **ret)
 {
     struct get *get = arg;
+    struct dial dial = {
+        .get = get, .followed = transfer_followed(), .host = host, .since_ns = whorl_now()};
+    const struct whorl_dial_watch watch = {.event = note_step, .arg = &dial};
+    const struct whorl_dial_options options = {.watch = &watch};
 
     int err;
 
+    events_enter(&get->events, dial.followed, PHASE_CONNECT);
     if (schedule_is_host_down(&get->schedule, host, port)) {
         err = whorl_error_set(error, -ECONNREFUSED, "connect",
                               "%s:%u: not tried, it has refused the connections of another URL",
                               host, port);
     } else {
-        err = whorl_dial_stream(host, port, NULL, error, ret);
+        err = whorl_dial_stream(host, port, &options, error, ret);
         schedule_note_dial(&get->schedule, host, port, err);
     }
+    if (err == 0)
+        events_enter(&get->events, dial.followed, PHASE_FIRST_BYTE);
     transfer_note_dial(host, port, err);
     return err;
 }

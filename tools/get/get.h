@@ -7,9 +7,9 @@
 
 #include <whorl/http_retry.h>
 
+#include "tools/get/events.h"
 #include "tools/get/names.h"
 #include "tools/get/options.h"
-#include "tools/get/progress.h"
 #include "tools/get/report.h"
 #include "tools/get/schedule.h"
 #include "tools/get/user.h"
@@ -20,12 +20,12 @@ struct get {
     struct whorl_http_retry_policy retry;
     struct whorl_http_retry_budget budget; /* for the retries of all transfers */
     struct user user;                      /* name NULL: none */
+    struct events events;
     struct report *report;
-    struct progress *progress; /* NULL when there are no bars */
-    int dir_fd;                /* the directory of --dir, or AT_FDCWD */
-    bool ranged;               /* the user sends a Range header, so status 206 is a success */
-    bool conditional;          /* the user sends an If- header, so status 304 is a success */
-    uint64_t random;           /* state of the random generator for retry pauses */
+    int dir_fd;       /* the directory of --dir, or AT_FDCWD */
+    bool ranged;      /* the user sends a Range header, so status 206 is a success */
+    bool conditional; /* the user sends an If- header, so status 304 is a success */
+    uint64_t random;  /* state of the random generator for retry pauses */
     struct name_hints names;
     struct schedule schedule;
 };

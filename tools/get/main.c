@@ -22,6 +22,8 @@
 
 #include "tools/get/buffer.h"
 #include "tools/get/command_line.h"
+#include "tools/get/events.h"
+#include "tools/get/events_json.h"
 #include "tools/get/fetch.h"
 #include "tools/get/get.h"
 #include "tools/get/help.h"
@@ -32,6 +34,7 @@
 #include "tools/get/signals.h"
 #include "tools/get/source.h"
 #include "tools/get/text.h"
+#include "tools/get/ticker.h"
 #include "tools/get/writer.h"
 
 /* Everything that exists for the whole run of the program. */
@@ -44,7 +47,12 @@ struct program {
     struct fetch fetch;
     struct report report;
     struct writer messages, objects;
+    struct writer stream; /* of --events */
+    int stream_fd;        /* where it is written; -1: there is none */
+    bool owns_stream_fd;
+    struct events_json events_json;
     struct progress progress;
+    struct ticker ticker;
     struct signals signals;
 };
 
@@ -280,6 +288,10 @@ static int make_session(struct program *program, struct whorl_http_session **ret
  * even if the terminal is stopped with Ctrl-S. */
 static const int64_t stall_ns = WHORL_SECOND;
 
+/* A reader of --events that takes nothing for this time gets no more events: it must not hold up
+ * the transfers for ever. */
+static const int64_t stream_stall_ns = 5 * WHORL_SECOND;
+
 /* Writes the remaining output. */
 static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_group *writers)
 {
@@ -288,7 +300,17 @@ static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_
     whorl_scope_enter(&scope, program->signals.caught ? whorl_after(stall_ns) : WHORL_FOREVER);
     writer_close(&program->messages);
     writer_close(&program->objects);
+    writer_close(&program->stream);
     (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
+}
+
+static void attach_sinks(struct program *program)
+{
+    struct events *events = &program->get.events;
+
+    report_attach(&program->report, events);
+    if (program->stream_fd >= 0)
+        events_json_attach(&program->events_json, events);
 }
 
 static int root(void *arg)
@@ -296,19 +318,22 @@ static int root(void *arg)
     struct program *program = arg;
     struct report *report = &program->report;
     WHORL_AUTO(group) writers = {.policy = WHORL_GROUP_COLLECT};
-    struct whorl_group drawing = {0};
+    struct whorl_group ticking = {0};
     struct whorl_scope stop;
 
-    report->totals.started_ns = whorl_now();
+    report->totals.started_ns = program->get.events.started_ns = whorl_now();
+    attach_sinks(program);
     int err = make_session(program, &program->get.session);
     if (err == 0)
         err = whorl_spawn(&writers, writer_run, &program->messages);
     if (err == 0)
         err = whorl_spawn(&writers, writer_run, &program->objects);
     if (err == 0)
+        err = whorl_spawn(&writers, writer_run, &program->stream);
+    if (err == 0)
         err = whorl_spawn(whorl_root_group(), signals_run, &program->signals);
-    if (err == 0 && report->progress)
-        err = whorl_spawn(&drawing, progress_run, report->progress);
+    if (err == 0 && (report->progress || report->stream || program->ticker.says_progress))
+        err = whorl_spawn(&ticking, ticker_run, &program->ticker);
 
     whorl_scope_enter(&stop, WHORL_FOREVER);
     program->signals.stop = &stop;
@@ -317,16 +342,20 @@ static int root(void *arg)
     program->signals.stop = NULL;
     err = whorl_scope_leave(&stop, err);
 
-    whorl_group_finish(&drawing);
+    whorl_group_finish(&ticking);
     program->signals.progress = NULL;
     if (report->progress)
         progress_clear(report->progress);
     report->progress = NULL;
     /* People know that they interrupted the program, so only the JSON output has the rest. */
-    if (program->signals.caught && report->json &&
-        fetch_report_rest(&program->fetch, stall_ns) == -ETIMEDOUT)
+    if (program->signals.caught && (report->json || program->stream_fd >= 0) &&
+        fetch_report_rest(&program->fetch, stall_ns) == -ETIMEDOUT) {
         writer_fail(&program->objects, -ETIMEDOUT);
+        writer_fail(&program->stream, -ETIMEDOUT);
+    }
     report_summary(report, program->signals.caught != 0);
+    if (program->stream_fd >= 0)
+        events_json_end(&program->events_json, &report->totals, program->signals.caught != 0);
     drain(program, &writers);
     whorl_http_session_destroy(program->get.session);
     return err == -ECANCELED ? 0 : err;
@@ -349,14 +378,50 @@ static void warn_about_proxy(const struct options *options)
     fputs("whorl-get: warning: HTTP_PROXY is not used in upper case; set http_proxy\n", stderr);
 }
 
-/* Bars are drawn only if standard error is a terminal, and only if no bodies or JSON objects are
- * written to a terminal as well. */
-static bool wants_bars(const struct options *options)
+/* Whether bodies, JSON objects or events are written to a terminal, where lines of progress would
+ * disturb them. */
+static bool terminal_is_taken(const struct program *program)
 {
-    bool uses_stdout = options->json || (options->output && strcmp(options->output, "-") == 0);
+    const struct options *options = &program->options;
+    bool uses_stdout = options->json || program->stream_fd == STDOUT_FILENO ||
+                       (options->output && strcmp(options->output, "-") == 0);
 
-    return !options->quiet && progress_is_possible(STDERR_FILENO) &&
-           !(uses_stdout && isatty(STDOUT_FILENO));
+    return (uses_stdout && isatty(STDOUT_FILENO)) ||
+           (program->stream_fd >= 0 && isatty(program->stream_fd));
+}
+
+/* Prepares how progress is shown: with bars on a terminal, else with lines now and then. */
+static void prepare_progress(struct program *program)
+{
+    struct report *report = &program->report;
+
+    program->ticker = (struct ticker){.events = &program->get.events, .report = report};
+    if (program->options.quiet || terminal_is_taken(program))
+        return;
+    if (!progress_is_possible(STDERR_FILENO)) {
+        program->ticker.says_progress = true;
+        return;
+    }
+    progress_init(&program->progress, STDERR_FILENO, &program->messages, &program->get.events,
+                  &report->totals);
+    report->progress = program->signals.progress = program->ticker.progress = &program->progress;
+}
+
+/* Prepares the stream of --events. On standard error it shares the writer of the messages, so that
+ * lines stay whole. */
+static void prepare_stream(struct program *program)
+{
+    struct writer *out = &program->stream;
+
+    program->stream.fd = program->stream_fd;
+    program->stream.stall_ns = stream_stall_ns;
+    if (program->stream_fd < 0)
+        return;
+    if (program->stream_fd == STDERR_FILENO)
+        out = &program->messages;
+    else
+        program->report.stream = out;
+    program->events_json.out = out;
 }
 
 /* The retries of one host that the budget always allows: all of those transfers that can run at the
@@ -386,17 +451,13 @@ static int run(struct program *program)
         .messages = &program->messages,
         .objects = &program->objects,
     };
-    if (wants_bars(options)) {
-        progress_init(&program->progress, STDERR_FILENO, &program->messages,
-                      &program->report.totals);
-        program->report.progress = program->signals.progress = &program->progress;
-    }
+    prepare_stream(program);
+    prepare_progress(program);
     program->get.options = options;
     program->get.retry.attempts_max = options->retries + 1;
     program->get.retry.retry_after_max_ns = 2 * WHORL_MINUTE;
     program->get.budget.retries_min = wave_retries(options);
     program->get.report = &program->report;
-    program->get.progress = program->report.progress;
     schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);
     for (size_t i = 0; i < options->headers_count; i++) {
         program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
@@ -415,7 +476,40 @@ static int run(struct program *program)
     }
     if (program->objects.err && options->json)
         complain("standard output", "write:", whorl_strerror(program->objects.err));
+    if (program->stream.err)
+        complain("events", "write:",
+                 program->stream.err == -ETIMEDOUT ? "their reader has stopped reading"
+                                                   : whorl_strerror(program->stream.err));
     return report_exit_status(&program->report, program->signals.caught != 0);
+}
+
+/* Opens where --events writes. */
+static int open_stream(struct program *program)
+{
+    const char *path;
+
+    if (!program->options.events)
+        return 0;
+    int fd = events_json_parse(program->options.events, &path);
+    if (path) {
+        /* A FIFO without a reader is an error, not a reason to wait. */
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+        program->owns_stream_fd = fd >= 0;
+        if (fd < 0) {
+            int err = -errno;
+            complain(path, "open:", whorl_strerror(err));
+            return err;
+        }
+    } else {
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+            complain("",
+                     "--events: the descriptor is not open for writing:", program->options.events);
+            return -EBADF;
+        }
+    }
+    program->stream_fd = fd;
+    return 0;
 }
 
 static int prepare(struct program *program)
@@ -427,6 +521,8 @@ static int prepare(struct program *program)
         complain(output, "open:", whorl_strerror(-EBADF));
         return EXIT_NONE;
     }
+    if (open_stream(program))
+        return EXIT_USAGE;
     int err = signals_init(&program->signals);
     if (err) {
         complain("", "signals:", whorl_strerror(err));
@@ -454,7 +550,7 @@ int main(int argc, char **argv)
     int status = EXIT_ALL;
 
     fill_standard_fds();
-    program.get.dir_fd = -1;
+    program.get.dir_fd = program.stream_fd = -1;
     setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:
@@ -482,6 +578,8 @@ int main(int argc, char **argv)
     }
     if (program.get.dir_fd >= 0)
         close(program.get.dir_fd);
+    if (program.owns_stream_fd)
+        close(program.stream_fd);
     signals_finish(&program.signals);
     source_finish(&program.fetch.source);
     schedule_finish(&program.get.schedule);
@@ -489,6 +587,8 @@ int main(int argc, char **argv)
     report_finish(&program.report);
     writer_finish(&program.messages);
     writer_finish(&program.objects);
+    writer_finish(&program.stream);
+    events_json_finish(&program.events_json);
     whorl_tls_config_destroy(program.tls);
     whorl_tls_config_destroy(program.proxy_tls);
     whorl_http_netrc_destroy(program.netrc);

@@ -13,13 +13,13 @@
 
 void object_begin(struct object *object)
 {
-    object->json = json_object();
+    *object = (struct object){.json = json_object()};
 }
 
 void object_drop(struct object *object)
 {
     json_decref(object->json);
-    object->json = NULL;
+    *object = (struct object){0};
 }
 
 /* Adds a value and takes its reference. `value` is NULL when there was no memory. */
@@ -52,17 +52,22 @@ static json_t *string_of(const struct buffer *text)
     return json_stringn_nocheck(text->text ? text->text : "", text->len);
 }
 
-void object_add_text(struct object *object, const char *name, const char *text)
+/* Returns a string, or null for NULL; NULL when there is no memory. */
+static json_t *text_value(const char *text)
 {
     struct buffer clean = {0};
 
-    if (!text) {
-        object_add_null(object, name);
-        return;
-    }
+    if (!text)
+        return json_null();
     add_clean(&clean, text, strlen(text));
-    add(object, name, string_of(&clean));
+    json_t *value = string_of(&clean);
     buffer_finish(&clean);
+    return value;
+}
+
+void object_add_text(struct object *object, const char *name, const char *text)
+{
+    add(object, name, text_value(text));
 }
 
 void object_add_url(struct object *object, const char *name, const char *url)
@@ -79,6 +84,38 @@ void object_add_url(struct object *object, const char *name, const char *url)
     add_clean(&clean, url + end, strlen(url + end));
     add(object, name, string_of(&clean));
     buffer_finish(&clean);
+}
+
+void object_add_texts(struct object *object, const char *name, const char *const *texts,
+                      size_t count)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        if (json_array_append_new(array, text_value(texts[i])) < 0) {
+            json_decref(array);
+            array = NULL;
+        }
+    add(object, name, array);
+}
+
+void object_begin_pairs(struct object *object, const char *name)
+{
+    object->pairs = json_array();
+    add(object, name, object->pairs);
+}
+
+void object_add_pair(struct object *object, const char *first, const char *second)
+{
+    json_t *pair = json_array();
+
+    if (json_array_append_new(pair, text_value(first)) < 0 ||
+        json_array_append_new(pair, text_value(second)) < 0) {
+        json_decref(pair);
+        pair = NULL;
+    }
+    if (json_array_append_new(object->pairs, pair) < 0)
+        object_drop(object);
 }
 
 void object_add_int(struct object *object, const char *name, int64_t value)

@@ -19,6 +19,7 @@
 #define WHORL_GET_OBJECT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct buffer;
@@ -26,7 +27,8 @@ struct json_t;
 
 /* Valid between object_begin() and object_write(). */
 struct object {
-    struct json_t *json; /* NULL when there was no memory */
+    struct json_t *json;  /* NULL when there was no memory */
+    struct json_t *pairs; /* the array that was begun last, a part of `json`; NULL before */
 };
 
 void object_begin(struct object *object);
@@ -41,6 +43,15 @@ void object_add_null(struct object *object, const char *name);
 
 /* Adds a duration as a number of seconds with microseconds; a negative one becomes null. */
 void object_add_seconds(struct object *object, const char *name, int64_t duration_ns);
+
+/* Adds an array of strings. */
+void object_add_texts(struct object *object, const char *name, const char *const *texts,
+                      size_t count);
+
+/* Begins an array of pairs, such as headers. object_add_pair() adds a pair of strings to the array
+ * which was begun last. */
+void object_begin_pairs(struct object *object, const char *name);
+void object_add_pair(struct object *object, const char *first, const char *second);
 
 /* Appends the object and a newline to `ret`, and frees the object. */
 void object_write(struct object *object, struct buffer *ret);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/get/events_json.h"
 #include "tools/get/text.h"
 #include "tools/get/user.h"
 
@@ -249,6 +250,16 @@ static bool take_netrc_file(struct option_call *call)
     return take_name(call);
 }
 
+static bool take_events(struct option_call *call)
+{
+    const char *path;
+
+    if (events_json_parse(call->value, &path) == -EINVAL)
+        return option_complain(
+            call, "--events needs jsonl, jsonl:DESCRIPTOR or jsonl:FILE, not '%s'", call->shown);
+    return take_text(call);
+}
+
 /* The command line itself acts on these, before it takes any option. */
 static bool take_nothing(struct option_call *call)
 {
@@ -343,6 +354,9 @@ const struct option_row option_rows[] = {
      .help = "print details", FLAG(verbose)},
     {"json", 0, NULL, TOPIC_OUTPUT, .is_common = true,
      .help = "print one JSON object per URL", FLAG(json)},
+    {"events", 0, "jsonl[:TO]", TOPIC_OUTPUT,
+     .help = "write events as JSON; TO is a descriptor or a file", .take = take_events,
+     FIELD(events)},
 
     {"config", 0, "FILE", TOPIC_OTHER, .is_for_this_call = true,
      .help = "read options from FILE, not from whorl/get.conf", .take = take_nothing,

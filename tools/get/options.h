@@ -47,6 +47,7 @@ struct options {
     const char *agent;
 
     bool quiet, verbose, json;
+    const char *events; /* where --events writes: "jsonl", "jsonl:FD", "jsonl:FILE"; NULL: none */
 
     const char *help_topic; /* with OPTIONS_HELP; "": the short help */
     const char *shell;      /* with OPTIONS_COMPLETION */

@@ -9,12 +9,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <whorl/http.h>
 #include <whorl/signal.h>
 #include <whorl/task.h>
 #include <whorl/url.h>
 
+#include "tools/get/bars.h"
+#include "tools/get/events.h"
 #include "tools/get/text.h"
+#include "tools/get/totals.h"
 #include "tools/get/writer.h"
 
 enum {
@@ -23,11 +25,14 @@ enum {
     DIR_MAX = 100, /* of a longer directory only the end is shown */
     NAME_MAX_SHOWN = 400,
     LABEL_MAX = HOST_MAX + DIR_MAX + NAME_MAX_SHOWN,
-    LABEL_SIZE = 4 * LABEL_MAX + 1,
-    COLUMNS_MAX = 400, /* wider terminals are not filled */
+    LABEL_SIZE = 4 * LABEL_MAX + 64, /* with the number of the try */
+    COLUMNS_MAX = 400,               /* wider terminals are not filled */
 };
 
-static const int64_t frame_interval_ns = WHORL_SECOND / 10;
+static const int64_t frame_interval_min_ns = 50 * WHORL_MILLISECOND;
+
+/* A body of which nothing arrives for this time is stalled. */
+static const int64_t stall_ns = 3 * WHORL_SECOND;
 
 bool progress_is_possible(int fd)
 {
@@ -37,19 +42,18 @@ bool progress_is_possible(int fd)
 }
 
 void progress_init(struct progress *progress, int fd, struct writer *out,
-                   const struct totals *totals)
+                   const struct events *events, const struct totals *totals)
 {
     static const int continued[] = {SIGCONT, 0};
     const char *no_color = getenv("NO_COLOR");
 
     *progress = (struct progress){
         .out = out,
+        .events = events,
         .totals = totals,
         .fd = fd,
         .colour = !no_color || !*no_color,
-        .frame_ns = whorl_now(),
     };
-    progress->last = &progress->first;
     if (whorl_signals_open(continued, &progress->continued))
         progress->continued = NULL;
 }
@@ -59,29 +63,6 @@ void progress_finish(struct progress *progress)
     whorl_signals_close(progress->continued);
     progress->continued = NULL;
     buffer_finish(&progress->lines);
-}
-
-void progress_join(struct progress *progress, struct progress_item *item, const char *name,
-                   const struct whorl_url *url)
-{
-    if (!progress)
-        return;
-    *item = (struct progress_item){.link = progress->last, .name = name, .url = url};
-    *progress->last = item;
-    progress->last = &item->next;
-    progress->active++;
-}
-
-void progress_leave(struct progress *progress, struct progress_item *item)
-{
-    if (!progress)
-        return;
-    *item->link = item->next;
-    if (item->next)
-        item->next->link = item->link;
-    else
-        progress->last = item->link;
-    progress->active--;
 }
 
 void progress_add_line(struct progress *progress, const char *text, size_t len)
@@ -198,17 +179,6 @@ static void put_row(struct progress *progress, const char *text)
     progress->row_columns[progress->rows++] = text_width(text);
 }
 
-/* Updates a rate in bytes per second. The rate is an average over about two seconds. */
-static void smooth(double *rate, int64_t gained, int64_t elapsed_ns)
-{
-    double now = (double)gained * 1e9 / (double)(elapsed_ns > 0 ? elapsed_ns : 1);
-    double weight = (double)elapsed_ns / 2e9;
-
-    if (weight > 1 || *rate == 0)
-        weight = 1;
-    *rate += (now - *rate) * weight;
-}
-
 /* The length of the directory in `target`, with both slashes. */
 static size_t dir_len(const char *target)
 {
@@ -227,42 +197,70 @@ static bool same_dir(const char *a, const char *b)
 /* Writes the label of a bar: the name, with what tells it apart from the first `shown` items that
  * have the same name. */
 static void format_label(char ret[LABEL_SIZE], const struct progress *progress,
-                         const struct progress_item *item, size_t shown)
+                         const struct followed *item, size_t shown)
 {
-    const struct progress_item *other = progress->first;
-    const char *target = item->url->target;
+    const struct followed *other = progress->events->first;
+    const char *target = item->at->target;
     bool hosts_differ = false, dirs_differ = false;
     char text[LABEL_MAX + 1];
 
     for (; other && shown > 0; other = other->next, shown--) {
         if (strcmp(other->name, item->name) != 0)
             continue;
-        if (strcmp(other->url->authority, item->url->authority) != 0)
+        if (strcmp(other->at->authority, item->at->authority) != 0)
             hosts_differ = true;
-        else if (!same_dir(other->url->target, target))
+        else if (!same_dir(other->at->target, target))
             dirs_differ = true;
     }
     size_t len = dirs_differ ? dir_len(target) : 0, skipped = len > DIR_MAX ? len - DIR_MAX : 0;
     int n =
         snprintf(text, sizeof text, "%.*s%s%.*s%.*s", HOST_MAX - 2,
-                 hosts_differ ? item->url->authority : "", hosts_differ && !dirs_differ ? ": " : "",
+                 hosts_differ ? item->at->authority : "", hosts_differ && !dirs_differ ? ": " : "",
                  (int)(len - skipped), target + skipped, NAME_MAX_SHOWN - 1, item->name);
-    text_escape(ret, LABEL_SIZE, text, (size_t)n);
+    n = (int)text_escape(ret, LABEL_SIZE, text, (size_t)n);
+    if (item->tries > 1)
+        n += snprintf(ret + n, LABEL_SIZE - (size_t)n, " (try %d)", item->tries);
+    if (item->connections > 1)
+        snprintf(ret + n, LABEL_SIZE - (size_t)n, " (%d connections)", item->connections);
 }
 
-static struct bar bar_of(struct progress_item *item, int64_t now, int64_t elapsed_ns)
-{
-    struct bar bar = {.state = item->state, .length = -1};
+enum { WAITS_SIZE = 80 };
 
-    if (item->response) {
-        bar.received = whorl_http_response_received(item->response);
-        bar.length = whorl_http_response_length(item->response);
+/* Says why nothing arrives. Returns NULL while the body does. */
+static const char *why_waiting(char ret[WAITS_SIZE], const struct followed *item, int64_t now)
+{
+    int64_t left_ns = item->pause_until_ns > now ? item->pause_until_ns - now : 0;
+
+    switch (item->mark.phase) {
+    case PHASE_QUEUE:
+        return "waiting for a connection";
+    case PHASE_DNS:
+        return "resolving the name";
+    case PHASE_CONNECT:
+        return "connecting";
+    case PHASE_TLS:
+        return "TLS handshake";
+    case PHASE_REDIRECT:
+    case PHASE_FIRST_BYTE:
+        return "waiting for the server";
+    case PHASE_DISK:
+        return now - item->mark.since_ns > stall_ns ? "waiting for the disk" : NULL;
+    case PHASE_RETRY:
+    case PHASE_THROTTLED:
+        if (item->receiving)
+            return "throttled";
+        snprintf(ret, WAITS_SIZE, "retry in %lld s (%s)", (long long)(left_ns / WHORL_SECOND),
+                 item->cause);
+        return ret;
+    case PHASE_BODY:
+    case PHASES:
+        break;
     }
-    smooth(&item->rate, bar.received - item->received_before, elapsed_ns);
-    item->received_before = bar.received;
-    bar.rate = item->rate > 0 ? (int64_t)item->rate : 0;
-    bar.pause_ns = item->pause_until_ns > now ? item->pause_until_ns - now : 0;
-    return bar;
+    if (now - item->moved_ns < stall_ns)
+        return NULL;
+    snprintf(ret, WAITS_SIZE, "no data for %lld s",
+             (long long)((now - item->moved_ns) / WHORL_SECOND));
+    return ret;
 }
 
 /* Whether this process may draw. A frame would disturb another process that is in the
@@ -284,33 +282,77 @@ static bool was_stopped(struct progress *progress)
     return yes;
 }
 
-static void put_bar(struct progress *progress, const struct progress_item *item, struct bar *bar,
-                    int width, size_t room)
+static void put_bar(struct progress *progress, const struct followed *item, int64_t now, int width,
+                    size_t room)
 {
-    char label[LABEL_SIZE], text[BARS_LINE_SIZE(COLUMNS_MAX)];
+    char label[LABEL_SIZE], text[BARS_LINE_SIZE(COLUMNS_MAX)], waits[WAITS_SIZE];
 
     format_label(label, progress, item, room);
-    bar->label = label;
-    bars_format(text, sizeof text, bar, width, progress->colour);
+    const struct bar bar = {
+        .label = label,
+        .waits = why_waiting(waits, item, now),
+        .share = followed_share(item),
+        .have = item->have,
+        .rate = item->rate > 0 ? (int64_t)item->rate : 0,
+        .left_ns = followed_left_ns(item),
+    };
+    bars_format(text, sizeof text, &bar, width, progress->colour);
     put_row(progress, text);
 }
 
-static void put_total(struct progress *progress, int64_t now, int64_t received, size_t shown,
-                      int width)
+/* The time until all is done; -1 when it cannot be known. A file whose length is not known counts
+ * as one of the average size. */
+static int64_t total_left_ns(const struct events *events, const struct totals *totals)
 {
-    const struct totals *totals = progress->totals;
-    char text[BARS_LINE_SIZE(COLUMNS_MAX)];
-    const struct bars_total total = {
+    double left = 0, size = (double)totals->bytes, unknown = (double)totals->queued;
+    uint64_t sized = totals->done;
+
+    if (totals->open || events->rate < 1)
+        return -1;
+    for (const struct followed *item = events->first; item; item = item->next) {
+        if (item->length < 0) {
+            unknown++;
+            left -= (double)item->have;
+            continue;
+        }
+        left += (double)(item->length - item->have);
+        size += (double)item->length;
+        sized++;
+    }
+    if (unknown > 0 && sized == 0)
+        return -1;
+    if (unknown > 0)
+        left += unknown * size / (double)sized;
+    return left > 0 ? (int64_t)(left / events->rate * 1e9) : 0;
+}
+
+void progress_sum(struct bars_total *ret, const struct events *events, const struct totals *totals)
+{
+    *ret = (struct bars_total){
         .done = totals->done,
         .failed = totals->failed,
-        .active = progress->active,
-        .hidden = progress->active - shown,
+        .files =
+            totals->done + totals->failed + totals->interrupted + events->active + totals->queued,
+        .open = totals->open,
         .queued = totals->queued,
-        .received = received,
-        .rate = progress->rate > 0 ? (int64_t)progress->rate : 0,
-        .duration_ns = now - totals->started_ns,
+        .received = events->received,
+        .rate = events->rate > 0 ? (int64_t)events->rate : 0,
+        .left_ns = total_left_ns(events, totals),
     };
+    for (const struct followed *item = events->first; item; item = item->next) {
+        bool waiting = !item->receiving && item->mark.phase >= PHASE_RETRY;
+        ret->waiting += waiting;
+        ret->active += !waiting;
+    }
+}
 
+static void put_total(struct progress *progress, size_t shown, int width)
+{
+    char text[BARS_LINE_SIZE(COLUMNS_MAX)];
+    struct bars_total total;
+
+    progress_sum(&total, progress->events, progress->totals);
+    total.hidden = progress->events->active - shown;
     bars_format_total(text, sizeof text, &total, width);
     put_row(progress, text);
 }
@@ -318,7 +360,7 @@ static void put_total(struct progress *progress, int64_t now, int64_t received, 
 void progress_draw(struct progress *progress)
 {
     int columns, rows;
-    int64_t now = whorl_now(), elapsed_ns = now - progress->frame_ns, received = 0;
+    int64_t now = whorl_now();
 
     measure(progress, &columns, &rows);
     if (was_stopped(progress))
@@ -336,31 +378,18 @@ void progress_draw(struct progress *progress)
     size_t room = rows > 2 ? (size_t)rows - 2 : 0, shown = 0;
     if (room > PROGRESS_ROWS_MAX - 1)
         room = PROGRESS_ROWS_MAX - 1;
-    for (struct progress_item *item = progress->first; item; item = item->next) {
-        struct bar bar = bar_of(item, now, elapsed_ns);
-        received += bar.received;
-        if (shown < room) {
-            put_bar(progress, item, &bar, width, room);
-            shown++;
-        }
-    }
-    received += progress->totals->bytes;
-    smooth(&progress->rate, received - progress->received_before, elapsed_ns);
-    put_total(progress, now, received, shown, width);
+    const struct followed *item = progress->events->first;
+    for (; item && shown < room; item = item->next, shown++)
+        put_bar(progress, item, now, width, room);
+    put_total(progress, shown, width);
     put(progress, "\x1b[J");
-    progress->received_before = received;
     progress->frame_ns = now;
 }
 
-WHORL_SUSPENDS int progress_run(void *arg)
+void progress_resize(struct progress *progress)
 {
-    struct progress *progress = arg;
-    int err;
-
-    while ((err = whorl_sleep(frame_interval_ns)) == 0)
-        if (writer_is_drained(progress->out)) /* a slow terminal gets fewer frames, no old ones */
-            progress_draw(progress);
-    return err;
+    if (whorl_now() - progress->frame_ns >= frame_interval_min_ns)
+        progress_draw(progress);
 }
 
 void progress_clear(struct progress *progress)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Progress on a terminal: one bar per active transfer and one line of totals. A task redraws them
- * ten times per second, and the lines of the report scroll above them. Without a terminal there are
+/* Progress on a terminal: one bar per active transfer and one line of totals, drawn from the state
+ * which the events leave. The lines of the report scroll above them. Without a terminal there are
  * no bars. */
 #ifndef WHORL_GET_PROGRESS_H
 #define WHORL_GET_PROGRESS_H
@@ -11,42 +11,26 @@
 
 #include <whorl/base.h>
 
-#include "tools/get/bars.h"
 #include "tools/get/buffer.h"
-#include "tools/get/totals.h"
 
-struct writer;
-struct whorl_http_response;
+struct bars_total;
+struct events;
+struct totals;
 struct whorl_signals;
-struct whorl_url;
+struct writer;
 
 enum { PROGRESS_ROWS_MAX = 200 };
-
-/* One displayed transfer. It is on the stack of the transfer's task. */
-struct progress_item {
-    struct progress_item *next, **link;
-    const char *name; /* borrowed, like `url`; may contain any bytes */
-    const struct whorl_url *url;
-    enum bar_state state;
-    const struct whorl_http_response *response; /* valid while BAR_RECEIVING, else NULL */
-    int64_t pause_until_ns;                     /* valid while BAR_PAUSING */
-    int64_t received_before;                    /* bytes received until the previous frame */
-    double rate;                                /* bytes per second, smoothed */
-};
 
 /* progress_init() sets it up. */
 struct progress {
     struct writer *out;
+    const struct events *events;
     const struct totals *totals;
     int fd;
     bool colour;
     struct whorl_signals *continued; /* SIGCONT: the process was stopped; NULL when unknown */
 
-    struct progress_item *first, **last; /* in the order of their start */
-    size_t active;
-    int64_t frame_ns;        /* when the last frame was drawn */
-    int64_t received_before; /* bytes of all transfers until that frame */
-    double rate;
+    int64_t frame_ns;    /* when the last frame was drawn */
     struct buffer lines; /* text that the next frame prints above the bars */
 
     size_t rows; /* number of rows of bars and totals on the screen now */
@@ -60,16 +44,16 @@ struct progress {
 bool progress_is_possible(int fd);
 
 void progress_init(struct progress *progress, int fd, struct writer *out,
-                   const struct totals *totals);
+                   const struct events *events, const struct totals *totals);
 void progress_finish(struct progress *progress);
 
-/* The function of the task; `arg` is the progress. Draws until it is cancelled. */
-WHORL_SUSPENDS int progress_run(void *arg);
-
-/* Draws a frame now, for example after the size of the terminal changed. If the process was stopped
- * since the last frame, the rows of that frame stay on the screen, because the shell has printed
- * other lines below them. */
+/* Draws a frame now. If the process was stopped since the last frame, the rows of that frame stay
+ * on the screen, because the shell has printed other lines below them. */
 void progress_draw(struct progress *progress);
+
+/* The size of the terminal has changed: draws a frame, unless the last one is less than 50 ms old,
+ * for a window that is dragged changes often. The next frame comes in time. */
+void progress_resize(struct progress *progress);
 
 /* Adds lines, each with its newline, to be printed above the bars. */
 void progress_add_line(struct progress *progress, const char *text, size_t len);
@@ -77,10 +61,7 @@ void progress_add_line(struct progress *progress, const char *text, size_t len);
 /* Removes the bars from the screen and prints the pending lines. */
 void progress_clear(struct progress *progress);
 
-/* Add and remove a transfer. Both accept a NULL `progress`. The bars show `name`. Bars of the same
- * name also show the host or the directory of `url`, if that tells them apart. */
-void progress_join(struct progress *progress, struct progress_item *item, const char *name,
-                   const struct whorl_url *url);
-void progress_leave(struct progress *progress, struct progress_item *item);
+/* Collects what the line of totals shows; `hidden` is left 0. No I/O. */
+void progress_sum(struct bars_total *ret, const struct events *events, const struct totals *totals);
 
 #endif

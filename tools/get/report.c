@@ -3,6 +3,7 @@
 #include "tools/get/report.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -155,43 +156,49 @@ static void add_error(struct object *object, const struct outcome *o)
     buffer_finish(&text);
 }
 
-void report_format_object(struct buffer *ret, const struct outcome *o)
+void report_add_outcome(struct object *object, const struct outcome *o)
 {
-    struct object object;
     bool responded = o->status > 0;
 
-    object_begin(&object);
-    object_add_bool(&object, "ok", o->ok);
-    object_add_url(&object, "url", o->url);
-    object_add_text(&object, "final_url", o->final_url);
-    object_add_text(&object, "dir", o->file ? o->dir : NULL);
-    object_add_text(&object, "file", o->file);
+    object_add_bool(object, "ok", o->ok);
+    object_add_url(object, "url", o->url);
+    object_add_text(object, "final_url", o->final_url);
+    object_add_text(object, "dir", o->file ? o->dir : NULL);
+    object_add_text(object, "file", o->file);
     if (responded)
-        object_add_int(&object, "status", o->status);
+        object_add_int(object, "status", o->status);
     else
-        object_add_null(&object, "status");
-    object_add_int(&object, "bytes", o->bytes);
-    object_add_int(&object, "written", o->written);
-    object_add_seconds(&object, "seconds", o->duration_ns);
-    object_add_int(&object, "tries", o->tries);
-    object_add_int(&object, "redirects", responded ? o->timing.redirects : 0);
-    object_add_bool(&object, "downgraded", o->timing.downgraded);
-    object_add_bool(&object, "reused", responded && o->timing.reused);
+        object_add_null(object, "status");
+    object_add_int(object, "bytes", o->bytes);
+    object_add_int(object, "written", o->written);
+    object_add_seconds(object, "seconds", o->duration_ns);
+    object_add_int(object, "tries", o->tries);
+    object_add_int(object, "redirects", responded ? o->timing.redirects : 0);
+    object_add_bool(object, "downgraded", o->timing.downgraded);
+    object_add_bool(object, "reused", responded && o->timing.reused);
     if (o->list) {
-        object_add_text(&object, "list", o->list);
-        object_add_int(&object, "line", o->line);
+        object_add_text(object, "list", o->list);
+        object_add_int(object, "line", o->line);
     }
     if (!o->ok) {
-        object_add_text(&object, "step", o->error.step);
-        add_error(&object, o);
-        object_add_text(&object, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
+        object_add_text(object, "step", o->error.step);
+        add_error(object, o);
+        object_add_text(object, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
     }
+}
+
+void report_format_object(struct buffer *ret, const struct outcome *outcome)
+{
+    struct object object;
+
+    object_begin(&object);
+    report_add_outcome(&object, outcome);
     object_write(&object, ret);
 }
 
-/* Prints lines for people. They appear above the bars, if there are any. */
-static void say(struct report *report, const struct buffer *lines)
+void report_say(struct report *report, const struct buffer *lines)
 {
+    report->said_ns = whorl_now();
     if (lines->failed)
         writer_fail(report->messages, -ENOMEM);
     else if (report->progress)
@@ -208,7 +215,8 @@ static void print_object(struct report *report, const struct buffer *object)
         writer_add(report->objects, object->text, object->len);
 }
 
-void report_outcome(struct report *report, const struct outcome *o)
+/* Counts and reports an outcome. */
+static void report_outcome(struct report *report, const struct outcome *o)
 {
     struct totals *totals = &report->totals;
     bool unstarted = o->interrupted && o->tries == 0;
@@ -229,10 +237,11 @@ void report_outcome(struct report *report, const struct outcome *o)
         return;
     buffer_clear(&report->text);
     report_format_line(&report->text, o, report->verbose);
-    say(report, &report->text);
+    report_say(report, &report->text);
 }
 
-void report_retry(struct report *report, const struct outcome *o, int64_t pause_ns)
+/* Reports that an attempt failed and that a retry follows. */
+static void report_retry(struct report *report, const struct outcome *o, int64_t pause_ns)
 {
     struct buffer *text = &report->text;
     char time[TEXT_NUMBER_SIZE];
@@ -246,7 +255,35 @@ void report_retry(struct report *report, const struct outcome *o, int64_t pause_
     if (!text->failed)
         text->len--; /* the newline */
     buffer_printf(text, "; try %d in %s\n", o->tries + 1, text_time(time, pause_ns));
-    say(report, text);
+    report_say(report, text);
+}
+
+static void take(struct event_sink *sink, const struct event *event)
+{
+    struct report *report = (struct report *)((char *)sink - offsetof(struct report, sink));
+
+    if (event->kind == EVENT_DONE)
+        report_outcome(report, event->outcome);
+    else if (event->kind == EVENT_RETRY)
+        report_retry(report, event->outcome, event->delay_ns);
+}
+
+void report_attach(struct report *report, struct events *events)
+{
+    report->sink.take = take;
+    events_add_sink(events, &report->sink);
+}
+
+void report_add_sums(struct object *object, const struct totals *totals, bool interrupted,
+                     int64_t duration_ns)
+{
+    object_add_int(object, "ok", (int64_t)totals->done);
+    object_add_int(object, "failed",
+                   (int64_t)(totals->failed + totals->interrupted + totals->unstarted));
+    object_add_bool(object, "interrupted", interrupted);
+    object_add_int(object, "bytes", totals->bytes);
+    object_add_int(object, "written", totals->written);
+    object_add_seconds(object, "seconds", duration_ns);
 }
 
 static void add_summary_object(struct buffer *text, const struct totals *totals, bool interrupted,
@@ -256,13 +293,7 @@ static void add_summary_object(struct buffer *text, const struct totals *totals,
 
     object_begin(&object);
     object_add_bool(&object, "summary", true);
-    object_add_int(&object, "ok", (int64_t)totals->done);
-    object_add_int(&object, "failed",
-                   (int64_t)(totals->failed + totals->interrupted + totals->unstarted));
-    object_add_bool(&object, "interrupted", interrupted);
-    object_add_int(&object, "bytes", totals->bytes);
-    object_add_int(&object, "written", totals->written);
-    object_add_seconds(&object, "seconds", duration_ns);
+    report_add_sums(&object, totals, interrupted, duration_ns);
     object_write(&object, text);
 }
 
@@ -292,7 +323,7 @@ void report_summary(struct report *report, bool interrupted)
             buffer_printf(text, ", %llu failed", (unsigned long long)totals->failed);
         add(text, "\n");
     }
-    say(report, text);
+    report_say(report, text);
 }
 
 WHORL_SUSPENDS int report_wait_room(struct report *report)
@@ -301,12 +332,14 @@ WHORL_SUSPENDS int report_wait_room(struct report *report)
 
     if (err == 0 && report->json)
         err = writer_wait_room(report->objects);
+    if (err == 0 && report->stream)
+        err = writer_wait_room(report->stream);
     return err;
 }
 
 int report_exit_status(const struct report *report, bool interrupted)
 {
-    bool lost = report->json && report->objects->err;
+    bool lost = (report->json && report->objects->err) || (report->stream && report->stream->err);
 
     if (report->totals.failed == 0 && report->totals.interrupted == 0 && !interrupted && !lost)
         return EXIT_ALL;

@@ -267,6 +267,7 @@ int schedule_add(struct schedule *schedule, const char *url, const char *setting
     }
     item->host = host;
     item->number = schedule->added++;
+    item->added_ns = whorl_now();
     item->list = list;
     item->line = line;
     TAILQ_INSERT_TAIL(&host->waiting, item, in_host);

@@ -33,6 +33,7 @@ struct schedule_item {
     TAILQ_ENTRY(schedule_item) in_host, in_window;
     struct schedule_host *host;
     uint64_t number;  /* in the order of arrival */
+    int64_t added_ns; /* when it was added, as whorl_now() says */
     const char *list; /* the list which contains the URL, NULL for an argument; borrowed */
     long line;
     size_t size;    /* of the whole item, in bytes */

@@ -32,7 +32,7 @@ struct transfer {
     char refused[NAME_SIZE]; /* the host that refused the last connection; "": none did */
     uint16_t refused_port;
     struct outcome outcome;
-    struct progress_item item;
+    struct followed followed;
     char *final_url;
     struct entry entry;                /* the settings of the URL */
     struct whorl_http_header *headers; /* owned; those of all URLs and of this one */
@@ -41,6 +41,13 @@ struct transfer {
 
 /* The running task's struct transfer. */
 static const struct whorl_local running = {0};
+
+struct followed *transfer_followed(void)
+{
+    struct transfer *t = whorl_local_get(&running);
+
+    return t ? &t->followed : NULL;
+}
 
 void transfer_note_dial(const char *host, uint16_t port, int err)
 {
@@ -77,11 +84,22 @@ static const char *next_path(void *arg, unsigned attempt)
     return t->path = t->taken;
 }
 
+static void note_progress(void *arg, int64_t received)
+{
+    struct transfer *t = arg;
+
+    events_note_progress(&t->get->events, &t->followed, received);
+}
+
 static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *response)
 {
     const struct options *options = t->get->options;
     struct whorl_http_save_options how = {
-        .ret_in_place = &t->in_place, .ret_written = &t->outcome.written, .arg = t};
+        .progress = note_progress,
+        .ret_in_place = &t->in_place,
+        .ret_written = &t->outcome.written,
+        .arg = t,
+    };
 
     if (options->output) {
         how.overwrite = true;
@@ -134,10 +152,12 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
 
     o->status = whorl_http_response_status(response);
     whorl_http_response_get_timing(response, &o->timing);
-    if (t->get->report->json || o->timing.redirects > 0) {
+    if (t->get->report->json || t->get->options->events || o->timing.redirects > 0) {
         t->final_url = strdup(whorl_http_response_url(response)->text);
         o->final_url = t->final_url;
     }
+    events_headers(&t->get->events, &t->followed, response, 0,
+                   whorl_http_response_length(response));
 }
 
 __attribute__((format(printf, 2, 3))) static void append(struct whorl_error *error,
@@ -224,7 +244,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     free(t->final_url);
     o->final_url = t->final_url = NULL;
     t->asked_ns = -1;
-    t->item.state = BAR_ASKING;
+    events_try(&t->get->events, &t->followed);
     int err = whorl_http_do(t->get->session, &request, &o->error, &response);
     if (err) {
         explain(t, err, "request");
@@ -235,14 +255,13 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     if (err || is_unmodified(t))
         return err;
 
-    t->item.state = BAR_RECEIVING;
-    t->item.response = response;
     err = save(t, response);
-    t->item.response = NULL;
     o->bytes = whorl_http_response_received(response);
     if (err) {
         o->error = *whorl_http_response_error(response);
         explain(t, err, "body");
+    } else {
+        events_verify(&t->get->events, &t->followed);
     }
     return err;
 }
@@ -279,8 +298,7 @@ static WHORL_SUSPENDS int pause_between(struct transfer *t, int64_t pause_ns)
 {
     struct schedule *schedule = &t->get->schedule;
 
-    t->item.state = BAR_PAUSING;
-    t->item.pause_until_ns = whorl_after(pause_ns);
+    events_retry(&t->get->events, &t->followed, &t->outcome, pause_ns, t->asked_ns >= 0);
     schedule_pause(schedule);
     int err = whorl_sleep(pause_ns);
     int resumed = schedule_resume(schedule);
@@ -298,7 +316,6 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
         int err = try_once(t);
         if (err == 0 || err == -ECANCELED || !may_retry(t, err, &pause_ns))
             return err;
-        report_retry(t->get->report, &t->outcome, pause_ns);
         if (pause_between(t, pause_ns) == -ECANCELED)
             return -ECANCELED;
     }
@@ -386,6 +403,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     struct transfer t = {
         .get = get,
         .scheduled = item,
+        .followed = {.id = item->number + 1, .url = item->url, .queued_ns = item->added_ns},
         .outcome = {.url = item->url, .list = item->list, .line = item->line},
     };
     int64_t start_ns = whorl_now();
@@ -396,14 +414,14 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     if (err == 0 && whorl_local_set(&running, &t) < 0)
         err = whorl_error_set(&t.outcome.error, -ENOMEM, "transfer", "out of memory");
     if (err == 0) {
-        progress_join(get->progress, &t.item, get->options->output ? get->options->output : t.name,
-                      &t.url);
+        t.followed.name = get->options->output ? get->options->output : t.name;
+        t.followed.at = &t.url;
+        events_start(&get->events, &t.followed);
         err = try_all(&t);
-        progress_leave(get->progress, &t.item);
     }
     t.outcome.duration_ns = whorl_now() - start_ns;
     settle(&t, err);
-    report_outcome(get->report, &t.outcome);
+    events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
     free(t.final_url);
     free(t.headers);
     entry_finish(&t.entry);

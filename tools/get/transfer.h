@@ -5,6 +5,7 @@
 
 #include <whorl/base.h>
 
+struct followed;
 struct get;
 struct schedule_item;
 
@@ -17,6 +18,9 @@ struct transfer_job {
 /* The function of the task; `arg` is a struct transfer_job. It reports the outcome and ends the
  * item. Returns 0 or -ECANCELED. */
 WHORL_SUSPENDS int transfer_run(void *arg);
+
+/* The running transfer, for events; NULL outside the task of a transfer. */
+struct followed *transfer_followed(void);
 
 /* Tells the running transfer the result of a connect(2) to a host. To be called by the session's
  * dialer, in the transfer's task. */

@@ -5,6 +5,10 @@
 #include <errno.h>
 
 #include <whorl/fd.h>
+#include <whorl/scope.h>
+
+/* A part of this size fits into a pipe as soon as its reader has taken a page. */
+enum { PART = 4096 };
 
 void writer_add(struct writer *writer, const char *text, size_t len)
 {
@@ -44,6 +48,20 @@ void writer_close(struct writer *writer)
     whorl_event_set(&writer->more);
 }
 
+/* Writes the text in parts, and gives up when one part takes longer than `stall_ns`. */
+static WHORL_SUSPENDS int write_parts(const struct writer *writer, const struct buffer *text)
+{
+    int err = 0;
+
+    for (size_t at = 0, len; err == 0 && at < text->len; at += len) {
+        struct whorl_scope scope;
+        len = text->len - at < PART ? text->len - at : PART;
+        whorl_scope_enter(&scope, whorl_after(writer->stall_ns));
+        err = whorl_scope_leave(&scope, whorl_write_all(writer->fd, text->text + at, len));
+    }
+    return err;
+}
+
 WHORL_SUSPENDS int writer_run(void *arg)
 {
     struct writer *writer = arg;
@@ -61,7 +79,8 @@ WHORL_SUSPENDS int writer_run(void *arg)
         buffer_clear(&writer->text);
         whorl_event_set(&writer->room);
         /* Other tasks may add to `text` during the write. `spare` does not change until it ends. */
-        err = whorl_write_all(writer->fd, text.text, text.len);
+        err = writer->stall_ns ? write_parts(writer, &text)
+                               : whorl_write_all(writer->fd, text.text, text.len);
         if (err) {
             writer_fail(writer, err);
             buffer_clear(&writer->text);

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <whorl/sync.h>
 
@@ -20,7 +21,8 @@
 /* Set `fd`. All other fields start at zero. */
 struct writer {
     int fd;
-    int err; /* the first failure; all text after it is dropped */
+    int64_t stall_ns; /* a reader that takes nothing for this time is given up; 0: is waited for */
+    int err;          /* the first failure; all text after it is dropped */
     bool closed;
     struct buffer text;      /* not yet being written */
     struct buffer spare;     /* being written; swapped with `text` before each write */

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* Events and the state of the active transfers, see events.h. */
+#include "tools/get/events.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <whorl/http.h>
+#include <whorl/task.h>
+
+#include "tools/get/outcome.h"
+
+const char *phase_name(enum phase phase)
+{
+    static const char *const names[PHASES] = {
+        "queue",      "redirects", "DNS",  "connect",      "TLS",
+        "first byte", "body",      "disk", "retry pauses", "throttled",
+    };
+
+    return names[phase];
+}
+
+void events_add_sink(struct events *events, struct event_sink *sink)
+{
+    struct event_sink **at = &events->sinks;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = sink;
+}
+
+/* Hands an event to the sinks. Fills in what it shares with all events of the transfer. */
+static void tell(struct events *events, struct followed *followed, struct event *event)
+{
+    event->followed = followed;
+    if (followed) {
+        event->id = followed->id;
+        event->url = followed->url;
+    }
+    if (event->time_ns == 0)
+        event->time_ns = whorl_now();
+    for (struct event_sink *sink = events->sinks; sink; sink = sink->next)
+        sink->take(sink, event);
+}
+
+void events_queue(struct events *events, uint64_t id, const char *url, const char *list, long line)
+{
+    struct event event = {.kind = EVENT_QUEUED, .id = id, .url = url, .list = list, .line = line};
+
+    tell(events, NULL, &event);
+}
+
+/* --- phases ----------------------------------------------------------------------------------- */
+
+static void tell_span(struct events *events, struct followed *followed, enum phase phase,
+                      int64_t from_ns, int64_t to_ns)
+{
+    struct event event = {
+        .kind = EVENT_SPAN, .phase = phase, .from_ns = from_ns, .to_ns = to_ns, .time_ns = to_ns};
+
+    if (to_ns <= from_ns)
+        return;
+    followed->spent_ns[phase] += to_ns - from_ns;
+    tell(events, followed, &event);
+}
+
+/* Ends the present phase at `now`. Before the response, the phases of a try are only noted. */
+static void mark(struct events *events, struct followed *followed, enum phase phase, int64_t now,
+                 bool final)
+{
+    size_t room = sizeof followed->marks / sizeof followed->marks[0];
+
+    if (final)
+        tell_span(events, followed, followed->mark.phase, followed->mark.since_ns, now);
+    else if (followed->marks_count < room)
+        followed->marks[followed->marks_count++] = followed->mark;
+    followed->mark = (struct phase_mark){phase, now};
+}
+
+/* Tells the noted phases as they were observed: the try failed without a response. */
+static void settle_as_noted(struct events *events, struct followed *followed)
+{
+    for (size_t i = 0; i < followed->marks_count; i++) {
+        const struct phase_mark *next =
+            i + 1 < followed->marks_count ? &followed->marks[i + 1] : &followed->mark;
+        tell_span(events, followed, followed->marks[i].phase, followed->marks[i].since_ns,
+                  next->since_ns);
+    }
+    followed->marks_count = 0;
+}
+
+/* Tells the phases of a try which ended with a response. The response knows how long the phases of
+ * the last exchange took. What remains of the time belongs to exchanges before it. */
+static void settle_by_response(struct events *events, struct followed *followed, int64_t now,
+                               const struct whorl_http_timing *timing)
+{
+    const int64_t lengths[] = {timing->first_byte_ns, timing->tls_ns, timing->connect_ns};
+    static const enum phase phases[] = {PHASE_FIRST_BYTE, PHASE_TLS, PHASE_CONNECT};
+    int64_t begin = followed->marks_count ? followed->marks[0].since_ns : followed->mark.since_ns;
+    int64_t starts[3], at = now;
+
+    for (size_t i = 0; i < 3; i++) {
+        at -= lengths[i] > 0 ? lengths[i] : 0;
+        starts[i] = at = at > begin ? at : begin;
+    }
+    followed->marks_count = 0;
+    int64_t waited = timing->queue_ns > 0 ? timing->queue_ns : 0;
+    bool single = timing->redirects == 0 && timing->retries == 0;
+    if (single || waited > at - begin)
+        waited = at - begin;
+    tell_span(events, followed, PHASE_REDIRECT, begin, at - waited);
+    tell_span(events, followed, PHASE_QUEUE, at - waited, at);
+    for (size_t i = 3; i-- > 0;)
+        tell_span(events, followed, phases[i], starts[i], i > 0 ? starts[i - 1] : now);
+    followed->mark = (struct phase_mark){PHASE_BODY, now};
+}
+
+static bool before_response(const struct followed *followed)
+{
+    return !followed->receiving && followed->tries > 0 && followed->mark.phase < PHASE_BODY;
+}
+
+void events_enter(struct events *events, struct followed *followed, enum phase phase)
+{
+    if (followed && followed->mark.phase != phase)
+        mark(events, followed, phase, whorl_now(), !before_response(followed));
+}
+
+/* --- the course of a transfer ----------------------------------------------------------------- */
+
+void events_start(struct events *events, struct followed *followed)
+{
+    struct event event = {.kind = EVENT_STARTED, .time_ns = whorl_now()};
+
+    if (!events->last)
+        events->last = &events->first;
+    followed->next = NULL;
+    followed->link = events->last;
+    *events->last = followed;
+    events->last = &followed->next;
+    events->active++;
+    followed->started_ns = event.time_ns;
+    followed->length = -1;
+    followed->mark = (struct phase_mark){PHASE_QUEUE, followed->queued_ns};
+    mark(events, followed, PHASE_QUEUE, event.time_ns, true);
+    tell(events, followed, &event);
+}
+
+void events_try(struct events *events, struct followed *followed)
+{
+    if (!followed)
+        return;
+    mark(events, followed, PHASE_QUEUE, whorl_now(), true);
+    followed->tries++;
+    followed->receiving = false;
+    followed->connections = 0;
+}
+
+void events_resolve(struct events *events, struct followed *followed, const char *host,
+                    const struct whorl_addr *addrs, size_t count, int64_t duration_ns)
+{
+    struct event event = {.kind = EVENT_RESOLVED,
+                          .host = host,
+                          .addrs = addrs,
+                          .addrs_count = count,
+                          .duration_ns = duration_ns};
+
+    if (followed)
+        tell(events, followed, &event);
+}
+
+void events_connect(struct events *events, struct followed *followed, const char *host,
+                    const struct whorl_addr *addr, int64_t duration_ns)
+{
+    struct event event = {.kind = EVENT_CONNECTED,
+                          .host = host,
+                          .addrs = addr,
+                          .addrs_count = 1,
+                          .duration_ns = duration_ns};
+
+    if (followed)
+        tell(events, followed, &event);
+}
+
+void events_headers(struct events *events, struct followed *followed,
+                    const struct whorl_http_response *response, int64_t have, int64_t length)
+{
+    struct event event = {.kind = EVENT_HEADERS, .response = response, .time_ns = whorl_now()};
+    struct whorl_http_timing timing;
+
+    if (!followed)
+        return;
+    whorl_http_response_get_timing(response, &timing);
+    settle_by_response(events, followed, event.time_ns, &timing);
+    followed->receiving = true;
+    followed->connections = 1;
+    followed->have = followed->counted = have;
+    followed->rated = have;
+    followed->length = length;
+    followed->moved_ns = event.time_ns;
+    if (followed->most < have)
+        followed->most = have;
+    tell(events, followed, &event);
+}
+
+void events_note_progress(struct events *events, struct followed *followed, int64_t have)
+{
+    if (!followed || have <= followed->have)
+        return;
+    followed->have = have;
+    if (have > followed->most)
+        followed->most = have;
+    events->received += have - followed->counted;
+    followed->counted = have;
+    if (have == followed->length)
+        events_enter(events, followed, PHASE_DISK);
+}
+
+void events_verify(struct events *events, struct followed *followed)
+{
+    struct event event = {.kind = EVENT_VERIFIED};
+
+    if (followed)
+        tell(events, followed, &event);
+}
+
+/* Ends the phases of a try. */
+static void settle(struct events *events, struct followed *followed, enum phase phase, int64_t now)
+{
+    bool early = before_response(followed);
+
+    if (early)
+        settle_as_noted(events, followed);
+    mark(events, followed, phase, now, true);
+    followed->receiving = false;
+    followed->connections = 0;
+    followed->rate = 0;
+}
+
+static void note_cause(struct followed *followed, const struct outcome *outcome)
+{
+    if (outcome->error.code == 0 && outcome->status > 0)
+        snprintf(followed->cause, sizeof followed->cause, "%d", outcome->status);
+    else
+        snprintf(followed->cause, sizeof followed->cause, "%s", outcome->error.step);
+}
+
+void events_retry(struct events *events, struct followed *followed, const struct outcome *outcome,
+                  int64_t delay_ns, bool throttled)
+{
+    struct event event = {
+        .kind = EVENT_RETRY, .outcome = outcome, .delay_ns = delay_ns, .time_ns = whorl_now()};
+
+    if (!followed)
+        return;
+    settle(events, followed, throttled ? PHASE_THROTTLED : PHASE_RETRY, event.time_ns);
+    followed->pause_until_ns = event.time_ns + delay_ns;
+    note_cause(followed, outcome);
+    tell(events, followed, &event);
+}
+
+static void leave(struct events *events, struct followed *followed)
+{
+    *followed->link = followed->next;
+    if (followed->next)
+        followed->next->link = followed->link;
+    else
+        events->last = followed->link;
+    followed->link = NULL;
+    events->active--;
+}
+
+void events_end(struct events *events, struct followed *followed, uint64_t id,
+                const struct outcome *outcome)
+{
+    struct event event = {.kind = EVENT_DONE,
+                          .id = id,
+                          .url = outcome->url,
+                          .outcome = outcome,
+                          .time_ns = whorl_now()};
+
+    if (followed) {
+        settle(events, followed, followed->mark.phase, event.time_ns);
+        leave(events, followed);
+    }
+    tell(events, followed, &event);
+}
+
+/* --- rates ------------------------------------------------------------------------------------ */
+
+/* Updates a rate in bytes per second. The rate is an average over about two seconds. */
+static void smooth(double *rate, int64_t gained, int64_t elapsed_ns)
+{
+    double now = (double)gained * 1e9 / (double)(elapsed_ns > 0 ? elapsed_ns : 1);
+    double weight = (double)elapsed_ns / 2e9;
+
+    if (weight > 1 || *rate == 0)
+        weight = 1;
+    *rate += (now - *rate) * weight;
+}
+
+void events_tick(struct events *events)
+{
+    int64_t now = whorl_now();
+    int64_t since_ns = events->ticked_ns ? events->ticked_ns : events->started_ns;
+    struct followed *next;
+
+    if (now <= since_ns)
+        return;
+    for (struct followed *followed = events->first; followed; followed = next) {
+        struct event event = {.kind = EVENT_PROGRESS, .time_ns = now};
+        next = followed->next;
+        if (!followed->receiving)
+            continue;
+        if (followed->have > followed->rated)
+            followed->moved_ns = now;
+        smooth(&followed->rate, followed->have - followed->rated, now - since_ns);
+        followed->rated = followed->have;
+        tell(events, followed, &event);
+    }
+    smooth(&events->rate, events->received - events->rated, now - since_ns);
+    events->rated = events->received;
+    events->ticked_ns = now;
+}
+
+double followed_share(const struct followed *followed)
+{
+    if (followed->length <= 0)
+        return -1;
+    return followed->most >= followed->length ? 1
+                                              : (double)followed->most / (double)followed->length;
+}
+
+int64_t followed_left_ns(const struct followed *followed)
+{
+    int64_t left = followed->length - followed->have;
+
+    if (!followed->receiving || followed->length < 0 || left < 0 || followed->rate < 1)
+        return -1;
+    return (int64_t)((double)left / followed->rate * 1e9);
+}

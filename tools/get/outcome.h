@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* How a transfer, or a try of it, ended. */
+#ifndef WHORL_GET_OUTCOME_H
+#define WHORL_GET_OUTCOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <whorl/error.h>
+#include <whorl/http.h>
+
+/* The outcome of one transfer. Strings are borrowed for the call. */
+struct outcome {
+    const char *url;       /* as the user gave it; NULL when a list could not be read */
+    const char *final_url; /* after redirects; NULL when there was no response */
+    const char *dir;       /* the directory of `file` and `place`; NULL is the current directory */
+    const char *file;      /* its final name; NULL for none, "-" for standard output */
+    const char *place;     /* the file that the failed step was about, NULL for none */
+    const char *list;      /* the list which contains the URL, NULL for an argument */
+    long line;
+    int status;      /* of the last response, or 0 */
+    int tries;       /* 0: the transfer never started */
+    int64_t bytes;   /* of the body, as received, before decoding */
+    int64_t written; /* of the body, to the file or standard output, after decoding */
+    int64_t duration_ns;
+    struct whorl_http_timing timing; /* of the last response */
+    bool ok, interrupted;
+    struct whorl_error error; /* valid unless `ok`; the code is 0 if the status is the failure */
+};
+
+#endif
