@@ -63,6 +63,7 @@ static enum whorl_error_class class_of_code(enum whorl_error_code code)
     case WHORL_EHTTP_TOTAL_TIMEOUT:
     case WHORL_EHTTP_HEAD_TIMEOUT:
     case WHORL_EHTTP_BODY_RATE:
+    case WHORL_EHTTP_SPEED_TIMEOUT:
         return WHORL_CLASS_TIMEOUT;
     case WHORL_EHTTP_ENCODING:
     case WHORL_EHTTP_ENCODING_UNKNOWN:

@@ -14,14 +14,71 @@ void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts
     };
 }
 
-void http_clock_enter_write(const struct http_clock *clock, struct http_stage *stage)
+/* The bytes that must move in a window. */
+static int64_t window_len(const struct http_clock *clock)
 {
-    http_stage_enter(stage, http_deadline(clock->limits.stall_ns), WHORL_EHTTP_STALL_TIMEOUT,
-                     clock->total_deadline_ns);
+    int64_t len;
+
+    if (__builtin_mul_overflow(clock->limits.speed_min, clock->limits.speed_ns / 1000, &len))
+        return INT64_MAX;
+    len /= WHORL_SECOND / 1000;
+    return len > 0 ? len : 1;
 }
 
-void http_clock_enter_read(struct http_clock *clock, struct http_stage *stage)
+/* Enters the limit that ends first: the stall limit, or the window of the minimum speed. `moved`
+ * bytes of the body have moved; -1: the wait is not for a body. */
+static void enter_moving(const struct http_clock *clock, struct http_speed *speed,
+                         struct http_stage *stage, int64_t moved)
 {
+    int64_t limit_ns = clock->limits.stall_ns;
+    int code = WHORL_EHTTP_STALL_TIMEOUT;
+
+    speed->entered_ns = -1;
+    if (moved >= 0 && clock->limits.speed_min > 0) {
+        if (moved - speed->start >= window_len(clock))
+            *speed = (struct http_speed){.start = moved};
+        int64_t left_ns = clock->limits.speed_ns - speed->waited_ns;
+        if (left_ns < limit_ns) {
+            limit_ns = left_ns > 0 ? left_ns : 0;
+            code = WHORL_EHTTP_SPEED_TIMEOUT;
+        }
+        speed->entered_ns = whorl_now();
+    }
+    http_stage_enter(stage, http_deadline(limit_ns), code, clock->total_deadline_ns);
+}
+
+static void leave_moving(struct http_speed *speed)
+{
+    if (speed->entered_ns >= 0)
+        speed->waited_ns += whorl_now() - speed->entered_ns;
+    speed->entered_ns = -1;
+}
+
+void http_clock_enter_write(struct http_clock *clock, struct http_stage *stage, int64_t body_len)
+{
+    enter_moving(clock, &clock->sending, stage, body_len > 0 ? clock->body_sent : -1);
+}
+
+ssize_t http_clock_leave_write(struct http_clock *clock, struct http_stage *stage, ssize_t n,
+                               int64_t body_len)
+{
+    clock->body_sent += n < 0 ? 0 : body_len;
+    leave_moving(&clock->sending);
+    return http_stage_leave(stage, n);
+}
+
+int64_t http_clock_write_max(const struct http_clock *clock)
+{
+    if (clock->limits.speed_min <= 0)
+        return INT64_MAX;
+    int64_t len = window_len(clock), moved = clock->body_sent - clock->sending.start;
+    return moved < len ? len - moved : len;
+}
+
+void http_clock_enter_read(struct http_clock *clock, struct http_stage *stage,
+                           int64_t body_received)
+{
+    clock->receiving.entered_ns = -1;
     if (clock->awaits_head && clock->sent_ns < 0) {
         /* Another task is still sending the request; it moves the deadline when it has finished, so
          * the scope is entered even when there is no total limit. */
@@ -34,14 +91,14 @@ void http_clock_enter_read(struct http_clock *clock, struct http_stage *stage)
         http_stage_enter(stage, limit_ns == WHORL_FOREVER ? limit_ns : clock->sent_ns + limit_ns,
                          WHORL_EHTTP_FIRST_BYTE_TIMEOUT, clock->total_deadline_ns);
     } else {
-        http_stage_enter(stage, http_deadline(clock->limits.stall_ns), WHORL_EHTTP_STALL_TIMEOUT,
-                         clock->total_deadline_ns);
+        enter_moving(clock, &clock->receiving, stage, body_received);
     }
 }
 
 ssize_t http_clock_leave_read(struct http_clock *clock, struct http_stage *stage, ssize_t n)
 {
     clock->head = NULL;
+    leave_moving(&clock->receiving);
     n = http_stage_leave(stage, n);
     if (n > 0 && clock->awaits_head) {
         clock->awaits_head = false;

@@ -8,6 +8,7 @@
 
 enum {
     SLICE = 65536, /* of a body from memory: one write, which must finish within the stall limit */
+    CONTINUE_NS = 1000 * 1000 * 1000, /* the longest wait for a 100 (Continue) */
 };
 
 void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops *ops,
@@ -22,7 +23,8 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
     x->err = 0;
     x->received = 0;
     x->is_unprocessed = false;
-    x->has_begun = x->unsent = x->has_broken = false;
+    x->has_begun = x->unsent = x->has_broken = x->is_body_used = false;
+    x->go_ahead = NULL;
     x->reason = NULL;
     x->error.code = 0;
 }
@@ -48,6 +50,7 @@ struct request_head http_outgoing_head(const struct http_outgoing *out)
         .content_type = request->body.content_type,
         .body_len = http_outgoing_body_len(out),
         .decode = request->decode,
+        .expects = out->expects,
         .other_origin = out->other_origin,
         .trust_redirects = request->trust_redirects,
         .drop_body_headers = out->drop_body_headers,
@@ -78,6 +81,20 @@ void http_exchange_latch(struct http_exchange *x, int err, const char *text)
 
 /* Sending the body */
 
+/* Sends bytes in as many writes as the limits of time need. */
+static WHORL_SUSPENDS int send_bytes(struct http_exchange *x, const char *data, size_t len)
+{
+    int err = 0;
+    while (err == 0 && len > 0) {
+        int64_t max = http_clock_write_max(&x->clock);
+        size_t n = (int64_t)len < max ? len : (size_t)max;
+        err = x->ops->send_body(x, data, n);
+        data += n;
+        len -= n;
+    }
+    return err;
+}
+
 static WHORL_SUSPENDS int send_memory(struct http_exchange *x, const struct whorl_http_body *body,
                                       size_t sent)
 {
@@ -85,7 +102,7 @@ static WHORL_SUSPENDS int send_memory(struct http_exchange *x, const struct whor
     int err = 0;
     while (err == 0 && sent < len) {
         size_t n = len - sent < SLICE ? len - sent : SLICE;
-        err = x->ops->send_body(x, (const char *)body->data + sent, n);
+        err = send_bytes(x, (const char *)body->data + sent, n);
         sent += n;
     }
     return err;
@@ -111,7 +128,7 @@ static WHORL_SUSPENDS int send_sized(struct http_exchange *x, const struct whorl
             *ret_callers = true;
             return n < 0 ? (int)n : WHORL_EHTTP_REQUEST_BODY;
         }
-        int err = x->ops->send_body(x, buf, (size_t)n);
+        int err = send_bytes(x, buf, (size_t)n);
         if (err)
             return err;
         left -= n;
@@ -128,7 +145,7 @@ static WHORL_SUSPENDS int send_unsized(struct http_exchange *x, const struct who
             *ret_callers = true;
             return (int)n;
         }
-        int err = x->ops->send_body(x, buf, (size_t)n);
+        int err = n > 0 ? send_bytes(x, buf, (size_t)n) : x->ops->send_body(x, NULL, 0);
         if (err || n == 0)
             return err;
     }
@@ -158,8 +175,9 @@ static WHORL_SUSPENDS int send_inside(struct http_exchange *x, const struct http
     if (!x->ops->send_file || out->file_offset < 0)
         return -EOPNOTSUPP;
     while (*sent < out->body_len) {
+        int64_t left = out->body_len - *sent, max = http_clock_write_max(&x->clock);
         int64_t n = x->ops->send_file(x, out->request->body.fd, out->file_offset + *sent,
-                                      out->body_len - *sent);
+                                      left < max ? left : max);
         if (n == -EINVAL) /* a file system without splice */
             return -EOPNOTSUPP;
         if (n <= 0)
@@ -228,6 +246,29 @@ static int judge(struct http_exchange *x, int sent, int head)
     return head ? http_exchange_fail(x, head, "response", x->reason) : 0;
 }
 
+/* Expect: 100-continue */
+
+void http_exchange_continue(struct http_exchange *x)
+{
+    if (x->go_ahead)
+        whorl_event_set(x->go_ahead);
+}
+
+/* Waits for a 100, or until servers that send none have had their time. 0; -ECANCELED: a final head
+ * or the end of the connection came first, or the task is cancelled. */
+static WHORL_SUSPENDS int wait_go_ahead(struct http_exchange *x)
+{
+    struct whorl_event event = {0};
+    struct whorl_scope scope;
+    int64_t deadline_ns = whorl_after(CONTINUE_NS), total_ns = x->clock.total_deadline_ns;
+
+    x->go_ahead = &event;
+    whorl_scope_enter(&scope, deadline_ns < total_ns ? deadline_ns : total_ns);
+    int err = whorl_scope_leave(&scope, whorl_event_wait(&event));
+    x->go_ahead = NULL;
+    return err == -ETIMEDOUT ? 0 : err;
+}
+
 /* Sending the body and reading the head at the same time */
 
 /* Reads the head early, in a task of its own, while the request is still being sent. */
@@ -243,8 +284,9 @@ static int read_head_early(void *arg)
     struct early_head *early = arg;
     early->err = early->x->ops->read_head(early->x);
     early->done = true;
-    /* RFC 9112 §9.5: an error status while the body is being sent means that it is not wanted. */
-    if (early->sending && (early->err || early->x->head.status >= 300))
+    /* RFC 9112 §9.5: an error status while the body is being sent means that it is not wanted. So
+     * does any final status instead of a 100 (RFC 9110 §10.1.1). */
+    if (early->sending && (early->err || early->x->head.status >= 300 || early->x->go_ahead))
         whorl_scope_cancel(early->sending);
     return 0;
 }
@@ -262,7 +304,11 @@ static WHORL_SUSPENDS int send_and_read_head(struct http_exchange *x,
         return fail_sending(x, err);
     whorl_scope_enter(&sending, WHORL_FOREVER);
     early.sending = &sending;
-    err = send_rest(x, out, sent, &callers);
+    err = out->expects ? wait_go_ahead(x) : 0;
+    if (err == 0) {
+        x->is_body_used = true;
+        err = send_rest(x, out, sent, &callers);
+    }
     early.sending = NULL;
     whorl_scope_leave(&sending, 0);
 
@@ -316,11 +362,17 @@ static WHORL_SUSPENDS int run_with_small_file(struct http_exchange *x,
 WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_outgoing *out)
 {
     const struct whorl_http_body *body = &out->request->body;
+    int64_t max = http_clock_write_max(&x->clock);
 
+    if (out->expects)
+        return run_with(x, out, NULL, 0);
+    x->is_body_used = out->has_body;
+
+    max = max < SLICE ? max : SLICE;
     if (out->has_body && body->data)
-        return run_with(x, out, body->data, body->len < SLICE ? (size_t)body->len : SLICE);
+        return run_with(x, out, body->data, (size_t)(body->len < max ? body->len : max));
     if (out->has_body && body->use_fd && out->file_offset >= 0 && out->body_len > 0 &&
-        out->body_len <= HTTP_BUF_SIZE)
+        out->body_len <= HTTP_BUF_SIZE && out->body_len <= max)
         return run_with_small_file(x, out);
     return run_with(x, out, NULL, 0);
 }

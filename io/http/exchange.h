@@ -45,6 +45,7 @@
 #include <whorl/base.h>
 #include <whorl/error.h>
 #include <whorl/http.h>
+#include <whorl/sync.h>
 #include <whorl/url.h>
 
 #include "io/http/clock.h"
@@ -65,9 +66,10 @@ struct http_outgoing {
     int64_t body_len;    /* of the body; -1: unknown, it is sent in chunks; valid with has_body */
     int64_t file_offset; /* of a body from a regular file; -1: it is read at its position */
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
-    bool is_forwarded;                    /* an HTTP proxy gets the request, see request.h */
-    const char *authorization;            /* see request.h */
-    const char *proxy_authorization;      /* with `is_forwarded`: its credentials; NULL: none */
+    bool expects;                    /* the server is asked to say 100 before the body is sent */
+    bool is_forwarded;               /* an HTTP proxy gets the request, see request.h */
+    const char *authorization;       /* see request.h */
+    const char *proxy_authorization; /* with `is_forwarded`: its credentials; NULL: none */
 };
 
 /* The length of the body for request.h: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */
@@ -151,9 +153,11 @@ struct http_exchange {
     struct http_store *store;    /* where memory comes from and goes to */
     const struct whorl_url *url; /* named in error texts */
     struct http_clock clock;
-    bool unsent;        /* part of the request was never sent */
-    bool has_broken;    /* the connection broke while the request was sent */
-    const char *reason; /* what is wrong with the peer's bytes; NULL: as the code says */
+    bool unsent;                  /* part of the request was never sent */
+    bool is_body_used;            /* the caller was asked for body bytes, or some were sent */
+    struct whorl_event *go_ahead; /* the task that sends waits for a 100; NULL: it does not */
+    bool has_broken;              /* the connection broke while the request was sent */
+    const char *reason;           /* what is wrong with the peer's bytes; NULL: as the code says */
 };
 
 /* Prepares the shared part; the create function of each version calls it. The URL is `out`'s. */
@@ -166,10 +170,14 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
  * A request whose body fits into the first write is sent with that one write, and the head is read
  * after it. While a longer body is sent, a second task reads the head, because a server may answer
  * early (413 and close): a final status of 300 or more, or the end of the connection, stops the
- * sending.
+ * sending. With `expects`, the sending begins after a 100 or after 1 s, and any final status before
+ * that stops it.
  *
  * 0; WHORL_EHTTP_*; WHORL_ETLS_*; -errno, with `error` filled. */
 WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_outgoing *out);
+
+/* To be called by the version when it has received a head with the status 100. */
+void http_exchange_continue(struct http_exchange *x);
 
 /* Fills the error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`. Returns
  * `err`. */

@@ -45,7 +45,7 @@ static struct http1_exchange *http1_of(struct http_exchange *x)
 static WHORL_SUSPENDS ssize_t receive(struct http1_exchange *h, void *buf, size_t len)
 {
     struct http_stage stage;
-    http_clock_enter_read(&h->base.clock, &stage);
+    http_clock_enter_read(&h->base.clock, &stage, h->base.head.status > 0 ? h->base.received : -1);
     ssize_t n = whorl_stream_read(h->stream, buf, len);
     return http_clock_leave_read(&h->base.clock, &stage, n);
 }
@@ -108,13 +108,14 @@ static void look_ahead(struct http1_exchange *h)
 
 /* Sending */
 
+/* `body_len` of the bytes belong to the body. */
 static WHORL_SUSPENDS int write_parts(struct http1_exchange *h, const struct iovec *parts,
-                                      int count)
+                                      int count, size_t body_len)
 {
     struct http_stage stage;
-    http_clock_enter_write(&h->base.clock, &stage);
+    http_clock_enter_write(&h->base.clock, &stage, (int64_t)body_len);
     int err = whorl_stream_writev(h->stream, parts, count);
-    return (int)http_stage_leave(&stage, err);
+    return (int)http_clock_leave_write(&h->base.clock, &stage, err, (int64_t)body_len);
 }
 
 /* Writes the head into the receive buffer, which nothing else uses before it is sent. */
@@ -138,7 +139,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         return (int)len;
     }
     parts[0].iov_len = (size_t)len;
-    int err = write_parts(h, parts, data_len > 0 ? 2 : 1);
+    int err = write_parts(h, parts, data_len > 0 ? 2 : 1, data_len);
     free(large);
     return err;
 }
@@ -149,7 +150,7 @@ static WHORL_SUSPENDS int send_body(struct http_exchange *x, const void *data, s
     struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
 
     if (!h->is_chunked)
-        return write_parts(h, &part, 1);
+        return write_parts(h, &part, 1, len);
     char frame[CHUNK_FRAME];
     int frame_len = snprintf(frame, sizeof frame, "%zx\r\n", len);
     /* RFC 9112 §7.1: the last chunk has the size 0; no trailers are sent. */
@@ -158,7 +159,7 @@ static WHORL_SUSPENDS int send_body(struct http_exchange *x, const void *data, s
         part,
         {.iov_base = "\r\n", .iov_len = 2},
     };
-    return write_parts(h, parts, 3);
+    return write_parts(h, parts, 3, len);
 }
 
 static WHORL_SUSPENDS int64_t send_file(struct http_exchange *x, int fd, int64_t offset,
@@ -169,10 +170,10 @@ static WHORL_SUSPENDS int64_t send_file(struct http_exchange *x, int fd, int64_t
 
     if (h->is_chunked || !stream_is_socket(h->stream))
         return -EOPNOTSUPP;
-    http_clock_enter_write(&h->base.clock, &stage);
+    http_clock_enter_write(&h->base.clock, &stage, len);
     int64_t n = whorl_sendfile(fd, whorl_stream_option_fd(h->stream), offset,
                                len < FILE_PART ? len : FILE_PART);
-    return http_stage_leave(&stage, n);
+    return http_clock_leave_write(&h->base.clock, &stage, n, n);
 }
 
 /* The head */
@@ -186,6 +187,8 @@ static WHORL_SUSPENDS int read_final_head(struct http1_exchange *h)
         if (event == HTTP1_HEAD)
             return 0;
         if (event == HTTP1_INFORMATIONAL) {
+            if (http1_status(&h->parser) == 100)
+                http_exchange_continue(&h->base);
             http_clock_mark_informational(&h->base.clock, h->in_start < h->in_end);
             continue;
         }

@@ -42,9 +42,9 @@ static WHORL_SUSPENDS int send_part(struct http2_exchange *h, const void *data, 
     if (h->body_left > 0)
         h->body_left -= (int64_t)len;
     bool last = h->body_left < 0 ? len == 0 : h->body_left == 0;
-    http_clock_enter_write(&h->base.clock, &stage);
+    http_clock_enter_write(&h->base.clock, &stage, (int64_t)len);
     int err = http2_conn_send(&h->stream, data, len, last);
-    return (int)http_stage_leave(&stage, err);
+    return (int)http_clock_leave_write(&h->base.clock, &stage, err, (int64_t)len);
 }
 
 /* Writes the head as HTTP/1.1 does, so the same checks apply, and makes fields of it. */
@@ -103,7 +103,8 @@ static WHORL_SUSPENDS int wait_news(struct http2_exchange *h)
 {
     struct http_stage stage;
 
-    http_clock_enter_read(&h->base.clock, &stage);
+    http_clock_enter_read(&h->base.clock, &stage,
+                          h->base.head.status > 0 ? h->stream.base.received : -1);
     int err = http2_conn_wait_news(&h->stream);
     bool has_begun = h->stream.base.has_begun;
     /* For the clock, a count means that bytes of the response have arrived. */
@@ -149,6 +150,8 @@ static WHORL_SUSPENDS int read_head(struct http_exchange *x)
     while (!s->has_head && !s->err && err == 0) {
         if (h->informationals < s->informationals) {
             h->informationals = s->informationals;
+            if (s->status == 100)
+                http_exchange_continue(x);
             http_clock_mark_informational(&x->clock, false);
         }
         err = wait_news(h);
@@ -226,7 +229,8 @@ static bool end(struct http_exchange *x)
     if (!conn)
         return false;
     bool has_timed_out = x->error.code == WHORL_EHTTP_FIRST_BYTE_TIMEOUT ||
-                         x->error.code == WHORL_EHTTP_STALL_TIMEOUT;
+                         x->error.code == WHORL_EHTTP_STALL_TIMEOUT ||
+                         x->error.code == WHORL_EHTTP_SPEED_TIMEOUT;
     /* If nothing at all has arrived since the request was sent, the peer may be gone. */
     if (has_timed_out && http2_conn_received_ns(conn) <= x->clock.sent_ns)
         http2_conn_drain(conn);

@@ -206,6 +206,7 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
         if (h != host && !is_left_out(head, h->name) && !is_removal(h))
             put_header(&w, h->name, h->value);
     }
+    put_default(&w, head, "Expect", head->expects ? "100-continue" : NULL);
     put_framing(&w, head, method);
     put_line_end(&w);
     /* The last check, in case one of the checks above has a defect: the head contains no control

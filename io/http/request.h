@@ -28,6 +28,7 @@ struct request_head {
     const char *content_type;  /* of the body; NULL: none */
     int64_t body_len;          /* 0 or more, or one of the above */
     bool decode;               /* send Accept-Encoding */
+    bool expects;              /* send Expect: 100-continue */
     bool other_origin;         /* a redirect led to another origin: leave out what may be secret */
     bool trust_redirects;      /* leave out Host only */
     bool drop_body_headers;    /* leave out the caller's headers about a body: the method changed */

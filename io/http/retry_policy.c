@@ -54,6 +54,7 @@ static bool error_may_pass(int err)
     case WHORL_EHTTP_TLS_TIMEOUT:
     case WHORL_EHTTP_FIRST_BYTE_TIMEOUT:
     case WHORL_EHTTP_STALL_TIMEOUT:
+    case WHORL_EHTTP_SPEED_TIMEOUT:
     case WHORL_EHTTP_REFUSED:
     case WHORL_EHTTP_CALM:
     case WHORL_EHTTP_PROXY_FAILED:

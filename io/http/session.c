@@ -56,6 +56,7 @@ enum {
     REDIRECTS_MAX = 10,
     REFUSALS_MAX = 3, /* times that a request is sent again because the server did not process it */
     CHALLENGE_MAX = 64 * 1024,    /* of the body of a 401 that is read to keep the connection */
+    EXPECT_MIN = 1024 * 1024,     /* a body that is larger is sent after a 100 (Continue) */
     CALM_NS = 1000 * 1000 * 1000, /* first wait when a server asks for fewer requests */
 };
 
@@ -141,6 +142,7 @@ static void fill_defaults(struct whorl_http_session_options *o)
     t->first_byte_ns = limit(t->first_byte_ns, 60 * WHORL_SECOND);
     t->stall_ns = limit(t->stall_ns, 60 * WHORL_SECOND);
     t->total_ns = limit(t->total_ns, WHORL_FOREVER);
+    t->speed_ns = limit(t->speed_ns, 30 * WHORL_SECOND);
     if (!o->dialer.dial)
         o->dialer.dial = dial_tcp;
 }
@@ -256,6 +258,7 @@ struct request {
     struct http_proxy_auth proxy_auth;
     char *cookies;             /* owned; of the jar for the current hop; NULL: none */
     int refusals;              /* so far */
+    bool has_no_expect;        /* the server has answered an expectation with 417 */
     struct whorl_error *error; /* the caller's; may be NULL */
 };
 
@@ -353,6 +356,8 @@ static int prepare(struct request *q)
         .first_byte_ns = limit(t->first_byte_ns, d->first_byte_ns),
         .stall_ns = limit(t->stall_ns, d->stall_ns),
         .total_ns = limit(t->total_ns, d->total_ns),
+        .speed_min = limit(t->speed_min, d->speed_min),
+        .speed_ns = limit(t->speed_ns, d->speed_ns),
     };
     q->total_deadline_ns = http_deadline(q->timeouts.total_ns);
     int err = asked->credentials ? http_auth_check(asked->credentials, q->error) : 0;
@@ -560,10 +565,19 @@ static bool can_send_again(const struct http_outgoing *out)
     return body->use_fd ? out->file_offset >= 0 : !body->read || body->rewind;
 }
 
-static int rewind_body(const struct http_outgoing *out)
+/* Whether the body can be sent after this exchange: again, or because the exchange did not begin
+ * with it. */
+static bool has_whole_body(const struct request *q)
 {
-    const struct whorl_http_body *body = &out->request->body;
-    return out->has_body && body->read ? body->rewind(body->arg) : 0;
+    const struct http_exchange *x = q->response->exchange;
+    return (x && !x->is_body_used) || can_send_again(&q->out);
+}
+
+static int rewind_body(const struct request *q)
+{
+    const struct whorl_http_body *body = &q->asked->body;
+    const struct http_exchange *x = q->response->exchange;
+    return q->out.has_body && body->read && x->is_body_used ? body->rewind(body->arg) : 0;
 }
 
 /* Whether the connection ended before anything of the response arrived. */
@@ -582,7 +596,7 @@ static bool may_retry(const struct request *q, int err)
     const struct whorl_http_response *r = q->response;
     const struct http_exchange *x = r->exchange;
 
-    if (!x || x->has_begun || !can_send_again(&q->out))
+    if (!x || x->has_begun || !has_whole_body(q))
         return false;
     if (!x->is_unprocessed && !request_is_idempotent(q->out.method))
         return false;
@@ -630,7 +644,7 @@ static WHORL_SUSPENDS int change_conn(struct request *q, int err)
 static WHORL_SUSPENDS int prepare_retry(struct request *q, int err)
 {
     struct whorl_http_response *r = q->response;
-    int rewound = rewind_body(&q->out);
+    int rewound = rewind_body(q);
 
     if (rewound)
         return fail(q, rewound, "send", NULL);
@@ -657,6 +671,26 @@ static int prepare_for_proxy(struct request *q)
     return err ? fail(q, err, "send", NULL) : 0;
 }
 
+/* Decides whether the server is asked to say 100 before the body is sent. */
+static void choose_expect(struct request *q)
+{
+    struct http_outgoing *out = &q->out;
+    bool is_large = out->body_len < 0 || out->body_len > EXPECT_MIN;
+
+    out->expects =
+        out->has_body && out->body_len != 0 && !q->has_no_expect &&
+        (q->asked->expect == WHORL_HTTP_EXPECT_ALWAYS ||
+         (q->asked->expect == WHORL_HTTP_EXPECT_LARGE && is_large && !q->response->conn->http2));
+}
+
+/* Whether the response is a 417, which the same request without an expectation avoids. */
+static bool refuses_expect(const struct request *q)
+{
+    const struct http_exchange *x = q->response->exchange;
+
+    return x->head.status == 417 && q->out.expects && has_whole_body(q);
+}
+
 /* Judges the response of a proxy that gets the request itself. 1 when it is a 407 that the same
  * request answers with credentials; 0 when it is the server's; WHORL_EHTTP_PROXY_AUTH; -ENOMEM. */
 static int judge_proxy(struct request *q)
@@ -666,9 +700,7 @@ static int judge_proxy(struct request *q)
 
     if (head->status != 407 || !q->out.is_forwarded)
         return 0;
-    int n = can_send_again(&q->out)
-                ? http_proxy_auth_challenged(&q->proxy_auth, head->headers, &why)
-                : 0;
+    int n = has_whole_body(q) ? http_proxy_auth_challenged(&q->proxy_auth, head->headers, &why) : 0;
     if (n < 0)
         return fail(q, n, "response", NULL);
     return n > 0 ? n
@@ -678,19 +710,22 @@ static int judge_proxy(struct request *q)
                                    why);
 }
 
-/* Prepares to send a request again, with the proxy's credentials. */
-static int prepare_answer(struct request *q)
+/* Prepares to send a request again after a response that asks for another head. */
+static WHORL_SUSPENDS int prepare_answer(struct request *q)
 {
     struct whorl_http_response *r = q->response;
-    int err = rewind_body(&q->out);
+    int err = rewind_body(q);
 
     if (err)
         return fail(q, err, "send", NULL);
     http_exchange_skip(r->exchange); /* at the end of the body the connection can be kept */
     bool reusable = http_exchange_end(r->exchange);
     http_response_drop_exchange(r);
-    if (!reusable)
-        http_conn_reset(r->conn);
+    if (reusable)
+        return 0;
+    if (r->conn->http2)
+        return change_conn(q, 0);
+    http_conn_reset(r->conn);
     return 0;
 }
 
@@ -710,9 +745,12 @@ static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
         err = prepare_for_proxy(q);
         if (err)
             return err;
+        choose_expect(q);
         err = run_exchange(q);
         if (err == 0) {
-            int asks = judge_proxy(q);
+            bool is_expect_refused = refuses_expect(q);
+            q->has_no_expect |= is_expect_refused;
+            int asks = is_expect_refused ? 1 : judge_proxy(q);
             if (asks <= 0)
                 return asks;
             err = prepare_answer(q);
@@ -777,11 +815,11 @@ static WHORL_SUSPENDS int answer(struct request *q)
     int n = http_auth_challenged(&q->session->auth, &q->auth, &q->out, r->exchange->head.headers);
     if (n <= 0)
         return n < 0 ? fail(q, n, "response", NULL) : 0;
-    if (!can_send_again(&q->out))
+    if (!has_whole_body(q))
         return fail(q, WHORL_EHTTP_AUTH_BODY, "send",
                     "the server asks for credentials (401), and the request body cannot be sent "
                     "again");
-    n = rewind_body(&q->out);
+    n = rewind_body(q);
     if (n)
         return fail(q, n, "send", "request body cannot be sent again");
     n = whorl_http_response_drain(r, CHALLENGE_MAX);
@@ -810,9 +848,9 @@ static int follow(struct request *q)
         err = fail(q, WHORL_EHTTP_REDIRECTS, "redirect", "too many redirects");
     } else if (redirect.is_downgrade && !q->session->options.allow_downgrade) {
         err = fail(q, WHORL_EHTTP_REDIRECT_DOWNGRADE, "redirect", NULL);
-    } else if (has_body && !can_send_again(out)) {
+    } else if (has_body && !has_whole_body(q)) {
         err = fail(q, WHORL_EHTTP_REDIRECT_BODY, "redirect", NULL);
-    } else if (has_body && (err = rewind_body(out))) {
+    } else if (has_body && (err = rewind_body(q))) {
         fail(q, err, "redirect", "request body cannot be sent again");
     }
     if (err < 0) {

@@ -60,6 +60,11 @@ const char *http_timeout_text(char text[HTTP_TIMEOUT_TEXT_SIZE], int code,
         format = "nothing moved for %s (stall limit)%s";
         limit_ns = limits->stall_ns;
         break;
+    case WHORL_EHTTP_SPEED_TIMEOUT:
+        snprintf(text, HTTP_TIMEOUT_TEXT_SIZE, "slower than %lld bytes/s for %s (minimum speed)%s",
+                 (long long)limits->speed_min, duration(wait, limits->speed_ns),
+                 progress(so_far, received, length));
+        return text;
     case WHORL_EHTTP_TOTAL_TIMEOUT:
         format = "not finished within %s (total limit)%s";
         limit_ns = limits->total_ns;

@@ -41,6 +41,14 @@ struct whorl_http_timeouts {
     int64_t first_byte_ns; /* from the request's last byte to the response's first; default 60 s */
     int64_t stall_ns;      /* between two reads of head or body, or two writes; default 60 s */
     int64_t total_ns;      /* the whole exchange with redirects, without queueing; default: none */
+
+    /* The minimum speed of a body that is received or sent, in bytes per second without framing:
+     * whenever `speed_ns` were spent in waiting for the peer, speed_min * speed_ns bytes must have
+     * moved, else the exchange fails with WHORL_EHTTP_SPEED_TIMEOUT; then the count starts again.
+     * The time in which the caller does not read, or its callback makes the next bytes, does not
+     * count. */
+    int64_t speed_min; /* default: none */
+    int64_t speed_ns;  /* default: 30 s */
 };
 
 /* The version of HTTP. */
@@ -48,6 +56,16 @@ enum whorl_http_version {
     WHORL_HTTP_ANY, /* HTTP/2 if the server chooses it in the TLS handshake (ALPN), else HTTP/1.1 */
     WHORL_HTTP_1,   /* HTTP/1.1 and 1.0 */
     WHORL_HTTP_2,   /* HTTP/2; without TLS the server must be known to speak it (prior knowledge) */
+};
+
+/* Whether a request asks the server to say 100 (Continue) before the body is sent (RFC 9110
+ * §10.1.1). The body is sent after the 100, or after 1 s without an answer. A final status instead
+ * means that the body is not sent, and is the response; after 417 the request is sent again without
+ * the question. */
+enum whorl_http_expect {
+    WHORL_HTTP_EXPECT_LARGE, /* with HTTP/1.1, for a body over 1 MiB or of unknown length */
+    WHORL_HTTP_EXPECT_ALWAYS,
+    WHORL_HTTP_EXPECT_NEVER,
 };
 
 /* How a session connects to servers. Tests and proxies replace it. */
@@ -153,6 +171,7 @@ struct whorl_http_request {
     int64_t body_bytes_max, decoded_bytes_max;
     struct whorl_http_timeouts timeouts;
     enum whorl_http_version version;
+    enum whorl_http_expect expect;
 };
 
 /* How the response was obtained. Durations in nanoseconds; -1 when there was no such stage. */

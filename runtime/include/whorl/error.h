@@ -97,6 +97,7 @@
     X(WHORL_EHTTP_FLOOD, -5341, "server sends too many frames without content")                   \
     X(WHORL_EHTTP_TRANSFER_CODING, -5342, "unknown transfer coding")                              \
     X(WHORL_EHTTP_BODY_RATE, -5343, "request body arrives too slowly")                            \
+    X(WHORL_EHTTP_SPEED_TIMEOUT, -5344, "transfer is slower than the minimum speed")              \
     X(WHORL_EHTTP_PROXY_SETTING, -5350, "not a usable proxy URL or no_proxy list")                \
     X(WHORL_EHTTP_PROXY_AUTH, -5351, "proxy does not accept the credentials")                     \
     X(WHORL_EHTTP_PROXY_REFUSED, -5352, "proxy refused to connect to the server")                 \

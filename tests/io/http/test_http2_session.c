@@ -109,6 +109,29 @@ static WHORL_SUSPENDS_SHIELDED void fetch_many(struct whorl_http_session *sessio
     CHECK_EQ(fetches.done, count);
 }
 
+TEST_VIRTUAL(http2_asks_for_a_100_only_on_request)
+{
+    static char body[2 << 20];
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct whorl_http_request request = {
+        .method = "PUT", .url = "http://a.test/body/x", .body = {.data = body, .len = sizeof body}};
+    struct whorl_http_response *response;
+    int64_t start = whorl_now();
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    whorl_http_response_close(response);
+    CHECK_EQ(whorl_now(), start);
+    CHECK(!strstr(server.requests, "expect"));
+    request.expect = WHORL_HTTP_EXPECT_ALWAYS;
+    request.url = "http://a.test/echo";
+    request.body.len = 3;
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    whorl_http_response_close(response);
+    CHECK_EQ(whorl_now() - start, WHORL_SECOND); /* this server sends no 100 */
+    CHECK(strstr(server.requests, "expect 100-continue"));
+}
+
 TEST_VIRTUAL(http2_many_requests_wait_for_one_handshake)
 {
     HTTP2_SERVER server = {.dial_ns = WHORL_SECOND};

@@ -250,6 +250,8 @@ TEST_IO(a_form_with_a_pipe_is_sent_in_chunks_and_once)
 {
     static const struct fake_step moves[] = {
         {FAKE_HEAD, "Transfer-Encoding: chunked\r\n", 0},
+        {FAKE_SEND, "HTTP/1.1 100 Continue\r\n\r\n", 0},
+        {FAKE_READ, NULL, 100},
         {FAKE_SEND, "HTTP/1.1 307 T\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0},
         {0}};
     FAKE fake = {.scripts = {moves}};

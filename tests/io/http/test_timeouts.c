@@ -270,6 +270,122 @@ TEST_VIRTUAL(the_first_byte_is_waited_for_from_the_last_byte_sent)
     CHECK_STR(error.step, "response");
 }
 
+/* --- the minimum speed --- */
+
+/* A body of 40 bytes, 10 at a time, with a pause before each part. */
+#define SLOW_BODY(pause)                                                                    \
+    {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n", 0}, \
+        {.action = FAKE_SLEEP, .n = (pause)}, {FAKE_SEND, "0123456789", 0},                 \
+        {.action = FAKE_SLEEP, .n = (pause)}, {FAKE_SEND, "0123456789", 0},                 \
+        {.action = FAKE_SLEEP, .n = (pause)}, {FAKE_SEND, "0123456789", 0},                 \
+        {.action = FAKE_SLEEP, .n = (pause)},                                               \
+    {                                                                                       \
+        FAKE_SEND, "0123456789", 0                                                          \
+    }
+
+TEST_VIRTUAL(a_body_slower_than_the_minimum_speed_fails)
+{
+    static const struct fake_step crawls[] = {SLOW_BODY(4 * S), {0}};
+    struct whorl_http_timeouts five = {.speed_min = 5, .speed_ns = 10 * S};
+
+    check_fails(&(struct fake){.scripts = {crawls}}, five, WHORL_EHTTP_SPEED_TIMEOUT, 10 * S,
+                "body");
+    CHECK_STR(error.text,
+              "a.test:80: slower than 5 bytes/s for 10 s (minimum speed), after 20 of 40 bytes");
+    CHECK_EQ(whorl_error_classify(&error), WHORL_CLASS_TIMEOUT);
+    /* The stall limit may end first. */
+    five.stall_ns = 3 * S;
+    check_fails(&(struct fake){.scripts = {crawls}}, five, WHORL_EHTTP_STALL_TIMEOUT, 3 * S,
+                "body");
+}
+
+TEST_VIRTUAL(the_window_of_the_minimum_speed_has_a_default)
+{
+    static const struct fake_step crawls[] = {SLOW_BODY(11 * S), {0}};
+    check_fails(&(struct fake){.scripts = {crawls}}, (struct whorl_http_timeouts){.speed_min = 1},
+                WHORL_EHTTP_SPEED_TIMEOUT, 30 * S, "body");
+}
+
+TEST_VIRTUAL(a_body_with_the_minimum_speed_arrives)
+{
+    /* 10 bytes in 4 s, and 20 must move in each 8 s. */
+    static const struct fake_step steps[] = {SLOW_BODY(4 * S), {.action = FAKE_REPEAT}};
+    FAKE fake = {.scripts = {steps}};
+    WHORL_AUTO(http_session) *session =
+        session_of(&fake, (struct whorl_http_timeouts){.speed_min = 2, .speed_ns = 10 * S});
+    WHORL_AUTO(http_response) *response = NULL;
+    char *body;
+
+    CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+    CHECK_OK(whorl_http_response_read_to_end(response, 100, &body, NULL));
+    CHECK_EQ(strlen(body), 40);
+    free(body);
+}
+
+/* The time that the caller takes between two reads is not the server's. */
+TEST_VIRTUAL(a_slow_reader_is_not_a_slow_server)
+{
+    static const struct fake_step steps[] = {
+        {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", 0},
+        {FAKE_SEND, "a", 0},   {.action = FAKE_SLEEP, .n = 4 * S},
+        {FAKE_SEND, "b", 0},   {.action = FAKE_SLEEP, .n = 4 * S},
+        {FAKE_SEND, "c", 0},   {0}};
+    FAKE fake = {.scripts = {steps}};
+    WHORL_AUTO(http_session) *session =
+        session_of(&fake, (struct whorl_http_timeouts){.speed_min = 100, .speed_ns = S});
+    WHORL_AUTO(http_response) *response = NULL;
+    char byte;
+
+    CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_sleep(5 * S));
+        CHECK_EQ(whorl_http_response_read(response, &byte, 1), 1);
+        CHECK_EQ(byte, "abc"[i]);
+    }
+}
+
+/* The peer reads 1,000 bytes every second. */
+static const struct fake_step sips[] = {
+    {.action = FAKE_HEAD},
+    {.action = FAKE_READ, .n = 1000},
+    {.action = FAKE_SLEEP, .n = S},
+    {.action = FAKE_READ, .n = 1000},
+    {.action = FAKE_SLEEP, .n = S},
+    {.action = FAKE_READ, .n = 1000},
+    {.action = FAKE_SLEEP, .n = S},
+    {.action = FAKE_READ, .n = 1000},
+    {.action = FAKE_SLEEP, .n = S},
+    {.action = FAKE_READ, .n = 1000},
+    {.action = FAKE_SLEEP, .n = S},
+    {.action = FAKE_READ, .n = 1000},
+    {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0},
+    {0}};
+
+static WHORL_SUSPENDS int put_slowly(const struct fake_step *steps, int64_t speed_min)
+{
+    static char body[6000];
+    FAKE fake = {.scripts = {steps}, .capacity = 200};
+    WHORL_AUTO(http_session) *session =
+        session_of(&fake, (struct whorl_http_timeouts){.speed_min = speed_min, .speed_ns = 3 * S});
+    struct whorl_http_request request = {
+        .url = "http://a.test/", .method = "PUT", .body = {.data = body, .len = sizeof body}};
+    WHORL_AUTO(http_response) *response = NULL;
+    int err = whorl_http_do(session, &request, &error, &response);
+    return err ? err : whorl_http_response_status(response);
+}
+
+TEST_VIRTUAL(a_peer_that_takes_the_body_too_slowly_fails)
+{
+    int64_t start = whorl_now();
+
+    CHECK_EQ(put_slowly(sips, 600), 200);
+    CHECK_EQ(whorl_now() - start, 5 * S);
+    start = whorl_now();
+    CHECK_ERR(put_slowly(sips, 1500), WHORL_EHTTP_SPEED_TIMEOUT);
+    CHECK_EQ(whorl_now() - start, 3 * S);
+    CHECK_STR(error.step, "send");
+}
+
 TEST_VIRTUAL(an_outer_deadline_is_not_one_of_ours)
 {
     FAKE fake = {.scripts = {mute}};

@@ -228,9 +228,11 @@ TEST_IO(a_pipe_is_sent_in_chunks)
 {
     static const struct fake_step script[] = {
         {FAKE_EXPECT,
-         HEAD("PUT") "Content-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n"
-                     "5\r\nhello\r\n0\r\n\r\n",
+         HEAD("PUT") "Content-Type: a/b\r\nExpect: 100-continue\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\n",
          0},
+        {FAKE_SEND, "HTTP/1.1 100 Continue\r\n\r\n", 0},
+        {FAKE_EXPECT, "5\r\nhello\r\n0\r\n\r\n", 0},
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {script}};
