@@ -47,8 +47,8 @@ TEST(every_setting_is_taken)
     CHECK_EQ(entry.headers_count, 2);
     CHECK_STR(entry.headers[0].value, "1");
     CHECK_STR(entry.headers[1].name, "B");
-    for (enum entry_hash kind = 0; kind < ENTRY_HASHES; kind++)
-        CHECK_EQ(strlen(entry.hashes[kind]), entry_hash_digits(kind));
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
+        CHECK_EQ(strlen(entry.hashes[kind]), 2 * hash_size(kind));
 }
 
 TEST(values_with_spaces_are_quoted)

@@ -103,16 +103,17 @@ TEST(objects_have_stable_fields)
 {
     struct outcome o = good();
 
-    CHECK_STR(object(&o), "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
-                          "\"dir\":null,\"file\":\"a\",\"status\":200,\"bytes\":1024,"
-                          "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"redirects\":1,"
-                          "\"downgraded\":false,\"reused\":false}\n");
+    CHECK_STR(object(&o),
+              "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
+              "\"dir\":null,\"file\":\"a\",\"status\":200,\"bytes\":1024,"
+              "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"redirects\":1,\"verified\":null,"
+              "\"downgraded\":false,\"reused\":false}\n");
     o = bad();
     o.list = "l", o.line = 7;
     CHECK_STR(object(&o),
               "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
               "\"dir\":null,\"file\":null,\"status\":null,\"bytes\":0,"
-              "\"written\":0,\"seconds\":0.0,\"tries\":1,\"redirects\":0,"
+              "\"written\":0,\"seconds\":0.0,\"tries\":1,\"redirects\":0,\"verified\":null,"
               "\"downgraded\":false,\"reused\":false,"
               "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
               "\"error\":\"127.0.0.1:9: connection refused\",\"code\":\"ECONNREFUSED\"}\n");

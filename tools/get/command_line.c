@@ -314,6 +314,9 @@ static bool check(struct parser *p)
         return option_complain(c, "no URL given");
     if (options->output && (options->urls_count != 1 || options->lists_count > 0))
         return option_complain(c, "--output takes exactly one URL; use --dir for several");
+    if (options->checksums_count > 0 && (options->urls_count != 1 || options->lists_count > 0))
+        return option_complain(c, "--checksum takes exactly one URL; a list has settings, and "
+                                  "--checksum-file names");
     if (options->output && p->given[option_find("dir") - option_rows])
         return option_complain(c, "--output and --dir cannot be used together");
     if (options->quiet && options->verbose)

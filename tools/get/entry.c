@@ -10,16 +10,6 @@
 
 #include "tools/get/text.h"
 
-static const struct {
-    const char *name;
-    size_t digits;
-} hashes[ENTRY_HASHES] = {
-    [ENTRY_MD5] = {"md5", 32},
-    [ENTRY_SHA1] = {"sha1", 40},
-    [ENTRY_SHA256] = {"sha256", 64},
-    [ENTRY_SHA512] = {"sha512", 128},
-};
-
 __attribute__((format(printf, 2, 3))) static int complain(char *why, const char *format, ...)
 {
     char raw[256];
@@ -82,12 +72,11 @@ static void *add(void **array, size_t *count, size_t size)
     return (char *)grown + (*count)++ * size;
 }
 
-static int take_hash(struct entry *ret, enum entry_hash kind, const char *value, char *why)
+static int take_hash(struct entry *ret, enum hash_kind kind, const char *value, char *why)
 {
-    if (strlen(value) != hashes[kind].digits ||
-        strspn(value, "0123456789abcdefABCDEF") != hashes[kind].digits)
-        return complain(why, "%s needs %zu hexadecimal digits, not '%s'", hashes[kind].name,
-                        hashes[kind].digits, value);
+    if (!hash_is_hex(kind, value))
+        return complain(why, "%s needs %zu hexadecimal digits, not '%s'", hash_name(kind),
+                        2 * hash_size(kind), value);
     ret->hashes[kind] = value;
     return 0;
 }
@@ -131,8 +120,8 @@ static int take_mirror(struct entry *ret, const char *value)
 
 static int take(struct entry *ret, const char *name, char *value, char *why)
 {
-    for (enum entry_hash kind = 0; kind < ENTRY_HASHES; kind++)
-        if (strcmp(name, hashes[kind].name) == 0)
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
+        if (strcmp(name, hash_name(kind)) == 0)
             return take_hash(ret, kind, value, why);
     if (!*value)
         return complain(why, "%s needs a value", name);
@@ -179,14 +168,4 @@ void entry_finish(struct entry *entry)
     free(entry->mirrors);
     free(entry->headers);
     *entry = (struct entry){.size = -1};
-}
-
-const char *entry_hash_name(enum entry_hash kind)
-{
-    return hashes[kind].name;
-}
-
-size_t entry_hash_digits(enum entry_hash kind)
-{
-    return hashes[kind].digits;
 }

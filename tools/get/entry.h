@@ -15,17 +15,16 @@
 
 #include <whorl/http.h>
 
-enum { ENTRY_WHY_SIZE = 256 };
+#include "tools/get/hash.h"
 
-/* The kinds of hashes, weakest first. */
-enum entry_hash { ENTRY_MD5, ENTRY_SHA1, ENTRY_SHA256, ENTRY_SHA512, ENTRY_HASHES };
+enum { ENTRY_WHY_SIZE = 256 };
 
 /* Strings point into the text that was parsed. */
 struct entry {
-    const char *out;                  /* the name of the file; NULL: from the URL */
-    const char *hashes[ENTRY_HASHES]; /* of the body, in hexadecimal digits; NULL: not known */
-    int64_t size;                     /* of the body; -1: not known */
-    const char **mirrors;             /* other URLs of the same body; owned, as `headers` */
+    const char *out;                /* the name of the file; NULL: from the URL */
+    const char *hashes[HASH_KINDS]; /* of the body, in hexadecimal digits; NULL: not known */
+    int64_t size;                   /* of the body; -1: not known */
+    const char **mirrors;           /* other URLs of the same body; owned, as `headers` */
     size_t mirrors_count;
     struct whorl_http_header *headers; /* that are sent for this URL only */
     size_t headers_count;
@@ -45,9 +44,5 @@ int entry_parse(struct entry *ret, char *text, char why[ENTRY_WHY_SIZE]);
 
 /* Frees what it owns. Accepts a zeroed struct. */
 void entry_finish(struct entry *entry);
-
-/* "sha256", and how many hexadecimal digits such a hash has. */
-const char *entry_hash_name(enum entry_hash kind);
-size_t entry_hash_digits(enum entry_hash kind);
 
 #endif

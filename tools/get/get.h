@@ -7,6 +7,7 @@
 
 #include <whorl/http_retry.h>
 
+#include "tools/get/checksums.h"
 #include "tools/get/events.h"
 #include "tools/get/names.h"
 #include "tools/get/options.h"
@@ -27,6 +28,7 @@ struct get {
     bool conditional; /* the user sends an If- header, so status 304 is a success */
     uint64_t random;  /* state of the random generator for retry pauses */
     struct name_hints names;
+    struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;
 };
 

@@ -137,6 +137,22 @@ static bool is_closed_fd(const char *output)
     return is_fd && lstat(output, &st) < 0;
 }
 
+static int load_checksums(struct program *program)
+{
+    const char *path = program->options.checksum_file;
+    char place[PATH_MAX + 32];
+    long line;
+    int err = path ? checksums_load(&program->get.checksums, path, &line) : 0;
+
+    if (err == 0)
+        return 0;
+    snprintf(place, sizeof place, line > 0 ? "%s:%ld" : "%s", path, line);
+    complain(place, "checksums:",
+             err == -EINVAL ? "neither a hash with a name, nor the same hash as before"
+                            : whorl_strerror(err));
+    return err;
+}
+
 static int load_tls(struct program *program)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
@@ -528,8 +544,8 @@ static int prepare(struct program *program)
         complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
     }
-    if (load_tls(program) || check_proxy(program) || load_credentials(program) ||
-        load_cookies(program))
+    if (load_checksums(program) || load_tls(program) || check_proxy(program) ||
+        load_credentials(program) || load_cookies(program))
         return EXIT_USAGE;
     if (dir) {
         int fd = open_dir(dir);
@@ -592,6 +608,7 @@ int main(int argc, char **argv)
     whorl_tls_config_destroy(program.tls);
     whorl_tls_config_destroy(program.proxy_tls);
     whorl_http_netrc_destroy(program.netrc);
+    checksums_finish(&program.get.checksums);
     whorl_http_cookies_release(program.cookies);
     user_finish(&program.get.user);
     options_finish(&program.options);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tools/get/events_json.h"
+#include "tools/get/hash.h"
 #include "tools/get/text.h"
 #include "tools/get/user.h"
 
@@ -144,6 +145,22 @@ static bool take_output(struct option_call *call)
 static bool take_pin(struct option_call *call)
 {
     return add_text(call, &call->options->pins, &call->options->pins_count);
+}
+
+static bool take_checksum(struct option_call *call)
+{
+    const char *equals = strchr(call->value, '=');
+    enum hash_kind kind;
+
+    if (!equals || !hash_find(call->value, (size_t)(equals - call->value), &kind))
+        return option_complain(call,
+                               "--checksum needs md5, sha1, sha256 or sha512, '=' and the hash, "
+                               "not '%s'",
+                               call->shown);
+    if (!hash_is_hex(kind, equals + 1))
+        return option_complain(call, "--checksum: %s has %zu hexadecimal digits, not '%s'",
+                               hash_name(kind), 2 * hash_size(kind), equals + 1);
+    return add_text(call, &call->options->checksums, &call->options->checksums_count);
 }
 
 static bool take_tls(struct option_call *call)
@@ -287,6 +304,12 @@ const struct option_row option_rows[] = {
     {"dir", 'd', "DIR", TOPIC_FILES, .is_common = true,
      .help = "write files to DIR; create DIR if it does not exist",
      .take = take_name, FIELD(dir), .values = VALUES_DIR},
+
+    {"checksum", 0, "KIND=HEX", TOPIC_FILES, .is_for_this_call = true,
+     .help = "require this hash of the only URL: sha256=...", .take = take_checksum},
+    {"checksum-file", 0, "FILE", TOPIC_FILES, .is_for_this_call = true,
+     .help = "require the hashes of FILE, such as SHA256SUMS",
+     FILE_NAME(checksum_file)},
 
     {"jobs", 'j', "N", TOPIC_TRANSFER, .is_common = true,
      .help = "run at most N transfers at once (16)", NUMBER(jobs, 1, JOBS_MAX)},

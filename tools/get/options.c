@@ -11,6 +11,7 @@ void options_finish(struct options *options)
     free(options->lists);
     free(options->headers);
     free(options->pins);
+    free(options->checksums);
     free(options->proxy);
     user_wipe(options->user);
     free(options->config);

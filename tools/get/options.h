@@ -26,6 +26,10 @@ struct options {
     int64_t size_max;
     bool compressed, allow_downgrade, trust_redirects;
 
+    const char **checksums; /* --checksum, "KIND=HEX", checked already */
+    size_t checksums_count;
+    const char *checksum_file; /* NULL: none */
+
     const char *cacert;
     bool insecure;
     enum whorl_tls_library tls;

@@ -88,6 +88,8 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
     if (o->written != o->bytes)
         buffer_printf(line, ", %s decoded,", text_size(size, o->written));
     buffer_printf(line, " in %s", text_time(time, o->duration_ns));
+    if (o->verified)
+        buffer_printf(line, ", %s verified", o->verified);
     if (o->timing.downgraded)
         add(line, "; redirected from https to http");
     if (verbose)
@@ -174,6 +176,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_seconds(object, "seconds", o->duration_ns);
     object_add_int(object, "tries", o->tries);
     object_add_int(object, "redirects", responded ? o->timing.redirects : 0);
+    object_add_text(object, "verified", o->verified);
     object_add_bool(object, "downgraded", o->timing.downgraded);
     object_add_bool(object, "reused", responded && o->timing.reused);
     if (o->list) {
@@ -223,6 +226,7 @@ static void report_outcome(struct report *report, const struct outcome *o)
 
     totals->done += o->ok;
     totals->failed += !o->ok && !o->interrupted;
+    totals->mismatched += o->mismatched;
     totals->interrupted += o->interrupted && !unstarted;
     totals->unstarted += unstarted;
     totals->bytes += o->bytes;
@@ -343,6 +347,8 @@ int report_exit_status(const struct report *report, bool interrupted)
 
     if (report->totals.failed == 0 && report->totals.interrupted == 0 && !interrupted && !lost)
         return EXIT_ALL;
+    if (report->totals.mismatched > 0)
+        return EXIT_MISMATCH;
     return report->totals.done > 0 ? EXIT_SOME : EXIT_NONE;
 }
 

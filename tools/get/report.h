@@ -33,7 +33,7 @@ struct report {
     struct buffer text; /* of one line */
 };
 
-enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_USAGE = 2, EXIT_NONE = 3 };
+enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_USAGE = 2, EXIT_NONE = 3, EXIT_MISMATCH = 4 };
 
 /* Makes the report a sink: it counts and reports the outcomes. With `verbose`, it also reports each
  * attempt that failed and is retried. */

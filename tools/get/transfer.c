@@ -19,6 +19,7 @@
 #include "tools/get/get.h"
 #include "tools/get/retry.h"
 #include "tools/get/text.h"
+#include "tools/get/verify.h"
 
 struct transfer {
     struct get *get;
@@ -37,6 +38,10 @@ struct transfer {
     struct entry entry;                /* the settings of the URL */
     struct whorl_http_header *headers; /* owned; those of all URLs and of this one */
     size_t headers_count;
+    struct verify verify;
+    bool is_bad;    /* the body is not the expected one: its name ends with ".bad" */
+    char *bad_path; /* owned */
+    char why[512];  /* what is wrong with the body; "": nothing */
 };
 
 /* The running task's struct transfer. */
@@ -78,9 +83,10 @@ static uint64_t next_random(struct get *get)
 static const char *next_path(void *arg, unsigned attempt)
 {
     struct transfer *t = arg;
+    const char *name = t->is_bad ? t->bad_path : t->name;
 
     (void)attempt;
-    name_numbered(t->taken, t->name, name_hints_next(&t->get->names, t->name));
+    name_numbered(t->taken, name, name_hints_next(&t->get->names, name));
     return t->path = t->taken;
 }
 
@@ -89,6 +95,34 @@ static void note_progress(void *arg, int64_t received)
     struct transfer *t = arg;
 
     events_note_progress(&t->get->events, &t->followed, received);
+}
+
+static void see_part(void *arg, const char *data, size_t len)
+{
+    struct transfer *t = arg;
+
+    verify_update(&t->verify, data, len);
+}
+
+/* The body is complete. A body that is not the expected one gets a name that says so. */
+static int decide(void *arg, const char **path)
+{
+    struct transfer *t = arg;
+    enum hash_kind kind;
+
+    if (verify_end(&t->verify, &kind, t->why, sizeof t->why)) {
+        t->outcome.verified = kind < HASH_KINDS ? hash_name(kind) : NULL;
+        return 0;
+    }
+    if (t->in_place)
+        return -EBADMSG;
+    if (!t->bad_path && asprintf(&t->bad_path, "%.*s.bad", NAME_SIZE - 5, *path) < 0) {
+        t->bad_path = NULL;
+        return -ENOMEM;
+    }
+    t->is_bad = true;
+    *path = t->path = t->bad_path;
+    return 0;
 }
 
 static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *response)
@@ -110,7 +144,17 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
         how.next_path = next_path;
         t->path = t->name;
     }
-    return whorl_http_response_save(response, t->path, &how);
+    t->is_bad = false;
+    t->why[0] = '\0';
+    t->outcome.verified = NULL;
+    verify_begin(&t->verify, response, options->compressed);
+    if (verify_is_needed(&t->verify)) {
+        how.part = see_part;
+        how.complete = decide;
+    }
+    int err = whorl_http_response_save(response, t->path, &how);
+    t->outcome.mismatched = t->why[0] && (err == 0 || err == -EBADMSG);
+    return err == 0 && t->is_bad ? -EBADMSG : err;
 }
 
 /* RFC 9110 §15.4.5: the answer to a conditional request when there is nothing new. It has no
@@ -202,6 +246,12 @@ static void explain(struct transfer *t, int err, const char *step)
 
     if (error->code != err || !error->text[0])
         whorl_error_set(error, err, step, "%s", whorl_strerror(err));
+    if (t->outcome.mismatched) {
+        whorl_error_set(error, err, "verify", "%s%s", t->is_bad ? "kept, but " : "", t->why);
+        t->outcome.place = to_stdout(options) ? "standard output" : t->path;
+        t->outcome.dir = options->dir;
+        return;
+    }
     if (err == WHORL_EHTTP_BODY_TOO_LARGE)
         append(error, "%s",
                options->size_max ? " (--max-size)"
@@ -335,6 +385,40 @@ static int name_it(struct transfer *t)
     return err;
 }
 
+/* Collects what is known about the body. Returns false when it contradicts itself. */
+static bool expect_all(struct transfer *t, const char **ret_cause)
+{
+    const struct options *options = t->get->options;
+    const struct entry *entry = &t->entry;
+    bool ok = true;
+
+    t->verify.size = entry->size;
+    t->verify.size_source = entry->size >= 0 ? "the list" : NULL;
+    for (size_t i = 0; i < options->checksums_count; i++) {
+        const char *equals = strchr(options->checksums[i], '=');
+        enum hash_kind kind;
+        if (hash_find(options->checksums[i], (size_t)(equals - options->checksums[i]), &kind))
+            ok = ok && verify_expect(&t->verify, kind, equals + 1, "--checksum");
+    }
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
+        if (entry->hashes[kind])
+            ok = ok && verify_expect(&t->verify, kind, entry->hashes[kind], "the list");
+    *ret_cause = "the expected hashes contradict each other";
+    if (!options->checksum_file)
+        return ok;
+    bool is_known = false;
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++) {
+        const char *name = options->output ? options->output : t->name;
+        const char *hex = checksums_find(&t->get->checksums, name, kind);
+        if (hex)
+            ok = ok && verify_expect(&t->verify, kind, hex, options->checksum_file);
+        is_known |= hex != NULL;
+    }
+    if (!is_known)
+        *ret_cause = "the file of checksums does not have this name";
+    return ok && is_known;
+}
+
 /* A header of the URL takes the place of those of the same name that all URLs have. */
 static int merge_headers(struct transfer *t)
 {
@@ -411,6 +495,9 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     int err = take_settings(&t);
     if (err == 0)
         err = name_it(&t);
+    const char *cause;
+    if (err == 0 && !expect_all(&t, &cause))
+        err = whorl_error_set(&t.outcome.error, -EINVAL, "settings", "%s: %s", t.name, cause);
     if (err == 0 && whorl_local_set(&running, &t) < 0)
         err = whorl_error_set(&t.outcome.error, -ENOMEM, "transfer", "out of memory");
     if (err == 0) {
@@ -424,6 +511,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
     free(t.final_url);
     free(t.headers);
+    free(t.bad_path);
     entry_finish(&t.entry);
     whorl_url_finish(&t.url);
     err = report_wait_room(get->report);
