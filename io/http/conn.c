@@ -80,6 +80,7 @@ static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct whorl_
         .user_agent = dial->user_agent,
         .head_bytes_max = dial->head_bytes_max,
         .dialer = dial->dialer,
+        .dial_options = dial->dial_options,
         .tls = dial->proxy_tls,
         .tls_sessions = dial->proxy_tls_sessions,
         .upgrades = dial->upgrades,

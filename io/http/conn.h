@@ -56,8 +56,9 @@ struct http_dial {
     const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
     int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;
-    const struct http_proxy *proxy;     /* NULL: the server is reached directly */
-    struct whorl_tls_config *proxy_tls; /* with an https proxy */
+    const struct whorl_dial_options *dial_options; /* for a socks5 proxy; NULL: defaults */
+    const struct http_proxy *proxy;                /* NULL: the server is reached directly */
+    struct whorl_tls_config *proxy_tls;            /* with an https proxy */
     struct tls_client_sessions *proxy_tls_sessions;
     struct auth_answer *proxy_answer; /* with an HTTP proxy, see proxy_auth.h */
     const char *user_agent;           /* for a proxy */

@@ -46,11 +46,22 @@ static bool strings_equal(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool dials_equal(const struct http_pool_dial *a, const struct http_pool_dial *b)
+{
+    return a->family == b->family && a->delay_small_writes == b->delay_small_writes &&
+           strings_equal(a->local_addr, b->local_addr) &&
+           strings_equal(a->interface, b->interface) && strings_equal(a->unix_path, b->unix_path) &&
+           strings_equal(a->server_override, b->server_override) &&
+           strings_equal(a->proxy_override, b->proxy_override) &&
+           a->resolver.resolve == b->resolver.resolve && a->resolver.arg == b->resolver.arg;
+}
+
 bool http_pool_key_equal(const struct http_pool_key *a, const struct http_pool_key *b)
 {
     return a->is_tls == b->is_tls && a->port == b->port && strings_equal(a->host, b->host) &&
            a->tls == b->tls && strings_equal(a->proxy, b->proxy) &&
-           strings_equal(a->credentials, b->credentials) && a->version == b->version;
+           strings_equal(a->credentials, b->credentials) && a->version == b->version &&
+           dials_equal(&a->dial, &b->dial);
 }
 
 /* FNV-1a of the host and port; the other fields are nearly always equal. */
@@ -77,6 +88,23 @@ static const char *copy_string(char **to, const char *s)
     return copy;
 }
 
+enum { KEY_STRINGS = 8 };
+
+/* Returns the addresses of the fields of a key that are strings. */
+static void list_strings(struct http_pool_key *key, const char **ret[static KEY_STRINGS])
+{
+    const char **const list[KEY_STRINGS] = {&key->host,
+                                            &key->proxy,
+                                            &key->credentials,
+                                            &key->dial.local_addr,
+                                            &key->dial.interface,
+                                            &key->dial.unix_path,
+                                            &key->dial.server_override,
+                                            &key->dial.proxy_override};
+
+    memcpy(ret, list, sizeof list);
+}
+
 /* Doubles the buckets when there are as many hosts as buckets. Without memory the chains get
  * longer. */
 static void grow_buckets(struct http_pool *pool)
@@ -98,6 +126,27 @@ static void grow_buckets(struct http_pool *pool)
     pool->buckets_count = count;
 }
 
+/* Makes a host with a copy of the key; NULL when there is no memory. */
+static struct http_host *host_create(const struct http_pool_key *key)
+{
+    struct http_pool_key copy = *key;
+    const char **strings[KEY_STRINGS];
+    size_t size = sizeof(struct http_host);
+
+    list_strings(&copy, strings);
+    for (size_t i = 0; i < KEY_STRINGS; i++)
+        size += string_size(*strings[i]);
+    struct http_host *host = calloc(1, size);
+    if (!host)
+        return NULL;
+    char *to = host->strings;
+    host->key = *key;
+    list_strings(&host->key, strings);
+    for (size_t i = 0; i < KEY_STRINGS; i++)
+        *strings[i] = copy_string(&to, *strings[i]);
+    return host;
+}
+
 /* Finds the host of a key, or makes it; NULL when there is no memory. */
 static struct http_host *host_get(struct http_pool *pool, const struct http_pool_key *key)
 {
@@ -110,15 +159,9 @@ static struct http_host *host_get(struct http_pool *pool, const struct http_pool
         return host;
     if (pool->hosts_count >= pool->buckets_count)
         grow_buckets(pool);
-    host = calloc(1, sizeof *host + string_size(key->host) + string_size(key->proxy) +
-                         string_size(key->credentials));
+    host = host_create(key);
     if (!host)
         return NULL;
-    char *to = host->strings;
-    host->key = *key;
-    host->key.host = copy_string(&to, key->host);
-    host->key.proxy = copy_string(&to, key->proxy);
-    host->key.credentials = copy_string(&to, key->credentials);
     host->hash = hash;
     TAILQ_INIT(&host->waiters);
     TAILQ_INIT(&host->idle);

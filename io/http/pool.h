@@ -34,6 +34,7 @@
 #include <sys/queue.h>
 
 #include <whorl/base.h>
+#include <whorl/dns.h>
 #include <whorl/park.h>
 #include <whorl/timer.h>
 
@@ -41,6 +42,15 @@
 
 struct http_host;
 struct whorl_tls_config;
+
+/* How a connection is dialled, see dial.h. All zero: with the defaults. */
+struct http_pool_dial {
+    int family;
+    bool delay_small_writes;
+    const char *local_addr, *interface, *unix_path;
+    const char *server_override, *proxy_override; /* those that apply to their hosts */
+    struct whorl_resolver resolver;               /* compared by function and argument */
+};
 
 /* Everything that changes how the peer treats a connection. Two requests may share one only when
  * all fields are equal. Strings are compared byte by byte; NULL equals NULL only. */
@@ -52,6 +62,7 @@ struct http_pool_key {
     const char *proxy;                  /* NULL: a direct connection */
     const char *credentials;            /* that the connection is bound to; NULL: none */
     enum whorl_http_version version;    /* that is asked for */
+    struct http_pool_dial dial;
 };
 
 TAILQ_HEAD(http_conn_list, http_conn);

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <whorl/dns.h>
 #include <whorl/tls.h>
 
 #include "io/http/http1.h"
 #include "io/http/proxy_auth.h"
 #include "io/http/tunnel.h"
 #include "io/http/upgrades.h"
+#include "io/net/dial_resolve.h"
 #include "io/net/socks5_connect.h"
 #include "io/tls/config.h"
 #include "io/tls/connect.h"
@@ -209,7 +209,7 @@ static WHORL_SUSPENDS int dial_socks_resolved(const struct http_proxy_dial *d,
     struct whorl_addr addrs[ADDRESSES_MAX];
     char text[INET6_ADDRSTRLEN];
 
-    int count = whorl_resolve(d->host, d->port, AF_UNSPEC, addrs, ADDRESSES_MAX);
+    int count = dial_resolve(d->host, d->port, d->dial_options, addrs, ADDRESSES_MAX);
     int err = count < 0 ? fail(d, error, count, NULL) : WHORL_EHTTP_PROXY_FAILED;
     for (int i = 0; i < count && err == WHORL_EHTTP_PROXY_FAILED; i++) {
         const void *bytes = addrs[i].sa.sa_family == AF_INET ? (void *)&addrs[i].in.sin_addr

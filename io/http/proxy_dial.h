@@ -40,7 +40,8 @@ struct http_proxy_dial {
     const char *user_agent;
     size_t head_bytes_max; /* of the answer to CONNECT; 0: default */
     const struct whorl_http_dialer *dialer;
-    struct whorl_tls_config *tls;             /* for an https proxy */
+    const struct whorl_dial_options *dial_options; /* of names, with socks5; may be NULL */
+    struct whorl_tls_config *tls;                  /* for an https proxy */
     struct tls_client_sessions *tls_sessions; /* of https proxies, not of servers; NULL: none */
     struct http_upgrades *upgrades;
 };
@@ -52,7 +53,7 @@ struct http_proxy_dial {
  * @error  never NULL; its step is "proxy"; names proxy and server. Its code is not set when the
  *         call was cancelled
  *
- * Returns:  0; WHORL_EHTTP_PROXY_*; errors of the dialer, of whorl_resolve() (socks5) and of
+ * Returns:  0; WHORL_EHTTP_PROXY_*; errors of the dialer, of the resolver (socks5) and of
  *           whorl_tls_connect() with the proxy; -ENOMEM.
  * Suspends: until the stream is open. Only a scope limits the time.
  * Cancel:   -ECANCELED; nothing stays open.

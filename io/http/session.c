@@ -44,6 +44,8 @@
 #include "io/http/response.h"
 #include "io/http/store.h"
 #include "io/http/upgrades.h"
+#include "io/net/dial_options.h"
+#include "io/net/dial_override.h"
 #include "io/tls/client_sessions.h"
 #include "io/tls/config.h"
 #include "io/url/cache.h"
@@ -72,6 +74,7 @@ struct whorl_http_session {
     uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
+    struct whorl_dial_options *dial; /* owned; NULL: the dialer has none, or is not ours */
     struct http_proxies proxies;
     struct auth_answer proxy_answers[2]; /* to their challenges: of that for http, that for https */
     struct whorl_tls_config *proxy_tls;  /* held; for https proxies; NULL until needed */
@@ -114,11 +117,23 @@ static void check_session(const struct whorl_http_session *session)
                      "before that run ends, and make one per run");
 }
 
+/* The session's dialer if it was given none. `arg` are the options of dialling. */
 static WHORL_SUSPENDS int dial_tcp(void *arg, const char *host, uint16_t port,
                                    struct whorl_error *error, struct whorl_stream **ret)
 {
-    (void)arg;
-    return whorl_dial_stream(host, port, NULL, error, ret);
+    return whorl_dial_stream(host, port, arg, error, ret);
+}
+
+/* Copies the options of dialling, if there are any. */
+static int copy_dial(const struct whorl_http_session_options *o, struct whorl_dial_options **ret)
+{
+    if (o->dialer.dial != dial_tcp)
+        return o->dial ? -EINVAL : 0;
+    int err = o->dial ? whorl_dial_options_check(o->dial, NULL) : 0;
+    if (err)
+        return err;
+    *ret = dial_options_copy(o->dial ? o->dial : &(struct whorl_dial_options){0});
+    return *ret ? 0 : -ENOMEM;
 }
 
 /* The request's limit if it sets one, else the session's. */
@@ -170,8 +185,11 @@ int whorl_http_session_create(const struct whorl_http_session_options *options,
     if (err == 0)
         err = http_auth_init(&session->auth, o);
     if (err == 0)
+        err = copy_dial(o, &session->dial);
+    if (err == 0)
         err = http_pool_init(&session->pool);
     if (err) {
+        free(session->dial);
         http_auth_finish(&session->auth);
         http_proxies_finish(&session->proxies);
         free(session->user_agent);
@@ -180,6 +198,7 @@ int whorl_http_session_create(const struct whorl_http_session_options *options,
     }
     o->user_agent = session->user_agent;
     o->credentials = NULL; /* copied */
+    o->dial = NULL;        /* copied */
     session->tls = o->tls ? tls_config_hold(o->tls) : NULL;
     o->cookies = o->cookies ? cookie_jar_hold(o->cookies) : NULL;
     session->proxy_tls = o->proxy.tls ? tls_config_hold(o->proxy.tls) : NULL;
@@ -215,6 +234,7 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     auth_answer_finish(&session->proxy_answers[0]);
     auth_answer_finish(&session->proxy_answers[1]);
     url_cache_finish(&session->urls);
+    free(session->dial);
     free(session->user_agent);
     free(session);
 }
@@ -315,6 +335,16 @@ static int prepare_file(struct request *q)
     return 0;
 }
 
+static int check_dial(const struct request *q)
+{
+    if (!q->asked->dial)
+        return 0;
+    if (!q->session->dial)
+        return whorl_error_set(q->error, -EINVAL, "request", "%s",
+                               "dial is set, but the session has a dialer of its own");
+    return whorl_dial_options_check(q->asked->dial, q->error);
+}
+
 static int prepare_body(struct request *q)
 {
     const struct whorl_http_body *body = &q->asked->body;
@@ -365,6 +395,8 @@ static int prepare(struct request *q)
         err = whorl_error_set(q->error, -EINVAL, "request",
                               "credentials of a request have an origin");
     if (err == 0)
+        err = check_dial(q);
+    if (err == 0)
         err = prepare_body(q);
     return err ? err : url_cache_parse(&q->session->urls, asked->url, q->error, &q->response->url);
 }
@@ -377,6 +409,35 @@ static struct whorl_tls_config *tls_of(const struct request *q)
     return session->tls && (q->version != WHORL_HTTP_1 || session->options.tls)
                ? session->tls
                : session->tls_http1;
+}
+
+/* The options of dialling; NULL: the session's dialer has none. */
+static const struct whorl_dial_options *dial_options_of(const struct request *q)
+{
+    return q->asked->dial ? q->asked->dial : q->session->dial;
+}
+
+/* What makes a difference between dialled connections. */
+static struct http_pool_dial dial_key(const struct request *q)
+{
+    const struct whorl_dial_options *o = dial_options_of(q);
+    const struct whorl_url *url = &q->response->url;
+
+    if (!o)
+        return (struct http_pool_dial){0};
+    return (struct http_pool_dial){
+        .family = o->family,
+        .delay_small_writes = o->delay_small_writes,
+        .local_addr = o->local_addr,
+        .interface = o->interface,
+        .unix_path = o->unix_path,
+        .server_override =
+            dial_override_find(o->overrides, o->overrides_count, url->host, url->port),
+        .proxy_override = q->proxy ? dial_override_find(o->overrides, o->overrides_count,
+                                                        q->proxy->host, q->proxy->port)
+                                   : NULL,
+        .resolver = o->resolver,
+    };
 }
 
 /* Gets a connection or permission to open one. Waits in the queue if necessary. The time in the
@@ -402,6 +463,7 @@ static WHORL_SUSPENDS int queue(struct request *q)
         key.proxy = q->proxy->text;
         key.credentials = q->proxy->userinfo;
     }
+    key.dial = dial_key(q);
 
     int err = http_pool_try_acquire(pool, &key, &r->conn);
     if (err == -EAGAIN) {
@@ -454,6 +516,7 @@ static int ensure_proxy_tls(struct request *q)
 static WHORL_SUSPENDS int open_conn(struct request *q)
 {
     struct whorl_http_response *r = q->response;
+    struct whorl_http_dialer dialer = q->session->options.dialer;
     struct http_dial dial = {
         .host = r->url.host,
         .port = r->url.port,
@@ -466,7 +529,8 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .tls_sessions = q->session->tls_sessions,
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
-        .dialer = &q->session->options.dialer,
+        .dialer = &dialer,
+        .dial_options = dial_options_of(q),
         .proxy = q->proxy,
         .proxy_answer = q->proxy_auth.answer,
         .proxy_tls = q->session->proxy_tls,
@@ -474,6 +538,8 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .user_agent = q->session->options.user_agent,
         .error = q->error,
     };
+    if (dialer.dial == dial_tcp)
+        dialer.arg = (void *)dial_options_of(q);
     int err = http_conn_open(r->conn, &dial, &r->timing);
     if (err)
         return err;

@@ -45,8 +45,10 @@ WHORL_SUSPENDS int dial_resolve(const char *host, uint16_t port,
                                 const struct whorl_dial_options *options, struct whorl_addr *ret,
                                 size_t ret_max)
 {
+    struct whorl_dial_options asked = options ? *options : (struct whorl_dial_options){0};
     bool given;
-    int count = dial_resolve_own(host, port, options, ret, ret_max, &given);
 
-    return count ? count : whorl_resolve(host, port, dial_options_family(options), ret, ret_max);
+    asked.local_addr = NULL;
+    int count = dial_resolve_own(host, port, &asked, ret, ret_max, &given);
+    return count ? count : whorl_resolve(host, port, asked.family, ret, ret_max);
 }

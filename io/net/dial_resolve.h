@@ -17,7 +17,8 @@ WHORL_SUSPENDS int dial_resolve_own(const char *host, uint16_t port,
                                     const struct whorl_dial_options *options,
                                     struct whorl_addr *ret, size_t ret_max, bool *ret_given);
 
-/* Gets the addresses from there, or else like whorl_resolve(). */
+/* Gets the addresses from there, or else like whorl_resolve(): for a proxy, which connects to them.
+ * So the local address does not limit the family. `options` may be NULL. */
 WHORL_SUSPENDS int dial_resolve(const char *host, uint16_t port,
                                 const struct whorl_dial_options *options, struct whorl_addr *ret,
                                 size_t ret_max);

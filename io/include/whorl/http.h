@@ -26,6 +26,7 @@
 #include <whorl/http_proxy.h>
 #include <whorl/stream.h>
 
+struct whorl_dial_options;
 struct whorl_http_cookies;
 struct whorl_http_session;
 struct whorl_http_response;
@@ -78,10 +79,19 @@ struct whorl_http_dialer {
     void *arg;
 };
 
+/* The options of dialling, `dial` of a session or of a request, choose how a connection is opened:
+ * see dial.h. They change neither the Host header nor the name that the certificate must have;
+ * these are the URL's, also with a Unix socket. Requests share a connection only if their options
+ * would open the same one.
+ *
+ * With a proxy, they apply to the connection to the proxy. If it is a socks5 proxy, the name of the
+ * server is resolved with them too; all other proxies resolve it by themselves. */
+
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
- * two exceptions: the session holds `tls`, `proxy.tls` and `cookies`, and `dialer.arg` and `netrc`
- * must outlive the session. If `tls` is given, its `alpn` decides which versions https servers are
- * offered: HTTP/2 needs "h2" in it, and WHORL_HTTP_1 needs it without "h2". */
+ * two exceptions: the session holds `tls`, `proxy.tls` and `cookies`, and `dialer.arg`, `netrc`,
+ * and in `dial` the `resolver.arg` and the watch, must outlive the session. If
+ * `tls` is given, its `alpn` decides which versions https servers are offered: HTTP/2 needs "h2" in
+ * it, and WHORL_HTTP_1 needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -100,7 +110,8 @@ struct whorl_http_session_options {
     const char *user_agent;          /* "whorl/VERSION"; "" sends none */
     struct whorl_tls_config *tls;    /* NULL: trust the system's certificates */
     struct whorl_http_dialer dialer; /* with a proxy, it opens the stream to the proxy */
-    struct whorl_http_proxy proxy;   /* see http_proxy.h; none */
+    const struct whorl_dial_options *dial;            /* see above; copied; not with a dialer */
+    struct whorl_http_proxy proxy;                    /* see http_proxy.h; none */
     const struct whorl_http_credentials *credentials; /* see http_auth.h; each with an origin;
                                                          copied; default: none */
     size_t credentials_count;
@@ -172,6 +183,8 @@ struct whorl_http_request {
     struct whorl_http_timeouts timeouts;
     enum whorl_http_version version;
     enum whorl_http_expect expect;
+    const struct whorl_dial_options *dial; /* instead of all of the session's; for the hops of
+                                              redirects too; not with a dialer */
 };
 
 /* How the response was obtained. Durations in nanoseconds; -1 when there was no such stage. */
@@ -195,8 +208,9 @@ extern "C" {
  * @ret      the session; destroy it with whorl_http_session_destroy()
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK (called outside a task); WHORL_EHTTP_PROXY_SETTING:
- *          whorl_http_proxy_check() says what is wrong; -EINVAL for credentials that are set only
- *          in part; WHORL_EHTTP_URL or WHORL_EHTTP_SCHEME for their origin.
+ *          whorl_http_proxy_check() says what is wrong; errors of whorl_dial_options_check();
+ *          -EINVAL for `dial` with a dialer, and for credentials that are set only in part;
+ *          WHORL_EHTTP_URL or WHORL_EHTTP_SCHEME for their origin.
  */
 WHORL_API WHORL_CHECKED int whorl_http_session_create(
     const struct whorl_http_session_options *options, struct whorl_http_session **ret);
@@ -247,7 +261,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get(); -EINVAL for a body or credentials that are set only in part;
+ * Returns:  as whorl_http_get(); -EINVAL for a body or credentials that are set only in part, and
+ *           for `dial` with a dialer; errors of whorl_dial_options_check();
  *           WHORL_EHTTP_REQUEST_BODY when the body ends before its length; WHORL_EHTTP_AUTH_BODY
  *           when the server asks for credentials and the body cannot be sent again.
  * Suspends: until headers arrive.

@@ -85,6 +85,13 @@ static struct http_conn *take(const char *host)
     return conn;
 }
 
+static WHORL_SUSPENDS int resolve(void *arg, const char *host, uint16_t port, int family,
+                                  struct whorl_addr *ret, size_t ret_max)
+{
+    (void)arg;
+    return whorl_resolve(host, port, family, ret, ret_max);
+}
+
 TEST_VIRTUAL(key_equal_compares_every_field)
 {
     struct whorl_tls_config *tls1 = (void *)"1", *tls2 = (void *)"2";
@@ -115,16 +122,26 @@ TEST_VIRTUAL(key_equal_compares_every_field)
     DIFFERS(credentials, "u:q");
     DIFFERS(credentials, NULL);
     DIFFERS(version, WHORL_HTTP_1);
+    DIFFERS(dial.family, AF_INET);
+    DIFFERS(dial.delay_small_writes, true);
+    DIFFERS(dial.local_addr, "127.0.0.1");
+    DIFFERS(dial.interface, "lo");
+    DIFFERS(dial.unix_path, "/socket");
+    DIFFERS(dial.server_override, "a.test:443:127.0.0.1");
+    DIFFERS(dial.proxy_override, "p:1:127.0.0.1");
+    DIFFERS(dial.resolver.resolve, resolve);
+    DIFFERS(dial.resolver.arg, host);
 }
 
 TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
 {
     struct whorl_tls_config *tls1 = (void *)"1", *tls2 = (void *)"2";
     const struct http_pool_key base = {.is_tls = true, .port = 443, .host = "a.test", .tls = tls1};
-    struct http_pool_key others[7];
+    enum { OTHERS = 16 };
+    struct http_pool_key others[OTHERS];
     struct http_conn *conn, *same;
 
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < OTHERS; i++)
         others[i] = base;
     others[0].is_tls = false;
     others[1].port = 444;
@@ -133,11 +150,20 @@ TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
     others[4].proxy = "p:1";
     others[5].credentials = "u:p";
     others[6].version = WHORL_HTTP_1;
+    others[7].dial.family = AF_INET;
+    others[8].dial.delay_small_writes = true;
+    others[9].dial.local_addr = "127.0.0.1";
+    others[10].dial.interface = "lo";
+    others[11].dial.unix_path = "/socket";
+    others[12].dial.server_override = "a.test:443:127.0.0.1";
+    others[13].dial.proxy_override = "p:1:127.0.0.1";
+    others[14].dial.resolver.resolve = resolve;
+    others[15].dial.resolver.arg = &pool;
 
-    start(16, 16);
+    start(32, 32);
     CHECK_OK(http_pool_try_acquire(&pool, &base, &conn));
     http_pool_release(&pool, opened(conn, 'a'), true);
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < OTHERS; i++) {
         CHECK_OK(http_pool_try_acquire(&pool, &others[i], &conn));
         CHECK(!conn->stream);
         http_pool_release(&pool, conn, false);
@@ -145,6 +171,40 @@ TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
     CHECK_OK(http_pool_try_acquire(&pool, &base, &same));
     CHECK_EQ(name_of(same), 'a');
     http_pool_release(&pool, same, true);
+    finish();
+}
+
+TEST_VIRTUAL(the_pool_has_its_own_copy_of_every_string_of_a_key)
+{
+    char strings[8][8];
+    struct http_pool_key key = {.host = strings[0],
+                                .proxy = strings[1],
+                                .credentials = strings[2],
+                                .dial = {.local_addr = strings[3],
+                                         .interface = strings[4],
+                                         .unix_path = strings[5],
+                                         .server_override = strings[6],
+                                         .proxy_override = strings[7]}};
+    struct http_conn *conn;
+
+    start(2, 2);
+    for (int i = 0; i < 8; i++)
+        snprintf(strings[i], sizeof strings[i], "key %d", i);
+    CHECK_OK(http_pool_try_acquire(&pool, &key, &conn));
+    http_pool_release(&pool, opened(conn, 'a'), true);
+    memset(strings, 'x', sizeof strings);
+    for (int i = 0; i < 8; i++)
+        snprintf(strings[i], sizeof strings[i], "key %d", i);
+    CHECK_OK(http_pool_try_acquire(&pool, &key, &conn));
+    CHECK_EQ(name_of(conn), 'a');
+    http_pool_release(&pool, conn, true);
+    for (int i = 0; i < 8; i++) {
+        strings[i][0] = 'x';
+        CHECK_OK(http_pool_try_acquire(&pool, &key, &conn));
+        CHECK(!conn->stream);
+        http_pool_release(&pool, conn, false);
+        strings[i][0] = 'k';
+    }
     finish();
 }
 
