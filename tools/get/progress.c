@@ -386,7 +386,7 @@ void progress_draw(struct progress *progress)
     progress->frame_ns = now;
 }
 
-void progress_resize(struct progress *progress)
+void progress_draw_if_due(struct progress *progress)
 {
     if (whorl_now() - progress->frame_ns >= frame_interval_min_ns)
         progress_draw(progress);

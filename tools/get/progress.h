@@ -51,9 +51,9 @@ void progress_finish(struct progress *progress);
  * on the screen, because the shell has printed other lines below them. */
 void progress_draw(struct progress *progress);
 
-/* The size of the terminal has changed: draws a frame, unless the last one is less than 50 ms old,
- * for a window that is dragged changes often. The next frame comes in time. */
-void progress_resize(struct progress *progress);
+/* Draws a frame unless the last one is less than 50 ms old. To be called regularly, and when the
+ * size of the terminal has changed, which happens often while a window is dragged. */
+void progress_draw_if_due(struct progress *progress);
 
 /* Adds lines, each with its newline, to be printed above the bars. */
 void progress_add_line(struct progress *progress, const char *text, size_t len);

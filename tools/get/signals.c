@@ -94,6 +94,6 @@ WHORL_SUSPENDS int signals_run(void *arg)
         if (taken == 1)
             stop(signals, signal.number);
         else if (signals->progress)
-            progress_resize(signals->progress);
+            progress_draw_if_due(signals->progress);
     }
 }

@@ -50,7 +50,7 @@ WHORL_SUSPENDS int ticker_run(void *arg)
         events_tick(ticker->events);
         /* A slow terminal gets fewer frames, no old ones. */
         if (ticker->progress && writer_is_drained(ticker->report->messages))
-            progress_draw(ticker->progress);
+            progress_draw_if_due(ticker->progress);
         else if (is_silent(ticker))
             say_progress(ticker);
     }

@@ -1,0 +1,435 @@
+# SPDX-License-Identifier: MIT
+"""What whorl-get tells while it works: the stream of --events, the bars, and lines off a terminal.
+
+    test_get_events.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
+"""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from lib import *
+
+GET = os.path.abspath(sys.argv[1])
+UNKNOWN_LENGTH = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello'
+NAMES = ['queued', 'started', 'resolved', 'connected', 'headers', 'progress', 'retry', 'verified', 'done',
+         'summary']
+
+
+def get(*argv, **kwargs):
+    return run(GET, *argv, **kwargs)
+
+
+def parse(data):
+    """The events of a stream. Each line must be an object that has what all events have."""
+    events = [json.loads(line) for line in data.decode().splitlines()]
+    last = 0
+    for e in events:
+        equal(list(e)[:3], ['event', 'time', 'id'])
+        equal((e['event'] in NAMES, e['time'] >= last), (True, True))
+        last = e['time']
+    equal(events[-1]['event'], 'summary')
+    return events
+
+
+def names(events, id=1):
+    """The names of the events of a transfer; progress in a row counts once."""
+    found = [e['event'] for e in events if e['id'] == id]
+    return [n for i, n in enumerate(found) if n != 'progress' or found[i - 1] != n]
+
+
+def one(events, name, id=1):
+    found = [e for e in events if e['event'] == name and e['id'] == id]
+    equal(len(found), 1)
+    return found[0]
+
+
+def slowly(body, parts, pause, unknown=False):
+    """A route that sends the body in parts, with a pause before each but the first."""
+    def route(connection, request):
+        head = 'HTTP/1.1 200 OK\r\nConnection: close\r\n'
+        head += '' if unknown else 'Content-Length: %d\r\n' % len(body)
+        connection.sendall(head.encode() + b'\r\n')
+        size = len(body) // parts
+        for i in range(parts):
+            if i > 0:
+                time.sleep(pause)
+            connection.sendall(body[i * size:(i + 1) * size if i < parts - 1 else None])
+    return route
+
+
+def dead_port():
+    """A port on which nothing listens."""
+    return 'http://127.0.0.1:%d' % free_port()
+
+
+# The course of a transfer
+
+
+@test
+def a_success_is_told_step_by_step():
+    with Peer({'/a': slowly(b'x' * 1000, 4, 0.3)}) as peer:
+        r = get('--events', 'jsonl', '-d', 'out', 'http://localhost:%d/a' % peer.port)
+    events = parse(r.out)
+    equal(r.status, 0)
+    equal(names(events), ['queued', 'started', 'resolved', 'connected', 'headers', 'progress', 'verified', 'done'])
+    queued, done = one(events, 'queued'), one(events, 'done')
+    equal((queued['url'], queued['list'], queued['line']), ('http://localhost:%d/a' % peer.port, None, None))
+    equal(one(events, 'started')['name'], 'a')
+    resolved, connected = one(events, 'resolved'), one(events, 'connected')
+    equal((resolved['host'], connected['host']), ('localhost', 'localhost'))
+    contains(resolved['addresses'], '127.0.0.1:%d' % peer.port)
+    equal(connected['address'], '127.0.0.1:%d' % peer.port)
+    headers = one(events, 'headers')
+    equal((headers['try'], headers['status'], headers['length'], headers['redirects'], headers['reused'],
+           headers['version'], headers['final_url']), (1, 200, 1000, 0, False, 'HTTP/1.1', queued['url']))
+    equal(headers['headers'], [['Connection', 'close'], ['Content-Length', '1000']])
+    progress = [e for e in events if e['event'] == 'progress']
+    equal([e['bytes'] for e in progress], sorted(set(e['bytes'] for e in progress)))
+    equal(all(e['length'] == 1000 and e['connections'] == 1 and 0 < e['bytes'] <= 1000 for e in progress), True)
+    verified = one(events, 'verified')
+    equal((verified['bytes'], verified['length']), (1000, 1000))
+    equal((done['ok'], done['dir'], done['file'], done['bytes'], done['final_url'], done['tries']),
+          (True, 'out', 'a', 1000, queued['url'], 1))
+    equal(done['body_seconds'] >= 0.8, True)
+    phases = sum(v for k, v in done.items() if k.endswith('_seconds'))
+    # The time in the queue before the start belongs to a phase, but not to `seconds`.
+    equal(abs(phases - (done['time'] - queued['time'])) < 0.01, True)
+    equal((events[-1]['ok'], events[-1]['failed'], events[-1]['bytes'], events[-1]['interrupted']),
+          (1, 0, 1000, False))
+
+
+@test
+def a_body_of_unknown_length_has_no_length():
+    with Peer({'/a': slowly(b'x' * 1000, 3, 0.3, unknown=True)}) as peer:
+        events = parse(get('--events', 'jsonl', peer.origin + '/a').out)
+    equal(one(events, 'headers')['length'], None)
+    equal({e['length'] for e in events if e['event'] == 'progress'}, {None})
+    equal(one(events, 'verified')['bytes'], 1000)
+
+
+@test
+def a_retry_tells_its_cause_and_its_delay():
+    route = in_turn(reply(b'later', '503 Busy'), reset, reply(b'x', '429 Slow', [('Retry-After', '1')]), reply(b'x'))
+    with Peer({'/a': route}) as peer:
+        events = parse(get('--events', 'jsonl', peer.origin + '/a').out)
+    equal(names(events), ['queued', 'started'] + ['connected', 'headers', 'retry', 'connected', 'retry'] +
+          ['connected', 'headers', 'retry'] + ['connected', 'headers', 'verified', 'done'])
+    first, second, third = [e for e in events if e['event'] == 'retry']
+    equal((first['try'], first['status'], first['step'], first['error'], first['code']),
+          (1, 503, 'status', '503 Busy', None))
+    equal((second['try'], second['status'], second['code']), (2, None, 'ECONNRESET'))
+    equal(0 <= first['delay'] <= 0.5 and 1 <= third['delay'], True)
+    done = one(events, 'done')
+    equal((done['ok'], done['tries'], [e['try'] for e in events if e['event'] == 'headers']), (True, 4, [1, 3, 4]))
+    equal(abs(done['retry_seconds'] - first['delay'] - second['delay']) < 0.2 * SCALE, True)
+    equal(abs(done['throttled_seconds'] - third['delay']) < 0.2 * SCALE, True)
+
+
+@test
+def a_redirect_is_told_by_the_headers():
+    with Peer({'/a': reply(b'', '302 Found', [('Location', '/b')]), '/b': reply(b'x')}) as peer:
+        events = parse(get('--events', 'jsonl', peer.origin + '/a').out)
+    equal(names(events), ['queued', 'started', 'connected', 'connected', 'headers', 'verified', 'done'])
+    headers = one(events, 'headers')
+    equal((headers['redirects'], headers['final_url']), (1, peer.origin + '/b'))
+    equal(one(events, 'done')['redirect_seconds'] > 0, True)
+
+
+@test
+def failures_are_told_with_step_and_code():
+    with Peer({}) as peer:
+        r = get('--events', 'jsonl', '--retries', '0', dead_port() + '/a', peer.origin + '/404', 'bad')
+    events = parse(r.out)
+    equal(r.status, 3)
+    equal(names(events, 1), ['queued', 'started', 'done'])
+    equal(names(events, 2), ['queued', 'started', 'connected', 'headers', 'done'])
+    equal(names(events, 3), ['queued', 'done'])
+    equal([(d['ok'], d['step'], d['code']) for d in (one(events, 'done', i) for i in (1, 2))],
+          [(False, 'connect', 'ECONNREFUSED'), (False, 'status', None)])
+    equal((one(events, 'done', 3)['step'], one(events, 'done', 3)['tries']), ('URL', 0))
+    equal(events[-1]['failed'], 3)
+
+
+@test
+def an_interruption_ends_what_is_active_and_what_waits():
+    with Peer({'*': hang_after(UNKNOWN_LENGTH)}) as peer:
+        with running(GET, '--events', 'jsonl', '-j', '1', *('%s/%d' % (peer.origin, i) for i in range(3))) as child:
+            wait_until(lambda: peer.requests, what='the request')
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            out, _ = child.communicate(timeout=30)
+            equal(child.returncode, -signal.SIGINT)
+    events = parse(out)
+    equal(names(events, 1), ['queued', 'started', 'connected', 'headers', 'progress', 'done'])
+    equal((names(events, 2), names(events, 3)), (['queued', 'done'],) * 2)
+    equal({(e['ok'], e['code'], e['tries']) for e in events if e['event'] == 'done'},
+          {(False, 'ECANCELED', 1), (False, 'ECANCELED', 0)})
+    equal((events[-1]['interrupted'], events[-1]['failed']), (True, 3))
+
+
+@test
+def a_kept_connection_is_not_connected_again():
+    def route(connection, request):
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx')
+        connection.recv(65536)
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx')
+    with Peer({'*': route}) as peer:
+        events = parse(get('--events', 'jsonl', '-j', '1', peer.origin + '/a', peer.origin + '/b').out)
+    equal(names(events, 2), ['queued', 'started', 'headers', 'verified', 'done'])
+    equal(one(events, 'headers', 2)['reused'], True)
+
+
+@test
+def lines_of_lists_are_told_with_their_place():
+    with Peer({'*': reply(b'x')}) as peer:
+        with open('list', 'wb') as f:
+            f.write(b'# none\n%s/a\nb\0d\n' % peer.origin.encode())
+        events = parse(get('--events', 'jsonl', '-i', 'list').out)
+    queued = one(events, 'queued')
+    equal((queued['list'], queued['line']), ('list', 2))
+    bad = one(events, 'done', None)
+    equal((bad['url'], bad['list'], bad['line'], bad['step']), (None, 'list', 3, 'line'))
+
+
+# Foreign text
+
+
+@test
+def hostile_text_makes_valid_lines():
+    headers = [('X-Evil', '"}\\ \xff\xfe'), ('Set-Cookie', 'id=s3cret'), ('X-Evil', '\u00fc')]
+    with Peer({'*': reply(b'x', '200 "}\x80', headers)}) as peer:
+        host = '127.0.0.1:%d' % peer.port
+        paths = ['/%22%7D%0A', '/%FF%1B', '/a\xff'.encode('latin-1'), '/' + 'x' * 5000]
+        with open('list', 'wb') as f:
+            for path in paths:
+                f.write(b'http://me:hunter2@%s%s\n' % (host.encode(), path if isinstance(path, bytes) else path.encode()))
+        for locale in ('C', 'C.UTF-8'):
+            r = get('--events', 'jsonl', '-d', locale, '-i', 'list', env={'LC_ALL': locale})
+            events = parse(r.out)
+            equal((r.status in (0, 1), b'hunter2' in r.out, b's3cret' in r.out), (True, False, False))
+            equal(any(c < 32 and c != 10 or c == 127 for c in r.out), False)
+            equal(locale == 'C' and not r.out.isascii(), False)
+            equal(len([e for e in events if e['event'] == 'done']), len(paths))
+            found = one(events, 'headers')['headers']
+            contains(found, ['Set-Cookie', '***'])
+            equal([v for n, v in found if n == 'X-Evil'][0].startswith('"}\\ '), True)
+
+
+# Where the stream goes
+
+
+@test
+def the_stream_may_be_a_descriptor_or_a_file():
+    with Peer({'*': reply(b'x')}) as peer:
+        reader, writer = os.pipe()
+        child = subprocess.run([GET, '--events', 'jsonl:%d' % writer, '--json', peer.origin + '/a'],
+                               pass_fds=[writer], capture_output=True, timeout=60)
+        os.close(writer)
+        with open(reader, 'rb') as f:
+            events = parse(f.read())
+        equal((child.returncode, one(events, 'done')['ok']), (0, True))
+        equal([json.loads(line)['ok'] for line in child.stdout.splitlines()], [True, 1])
+        with open('events', 'w') as f:
+            f.write('old' * 10000)
+        equal(get('--events', 'jsonl:events', peer.origin + '/b').status, 0)
+        with open('events', 'rb') as f:
+            equal(names(parse(f.read()))[-1], 'done')
+        r = get('--events', 'jsonl:2', '-q', peer.origin + '/c')
+        equal((r.out, names(parse(r.err))[-1]), (b'', 'done'))
+
+
+@test
+def a_target_that_cannot_be_written_is_wrong_usage():
+    os.mkfifo('fifo')
+    with Peer({'*': reply(b'x')}) as peer:
+        for target in ('jsonl:77', 'jsonl:0', 'jsonl:no/such', 'jsonl:fifo', 'jsonl:.'):
+            r = get('--events', target, peer.origin + '/a')
+            equal((r.status, os.path.exists('a')), (2, False))
+            equal(r.messages.startswith('whorl-get: '), True)
+        equal(run('sh', '-c', '"$@" >&-', 'sh', GET, '--events', 'jsonl', peer.origin + '/a').status, 2)
+        equal(peer.requests, [])
+
+
+@test
+def a_reader_that_goes_away_stops_no_transfer():
+    with Peer({'*': slowly(b'x' * 1000, 2, 0.5)}) as peer:
+        urls = ['%s/%d' % (peer.origin, i) for i in range(20)]
+        with running(GET, '--events', 'jsonl', *urls) as child:
+            child.stdout.readline()
+            child.stdout.close()
+            child.stdout = None
+            _, err = child.communicate(timeout=60)
+            equal(child.returncode, 1)
+    contains(err.decode(), 'whorl-get: events: write: broken pipe')
+    equal([os.path.getsize(str(i)) for i in range(20)], [1000] * 20)
+
+
+@test
+def a_reader_that_stops_reading_is_given_up():
+    with Peer({'*': reply(b'x')}) as peer:
+        with open('list', 'w') as f:
+            for i in range(60):
+                f.write('%s/%d?%s\n' % (peer.origin, i, 'x' * 20_000))
+        with running(GET, '--events', 'jsonl', '-d', 'out', '-q', '-i', 'list') as child:
+            _, err = child.stderr, child.wait(60 * SCALE)  # standard output is not read
+            equal(child.returncode, 1)
+            contains(child.stderr.read().decode(), 'events: write: their reader has stopped reading')
+    equal(len(os.listdir('out')), 60)
+
+
+@test
+def a_slow_reader_misses_nothing_but_progress():
+    with Peer({'*': reply(b'x')}) as peer:
+        with open('list', 'w') as f:
+            for i in range(40):
+                f.write('%s/%d?%s\n' % (peer.origin, i, 'x' * 20_000))
+        with running(GET, '--events', 'jsonl', '-d', 'out', '-q', '-i', 'list') as child:
+            data = b''
+            while part := os.read(child.stdout.fileno(), 50_000):
+                data += part
+                time.sleep(0.02)
+            equal(child.wait(30), 0)
+    equal(sum(e['event'] == 'done' for e in parse(data)), 40)
+
+
+@test
+def an_interruption_does_not_wait_for_the_reader():
+    with Peer({'*': hang_after(UNKNOWN_LENGTH)}) as peer:
+        with open('list', 'w') as f:
+            for i in range(60):
+                f.write('%s/%d?%s\n' % (peer.origin, i, 'x' * 20_000))
+        with running(GET, '--events', 'jsonl', '-q', '-i', 'list') as child:
+            wait_until(lambda: len(peer.requests) >= 6, what='the requests')
+            start = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            child.wait(60)
+            equal((child.returncode, time.monotonic() - start < 4 * SCALE), (-signal.SIGINT, True))
+
+
+@test
+def progress_comes_at_most_five_times_per_second():
+    with Peer({'/a': slowly(b'x' * 4000, 200, 0.01)}) as peer:
+        events = parse(get('--events', 'jsonl', peer.origin + '/a').out)
+    times = [e['time'] for e in events if e['event'] == 'progress']
+    equal(len(times) >= 3, True)
+    equal(min(b - a for a, b in zip(times, times[1:])) >= 0.19, True)
+
+
+# The bars
+
+
+def frames(t):
+    """The frames that a terminal got: each ends by clearing the rest of the screen."""
+    return t.output.split(b'\x1b[J')[:-1]
+
+
+@test
+def at_most_twenty_frames_are_drawn_per_second():
+    with Peer({'*': hang_after(UNKNOWN_LENGTH)}) as peer:
+        with Terminal(GET, *('%s/%d' % (peer.origin, i) for i in range(5))) as t:
+            t.read_until(b'5 active')
+            t.output, start = b'', time.monotonic()
+            while time.monotonic() < start + 2:  # a window that is dragged
+                for columns in (60, 70, 80):
+                    t.size(columns, 24)
+                    t.read(0.005)
+            seconds = time.monotonic() - start
+            count = len(frames(t))
+            t.type(b'\x03')
+            t.finish()
+    equal((count >= 5, count <= 20 * seconds + 1), (True, True))
+
+
+@test
+def the_part_of_a_bar_never_falls_and_never_exceeds_all():
+    half = b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n' + b'x' * 1000
+
+    def cut(connection, request):
+        connection.sendall(half)
+        time.sleep(0.5)
+    with Peer({'/a': in_turn(cut, slowly(b'y' * 2000, 8, 0.15))}) as peer:
+        with Terminal(GET, peer.origin + '/a') as t:
+            equal(t.finish(), 0)
+    parts = [int(p) for p in re.findall(rb'(\d+)%', t.output)]
+    equal(parts, sorted(parts))
+    equal((50 in parts, parts[-1] <= 100), (True, True))
+    contains(t.output, b'(try 2)')
+    contains(t.output, b'retry in 0 s (')
+
+
+@test
+def bars_say_why_nothing_arrives():
+    stall = b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n' + b'x' * 1000
+    retry = reply(b'', '503 Busy', [('Retry-After', '60')])
+    with Peer({'/silent': hang_after(b''), '/stalled': hang_after(stall), '/busy': retry}) as peer:
+        urls = [peer.origin + path for path in ('/silent', '/stalled', '/busy')]
+        with Terminal(GET, *urls, columns=100) as t:
+            t.read_until(b'no data for 3 s')
+            shown = Screen(t.output, 100).text()
+            t.type(b'\x03')
+            t.finish()
+        lines = {line.split()[0]: line for line in shown}
+        contains(lines['silent'], 'waiting for the server')
+        contains(lines['stalled'], '50%')
+        contains(lines['busy'], 'retry in 5')
+        contains(lines['busy'], '(503)')
+        contains(shown[-1], '0 of 3 files, 2 active, 1 waiting, ')
+        with Terminal(GET, '--per-host', '1', *urls[:2], columns=100) as t:
+            t.read_until(b'1 active')
+            t.read(0.3)
+            contains(t.output, b'1 queued')
+            t.type(b'\x03')
+            t.finish()
+
+
+@test
+def the_total_tells_the_time_that_is_left():
+    with Peer({'*': slowly(b'x' * 100_000, 40, 0.1)}) as peer:
+        with Terminal(GET, peer.origin + '/a', peer.origin + '/b') as t:
+            t.read(2)
+            shown = Screen(t.output).text()
+            t.type(b'\x03')
+            t.finish()
+    total = re.fullmatch(r'0 of 2 files, 2 active, \S+ kB, (\d+) kB/s, ([234]) s left', shown[-1])
+    equal((shown[-1], total is not None), (shown[-1], True))
+    equal([re.search(r'(\d) s$', line) is not None for line in shown[:2]], [True, True])
+
+
+@test
+def a_list_that_still_grows_leaves_the_number_open():
+    with Peer({'*': hang_after(UNKNOWN_LENGTH)}) as peer:
+        os.mkfifo('list')
+        with Terminal(GET, '-i', 'list') as t:
+            with open('list', 'w') as f:
+                f.write(peer.origin + '/a\n')
+                f.flush()
+                t.read_until(b'0 of 1+ files, ')
+            t.read_until(b'0 of 1 files, ')
+            t.type(b'\x03')
+            t.finish()
+
+
+# Off a terminal
+
+
+@test
+def silence_is_broken_by_a_line_of_progress():
+    with Peer({'*': slowly(b'x' * 1000, 2, 6)}) as peer:
+        with running(GET, peer.origin + '/quiet', '-q') as quiet:
+            r = get(peer.origin + '/a')
+            _, said = quiet.communicate(timeout=60)
+    equal((quiet.returncode, said), (0, b''))
+    lines = r.messages.splitlines()
+    equal(len(lines), 2)
+    equal(re.fullmatch(r'whorl-get: 0 of 1 files, 1 active, 500 B, \d+ B/s(, .* left)?', lines[0]) is not None, True)
+    contains(lines[1], '/a -> a (1.0 kB in ')
+
+
+if __name__ == '__main__':
+    main()
