@@ -98,9 +98,9 @@ static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
 
     http_stage_enter(&stage, http_deadline(dial->timeouts->connect_ns), WHORL_EHTTP_CONNECT_TIMEOUT,
                      dial->total_deadline_ns);
-    int err = dial->proxy
-                  ? dial_proxy(dial, &detail, ret)
-                  : dial->dialer->dial(dial->dialer->arg, dial->host, dial->port, &detail, ret);
+    int err = dial->proxy ? dial_proxy(dial, &detail, ret)
+                          : http_dial_direct(dial->dialer, dial->dial_options, dial->host,
+                                             dial->port, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
         return fail(dial, err, "connect", &detail);

@@ -56,7 +56,7 @@ struct http_dial {
     const struct whorl_http_timeouts *timeouts; /* defaults filled in; connect and tls are used */
     int64_t total_deadline_ns;                  /* applies to both steps */
     const struct whorl_http_dialer *dialer;
-    const struct whorl_dial_options *dial_options; /* for a socks5 proxy; NULL: defaults */
+    const struct whorl_dial_options *dial_options; /* may be NULL, if the dialer takes none */
     const struct http_proxy *proxy;                /* NULL: the server is reached directly */
     struct whorl_tls_config *proxy_tls;            /* with an https proxy */
     struct tls_client_sessions *proxy_tls_sessions;

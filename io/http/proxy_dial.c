@@ -64,6 +64,15 @@ static WHORL_SUSPENDS int secure(const struct http_proxy_dial *d, enum whorl_tls
     return 0;
 }
 
+WHORL_SUSPENDS int http_dial_direct(const struct whorl_http_dialer *dialer,
+                                    const struct whorl_dial_options *options, const char *host,
+                                    uint16_t port, struct whorl_error *error,
+                                    struct whorl_stream **ret)
+{
+    return dialer->dial_with ? dialer->dial_with(dialer->arg, host, port, options, error, ret)
+                             : dialer->dial(dialer->arg, host, port, error, ret);
+}
+
 static WHORL_SUSPENDS int connect_with(const struct http_proxy_dial *d,
                                        enum whorl_tls_library library, struct whorl_error *error,
                                        struct whorl_stream **ret)
@@ -71,7 +80,8 @@ static WHORL_SUSPENDS int connect_with(const struct http_proxy_dial *d,
     struct whorl_error detail = {0};
     struct whorl_stream *stream;
 
-    int err = d->dialer->dial(d->dialer->arg, d->proxy->host, d->proxy->port, &detail, &stream);
+    int err = http_dial_direct(d->dialer, d->dial_options, d->proxy->host, d->proxy->port, &detail,
+                               &stream);
     if (err)
         return fail_step(d, error, err, &detail);
     if (d->proxy->kind == HTTP_PROXY_HTTPS)

@@ -29,6 +29,12 @@ static inline bool http_proxy_forwards(const struct http_proxy *proxy, bool is_t
     return !http_proxy_is_socks(proxy) && !is_tls && version != WHORL_HTTP_2;
 }
 
+/* Opens a stream without a proxy: calls the dialer, with the options if it takes them. */
+WHORL_SUSPENDS int http_dial_direct(const struct whorl_http_dialer *dialer,
+                                    const struct whorl_dial_options *options, const char *host,
+                                    uint16_t port, struct whorl_error *error,
+                                    struct whorl_stream **ret);
+
 /* All pointers are borrowed for the call. */
 struct http_proxy_dial {
     const struct http_proxy *proxy;
@@ -40,7 +46,7 @@ struct http_proxy_dial {
     const char *user_agent;
     size_t head_bytes_max; /* of the answer to CONNECT; 0: default */
     const struct whorl_http_dialer *dialer;
-    const struct whorl_dial_options *dial_options; /* of names, with socks5; may be NULL */
+    const struct whorl_dial_options *dial_options; /* may be NULL, if the dialer takes none */
     struct whorl_tls_config *tls;                  /* for an https proxy */
     struct tls_client_sessions *tls_sessions; /* of https proxies, not of servers; NULL: none */
     struct http_upgrades *upgrades;

@@ -74,7 +74,7 @@ struct whorl_http_session {
     uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
     struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
-    struct whorl_dial_options *dial; /* owned; NULL: the dialer has none, or is not ours */
+    struct whorl_dial_options *dial;           /* owned; NULL: the dialer takes none */
     struct http_proxies proxies;
     struct auth_answer proxy_answers[2]; /* to their challenges: of that for http, that for https */
     struct whorl_tls_config *proxy_tls;  /* held; for https proxies; NULL until needed */
@@ -117,17 +117,19 @@ static void check_session(const struct whorl_http_session *session)
                      "before that run ends, and make one per run");
 }
 
-/* The session's dialer if it was given none. `arg` are the options of dialling. */
+/* The session's dialer if it was given none. */
 static WHORL_SUSPENDS int dial_tcp(void *arg, const char *host, uint16_t port,
+                                   const struct whorl_dial_options *options,
                                    struct whorl_error *error, struct whorl_stream **ret)
 {
-    return whorl_dial_stream(host, port, arg, error, ret);
+    (void)arg;
+    return whorl_dial_stream(host, port, options, error, ret);
 }
 
 /* Copies the options of dialling, if there are any. */
 static int copy_dial(const struct whorl_http_session_options *o, struct whorl_dial_options **ret)
 {
-    if (o->dialer.dial != dial_tcp)
+    if (!o->dialer.dial_with)
         return o->dial ? -EINVAL : 0;
     int err = o->dial ? whorl_dial_options_check(o->dial, NULL) : 0;
     if (err)
@@ -158,8 +160,8 @@ static void fill_defaults(struct whorl_http_session_options *o)
     t->stall_ns = limit(t->stall_ns, 60 * WHORL_SECOND);
     t->total_ns = limit(t->total_ns, WHORL_FOREVER);
     t->speed_ns = limit(t->speed_ns, 30 * WHORL_SECOND);
-    if (!o->dialer.dial)
-        o->dialer.dial = dial_tcp;
+    if (!o->dialer.dial && !o->dialer.dial_with)
+        o->dialer.dial_with = dial_tcp;
 }
 
 int whorl_http_session_create(const struct whorl_http_session_options *options,
@@ -411,7 +413,7 @@ static struct whorl_tls_config *tls_of(const struct request *q)
                : session->tls_http1;
 }
 
-/* The options of dialling; NULL: the session's dialer has none. */
+/* The options of dialling; NULL: the session's dialer takes none. */
 static const struct whorl_dial_options *dial_options_of(const struct request *q)
 {
     return q->asked->dial ? q->asked->dial : q->session->dial;
@@ -516,7 +518,6 @@ static int ensure_proxy_tls(struct request *q)
 static WHORL_SUSPENDS int open_conn(struct request *q)
 {
     struct whorl_http_response *r = q->response;
-    struct whorl_http_dialer dialer = q->session->options.dialer;
     struct http_dial dial = {
         .host = r->url.host,
         .port = r->url.port,
@@ -529,7 +530,7 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .tls_sessions = q->session->tls_sessions,
         .timeouts = &q->timeouts,
         .total_deadline_ns = q->total_deadline_ns,
-        .dialer = &dialer,
+        .dialer = &q->session->options.dialer,
         .dial_options = dial_options_of(q),
         .proxy = q->proxy,
         .proxy_answer = q->proxy_auth.answer,
@@ -538,8 +539,6 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .user_agent = q->session->options.user_agent,
         .error = q->error,
     };
-    if (dialer.dial == dial_tcp)
-        dialer.arg = (void *)dial_options_of(q);
     int err = http_conn_open(r->conn, &dial, &r->timing);
     if (err)
         return err;

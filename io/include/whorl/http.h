@@ -77,6 +77,11 @@ struct whorl_http_dialer {
     WHORL_SUSPENDS int (*dial)(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret);
     void *arg;
+    /* Called instead of `dial`, if it is set: for a dialer that ends in whorl_dial_stream(). It
+     * gets the request's or the session's options of dialling, never NULL, to pass on. */
+    WHORL_SUSPENDS int (*dial_with)(void *arg, const char *host, uint16_t port,
+                                    const struct whorl_dial_options *options,
+                                    struct whorl_error *error, struct whorl_stream **ret);
 };
 
 /* The options of dialling, `dial` of a session or of a request, choose how a connection is opened:
@@ -110,8 +115,8 @@ struct whorl_http_session_options {
     const char *user_agent;          /* "whorl/VERSION"; "" sends none */
     struct whorl_tls_config *tls;    /* NULL: trust the system's certificates */
     struct whorl_http_dialer dialer; /* with a proxy, it opens the stream to the proxy */
-    const struct whorl_dial_options *dial;            /* see above; copied; not with a dialer */
-    struct whorl_http_proxy proxy;                    /* see http_proxy.h; none */
+    const struct whorl_dial_options *dial; /* see above; copied; not with `dialer.dial` */
+    struct whorl_http_proxy proxy;         /* see http_proxy.h; none */
     const struct whorl_http_credentials *credentials; /* see http_auth.h; each with an origin;
                                                          copied; default: none */
     size_t credentials_count;
@@ -184,7 +189,7 @@ struct whorl_http_request {
     enum whorl_http_version version;
     enum whorl_http_expect expect;
     const struct whorl_dial_options *dial; /* instead of all of the session's; for the hops of
-                                              redirects too; not with a dialer */
+                                              redirects too; not with `dialer.dial` */
 };
 
 /* How the response was obtained. Durations in nanoseconds; -1 when there was no such stage. */
@@ -209,7 +214,7 @@ extern "C" {
  *
  * Returns: 0; -ENOMEM; WHORL_ENOTASK (called outside a task); WHORL_EHTTP_PROXY_SETTING:
  *          whorl_http_proxy_check() says what is wrong; errors of whorl_dial_options_check();
- *          -EINVAL for `dial` with a dialer, and for credentials that are set only in part;
+ *          -EINVAL for `dial` with `dialer.dial`, and for credentials that are set only in part;
  *          WHORL_EHTTP_URL or WHORL_EHTTP_SCHEME for their origin.
  */
 WHORL_API WHORL_CHECKED int whorl_http_session_create(
@@ -262,7 +267,7 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  * @ret      the response; close it with whorl_http_response_close()
  *
  * Returns:  as whorl_http_get(); -EINVAL for a body or credentials that are set only in part, and
- *           for `dial` with a dialer; errors of whorl_dial_options_check();
+ *           for `dial` with `dialer.dial`; errors of whorl_dial_options_check();
  *           WHORL_EHTTP_REQUEST_BODY when the body ends before its length; WHORL_EHTTP_AUTH_BODY
  *           when the server asks for credentials and the body cannot be sent again.
  * Suspends: until headers arrive.

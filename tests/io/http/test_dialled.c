@@ -298,6 +298,36 @@ TEST_IO(wrong_options_are_refused)
     CHECK_STR(get(own, "http://127.0.0.1:1/", NULL, NULL), "ECONNREFUSED");
 }
 
+/* Counts its calls in `arg`. */
+static WHORL_SUSPENDS int dial_and_count(void *arg, const char *host, uint16_t port,
+                                         const struct whorl_dial_options *options,
+                                         struct whorl_error *detail, struct whorl_stream **ret)
+{
+    ++*(int *)arg;
+    CHECK(options);
+    return whorl_dial_stream(host, port, options, detail, ret);
+}
+
+TEST_IO(a_dialer_that_takes_the_options_gets_them)
+{
+    int calls = 0;
+    struct nginx *nginx = start_nginx();
+    const char *url = with_port("http://localhost:%u/", nginx_port(nginx));
+    struct whorl_dial_options dial = {.local_addr = "127.0.0.5"}, other = {.family = AF_INET};
+    struct whorl_http_session_options options = {
+        .dial = &dial,
+        .dialer = {.dial = refuse, .dial_with = dial_and_count, .arg = &calls},
+    };
+    WHORL_AUTO(http_session) *session = NULL;
+
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK_STR(get(session, url, NULL, NULL),
+              with_port("localhost:%u HTTP/1.1 127.0.0.5", nginx_port(nginx)));
+    CHECK_STR(get(session, url, &other, NULL),
+              with_port("localhost:%u HTTP/1.1 127.0.0.1", nginx_port(nginx)));
+    CHECK_EQ(calls, 2);
+}
+
 static int make_session(void *arg)
 {
     struct whorl_http_session_options options = {.dial = arg};
