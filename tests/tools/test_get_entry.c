@@ -28,6 +28,12 @@ TEST(a_line_is_a_url_and_settings)
     CHECK_STR(line, "http://h/?a=b");
     CHECK_STR(entry_split(alone), "");
     CHECK_STR(alone, "http://h/");
+    char spaced[] = "http://h/a b  c?d=e f=g h=1";
+    CHECK_STR(entry_split(spaced), "f=g h=1");
+    CHECK_STR(spaced, "http://h/a b  c?d=e");
+    char plain[] = "http://h/a size";
+    CHECK_STR(entry_split(plain), "");
+    CHECK_STR(plain, "http://h/a size");
 }
 
 #define HEX32 "0123456789abcdefABCDEF0123456789"

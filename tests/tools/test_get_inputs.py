@@ -36,7 +36,7 @@ def settings_follow_the_url_on_its_line():
 @test
 def wrong_settings_fail_their_url_only():
     with Peer({'/a': reply(b'1')}) as peer:
-        for settings, cause in (('size', "'size' is not a setting such as size=100"),
+        for settings, cause in (('size=1 x', "'x' is not a setting such as size=100"),
                                 ('out=../x', 'out is not the name of a file in the directory'),
                                 ('out=.', 'out is not the name of a file in the directory'),
                                 ('out="a\x01"', 'out is not the name of a file in the directory'),

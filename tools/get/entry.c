@@ -29,12 +29,17 @@ static char *skip_blanks(char *p)
 
 char *entry_split(char *line)
 {
-    char *blank = line + strcspn(line, " \t");
+    static const char name_bytes[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 
-    if (!*blank)
-        return blank;
-    *blank = '\0';
-    return skip_blanks(blank + 1);
+    for (char *p = line + strcspn(line, " \t"), *next; *p; p = next + strcspn(next, " \t")) {
+        next = skip_blanks(p);
+        size_t len = strspn(next, name_bytes);
+        if (len > 0 && next[len] == '=') {
+            *p = '\0';
+            return next;
+        }
+    }
+    return line + strlen(line);
 }
 
 /* Takes the value at `*at`, without its quotes, and moves `*at` behind it. Returns NULL when the
