@@ -59,6 +59,8 @@ TEST(other_lines_are_refused)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (parse(wrong[i]))
             test_fail(__FILE__, __LINE__, "'%s' was accepted", wrong[i]);
+        else
+            CHECK_STR(text, wrong[i]);
 }
 
 static int load(struct checksums *checksums, const char *content, size_t len, long *ret_line)

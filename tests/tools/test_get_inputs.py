@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The lists of whorl-get: settings of a URL.
+"""The lists of whorl-get: settings of a URL, checksums, Metalink documents.
 
     test_get_inputs.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
 """
+import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
+import urllib.parse
 
 from lib import Peer, contains, equal, main, reply, run, test
 
@@ -49,6 +53,98 @@ def wrong_settings_fail_their_url_only():
             contains(r.messages, '/a: settings ' + cause)
             failed = [o for o in map(json.loads, r.out.splitlines()) if not o['ok']]
             equal([(o['line'], o['step']) for o in failed], [(1, 'settings')])
+
+
+@test
+def relative_urls_of_a_list_have_a_base():
+    with Peer({'/d/a': reply(b'1'), '/b': reply(b'2'), '/d/x:y': reply(b'3'), '/abs': reply(b'4')}) as peer:
+        r = get('--base', peer.origin + '/d/list', '-i', '-', stdin=(
+            'a out=A\n/b\n./x:y\n%s/abs\n' % peer.origin).encode())
+        equal((r.status, files()), (0, ['A', 'abs', 'b', 'x:y']))
+        r = get('--base', 'nope', '-i', '-')
+        equal(r.status, 2)
+        contains(r.messages, "--base: ")
+
+
+@test
+def a_file_of_checksums_is_a_list_with_a_base():
+    bodies = {'a': b'1', 'b c#d?e%f': b'2', 'd:e': b'3'}
+    names = sorted(bodies)
+    for name in names:
+        with open(name, 'wb') as f:
+            f.write(bodies[name])
+    for argv in (('sha256sum', *names), ('sha512sum', '--tag', *names)):
+        sums = subprocess.run(argv, check=True, capture_output=True).stdout
+        os.mkdir('d')
+        with Peer({'*': lambda c, q: reply(bodies[urllib.parse.unquote(q.target[3:])])(c, q)}) as peer:
+            r = get('--json', '-d', 'd', '--base', peer.origin + '/f/', '-i', '-', stdin=sums)
+        equal((r.status, len(os.listdir('d'))), (0, 3))
+        equal([json.loads(l)['verified'] for l in r.out.splitlines()[:3]], 3 * [argv[0][:-3]])
+        shutil.rmtree('d')
+
+
+METALINK = '''<?xml version="1.0" encoding="UTF-8"?>
+<metalink xmlns="urn:ietf:params:xml:ns:metalink" xmlns:x="urn:x">
+ <x:file name="not this"><url>http://127.0.0.1:1/</url></x:file>
+ <file name="a &quot;b&quot; \\.iso"> <size>5</size> <description>x</description>
+  <hash type="sha-256">%(sha256)s</hash><hash type="sha3-256">ff</hash>
+  <url priority="2">http://127.0.0.1:1/never</url>
+  <url priority="1">
+    %(origin)s/good one
+  </url>
+  <url>ftp://127.0.0.1/a</url>
+ </file>
+ <file name="bad"><size>6</size><url>%(origin)s/good%%20one</url></file>
+ <file name="ftp only"><url>ftp://127.0.0.1/a</url></file>
+ <file name="../up"><url>%(origin)s/good%%20one</url></file>
+ <file name="x out=y"><url>%(origin)s/good%%20one?a out=z</url></file>
+</metalink>'''
+
+
+@test
+def a_metalink_document_is_a_list():
+    with Peer({'/good%20one': reply(b'hello')}) as peer:
+        document = METALINK % {'origin': peer.origin, 'sha256': hashlib.sha256(b'hello').hexdigest()}
+        for start in ('', '\ufeff', ' \n '):
+            if start == ' \n ':
+                document = document[document.index('<metalink'):]
+            with open('../list.meta4', 'w') as f:
+                f.write(start + document)
+            r = get('--json', '-j1', '-i', '../list.meta4')
+            os.remove('../list.meta4')
+            equal((r.status, files()), (4, ['a "b" \\.iso', 'bad.bad', 'x out=y']))
+            contains(r.messages, 'list.meta4:3: file no URL of it is http or https')
+            contains(r.messages, 'settings out is not the name of a file in the directory')
+            objects = {o['file']: o for o in map(json.loads, r.out.splitlines()) if 'file' in o}
+            equal(objects['a "b" \\.iso']['verified'], 'sha256')
+            for name in files():
+                os.remove(name)
+
+
+@test
+def a_wrong_document_is_a_failure():
+    with Peer({'/f': reply(b'hello')}) as peer:
+        for document, cause in (('<a', 'document is not XML: line 1: '), ('<a/>', 'document is XML, but not a Metalink 4 document'),
+                                ('<metalink xmlns="urn:x"/>', 'document is XML, but not a Metalink 4 document')):
+            with open('../list', 'w') as f:
+                f.write(document)
+            r = get('-i', '../list', peer.origin + '/f')
+            equal((r.status, files()), (1, ['f']))
+            contains(r.messages, 'list: ' + cause)
+            os.remove('f')
+        with open('../list', 'w') as f:  # larger than the limit
+            f.write('<metalink xmlns="urn:ietf:params:xml:ns:metalink">' + 17 * 1024 * 1024 * ' ')
+        r = get('-i', '../list')
+        contains(r.messages, 'list: document is longer than 16 MiB')
+        secret = os.path.abspath('secret')
+        with open(secret, 'w') as f:
+            f.write('http://127.0.0.1:1/secret')
+        with open('../list', 'w') as f:  # neither files nor addresses are read for an entity
+            f.write('<!DOCTYPE m [<!ENTITY e SYSTEM "file://%s">]><metalink xmlns="urn:ietf:params:xml:ns:metalink">'
+                    '<file name="x"><url>&e;</url></file></metalink>' % secret)
+        r = get('-i', '../list')
+        contains(r.messages, 'no URL of it is http or https')
+        os.remove('../list')
 
 
 main()

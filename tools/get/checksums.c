@@ -83,6 +83,8 @@ bool checksum_parse(char *line, struct checksum *ret)
     if (copy && !ok) {
         strcpy(line, copy);
         ok = parse_gnu(line, ret);
+        if (!ok)
+            strcpy(line, copy);
     }
     free(copy);
     return ok;

@@ -23,7 +23,7 @@ struct checksum {
     enum hash_kind kind;
 };
 
-/* Parses a line; changes it. False when it is not of one of the forms. */
+/* Parses a line, and changes it. False when it is not of one of the forms; it is as before then. */
 bool checksum_parse(char *line, struct checksum *ret);
 
 /* Zero-initialised is empty. */

@@ -27,9 +27,11 @@ static void report_bad_item(struct fetch *fetch, const struct source_item *item)
     struct outcome outcome = {.list = item->list, .line = item->line};
     const char *cause = whorl_strerror(item->err);
 
-    if (item->err == -E2BIG)
+    if (item->why)
+        cause = item->why;
+    else if (item->err == -E2BIG)
         cause = "is too long";
-    else if (strcmp(item->step, "line") == 0)
+    else if (strcmp(item->step, "line") == 0 && item->err == -EINVAL)
         cause = "contains a NUL byte";
     whorl_error_set(&outcome.error, item->err, item->step, "%s", cause);
     events_end(&fetch->get->events, NULL, 0, &outcome);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/url.h>
+
 #include "tools/get/events_json.h"
 #include "tools/get/hash.h"
 #include "tools/get/text.h"
@@ -140,6 +142,17 @@ static bool take_output(struct option_call *call)
 {
     return call->is_repeated ? option_complain(call, "--output may be given only once")
                              : take_name(call);
+}
+
+static bool take_base(struct option_call *call)
+{
+    WHORL_AUTO(url) url = {0};
+    struct whorl_error error = {0};
+
+    if (whorl_url_parse(call->value, &error, &url))
+        return option_complain(call, "--base: %s", error.text);
+    call->options->base = call->value;
+    return true;
 }
 
 static bool take_pin(struct option_call *call)
@@ -298,6 +311,8 @@ const struct option_row option_rows[] = {
     {"input", 'i', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
      .help = "read URLs from FILE, one per line; - is stdin",
      .take = take_input, .values = VALUES_FILE},
+    {"base", 0, "URL", TOPIC_FILES, .is_for_this_call = true,
+     .help = "resolve what is relative in lists; allow SHA256SUMS as a list", .take = take_base},
     {"output", 'o', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
      .help = "write the only URL to FILE; - is stdout",
      .take = take_output, FIELD(output), .values = VALUES_FILE},

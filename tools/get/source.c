@@ -2,8 +2,11 @@
 /* URLs from arguments and lists, see source.h. */
 #include "tools/get/source.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +14,9 @@
 #include <whorl/fd.h>
 #include <whorl/file.h>
 
+#include "tools/get/checksums.h"
 #include "tools/get/entry.h"
+#include "tools/get/metalink.h"
 
 static bool is_stdin(const char *list)
 {
@@ -24,6 +29,9 @@ static void close_list(struct source *source)
         close(source->fd);
     source->fd = -1;
     source->list_index++;
+    buffer_clear(&source->document);
+    source->document_at = 0;
+    source->document_line = 0;
 }
 
 /* Whether opening and reading the list never waits for another process. */
@@ -76,6 +84,135 @@ static int failed(struct source_item *ret, int err, const char *step)
     return 1;
 }
 
+/* Reads the rest of a list that begins with "<", and makes lines of it. Returns 0; a failure of
+ * reading; 1 when the document is wrong, and `why` says how. */
+static WHORL_SUSPENDS int read_document(struct source *source)
+{
+    struct lines *lines = &source->lines;
+    struct buffer text = {0};
+    int err = 0;
+
+    while (err == 0 && !source->at_end && !text.failed && text.len <= METALINK_MAX) {
+        buffer_add(&text, lines->buf + lines->start, lines->end - lines->start);
+        lines->start = lines->end;
+        err = fill(source);
+    }
+    source->at_end = true;
+    lines->start = lines->end;
+    if (err == 0 && text.failed) {
+        err = -ENOMEM;
+    } else if (err == 0 && text.len > METALINK_MAX) {
+        snprintf(source->why, sizeof source->why, "is longer than %d MiB", METALINK_MAX >> 20);
+        err = 1;
+    } else if (err == 0) {
+        err = metalink_to_lines(text.text, text.len, &source->document, source->why,
+                                sizeof source->why);
+        err = err == -EINVAL ? 1 : err;
+    }
+    buffer_finish(&text);
+    return err;
+}
+
+/* Whether the list is a document: its first byte that is not a space is "<". */
+static bool is_document(const struct lines *lines)
+{
+    const char *p = lines->buf + lines->start, *end = lines->buf + lines->end;
+
+    if (lines->number > 0 || lines->skipping)
+        return false;
+    if (end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+        p += 3;
+    while (p < end && strchr(" \t\r\n", *p))
+        p++;
+    return p < end && *p == '<';
+}
+
+/* --- lines --- */
+
+/* Writes a name as the path of a URL: what is not plain is percent-encoded. */
+static void add_encoded(struct buffer *ret, const char *name)
+{
+    for (; *name; name++) {
+        if (isalnum((unsigned char)*name) || strchr("/-._~", *name))
+            buffer_add(ret, name, 1);
+        else
+            buffer_printf(ret, "%%%02X", (unsigned char)*name);
+    }
+}
+
+/* Resolves a relative URL. A URL that is wrong stays as it is: the transfer says so. */
+static int resolve(struct source *source, const char *reference, struct buffer *ret)
+{
+    WHORL_AUTO(url) url = {0};
+
+    if (!source->base.text) {
+        int err = whorl_url_parse(source->options->base, NULL, &source->base);
+        if (err)
+            return err;
+    }
+    int err = whorl_url_resolve(&source->base, reference, NULL, &url);
+    if (err == -ENOMEM)
+        return err;
+    buffer_printf(ret, "%s", err ? reference : url.text);
+    return 0;
+}
+
+/* Makes an absolute URL of a line, with --base. */
+static int complete_line(struct source *source, char *line, struct source_item *ret)
+{
+    struct buffer text = {0}, path = {0};
+    struct checksum sum;
+    int err;
+
+    if (checksum_parse(line, &sum)) {
+        buffer_printf(&path, "./"); /* so that a colon in the name is no scheme */
+        add_encoded(&path, sum.name);
+        err = path.failed ? -ENOMEM : resolve(source, path.text, &text);
+        buffer_printf(&text, " %s=%s", hash_name(sum.kind), sum.hex);
+    } else {
+        const char *settings = entry_split(line);
+        err = resolve(source, line, &text);
+        buffer_printf(&text, " %s", settings);
+    }
+    buffer_finish(&path);
+    if (err || text.failed) {
+        buffer_finish(&text);
+        return failed(ret, err ? err : -ENOMEM, "line");
+    }
+    free(source->text);
+    source->text = text.text;
+    char *settings = source->text + strcspn(source->text, " ");
+    *settings++ = '\0';
+    ret->url = source->text;
+    ret->settings = settings;
+    return 1;
+}
+
+static int take_line(struct source *source, char *line, struct source_item *ret)
+{
+    if (source->options->base && !strstr(line, "://"))
+        return complete_line(source, line, ret);
+    ret->url = line;
+    ret->settings = entry_split(line);
+    return 1;
+}
+
+/* Gets the next file of a document. Returns 0 at its end. */
+static int next_of_document(struct source *source, struct source_item *ret)
+{
+    if (source->document_at >= source->document.len)
+        return 0;
+    char *line = source->document.text + source->document_at;
+    source->document_at += strlen(line) + 1;
+    ret->line = source->document_line++;
+    if (*line == '#') {
+        snprintf(source->why, sizeof source->why, "no URL of it is http or https");
+        ret->why = source->why;
+        return failed(ret, -EINVAL, "file");
+    }
+    return take_line(source, line, ret);
+}
+
 /* Reads more lines. If that may wait and must not, drops the part of a line that is there. */
 static WHORL_SUSPENDS int fill_or_end(struct source *source, const char *list)
 {
@@ -108,15 +245,28 @@ static WHORL_SUSPENDS int next_of_list(struct source *source, struct source_item
     }
     for (;;) {
         char *line;
+        if (source->document_line > 0 && (err = next_of_document(source, ret)) != 0)
+            return err;
+        if (is_document(&source->lines)) {
+            err = read_document(source);
+            source->document_line = 1;
+            if (err == -ECANCELED)
+                return err;
+            if (err == 1) {
+                ret->why = source->why;
+                return failed(ret, -EINVAL, "document");
+            }
+            if (err)
+                return failed(ret, err, "read");
+            continue;
+        }
         int n = lines_next(&source->lines, source->at_end, &line);
         if (n != 0)
             ret->line = source->lines.number;
         if (n < 0)
             return failed(ret, n, "line");
         if (n > 0) {
-            ret->url = line;
-            ret->settings = entry_split(line);
-            return 1;
+            return take_line(source, line, ret);
         }
         err = fill_or_end(source, list);
         if (err == -ECANCELED)
@@ -151,6 +301,10 @@ void source_stop_waiting(struct source *source)
 
 void source_finish(struct source *source)
 {
+    buffer_finish(&source->document);
+    whorl_url_finish(&source->base);
+    free(source->text);
+    source->text = NULL;
     if (source->fd > STDIN_FILENO)
         close(source->fd);
     source->fd = -1;
