@@ -147,4 +147,22 @@ def a_wrong_document_is_a_failure():
         os.remove('../list')
 
 
+@test
+def a_dry_run_fetches_nothing_and_says_what_it_would_fetch():
+    with open('b', 'w') as f:
+        f.write('old')
+    with Peer({}) as peer:
+        o = peer.origin
+        lines = '%s/a size=2048 md5=%s mirror=%s/m\n%s/b\n%s/c size=x\n' % (o, 32 * '0', o, o, o)
+        r = get('-j1', '-v', '--dry-run', '-d', 'new', '-i', '-', stdin=lines.encode())
+        contains(r.messages, '%s/a -> new/a (not fetched; 2.0 kB; md5 is known; mirrors: 1)\n' % o)
+        contains(r.messages, "/c: settings size needs a number of bytes, not 'x'\n")
+        r = get('--json', '--dry-run', '-i', '-', stdin=lines.encode())
+        contains(get('-j1', '--dry-run', o + '/b').messages, '/b -> b (not fetched; the name is taken, so a number will follow it)')
+        equal((r.status, len(peer.requests)), (1, 0))
+    equal(files(), ['b'])
+    equal([(l.get('ok'), l.get('dry_run'), l.get('file')) for l in map(json.loads, r.out.splitlines())][:2],
+          [(True, True, 'a'), (True, True, 'b')])
+
+
 main()

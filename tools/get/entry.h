@@ -30,8 +30,8 @@ struct entry {
     size_t headers_count;
 };
 
-/* Separates the URL from its settings, which begin with a space, a name and "=". Other spaces belong
- * to the URL, which is sent with %20 then. Returns the settings, "" if there are none. */
+/* Separates the URL from its settings, which begin with a space, a name and "=". Other spaces are a
+ * part of the URL, which is sent with %20 then. Returns the settings, "" if there are none. */
 char *entry_split(char *line);
 
 /**

@@ -548,8 +548,9 @@ static int prepare(struct program *program)
         load_credentials(program) || load_cookies(program))
         return EXIT_USAGE;
     if (dir) {
-        int fd = open_dir(dir);
-        if (fd < 0) {
+        bool exists = access(dir, F_OK) == 0;
+        int fd = program->options.dry_run && !exists ? -1 : open_dir(dir);
+        if (fd < 0 && !(program->options.dry_run && !exists)) {
             complain(dir, "open directory:", whorl_strerror(fd));
             return EXIT_NONE;
         }

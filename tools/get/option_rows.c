@@ -312,7 +312,7 @@ const struct option_row option_rows[] = {
      .help = "read URLs from FILE, one per line; - is stdin",
      .take = take_input, .values = VALUES_FILE},
     {"base", 0, "URL", TOPIC_FILES, .is_for_this_call = true,
-     .help = "resolve what is relative in lists; allow SHA256SUMS as a list", .take = take_base},
+     .help = "resolve relative lines of lists; allow SHA256SUMS", .take = take_base},
     {"output", 'o', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
      .help = "write the only URL to FILE; - is stdout",
      .take = take_output, FIELD(output), .values = VALUES_FILE},
@@ -325,6 +325,9 @@ const struct option_row option_rows[] = {
     {"checksum-file", 0, "FILE", TOPIC_FILES, .is_for_this_call = true,
      .help = "require the hashes of FILE, such as SHA256SUMS",
      FILE_NAME(checksum_file)},
+
+    {"dry-run", 0, NULL, TOPIC_FILES, .is_for_this_call = true,
+     .help = "fetch nothing; print which files would be fetched", FLAG(dry_run)},
 
     {"jobs", 'j', "N", TOPIC_TRANSFER, .is_common = true,
      .help = "run at most N transfers at once (16)", NUMBER(jobs, 1, JOBS_MAX)},

@@ -18,6 +18,8 @@ struct options {
     const char **lists; /* -i, in the order given; "-" is standard input */
     size_t lists_count;
 
+    bool dry_run;
+
     const char *base; /* --base; a URL, checked already; NULL: none */
 
     const char *output; /* -o; "-" is standard output */

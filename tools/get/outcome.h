@@ -25,8 +25,9 @@ struct outcome {
     int64_t duration_ns;
     struct whorl_http_timing timing; /* of the last response */
     bool ok, interrupted;
-    bool mismatched;          /* the body is not the expected one */
-    const char *verified;     /* the strongest hash that was as expected: "sha256"; NULL: none */
+    const char *plan;     /* --dry-run: what is known about the file; NULL: this was no dry run */
+    bool mismatched;      /* the body is not the expected one */
+    const char *verified; /* the strongest hash that was as expected: "sha256"; NULL: none */
     struct whorl_error error; /* valid unless `ok`; the code is 0 if the status is the failure */
 };
 

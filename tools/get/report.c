@@ -84,6 +84,10 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
     } else {
         add(line, ": not modified");
     }
+    if (o->plan) {
+        buffer_printf(line, " (not fetched%s)\n", o->plan);
+        return;
+    }
     buffer_printf(line, " (%s", text_size(size, o->bytes));
     if (o->written != o->bytes)
         buffer_printf(line, ", %s decoded,", text_size(size, o->written));
@@ -163,6 +167,8 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     bool responded = o->status > 0;
 
     object_add_bool(object, "ok", o->ok);
+    if (o->plan)
+        object_add_bool(object, "dry_run", true);
     object_add_url(object, "url", o->url);
     object_add_text(object, "final_url", o->final_url);
     object_add_text(object, "dir", o->file ? o->dir : NULL);

@@ -3,11 +3,13 @@
 #include "tools/get/transfer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <whorl/local.h>
@@ -41,6 +43,7 @@ struct transfer {
     struct verify verify;
     bool is_bad;    /* the body is not the expected one: its name ends with ".bad" */
     char *bad_path; /* owned */
+    char *plan;     /* owned */
     char why[512];  /* what is wrong with the body; "": nothing */
 };
 
@@ -460,6 +463,32 @@ static int take_settings(struct transfer *t)
     return merge_headers(t);
 }
 
+/* Notes what a run that is not dry would do. */
+static int make_plan(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    const struct verify *verify = &t->verify;
+    char size[TEXT_NUMBER_SIZE];
+    struct buffer plan = {0};
+    struct stat st;
+
+    t->path = to_stdout(options) ? "/dev/stdout" : options->output ? options->output : t->name;
+    if (!options->output && fstatat(t->get->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        buffer_printf(&plan, "; the name is taken, so a number will follow it");
+    if (verify->size_source)
+        buffer_printf(&plan, "; %s", text_size(size, verify->size));
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
+        if (verify->expected[kind].hex)
+            buffer_printf(&plan, "; %s is known", hash_name(kind));
+    if (t->entry.mirrors_count > 0)
+        buffer_printf(&plan, "; mirrors: %zu", t->entry.mirrors_count);
+    buffer_add(&plan, "", 0);
+    t->plan = plan.text;
+    t->outcome.plan = plan.text ? plan.text : "";
+    return plan.failed ? whorl_error_set(&t->outcome.error, -ENOMEM, "transfer", "out of memory")
+                       : 0;
+}
+
 static void settle(struct transfer *t, int err)
 {
     const struct options *options = t->get->options;
@@ -504,7 +533,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
         t.followed.name = get->options->output ? get->options->output : t.name;
         t.followed.at = &t.url;
         events_start(&get->events, &t.followed);
-        err = try_all(&t);
+        err = get->options->dry_run ? make_plan(&t) : try_all(&t);
     }
     t.outcome.duration_ns = whorl_now() - start_ns;
     settle(&t, err);
@@ -512,6 +541,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     free(t.final_url);
     free(t.headers);
     free(t.bad_path);
+    free(t.plan);
     entry_finish(&t.entry);
     whorl_url_finish(&t.url);
     err = report_wait_room(get->report);
