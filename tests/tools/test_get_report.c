@@ -30,6 +30,7 @@ static struct outcome good(void)
         .url = "http://h/a",
         .final_url = "http://h/b",
         .file = "a",
+        .method = "GET",
         .status = 200,
         .tries = 1,
         .bytes = 1024,
@@ -105,14 +106,14 @@ TEST(objects_have_stable_fields)
 
     CHECK_STR(object(&o),
               "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
-              "\"dir\":null,\"file\":\"a\",\"status\":200,\"bytes\":1024,"
+              "\"dir\":null,\"file\":\"a\",\"method\":\"GET\",\"status\":200,\"bytes\":1024,"
               "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"redirects\":1,\"verified\":null,"
               "\"downgraded\":false,\"reused\":false}\n");
     o = bad();
     o.list = "l", o.line = 7;
     CHECK_STR(object(&o),
               "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
-              "\"dir\":null,\"file\":null,\"status\":null,\"bytes\":0,"
+              "\"dir\":null,\"file\":null,\"method\":null,\"status\":null,\"bytes\":0,"
               "\"written\":0,\"seconds\":0.0,\"tries\":1,\"redirects\":0,\"verified\":null,"
               "\"downgraded\":false,\"reused\":false,"
               "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
@@ -135,7 +136,7 @@ TEST(not_modified_is_a_success_without_a_file)
     o.status = 304, o.file = NULL, o.bytes = o.written = 0;
     CHECK_STR(line(&o, false), "http://h/a: not modified (0 B in 12 ms)\n");
     CHECK(strstr(object(&o), "{\"ok\":true,") != NULL);
-    CHECK(strstr(object(&o), "\"file\":null,\"status\":304,") != NULL);
+    CHECK(strstr(object(&o), "\"file\":null,\"method\":\"GET\",\"status\":304,") != NULL);
 }
 
 TEST(downgrades_are_said)

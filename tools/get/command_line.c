@@ -303,6 +303,48 @@ static bool take_command_line(struct parser *p, int argc, char **argv)
     return true;
 }
 
+/* Rejects combinations of options that say what is sent. */
+static bool check_request(struct option_call *c, const struct options *o)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } kinds[] = {{"data", o->data_count > 0},
+                 {"json-data", o->json_data},
+                 {"form", o->form_count > 0},
+                 {"upload-file", o->upload_file},
+                 {"head", o->head}};
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (kinds[i].is_given && first)
+            return option_complain(c, "--%s and --%s cannot be used together", first,
+                                   kinds[i].name);
+        first = kinds[i].is_given ? kinds[i].name : first;
+    }
+    if (o->head && o->method)
+        return option_complain(c, "--head and --method cannot be used together");
+    if (o->head && o->output)
+        return option_complain(c, "--head writes no file; leave --output out");
+    if (o->head && o->json)
+        return option_complain(c, "--head and --json both write to standard output");
+    return true;
+}
+
+/* How many options read standard input. */
+static int count_stdin(const struct options *o)
+{
+    int count = o->upload_file && strcmp(o->upload_file, "-") == 0;
+
+    for (size_t i = 0; i < o->lists_count; i++)
+        count += strcmp(o->lists[i], "-") == 0;
+    for (size_t i = 0; i < o->data_count; i++)
+        count += strcmp(o->data[i], "@-") == 0;
+    for (size_t i = 0; i < o->form_count; i++)
+        count += strcmp(strchr(o->form[i], '=') + 1, "@-") == 0;
+    return count + (o->json_data && strcmp(o->json_data, "@-") == 0);
+}
+
 /* Rejects combinations of options that make no sense. */
 static bool check(struct parser *p)
 {
@@ -334,10 +376,9 @@ static bool check(struct parser *p)
                                "--tls bearssl does not have TLS 1.3; leave one of the options out");
     if (options->key && !options->cert)
         return option_complain(c, "--key needs --cert");
-    int stdin_lists = 0;
-    for (size_t i = 0; i < options->lists_count; i++)
-        stdin_lists += strcmp(options->lists[i], "-") == 0;
-    if (stdin_lists > 1)
+    if (!check_request(c, options))
+        return false;
+    if (count_stdin(options) > 1)
         return option_complain(c, "standard input can be read only once");
     return true;
 }

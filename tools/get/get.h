@@ -7,6 +7,7 @@
 
 #include <whorl/http_retry.h>
 
+#include "tools/get/ask.h"
 #include "tools/get/checksums.h"
 #include "tools/get/events.h"
 #include "tools/get/names.h"
@@ -22,6 +23,7 @@ struct get {
     struct whorl_http_retry_budget budget; /* for the retries of all transfers */
     struct user user;                      /* name NULL: none */
     struct events events;
+    struct ask ask;
     struct report *report;
     int dir_fd;       /* the directory of --dir, or AT_FDCWD */
     bool ranged;      /* the user sends a Range header, so status 206 is a success */

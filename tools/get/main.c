@@ -256,6 +256,17 @@ static int load_cookies(struct program *program)
     return err;
 }
 
+/* Reads what --data and --json-data name. */
+static int load_ask(struct program *program)
+{
+    char why[512];
+    int err = ask_load(&program->get.ask, &program->options, why, sizeof why);
+
+    if (err)
+        complain("", why, "");
+    return err;
+}
+
 static int save_cookies(struct program *program)
 {
     const char *path = program->options.save_cookies;
@@ -287,6 +298,8 @@ static int make_session(struct program *program, struct whorl_http_session **ret
                 .first_byte_ns = options->stall_timeout_ns,
                 .stall_ns = options->stall_timeout_ns,
                 .total_ns = options->timeout_ns,
+                .speed_min = options->speed_min,
+                .speed_ns = options->speed_ns,
             },
         .version = options->http,
         .allow_downgrade = options->allow_downgrade,
@@ -399,7 +412,7 @@ static void warn_about_proxy(const struct options *options)
 static bool terminal_is_taken(const struct program *program)
 {
     const struct options *options = &program->options;
-    bool uses_stdout = options->json || program->stream_fd == STDOUT_FILENO ||
+    bool uses_stdout = options->json || options->head || program->stream_fd == STDOUT_FILENO ||
                        (options->output && strcmp(options->output, "-") == 0);
 
     return (uses_stdout && isatty(STDOUT_FILENO)) ||
@@ -463,6 +476,8 @@ static int run(struct program *program)
         .quiet = options->quiet,
         .verbose = options->verbose,
         .json = options->json,
+        .heads_to_objects = options->head,
+        .has_many = options->urls_count > 1 || options->lists_count > 0,
         .tty = tty,
         .messages = &program->messages,
         .objects = &program->objects,
@@ -490,7 +505,7 @@ static int run(struct program *program)
         complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
         return program->report.totals.done > 0 ? EXIT_SOME : EXIT_NONE;
     }
-    if (program->objects.err && options->json)
+    if (program->objects.err && (options->json || options->head))
         complain("standard output", "write:", whorl_strerror(program->objects.err));
     if (program->stream.err)
         complain("events", "write:",
@@ -545,7 +560,7 @@ static int prepare(struct program *program)
         return EXIT_NONE;
     }
     if (load_checksums(program) || load_tls(program) || check_proxy(program) ||
-        load_credentials(program) || load_cookies(program))
+        load_credentials(program) || load_cookies(program) || load_ask(program))
         return EXIT_USAGE;
     if (dir) {
         bool exists = access(dir, F_OK) == 0;
@@ -612,6 +627,7 @@ int main(int argc, char **argv)
     checksums_finish(&program.get.checksums);
     whorl_http_cookies_release(program.cookies);
     user_finish(&program.get.user);
+    ask_finish(&program.get.ask);
     options_finish(&program.options);
     if (text.len > 0)
         fputs(text.text, stdout);

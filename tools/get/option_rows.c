@@ -274,6 +274,90 @@ static bool take_user(struct option_call *call)
     return *text ? true : option_complain(call, "--user needs a name");
 }
 
+/* Copies a value that may be a secret. In the process list, it is hidden from `start` on, unless it
+ * names a file. Returns NULL after option_complain(). */
+static char *copy_and_hide(struct option_call *call, char *start)
+{
+    char *copy = strdup(call->value);
+
+    if (!copy)
+        option_complain(call, "out of memory");
+    else if (*start != '@')
+        memset(start, '*', strlen(start));
+    return copy;
+}
+
+static bool add_copy(struct option_call *call, char *start, char ***array, size_t *count)
+{
+    char **grown = grow(*array, *count, sizeof **array);
+
+    if (!grown)
+        return option_complain(call, "out of memory");
+    *array = grown;
+    grown[*count] = copy_and_hide(call, start);
+    return grown[*count] && ++*count;
+}
+
+static bool take_data(struct option_call *call)
+{
+    return add_copy(call, call->value, &call->options->data, &call->options->data_count);
+}
+
+static bool take_json_data(struct option_call *call)
+{
+    if (call->options->json_data)
+        return option_complain(call, "--json-data may be given only once");
+    call->options->json_data = copy_and_hide(call, call->value);
+    return call->options->json_data;
+}
+
+static bool take_form(struct option_call *call)
+{
+    char *equals = strchr(call->value, '=');
+
+    if (!equals || equals == call->value)
+        return option_complain(call, "--form needs NAME=VALUE or NAME=@FILE, not '%s'",
+                               call->shown);
+    return add_copy(call, equals + 1, &call->options->form, &call->options->form_count);
+}
+
+static bool take_method(struct option_call *call)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789!#$%&'*+-.^_`|~"; /* RFC 9110 §5.6.2 */
+    const char *method = call->value;
+
+    if (!*method || method[strspn(method, letters)])
+        return option_complain(call, "--method needs a name such as PUT, not '%s'", call->shown);
+    if (strcmp(method, "CONNECT") == 0)
+        return option_complain(call, "--method CONNECT makes a tunnel; see --proxy");
+    call->options->head |= strcmp(method, "HEAD") == 0;
+    call->options->method = strcmp(method, "HEAD") == 0 ? NULL : method;
+    return true;
+}
+
+/* "SPEED" or "SPEED,TIME". */
+static bool take_speed(struct option_call *call)
+{
+    struct options *options = call->options;
+    char *comma = strchr(call->value, ',');
+    int64_t speed_ns = 30 * WHORL_SECOND;
+
+    if (comma)
+        *comma = '\0';
+    int err = text_parse_size(call->value, &options->speed_min);
+    if (err == 0 && comma)
+        err = text_parse_time(comma + 1, &speed_ns);
+    if (comma)
+        *comma = ',';
+    if (err || options->speed_min == 0 || speed_ns == 0)
+        return option_complain(
+            call, "--speed-limit needs bytes per second, and a time: 500, 20k or 1M,60s, not '%s'",
+            call->shown);
+    options->speed_ns = speed_ns;
+    return true;
+}
+
 static bool take_netrc_file(struct option_call *call)
 {
     call->options->netrc = true;
@@ -341,11 +425,25 @@ const struct option_row option_rows[] = {
      .help = "limit the opening of a connection (30s)", TIME(connect_timeout_ns)},
     {"stall-timeout", 0, "TIME", TOPIC_TRANSFER,
      .help = "limit the wait for the next byte (60s)", TIME(stall_timeout_ns)},
+    {"speed-limit", 0, "SPEED[,TIME]", TOPIC_TRANSFER,
+     .help = "give up below SPEED bytes/s for TIME (none; 30s)", .take = take_speed},
     {"max-size", 0, "SIZE", TOPIC_TRANSFER, .is_common = true,
      .help = "refuse larger bodies: 500, 20k, 1.5M, 3G (no limit)", SIZE(size_max)},
 
     {"header", 'H', "'N: V'", TOPIC_REQUEST, .is_common = true,
      .help = "send a header; may be repeated", .take = take_header},
+    {"method", 'X', "M", TOPIC_REQUEST, .is_for_this_call = true,
+     .help = "use this method, such as DELETE", .take = take_method},
+    {"data", 0, "TEXT", TOPIC_REQUEST, .is_for_this_call = true,
+     .help = "POST TEXT, or @FILE; several are joined by &", .take = take_data},
+    {"json-data", 0, "TEXT", TOPIC_REQUEST, .is_for_this_call = true,
+     .help = "POST TEXT, or @FILE, as JSON", .take = take_json_data},
+    {"form", 0, "NAME=V", TOPIC_REQUEST, .is_for_this_call = true,
+     .help = "POST a form with the field V, or the file @V", .take = take_form},
+    {"upload-file", 0, "FILE", TOPIC_REQUEST, .is_for_this_call = true,
+     .help = "PUT FILE; - is stdin", FILE_NAME(upload_file)},
+    {"head", 'I', NULL, TOPIC_REQUEST, .is_for_this_call = true,
+     .help = "print the head of the response, and fetch no body", FLAG(head)},
     {"user-agent", 'A', "TEXT", TOPIC_REQUEST,
      .help = "send TEXT as User-Agent; '' sends none", .take = take_agent},
     {"compressed", 0, NULL, TOPIC_REQUEST,
@@ -393,6 +491,8 @@ const struct option_row option_rows[] = {
      .help = "print only failures", FLAG(quiet)},
     {"verbose", 'v', NULL, TOPIC_OUTPUT, .is_common = true,
      .help = "print details", FLAG(verbose)},
+    {"show-headers", 0, NULL, TOPIC_OUTPUT,
+     .help = "print the heads of responses on stderr", FLAG(show_headers)},
     {"json", 0, NULL, TOPIC_OUTPUT, .is_common = true,
      .help = "print one JSON object per URL", FLAG(json)},
     {"events", 0, "jsonl[:TO]", TOPIC_OUTPUT,

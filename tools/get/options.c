@@ -14,6 +14,13 @@ void options_finish(struct options *options)
     free(options->checksums);
     free(options->proxy);
     user_wipe(options->user);
+    for (size_t i = 0; i < options->data_count; i++)
+        user_wipe(options->data[i]);
+    free(options->data);
+    for (size_t i = 0; i < options->form_count; i++)
+        user_wipe(options->form[i]);
+    free(options->form);
+    user_wipe(options->json_data);
     free(options->config);
     *options = (struct options){0};
 }

@@ -54,6 +54,15 @@ struct options {
     size_t headers_count;
     const char *agent;
 
+    /* The request, see ask.h. The values are copies, because those in argv are hidden. */
+    const char *method; /* NULL: as the other fields say */
+    char **data, **form;
+    size_t data_count, form_count;
+    char *json_data;
+    const char *upload_file; /* "-" is standard input */
+    bool head, show_headers;
+    int64_t speed_min, speed_ns; /* bytes per second over this time; 0: no minimum */
+
     bool quiet, verbose, json;
     const char *events; /* where --events writes: "jsonl", "jsonl:FD", "jsonl:FILE"; NULL: none */
 

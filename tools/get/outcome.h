@@ -18,10 +18,11 @@ struct outcome {
     const char *place;     /* the file that the failed step was about, NULL for none */
     const char *list;      /* the list which contains the URL, NULL for an argument */
     long line;
-    int status;      /* of the last response, or 0 */
-    int tries;       /* 0: the transfer never started */
-    int64_t bytes;   /* of the body, as received, before decoding */
-    int64_t written; /* of the body, to the file or standard output, after decoding */
+    const char *method; /* of the request; NULL when there was none */
+    int status;         /* of the last response, or 0 */
+    int tries;          /* 0: the transfer never started */
+    int64_t bytes;      /* of the body, as received, before decoding */
+    int64_t written;    /* of the body, to the file or standard output, after decoding */
     int64_t duration_ns;
     struct whorl_http_timing timing; /* of the last response */
     bool ok, interrupted;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <whorl/url.h>
+
 #include "tools/get/object.h"
 #include "tools/get/progress.h"
 #include "tools/get/text.h"
@@ -81,8 +83,10 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
         add(line, " -> ");
         add_dir(line, o->dir);
         add_escaped(line, o->file);
-    } else {
+    } else if (o->status == 304) {
         add(line, ": not modified");
+    } else {
+        buffer_printf(line, ": %d", o->status);
     }
     if (o->plan) {
         buffer_printf(line, " (not fetched%s)\n", o->plan);
@@ -173,6 +177,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_text(object, "final_url", o->final_url);
     object_add_text(object, "dir", o->file ? o->dir : NULL);
     object_add_text(object, "file", o->file);
+    object_add_text(object, "method", o->method);
     if (responded)
         object_add_int(object, "status", o->status);
     else
@@ -222,6 +227,43 @@ static void print_object(struct report *report, const struct buffer *object)
         writer_fail(report->objects, -ENOMEM);
     else
         writer_add(report->objects, object->text, object->len);
+}
+
+void report_format_head(struct buffer *ret, const struct whorl_http_response *response)
+{
+    struct whorl_http_header header;
+    const char *reason = whorl_http_response_reason(response);
+    bool is_http2 = whorl_http_response_version(response) == WHORL_HTTP_2;
+
+    buffer_printf(ret, "HTTP/%s %d", is_http2 ? "2" : "1.1", whorl_http_response_status(response));
+    if (*reason) {
+        add(ret, " ");
+        add_escaped(ret, reason);
+    }
+    add(ret, "\n");
+    for (size_t i = 0; whorl_http_response_header_at(response, i, &header); i++) {
+        add_escaped(ret, header.name);
+        add(ret, ": ");
+        add_escaped(ret, header.value);
+        add(ret, "\n");
+    }
+    add(ret, "\n");
+}
+
+void report_head(struct report *report, const struct whorl_http_response *response)
+{
+    struct buffer *text = &report->text;
+
+    buffer_clear(text);
+    if (report->has_many) {
+        add_url(text, whorl_http_response_url(response)->text);
+        add(text, "\n");
+    }
+    report_format_head(text, response);
+    if (report->heads_to_objects)
+        print_object(report, text);
+    else
+        report_say(report, text);
 }
 
 /* Counts and reports an outcome. */
@@ -340,7 +382,7 @@ WHORL_SUSPENDS int report_wait_room(struct report *report)
 {
     int err = writer_wait_room(report->messages);
 
-    if (err == 0 && report->json)
+    if (err == 0 && (report->json || report->heads_to_objects))
         err = writer_wait_room(report->objects);
     if (err == 0 && report->stream)
         err = writer_wait_room(report->stream);
@@ -349,7 +391,8 @@ WHORL_SUSPENDS int report_wait_room(struct report *report)
 
 int report_exit_status(const struct report *report, bool interrupted)
 {
-    bool lost = (report->json && report->objects->err) || (report->stream && report->stream->err);
+    bool lost = ((report->json || report->heads_to_objects) && report->objects->err) ||
+                (report->stream && report->stream->err);
 
     if (report->totals.failed == 0 && report->totals.interrupted == 0 && !interrupted && !lost)
         return EXIT_ALL;

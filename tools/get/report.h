@@ -16,11 +16,14 @@
 
 struct object;
 struct progress;
+struct whorl_http_response;
 struct writer;
 
 /* Set the fields above the blank line. All other fields start at zero. */
 struct report {
     bool quiet, verbose, json;
+    bool heads_to_objects;     /* the heads of responses are written to `objects` */
+    bool has_many;             /* there may be several URLs, so a head follows its URL */
     bool tty;                  /* messages are written to a terminal */
     struct writer *messages;   /* standard error */
     struct writer *objects;    /* standard output, used with `json` */
@@ -42,6 +45,9 @@ void report_attach(struct report *report, struct events *events);
 /* Prints a line for people, with its newline. It appears above the bars, if there are any. */
 void report_say(struct report *report, const struct buffer *line);
 
+/* Prints the head of a response: with `heads_to_objects` to standard output, else as a message. */
+void report_head(struct report *report, const struct whorl_http_response *response);
+
 /* Prints the last message: the totals of several transfers, or that the program was interrupted. */
 void report_summary(struct report *report, bool interrupted);
 
@@ -52,6 +58,9 @@ int report_exit_status(const struct report *report, bool interrupted);
 
 /* Frees the memory. */
 void report_finish(struct report *report);
+
+/* Adds status line and headers, and an empty line. The server's bytes are escaped. */
+void report_format_head(struct buffer *ret, const struct whorl_http_response *response);
 
 /* These do no I/O. They append one line with its newline to `ret`. */
 void report_format_line(struct buffer *ret, const struct outcome *outcome, bool verbose);

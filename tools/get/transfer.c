@@ -267,45 +267,34 @@ static void explain(struct transfer *t, int err, const char *step)
         name_place(t);
 }
 
-/* Makes one attempt. Returns 0, 1 when the response's status is the failure, or a negative code. */
-static WHORL_SUSPENDS int try_once(struct transfer *t)
+/* Whether the body of the response is saved. The response to an upload is often empty, which makes
+ * no file unless the user has named one. */
+static bool has_body_to_save(const struct transfer *t, const struct whorl_http_response *response)
 {
-    const struct options *options = t->get->options;
+    const struct get *get = t->get;
+
+    if (ask_is_head(&get->ask))
+        return false;
+    return ask_is_download(&get->ask) || get->options->output ||
+           (t->outcome.status != 204 && whorl_http_response_length(response) != 0);
+}
+
+/* Sends a request. Returns as try_once(). */
+static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
+{
     struct outcome *o = &t->outcome;
-    /* Basic shows the password to everybody who can read the connection. So without TLS, it waits
-     * until the server asks, which may ask for Digest. */
-    struct whorl_http_credentials credentials = {
-        .user = t->get->user.name,
-        .password = t->get->user.password,
-        .preemptive = strncasecmp(t->scheduled->url, "https:", 6) == 0,
-    };
-    struct whorl_http_request request = {
-        .url = t->scheduled->url,
-        .credentials = credentials.user ? &credentials : NULL,
-        .headers = t->headers,
-        .headers_count = t->headers_count,
-        .decode = options->compressed,
-        .trust_redirects = options->trust_redirects,
-    };
     WHORL_AUTO(http_response) *response = NULL;
 
-    o->error = (struct whorl_error){0};
-    o->timing = (struct whorl_http_timing){0};
-    o->status = 0;
-    o->bytes = o->written = 0;
-    o->place = t->path = NULL;
-    free(t->final_url);
-    o->final_url = t->final_url = NULL;
-    t->asked_ns = -1;
-    events_try(&t->get->events, &t->followed);
-    int err = whorl_http_do(t->get->session, &request, &o->error, &response);
+    int err = whorl_http_do(t->get->session, request, &o->error, &response);
     if (err) {
         explain(t, err, "request");
         return err;
     }
     note_response(t, response);
+    if (t->get->options->show_headers || ask_is_head(&t->get->ask))
+        report_head(t->get->report, response);
     err = judge(t, response);
-    if (err || is_unmodified(t))
+    if (err || is_unmodified(t) || !has_body_to_save(t, response))
         return err;
 
     err = save(t, response);
@@ -319,6 +308,29 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     return err;
 }
 
+/* Makes one attempt. Returns 0, 1 when the response's status is the failure, or a negative code. */
+static WHORL_SUSPENDS int try_once(struct transfer *t)
+{
+    struct outcome *o = &t->outcome;
+    struct ask_request request;
+
+    o->error = (struct whorl_error){0};
+    o->timing = (struct whorl_http_timing){0};
+    o->status = 0;
+    o->bytes = o->written = 0;
+    o->place = t->path = NULL;
+    free(t->final_url);
+    o->final_url = t->final_url = NULL;
+    t->asked_ns = -1;
+    events_try(&t->get->events, &t->followed);
+    int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, t->headers_count,
+                        &t->get->user, &o->error);
+    if (err == 0)
+        err = try_request(t, &request.http);
+    ask_end(&request);
+    return err;
+}
+
 /* Whether to retry, and after which pause. */
 static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 {
@@ -326,6 +338,11 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 
     if (t->in_place || !retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error)))
         return false;
+    const char *why;
+    if (!ask_may_repeat(&t->get->ask, o->error.step, &why)) {
+        append(&o->error, " (%s is not retried: %s)", t->get->ask.method, why);
+        return false;
+    }
     bool refused = err == -ECONNREFUSED && t->refused[0];
     if (refused && schedule_is_host_down(&t->get->schedule, t->refused, t->refused_port))
         return false;
@@ -517,7 +534,10 @@ WHORL_SUSPENDS int transfer_run(void *arg)
         .get = get,
         .scheduled = item,
         .followed = {.id = item->number + 1, .url = item->url, .queued_ns = item->added_ns},
-        .outcome = {.url = item->url, .list = item->list, .line = item->line},
+        .outcome = {.url = item->url,
+                    .method = get->ask.method,
+                    .list = item->list,
+                    .line = item->line},
     };
     int64_t start_ns = whorl_now();
 
