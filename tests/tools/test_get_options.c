@@ -118,6 +118,46 @@ TEST(the_proxys_credentials_are_hidden_in_the_arguments)
     CHECK(!memmem(words, sizeof words, "secret", 6));
 }
 
+TEST(the_ways_to_connect_are_checked)
+{
+    CHECK_EQ(parse("-4 --resolve a:1:127.0.0.1 --resolve *:2:::1,[::2] --interface lo u"),
+             OPTIONS_RUN);
+    CHECK_EQ(options.family, AF_INET);
+    CHECK_EQ(options.overrides_count, 2);
+    CHECK_STR(options.overrides[0], "a:1:127.0.0.1");
+    CHECK_STR(options.overrides[1], "*:2:::1,[::2]");
+    CHECK_STR(options.interface, "lo");
+    CHECK(!options.local_addr);
+    CHECK_EQ(parse("--ipv6 -6 --interface lo --interface ::1 u"), OPTIONS_RUN);
+    CHECK_EQ(options.family, AF_INET6);
+    CHECK_STR(options.local_addr, "::1");
+    CHECK(!options.interface);
+    CHECK_EQ(parse("--unix-socket @name u"), OPTIONS_RUN);
+    CHECK_STR(options.unix_path, "@name");
+
+    CHECK_BAD("--resolve a:b:127.0.0.1 u",
+              "--resolve: override \"a:b:127.0.0.1\": its port is not a number from 1 to 65535, "
+              "followed by a colon");
+    CHECK_BAD("-4 -6 u", "-4 and -6 cannot be used together");
+    CHECK_BAD("--interface _ u", "--interface needs the name of a network interface or a local "
+                                 "address, not ''");
+    CHECK_BAD("--interface 127.0.0.1 -6 u", "--interface 127.0.0.1 is not an address for -6");
+    CHECK_BAD("-4 --interface ::1 u", "--interface ::1 is not an address for -4");
+    CHECK_BAD("--unix-socket _ u", "--unix-socket needs a path");
+    CHECK_BAD("--unix-socket /s -4 u", "--unix-socket and -4 cannot be used together");
+    CHECK_BAD("--unix-socket /s -6 u", "--unix-socket and -6 cannot be used together");
+    CHECK_BAD("--unix-socket /s --interface lo u",
+              "--unix-socket and --interface cannot be used together");
+    CHECK_BAD("--unix-socket /s --interface ::1 u",
+              "--unix-socket and --interface cannot be used together");
+    CHECK_BAD("--unix-socket /s --resolve a:1:::1 u",
+              "--unix-socket and --resolve cannot be used together");
+    char line[200];
+    snprintf(line, sizeof line, "--unix-socket %0120d u", 1);
+    CHECK_EQ(parse(line), OPTIONS_BAD);
+    CHECK(strstr(why, "is too long for a Unix socket"));
+}
+
 TEST(options_may_follow_urls)
 {
     CHECK_EQ(parse("u1 -q u2 --insecure"), OPTIONS_RUN);

@@ -345,6 +345,30 @@ static int count_stdin(const struct options *o)
     return count + (o->json_data && strcmp(o->json_data, "@-") == 0);
 }
 
+/* What --unix-socket cannot be used with: an option that is given, or NULL. */
+static const char *beside_unix_socket(const struct options *options)
+{
+    return options->family == AF_INET                  ? "-4"
+           : options->family == AF_INET6               ? "-6"
+           : options->local_addr || options->interface ? "--interface"
+           : options->overrides_count > 0              ? "--resolve"
+                                                       : NULL;
+}
+
+static bool check_network(struct option_call *c, const struct options *options)
+{
+    const struct whorl_dial_options dial = {.family = options->family,
+                                            .local_addr = options->local_addr};
+
+    if (options->unix_path && beside_unix_socket(options))
+        return option_complain(c, "--unix-socket and %s cannot be used together",
+                               beside_unix_socket(options));
+    if (whorl_dial_options_check(&dial, NULL))
+        return option_complain(c, "--interface %s is not an address for -%c", options->local_addr,
+                               options->family == AF_INET ? '4' : '6');
+    return true;
+}
+
 /* Rejects combinations of options that make no sense. */
 static bool check(struct parser *p)
 {
@@ -380,7 +404,7 @@ static bool check(struct parser *p)
         return false;
     if (count_stdin(options) > 1)
         return option_complain(c, "standard input can be read only once");
-    return true;
+    return check_network(c, options);
 }
 
 enum options_verdict options_parse(struct options *ret, int argc, char **argv, char *why,

@@ -208,24 +208,26 @@ static void note_step(void *arg, const struct whorl_dial_event *step)
     }
 }
 
-WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct whorl_error *error,
+WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
+                              const struct whorl_dial_options *options, struct whorl_error *error,
                               struct whorl_stream **ret)
 {
     struct get *get = arg;
     struct dial dial = {
         .get = get, .followed = transfer_followed(), .host = host, .since_ns = whorl_now()};
     const struct whorl_dial_watch watch = {.event = note_step, .arg = &dial};
-    const struct whorl_dial_options options = {.watch = &watch};
+    struct whorl_dial_options watched = *options;
 
     int err;
 
+    watched.watch = &watch;
     events_enter(&get->events, dial.followed, PHASE_CONNECT);
     if (schedule_is_host_down(&get->schedule, host, port)) {
         err = whorl_error_set(error, -ECONNREFUSED, "connect",
                               "%s:%u: not tried, it has refused the connections of another URL",
                               host, port);
     } else {
-        err = whorl_dial_stream(host, port, &options, error, ret);
+        err = whorl_dial_stream(host, port, &watched, error, ret);
         schedule_note_dial(&get->schedule, host, port, err);
     }
     if (err == 0)

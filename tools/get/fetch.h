@@ -25,7 +25,8 @@ WHORL_SUSPENDS int fetch_all(struct fetch *fetch);
 WHORL_SUSPENDS int fetch_report_rest(struct fetch *fetch, int64_t stall_ns);
 
 /* A dialer for the session; `arg` is the struct get. It tells the schedule which hosts refuse. */
-WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port, struct whorl_error *error,
+WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
+                              const struct whorl_dial_options *options, struct whorl_error *error,
                               struct whorl_stream **ret);
 
 #endif

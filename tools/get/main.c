@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,39 @@ static int check_proxy(const struct program *program)
     return err;
 }
 
+static struct whorl_dial_options dial_of(const struct options *options)
+{
+    return (struct whorl_dial_options){
+        .family = options->family,
+        .overrides = options->overrides,
+        .overrides_count = options->overrides_count,
+        .local_addr = options->local_addr,
+        .interface = options->interface,
+        .unix_path = options->unix_path,
+    };
+}
+
+/* Checks that the machine has what --interface names. Otherwise every transfer would fail. */
+static int check_interface(const struct options *options)
+{
+    struct whorl_addr addr;
+    int err = 0;
+
+    if (options->interface && if_nametoindex(options->interface) == 0)
+        err = -ENODEV;
+    if (options->local_addr) {
+        err = whorl_addr_parse(options->local_addr, 0, &addr);
+        int fd = err ? err : whorl_socket(addr.sa.sa_family, SOCK_DGRAM, 0);
+        err = fd < 0 ? fd : whorl_bind(fd, &addr);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (err)
+        complain(options->interface ? options->interface : options->local_addr,
+                 "interface:", whorl_strerror(err));
+    return err;
+}
+
 /* Loads what --user and --netrc name. */
 static int load_credentials(struct program *program)
 {
@@ -283,6 +317,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
     const struct options *options = &program->options;
     /* Without --max-size, a small body that decodes to a huge one could still fill the disk. */
     const int64_t decoded_max = (int64_t)1 << 30;
+    const struct whorl_dial_options dial = dial_of(options);
 
     const struct whorl_http_session_options session = {
         .conns_max = (size_t)options->jobs,
@@ -305,7 +340,8 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .allow_downgrade = options->allow_downgrade,
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
-        .dialer = {.dial = fetch_dial, .arg = &program->get},
+        .dialer = {.dial_with = fetch_dial, .arg = &program->get},
+        .dial = &dial,
         .proxy = proxy_of(program),
         .netrc = program->netrc,
         .cookies = program->cookies,
@@ -560,7 +596,8 @@ static int prepare(struct program *program)
         return EXIT_NONE;
     }
     if (load_checksums(program) || load_tls(program) || check_proxy(program) ||
-        load_credentials(program) || load_cookies(program) || load_ask(program))
+        check_interface(&program->options) || load_credentials(program) || load_cookies(program) ||
+        load_ask(program))
         return EXIT_USAGE;
     if (dir) {
         bool exists = access(dir, F_OK) == 0;

@@ -260,6 +260,67 @@ static bool take_proxy(struct option_call *call)
     return true;
 }
 
+static bool take_resolve(struct option_call *call)
+{
+    const char *value = call->value;
+    const struct whorl_dial_options dial = {.overrides = &value, .overrides_count = 1};
+    struct whorl_error error;
+
+    if (whorl_dial_options_check(&dial, &error))
+        return option_complain(call, "--resolve: %s", error.text);
+    return add_text(call, &call->options->overrides, &call->options->overrides_count);
+}
+
+/* The command line replaces what the configuration file says. */
+static bool take_family(struct option_call *call, int family)
+{
+    struct options *options = call->options;
+
+    if (options->family && options->family != family && !options->is_family_from_config)
+        return option_complain(call, "-4 and -6 cannot be used together");
+    options->family = family;
+    options->is_family_from_config = call->is_from_config;
+    return true;
+}
+
+static bool take_ipv4(struct option_call *call)
+{
+    return take_family(call, AF_INET);
+}
+
+static bool take_ipv6(struct option_call *call)
+{
+    return take_family(call, AF_INET6);
+}
+
+static bool take_interface(struct option_call *call)
+{
+    struct options *options = call->options;
+    struct whorl_addr addr;
+    bool is_addr = whorl_addr_parse(call->value, 0, &addr) == 0;
+    const struct whorl_dial_options dial = {.interface = is_addr ? NULL : call->value};
+
+    if (whorl_dial_options_check(&dial, NULL))
+        return option_complain(call,
+                               "--interface needs the name of a network interface or a local "
+                               "address, not '%s'",
+                               call->shown);
+    options->local_addr = is_addr ? call->value : NULL;
+    options->interface = is_addr ? NULL : call->value;
+    return true;
+}
+
+static bool take_unix_socket(struct option_call *call)
+{
+    const struct whorl_dial_options dial = {.unix_path = call->value};
+    int err = whorl_dial_options_check(&dial, NULL);
+
+    if (err == -ENAMETOOLONG)
+        return option_complain(call, "--unix-socket: '%s' is too long for a Unix socket",
+                               call->shown);
+    return err ? option_complain(call, "--unix-socket needs a path") : take_text(call);
+}
+
 /* Copies the name and the password, and hides the password in the process list. */
 static bool take_user(struct option_call *call)
 {
@@ -462,6 +523,15 @@ const struct option_row option_rows[] = {
      .help = "connect through this proxy; '' uses none", .take = take_proxy},
     {"noproxy", 0, "LIST", TOPIC_NETWORK,
      .help = "use no proxy for these servers", TEXT(no_proxy)},
+    {"resolve", 0, "HOST:PORT:ADDR", TOPIC_NETWORK,
+     .help = "connect to ADDR instead of HOST; may be repeated", .take = take_resolve},
+    {"ipv4", '4', NULL, TOPIC_NETWORK, .help = "use IPv4 addresses only", .take = take_ipv4},
+    {"ipv6", '6', NULL, TOPIC_NETWORK, .help = "use IPv6 addresses only", .take = take_ipv6},
+    {"interface", 0, "NAME|ADDR", TOPIC_NETWORK,
+     .help = "connect from this interface or local address", .take = take_interface},
+    {"unix-socket", 0, "PATH", TOPIC_NETWORK,
+     .help = "connect to this Unix socket", .take = take_unix_socket, FIELD(unix_path),
+     .values = VALUES_FILE},
 
     {"cacert", 0, "PATH", TOPIC_TLS,
      .help = "trust only these authorities", TEXT(cacert), .values = VALUES_FILE},

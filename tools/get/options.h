@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <whorl/dial.h>
 #include <whorl/http.h>
 #include <whorl/tls.h>
 
@@ -41,11 +42,17 @@ struct options {
     const char *cert, *key;
     const char **pins; /* NULL-terminated */
     size_t pins_count;
-    char *proxy;              /* owned; NULL: the environment's; "": none */
-    const char *no_proxy;     /* NULL: the environment's */
-    char *user;               /* owned; -u as given, see user.h; NULL: none */
-    const char *cookies;      /* file to read; NULL: none */
-    const char *save_cookies; /* file to write at the end; NULL: none */
+    char *proxy;            /* owned; NULL: the environment's; "": none */
+    const char *no_proxy;   /* NULL: the environment's */
+    const char **overrides; /* --resolve, checked already */
+    size_t overrides_count;
+    const char *local_addr, *interface; /* one of them for --interface; NULL: any */
+    const char *unix_path;              /* NULL: none */
+    int family;                         /* AF_INET, AF_INET6 or AF_UNSPEC */
+    bool is_family_from_config;         /* the command line may still choose the other one */
+    char *user;                         /* owned; -u as given, see user.h; NULL: none */
+    const char *cookies;                /* file to read; NULL: none */
+    const char *save_cookies;           /* file to write at the end; NULL: none */
     bool netrc;
     const char *netrc_file; /* NULL: ~/.netrc */
     enum whorl_http_version http;
