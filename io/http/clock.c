@@ -9,6 +9,7 @@ void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts
         .limits = *limits,
         .total_deadline_ns = total_deadline_ns,
         .sent_ns = -1,
+        .began_ns = -1,
         .first_byte_ns = -1,
         .awaits_head = true,
     };
@@ -102,8 +103,10 @@ ssize_t http_clock_leave_read(struct http_clock *clock, struct http_stage *stage
     n = http_stage_leave(stage, n);
     if (n > 0 && clock->awaits_head) {
         clock->awaits_head = false;
-        if (clock->first_byte_ns < 0)
-            clock->first_byte_ns = clock->sent_ns < 0 ? 0 : whorl_now() - clock->sent_ns;
+        if (clock->first_byte_ns < 0) {
+            clock->began_ns = whorl_now();
+            clock->first_byte_ns = clock->sent_ns < 0 ? 0 : clock->began_ns - clock->sent_ns;
+        }
     }
     return n;
 }

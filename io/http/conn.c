@@ -7,11 +7,13 @@
 
 #include <whorl/stream.h>
 #include <whorl/tls.h>
+#include <whorl/tls_server.h>
 
 #include "io/http/http2_conn.h"
 #include "io/http/proxy_dial.h"
 #include "io/http/stage.h"
 #include "io/http/upgrades.h"
+#include "io/http/watch.h"
 #include "io/tls/config.h"
 #include "io/tls/connect.h"
 
@@ -22,12 +24,15 @@ struct http_conn *http_conn_create(void)
 
 void http_conn_destroy(struct http_conn *conn)
 {
-    http_conn_reset(conn);
+    http_conn_reset(conn, conn->why);
     free(conn);
 }
 
-void http_conn_reset(struct http_conn *conn)
+void http_conn_reset(struct http_conn *conn, enum whorl_http_reuse why)
 {
+    conn->why = why;
+    http_conn_info_release(conn->info);
+    conn->info = NULL;
     whorl_stream_close(conn->stream);
     conn->stream = NULL;
     http2_conn_destroy(conn->http2);
@@ -67,8 +72,8 @@ static int fail(const struct http_dial *dial, int err, const char *step,
     return err;
 }
 
-static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct whorl_error *error,
-                                     struct whorl_stream **ret)
+static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct http_dial_watch *watch,
+                                     struct whorl_error *error, struct whorl_stream **ret)
 {
     const struct http_proxy_dial through = {
         .proxy = dial->proxy,
@@ -84,8 +89,21 @@ static WHORL_SUSPENDS int dial_proxy(const struct http_dial *dial, struct whorl_
         .tls = dial->proxy_tls,
         .tls_sessions = dial->proxy_tls_sessions,
         .upgrades = dial->upgrades,
+        .watch = watch,
     };
     return http_proxy_dial(&through, error, ret);
+}
+
+/* Notes the addresses of the socket, if there is one. */
+static void note_addresses(struct http_conn_info *info, struct whorl_stream *stream)
+{
+    struct whorl_addr addr;
+    int fd = whorl_stream_option_fd(stream);
+
+    if (fd >= 0 && whorl_addr_peer(fd, &addr) == 0)
+        info->peer = addr;
+    if (fd >= 0 && whorl_addr_local(fd, &addr) == 0)
+        info->local = addr;
 }
 
 static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
@@ -93,18 +111,21 @@ static WHORL_SUSPENDS int connect_stream(const struct http_dial *dial,
                                          struct whorl_stream **ret)
 {
     struct whorl_error detail = {0};
+    struct http_dial_watch watch;
     struct http_stage stage;
     int64_t start_ns = whorl_now();
 
+    http_dial_watch_init(&watch, dial->watch, dial->info);
     http_stage_enter(&stage, http_deadline(dial->timeouts->connect_ns), WHORL_EHTTP_CONNECT_TIMEOUT,
                      dial->total_deadline_ns);
-    int err = dial->proxy ? dial_proxy(dial, &detail, ret)
-                          : http_dial_direct(dial->dialer, dial->dial_options, dial->host,
+    int err = dial->proxy ? dial_proxy(dial, &watch, &detail, ret)
+                          : http_dial_direct(dial->dialer, dial->dial_options, &watch, dial->host,
                                              dial->port, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
         return fail(dial, err, "connect", &detail);
     timing->connect_ns = whorl_now() - start_ns;
+    note_addresses(dial->info, *ret);
     return 0;
 }
 
@@ -125,6 +146,10 @@ static WHORL_SUSPENDS int secure(const struct http_dial *dial, enum whorl_tls_li
     if (err)
         return fail(dial, err, "TLS", &detail);
     timing->tls_ns = whorl_now() - start_ns;
+    dial->info->tls_version = whorl_tls_version_name(*ret);
+    dial->info->tls_suite = whorl_tls_suite(*ret);
+    dial->info->tls_resumed = whorl_tls_is_resumed(*ret);
+    http_watch_tell_tls(dial->watch, dial->info, *ret, dial->host, false);
     return 0;
 }
 
@@ -226,7 +251,12 @@ WHORL_SUSPENDS int http_conn_open(struct http_conn *conn, const struct http_dial
     if (err)
         return err;
     err = choose_version(conn, dial, stream);
-    if (err)
+    if (err) {
         whorl_stream_close(stream);
-    return err;
+        return err;
+    }
+    http_watch_tell(dial->watch, dial->info,
+                    (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_READY,
+                                              .text = conn->http2 ? "HTTP/2" : "HTTP/1.1"});
+    return 0;
 }

@@ -12,11 +12,14 @@
 #include <whorl/error.h>
 #include <whorl/http.h>
 
+#include "io/http/conn_info.h"
+
 struct auth_answer;
 struct http2_conn;
 struct http_host;
 struct http_proxy;
 struct http_upgrades;
+struct http_watch;
 struct tls_client_sessions;
 struct whorl_stream;
 struct whorl_tls_config;
@@ -40,6 +43,8 @@ struct http_conn {
     /* Called when an HTTP/2 connection takes more exchanges than before, or no more. Must not
      * suspend; may destroy the connection. NULL: it is not called. */
     void (*changed)(struct http_conn *conn);
+    struct http_conn_info *info; /* held; NULL until it is being opened */
+    enum whorl_http_reuse why;   /* why a new one is opened; before a release: why it is closed */
     struct http_conn_place place;
 };
 
@@ -62,6 +67,8 @@ struct http_dial {
     struct tls_client_sessions *proxy_tls_sessions;
     struct auth_answer *proxy_answer; /* with an HTTP proxy, see proxy_auth.h */
     const char *user_agent;           /* for a proxy */
+    struct http_conn_info *info;      /* filled */
+    const struct http_watch *watch;   /* told of the steps */
     struct whorl_error *error;        /* filled on failure; may be NULL */
 };
 
@@ -84,8 +91,9 @@ bool http_conn_is_usable(const struct http_conn *conn);
 /* How many exchanges an open connection may carry at the same time; 0 when it takes no more. */
 size_t http_conn_capacity(const struct http_conn *conn);
 
-/* Closes the stream and keeps the place in the pool: the next exchange opens a new stream. */
-void http_conn_reset(struct http_conn *conn);
+/* Closes the stream, for the reason `why`, and keeps the place in the pool: the next exchange opens
+ * a new stream. */
+void http_conn_reset(struct http_conn *conn, enum whorl_http_reuse why);
 
 /* Opens the connection: dials, then does the TLS handshake, each under its own limit. The limit of
  * dialling includes everything that is done with a proxy. Where the server

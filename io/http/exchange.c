@@ -17,11 +17,14 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
     x->ops = ops;
     x->store = store;
     x->url = out->url;
+    x->watch = out->watch;
+    x->conn = out->conn;
     x->head = (struct http_head){.length = -1};
     x->ahead = HTTP_AHEAD_INPUT;
     x->buffered = 0;
     x->err = 0;
-    x->received = 0;
+    x->received = x->sent_head = x->received_head = 0;
+    x->why = WHORL_HTTP_NEW_FAILED;
     x->is_unprocessed = false;
     x->has_begun = x->unsent = x->has_broken = x->is_body_used = false;
     x->go_ahead = NULL;
@@ -77,6 +80,47 @@ void http_exchange_latch(struct http_exchange *x, int err, const char *text)
     x->ahead = HTTP_AHEAD_ERROR;
     x->err = err;
     http_exchange_fail(x, err, "body", text);
+}
+
+/* What the watch is told */
+
+static void tell(const struct http_exchange *x, struct whorl_http_event event)
+{
+    http_watch_tell(x->watch, x->conn, event);
+}
+
+void http_exchange_note_head(struct http_exchange *x, const char *head, size_t len)
+{
+    const struct whorl_http_event event = {.kind = WHORL_HTTP_EVENT_REQUEST_HEAD};
+
+    x->sent_head = (int64_t)len;
+    if (http_watch_is_on(x->watch))
+        http_watch_tell_request(x->watch, x->conn, event, head, len, x->ops->name);
+}
+
+void http_exchange_note_informational(struct http_exchange *x, int status)
+{
+    if (http_watch_is_on(x->watch))
+        tell(x,
+             (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_INFORMATIONAL, .status = status});
+}
+
+static void tell_response(const struct http_exchange *x)
+{
+    const struct http_head *head = &x->head;
+    const struct whorl_http_event event = {.kind = WHORL_HTTP_EVENT_RESPONSE_HEAD,
+                                           .status = head->status};
+
+    http_watch_tell_response(x->watch, x->conn, event, head->protocol, head->reason, head->headers);
+}
+
+static WHORL_SUSPENDS int read_head(struct http_exchange *x)
+{
+    int err = x->ops->read_head(x);
+
+    if (err == 0 && http_watch_is_on(x->watch))
+        tell_response(x);
+    return err;
 }
 
 /* Sending the body */
@@ -230,6 +274,9 @@ static void note_sent(struct http_exchange *x, int err)
 {
     x->unsent = err != 0;
     x->has_broken = peer_left(err);
+    if (err == 0 && http_watch_is_on(x->watch))
+        tell(x,
+             (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_SENT, .bytes = x->clock.body_sent});
 }
 
 static int fail_sending(struct http_exchange *x, int err)
@@ -282,7 +329,7 @@ struct early_head {
 static int read_head_early(void *arg)
 {
     struct early_head *early = arg;
-    early->err = early->x->ops->read_head(early->x);
+    early->err = read_head(early->x);
     early->done = true;
     /* RFC 9112 §9.5: an error status while the body is being sent means that it is not wanted. So
      * does any final status instead of a 100 (RFC 9110 §10.1.1). */
@@ -334,7 +381,7 @@ static WHORL_SUSPENDS int run_with(struct http_exchange *x, const struct http_ou
         return send_and_read_head(x, out, len);
     note_sent(x, err);
     http_clock_mark_sent(&x->clock);
-    return judge(x, err, x->ops->read_head(x));
+    return judge(x, err, read_head(x));
 }
 
 /* Reads a small file first, so that it is sent together with the head. */

@@ -52,6 +52,7 @@
 #include "io/http/header.h"
 #include "io/http/request.h"
 #include "io/http/store.h"
+#include "io/http/watch.h"
 
 struct http_exchange;
 
@@ -66,10 +67,12 @@ struct http_outgoing {
     int64_t body_len;    /* of the body; -1: unknown, it is sent in chunks; valid with has_body */
     int64_t file_offset; /* of a body from a regular file; -1: it is read at its position */
     bool other_origin, drop_body_headers; /* set by redirects, see request.h */
-    bool expects;                    /* the server is asked to say 100 before the body is sent */
-    bool is_forwarded;               /* an HTTP proxy gets the request, see request.h */
-    const char *authorization;       /* see request.h */
-    const char *proxy_authorization; /* with `is_forwarded`: its credentials; NULL: none */
+    bool expects;                      /* the server is asked to say 100 before the body is sent */
+    bool is_forwarded;                 /* an HTTP proxy gets the request, see request.h */
+    const char *authorization;         /* see request.h */
+    const char *proxy_authorization;   /* with `is_forwarded`: its credentials; NULL: none */
+    const struct http_watch *watch;    /* told of the steps; NULL: none; until the end */
+    const struct http_conn_info *conn; /* for the watch; until the end */
 };
 
 /* The length of the body for request.h: a count, REQUEST_NO_BODY or REQUEST_CHUNKED. */
@@ -110,7 +113,8 @@ struct http_exchange_ops {
      * Stops when the rest is long. Never suspends. */
     void (*skip)(struct http_exchange *x);
 
-    /* Releases the connection. Returns whether it may carry another exchange. */
+    /* Releases the connection. Returns whether it may carry another exchange; else `why` says why
+     * not. */
     bool (*end)(struct http_exchange *x);
 
     /* Returns the memory to the store. */
@@ -128,6 +132,7 @@ enum http_ahead {
 /* The response head; valid once http_exchange_run() has returned 0. Owned by the exchange. */
 struct http_head {
     int status;
+    const char *protocol; /* "HTTP/1.1"; static */
     const char *reason;
     const struct header_list *headers;
     const struct header_list *trailers; /* valid with HTTP_AHEAD_END */
@@ -141,17 +146,23 @@ struct http_exchange {
     /* The owner of the exchange may read these. */
     struct http_head head;
     enum http_ahead ahead;
-    size_t buffered;          /* valid with HTTP_AHEAD_SPAN */
-    int err;                  /* valid with HTTP_AHEAD_ERROR */
-    int64_t received;         /* body bytes so far, as sent by the peer */
-    bool has_begun;           /* a byte of the response has arrived */
-    bool is_unprocessed;      /* the peer says that it has not processed the request */
-    struct whorl_error error; /* detail of the failure; its code is 0 when nothing failed */
+    size_t buffered;           /* valid with HTTP_AHEAD_SPAN */
+    int err;                   /* valid with HTTP_AHEAD_ERROR */
+    int64_t received;          /* body bytes so far, as sent by the peer */
+    bool has_begun;            /* a byte of the response has arrived */
+    int64_t sent_head;         /* bytes; of HTTP/2, before its compression */
+    int64_t received_head;     /* bytes of the heads so far */
+    bool is_unprocessed;       /* the peer says that it has not processed the request */
+    enum whorl_http_reuse why; /* valid after http_exchange_end(), if the connection may not be
+                                  reused */
+    struct whorl_error error;  /* detail of the failure; its code is 0 when nothing failed */
 
     /* These are for exchange.c and the version. */
     const struct http_exchange_ops *ops;
     struct http_store *store;    /* where memory comes from and goes to */
     const struct whorl_url *url; /* named in error texts */
+    const struct http_watch *watch;
+    const struct http_conn_info *conn; /* for the watch */
     struct http_clock clock;
     bool unsent;                  /* part of the request was never sent */
     bool is_body_used;            /* the caller was asked for body bytes, or some were sent */
@@ -178,6 +189,11 @@ WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_
 
 /* To be called by the version when it has received a head with the status 100. */
 void http_exchange_continue(struct http_exchange *x);
+/* For the versions: the head of the request is about to be sent. */
+void http_exchange_note_head(struct http_exchange *x, const char *head, size_t len);
+
+/* For the versions: an informational head has arrived. */
+void http_exchange_note_informational(struct http_exchange *x, int status);
 
 /* Fills the error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`. Returns
  * `err`. */

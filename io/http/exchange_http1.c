@@ -64,6 +64,8 @@ static int feed(struct http1_exchange *h, const char *buf, size_t len, size_t *r
                 struct http1_body_span *ret_span)
 {
     int event = http1_feed(&h->parser, buf, len, ret_used, ret_span);
+    if (h->base.head.status == 0)
+        h->base.received_head += (int64_t)*ret_used;
     h->base.received = http1_received(&h->parser);
     h->base.has_begun = http1_has_begun(&h->parser);
     return event;
@@ -139,6 +141,7 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
         return (int)len;
     }
     parts[0].iov_len = (size_t)len;
+    http_exchange_note_head(x, parts[0].iov_base, (size_t)len);
     int err = write_parts(h, parts, data_len > 0 ? 2 : 1, data_len);
     free(large);
     return err;
@@ -187,6 +190,7 @@ static WHORL_SUSPENDS int read_final_head(struct http1_exchange *h)
         if (event == HTTP1_HEAD)
             return 0;
         if (event == HTTP1_INFORMATIONAL) {
+            http_exchange_note_informational(&h->base, http1_status(&h->parser));
             if (http1_status(&h->parser) == 100)
                 http_exchange_continue(&h->base);
             http_clock_mark_informational(&h->base.clock, h->in_start < h->in_end);
@@ -215,6 +219,7 @@ static WHORL_SUSPENDS int read_head(struct http_exchange *x)
     }
     x->head = (struct http_head){
         .status = http1_status(parser),
+        .protocol = http1_version_minor(parser) ? "HTTP/1.1" : "HTTP/1.0",
         .reason = http1_reason(parser),
         .headers = http1_headers(parser),
         .trailers = http1_trailers(parser),
@@ -349,10 +354,27 @@ static void skip(struct http_exchange *x)
 
 /* The end */
 
+static enum whorl_http_reuse why_not(const struct http1_exchange *h)
+{
+    const struct http_exchange *x = &h->base;
+
+    if (x->ahead == HTTP_AHEAD_ERROR || x->head.status == 0 || h->surplus)
+        return WHORL_HTTP_NEW_FAILED;
+    if (x->unsent)
+        return WHORL_HTTP_NEW_UNSENT;
+    if (h->last)
+        return WHORL_HTTP_NEW_ASKED;
+    if (!http1_says_keep_alive(&h->parser))
+        return WHORL_HTTP_NEW_REFUSED;
+    return x->ahead == HTTP_AHEAD_END ? WHORL_HTTP_NEW_REFUSED : WHORL_HTTP_NEW_UNREAD;
+}
+
 static bool end(struct http_exchange *x)
 {
     struct http1_exchange *h = http1_of(x);
 
+    if (h->stream)
+        x->why = why_not(h);
     h->stream = NULL;
     return x->ahead == HTTP_AHEAD_END && !h->surplus && !x->unsent && !h->last &&
            http1_keep_alive(&h->parser);

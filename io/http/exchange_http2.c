@@ -64,6 +64,7 @@ static int open_stream(struct http2_exchange *h, const struct request_head *head
     if (count > HTTP2_REQUEST_FIELDS && !(fields = malloc(count * sizeof *fields)))
         err = -ENOMEM;
     if (err == 0) {
+        http_exchange_note_head(&h->base, buf, (size_t)len);
         count = http2_request_fields(head, buf, (size_t)len, fields);
         err =
             http2_conn_open(h->conn, &h->stream, fields, count, head->body_len != REQUEST_NO_BODY);
@@ -153,6 +154,7 @@ static WHORL_SUSPENDS int read_head(struct http_exchange *x)
             if (s->status == 100)
                 http_exchange_continue(x);
             http_clock_mark_informational(&x->clock, false);
+            http_exchange_note_informational(x, s->status);
         }
         err = wait_news(h);
     }
@@ -166,8 +168,10 @@ static WHORL_SUSPENDS int read_head(struct http_exchange *x)
         return err;
     bool has_body = !s->is_head && s->status != 204 && s->status != 304 && s->length != 0 &&
                     !(s->is_over && s->received == 0);
+    x->received_head = (int64_t)s->head_bytes;
     x->head = (struct http_head){
         .status = s->status,
+        .protocol = "HTTP/2",
         .reason = "",
         .headers = &s->headers,
         .trailers = &s->trailers,
@@ -236,6 +240,7 @@ static bool end(struct http_exchange *x)
         http2_conn_drain(conn);
     http2_conn_close(&h->stream);
     h->conn = NULL;
+    x->why = x->err || x->error.code ? WHORL_HTTP_NEW_FAILED : WHORL_HTTP_NEW_REFUSED;
     return http2_conn_is_usable(conn);
 }
 

@@ -73,6 +73,24 @@ static uint32_t key_hash(const struct http_pool_key *key)
     return hash;
 }
 
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    for (const char *p = text ? text : ""; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 16777619u;
+    return hash;
+}
+
+/* Of all fields, never 0. */
+static uint32_t key_mark(const struct http_host *host)
+{
+    const struct http_pool_key *key = &host->key;
+    uint32_t mark = hash_text(hash_text(host->hash, key->proxy), key->credentials);
+
+    mark = (mark ^ (uint32_t)((uintptr_t)key->tls >> 4)) * 16777619u;
+    mark = (mark ^ ((uint32_t)key->version << 1 | key->is_tls)) * 16777619u;
+    return mark ? mark : 1;
+}
+
 static size_t string_size(const char *s)
 {
     return s ? strlen(s) + 1 : 0;
@@ -187,6 +205,42 @@ static void host_drop_unused(struct http_pool *pool, struct http_host *host)
     free(host);
 }
 
+/* Reasons */
+
+/* A connection of the host is closed. */
+static void note_closed(struct http_pool *pool, const struct http_host *host,
+                        enum whorl_http_reuse why)
+{
+    uint32_t mark = key_mark(host);
+
+    pool->closed[mark % HTTP_CLOSED_NOTES] = (struct http_closed_note){.mark = mark, .why = why};
+}
+
+/* Whether there are connections to the host and port of `host` with another key. */
+static bool has_other_key(const struct http_pool *pool, const struct http_host *host)
+{
+    const struct http_host *other = pool->buckets[host->hash & (pool->buckets_count - 1)];
+
+    while (other &&
+           !(other != host && other->open_count > 0 && other->hash == host->hash &&
+             other->key.port == host->key.port && strings_equal(other->key.host, host->key.host)))
+        other = other->next;
+    return other;
+}
+
+/* Why the host needs a new connection. */
+static enum whorl_http_reuse why_new(const struct http_pool *pool, const struct http_host *host)
+{
+    uint32_t mark = key_mark(host);
+    const struct http_closed_note *note = &pool->closed[mark % HTTP_CLOSED_NOTES];
+
+    if (host->open_count > 0)
+        return WHORL_HTTP_NEW_BUSY;
+    if (note->mark == mark)
+        return note->why;
+    return has_other_key(pool, host) ? WHORL_HTTP_NEW_OTHER : WHORL_HTTP_NEW_FIRST;
+}
+
 /* Connections */
 
 static void conn_changed(struct http_conn *conn);
@@ -200,6 +254,7 @@ static struct http_conn *conn_open(struct http_pool *pool, struct http_host *hos
     conn->place.pool = pool;
     conn->place.is_opening = true;
     conn->changed = conn_changed;
+    conn->why = why_new(pool, host);
     host->open_count++;
     host->opening_count++;
     pool->open_count++;
@@ -223,8 +278,10 @@ static void stop_sharing(struct http_conn *conn)
 }
 
 /* Closes a connection that is not idle. The host may be unused afterwards. */
-static void conn_close(struct http_pool *pool, struct http_conn *conn)
+static void conn_close(struct http_pool *pool, struct http_conn *conn, enum whorl_http_reuse why)
 {
+    if (http_conn_is_open(conn))
+        note_closed(pool, conn->place.host, why);
     end_opening(conn);
     stop_sharing(conn);
     conn->place.host->open_count--;
@@ -249,11 +306,11 @@ static void idle_remove(struct http_pool *pool, struct http_conn *conn)
     pool->idle_count--;
 }
 
-static void idle_close(struct http_pool *pool, struct http_conn *conn)
+static void idle_close(struct http_pool *pool, struct http_conn *conn, enum whorl_http_reuse why)
 {
     struct http_host *host = conn->place.host;
     idle_remove(pool, conn);
-    conn_close(pool, conn);
+    conn_close(pool, conn, why);
     host_drop_unused(pool, host);
 }
 
@@ -274,7 +331,7 @@ static void expire(struct whorl_timer *timer)
     struct http_conn *conn;
 
     while ((conn = TAILQ_FIRST(&pool->idle)) && expires_at(pool, conn) <= now_ns)
-        idle_close(pool, conn);
+        idle_close(pool, conn, WHORL_HTTP_NEW_EXPIRED);
     if (conn)
         whorl_timer_arm_background(timer, expires_at(pool, conn), expire);
 }
@@ -363,7 +420,7 @@ static void conn_changed(struct http_conn *conn)
     stop_sharing(conn);
     update_starved(pool, host);
     if (conn->place.users == 0)
-        idle_close(pool, conn);
+        idle_close(pool, conn, WHORL_HTTP_NEW_ENDED);
     serve_starved(pool);
 }
 
@@ -399,7 +456,7 @@ static struct http_conn *take_idle(struct http_pool *pool, struct http_host *hos
         idle_remove(pool, conn);
         if (http_conn_is_usable(conn))
             return conn;
-        conn_close(pool, conn);
+        conn_close(pool, conn, WHORL_HTTP_NEW_ENDED);
     }
     return NULL;
 }
@@ -407,7 +464,7 @@ static struct http_conn *take_idle(struct http_pool *pool, struct http_host *hos
 static int take_new(struct http_pool *pool, struct http_host *host, struct http_conn **ret)
 {
     if (pool->open_count >= pool->conns_max)
-        idle_close(pool, TAILQ_FIRST(&pool->idle));
+        idle_close(pool, TAILQ_FIRST(&pool->idle), WHORL_HTTP_NEW_LIMIT);
     *ret = conn_open(pool, host);
     if (*ret)
         return 0;
@@ -471,7 +528,7 @@ WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool
     /* The connection comes directly from another exchange, so it has not been checked. If it is
      * dead, its place remains ours. */
     if (self.conn->stream && !http_conn_is_usable(self.conn))
-        http_conn_reset(self.conn);
+        http_conn_reset(self.conn, WHORL_HTTP_NEW_ENDED);
     *ret = self.conn;
     return 0;
 }
@@ -528,12 +585,13 @@ void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reus
         update_starved(pool, host);
     } else if (reusable && !starved && pool->idle_max > 0) {
         if (pool->idle_count >= pool->idle_max)
-            idle_close(pool, TAILQ_FIRST(&pool->idle)); /* `host` stays: it has `conn` open */
+            /* `host` stays: it has `conn` open */
+            idle_close(pool, TAILQ_FIRST(&pool->idle), WHORL_HTTP_NEW_LIMIT);
         idle_add(pool, conn);
         if (!pool->expiry.next && pool->idle_ns != WHORL_FOREVER)
             whorl_timer_arm_background(&pool->expiry, expires_at(pool, conn), expire);
     } else {
-        conn_close(pool, conn);
+        conn_close(pool, conn, reusable ? WHORL_HTTP_NEW_LIMIT : conn->why);
         update_starved(pool, host);
         if (!host->is_starved)
             host_drop_unused(pool, host);
@@ -545,6 +603,6 @@ void http_pool_close_idle(struct http_pool *pool)
 {
     struct http_conn *conn;
     while ((conn = TAILQ_FIRST(&pool->idle)))
-        idle_close(pool, conn);
+        idle_close(pool, conn, WHORL_HTTP_NEW_ASKED);
     whorl_timer_disarm(&pool->expiry);
 }

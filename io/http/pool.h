@@ -68,6 +68,8 @@ struct http_pool_key {
 TAILQ_HEAD(http_conn_list, http_conn);
 TAILQ_HEAD(http_host_list, http_host);
 
+enum { HTTP_CLOSED_NOTES = 64 };
+
 struct http_pool {
     size_t conns_max, conns_per_host_max, idle_max;
     int64_t idle_ns;
@@ -79,6 +81,13 @@ struct http_pool {
     struct whorl_timer expiry;     /* armed for when the first of `idle` expires, or earlier */
     uint64_t arrivals;             /* number of the next waiter */
     size_t open_count, idle_count, queued_count;
+
+    /* Why the last connection of a key was closed, so that a new one can say why it is needed.
+     * Found by the hash of the key; a key whose hash falls on the same place takes it over. */
+    struct http_closed_note {
+        uint32_t mark; /* of the key; 0: empty */
+        enum whorl_http_reuse why;
+    } closed[HTTP_CLOSED_NOTES];
 };
 
 /* Whether a connection made for `a` may carry a request for `b`. */
@@ -91,9 +100,9 @@ int http_pool_init(struct http_pool *pool);
  * wait. */
 void http_pool_finish(struct http_pool *pool);
 
-/* Takes a connection for `key` without waiting. If it is not open, the caller opens it and calls
- * http_pool_opened(). The caller returns it with http_pool_release(). `key` is borrowed for the
- * call.
+/* Takes a connection for `key` without waiting. If it is not open, its `why` says why it is a new
+ * one; the caller opens it and calls http_pool_opened(). The caller returns it with
+ * http_pool_release(). `key` is borrowed for the call.
  *
  * 0; -EAGAIN: http_pool_wait() would wait; -ENOMEM. */
 WHORL_CHECKED int http_pool_try_acquire(struct http_pool *pool, const struct http_pool_key *key,
@@ -110,7 +119,7 @@ WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool
 void http_pool_opened(struct http_pool *pool, struct http_conn *conn);
 
 /* Returns a connection to the pool. `reusable`: it is open and may carry another exchange; else it
- * is closed, when no other request has it. Never suspends. */
+ * is closed, when no other request has it, and the caller has set its `why`. Never suspends. */
 void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable);
 
 /* Closes the connections that are idle now. Never suspends. */

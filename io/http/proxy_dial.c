@@ -13,6 +13,7 @@
 #include "io/http/proxy_auth.h"
 #include "io/http/tunnel.h"
 #include "io/http/upgrades.h"
+#include "io/http/watch.h"
 #include "io/net/dial_resolve.h"
 #include "io/net/socks5_connect.h"
 #include "io/tls/config.h"
@@ -61,16 +62,21 @@ static WHORL_SUSPENDS int secure(const struct http_proxy_dial *d, enum whorl_tls
         return fail(d, error, WHORL_EHTTP_PROXY_PROTOCOL,
                     "the proxy chose HTTP/2, which the TLS configuration for proxies offers");
     }
+    http_watch_tell_tls(d->watch->watch, d->watch->info, *ret, d->proxy->host, true);
     return 0;
 }
 
 WHORL_SUSPENDS int http_dial_direct(const struct whorl_http_dialer *dialer,
-                                    const struct whorl_dial_options *options, const char *host,
-                                    uint16_t port, struct whorl_error *error,
-                                    struct whorl_stream **ret)
+                                    const struct whorl_dial_options *options,
+                                    struct http_dial_watch *watch, const char *host, uint16_t port,
+                                    struct whorl_error *error, struct whorl_stream **ret)
 {
-    return dialer->dial_with ? dialer->dial_with(dialer->arg, host, port, options, error, ret)
-                             : dialer->dial(dialer->arg, host, port, error, ret);
+    if (!dialer->dial_with)
+        return dialer->dial(dialer->arg, host, port, error, ret);
+    struct whorl_dial_options watched = *options;
+    watch->next = options->watch;
+    watched.watch = &watch->base;
+    return dialer->dial_with(dialer->arg, host, port, &watched, error, ret);
 }
 
 static WHORL_SUSPENDS int connect_with(const struct http_proxy_dial *d,
@@ -80,8 +86,8 @@ static WHORL_SUSPENDS int connect_with(const struct http_proxy_dial *d,
     struct whorl_error detail = {0};
     struct whorl_stream *stream;
 
-    int err = http_dial_direct(d->dialer, d->dial_options, d->proxy->host, d->proxy->port, &detail,
-                               &stream);
+    int err = http_dial_direct(d->dialer, d->dial_options, d->watch, d->proxy->host, d->proxy->port,
+                               &detail, &stream);
     if (err)
         return fail_step(d, error, err, &detail);
     if (d->proxy->kind == HTTP_PROXY_HTTPS)
@@ -108,7 +114,28 @@ static WHORL_SUSPENDS int connect_to_proxy(const struct http_proxy_dial *d,
     return err;
 }
 
+/* Tells that the proxy is asked for a connection to the server, or has answered. */
+static void tell_socks(const struct http_proxy_dial *d, enum whorl_http_event_kind kind,
+                       const char *host)
+{
+    http_watch_tell(d->watch->watch, d->watch->info,
+                    (struct whorl_http_event){
+                        .kind = kind, .host = host, .port = d->port, .text = d->proxy->text});
+}
+
 /* An HTTP proxy's tunnel */
+
+static void tell_answer(const struct http_proxy_dial *d, const struct http1 *answer)
+{
+    http_watch_tell_response(d->watch->watch, d->watch->info,
+                             (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_PROXY_RESPONSE,
+                                                       .host = d->host,
+                                                       .port = d->port,
+                                                       .text = d->proxy->text,
+                                                       .status = http1_status(answer)},
+                             http1_version_minor(answer) ? "HTTP/1.1" : "HTTP/1.0",
+                             http1_reason(answer), http1_headers(answer));
+}
 
 /* Reports the refusal of a tunnel. Redirects are not followed: a proxy must not choose which server
  * the client talks to. */
@@ -141,6 +168,10 @@ static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct ht
         .authority = authority,
         .user_agent = d->user_agent,
         .server_may_begin = !d->is_tls,
+        .watch = d->watch,
+        .proxy = d->proxy->text,
+        .host = d->host,
+        .port = d->port,
     };
     struct http1_limits limits = {.head_bytes_max = d->head_bytes_max};
     struct whorl_stream *stream;
@@ -158,6 +189,8 @@ static WHORL_SUSPENDS int open_tunnel(const struct http_proxy_dial *d, struct ht
     tunnel.authorization = auth->value;
     http1_reset(answer, &limits, true);
     err = http_tunnel_open(stream, &tunnel, answer, &why);
+    if (err == 0)
+        tell_answer(d, answer);
     if (err) {
         fail(d, error, err, why);
     } else if (http1_status(answer) / 100 == 2) {
@@ -203,11 +236,13 @@ static WHORL_SUSPENDS int dial_socks(const struct http_proxy_dial *d, const char
     int err = connect_to_proxy(d, error, &stream);
     if (err)
         return err;
+    tell_socks(d, WHORL_HTTP_EVENT_PROXY_REQUEST, host);
     err = socks5_connect(stream, &request, &why);
     if (err) {
         whorl_stream_close(stream);
         return fail(d, error, err, why);
     }
+    tell_socks(d, WHORL_HTTP_EVENT_PROXY_RESPONSE, host);
     *ret = stream;
     return 0;
 }

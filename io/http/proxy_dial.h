@@ -18,6 +18,7 @@
 #include "io/http/proxy.h"
 
 struct auth_answer;
+struct http_dial_watch;
 struct http_upgrades;
 struct tls_client_sessions;
 struct whorl_tls_config;
@@ -31,9 +32,9 @@ static inline bool http_proxy_forwards(const struct http_proxy *proxy, bool is_t
 
 /* Opens a stream without a proxy: calls the dialer, with the options if it takes them. */
 WHORL_SUSPENDS int http_dial_direct(const struct whorl_http_dialer *dialer,
-                                    const struct whorl_dial_options *options, const char *host,
-                                    uint16_t port, struct whorl_error *error,
-                                    struct whorl_stream **ret);
+                                    const struct whorl_dial_options *options,
+                                    struct http_dial_watch *watch, const char *host, uint16_t port,
+                                    struct whorl_error *error, struct whorl_stream **ret);
 
 /* All pointers are borrowed for the call. */
 struct http_proxy_dial {
@@ -49,6 +50,7 @@ struct http_proxy_dial {
     const struct whorl_dial_options *dial_options; /* may be NULL, if the dialer takes none */
     struct whorl_tls_config *tls;                  /* for an https proxy */
     struct tls_client_sessions *tls_sessions; /* of https proxies, not of servers; NULL: none */
+    struct http_dial_watch *watch;            /* told of the steps */
     struct http_upgrades *upgrades;
 };
 

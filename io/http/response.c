@@ -40,6 +40,7 @@ void http_response_destroy(struct whorl_http_response *response)
 
     whorl_check(!response->conn);
     http_exchange_destroy(response->exchange);
+    http_conn_info_release(response->conn_info);
     whorl_url_finish(&response->url);
     http_part_buf_drop(&response->part, response->store);
     if (response->decodes)
@@ -67,14 +68,114 @@ static void check_open(const struct whorl_http_response *response)
     whorl_check_text(!response->closed, "an HTTP response was used or closed after it was closed");
 }
 
+/* What is known of the exchange */
+
+static void fill_conn(const struct http_conn_info *conn, struct whorl_http_info *ret)
+{
+    ret->conn = conn->number;
+    ret->peer = conn->peer;
+    ret->local = conn->local;
+    ret->tls_version = conn->tls_version;
+    ret->tls_suite = conn->tls_suite;
+    ret->tls_resumed = conn->tls_resumed;
+}
+
+/* The times of a connection that this request has opened. */
+static void fill_opening(const struct whorl_http_response *r, struct whorl_http_info *ret)
+{
+    const struct http_conn_info *conn = r->conn_info;
+
+    ret->dns_ns = conn ? conn->dns_ns : -1;
+    ret->tls_ns = r->timing.tls_ns;
+    ret->connect_ns = r->timing.connect_ns;
+    if (ret->connect_ns >= 0 && ret->dns_ns > 0)
+        ret->connect_ns -= ret->dns_ns;
+}
+
+static void fill_exchange(const struct whorl_http_response *r, struct whorl_http_info *ret)
+{
+    const struct http_exchange *x = r->exchange;
+    const struct http_clock *clock = &x->clock;
+
+    ret->first_byte_ns = clock->first_byte_ns;
+    if (r->end_ns > 0 && clock->began_ns >= 0 && x->ahead == HTTP_AHEAD_END)
+        ret->body_ns = r->end_ns - clock->began_ns;
+    ret->sent_head = x->sent_head;
+    ret->sent_body = clock->body_sent;
+    ret->received_head = x->received_head;
+    ret->received_body = x->received;
+    ret->protocol = x->head.protocol;
+}
+
+static void fill(const struct whorl_http_response *r, struct whorl_http_info *ret)
+{
+    *ret = (struct whorl_http_info){
+        .request = r->watch.request,
+        .queue_ns = r->timing.queue_ns,
+        .dns_ns = -1,
+        .connect_ns = -1,
+        .tls_ns = -1,
+        .first_byte_ns = -1,
+        .body_ns = -1,
+        .total_ns = (r->end_ns ? r->end_ns : whorl_now()) - r->watch.start_ns,
+        .reuse = r->reuse,
+        .redirects = r->timing.redirects,
+        .retries = r->timing.retries,
+    };
+    if (r->conn_info)
+        fill_conn(r->conn_info, ret);
+    if (!r->timing.reused)
+        fill_opening(r, ret);
+    if (r->exchange)
+        fill_exchange(r, ret);
+}
+
+void whorl_http_response_get_info(const struct whorl_http_response *response,
+                                  struct whorl_http_info *ret)
+{
+    check_open(response);
+    fill(response, ret);
+}
+
+void http_response_tell_end(const struct whorl_http_response *r, int err,
+                            const struct whorl_error *error)
+{
+    struct whorl_http_info info;
+
+    if (!http_watch_is_on(&r->watch))
+        return;
+    fill(r, &info);
+    http_watch_tell(&r->watch, r->conn_info,
+                    (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_END,
+                                              .err = err,
+                                              .error = err && error->code == err ? error : NULL,
+                                              .info = &info});
+}
+
 /* The exchange and its connection */
+
+void http_response_release(struct whorl_http_response *r, bool reusable, enum whorl_http_reuse why)
+{
+    if (!r->conn)
+        return;
+    r->conn->why = why;
+    r->end_ns = whorl_now();
+    if (http_watch_is_on(&r->watch) && http_conn_is_open(r->conn))
+        http_watch_tell(&r->watch, r->conn_info,
+                        (struct whorl_http_event){
+                            .kind = reusable ? WHORL_HTTP_EVENT_KEPT : WHORL_HTTP_EVENT_CLOSED,
+                            .reuse = reusable ? WHORL_HTTP_REUSED : why,
+                        });
+    http_pool_release(r->pool, r->conn, reusable);
+    r->conn = NULL;
+}
 
 void http_response_end(struct whorl_http_response *r)
 {
     if (!r->conn)
         return;
-    http_pool_release(r->pool, r->conn, http_exchange_end(r->exchange));
-    r->conn = NULL;
+    bool reusable = http_exchange_end(r->exchange);
+    http_response_release(r, reusable, r->exchange->why);
 }
 
 void http_response_settle(struct whorl_http_response *r)
@@ -174,6 +275,12 @@ const struct whorl_error *whorl_http_response_error(const struct whorl_http_resp
 
 /* Reading */
 
+/* Body bytes that were read, as sent by the server. */
+static int64_t consumed(const struct http_exchange *x)
+{
+    return x->received - (x->ahead == HTTP_AHEAD_SPAN ? (int64_t)x->buffered : 0);
+}
+
 /* The body has failed permanently: fills the error, and returns the connection. From now on every
  * read returns `err`. If `text` is NULL, it is the text of `err`. Returns `err`. */
 static int latch(struct whorl_http_response *r, int err, const char *text)
@@ -192,6 +299,10 @@ WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *r, ch
     if (r->err)
         return r->err;
     ssize_t n = http_exchange_read(r->exchange, buf, len, ret);
+    if (n > 0 && http_watch_is_on(&r->watch))
+        http_watch_tell(&r->watch, r->conn_info,
+                        (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_BODY,
+                                                  .bytes = consumed(r->exchange)});
     http_response_settle(r);
     return n;
 }
@@ -334,12 +445,6 @@ WHORL_SUSPENDS int whorl_http_response_read_to_end(struct whorl_http_response *r
     return err;
 }
 
-/* Body bytes that were read, as sent by the server. */
-static int64_t consumed(const struct http_exchange *x)
-{
-    return x->received - (x->ahead == HTTP_AHEAD_SPAN ? (int64_t)x->buffered : 0);
-}
-
 WHORL_SUSPENDS int whorl_http_response_drain(struct whorl_http_response *response, int64_t len_max)
 {
     const struct http_exchange *x = response->exchange;
@@ -371,5 +476,6 @@ void whorl_http_response_close(struct whorl_http_response *response)
     check_open(response);
     http_exchange_skip(response->exchange); /* at the end of the body the connection can be kept */
     http_response_end(response);
+    http_response_tell_end(response, response->err, &response->error);
     http_response_destroy(response);
 }

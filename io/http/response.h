@@ -25,6 +25,10 @@ struct whorl_http_response {
     struct http_exchange *exchange; /* owned; of the current hop; NULL before the first one */
     struct whorl_url url;           /* owned; of the current hop */
     struct whorl_http_timing timing;
+    struct http_watch watch;
+    struct http_conn_info *conn_info; /* held; of the connection of the current hop; NULL: none */
+    enum whorl_http_reuse reuse;
+    int64_t end_ns;                  /* when the connection was returned; 0: not yet */
     enum whorl_http_version version; /* of the exchange */
 
     int err; /* the body has failed permanently, and every read returns this; 0: it has not */
@@ -59,6 +63,15 @@ void http_response_settle(struct whorl_http_response *response);
 /* Ends the exchange and returns the connection, open if the exchange allows that. Does nothing when
  * it has been returned already. */
 void http_response_end(struct whorl_http_response *response);
+
+/* Returns the connection, and tells the watch whether it is kept. `why`: why not, unless it is
+ * reusable. Accepts a response without a connection. */
+void http_response_release(struct whorl_http_response *response, bool reusable,
+                           enum whorl_http_reuse why);
+
+/* Tells the watch that the request has ended, with the detail of the failure. `err` 0: success. */
+void http_response_tell_end(const struct whorl_http_response *response, int err,
+                            const struct whorl_error *error);
 
 /* Ends and frees the exchange, and keeps the connection. Accepts a response without one. */
 void http_response_drop_exchange(struct whorl_http_response *response);

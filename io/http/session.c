@@ -81,6 +81,7 @@ struct whorl_http_session {
     struct tls_client_sessions *proxy_tls_sessions; /* held; NULL until needed */
     struct url_cache urls;                          /* for whorl_http_request.url */
     uint64_t requests, connections, reuses;
+    uint64_t watched, dials; /* numbers of the last request and connection, for the watch */
 };
 
 /* Sessions */
@@ -281,8 +282,14 @@ struct request {
     char *cookies;             /* owned; of the jar for the current hop; NULL: none */
     int refusals;              /* so far */
     bool has_no_expect;        /* the server has answered an expectation with 417 */
-    struct whorl_error *error; /* the caller's; may be NULL */
+    struct whorl_error *error; /* the caller's, or one that only the observer sees */
 };
+
+/* Tells the observer about the request. */
+static void tell(const struct request *q, struct whorl_http_event event)
+{
+    http_watch_tell(&q->response->watch, q->response->conn_info, event);
+}
 
 /* Fills the caller's error with "HOST:PORT: text". If `text` is NULL, it is the text of `err`.
  * Returns `err`. */
@@ -371,6 +378,7 @@ static int prepare(struct request *q)
         .url = &q->response->url,
         .method = asked->method ? asked->method : "GET",
         .user_agent = o->user_agent,
+        .watch = &q->response->watch,
     };
     q->redirects_max = asked->redirects_max ? asked->redirects_max : o->redirects_max;
     q->limits = (struct http1_limits){
@@ -470,6 +478,7 @@ static WHORL_SUSPENDS int queue(struct request *q)
     int err = http_pool_try_acquire(pool, &key, &r->conn);
     if (err == -EAGAIN) {
         int64_t start_ns = whorl_now();
+        tell(q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_QUEUE});
         http_stage_enter(&stage, http_deadline(q->timeouts.queue_ns), WHORL_EHTTP_QUEUE_TIMEOUT,
                          WHORL_FOREVER);
         err = http_pool_wait(pool, &key, &r->conn);
@@ -515,9 +524,52 @@ static int ensure_proxy_tls(struct request *q)
     return whorl_tls_config_create(&options, q->error, &q->session->proxy_tls);
 }
 
+/* The response holds what is known of its connection. */
+static void hold_info(struct whorl_http_response *r, struct http_conn_info *info)
+{
+    http_conn_info_hold(info);
+    http_conn_info_release(r->conn_info);
+    r->conn_info = info;
+}
+
+/* The request takes a connection that is open. */
+static void note_reuse(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+
+    q->session->reuses++;
+    r->reuse = WHORL_HTTP_REUSED;
+    hold_info(r, r->conn->info);
+    if (http_watch_is_on(&r->watch))
+        tell(q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_REUSE,
+                                          .addr =
+                                              r->conn_info->peer.len ? &r->conn_info->peer : NULL});
+}
+
+static int note_opening(struct request *q)
+{
+    struct whorl_http_response *r = q->response;
+
+    http_conn_info_release(r->conn->info);
+    r->conn->info = http_conn_info_create(++q->session->dials);
+    if (!r->conn->info)
+        return fail(q, -ENOMEM, "connect", NULL);
+    r->reuse = r->conn->why;
+    hold_info(r, r->conn->info);
+    tell(q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_OPEN,
+                                      .host = r->url.host,
+                                      .port = r->url.port,
+                                      .reuse = r->reuse});
+    return 0;
+}
+
 static WHORL_SUSPENDS int open_conn(struct request *q)
 {
     struct whorl_http_response *r = q->response;
+    int err = note_opening(q);
+
+    if (err)
+        return err;
     struct http_dial dial = {
         .host = r->url.host,
         .port = r->url.port,
@@ -537,9 +589,11 @@ static WHORL_SUSPENDS int open_conn(struct request *q)
         .proxy_tls = q->session->proxy_tls,
         .proxy_tls_sessions = q->session->proxy_tls_sessions,
         .user_agent = q->session->options.user_agent,
+        .info = r->conn_info,
+        .watch = &r->watch,
         .error = q->error,
     };
-    int err = http_conn_open(r->conn, &dial, &r->timing);
+    err = http_conn_open(r->conn, &dial, &r->timing);
     if (err)
         return err;
     q->session->connections++;
@@ -609,6 +663,7 @@ static WHORL_SUSPENDS int run_exchange(struct request *q)
 {
     struct whorl_http_response *r = q->response;
 
+    q->out.conn = r->conn_info;
     int err = http_auth_write(&q->session->auth, &q->auth, &q->out);
     if (err == 0)
         err = choose_cookies(q);
@@ -689,8 +744,7 @@ static WHORL_SUSPENDS int change_conn(struct request *q, int err)
 {
     struct whorl_http_response *r = q->response;
 
-    http_pool_release(&q->session->pool, r->conn, false);
-    r->conn = NULL;
+    http_response_release(r, http_conn_is_usable(r->conn), WHORL_HTTP_NEW_FAILED);
     int waited = err == WHORL_EHTTP_CALM ? calm_down(q) : 0;
     if (waited)
         return waited;
@@ -715,9 +769,10 @@ static WHORL_SUSPENDS int prepare_retry(struct request *q, int err)
         return fail(q, rewound, "send", NULL);
     http_response_drop_exchange(r);
     r->timing.retries++;
+    tell(q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_RETRY, .err = err});
     if (r->conn->http2)
         return change_conn(q, err);
-    http_conn_reset(r->conn);
+    http_conn_reset(r->conn, WHORL_HTTP_NEW_ENDED);
     return 0;
 }
 
@@ -785,12 +840,14 @@ static WHORL_SUSPENDS int prepare_answer(struct request *q)
         return fail(q, err, "send", NULL);
     http_exchange_skip(r->exchange); /* at the end of the body the connection can be kept */
     bool reusable = http_exchange_end(r->exchange);
+    enum whorl_http_reuse why = r->exchange->why;
     http_response_drop_exchange(r);
+    tell(q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_AUTH, .status = 407});
     if (reusable)
         return 0;
     if (r->conn->http2)
         return change_conn(q, 0);
-    http_conn_reset(r->conn);
+    http_conn_reset(r->conn, why);
     return 0;
 }
 
@@ -801,7 +858,8 @@ static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
 
     for (;;) {
         r->timing.reused = http_conn_is_open(r->conn);
-        q->session->reuses += r->timing.reused;
+        if (r->timing.reused)
+            note_reuse(q);
         int err = r->timing.reused ? 0 : ensure_proxy_tls(q);
         if (err == 0 && !r->timing.reused)
             err = open_conn(q);
@@ -826,8 +884,7 @@ static WHORL_SUSPENDS int exchange_with_retry(struct request *q)
         if (!may_retry(q, err)) {
             if (!r->exchange)
                 return fail(q, err, "send", NULL);
-            if (q->error)
-                *q->error = r->exchange->error;
+            *q->error = r->exchange->error;
             return err;
         }
         err = prepare_retry(q, err);
@@ -841,6 +898,7 @@ static WHORL_SUSPENDS int hop(struct request *q)
 {
     struct whorl_http_response *r = q->response;
 
+    r->end_ns = 0;
     int err = r->url.is_tls ? ensure_tls(q) : 0;
     if (err == 0)
         err = queue(q);
@@ -851,10 +909,9 @@ static WHORL_SUSPENDS int hop(struct request *q)
         http_response_settle(r);
         return 0;
     }
-    http_response_drop_exchange(r);
-    if (r->conn)
-        http_pool_release(&q->session->pool, r->conn, false);
-    r->conn = NULL;
+    /* The exchange stays, for the info at the end. */
+    bool usable = r->exchange && http_exchange_end(r->exchange);
+    http_response_release(r, usable && r->conn && r->conn->http2, WHORL_HTTP_NEW_FAILED);
     return err;
 }
 
@@ -891,6 +948,7 @@ static WHORL_SUSPENDS int answer(struct request *q)
     if (n == -ECANCELED)
         return fail(q, n, "response", NULL);
     leave_response(r);
+    tell(q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_AUTH, .status = 401});
     return 1;
 }
 
@@ -932,6 +990,8 @@ static int follow(struct request *q)
     out->has_body = has_body;
     out->drop_body_headers |= redirect.drop_body;
     out->other_origin |= redirect.cross_origin;
+    tell(q, (struct whorl_http_event){
+                .kind = WHORL_HTTP_EVENT_REDIRECT, .method = out->method, .url = r->url.text});
     return 1;
 }
 
@@ -953,12 +1013,26 @@ static int accept_final(struct request *q)
     return 0;
 }
 
+/* Begins to watch the request. */
+static void watch(struct request *q)
+{
+    const struct whorl_http_observer *asked = &q->asked->observer;
+
+    q->response->watch = (struct http_watch){
+        .observer = asked->event ? *asked : q->session->options.observer,
+        .request = ++q->session->watched,
+        .start_ns = whorl_now(),
+    };
+}
+
 WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                  const struct whorl_http_request *request,
                                  struct whorl_error *error, struct whorl_http_response **ret)
 {
-    struct request q = {.session = session, .asked = request, .error = error};
+    struct whorl_error unseen;
+    struct request q = {.session = session, .asked = request, .error = error ? error : &unseen};
 
+    unseen.code = 0;
     int err = whorl_check_cancelled();
     if (err)
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
@@ -968,7 +1042,11 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                             : WHORL_ENOTASK;
     if (err)
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
+    watch(&q);
     err = prepare(&q);
+    tell(&q, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_START,
+                                       .method = q.out.method,
+                                       .url = q.response->url.text});
     while (err == 0) {
         err = hop(&q);
         if (err)
@@ -987,6 +1065,7 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         err = accept_final(&q);
     if (err) {
         http_response_end(q.response);
+        http_response_tell_end(q.response, err, q.error);
         http_response_destroy(q.response);
         return err;
     }

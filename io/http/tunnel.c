@@ -9,6 +9,8 @@
 
 #include <whorl/error.h>
 
+#include "io/http/watch.h"
+
 enum { INPUT = 1024 };
 
 static WHORL_SUSPENDS int send_request(struct whorl_stream *stream,
@@ -26,6 +28,13 @@ static WHORL_SUSPENDS int send_request(struct whorl_stream *stream,
                        authorization, *authorization ? "\r\n" : "");
     if (len < 0)
         return -ENOMEM;
+    if (tunnel->watch)
+        http_watch_tell_request(tunnel->watch->watch, tunnel->watch->info,
+                                (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_PROXY_REQUEST,
+                                                          .host = tunnel->host,
+                                                          .port = tunnel->port,
+                                                          .text = tunnel->proxy},
+                                text, (size_t)len, NULL);
     int err = whorl_stream_write(stream, text, (size_t)len);
     free(text);
     return err;

@@ -25,6 +25,7 @@
 #include <whorl/http_retry.h>
 #include <whorl/http_retry_budget.h>
 #include <whorl/http_server.h>
+#include <whorl/http_trace.h>
 #include <whorl/interval.h>
 #include <whorl/io.h>
 #include <whorl/limiter.h>

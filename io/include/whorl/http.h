@@ -24,6 +24,7 @@
 #include <whorl/error.h>
 #include <whorl/http_auth.h>
 #include <whorl/http_proxy.h>
+#include <whorl/http_trace.h>
 #include <whorl/stream.h>
 
 struct whorl_dial_options;
@@ -122,6 +123,7 @@ struct whorl_http_session_options {
     size_t credentials_count;
     const struct whorl_http_netrc *netrc; /* must outlive the session; NULL: none */
     struct whorl_http_cookies *cookies;   /* see http_cookies.h; NULL: cookies are ignored */
+    struct whorl_http_observer observer;  /* see http_trace.h; of all requests; none */
 };
 
 /* A header of a request or response. */
@@ -190,6 +192,7 @@ struct whorl_http_request {
     enum whorl_http_expect expect;
     const struct whorl_dial_options *dial; /* instead of all of the session's; for the hops of
                                               redirects too; not with `dialer.dial` */
+    struct whorl_http_observer observer;   /* in place of the session's */
 };
 
 /* How the response was obtained. Durations in nanoseconds; -1 when there was no such stage. */
