@@ -74,6 +74,36 @@ static void shorten(char ret[NAME_SIZE], const char *text, size_t len, size_t ke
     ret[head + keep] = '\0';
 }
 
+/* A name must not be hidden, and it must not be "." or "..". When a user passes "*" to a command,
+ * the command must not read the name as an option. */
+static void uncover(char *name)
+{
+    if (name[0] == '.' || name[0] == '-')
+        name[0] = '_';
+}
+
+/* The bytes at the end that are kept when a name is shortened. */
+static size_t extension_len(const char *name, size_t len)
+{
+    const char *dot = memrchr(name, '.', len);
+    size_t dot_len = dot ? len - (size_t)(dot - name) : 0;
+
+    return dot_len <= EXTENSION_MAX ? dot_len : 0;
+}
+
+bool name_clean(char ret[NAME_SIZE], const char *text, size_t len)
+{
+    char full[3 * RAW_MAX + 1];
+
+    if (len > RAW_MAX)
+        return false;
+    len = append_safe(full, 0, text, len);
+    uncover(full);
+    if (len > 0)
+        shorten(ret, full, len, extension_len(full, len));
+    return len > 0;
+}
+
 void name_from_target(char ret[NAME_SIZE], const char *target)
 {
     char raw[RAW_MAX], full[2 * ESCAPED_MAX + 1];
@@ -94,19 +124,14 @@ void name_from_target(char ret[NAME_SIZE], const char *target)
         memcpy(full, "index.html", 10);
         len = 10;
     }
-    /* A name must not be hidden, and it must not be "." or "..". When a user passes "*" to a
-     * command, the command must not read the name as an option. */
-    if (full[0] == '.' || full[0] == '-')
-        full[0] = '_';
+    uncover(full);
 
     const char *query = target + path_len;
     if (query[0] == '?' && query[1]) {
         size_t query_len = strlen(query);
         len = append_safe(full, len, query, query_len < RAW_MAX ? query_len : RAW_MAX);
     } else {
-        const char *dot = memrchr(full, '.', len);
-        size_t dot_len = dot ? len - (size_t)(dot - full) : 0;
-        extension = dot_len <= EXTENSION_MAX ? dot_len : 0;
+        extension = extension_len(full, len);
     }
     shorten(ret, full, len, extension);
 }

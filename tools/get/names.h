@@ -21,6 +21,11 @@ enum { NAME_SIZE = 256 };
  * decoded. */
 void name_from_target(char ret[NAME_SIZE], const char *target);
 
+/* Makes a name of any text, such as one that a server has chosen, in the same way: bytes that a
+ * name must not have are written as %XX. Returns false when there is no name: the text is empty or
+ * very long. */
+bool name_clean(char ret[NAME_SIZE], const char *text, size_t len);
+
 /* Whether a name that a person has chosen names a file in the directory, and no other: it is not
  * empty, not "." or "..", not too long, and has no slash and no control byte. */
 bool name_is_safe(const char *name);

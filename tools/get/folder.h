@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories below the one of --dir, for files whose path has directories in it. */
+#ifndef WHORL_GET_FOLDER_H
+#define WHORL_GET_FOLDER_H
+
+#include <stddef.h>
+
+#include <whorl/base.h>
+
+/**
+ * Opens the directory of a relative path, and creates what is missing of it. No symbolic link is
+ * followed, so the directory is below `dir_fd`, also if a link was put there meanwhile.
+ *
+ * @dir_fd    may be AT_FDCWD
+ * @path      "a/b/name": the directory is "a/b"
+ * @ret_name  the part behind the last slash
+ *
+ * Returns:  a descriptor, which the caller closes; -EINVAL for an absolute path, and for "." and
+ *           ".." and an empty segment in it; -ELOOP or -ENOTDIR for a link; -errno.
+ * Suspends: threads make the system calls.
+ * Cancel:   -ECANCELED; directories that were created stay.
+ */
+WHORL_SUSPENDS int folder_open(int dir_fd, const char *path, const char **ret_name);
+
+#endif
