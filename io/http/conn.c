@@ -39,6 +39,13 @@ void http_conn_reset(struct http_conn *conn, enum whorl_http_reuse why)
     conn->http2 = NULL;
 }
 
+void http_conn_rest(struct http_conn *conn)
+{
+    tls_stream_rest(conn->stream);
+    if (conn->http2)
+        http2_conn_rest(conn->http2);
+}
+
 bool http_conn_is_usable(const struct http_conn *conn)
 {
     return conn->http2 ? http2_conn_is_usable(conn->http2) : whorl_stream_is_idle(conn->stream);

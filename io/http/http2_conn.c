@@ -7,11 +7,13 @@
 
 #include <whorl/group.h>
 #include <whorl/scope.h>
+#include <whorl/select.h>
 #include <whorl/stop.h>
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
 #include "io/http/http2_conn_stream.h"
+#include "io/tls/connect.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -34,7 +36,9 @@ struct http2_conn {
     bool has_opened;             /* there was a stream */
     int write_err;               /* what a write failed with; 0: none has */
     int64_t received_ns;
-    char in[BUF_SIZE], out[BUF_SIZE];
+    char *in, *out;  /* owned; BUF_SIZE bytes each; NULL while they are not needed */
+    bool is_resting; /* no stream is open: a daemon that waits frees its buffer */
+    bool is_waiting; /* for the stream to be readable; it does not use `in` */
 };
 
 /* Waiting and waking */
@@ -108,6 +112,8 @@ static void unref(struct http2_conn *conn)
         return;
     http2_destroy(conn->h);
     whorl_stream_close(conn->stream);
+    free(conn->in);
+    free(conn->out);
     free(conn);
 }
 
@@ -130,12 +136,60 @@ static void finish_writing(struct http2_conn *conn)
     wake_writer(conn);
 }
 
+/* Memory */
+
+/* Frees the buffers that no daemon uses, if no stream is open. */
+static void release_buffers(struct http2_conn *conn)
+{
+    if (!conn->is_resting)
+        return;
+    if (conn->is_waiting) {
+        free(conn->in);
+        conn->in = NULL;
+        tls_stream_rest(conn->stream);
+    }
+    if (conn->idle) {
+        free(conn->out);
+        conn->out = NULL;
+    }
+}
+
+void http2_conn_rest(struct http2_conn *conn)
+{
+    conn->is_resting = true;
+    release_buffers(conn);
+}
+
+static bool get_buffer(char **buf)
+{
+    if (!*buf)
+        *buf = malloc(BUF_SIZE);
+    return *buf != NULL;
+}
+
 /* The reader */
+
+/* Waits until the stream can be read. Returns 0 or -ECANCELED. */
+static WHORL_SUSPENDS int wait_input(struct http2_conn *conn)
+{
+    struct whorl_case input = whorl_case_stream(conn->stream);
+
+    conn->is_waiting = true;
+    release_buffers(conn);
+    int err = whorl_select(&input, 1);
+    conn->is_waiting = false;
+    return err == -ECANCELED ? err : 0; /* after another error, the read waits */
+}
 
 static WHORL_SUSPENDS int read_frames(struct http2_conn *conn)
 {
     for (;;) {
-        ssize_t n = whorl_stream_read(conn->stream, conn->in, sizeof conn->in);
+        int err = wait_input(conn);
+        if (err)
+            return err;
+        if (!get_buffer(&conn->in))
+            return -ENOMEM;
+        ssize_t n = whorl_stream_read(conn->stream, conn->in, BUF_SIZE);
         if (n <= 0)
             return (int)n;
         size_t capacity = http2_capacity(conn->h);
@@ -188,6 +242,10 @@ static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
 {
     struct whorl_scope scope;
 
+    if (conn->is_resting) {
+        free(conn->out);
+        conn->out = NULL;
+    }
     if (conn->is_stopping)
         return wait_in(&conn->idle, "HTTP/2 output");
     whorl_scope_enter_until_stop(&scope, WHORL_FOREVER);
@@ -201,7 +259,9 @@ static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
 static WHORL_SUSPENDS int write_frames(struct http2_conn *conn)
 {
     for (;;) {
-        ssize_t n = http2_output(conn->h, conn->out, sizeof conn->out);
+        if (!get_buffer(&conn->out))
+            return -ENOMEM;
+        ssize_t n = http2_output(conn->h, conn->out, BUF_SIZE);
         deliver(conn); /* parts of bodies have been taken, or the connection has failed */
         int err = 0;
         if (n > 0)
@@ -321,6 +381,7 @@ int http2_conn_open(struct http2_conn *conn, struct http2_conn_stream *s, const 
     if (err)
         return err;
     conn->has_opened = true;
+    conn->is_resting = false;
     if (conn->is_stopping)
         http2_drain(conn->h);
     http2_conn_flush(conn);

@@ -58,6 +58,9 @@ size_t http2_conn_capacity(const struct http2_conn *conn);
 /* Whether a stream may be opened now, or later when another stream has ended. */
 bool http2_conn_is_usable(const struct http2_conn *conn);
 
+/* Frees the buffers until the next stream is opened, because no stream is open. */
+void http2_conn_rest(struct http2_conn *conn);
+
 /* When bytes were received last. */
 int64_t http2_conn_received_ns(const struct http2_conn *conn);
 

@@ -24,6 +24,11 @@ void http2_conn_destroy(struct http2_conn *conn)
     (void)conn;
 }
 
+void http2_conn_rest(struct http2_conn *conn)
+{
+    (void)conn;
+}
+
 size_t http2_conn_capacity(const struct http2_conn *conn)
 {
     (void)conn;

@@ -296,6 +296,7 @@ static void idle_add(struct http_pool *pool, struct http_conn *conn)
         TAILQ_INSERT_HEAD(&conn->place.host->idle, conn, place.host_idle);
     TAILQ_INSERT_TAIL(&pool->idle, conn, place.idle);
     pool->idle_count++;
+    http_conn_rest(conn);
 }
 
 static void idle_remove(struct http_pool *pool, struct http_conn *conn)

@@ -74,6 +74,10 @@ struct tls_engine_ops {
     /* Frees memory that only the handshake needs. Called once, when the state is TLS_OPEN. */
     void (*opened)(struct tls_engine *engine);
 
+    /* Frees memory that the engine makes again when it is needed. Called while the connection is
+     * idle. NULL: there is none. */
+    void (*rest)(struct tls_engine *engine);
+
     /* Returns the code of a failed engine; fills `error`, which may be NULL. */
     int (*failure)(const struct tls_engine *engine, struct whorl_error *error);
 

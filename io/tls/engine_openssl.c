@@ -71,7 +71,7 @@ struct openssl {
     struct tls_record_position position; /* of the bytes fed */
 
     size_t plain_len, plain_used; /* held back for the next record; the largest plain_len so far */
-    unsigned char plain[PLAIN_MAX];
+    unsigned char *plain;         /* owned; PLAIN_MAX bytes; NULL until needed */
 };
 
 static struct openssl *openssl_of(struct tls_engine *engine)
@@ -280,17 +280,15 @@ static bool openssl_wants_input(const struct tls_engine *engine)
            !openssl_readable(engine);
 }
 
-/* Drops decrypted data that is not read. `plain` has no other use after a close. */
+/* Drops decrypted data that is not read. */
 static void drop_unread(struct openssl *openssl)
 {
+    unsigned char sink[1024];
+
     ERR_clear_error();
-    while (SSL_pending(openssl->ssl) > 0) {
-        int n = SSL_read(openssl->ssl, openssl->plain, sizeof openssl->plain);
-        if (n <= 0)
-            break;
-        if (openssl->plain_used < (size_t)n)
-            openssl->plain_used = (size_t)n;
-    }
+    while (SSL_pending(openssl->ssl) > 0 && SSL_read(openssl->ssl, sink, sizeof sink) > 0)
+        ;
+    explicit_bzero(sink, sizeof sink);
 }
 
 static size_t openssl_feed(struct tls_engine *engine, const void *buf, size_t len)
@@ -346,13 +344,15 @@ static void encrypt(struct openssl *openssl, const void *buf, size_t len)
 static size_t openssl_write(struct tls_engine *engine, const void *buf, size_t len)
 {
     struct openssl *openssl = openssl_of(engine);
-    size_t room = sizeof openssl->plain - openssl->plain_len;
+    size_t room = PLAIN_MAX - openssl->plain_len;
 
     if (openssl_state(engine) != TLS_OPEN || openssl->closing || has_output(openssl))
         return 0;
     if (len > room)
         len = room;
-    if (len == PLAIN_MAX) {
+    if (!openssl->plain && len < PLAIN_MAX)
+        openssl->plain = malloc(PLAIN_MAX);
+    if (!openssl->plain || len == PLAIN_MAX) { /* without memory, a short record */
         encrypt(openssl, buf, len);
         return len;
     }
@@ -375,6 +375,28 @@ static void openssl_flush(struct tls_engine *engine)
         return;
     encrypt(openssl, openssl->plain, openssl->plain_len);
     openssl->plain_len = 0;
+}
+
+static void free_plain(struct openssl *openssl)
+{
+    if (openssl->plain)
+        explicit_bzero(openssl->plain, openssl->plain_used);
+    free(openssl->plain);
+    openssl->plain = NULL;
+    openssl->plain_used = 0;
+}
+
+/* OpenSSL itself frees its buffers when they are empty (SSL_MODE_RELEASE_BUFFERS), but the memory
+ * BIO keeps its largest size. */
+static void openssl_rest(struct tls_engine *engine)
+{
+    struct openssl *openssl = openssl_of(engine);
+    BUF_MEM *empty = has_output(openssl) ? NULL : BUF_MEM_new();
+
+    if (empty)
+        BIO_set_mem_buf(openssl->out, empty, BIO_CLOSE);
+    if (openssl->plain_len == 0)
+        free_plain(openssl);
 }
 
 static void openssl_close(struct tls_engine *engine)
@@ -640,7 +662,7 @@ static void openssl_destroy(struct tls_engine *engine)
     SSL_free(openssl->ssl);
     ERR_clear_error();
     whorl_tls_config_destroy(openssl->config);
-    explicit_bzero(openssl->plain, openssl->plain_used);
+    free_plain(openssl);
     free(openssl);
 }
 
@@ -657,6 +679,7 @@ static const struct tls_engine_ops openssl_ops = {
     .flush = openssl_flush,
     .close = openssl_close,
     .opened = openssl_opened,
+    .rest = openssl_rest,
     .failure = openssl_failure,
     .alpn = openssl_alpn,
     .suite = openssl_suite,
@@ -805,12 +828,10 @@ int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_
                               const struct tls_peer *peer, struct tls_engine **ret)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct openssl *openssl = malloc(sizeof *openssl);
+    struct openssl *openssl = calloc(1, sizeof *openssl);
 
     if (!openssl)
         return -ENOMEM;
-    /* The large area at the end is not zeroed, because it need not be. */
-    memset(openssl, 0, offsetof(struct openssl, plain));
     openssl->engine.ops = &openssl_ops;
     openssl->peer = *peer;
     openssl->alert_received = -1;

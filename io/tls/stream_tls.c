@@ -43,6 +43,11 @@
  * padding and tag. */
 enum { BUFFER_SIZE = 16384 + 512 };
 
+/* Encrypted data. */
+struct buffers {
+    unsigned char in[BUFFER_SIZE], out[BUFFER_SIZE];
+};
+
 /* How many handshakes of a thread compute at the same time. */
 enum { COMPUTING_MAX = 8 };
 
@@ -64,12 +69,23 @@ struct tls_stream {
     bool stopped;                          /* the select no longer waits */
     size_t in_start, in_end;
     size_t out_sent, out_len; /* the first `out_sent` of `out_len` bytes are sent to the carrier */
-    unsigned char in[BUFFER_SIZE], out[BUFFER_SIZE];
+    bool receiving;           /* a task reads from the carrier into `buffers` */
+    /* Owned; NULL after tls_stream_rest(). Each function that other modules call, and each one that
+     * continues after it was suspended without data in a buffer, begins with need_buffers(). */
+    struct buffers *buffers;
 };
 
 static struct tls_stream *tls_of(struct whorl_stream *stream)
 {
     return (struct tls_stream *)stream;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int need_buffers(struct tls_stream *tls)
+{
+    if (!tls->buffers)
+        tls->buffers = malloc(sizeof *tls->buffers);
+    return tls->buffers ? 0 : -ENOMEM;
 }
 
 /* Moves the engine's output into `out` as far as there is room; returns how many bytes. After a
@@ -81,8 +97,8 @@ static size_t collect(struct tls_stream *tls)
     if (tls->write_err)
         tls->out_len = tls->out_sent = 0;
     for (;;) {
-        size_t more = tls->engine->ops->drain(tls->engine, tls->out + tls->out_len,
-                                              sizeof tls->out - tls->out_len);
+        size_t more = tls->engine->ops->drain(tls->engine, tls->buffers->out + tls->out_len,
+                                              BUFFER_SIZE - tls->out_len);
         if (more == 0)
             return n;
         n += more;
@@ -102,7 +118,7 @@ static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
         if (tls->out_sent == tls->out_len)
             return 0;
         size_t n = tls->out_len - tls->out_sent;
-        int err = whorl_stream_write(tls->carrier, tls->out + tls->out_sent, n);
+        int err = whorl_stream_write(tls->carrier, tls->buffers->out + tls->out_sent, n);
         if (err) {
             /* It is unknown how much of the record was sent, so nothing can be sent after it. */
             tls->write_err = err == -ECANCELED ? -EPIPE : err;
@@ -142,8 +158,8 @@ static size_t decrypt(struct tls_stream *tls, unsigned char *buf, size_t len)
         step = ops->read(tls->engine, buf + n, len - n);
         n += step;
         if (n < len && tls->in_start < tls->in_end) {
-            size_t fed =
-                ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+            size_t fed = ops->feed(tls->engine, tls->buffers->in + tls->in_start,
+                                   tls->in_end - tls->in_start);
             tls->in_start += fed;
             step += fed;
         }
@@ -161,7 +177,8 @@ static void decrypt_ahead(struct tls_stream *tls)
     do {
         step = 0;
         if (tls->in_start < tls->in_end)
-            step = ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+            step = ops->feed(tls->engine, tls->buffers->in + tls->in_start,
+                             tls->in_end - tls->in_start);
         tls->in_start += step;
         step += collect(tls);
     } while (step > 0 && !ops->readable(tls->engine));
@@ -171,8 +188,13 @@ static void decrypt_ahead(struct tls_stream *tls)
  * or an error of the carrier. */
 static WHORL_SUSPENDS ssize_t receive(struct tls_stream *tls)
 {
-    ssize_t n = whorl_stream_read(tls->carrier, tls->in, sizeof tls->in);
+    int err = need_buffers(tls);
 
+    if (err)
+        return err;
+    tls->receiving = true;
+    ssize_t n = whorl_stream_read(tls->carrier, tls->buffers->in, BUFFER_SIZE);
+    tls->receiving = false;
     if (n > 0) {
         tls->in_start = 0;
         tls->in_end = (size_t)n;
@@ -197,10 +219,11 @@ static WHORL_SUSPENDS int make_room(struct tls_stream *tls)
 
     if (err)
         return err;
-    if (collect(tls) == 0 && !tls->engine->ops->wants_input(tls->engine))
+    err = need_buffers(tls);
+    if (err == 0 && collect(tls) == 0 && !tls->engine->ops->wants_input(tls->engine))
         fail(tls, WHORL_ETLS_PROTOCOL);
     whorl_mutex_unlock(&tls->output);
-    return 0;
+    return err;
 }
 
 /* Reads from what was received. Returns -EAGAIN when that is not enough for a result. */
@@ -210,6 +233,9 @@ static ssize_t read_received(struct tls_stream *tls, void *buf, size_t len)
 
     if (tls->finished)
         return -ESHUTDOWN;
+    int err = need_buffers(tls);
+    if (err)
+        return err;
     size_t n = decrypt(tls, buf, len);
     if (n > 0)
         return (ssize_t)n;
@@ -259,18 +285,31 @@ static bool has_result(struct tls_stream *tls)
 
     if (tls->finished || tls->ended || tls->read_err)
         return true;
-    decrypt_ahead(tls);
+    if (tls->buffers)
+        decrypt_ahead(tls);
     return ops->readable(tls->engine) || ops->state(tls->engine) != TLS_OPEN ||
            !ops->wants_input(tls->engine);
 }
 
-/* Receives and decrypts what has arrived, until there is something to read. */
+static bool carrier_is_readable(const struct tls_stream *tls)
+{
+    const struct whorl_stream_ops *ops = tls->carrier->ops;
+
+    return !ops->is_readable || ops->is_readable(tls->carrier);
+}
+
+/* Receives and decrypts what has arrived, until there is something to read. A stream at rest gets
+ * no buffers before something has arrived. */
 static bool tls_is_readable(struct whorl_stream *stream)
 {
     struct tls_stream *tls = tls_of(stream);
 
     while (!has_result(tls)) {
-        ssize_t n = whorl_stream_try_read(tls->carrier, tls->in, sizeof tls->in);
+        if (!tls->buffers && !carrier_is_readable(tls))
+            return false;
+        if (need_buffers(tls))
+            return true; /* a read returns the error */
+        ssize_t n = whorl_stream_try_read(tls->carrier, tls->buffers->in, BUFFER_SIZE);
         if (n == -EAGAIN || n == -EOPNOTSUPP)
             return false;
         if (n == WHORL_ENOIO)
@@ -382,6 +421,8 @@ static WHORL_SUSPENDS int tls_writev(struct whorl_stream *stream, const struct i
         return err;
     err = tls->finished ? -EPIPE : tls->write_err;
     if (err == 0)
+        err = need_buffers(tls);
+    if (err == 0)
         err = write_parts(tls, iov, iov_count);
     whorl_mutex_unlock(&tls->output);
     return err;
@@ -396,6 +437,8 @@ static WHORL_SUSPENDS int tls_close_write(struct whorl_stream *stream)
     if (err)
         return err;
     err = tls->write_err;
+    if (err == 0)
+        err = need_buffers(tls);
     if (err == 0 && !tls->finished) {
         tls->finished = true;
         tls->engine->ops->close(tls->engine);
@@ -428,10 +471,11 @@ static void tls_stop_ahead(struct whorl_stream *stream)
     (void)whorl_stream_fd(tls_of(stream)->carrier);
 }
 
-/* Frees everything but the carrier. `in` and `out` are not erased: their data is encrypted. */
+/* Frees everything but the carrier. */
 static void release(struct tls_stream *tls)
 {
     tls->engine->ops->destroy(tls->engine);
+    free(tls->buffers);
     free(tls);
 }
 
@@ -466,6 +510,20 @@ static const struct whorl_stream_ops tls_ops = {
     .close = tls_close,
 };
 
+void tls_stream_rest(struct whorl_stream *stream)
+{
+    while (stream && stream->ops == &tls_ops) {
+        struct tls_stream *tls = tls_of(stream);
+        if (!tls->receiving && tls->in_start == tls->in_end && tls->out_len == 0) {
+            free(tls->buffers); /* not erased: their data is encrypted */
+            tls->buffers = NULL;
+            if (tls->engine->ops->rest)
+                tls->engine->ops->rest(tls->engine);
+        }
+        stream = tls->carrier;
+    }
+}
+
 /* Returns the protocol of the peer's first bytes in words; NULL when they are a TLS record. */
 static const char *foreign_protocol(const unsigned char *bytes, size_t len, bool is_client)
 {
@@ -497,7 +555,7 @@ static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
 
     do {
         tls->in_start +=
-            ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+            ops->feed(tls->engine, tls->buffers->in + tls->in_start, tls->in_end - tls->in_start);
         collect(tls);
     } while (ops->state(tls->engine) == TLS_HANDSHAKE && receive(tls) > 0);
 }
@@ -508,8 +566,8 @@ static int feed_on_thread(void *arg)
 {
     struct tls_stream *tls = arg;
 
-    tls->in_start +=
-        tls->engine->ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+    tls->in_start += tls->engine->ops->feed(tls->engine, tls->buffers->in + tls->in_start,
+                                            tls->in_end - tls->in_start);
     return 0;
 }
 
@@ -561,7 +619,8 @@ static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const char *peer, bo
             err = n < 0 ? (int)n : 0;
             if (err)
                 break;
-            const char *foreign = first ? foreign_protocol(tls->in, tls->in_end, is_server) : NULL;
+            const char *foreign =
+                first ? foreign_protocol(tls->buffers->in, tls->in_end, is_server) : NULL;
             if (foreign)
                 return whorl_error_set(error, WHORL_ETLS_NOTTLS, "TLS", "%s%s %s %s", peer, role,
                                        is_server ? "speaks" : "answers in", foreign);
@@ -617,12 +676,12 @@ static bool parse_peer(const char *host, struct tls_peer *peer)
 /* A stream with this engine, which may follow later; NULL: there is no memory. */
 static struct tls_stream *stream_create(struct whorl_stream *carrier, struct tls_engine *engine)
 {
-    struct tls_stream *tls = malloc(sizeof *tls);
+    struct tls_stream *tls = calloc(1, sizeof *tls);
 
-    if (!tls)
+    if (!tls || need_buffers(tls)) {
+        free(tls);
         return NULL;
-    /* The two large buffers at the end are not zeroed, because they need not be. */
-    memset(tls, 0, offsetof(struct tls_stream, in));
+    }
     tls->stream.ops = &tls_ops;
     tls->carrier = carrier;
     tls->engine = engine;

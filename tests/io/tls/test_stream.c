@@ -4,9 +4,11 @@
 
 #include <whorl/group.h>
 #include <whorl/scope.h>
+#include <whorl/task.h>
 #include <whorl/tls.h>
 
 #include "faults.h"
+#include "io/tls/connect.h"
 #include "memstream.h"
 #include "test.h"
 #include "tls_library.h"
@@ -667,8 +669,50 @@ TEST_VIRTUAL(connection_costs_what_it_should)
     long live = faults_live();
     whorl_stream_close(pair.tls);
     pair.tls = NULL;
-    CHECK_EQ(live - faults_live(),
-             2); /* the stream and the engine: the verifier is freed, the rest is shared */
+    /* The stream, its buffers and the engine: the verifier is freed, the rest is shared. */
+    CHECK_EQ(live - faults_live(), 3);
+    tls_pair_finish(&pair);
+}
+
+static WHORL_SUSPENDS int read_four(void *arg)
+{
+    char buf[4];
+
+    return (int)whorl_stream_read(arg, buf, sizeof buf);
+}
+
+TEST_VIRTUAL(stream_at_rest_has_no_buffers_until_it_is_used)
+{
+    struct tls_pair pair;
+    WHORL_AUTO(group) group = {0};
+    char buf[10];
+
+    tls_pair_open(&pair);
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(whorl_stream_write(pair.tls, "x", 1));
+        CHECK_EQ(tls_server_read(pair.server, buf, sizeof buf), 1);
+        CHECK_OK(tls_server_write(pair.server, "data", 4));
+        CHECK_EQ(whorl_stream_read(pair.tls, buf, sizeof buf), 4);
+        long live = faults_live();
+        tls_stream_rest(pair.tls);
+        CHECK_EQ(live - faults_live(), tests_use_openssl() ? 2 : 1);
+        CHECK(whorl_stream_is_idle(pair.tls));
+        tls_stream_rest(pair.tls);
+    }
+    /* A task that reads keeps the buffers. */
+    CHECK_OK(whorl_spawn(&group, read_four, pair.tls));
+    CHECK_OK(whorl_yield());
+    tls_stream_rest(pair.tls);
+    CHECK_OK(tls_server_write(pair.server, "data", 4));
+    CHECK_OK(whorl_group_wait(&group));
+    /* So does data that was received and not read. */
+    CHECK_OK(tls_server_write(pair.server, "12345678", 8));
+    CHECK_EQ(whorl_stream_read(pair.tls, buf, 2), 2);
+    tls_stream_rest(pair.tls);
+    CHECK_EQ(whorl_stream_read(pair.tls, buf, 6), 6);
+    CHECK(memcmp(buf, "345678", 6) == 0);
+    tls_stream_rest(pair.tls);
+    tls_stream_rest(NULL);
     tls_pair_finish(&pair);
 }
 
