@@ -88,6 +88,7 @@ static void fail_connection(struct http2 *h, int err, const char *reason)
     snprintf(h->reason, sizeof h->reason, "%s", reason);
     TAILQ_FOREACH(s, &h->streams, link)
     {
+        mark_changed(s); /* also if only its request is not complete */
         if (s->err || s->is_over)
             continue;
         /* What was never written has not been processed. */
@@ -644,10 +645,12 @@ void http2_end(struct http2 *h, int err)
     h->is_draining = true;
     TAILQ_FOREACH(s, &h->streams, link)
     {
+        mark_changed(s); /* also if only its request is not complete */
         if (s->err || s->is_over)
             continue;
         s->is_unprocessed = !s->is_sent;
-        if (err)
+        /* Before a response, an unannounced end of TLS is an ordinary close. */
+        if (err && !(err == WHORL_ETLS_TRUNCATED && !s->has_begun))
             fail_stream(s, http2_head_refuse(s, err, "%s", whorl_strerror(err)));
         else
             fail_stream(s, http2_head_refuse(

@@ -393,10 +393,17 @@ WHORL_SUSPENDS int http2_conn_wait_news(struct http2_conn_stream *s)
     return wait_in(&s->receiver, "HTTP/2 response");
 }
 
-/* Whether what is left of the body will not be sent. */
+/* Whether what is left of the body will not be sent, or is not wanted: RFC 9113 §8.1: a server may
+ * answer before the request is complete. An error status may come without a window for the rest. */
 static bool has_no_taker(const struct http2_conn_stream *s)
 {
-    return s->base.is_ended || s->base.err;
+    return s->base.is_ended || s->base.err || (s->base.has_head && s->base.status >= 300) ||
+           s->conn->is_ending || http2_error(s->conn->h);
+}
+
+static int no_taker(const struct http2_conn_stream *s)
+{
+    return s->base.err == -ECONNRESET ? -ECONNRESET : -EPIPE;
 }
 
 WHORL_SUSPENDS int http2_conn_send(struct http2_conn_stream *s, const char *data, size_t len,
@@ -405,11 +412,11 @@ WHORL_SUSPENDS int http2_conn_send(struct http2_conn_stream *s, const char *data
     int err = 0;
 
     if (has_no_taker(s))
-        return -EPIPE;
+        return no_taker(s);
     http2_stream_send(&s->base, data, len, last);
     http2_conn_flush(s->conn);
     while (s->base.out_len > 0 && err == 0)
-        err = has_no_taker(s) ? -EPIPE : wait_in(&s->sender, "HTTP/2 window");
+        err = has_no_taker(s) ? no_taker(s) : wait_in(&s->sender, "HTTP/2 window");
     if (err)
         http2_stream_unsend(&s->base);
     return err;
