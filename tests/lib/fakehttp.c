@@ -2,6 +2,7 @@
 /* HTTP servers in memory that follow scripts. */
 #include "fakehttp.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -9,6 +10,7 @@
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
+#include "fakehttp2.h"
 #include "memstream.h"
 #include "test.h"
 
@@ -18,7 +20,33 @@ struct fake_server {
     struct fake *fake;
     struct whorl_stream *stream;
     const struct fake_step *script;
+    bool is_connection; /* of a client, not of a gateway */
 };
+
+bool fake_is_http2(void)
+{
+    const char *version = getenv("TEST_HTTP");
+    return version && strcmp(version, "2") == 0;
+}
+
+static int start_gateway(struct fake *fake, struct whorl_stream *stream)
+{
+#ifdef TEST_HAS_HTTP2
+    return fakehttp2_start(fake, stream);
+#else
+    (void)fake, (void)stream;
+    test_fail(__FILE__, __LINE__, "whorl was built without HTTP/2");
+#endif
+}
+
+static void stop_gateways(struct fake *fake)
+{
+#ifdef TEST_HAS_HTTP2
+    fakehttp2_stop(fake);
+#else
+    (void)fake;
+#endif
+}
 
 /* Returns false when the client has closed, which ends the script. */
 static WHORL_SUSPENDS bool read_exactly(struct fake_server *server, char *buf, size_t len)
@@ -32,7 +60,8 @@ static WHORL_SUSPENDS bool expect(struct fake_server *server, const char *text)
         char c;
         if (!read_exactly(server, &c, 1))
             return false;
-        if (c != *p)
+        /* The names of headers have lost their case in HTTP/2. */
+        if (fake_is_http2() ? tolower((unsigned char)c) != tolower((unsigned char)*p) : c != *p)
             test_fail(__FILE__, __LINE__, "server read '%c' (%d) after \"%.*s\", expected \"%s\"",
                       c, c, (int)(p - text), text, p);
     }
@@ -50,7 +79,7 @@ static WHORL_SUSPENDS bool expect_head(struct fake_server *server, const char *t
             return false;
         head[++len] = '\0';
     } while (len < 4 || strcmp(head + len - 4, "\r\n\r\n") != 0);
-    if (text && !strstr(head, text))
+    if (text && !(fake_is_http2() ? strcasestr(head, text) : strstr(head, text)))
         test_fail(__FILE__, __LINE__, "head lacks \"%s\": \"%s\"", text, head);
     return true;
 }
@@ -130,7 +159,8 @@ static int serve(void *arg)
     *server->link = server->next;
     if (server->next)
         server->next->link = server->link;
-    fake->open--;
+    fake->open -= server->is_connection;
+    fake->scripts_open--;
     return 0;
 }
 
@@ -138,22 +168,57 @@ WHORL_SUSPENDS_SHIELDED void fake_finish(struct fake *fake)
 {
     struct whorl_scope shield;
     whorl_scope_enter_shield(&shield, WHORL_FOREVER);
-    while (fake->open > 0) {
+    while (fake->open > 0 || fake->scripts_open > 0) {
         for (struct fake_server *server = fake->servers; server; server = server->next)
             whorl_scope_cancel(&server->scope);
+        stop_gateways(fake);
         if (whorl_yield())
             break;
     }
     whorl_scope_leave(&shield, 0);
 }
 
+/* Starts a server that follows the next script. */
+static int start_script(struct fake *fake, struct whorl_stream *stream, bool is_connection)
+{
+    struct fake_server server = {.fake = fake, .stream = stream, .is_connection = is_connection};
+    size_t n = 0, i = (size_t)fake->played++;
+
+    while (n < 16 && fake->scripts[n])
+        n++;
+    if (n == 0)
+        test_fail(__FILE__, __LINE__, "no script for a connection to %s", fake->last);
+    server.script = fake->scripts[i < n ? i : n - 1];
+    int err = whorl_spawn_copy(whorl_root_group(), serve, &server);
+    if (err == 0)
+        fake->scripts_open++;
+    return err;
+}
+
+int fake_start_script(struct fake *fake, struct whorl_stream **ret)
+{
+    struct whorl_stream *client, *server;
+    int err = memstream_pair(&client, &server);
+
+    if (err)
+        return err;
+    memstream_capacity(client, fake->capacity);
+    memstream_capacity(server, fake->capacity);
+    err = start_script(fake, server, false);
+    if (err) {
+        whorl_stream_close(client);
+        whorl_stream_close(server);
+        return err;
+    }
+    *ret = client;
+    return 0;
+}
+
 static WHORL_SUSPENDS int dial(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret)
 {
     struct fake *fake = arg;
-    struct whorl_stream *client;
-    struct fake_server server = {.fake = fake};
-    size_t n = 0;
+    struct whorl_stream *client, *server;
 
     snprintf(fake->last, sizeof fake->last, "%s:%u", host, port);
     if (fake->dial_ns) {
@@ -166,25 +231,20 @@ static WHORL_SUSPENDS int dial(void *arg, const char *host, uint16_t port,
             whorl_error_set(error, fake->dial_err, "connect", "%s", fake->dial_text);
         return fake->dial_err;
     }
-    while (n < 16 && fake->scripts[n])
-        n++;
-    if (n == 0)
-        test_fail(__FILE__, __LINE__, "no script for a connection to %s", fake->last);
-    int err = memstream_pair(&client, &server.stream);
+    int err = memstream_pair(&client, &server);
     if (err)
         return err;
     memstream_chunk(client, fake->chunk);
     memstream_capacity(client, fake->capacity);
-    memstream_capacity(server.stream, fake->capacity);
+    memstream_capacity(server, fake->capacity);
     memstream_yield(client, fake->yield);
-    size_t i = (size_t)fake->dialled++;
-    server.script = fake->scripts[i < n ? i : n - 1];
+    fake->dialled++;
     if (fake->on_dial)
-        fake->on_dial(fake, client, server.stream);
-    err = whorl_spawn_copy(whorl_root_group(), serve, &server);
+        fake->on_dial(fake, client, server);
+    err = fake_is_http2() ? start_gateway(fake, server) : start_script(fake, server, true);
     if (err) {
         whorl_stream_close(client);
-        whorl_stream_close(server.stream);
+        whorl_stream_close(server);
         return err;
     }
     fake->open++;

@@ -17,6 +17,9 @@
 #define FAKEHTTP_H
 
 #include <whorl/http.h>
+#include <whorl/task.h>
+
+#include "test.h"
 
 enum fake_action {
     FAKE_END,    /* wait for the client's close */
@@ -56,6 +59,8 @@ struct fake {
     int open;      /* number of servers whose client has not closed */
     char last[64]; /* "host:port" of the last dial */
     struct fake_server *servers;
+    struct fakehttp2 *gateways;
+    int played, scripts_open; /* number of scripts so far, and of those that have not ended */
 };
 
 /* Ends the servers. They read the scripts until then. */
@@ -64,6 +69,30 @@ WHORL_SUSPENDS_SHIELDED void fake_finish(struct fake *fake);
 #define FAKE __attribute__((cleanup(fake_finish))) struct fake
 
 struct whorl_http_dialer fake_dialer(struct fake *fake);
+
+/* With TEST_HTTP=2 in the environment, clients of these servers speak HTTP/2: a gateway translates
+ * for the scripts (fakehttp2.c), so the same test holds for both versions. Use this as the version
+ * of sessions. */
+bool fake_is_http2(void);
+
+static inline enum whorl_http_version fake_version(void)
+{
+    return fake_is_http2() ? WHORL_HTTP_2 : WHORL_HTTP_ANY;
+}
+
+/* Waits until an HTTP/2 client knows that the server has closed a connection, or has closed one
+ * itself, which takes up to 2 s. With HTTP/1.1 these are immediate. */
+static inline WHORL_SUSPENDS_SHIELDED void fake_settle(void)
+{
+    if (fake_is_http2())
+        CHECK_OK(whorl_sleep(3 * WHORL_SECOND));
+}
+
+/* A test of something that HTTP/2 does not have: the bytes of HTTP/1.1, or its connections with one
+ * exchange at a time. It does not exist with TEST_HTTP=2. */
+#define TEST_VIRTUAL_HTTP1(name) TEST_DEFINE_IF(name, TEST_ROOT_VIRTUAL, 20, !fake_is_http2())
+#define TEST_IO_HTTP1(name)      TEST_DEFINE_IF(name, TEST_ROOT_IO, 20, !fake_is_http2())
+#define TEST_HTTP1(name)         TEST_DEFINE_IF(name, TEST_PLAIN, 20, !fake_is_http2())
 
 /* Byte number `i` of FAKE_BODY. */
 static inline char fake_pattern(int64_t i)

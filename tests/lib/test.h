@@ -44,12 +44,16 @@ struct test_case {
 void test_register(struct test_case *test);
 int test_main(int argc, char **argv);
 
-#define TEST_DEFINE(name_, kind_, timeout_)                                                \
+#define TEST_DEFINE(name, kind, timeout) TEST_DEFINE_IF(name, kind, timeout, true)
+
+/* A test that exists only on a condition, which is evaluated at the start of the program. */
+#define TEST_DEFINE_IF(name_, kind_, timeout_, condition_)                                 \
     static void test_body_##name_(void);                                                   \
     __attribute__((constructor)) static void test_add_##name_(void)                        \
     {                                                                                      \
         static struct test_case test = {#name_, kind_, timeout_, test_body_##name_, NULL}; \
-        test_register(&test);                                                              \
+        if (condition_)                                                                    \
+            test_register(&test);                                                          \
     }                                                                                      \
     static void test_body_##name_(void)
 

@@ -73,8 +73,8 @@ static int hurdle(void *arg)
 static WHORL_SUSPENDS int attempt(const struct exchange *x, int k)
 {
     FAKE fake = {.yield = true, .capacity = 3000, .chunk = 4000, .on_dial = hook_client};
-    struct whorl_http_session_options options = {.conns_per_host_max = 1,
-                                                 .dialer = fake_dialer(&fake)};
+    struct whorl_http_session_options options = {
+        .conns_per_host_max = 1, .dialer = fake_dialer(&fake), .version = fake_version()};
     struct whorl_http_session *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     WHORL_AUTO(group) group = {0};
@@ -199,7 +199,8 @@ static int out_of_memory_root(void *arg)
 {
     const struct exchange *x = arg;
     FAKE fake = {0};
-    struct whorl_http_session_options options = {.dialer = fake_dialer(&fake)};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(&fake),
+                                                 .version = fake_version()};
     WHORL_AUTO(http_session) *session = NULL;
 
     memcpy(fake.scripts, x->scripts, sizeof x->scripts);
@@ -220,7 +221,7 @@ static int out_of_memory_run(void *arg)
     return whorl_run_virtual(NULL, out_of_memory_root, arg);
 }
 
-TEST(every_failed_allocation_is_survived)
+TEST_HTTP1(every_failed_allocation_is_survived)
 {
     static char data[100000];
     static const struct fake_step script[] = {

@@ -23,8 +23,10 @@ static struct setting setting_of(struct fake *fake)
 {
     struct setting s = {0};
     CHECK_OK(whorl_http_cookies_create(&s.cookies));
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .cookies = s.cookies, .dialer = fake_dialer(fake)};
+    struct whorl_http_session_options options = {.user_agent = "t",
+                                                 .cookies = s.cookies,
+                                                 .dialer = fake_dialer(fake),
+                                                 .version = fake_version()};
     CHECK_OK(whorl_http_session_create(&options, &s.session));
     return s;
 }

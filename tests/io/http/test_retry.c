@@ -23,7 +23,8 @@ static const struct fake_step lives[] = {
 
 static struct whorl_http_session *session_of(struct fake *fake)
 {
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake)};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
+                                                 .version = fake_version()};
     struct whorl_http_session *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
@@ -177,7 +178,7 @@ TEST_VIRTUAL(the_retry_is_not_retried)
     CHECK_EQ(fake.dialled, 2);
 }
 
-TEST_VIRTUAL(a_response_that_has_begun_is_not_retried)
+TEST_VIRTUAL_HTTP1(a_response_that_has_begun_is_not_retried)
 {
     static const struct fake_step begins[] = {{.action = FAKE_HEAD},
                                               {FAKE_SEND, OK "ab", 0},
@@ -235,6 +236,7 @@ TEST_VIRTUAL(a_connection_closed_while_idle_costs_nobody_anything)
     struct whorl_http_timing timing;
     warm_up(session);
     CHECK_OK(whorl_yield());
+    fake_settle();
     CHECK_OK(try(session, &request, "cd", &timing));
     CHECK_EQ(timing.retries, 0);
     CHECK_EQ(fake.dialled, 2);
@@ -244,8 +246,10 @@ TEST_VIRTUAL(a_connection_closed_while_idle_costs_nobody_anything)
 TEST_VIRTUAL(a_retry_stays_within_the_caps)
 {
     FAKE fake = {.scripts = {dies, lives}};
-    struct whorl_http_session_options options = {
-        .conns_max = 1, .conns_per_host_max = 1, .dialer = fake_dialer(&fake)};
+    struct whorl_http_session_options options = {.conns_max = 1,
+                                                 .conns_per_host_max = 1,
+                                                 .dialer = fake_dialer(&fake),
+                                                 .version = fake_version()};
     WHORL_AUTO(http_session) *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     struct whorl_http_request request = {.url = "http://a.test/"};

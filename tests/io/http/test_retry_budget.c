@@ -126,7 +126,8 @@ static const struct fake_step busy[] = {
 
 static struct whorl_http_session *session_of(struct fake *fake)
 {
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake)};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
+                                                 .version = fake_version()};
     struct whorl_http_session *session = NULL;
 
     CHECK_OK(whorl_http_session_create(&options, &session));

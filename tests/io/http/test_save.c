@@ -253,7 +253,7 @@ TEST_IO(a_body_that_replaces_a_file_has_no_name_before_it_is_complete)
     CHECK_OK(rmdir(in_tmpdir("d"))); /* nothing else was in it */
 }
 
-TEST_IO(a_body_of_unknown_length_has_a_temporary_name)
+TEST_IO_HTTP1(a_body_of_unknown_length_has_a_temporary_name)
 {
     struct whorl_http_save_options options = {.progress = log_listing};
 

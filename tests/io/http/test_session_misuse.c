@@ -31,7 +31,8 @@ static WHORL_SUSPENDS struct whorl_http_response *get(struct whorl_http_session 
 
 static struct whorl_http_session *session_of(struct fake *fake)
 {
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake)};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
+                                                 .version = fake_version()};
     struct whorl_http_session *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
