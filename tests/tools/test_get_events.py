@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import xml.etree.ElementTree
 
 from lib import *
 
@@ -429,6 +430,85 @@ def silence_is_broken_by_a_line_of_progress():
     equal(len(lines), 2)
     equal(re.fullmatch(r'whorl-get: 0 of 1 files, 1 active, 500 B, \d+ B/s(, .* left)?', lines[0]) is not None, True)
     contains(lines[1], '/a -> a (1.0 kB in ')
+
+
+# At the end
+
+
+def lanes(path):
+    """The lanes of a timeline: name and title of each."""
+    root = xml.etree.ElementTree.parse(path).getroot()
+    space = '{http://www.w3.org/2000/svg}'
+    equal(root.tag, space + 'svg')
+    return [(g.findtext(space + 'text'), g.findtext(space + 'title'), g.get('class'))
+            for g in root.iter(space + 'g') if g.get('class').startswith('lane')]
+
+
+@test
+def the_timeline_has_one_bar_per_transfer():
+    with open('t.svg', 'w') as f:
+        f.write('old' * 100_000)
+    routes = {'/a': reply(b'x'), '/b': in_turn(reply(b'', '503 Busy'), reply(b'x')), '/%3Cb%3E&%22%1B': reply(b'x')}
+    with Peer(routes) as peer:
+        urls = [peer.origin + path for path in ('/a', '/b', '/c', '/%3Cb%3E&%22%1B')]
+        equal(get('--timeline', 't.svg', '-q', *urls, 'bad', urls[0].replace('//', '//me:s3cret@')).status, 1)
+    found = lanes('t.svg')
+    equal([name for name, _, _ in found], ['a', 'b', 'c', '<b>&"%1B', 'a'])
+    equal([kind for _, _, kind in found], ['lane', 'lane', 'lane failed', 'lane', 'lane'])
+    equal([title.split(': ')[0] for _, title, _ in found], urls + [urls[0].replace('//', '//***@')])
+    contains(found[1][1], '; retry pauses ')
+    with open('t.svg', 'rb') as f:
+        equal(b's3cret' in f.read(), False)
+
+
+@test
+def an_interruption_leaves_a_timeline_and_its_reasons():
+    with Peer({'*': hang_after(UNKNOWN_LENGTH)}) as peer:
+        with running(GET, '--timeline', 't.svg', '--why-slow', '-j', '2', *('%s/%d' % (peer.origin, i) for i in range(3))) as child:
+            wait_until(lambda: len(peer.requests) == 2, what='the requests')
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=30)
+            equal(child.returncode, -signal.SIGINT)
+    equal([kind for _, _, kind in lanes('t.svg')], ['lane', 'lane'])
+    contains(lanes('t.svg')[0][1], ': interrupted, 5 B; ')
+    contains(err.decode(), 'whorl-get: 2 transfers spent ')
+    contains(err.decode(), ' receiving bodies; ')
+
+
+@test
+def a_timeline_that_cannot_be_written_is_wrong_usage():
+    os.mkfifo('fifo')
+    with Peer({'*': reply(b'x')}) as peer:
+        for path in ('no/such', 'fifo', '.'):
+            equal(get('--timeline', path, peer.origin + '/a').status, 2)
+        equal(peer.requests, [])
+        r = get('--timeline', '/dev/full', peer.origin + '/a')
+        equal(r.status, 1)
+        contains(r.messages, 'whorl-get: /dev/full: write: no space left on device')
+        equal(get('--timeline', '/dev/stdout', peer.origin + '/b').out.endswith(b'</svg>\n'), True)
+
+
+@test
+def why_slow_names_the_phase_that_took_longest():
+    def late(connection, request):
+        time.sleep(0.5)
+        reply(b'x')(connection, request)
+    with Peer({'/slow': late, '*': reply(b'x')}) as peer:
+        r = get('--why-slow', '--events', 'jsonl', peer.origin + '/slow', peer.origin + '/b')
+    lines = r.messages.splitlines()
+    start = next(i for i, line in enumerate(lines) if ' spent ' in line)
+    equal(re.fullmatch(r'whorl-get: 2 transfers spent \d+ % of [\d.]+ m?s waiting for the servers to answer',
+                       lines[start]) is not None, True)
+    equal(lines[start + 1].split(), ['all', 'share', 'longest', 'of'])
+    rows = {line[2:14].strip(): line[14:].split() for line in lines[start + 2:]}
+    contains(rows, 'connect')
+    equal(rows['first byte'][-1], peer.origin + '/slow')
+    total = parse(r.out)[-1]
+    shown = float(rows['first byte'][0]) / {'ms': 1000, 's': 1}[rows['first byte'][1]]
+    equal(abs(total['first_byte_seconds'] - shown) < (0.001 if shown < 1 else 0.1), True)
+    # All lines of the table have their columns below those of the first.
+    equal({len(line[:line.rindex('  ')]) for line in lines[start + 1:]}, {len(lines[start + 1]) - 4})
 
 
 if __name__ == '__main__':

@@ -61,6 +61,7 @@ static void tell_span(struct events *events, struct followed *followed, enum pha
     if (to_ns <= from_ns)
         return;
     followed->spent_ns[phase] += to_ns - from_ns;
+    events->spent_ns[phase] += to_ns - from_ns;
     tell(events, followed, &event);
 }
 
@@ -142,8 +143,8 @@ void events_start(struct events *events, struct followed *followed)
     followed->started_ns = event.time_ns;
     followed->length = -1;
     followed->mark = (struct phase_mark){PHASE_QUEUE, followed->queued_ns};
-    mark(events, followed, PHASE_QUEUE, event.time_ns, true);
     tell(events, followed, &event);
+    mark(events, followed, PHASE_QUEUE, event.time_ns, true);
 }
 
 void events_try(struct events *events, struct followed *followed)

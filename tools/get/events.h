@@ -26,6 +26,7 @@
 #include <whorl/base.h>
 
 struct outcome;
+struct timeline_lane;
 struct whorl_addr;
 struct whorl_http_response;
 struct whorl_url;
@@ -92,10 +93,11 @@ struct followed {
     /* The phases of this try until its response, which then says how long they took. */
     struct phase_mark marks[8];
     size_t marks_count;
-    int64_t counted;          /* the part of `have` that events.received counts already */
-    int64_t rated;            /* `have` at the last tick */
-    int64_t spent_ns[PHASES]; /* in phases that are over */
-    int64_t told, told_ns;    /* `have`, and when the stream of --events last had it */
+    int64_t counted;            /* the part of `have` that events.received counts already */
+    int64_t rated;              /* `have` at the last tick */
+    int64_t spent_ns[PHASES];   /* in phases that are over */
+    int64_t told, told_ns;      /* `have`, and when the stream of --events last had it */
+    struct timeline_lane *lane; /* of --timeline, which sets and owns it; or NULL */
 };
 
 /* An event. Fields that the kind does not mention are zero. Valid during the call. */
@@ -133,7 +135,8 @@ struct events {
     int64_t received; /* bytes of bodies, also of tries that failed; never falls */
     double rate;      /* of `received`, bytes per second, smoothed */
     int64_t ticked_ns;
-    int64_t rated; /* `received` at the last tick */
+    int64_t rated;            /* `received` at the last tick */
+    int64_t spent_ns[PHASES]; /* by all transfers together, in phases that are over */
 };
 
 /* The name of a phase: "queue", "first byte". */

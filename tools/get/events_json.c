@@ -92,8 +92,8 @@ static void add_response(struct object *object, const struct event *event)
     add_headers(object, response);
 }
 
-/* Adds how long the transfer was in each phase. */
-static void add_phases(struct object *object, const struct followed *followed)
+/* Adds the time that was spent in each phase; null when it is not known. */
+static void add_phases(struct object *object, const int64_t *spent_ns)
 {
     static const char *const names[PHASES] = {
         "queue_seconds", "redirect_seconds",   "dns_seconds",  "connect_seconds",
@@ -102,7 +102,7 @@ static void add_phases(struct object *object, const struct followed *followed)
     };
 
     for (int i = 0; i < PHASES; i++)
-        object_add_seconds(object, names[i], followed ? followed->spent_ns[i] : -1);
+        object_add_seconds(object, names[i], spent_ns ? spent_ns[i] : -1);
 }
 
 static void add_failure(struct object *object, const struct event *event)
@@ -166,7 +166,7 @@ void events_json_format(struct buffer *ret, const struct event *event, int64_t s
         break;
     case EVENT_STARTED:
         object_add_text(&object, "name", followed->name);
-        object_add_seconds(&object, "queue_seconds", followed->spent_ns[PHASE_QUEUE]);
+        object_add_seconds(&object, "queue_seconds", event->time_ns - followed->queued_ns);
         break;
     case EVENT_RESOLVED:
     case EVENT_CONNECTED:
@@ -193,7 +193,7 @@ void events_json_format(struct buffer *ret, const struct event *event, int64_t s
         break;
     case EVENT_DONE:
         report_add_outcome(&object, event->outcome);
-        add_phases(&object, followed);
+        add_phases(&object, followed ? followed->spent_ns : NULL);
         break;
     case EVENT_SPAN:
         break;
@@ -243,13 +243,15 @@ void events_json_attach(struct events_json *json, struct events *events)
     events_add_sink(events, &json->sink);
 }
 
-void events_json_end(struct events_json *json, const struct totals *totals, bool interrupted)
+void events_json_end(struct events_json *json, const struct events *events,
+                     const struct totals *totals, bool interrupted)
 {
     struct event event = {.kind = EVENT_DONE, .time_ns = whorl_now()};
     struct object object;
 
     begin(&object, "summary", &event, json->started_ns);
     report_add_sums(&object, totals, interrupted, event.time_ns - json->started_ns);
+    add_phases(&object, events->spent_ns);
     buffer_clear(&json->text);
     object_write(&object, &json->text);
     print(json);

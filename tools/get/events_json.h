@@ -27,7 +27,8 @@ int events_json_parse(const char *text, const char **ret_path);
 void events_json_attach(struct events_json *json, struct events *events);
 
 /* Writes the last line, with the sums. */
-void events_json_end(struct events_json *json, const struct totals *totals, bool interrupted);
+void events_json_end(struct events_json *json, const struct events *events,
+                     const struct totals *totals, bool interrupted);
 
 void events_json_finish(struct events_json *json);
 

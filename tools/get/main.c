@@ -36,6 +36,9 @@
 #include "tools/get/source.h"
 #include "tools/get/text.h"
 #include "tools/get/ticker.h"
+#include "tools/get/timeline.h"
+#include "tools/get/timeline_svg.h"
+#include "tools/get/why.h"
 #include "tools/get/writer.h"
 
 /* Everything that exists for the whole run of the program. */
@@ -52,6 +55,9 @@ struct program {
     int stream_fd;        /* where it is written; -1: there is none */
     bool owns_stream_fd;
     struct events_json events_json;
+    struct why why;
+    struct timeline timeline;
+    int timeline_fd; /* -1: there is none */
     struct progress progress;
     struct ticker ticker;
     struct signals signals;
@@ -369,6 +375,15 @@ static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_
     (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
 }
 
+static void say_why(struct program *program)
+{
+    struct buffer text = {0};
+
+    why_format(&text, &program->why);
+    report_say(&program->report, &text);
+    buffer_finish(&text);
+}
+
 static void attach_sinks(struct program *program)
 {
     struct events *events = &program->get.events;
@@ -376,6 +391,10 @@ static void attach_sinks(struct program *program)
     report_attach(&program->report, events);
     if (program->stream_fd >= 0)
         events_json_attach(&program->events_json, events);
+    if (program->options.why_slow)
+        why_attach(&program->why, events);
+    if (program->timeline_fd >= 0)
+        timeline_attach(&program->timeline, events);
 }
 
 static int root(void *arg)
@@ -418,9 +437,13 @@ static int root(void *arg)
         writer_fail(&program->objects, -ETIMEDOUT);
         writer_fail(&program->stream, -ETIMEDOUT);
     }
+    timeline_end(&program->timeline);
     report_summary(report, program->signals.caught != 0);
+    if (program->options.why_slow)
+        say_why(program);
     if (program->stream_fd >= 0)
-        events_json_end(&program->events_json, &report->totals, program->signals.caught != 0);
+        events_json_end(&program->events_json, &program->get.events, &report->totals,
+                        program->signals.caught != 0);
     drain(program, &writers);
     whorl_http_session_destroy(program->get.session);
     return err == -ECANCELED ? 0 : err;
@@ -550,6 +573,60 @@ static int run(struct program *program)
     return report_exit_status(&program->report, program->signals.caught != 0);
 }
 
+/* Opens a file that is to be written. A FIFO without a reader is an error, not a reason to wait.
+ * Returns the descriptor, or a negative code after a message. */
+static int open_output(const char *path, int flags)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0666);
+    int err = -errno;
+
+    if (fd >= 0)
+        return fd;
+    complain(path, "open:", whorl_strerror(err));
+    return err;
+}
+
+/* Opens the file of --timeline. It is written at the end, but must not fail only then. */
+static int open_timeline(struct program *program)
+{
+    const char *path = program->options.timeline;
+
+    if (!path)
+        return 0;
+    int fd = open_output(path, 0);
+    if (fd < 0)
+        return fd;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    program->timeline_fd = fd;
+    return 0;
+}
+
+/* Writes the timeline. The run is over, so this may block. */
+static int write_timeline(struct program *program)
+{
+    struct buffer svg = {0};
+    int err = 0;
+
+    if (program->timeline_fd < 0)
+        return 0;
+    timeline_svg_format(&svg, &program->timeline);
+    if (svg.failed)
+        err = -ENOMEM;
+    else if (ftruncate(program->timeline_fd, 0) < 0 && errno != EINVAL) /* EINVAL: not a file */
+        err = -errno;
+    for (size_t done = 0; err == 0 && done < svg.len;) {
+        ssize_t n = write(program->timeline_fd, svg.text + done, svg.len - done);
+        if (n >= 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            err = -errno;
+    }
+    buffer_finish(&svg);
+    if (err)
+        complain(program->options.timeline, "write:", whorl_strerror(err));
+    return err;
+}
+
 /* Opens where --events writes. */
 static int open_stream(struct program *program)
 {
@@ -559,14 +636,10 @@ static int open_stream(struct program *program)
         return 0;
     int fd = events_json_parse(program->options.events, &path);
     if (path) {
-        /* A FIFO without a reader is an error, not a reason to wait. */
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
-        program->owns_stream_fd = fd >= 0;
-        if (fd < 0) {
-            int err = -errno;
-            complain(path, "open:", whorl_strerror(err));
-            return err;
-        }
+        fd = open_output(path, O_TRUNC);
+        if (fd < 0)
+            return fd;
+        program->owns_stream_fd = true;
     } else {
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
@@ -588,7 +661,7 @@ static int prepare(struct program *program)
         complain(output, "open:", whorl_strerror(-EBADF));
         return EXIT_NONE;
     }
-    if (open_stream(program))
+    if (open_stream(program) || open_timeline(program))
         return EXIT_USAGE;
     int err = signals_init(&program->signals);
     if (err) {
@@ -619,7 +692,7 @@ int main(int argc, char **argv)
     int status = EXIT_ALL;
 
     fill_standard_fds();
-    program.get.dir_fd = program.stream_fd = -1;
+    program.get.dir_fd = program.stream_fd = program.timeline_fd = -1;
     setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:
@@ -640,7 +713,9 @@ int main(int argc, char **argv)
         status = prepare(&program);
         if (status == 0) {
             status = run(&program);
-            if (save_cookies(&program) && status == EXIT_ALL)
+            bool is_saved = save_cookies(&program) == 0;
+            bool is_drawn = write_timeline(&program) == 0;
+            if ((!is_saved || !is_drawn) && status == EXIT_ALL)
                 status = EXIT_SOME;
         }
         break;
@@ -649,6 +724,8 @@ int main(int argc, char **argv)
         close(program.get.dir_fd);
     if (program.owns_stream_fd)
         close(program.stream_fd);
+    if (program.timeline_fd >= 0)
+        close(program.timeline_fd);
     signals_finish(&program.signals);
     source_finish(&program.fetch.source);
     schedule_finish(&program.get.schedule);
@@ -658,6 +735,8 @@ int main(int argc, char **argv)
     writer_finish(&program.objects);
     writer_finish(&program.stream);
     events_json_finish(&program.events_json);
+    why_finish(&program.why);
+    timeline_finish(&program.timeline);
     whorl_tls_config_destroy(program.tls);
     whorl_tls_config_destroy(program.proxy_tls);
     whorl_http_netrc_destroy(program.netrc);

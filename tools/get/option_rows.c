@@ -568,6 +568,10 @@ const struct option_row option_rows[] = {
     {"events", 0, "jsonl[:TO]", TOPIC_OUTPUT,
      .help = "write events as JSON; TO is a descriptor or a file", .take = take_events,
      FIELD(events)},
+    {"why-slow", 0, NULL, TOPIC_OUTPUT, .help = "say at the end where the time went",
+     FLAG(why_slow)},
+    {"timeline", 0, "FILE.svg", TOPIC_OUTPUT,
+     .help = "draw each transfer as a bar over time", FILE_NAME(timeline)},
 
     {"config", 0, "FILE", TOPIC_OTHER, .is_for_this_call = true,
      .help = "read options from FILE, not from whorl/get.conf", .take = take_nothing,

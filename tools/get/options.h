@@ -71,7 +71,9 @@ struct options {
     int64_t speed_min, speed_ns; /* bytes per second over this time; 0: no minimum */
 
     bool quiet, verbose, json;
-    const char *events; /* where --events writes: "jsonl", "jsonl:FD", "jsonl:FILE"; NULL: none */
+    bool why_slow;
+    const char *timeline; /* the SVG file to write at the end; NULL: none */
+    const char *events;   /* where --events writes: "jsonl", "jsonl:FD", "jsonl:FILE"; NULL: none */
 
     const char *help_topic; /* with OPTIONS_HELP; "": the short help */
     const char *shell;      /* with OPTIONS_COMPLETION */
