@@ -54,6 +54,8 @@ struct request_head http_outgoing_head(const struct http_outgoing *out)
         .body_len = http_outgoing_body_len(out),
         .decode = request->decode,
         .expects = out->expects,
+        .trailers = request->body.trailers,
+        .trailers_count = out->has_body ? request->body.trailers_count : 0,
         .other_origin = out->other_origin,
         .trust_redirects = request->trust_redirects,
         .drop_body_headers = out->drop_body_headers,
@@ -180,8 +182,15 @@ static WHORL_SUSPENDS int send_sized(struct http_exchange *x, const struct whorl
     return 0;
 }
 
-static WHORL_SUSPENDS int send_unsized(struct http_exchange *x, const struct whorl_http_body *body,
-                                       char *buf, size_t cap, bool *ret_callers)
+static WHORL_SUSPENDS int end_unsized(struct http_exchange *x, const struct http_outgoing *out)
+{
+    return out->request->body.trailers_count > 0 ? x->ops->send_trailers(x, out)
+                                                 : x->ops->send_body(x, NULL, 0);
+}
+
+static WHORL_SUSPENDS int send_unsized(struct http_exchange *x, const struct http_outgoing *out,
+                                       const struct whorl_http_body *body, char *buf, size_t cap,
+                                       bool *ret_callers)
 {
     for (;;) {
         ssize_t n = ask_body(x, body, buf, cap);
@@ -189,7 +198,8 @@ static WHORL_SUSPENDS int send_unsized(struct http_exchange *x, const struct who
             *ret_callers = true;
             return (int)n;
         }
-        int err = n > 0 ? send_bytes(x, buf, (size_t)n) : x->ops->send_body(x, NULL, 0);
+        int err = n > 0 ? send_bytes(x, buf, (size_t)n) : end_unsized(x, out);
+        *ret_callers = err == WHORL_EHTTP_REQUEST_HEADER;
         if (err || n == 0)
             return err;
     }
@@ -253,7 +263,7 @@ static WHORL_SUSPENDS int send_rest(struct http_exchange *x, const struct http_o
     struct http_buf *buf = http_buf_acquire(x->store);
     if (!buf)
         return -ENOMEM;
-    int err = body->len < 0 ? send_unsized(x, body, buf->data, sizeof buf->data, ret_callers)
+    int err = body->len < 0 ? send_unsized(x, out, body, buf->data, sizeof buf->data, ret_callers)
                             : send_sized(x, body, buf->data, sizeof buf->data, ret_callers);
     http_buf_release(x->store, buf);
     return err;
@@ -279,9 +289,10 @@ static void note_sent(struct http_exchange *x, int err)
              (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_SENT, .bytes = x->clock.body_sent});
 }
 
+/* Fills the error unless that has been done. */
 static int fail_sending(struct http_exchange *x, int err)
 {
-    return http_exchange_fail(x, err, "send", NULL);
+    return err && x->error.code == err ? err : http_exchange_fail(x, err, "send", NULL);
 }
 
 /* Combines the results of sending the request (`sent`) and of reading the response head (`head`)
@@ -376,7 +387,7 @@ static WHORL_SUSPENDS int run_with(struct http_exchange *x, const struct http_ou
 {
     int err = x->ops->send_head(x, out, first, len);
     if (err && !peer_left(err))
-        return x->error.code == err ? err : fail_sending(x, err);
+        return fail_sending(x, err);
     if (err == 0 && out->has_body && (out->body_len < 0 || (int64_t)len < out->body_len))
         return send_and_read_head(x, out, len);
     note_sent(x, err);

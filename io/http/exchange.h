@@ -95,6 +95,10 @@ struct http_exchange_ops {
      * nothing else. */
     WHORL_SUSPENDS int (*send_body)(struct http_exchange *x, const void *data, size_t len);
 
+    /* Ends a body of unknown length with the trailers of the request.
+     * As send_body; WHORL_EHTTP_REQUEST_HEADER, with `error` filled. */
+    WHORL_SUSPENDS int (*send_trailers)(struct http_exchange *x, const struct http_outgoing *out);
+
     /* Sends a part of a regular file inside the kernel. The count, 0 at the end of the file,
      * -EOPNOTSUPP when this exchange cannot do that, or another code. NULL: no exchange can. */
     WHORL_SUSPENDS int64_t (*send_file)(struct http_exchange *x, int fd, int64_t offset,

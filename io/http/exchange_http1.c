@@ -15,10 +15,11 @@
 #include "runtime/base/check.h"
 
 enum {
-    CHUNK_FRAME = 20,    /* room for the size line of a chunk */
-    FILE_PART = 1 << 24, /* part of a file; any byte that moves counts for the stall limit */
-    SKIP_MAX = 65536,    /* unread bytes of a body that are read only to keep the connection */
-    HEADERS_KEPT = 8192, /* bytes of header memory that an exchange keeps for the next one */
+    CHUNK_FRAME = 20,     /* room for the size line of a chunk */
+    TRAILERS_SIZE = 1024, /* of the memory for trailers; larger ones are allocated */
+    FILE_PART = 1 << 24,  /* part of a file; any byte that moves counts for the stall limit */
+    SKIP_MAX = 65536,     /* unread bytes of a body that are read only to keep the connection */
+    HEADERS_KEPT = 8192,  /* bytes of header memory that an exchange keeps for the next one */
 };
 
 struct http1_exchange {
@@ -156,13 +157,42 @@ static WHORL_SUSPENDS int send_body(struct http_exchange *x, const void *data, s
         return write_parts(h, &part, 1, len);
     char frame[CHUNK_FRAME];
     int frame_len = snprintf(frame, sizeof frame, "%zx\r\n", len);
-    /* RFC 9112 §7.1: the last chunk has the size 0; no trailers are sent. */
+    /* RFC 9112 §7.1: the last chunk has the size 0. send_trailers() sends trailers. */
     struct iovec parts[3] = {
         {.iov_base = frame, .iov_len = (size_t)frame_len},
         part,
         {.iov_base = "\r\n", .iov_len = 2},
     };
     return write_parts(h, parts, 3, len);
+}
+
+/* Writes the trailers to `buf`, or to new memory in `*ret_large`. Returns their length. */
+static ssize_t write_trailers(struct http_exchange *x, const struct http_outgoing *out, char *buf,
+                              size_t size, char **ret_large)
+{
+    struct request_head head = http_outgoing_head(out);
+
+    ssize_t len = request_trailers_write(&head, buf, size, &x->error);
+    if (len <= (ssize_t)size)
+        return len;
+    *ret_large = malloc((size_t)len);
+    return *ret_large ? request_trailers_write(&head, *ret_large, (size_t)len, &x->error) : -ENOMEM;
+}
+
+/* RFC 9112 §7.1.2 */
+static WHORL_SUSPENDS int send_trailers(struct http_exchange *x, const struct http_outgoing *out)
+{
+    char buf[TRAILERS_SIZE], *large = NULL;
+
+    ssize_t len = write_trailers(x, out, buf, sizeof buf, &large);
+    struct iovec parts[3] = {
+        {.iov_base = "0\r\n", .iov_len = 3},
+        {.iov_base = large ? large : buf, .iov_len = len > 0 ? (size_t)len : 0},
+        {.iov_base = "\r\n", .iov_len = 2},
+    };
+    int err = len < 0 ? (int)len : write_parts(http1_of(x), parts, 3, 0);
+    free(large);
+    return err;
 }
 
 static WHORL_SUSPENDS int64_t send_file(struct http_exchange *x, int fd, int64_t offset,
@@ -402,6 +432,7 @@ static const struct http_exchange_ops http1_exchange_ops = {
     .name = "HTTP/1.1",
     .send_head = send_head,
     .send_body = send_body,
+    .send_trailers = send_trailers,
     .send_file = send_file,
     .read_head = read_head,
     .read_body = read_body,

@@ -26,6 +26,7 @@ struct http2_exchange {
     struct http2_chunk *chunk;       /* whose bytes are handed out; NULL: none */
     int informationals;              /* 1xx heads that were reported to the clock */
     int64_t body_left;               /* of the request's body; -1: unknown */
+    nghttp2_nv *trailers;            /* owned; of the request; NULL: none */
 };
 
 static struct http2_exchange *http2_of(struct http_exchange *x)
@@ -96,6 +97,35 @@ static WHORL_SUSPENDS int send_head(struct http_exchange *x, const struct http_o
 static WHORL_SUSPENDS int send_body(struct http_exchange *x, const void *data, size_t len)
 {
     return send_part(http2_of(x), data, len);
+}
+
+/* Makes fields of the trailers, in memory that is kept until the end of the exchange. */
+static int make_trailers(struct http2_exchange *h, const struct http_outgoing *out)
+{
+    struct request_head head = http_outgoing_head(out);
+    struct http2_stream *s = &h->stream.base;
+
+    ssize_t len = request_trailers_write(&head, NULL, 0, &h->base.error);
+    if (len < 0)
+        return (int)len;
+    nghttp2_nv *fields = malloc(head.trailers_count * sizeof *fields + (size_t)len);
+    if (!fields)
+        return -ENOMEM;
+    char *bytes = (char *)(fields + head.trailers_count);
+    free(h->trailers);
+    h->trailers = fields;
+    request_trailers_write(&head, bytes, (size_t)len, NULL);
+    s->trailers_out = fields;
+    s->trailers_out_count = http2_trailer_fields(bytes, (size_t)len, fields);
+    return 0;
+}
+
+static WHORL_SUSPENDS int send_trailers(struct http_exchange *x, const struct http_outgoing *out)
+{
+    struct http2_exchange *h = http2_of(x);
+    int err = make_trailers(h, out);
+
+    return err ? err : send_part(h, NULL, 0);
 }
 
 /* Receiving */
@@ -241,6 +271,8 @@ static bool end(struct http_exchange *x)
     http2_conn_close(&h->stream);
     h->conn = NULL;
     x->why = x->err || x->error.code ? WHORL_HTTP_NEW_FAILED : WHORL_HTTP_NEW_REFUSED;
+    free(h->trailers); /* nghttp2 has a copy, or never asks for them */
+    h->trailers = NULL;
     return http2_conn_is_usable(conn);
 }
 
@@ -266,6 +298,7 @@ static const struct http_exchange_ops http2_exchange_ops = {
     .name = "HTTP/2",
     .send_head = send_head,
     .send_body = send_body,
+    .send_trailers = send_trailers,
     .read_head = read_head,
     .read_body = read_body,
     .skip = skip,

@@ -453,7 +453,6 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *buf, size
 {
     struct http2_stream *s = stream_of(arg, id);
 
-    (void)session;
     (void)source;
     if (!s)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -470,6 +469,11 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *buf, size
         mark_changed(s);
         if (s->out_last)
             *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (s->out_last && s->trailers_out_count > 0) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            if (nghttp2_submit_trailer(session, id, s->trailers_out, s->trailers_out_count))
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* resets the stream */
+        }
     }
     return (ssize_t)n;
 }

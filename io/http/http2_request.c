@@ -89,3 +89,19 @@ size_t http2_request_fields(const struct request_head *head, char *bytes, size_t
     }
     return count;
 }
+
+size_t http2_trailer_fields(char *bytes, size_t len, nghttp2_nv *fields)
+{
+    char *line = bytes, *end = bytes + len;
+    size_t count = 0;
+
+    while (line < end) {
+        char *line_end = memchr(line, '\r', (size_t)(end - line));
+        char *colon = memchr(line, ':', (size_t)(line_end - line));
+        fields[count] =
+            make_field(line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
+        lower(line, fields[count++].namelen);
+        line = line_end + 2;
+    }
+    return count;
+}

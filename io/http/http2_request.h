@@ -20,4 +20,8 @@ size_t http2_request_count(const char *bytes, size_t len);
 size_t http2_request_fields(const struct request_head *head, char *bytes, size_t len,
                             nghttp2_nv *fields);
 
+/* Makes the fields of trailers that request_trailers_write() has written, as http2_request_fields()
+ * does of a head. The count. */
+size_t http2_trailer_fields(char *bytes, size_t len, nghttp2_nv *fields);
+
 #endif

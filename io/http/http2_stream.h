@@ -3,6 +3,7 @@
 #ifndef IO_HTTP_HTTP2_STREAM_H
 #define IO_HTTP_HTTP2_STREAM_H
 
+#include <nghttp2/nghttp2.h>
 #include <sys/queue.h>
 
 #include "io/http/header.h"
@@ -50,7 +51,9 @@ struct http2_stream {
     /* The request's body: the part that is to be sent next. Borrowed until out_len is 0. */
     const char *out;
     size_t out_len;
-    bool out_last;    /* the body ends with this part */
+    bool out_last;                  /* the body ends with this part */
+    const nghttp2_nv *trailers_out; /* that follow the last part; borrowed until the close */
+    size_t trailers_out_count;
     bool is_deferred; /* nghttp2 waits for http2_stream_send() */
 
     /* The failure. */

@@ -98,6 +98,28 @@ static int check_header(const struct whorl_http_header *header, struct whorl_err
     return 0;
 }
 
+/* RFC 9110 §6.5.1: trailers may be dropped or merged, so nothing depends on them that frames or
+ * routes the message, says who asks, changes the request, or is needed to read the body. */
+static int check_trailer_name(const char *name, struct whorl_error *error)
+{
+    static const char *const refused[] = {
+        "Authorization", "Cache-Control", "Connection", "Content-Encoding",
+        "Content-Range", "Content-Type",  "Cookie",     "Expect",
+        "Host",          "Max-Forwards",  "Pragma",     "Range",
+        "Set-Cookie",    "Trailer",       NULL,
+    };
+    bool is_refused = false;
+
+    if (!name || !header_is_token(name, strlen(name)))
+        return refuse(error, "not a trailer name", name ? name : "NULL");
+    for (const char *const *n = refused; *n; n++)
+        is_refused |= header_equal(name, *n);
+    if (is_refused || header_is_hop(name) || strncasecmp(name, "Proxy-", 6) == 0 ||
+        strncasecmp(name, "If-", 3) == 0)
+        return refuse(error, "not allowed as a trailer", name);
+    return 0;
+}
+
 static int check(const struct request_head *head, const char *method, struct whorl_error *error)
 {
     int hosts = 0;
@@ -111,6 +133,11 @@ static int check(const struct request_head *head, const char *method, struct who
         if (err)
             return err;
         hosts += header_equal(head->headers[i].name, "Host");
+    }
+    for (size_t i = 0; i < head->trailers_count; i++) {
+        int err = check_trailer_name(head->trailers[i].name, error);
+        if (err)
+            return err;
     }
     if (head->user_agent && !header_is_value(head->user_agent, strlen(head->user_agent)))
         return refuse(error, "value with a control byte in header", "User-Agent");
@@ -171,6 +198,40 @@ static void put_framing(struct writer *w, const struct request_head *head, const
     put_header(w, "Content-Length", number);
 }
 
+/* "Trailer: a, b" (RFC 9110 §6.6.2). */
+static void put_trailer_names(struct writer *w, const struct request_head *head)
+{
+    const char *before = "Trailer: ";
+
+    for (size_t i = 0; i < head->trailers_count && !find(head, "Trailer"); i++) {
+        if (is_left_out(head, head->trailers[i].name))
+            continue;
+        put_text(w, before);
+        put_text(w, head->trailers[i].name);
+        before = ", ";
+    }
+    if (*before == ',')
+        put_line_end(w);
+}
+
+ssize_t request_trailers_write(const struct request_head *head, char *buf, size_t cap,
+                               struct whorl_error *error)
+{
+    struct writer w = {.buf = buf, .cap = cap};
+
+    for (size_t i = 0; i < head->trailers_count; i++) {
+        const struct whorl_http_header *t = &head->trailers[i];
+        int err = check_trailer_name(t->name, error);
+        if (err)
+            return err;
+        if (!t->value || !header_is_value(t->value, strlen(t->value)))
+            return refuse(error, "no value, or one with a control byte, in trailer", t->name);
+        if (!is_left_out(head, t->name))
+            put_header(&w, t->name, t->value);
+    }
+    return (ssize_t)w.len;
+}
+
 ssize_t request_head_write(const struct request_head *head, char *buf, size_t cap,
                            struct whorl_error *error)
 {
@@ -207,6 +268,7 @@ ssize_t request_head_write(const struct request_head *head, char *buf, size_t ca
             put_header(&w, h->name, h->value);
     }
     put_default(&w, head, "Expect", head->expects ? "100-continue" : NULL);
+    put_trailer_names(&w, head);
     put_framing(&w, head, method);
     put_line_end(&w);
     /* The last check, in case one of the checks above has a defect: the head contains no control

@@ -23,11 +23,13 @@ struct request_head {
     const struct whorl_http_header *headers; /* the caller's: each replaces the client's own of the
                                                 same name; an empty value removes that one */
     size_t headers_count;
-    const char *user_agent;    /* NULL or "": none */
-    const char *cookies;       /* a Cookie header's value, of the session's jar; NULL: none */
-    const char *content_type;  /* of the body; NULL: none */
-    int64_t body_len;          /* 0 or more, or one of the above */
-    bool decode;               /* send Accept-Encoding */
+    const char *user_agent;   /* NULL or "": none */
+    const char *cookies;      /* a Cookie header's value, of the session's jar; NULL: none */
+    const char *content_type; /* of the body; NULL: none */
+    int64_t body_len;         /* 0 or more, or one of the above */
+    bool decode;              /* send Accept-Encoding */
+    const struct whorl_http_header *trailers; /* that follow the body; the head has their names */
+    size_t trailers_count;
     bool expects;              /* send Expect: 100-continue */
     bool other_origin;         /* a redirect led to another origin: leave out what may be secret */
     bool trust_redirects;      /* leave out Host only */
@@ -49,6 +51,15 @@ struct request_head {
  */
 ssize_t request_head_write(const struct request_head *head, char *buf, size_t cap,
                            struct whorl_error *error);
+
+/**
+ * Checks and writes the trailers, without an empty line after them. On the way to another origin,
+ * those are left out that would be left out of the head.
+ *
+ * Returns: as request_head_write().
+ */
+ssize_t request_trailers_write(const struct request_head *head, char *buf, size_t cap,
+                               struct whorl_error *error);
 
 /** Whether a method is safe to send again when the connection dies (RFC 9110 §9.2.2). */
 bool request_is_idempotent(const char *method);

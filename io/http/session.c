@@ -361,7 +361,12 @@ static int prepare_body(struct request *q)
 
     q->out.has_body = body->data || body->read || body->use_fd;
     q->out.body_len = body->len;
-    return err == 0 && body->use_fd ? prepare_file(q) : err;
+    if (err == 0 && body->use_fd)
+        err = prepare_file(q);
+    if (err == 0 && body->trailers_count > 0 && (!q->out.has_body || q->out.body_len >= 0))
+        err = whorl_error_set(q->error, -EINVAL, "request",
+                              "body.trailers are only for a body of unknown length");
+    return err;
 }
 
 /* Fills in the limits and parses the URL. */

@@ -192,8 +192,10 @@ static void note(struct http2_server *server, const char *text, size_t len)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct http2_server_conn *c = arg;
-    struct exchange *x = calloc(1, sizeof *x);
 
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) /* trailers */
+        return 0;
+    struct exchange *x = calloc(1, sizeof *x);
     x->conn = c;
     x->id = frame->hd.stream_id;
     nghttp2_session_set_stream_user_data(session, x->id, x);
@@ -231,7 +233,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         note(c->server, "\n", 1);
-        is_turned_away = x && turn_away(x);
+        is_turned_away = x && frame->headers.cat == NGHTTP2_HCAT_REQUEST && turn_away(x);
         break;
     case NGHTTP2_RST_STREAM:
         c->server->resets++;

@@ -161,6 +161,13 @@ struct whorl_http_body {
     int fd;
     bool use_fd;
     int64_t offset; /* of the first byte to send from a regular file */
+
+    /* Trailers (RFC 9110 §6.5), only for a body of unknown length: fields that follow it, such as a
+     * hash. The head announces their names; the values are read when the body has ended, so until
+     * then they may change. Names that frame or route a message, or that say who asks or what the
+     * body is, are not allowed. */
+    const struct whorl_http_header *trailers;
+    size_t trailers_count;
 };
 
 /* A field of a form, for whorl_http_form_encode(). */

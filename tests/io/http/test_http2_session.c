@@ -132,6 +132,49 @@ TEST_VIRTUAL(http2_asks_for_a_100_only_on_request)
     CHECK(strstr(server.requests, "expect 100-continue"));
 }
 
+static WHORL_SUSPENDS ssize_t read_once(void *arg, void *buf, size_t len)
+{
+    int *left = arg;
+    CHECK(len >= 3);
+    if (*left == 0)
+        return 0;
+    --*left;
+    memcpy(buf, "abc", 3);
+    return 3;
+}
+
+TEST_VIRTUAL(http2_trailers_follow_the_body)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    struct whorl_http_header trailers[] = {{"X-Sum", "9"}, {"X-Two", "b"}};
+    int left;
+    struct whorl_http_request request = {
+        .method = "PUT",
+        .url = "http://a.test/echo",
+        .body = {
+            .read = read_once, .arg = &left, .len = -1, .trailers = trailers, .trailers_count = 2}};
+
+    for (left = 0; left < 3; left++) {
+        WHORL_AUTO(http_response) *response = NULL;
+        int count = left;
+        char *body = NULL;
+        server.requests_len = 0;
+        CHECK_OK(whorl_http_do(session, &request, &error, &response));
+        CHECK_OK(whorl_http_response_read_to_end(response, 100, &body, NULL));
+        CHECK_EQ(strlen(body), 3 * count);
+        free(body);
+        left = count;
+        CHECK(strstr(server.requests, "trailer X-Sum, X-Two"));
+        CHECK(strstr(server.requests, "x-sum 9 x-two b"));
+    }
+    trailers[1].value = "a\n";
+    struct whorl_http_response *response;
+    CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_REQUEST_HEADER);
+    CHECK_STR(error.step, "request");
+    CHECK_EQ(server.dialled, 1);
+}
+
 TEST_VIRTUAL(http2_many_requests_wait_for_one_handshake)
 {
     HTTP2_SERVER server = {.dial_ns = WHORL_SECOND};

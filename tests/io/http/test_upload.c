@@ -324,4 +324,141 @@ TEST_IO(an_early_refusal_stops_the_sending_of_a_file)
     close(fd);
 }
 
+/* --- trailers --- */
+
+/* A body of two parts, whose hash is known at its end. */
+struct summed {
+    int calls;
+    char sum[8];
+};
+
+static WHORL_SUSPENDS ssize_t read_summed(void *arg, void *buf, size_t len)
+{
+    struct summed *summed = arg;
+    CHECK(len >= 2);
+    if (summed->calls++ < 2) {
+        memcpy(buf, "ab", 2);
+        return 2;
+    }
+    strcpy(summed->sum, "abab");
+    return 0;
+}
+
+static int rewind_summed(void *arg)
+{
+    struct summed *summed = arg;
+    *summed = (struct summed){.sum = "old"};
+    return 0;
+}
+
+/* Puts a body with the trailers. Returns the status or the error. */
+static WHORL_SUSPENDS int put_with(struct whorl_http_session *session, struct summed *summed,
+                                   const struct whorl_http_header *trailers, size_t count)
+{
+    struct whorl_http_body body = {.read = read_summed,
+                                   .rewind = rewind_summed,
+                                   .arg = summed,
+                                   .len = -1,
+                                   .trailers = trailers,
+                                   .trailers_count = count};
+    rewind_summed(summed);
+    return post(session, "PUT", body);
+}
+
+#define GO   "HTTP/1.1 100 Continue\r\n\r\n"
+#define SUMS "2\r\nab\r\n2\r\nab\r\n0\r\n"
+
+TEST_VIRTUAL(trailers_follow_the_body_with_the_values_of_that_time)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_EXPECT,
+         HEAD("PUT") "Expect: 100-continue\r\nTrailer: X-Sum, X-Two\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\n",
+         0},
+        {FAKE_SEND, GO, 0},
+        {FAKE_EXPECT, SUMS "X-Sum: abab\r\nX-Two: \r\n\r\n", 0},
+        {FAKE_SEND, OK, 0},
+        {FAKE_HEAD, "Trailer: X-Long\r\n", 0},
+        {FAKE_SEND, GO, 0},
+        {FAKE_READ, NULL, 17 + 8 + 3000 + 4},
+        {FAKE_SEND, OK, 0},
+        {0}};
+    FAKE fake = {.scripts = {steps}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct summed summed;
+    struct whorl_http_header trailers[] = {{"X-Sum", summed.sum}, {"X-Two", ""}};
+    char text[3001] = "";
+
+    CHECK_EQ(put_with(session, &summed, trailers, 2), 200);
+    memset(text, 'x', 3000);
+    CHECK_EQ(put_with(session, &summed, &(struct whorl_http_header){"X-Long", text}, 1), 200);
+    CHECK_EQ(fake.dialled, 1);
+}
+
+TEST_VIRTUAL(trailers_that_may_be_secret_do_not_follow_to_another_origin)
+{
+    static const struct fake_step leaves[] = {
+        {FAKE_HEAD, "Trailer: X-Sum, Content-Digest\r\n", 0},
+        {FAKE_SEND, "HTTP/1.1 307 T\r\nLocation: http://b.test/\r\nContent-Length: 0\r\n\r\n", 0},
+        {0}};
+    static const struct fake_step takes[] = {
+        {FAKE_HEAD, "Trailer: Content-Digest\r\n", 0},
+        {FAKE_SEND, GO, 0},
+        {FAKE_EXPECT, SUMS "Content-Digest: abab\r\n\r\n", 0},
+        {FAKE_SEND, "HTTP/1.1 303 T\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0},
+        {FAKE_EXPECT,
+         "GET / HTTP/1.1\r\nHost: b.test\r\nUser-Agent: t\r\nAccept: */*\r\n"
+         "Accept-Encoding: identity\r\n\r\n",
+         0},
+        {FAKE_SEND, OK, 0},
+        {0}};
+    FAKE fake = {.scripts = {leaves, takes}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct summed summed;
+    struct whorl_http_header trailers[] = {{"X-Sum", summed.sum}, {"Content-Digest", summed.sum}};
+
+    CHECK_EQ(put_with(session, &summed, trailers, 2), 200);
+}
+
+TEST_VIRTUAL(trailers_that_would_change_the_message_are_refused)
+{
+    static const struct fake_step takes[] = {
+        {.action = FAKE_HEAD}, {FAKE_SEND, GO, 0}, {FAKE_EXPECT, "2\r\nab\r\n2\r\nab\r\n", 0}, {0}};
+    static const char *const names[] = {"Content-Length",
+                                        "transfer-encoding",
+                                        "Host",
+                                        "TE",
+                                        "Authorization",
+                                        "Cookie",
+                                        "a b",
+                                        "",
+                                        "X\r\nY",
+                                        "Content-Type",
+                                        "Trailer",
+                                        "If-Match",
+                                        "Proxy-Connection"};
+    FAKE fake = {.scripts = {takes}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct summed summed;
+    int dialled;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct whorl_http_header trailer = {names[i], "1"};
+        CHECK_ERR(put_with(session, &summed, &trailer, 1), WHORL_EHTTP_REQUEST_HEADER);
+        CHECK_STR(error.step, "request");
+        CHECK_EQ(summed.calls, 0);
+    }
+    dialled = fake.dialled;
+    struct whorl_http_header bad = {"X-Sum", "1\r\nX: y"};
+    CHECK_ERR(put_with(session, &summed, &bad, 1), WHORL_EHTTP_REQUEST_HEADER);
+    CHECK_STR(error.step, "request");
+    CHECK_EQ(fake.dialled, dialled + 1);
+    struct whorl_http_body body = whorl_http_body_from_text("a");
+    body.trailers = &bad;
+    body.trailers_count = 1;
+    CHECK_ERR(post(session, "PUT", body), -EINVAL);
+    body = (struct whorl_http_body){.trailers = &bad, .trailers_count = 1};
+    CHECK_ERR(post(session, "PUT", body), -EINVAL);
+}
+
 TEST_MAIN()
