@@ -4,8 +4,10 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -393,6 +395,52 @@ TEST_IO(the_source_address_is_that_of_a_connection)
         CHECK(!dial_socket_source(&to.sa, &options, &source));
     }
     CHECK_EQ(test_open_fds(), fds);
+}
+
+/* Moves this process to a network namespace of its own, whose only interface is a loopback without
+ * IPv6. */
+static void enter_network_without_ipv6(void)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+        test_skip("network namespaces are not permitted");
+    FILE *file = fopen("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "w");
+    if (file && (fputs("1", file) < 0 || fclose(file) != 0))
+        test_skip("IPv6 cannot be switched off in a network namespace");
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK_OK(ioctl(fd, SIOCSIFFLAGS, &request));
+    close(fd);
+}
+
+static void log_addrs(void *arg, const struct whorl_dial_event *event)
+{
+    char text[WHORL_ADDR_TEXT_MAX];
+
+    (void)arg;
+    for (size_t i = 0; i < event->addrs_count; i++)
+        test_log("%s", whorl_addr_text(&event->addrs[i], text, sizeof text));
+}
+
+static int dial_localhost(void *arg)
+{
+    const struct whorl_dial_watch watch = {.event = log_addrs};
+    struct whorl_dial_options options = {.watch = &watch};
+    uint16_t port = 0;
+    int listener = listen_at("127.0.0.1", 9, &port);
+    char expected[64];
+
+    (void)arg;
+    CHECK_STR(dial("localhost", port, &options), "127.0.0.1>127.0.0.1");
+    snprintf(expected, sizeof expected, "127.0.0.1:%u [::1]:%u", port, port);
+    CHECK_STR(test_logged(), expected);
+    return close(listener);
+}
+
+TEST(without_a_route_for_ipv6_localhost_begins_with_ipv4)
+{
+    enter_network_without_ipv6();
+    CHECK_OK(whorl_io_run(dial_localhost, NULL));
 }
 
 /* Local addresses and interfaces */
