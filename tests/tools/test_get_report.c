@@ -104,11 +104,34 @@ TEST(objects_have_stable_fields)
 {
     struct outcome o = good();
 
+    o.info = (struct whorl_http_info){
+        .request = 1,
+        .conn = 2,
+        .queue_ns = -1,
+        .dns_ns = WHORL_MILLISECOND,
+        .connect_ns = 2 * WHORL_MILLISECOND,
+        .tls_ns = 3 * WHORL_MILLISECOND,
+        .first_byte_ns = 4 * WHORL_MILLISECOND,
+        .body_ns = 5 * WHORL_MILLISECOND,
+        .sent_head = 10,
+        .sent_body = 20,
+        .received_head = 50,
+        .received_body = 1024,
+        .protocol = "HTTP/1.1",
+        .tls_version = "TLS 1.2",
+        .tls_suite = "C",
+        .reuse = WHORL_HTTP_NEW_EXPIRED,
+    };
+    CHECK_OK(whorl_addr_parse("127.0.0.1", 80, &o.info.peer));
     CHECK_STR(object(&o),
               "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
               "\"dir\":null,\"file\":\"a\",\"method\":\"GET\",\"status\":200,\"bytes\":1024,"
               "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"redirects\":1,\"verified\":null,"
-              "\"downgraded\":false,\"reused\":false}\n");
+              "\"downgraded\":false,\"reused\":false,"
+              "\"address\":\"127.0.0.1:80\",\"local_address\":null,\"protocol\":\"HTTP/1.1\","
+              "\"tls\":\"TLS 1.2\",\"cipher\":\"C\",\"connection\":\"expired\",\"sent\":30,"
+              "\"received\":1074,\"queue\":null,\"dns\":0.001,\"connect\":0.002,"
+              "\"handshake\":0.003,\"first_byte\":0.004,\"body\":0.005}\n");
     o = bad();
     o.list = "l", o.line = 7;
     CHECK_STR(object(&o),
@@ -116,8 +139,34 @@ TEST(objects_have_stable_fields)
               "\"dir\":null,\"file\":null,\"method\":null,\"status\":null,\"bytes\":0,"
               "\"written\":0,\"seconds\":0.0,\"tries\":1,\"redirects\":0,\"verified\":null,"
               "\"downgraded\":false,\"reused\":false,"
+              "\"address\":null,\"local_address\":null,\"protocol\":null,\"tls\":null,"
+              "\"cipher\":null,\"connection\":null,\"sent\":0,\"received\":0,\"queue\":null,"
+              "\"dns\":null,\"connect\":null,\"handshake\":null,\"first_byte\":null,\"body\":null,"
               "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
-              "\"error\":\"127.0.0.1:9: connection refused\",\"code\":\"ECONNREFUSED\"}\n");
+              "\"error\":\"127.0.0.1:9: connection "
+              "refused\",\"class\":\"connect\",\"code\":\"ECONNREFUSED\"}\n");
+}
+
+static const char *class_in(const struct outcome *o)
+{
+    static char text[32];
+    const char *at = strstr(object(o), "\"class\":\"");
+
+    CHECK(at);
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(at + 9, "\""), at + 9);
+    return text;
+}
+
+TEST(failures_of_this_program_have_classes_of_their_own)
+{
+    struct outcome o = bad();
+
+    o.error.code = 0;
+    CHECK_STR(class_in(&o), "status");
+    o.error.code = -EBADMSG, o.mismatched = true;
+    CHECK_STR(class_in(&o), "verify");
+    o.mismatched = false, o.error.code = -ENOSPC, strcpy(o.error.step, "write");
+    CHECK_STR(class_in(&o), "local");
 }
 
 TEST(decoded_bodies_show_both_counts)

@@ -179,7 +179,8 @@ struct dial {
     struct get *get;
     struct followed *followed; /* the transfer that dials, or NULL */
     const char *host;
-    int64_t since_ns; /* the begin of the lookup, and then its end */
+    int64_t since_ns;                    /* the begin of the lookup, and then its end */
+    const struct whorl_dial_watch *next; /* of the session; is told too */
 };
 
 /* Makes events of the steps of a dial; `arg` is the dial. */
@@ -189,6 +190,8 @@ static void note_step(void *arg, const struct whorl_dial_event *step)
     struct events *events = &dial->get->events;
     int64_t now = whorl_now();
 
+    if (dial->next)
+        dial->next->event(dial->next->arg, step);
     switch (step->step) {
     case WHORL_DIAL_RESOLVE:
         events_enter(events, dial->followed, PHASE_DNS);
@@ -214,7 +217,12 @@ WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
 {
     struct get *get = arg;
     struct dial dial = {
-        .get = get, .followed = transfer_followed(), .host = host, .since_ns = whorl_now()};
+        .get = get,
+        .followed = transfer_followed(),
+        .host = host,
+        .since_ns = whorl_now(),
+        .next = options->watch,
+    };
     const struct whorl_dial_watch watch = {.event = note_step, .arg = &dial};
     struct whorl_dial_options watched = *options;
 

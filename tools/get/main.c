@@ -38,6 +38,7 @@
 #include "tools/get/ticker.h"
 #include "tools/get/timeline.h"
 #include "tools/get/timeline_svg.h"
+#include "tools/get/trace.h"
 #include "tools/get/why.h"
 #include "tools/get/writer.h"
 
@@ -50,6 +51,7 @@ struct program {
     struct get get;
     struct fetch fetch;
     struct report report;
+    struct trace trace;
     struct writer messages, objects;
     struct writer stream; /* of --events */
     int stream_fd;        /* where it is written; -1: there is none */
@@ -324,6 +326,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
     /* Without --max-size, a small body that decodes to a huge one could still fill the disk. */
     const int64_t decoded_max = (int64_t)1 << 30;
     const struct whorl_dial_options dial = dial_of(options);
+    bool is_watched = options->verbose || options->json || options->events;
 
     const struct whorl_http_session_options session = {
         .conns_max = (size_t)options->jobs,
@@ -347,6 +350,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
         .dialer = {.dial_with = fetch_dial, .arg = &program->get},
+        .observer = is_watched ? trace_observer(&program->trace) : (struct whorl_http_observer){0},
         .dial = &dial,
         .proxy = proxy_of(program),
         .netrc = program->netrc,
@@ -547,7 +551,8 @@ static int run(struct program *program)
     program->get.retry.attempts_max = options->retries + 1;
     program->get.retry.retry_after_max_ns = 2 * WHORL_MINUTE;
     program->get.budget.retries_min = wave_retries(options);
-    program->get.report = &program->report;
+    program->get.report = program->trace.report = &program->report;
+    program->trace.has_lines = options->verbose;
     schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);
     for (size_t i = 0; i < options->headers_count; i++) {
         program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
@@ -730,6 +735,7 @@ int main(int argc, char **argv)
     source_finish(&program.fetch.source);
     schedule_finish(&program.get.schedule);
     progress_finish(&program.progress);
+    trace_finish(&program.trace);
     report_finish(&program.report);
     writer_finish(&program.messages);
     writer_finish(&program.objects);

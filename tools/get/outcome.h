@@ -25,6 +25,7 @@ struct outcome {
     int64_t written;    /* of the body, to the file or standard output, after decoding */
     int64_t duration_ns;
     struct whorl_http_timing timing; /* of the last response */
+    struct whorl_http_info info;     /* of the last request; its `request` is 0 if unknown */
     bool ok, interrupted;
     const char *plan;     /* --dry-run: what is known about the file; NULL: this was no dry run */
     bool mismatched;      /* the body is not the expected one */

@@ -166,6 +166,47 @@ static void add_error(struct object *object, const struct outcome *o)
     buffer_finish(&text);
 }
 
+/* Adds an address; null when it is not known. */
+static void add_addr(struct object *object, const char *name, const struct whorl_addr *addr)
+{
+    char text[WHORL_ADDR_TEXT_MAX];
+
+    object_add_text(object, name, addr->len > 0 ? whorl_addr_text(addr, text, sizeof text) : NULL);
+}
+
+/* Adds how the last request went. */
+static void add_info(struct object *object, const struct whorl_http_info *info)
+{
+    bool is_known = info->request > 0;
+
+    add_addr(object, "address", &info->peer);
+    add_addr(object, "local_address", &info->local);
+    object_add_text(object, "protocol", info->protocol);
+    object_add_text(object, "tls", info->tls_version);
+    object_add_text(object, "cipher", info->tls_suite);
+    object_add_text(object, "connection",
+                    info->conn > 0 ? whorl_http_reuse_name(info->reuse) : NULL);
+    object_add_int(object, "sent", info->sent_head + info->sent_body);
+    object_add_int(object, "received", info->received_head + info->received_body);
+    object_add_seconds(object, "queue", is_known ? info->queue_ns : -1);
+    object_add_seconds(object, "dns", is_known ? info->dns_ns : -1);
+    object_add_seconds(object, "connect", is_known ? info->connect_ns : -1);
+    object_add_seconds(object, "handshake", is_known ? info->tls_ns : -1);
+    object_add_seconds(object, "first_byte", is_known ? info->first_byte_ns : -1);
+    object_add_seconds(object, "body", is_known ? info->body_ns : -1);
+}
+
+/* The class of a failure. For the library, a response with any status and any body is a success, so
+ * these failures have classes of their own. */
+static const char *class_of(const struct outcome *o)
+{
+    if (o->mismatched)
+        return "verify";
+    if (o->error.code == 0)
+        return "status";
+    return whorl_error_class_name(whorl_error_classify(&o->error));
+}
+
 void report_add_outcome(struct object *object, const struct outcome *o)
 {
     bool responded = o->status > 0;
@@ -190,6 +231,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_text(object, "verified", o->verified);
     object_add_bool(object, "downgraded", o->timing.downgraded);
     object_add_bool(object, "reused", responded && o->timing.reused);
+    add_info(object, &o->info);
     if (o->list) {
         object_add_text(object, "list", o->list);
         object_add_int(object, "line", o->line);
@@ -197,6 +239,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     if (!o->ok) {
         object_add_text(object, "step", o->error.step);
         add_error(object, o);
+        object_add_text(object, "class", class_of(o));
         object_add_text(object, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
     }
 }

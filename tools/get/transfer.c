@@ -67,6 +67,14 @@ void transfer_note_dial(const char *host, uint16_t port, int err)
     t->refused_port = port;
 }
 
+void transfer_note_info(const struct whorl_http_info *info)
+{
+    struct transfer *t = whorl_local_get(&running);
+
+    if (t)
+        t->outcome.info = *info;
+}
+
 static bool to_stdout(const struct options *options)
 {
     return options->output && strcmp(options->output, "-") == 0;
@@ -316,6 +324,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
 
     o->error = (struct whorl_error){0};
     o->timing = (struct whorl_http_timing){0};
+    o->info = (struct whorl_http_info){0};
     o->status = 0;
     o->bytes = o->written = 0;
     o->place = t->path = NULL;

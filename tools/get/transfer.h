@@ -8,6 +8,7 @@
 struct followed;
 struct get;
 struct schedule_item;
+struct whorl_http_info;
 
 /* The argument of a transfer's task. It is copied to the task's stack. */
 struct transfer_job {
@@ -25,5 +26,9 @@ struct followed *transfer_followed(void);
 /* Tells the running transfer the result of a connect(2) to a host. To be called by the session's
  * dialer, in the transfer's task. */
 void transfer_note_dial(const char *host, uint16_t port, int err);
+
+/* Notes the details of a request that the running task's transfer has made. Does nothing in other
+ * tasks. */
+void transfer_note_info(const struct whorl_http_info *info);
 
 #endif
