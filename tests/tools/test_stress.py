@@ -123,7 +123,7 @@ def bench_refuses_wrong_arguments():
 
 @test
 def bench_repeats_each_operation_silently():
-    for what in 'yield pingpong chan spawn deadline get'.split():
+    for what in 'yield pingpong chan spawn deadline get lines'.split():
         equal(run(BENCH, 'repeat', what, '1000'), (0, '', ''))
 
 

@@ -8,6 +8,7 @@
 #include "tools/bench/echo.h"
 #include "tools/bench/get.h"
 #include "tools/bench/repeat_get.h"
+#include "tools/bench/repeat_lines.h"
 #include "tools/bench/serve.h"
 #include "tools/bench/tasks.h"
 #include "tools/stack_option.h"
@@ -31,7 +32,8 @@ static const char usage[] =
     "       whorl-bench repeat WHAT N     do one operation N times and print nothing, to count "
     "its\n"
     "                                     instructions; WHAT: yield, pingpong, chan, spawn,\n"
-    "                                     deadline, get (from a server in the same run)\n\n"
+    "                                     deadline, get (from a server in the same run),\n"
+    "                                     lines (that a reader reads from a socket)\n\n"
     "KIND, for tasks, sleepers and growth: guarded (the default), or 2k, 4k, 8k for small stacks "
     "of\n"
     "that size without guards.\n";
@@ -80,7 +82,11 @@ int main(int argc, char **argv)
         return bench_serve((uint16_t)number(argv[2], 0, 65535));
     if (strcmp(what, "repeat") == 0 && argc == 4) {
         long n = number(argv[3], 1, 1000000000);
-        return strcmp(argv[2], "get") == 0 ? bench_repeat_get(n) : bench_repeat_task(argv[2], n);
+        if (strcmp(argv[2], "get") == 0)
+            return bench_repeat_get(n);
+        if (strcmp(argv[2], "lines") == 0)
+            return bench_repeat_lines(n);
+        return bench_repeat_task(argv[2], n);
     }
     if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
         fputs(usage, stdout);
