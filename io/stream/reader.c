@@ -53,9 +53,15 @@ void whorl_reader_destroy(struct whorl_reader *reader)
     free(reader);
 }
 
-size_t whorl_reader_unread(const struct whorl_reader *reader)
+/* As whorl_reader_unread(), which is exported and therefore not inlined. */
+static size_t count_unread(const struct whorl_reader *reader)
 {
     return reader->end - reader->start;
+}
+
+size_t whorl_reader_unread(const struct whorl_reader *reader)
+{
+    return count_unread(reader);
 }
 
 /* Reads from the stream: the count, 0 at the end, or a negative code. */
@@ -71,10 +77,11 @@ static WHORL_SUSPENDS ssize_t receive(struct whorl_reader *reader, void *buf, si
     return n;
 }
 
-/* Makes room behind the unread bytes, so that `unread_max` bytes can be unread. */
+/* Moves the unread bytes to the start of the buffer. If they fill it, makes it larger, so that
+ * `unread_max` bytes can be unread. */
 static int make_room(struct whorl_reader *reader, size_t unread_max)
 {
-    size_t unread = whorl_reader_unread(reader), size = reader->size;
+    size_t unread = count_unread(reader), size = reader->size;
 
     if (reader->start > 0) {
         memmove(reader->buf, reader->buf + reader->start, unread);
@@ -94,10 +101,16 @@ static int make_room(struct whorl_reader *reader, size_t unread_max)
 
 /* Receives more bytes behind the unread ones, which are fewer than `unread_max`. The count, 0 at
  * the end, or a negative code. */
-static WHORL_SUSPENDS ssize_t fill(struct whorl_reader *reader, size_t unread_max)
+static __attribute__((noinline)) WHORL_SUSPENDS ssize_t fill(struct whorl_reader *reader,
+                                                             size_t unread_max)
 {
-    int err = reader->end < reader->size ? 0 : make_room(reader, unread_max);
+    int err = 0;
 
+    /* A receive with little room would receive only a part of a message, and cost another one. */
+    if (reader->start == reader->end)
+        reader->start = reader->end = 0;
+    else if (reader->start >= reader->size - reader->end)
+        err = make_room(reader, unread_max);
     if (err)
         return err;
     ssize_t n = receive(reader, reader->buf + reader->end, reader->size - reader->end);
@@ -108,14 +121,12 @@ static WHORL_SUSPENDS ssize_t fill(struct whorl_reader *reader, size_t unread_ma
 /* Copies unread bytes. Returns their number. */
 static size_t take(struct whorl_reader *reader, void *buf, size_t len)
 {
-    size_t n = whorl_reader_unread(reader);
+    size_t n = count_unread(reader);
 
     if (n > len)
         n = len;
     memcpy(buf, reader->buf + reader->start, n);
     reader->start += n;
-    if (reader->start == reader->end)
-        reader->start = reader->end = 0;
     return n;
 }
 
@@ -125,7 +136,7 @@ WHORL_SUSPENDS ssize_t whorl_reader_read(struct whorl_reader *reader, void *buf,
 
     if (err || len == 0)
         return err;
-    if (whorl_reader_unread(reader) == 0) {
+    if (count_unread(reader) == 0) {
         if (len >= reader->size)
             return receive(reader, buf, len);
         ssize_t n = fill(reader, reader->size);
@@ -162,6 +173,15 @@ static int lend(struct whorl_reader *reader, size_t len, size_t drop, char **ret
     return 1;
 }
 
+/* The first delimiter in these bytes; NULL: there is none. */
+static const char *search(const char *bytes, size_t len, const char *delimiter,
+                          size_t delimiter_len)
+{
+    if (delimiter_len == 1) /* faster than memmem(), which does more before it calls memchr() */
+        return memchr(bytes, *delimiter, len);
+    return memmem(bytes, len, delimiter, delimiter_len);
+}
+
 /* Receives until the unread bytes contain the delimiter, or end. Stops when the delimiter would be
  * behind `part_max` bytes. Returns 0 or a negative code.
  *
@@ -174,8 +194,8 @@ static WHORL_SUSPENDS int find(struct whorl_reader *reader, const void *delimite
 
     while (err == 0) {
         const char *unread = reader->buf + reader->start;
-        size_t len = whorl_reader_unread(reader);
-        const char *found = memmem(unread + searched, len - searched, delimiter, delimiter_len);
+        size_t len = count_unread(reader);
+        const char *found = search(unread + searched, len - searched, delimiter, delimiter_len);
 
         *ret = found ? (size_t)(found - unread) : len;
         if (found || reader->ended || len >= part_max + delimiter_len)
@@ -198,7 +218,7 @@ WHORL_SUSPENDS int whorl_reader_read_until(struct whorl_reader *reader, const vo
         return err;
     if (part > reader->part_max)
         return -EMSGSIZE;
-    if (part < whorl_reader_unread(reader))
+    if (part < count_unread(reader))
         return lend(reader, part, delimiter_len, ret, ret_len);
     return part > 0 ? lend(reader, part, 0, ret, ret_len) : 0;
 }
@@ -210,7 +230,7 @@ WHORL_SUSPENDS int whorl_reader_read_line(struct whorl_reader *reader, char **re
     int err = find(reader, "\n", 1, reader->part_max + 1, &len); /* and a "\r" */
     if (err)
         return err;
-    if (len < whorl_reader_unread(reader)) {
+    if (len < count_unread(reader)) {
         drop = 1;
         if (len > 0 && reader->buf[reader->start + len - 1] == '\r') {
             len--;
@@ -228,18 +248,18 @@ WHORL_SUSPENDS ssize_t whorl_reader_peek(struct whorl_reader *reader, size_t n, 
 
     if (err == 0 && n > reader->part_max)
         err = -EMSGSIZE;
-    while (err == 0 && whorl_reader_unread(reader) < n && !reader->ended) {
+    while (err == 0 && count_unread(reader) < n && !reader->ended) {
         ssize_t count = fill(reader, n);
         err = count < 0 ? (int)count : 0;
     }
     if (err)
         return err;
     *ret = reader->buf + reader->start;
-    return (ssize_t)whorl_reader_unread(reader);
+    return (ssize_t)count_unread(reader);
 }
 
 void whorl_reader_skip(struct whorl_reader *reader, size_t n)
 {
-    whorl_check_text(n <= whorl_reader_unread(reader), "more bytes are skipped than were shown");
+    whorl_check_text(n <= count_unread(reader), "more bytes are skipped than were shown");
     reader->start += n;
 }

@@ -195,6 +195,44 @@ TEST_VIRTUAL(a_large_read_takes_the_buffer_first)
     close_input(&input);
 }
 
+static void count_read(void *reads)
+{
+    ++*(int *)reads;
+}
+
+/* Sends a message and reads its lines, each followed by "." in `lines`. Returns the number of reads
+ * of the stream. */
+static WHORL_SUSPENDS_SHIELDED int reads_of(struct input *input, const char *message,
+                                            const char *lines)
+{
+    char got_lines[64] = "", *line;
+    int reads = 0;
+
+    CHECK_OK(whorl_stream_write(input->peer, message, strlen(message)));
+    memstream_hook(input->stream, count_read, &reads);
+    while (strlen(got_lines) < strlen(lines)) {
+        CHECK_ERR(whorl_reader_read_line(input->reader, &line, NULL), 1);
+        strcat(strcat(got_lines, line), ".");
+    }
+    CHECK_STR(got_lines, lines);
+    memstream_hook(input->stream, NULL, NULL);
+    return reads;
+}
+
+TEST_VIRTUAL(a_message_that_fits_is_received_by_one_read)
+{
+    struct whorl_reader_options options = {.size = 16};
+    struct input input;
+
+    CHECK_OK(memstream_pair(&input.peer, &input.stream));
+    CHECK_OK(whorl_reader_create(input.stream, &options, &input.reader));
+    CHECK_EQ(reads_of(&input, "1234\n", "1234."), 1);
+    CHECK_EQ(reads_of(&input, "0123456789012\n", "0123456789012."), 1); /* all room is free */
+    CHECK_EQ(reads_of(&input, "01\n345678901\nab", "01.345678901."), 1);
+    CHECK_EQ(reads_of(&input, "cdefgh\n", "abcdefgh."), 1); /* the rest makes room */
+    close_input(&input);
+}
+
 /* Any sequence of calls reads the same bytes as one read would. */
 TEST_SEEDS(mixed_calls_read_every_byte_once_and_in_order)
 {
