@@ -4,7 +4,21 @@
  *
  *     buf      start            end        size
  *      |  read   |    unread     |   free    | one byte more, for a NUL
- */
+ *
+ * A stream that reads ahead (receiver.h) copies what it has received into this buffer. It could
+ * lend its own buffers to the reader instead. This was tried. The numbers are instructions in user
+ * space per line of 80 bytes:
+ *
+ *     from a socket, io_uring, messages of 1 line    1305 with copies    1286 with loans
+ *                              messages of 5 lines    379                 371
+ *                              messages of 25 lines   194                 189
+ *     from a socket, epoll, messages of 25 lines      195                 200
+ *     from a stream in memory, 25 lines               182                 174
+ *
+ * The kernel takes at least three quarters of the time of the lines from a socket, and the copies
+ * take 1 % or less. Bulk, and all bytes with the epoll driver, are received into this buffer
+ * directly. In bulk over TLS, the copies into and out of the engine take 3 % of the time. And a
+ * slow caller would keep a buffer that all receives of the run share. So bytes are copied. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *     direct     one request per read, straight into the caller's memory; as whorl_recv()
  *     ahead      one multishot request stays in flight. The kernel puts what arrives into buffers
  *                of the run (ring_buffers.h), and reads copy it from there. This saves a request
- *                per message.
+ *                per message. reader.c says why the buffers are not lent to the reader.
  *
  *         direct -------- SMALL_ROW small messages in a row ----------------------> ahead
  *         direct <------- BULK bytes in one read; or the request has ended and ---- ahead
