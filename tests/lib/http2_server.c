@@ -11,6 +11,7 @@
 #include <whorl/stream.h>
 #include <whorl/task.h>
 
+#include "fakehttp.h"
 #include "memstream.h"
 #include "test.h"
 
@@ -29,7 +30,7 @@ struct http2_server_conn {
 struct exchange {
     struct http2_server_conn *conn;
     int32_t id;
-    char path[200], method[16];
+    char path[200];
     char *body; /* of the request, or of the response */
     size_t body_len, sent;
     bool is_large, is_stuck;
@@ -59,7 +60,7 @@ static ssize_t read_large(nghttp2_session *session, struct exchange *x, uint8_t 
     size_t left = HTTP2_SERVER_LARGE - x->sent, n = len < left ? len : left;
 
     for (size_t i = 0; i < n; i++)
-        buf[i] = (uint8_t)http2_server_pattern((int64_t)(x->sent + i));
+        buf[i] = (uint8_t)fake_pattern((int64_t)(x->sent + i));
     x->sent += n;
     if (x->sent == HTTP2_SERVER_LARGE) {
         nghttp2_nv trailer = nv("sum", "right");
@@ -88,20 +89,18 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, siz
     return (ssize_t)n;
 }
 
-static void respond(struct exchange *x, const char *status, bool has_body)
+static void respond(struct exchange *x)
 {
     nghttp2_data_provider body = {.read_callback = read_body};
     char length[24];
-    nghttp2_nv fields[3] = {nv(":status", status), nv("location", "/body/there")};
-    size_t count = strcmp(status, "302") == 0 ? 2 : 1;
+    nghttp2_nv fields[2] = {nv(":status", "200")};
+    size_t count = 1;
 
-    if (!x->is_large && !x->is_stuck && has_body) {
+    if (!x->is_large && !x->is_stuck) {
         snprintf(length, sizeof length, "%zu", x->body_len);
         fields[count++] = nv("content-length", length);
     }
-    if (strcmp(x->method, "HEAD") == 0)
-        has_body = false;
-    nghttp2_submit_response(x->conn->session, x->id, fields, count, has_body ? &body : NULL);
+    nghttp2_submit_response(x->conn->session, x->id, fields, count, &body);
 }
 
 static void respond_text(struct exchange *x, const char *text)
@@ -109,7 +108,7 @@ static void respond_text(struct exchange *x, const char *text)
     free(x->body);
     x->body = strdup(text);
     x->body_len = strlen(text);
-    respond(x, "200", true);
+    respond(x);
 }
 
 struct later {
@@ -139,14 +138,10 @@ static void answer(struct exchange *x)
     if (strncmp(x->path, "/body/", 6) == 0) {
         respond_text(x, x->path + 6);
     } else if (strcmp(x->path, "/echo") == 0) {
-        respond(x, "200", true);
+        respond(x);
     } else if (strcmp(x->path, "/large") == 0) {
         x->is_large = true;
-        respond(x, "200", true);
-    } else if (strcmp(x->path, "/redirect") == 0) {
-        respond(x, "302", false);
-    } else if (strcmp(x->path, "/304") == 0) {
-        respond(x, "304", false);
+        respond(x);
     } else if (strcmp(x->path, "/stuck") == 0) {
         x->is_stuck = true;
         respond_text(x, "stuck");
@@ -171,11 +166,9 @@ static bool turn_away(struct exchange *x)
         code = NGHTTP2_HTTP_1_1_REQUIRED;
     if (code)
         nghttp2_submit_rst_stream(x->conn->session, 0, x->id, code);
-    else if (strcmp(x->path, "/early") == 0)
-        respond(x, "413", false);
     if (++x->conn->requests == server->goaway_after)
         nghttp2_submit_goaway(x->conn->session, 0, x->id, NGHTTP2_NO_ERROR, NULL, 0);
-    return code || strcmp(x->path, "/early") == 0;
+    return code;
 }
 
 /* nghttp2's callbacks */
@@ -219,8 +212,6 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     note(c->server, (const char *)value, value_len);
     if (strcmp((const char *)name, ":path") == 0)
         snprintf(x->path, sizeof x->path, "%s", (const char *)value);
-    if (strcmp((const char *)name, ":method") == 0)
-        snprintf(x->method, sizeof x->method, "%s", (const char *)value);
     return 0;
 }
 
@@ -247,7 +238,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         break;
     }
     if (x && !is_turned_away && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-        strcmp(x->path, "/early") != 0 &&
         (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
         answer(x);
     return 0;

@@ -7,10 +7,7 @@
  *
  *     /body/TEXT   200 with the body TEXT
  *     /echo        200 with the body of the request, after its end
- *     /large       200 with HTTP2_SERVER_LARGE bytes of a pattern, and the trailer "sum: right"
- *     /redirect    302 to /body/there
- *     /304         304
- *     /early       413 before the body of the request
+ *     /large       200 with HTTP2_SERVER_LARGE bytes of fake_pattern(); the trailer is "sum: right"
  *     /slow        200 after 2 s
  *     /stuck       200 with the first 5 bytes of a body that has no end
  *     /never       nothing
@@ -51,11 +48,5 @@ WHORL_SUSPENDS_SHIELDED void http2_server_finish(struct http2_server *server);
 #define HTTP2_SERVER __attribute__((cleanup(http2_server_finish))) struct http2_server
 
 struct whorl_http_dialer http2_server_dialer(struct http2_server *server);
-
-/* Byte number `i` of /large. */
-static inline char http2_server_pattern(int64_t i)
-{
-    return (char)('a' + (i * 7 + i / 26) % 26);
-}
 
 #endif

@@ -649,6 +649,26 @@ TEST_VIRTUAL(an_early_refusal_followed_by_a_close_is_read)
     CHECK_EQ(status, 413);
 }
 
+/* The server answers and then neither reads nor closes. */
+TEST_VIRTUAL(an_early_refusal_is_read_although_nothing_more_can_be_sent)
+{
+    static char data[1 << 20];
+    static const int64_t lens[] = {40000, 70000, sizeof data};
+    for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+        FAKE fake = {
+            .scripts = {RESPONDS({FAKE_SEND, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno", 0},
+                                 {.action = FAKE_SLEEP, .n = WHORL_HOUR})},
+            .capacity = fake_is_http2() ? 5000 : 100000}; /* as sockets */
+        struct whorl_http_request request = {.method = "POST",
+                                             .body = {.data = data, .len = lens[i]}};
+        int64_t start = whorl_now();
+        int status;
+        CHECK_OK(put_body(&fake, &request, &status));
+        CHECK_EQ(status, 413);
+        CHECK_EQ(whorl_now(), start);
+    }
+}
+
 /* The server closes before the first write: the write fails, but the response can still be read. */
 static WHORL_SUSPENDS_SHIELDED void refuse_at_once(struct fake *fake, struct whorl_stream *client,
                                                    struct whorl_stream *server)

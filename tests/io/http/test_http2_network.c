@@ -192,27 +192,6 @@ TEST_IO(http2_is_spoken_without_tls_if_asked_for)
     CHECK_EQ(stats_of(session).connections, 1);
 }
 
-TEST_IO(http2_upload_comes_back_from_nghttpd)
-{
-    WHORL_AUTO(http_session) *session = session_of(NULL, WHORL_HTTP_2);
-    uint16_t port = start_nghttpd("--echo-upload");
-    size_t len = 3000000, body_len;
-    char url[200], *data = malloc(len), *body = NULL;
-    struct whorl_http_request request = {
-        .method = "POST", .url = url, .body = {.data = data, .len = (int64_t)len}};
-    WHORL_AUTO(http_response) *response = NULL;
-
-    for (size_t i = 0; i < len; i++)
-        data[i] = (char)(i * 7 + i / 256);
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
-    CHECK_OK(whorl_http_do(session, &request, &error, &response));
-    CHECK_OK(whorl_http_response_read_to_end(response, 1 << 24, &body, &body_len));
-    CHECK_EQ(body_len, len);
-    CHECK(memcmp(body, data, len) == 0);
-    free(body);
-    free(data);
-}
-
 TEST_IO(http2_server_that_speaks_only_http1_is_named)
 {
     static const struct peer_step script[] = {
