@@ -408,6 +408,26 @@ def body_is_posted(way):
     equal(sent[0] == sent[1] == sent[2], True)
 
 
+@case('app')
+def forms_are_sent(way):
+    write('file', BODY)
+    r = way.get('-o', 'got', '--form', 'a=1', '--form', 'f=@file', way.origin + '/post')
+    equal((r.status, r.objects[0]['method'], r.messages), (0, 'POST', ''))
+    equal(way.curl('-o', 'expected', '-F', 'a=1', '-F', 'f=@file;type=application/octet-stream', '/post'), (0, 200))
+    ours, theirs = (json.loads(read(name)) for name in ('got', 'expected'))
+    equal((ours['form'], ours['files'] == theirs['files']), (theirs['form'], True))
+    equal(base64.b64decode(ours['files']['f'].split(',')[1]) == BODY, True)
+
+
+@case('app')
+def large_file_is_uploaded(way):
+    data = LARGE + BODY  # HTTP/1.1 asks for a 100 (Continue) first
+    write('file', data)
+    r = way.get('-o', 'got', '--upload-file', 'file', way.origin + '/put')
+    equal((r.status, r.objects[0]['method'], r.messages), (0, 'PUT', ''))
+    equal(base64.b64decode(json.loads(read('got'))['data'].split(',')[1]) == data, True)
+
+
 @case('echo')
 def body_is_echoed(way):
     write('body', LARGE)

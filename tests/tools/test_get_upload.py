@@ -270,6 +270,15 @@ def the_response_is_saved_as_that_of_a_download():
 
 
 @test
+def an_empty_response_is_compared_with_what_is_expected():
+    with Echo(status=201, answer=b'') as server:
+        r = get('-q', '--data', 'a', '--checksum', 'md5=' + 32 * '0', server.origin + '/a')
+        equal((r.status != 0, r.messages != ''), (True, True))
+        r = get('-q', '--data', 'a', '-i', '-', stdin=(server.origin + '/a size=1\n').encode())
+        equal(r.status != 0, True)
+
+
+@test
 def head_prints_the_head_and_writes_no_file():
     with Echo(answer=b'body', headers=[('X-Esc', 'a\x9b31mb'), ('X-Two', '1'), ('X-Two', '2')]) as server:
         r = get('-I', server.origin + '/a')
@@ -398,6 +407,7 @@ def wrong_requests_are_wrong_usage():
             (['--upload-file', 'f', '-X', 'HEAD'], '--upload-file and --head cannot be used together'),
             (['-I', '-X', 'GET'], '--head and --method cannot be used together'),
             (['-I', '-o', 'x'], '--head writes no file; leave --output out'),
+            (['-I', '--checksum', 'md5=' + 32 * '0'], '--head and --checksum cannot be used together'),
             (['-I', '--json'], '--head and --json both write to standard output'),
             (['--json-data', '1', '--json-data', '2'], '--json-data may be given only once'),
             (['--form', 'a'], "--form needs NAME=VALUE or NAME=@FILE, not 'a'"),

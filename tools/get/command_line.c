@@ -326,6 +326,8 @@ static bool check_request(struct option_call *c, const struct options *o)
         return option_complain(c, "--head and --method cannot be used together");
     if (o->head && o->output)
         return option_complain(c, "--head writes no file; leave --output out");
+    if (o->head && o->checksums_count > 0)
+        return option_complain(c, "--head and --checksum cannot be used together");
     if (o->head && o->json)
         return option_complain(c, "--head and --json both write to standard output");
     return true;

@@ -276,14 +276,14 @@ static void explain(struct transfer *t, int err, const char *step)
 }
 
 /* Whether the body of the response is saved. The response to an upload is often empty, which makes
- * no file unless the user has named one. */
+ * no file unless the user has named one, or says what it must contain. */
 static bool has_body_to_save(const struct transfer *t, const struct whorl_http_response *response)
 {
     const struct get *get = t->get;
 
     if (ask_is_head(&get->ask))
         return false;
-    return ask_is_download(&get->ask) || get->options->output ||
+    return ask_is_download(&get->ask) || get->options->output || verify_is_expected(&t->verify) ||
            (t->outcome.status != 204 && whorl_http_response_length(response) != 0);
 }
 

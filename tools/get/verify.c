@@ -81,6 +81,15 @@ void verify_begin(struct verify *verify, const struct whorl_http_response *respo
     verify->seen = 0;
 }
 
+bool verify_is_expected(const struct verify *verify)
+{
+    bool is_expected = verify->size_source;
+
+    for (int kind = 0; kind < HASH_KINDS; kind++)
+        is_expected |= verify->expected[kind].hex != NULL;
+    return is_expected;
+}
+
 bool verify_is_needed(const struct verify *verify)
 {
     return verify->hash.kinds || verify->size_source;

@@ -44,6 +44,9 @@ bool verify_expect(struct verify *verify, enum hash_kind kind, const char *hex, 
  */
 void verify_begin(struct verify *verify, const struct whorl_http_response *response, bool decodes);
 
+/* Whether the user expects anything of the body, whatever its headers say. */
+bool verify_is_expected(const struct verify *verify);
+
 /* Whether the body must be seen at all. */
 bool verify_is_needed(const struct verify *verify);
 
