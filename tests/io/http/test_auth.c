@@ -129,6 +129,15 @@ TEST(only_a_wanted_scheme_is_chosen)
     CHECK_STR(choose(WHORL_HTTP_AUTH_BASIC, "Basic realm=\"b\"", MD5), "Basic");
 }
 
+/* The parser of heads lets none arrive. */
+TEST(challenges_with_control_bytes_are_ignored)
+{
+    CHECK_STR(choose(WHORL_HTTP_AUTH_ANY, "Digest realm=\"a\x01\", nonce=\"n\"", NULL), "none");
+    CHECK_STR(choose(WHORL_HTTP_AUTH_ANY, "Digest realm=\"r\", nonce=\"\x7f\"", NULL), "none");
+    CHECK_STR(choose(WHORL_HTTP_AUTH_ANY, "Digest realm=\"r\", nonce=\"n\", opaque=\"\\\r\"", NULL),
+              "none");
+}
+
 TEST(challenges_that_cannot_be_answered_are_ignored)
 {
     static const char *const others[] = {

@@ -8,6 +8,7 @@
 #include <whorl/http_auth.h>
 
 #include "fakehttp.h"
+#include "io/http/auth.h"
 #include "test.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -269,6 +270,46 @@ TEST_VIRTUAL(credentials_for_https_are_not_sent_over_http)
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session = session_with(&fake, &https, NULL);
     CHECK_EQ(fetch(session, GET), 401);
+}
+
+/* What was learnt from a challenge belongs to its origin, even if others have the same name and
+ * password. */
+TEST(an_answer_is_not_sent_to_another_origin_with_the_same_credentials)
+{
+    static const char *const origins[] = {"http://a.test", "http://b.test", "http://a.test:443",
+                                          "https://a.test"};
+    struct whorl_http_credentials credentials[4];
+    struct whorl_http_session_options options = {.credentials = credentials,
+                                                 .credentials_count = 4};
+    struct whorl_http_request request = {0};
+    struct whorl_url urls[4] = {0};
+    struct header_list headers = {0};
+    struct http_auth auth = {0};
+
+    for (int i = 0; i < 4; i++) {
+        credentials[i] = at_a;
+        credentials[i].origin = origins[i];
+        CHECK_OK(whorl_url_parse(origins[i], NULL, &urls[i]));
+    }
+    CHECK_OK(http_auth_init(&auth, &options));
+    CHECK_OK(header_list_append(&headers, "WWW-Authenticate", "Basic realm=\"r\""));
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 4; j++) { /* those before `i` have asked */
+            struct http_outgoing out = {.request = &request, .url = &urls[j], .method = "GET"};
+            struct http_auth_run run = {0};
+            CHECK_OK(http_auth_write(&auth, &run, &out));
+            CHECK_STR(out.authorization, j < i ? "Basic dTpw" : "");
+            http_auth_run_finish(&run);
+        }
+        struct http_outgoing out = {.request = &request, .url = &urls[i], .method = "GET"};
+        struct http_auth_run run = {0};
+        CHECK_EQ(http_auth_challenged(&auth, &run, &out, &headers), 1);
+        http_auth_run_finish(&run);
+    }
+    for (int i = 0; i < 4; i++)
+        whorl_url_finish(&urls[i]);
+    header_list_finish(&headers);
+    http_auth_finish(&auth);
 }
 
 TEST_VIRTUAL(credentials_of_the_other_origin_are_sent_to_it_after_a_redirect)

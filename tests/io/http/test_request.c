@@ -236,6 +236,30 @@ TEST(request_refuses_injection)
          .headers = {{"X", "a\tb \xc3\xa4"}});
 }
 
+/* The session itself makes these values and checks them. This is the check of the whole head. */
+TEST(request_has_no_control_byte_wherever_it_comes_from)
+{
+    static const char *const values[] = {"a\r\nX: y", "a\n", "a\r", "\x01", "a\x7f"};
+    WHORL_AUTO(url) url = {0};
+
+    CHECK_OK(whorl_url_parse("http://a/", NULL, &url));
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        const struct request_head heads[] = {
+            {.cookies = values[i]},
+            {.content_type = values[i]},
+            {.authorization = values[i]},
+            {.is_forwarded = true, .proxy_authorization = values[i]},
+        };
+        for (size_t j = 0; j < sizeof heads / sizeof *heads; j++) {
+            struct request_head head = heads[j];
+            char buf[1000];
+            head.url = &url;
+            head.body_len = REQUEST_NO_BODY;
+            CHECK_EQ(request_head_write(&head, buf, sizeof buf, NULL), WHORL_EHTTP_REQUEST_HEADER);
+        }
+    }
+}
+
 /* Headers that are left out are still checked: a mistake is found on the first request or never. */
 TEST(request_checks_headers_it_leaves_out)
 {
