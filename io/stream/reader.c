@@ -17,7 +17,7 @@
  *
  * The kernel takes at least three quarters of the time of the lines from a socket, and the copies
  * take 1 % or less. Bulk, and all bytes with the epoll driver, are received into this buffer
- * directly. In bulk over TLS, the copies into and out of the engine take 3 % of the time. And a
+ * directly. In bulk over TLS, the copies into and out of the engine take 3 to 4 %. And a
  * slow caller would keep a buffer that all receives of the run share. So bytes are copied. */
 #include <errno.h>
 #include <stdlib.h>
