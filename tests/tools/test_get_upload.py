@@ -354,6 +354,13 @@ def only_idempotent_requests_are_retried():
 
 
 @test
+def without_retries_nothing_is_said_about_them():
+    with Peer({'*': reply(b'', '503 Busy')}) as peer:
+        r = get('--retries', '0', '--data', 'a', peer.origin + '/a')
+    equal((r.status, 'retried' in r.messages), (3, False))
+
+
+@test
 def a_pipe_is_not_retried():
     with Peer({'*': reply(b'', '503 Busy')}) as peer:
         r = get('--retries', '2', '--upload-file', '-', peer.origin + '/a', stdin=b'x')

@@ -349,7 +349,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
         return false;
     const char *why;
     if (!ask_may_repeat(&t->get->ask, o->error.step, &why)) {
-        append(&o->error, " (%s is not retried: %s)", t->get->ask.method, why);
+        if (o->tries < t->get->retry.attempts_max)
+            append(&o->error, " (%s is not retried: %s)", t->get->ask.method, why);
         return false;
     }
     bool refused = err == -ECONNREFUSED && t->refused[0];

@@ -224,4 +224,59 @@ TEST_VIRTUAL(a_cancelled_wait_ends_at_once)
     CHECK_EQ(whorl_now() - start, S / 4);
 }
 
+/* --- whorl's own server --- */
+
+static int sum_up(void *arg, struct whorl_http_incoming *incoming, struct whorl_http_reply *reply)
+{
+    size_t len;
+    char *body, text[64];
+    (void)arg;
+    CHECK_STR(whorl_http_incoming_header(incoming, "Expect"), "100-continue");
+    CHECK_OK(whorl_http_incoming_read_to_end(incoming, LARGE, &body, &len));
+    snprintf(text, sizeof text, "%zu %s", len, whorl_http_incoming_trailer(incoming, "X-Sum"));
+    free(body);
+    return whorl_http_reply_send(reply, 200, "text/plain", text, strlen(text));
+}
+
+static int serve_one(void *arg)
+{
+    WHORL_AUTO(stream) *stream = arg;
+    return whorl_http_serve_stream(stream, NULL, sum_up, NULL);
+}
+
+static WHORL_SUSPENDS int dial_server(void *arg, const char *host, uint16_t port,
+                                      struct whorl_error *dial_error, struct whorl_stream **ret)
+{
+    struct whorl_stream *server;
+    (void)host, (void)port, (void)dial_error;
+    CHECK_OK(whorl_stream_pair(NULL, ret, &server));
+    return whorl_spawn(arg, serve_one, server);
+}
+
+TEST_VIRTUAL(the_servers_100_comes_when_its_handler_reads_and_trailers_arrive)
+{
+    struct whorl_group group = {0};
+    struct whorl_http_session_options options = {.dialer = {dial_server, &group}};
+    struct whorl_http_session *session = NULL;
+    struct source source = {.left = 100000};
+    struct whorl_http_header trailer = {"X-Sum", "42"};
+    struct whorl_http_request request = {
+        .method = "PUT", .url = "http://a.test/", .body = callback(&source)};
+    struct whorl_http_response *response;
+    int64_t start = whorl_now();
+    char *body;
+
+    request.body.trailers = &trailer;
+    request.body.trailers_count = 1;
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    CHECK_OK(whorl_http_response_read_to_end(response, 100, &body, NULL));
+    CHECK_STR(body, "100000 42");
+    CHECK_EQ(whorl_now(), start);
+    free(body);
+    whorl_http_response_close(response);
+    whorl_http_session_destroy(session);
+    CHECK_OK(whorl_group_wait(&group));
+}
+
 TEST_MAIN()
