@@ -298,6 +298,14 @@ bool ask_is_download(const struct ask *ask)
     return strcmp(ask->method, "GET") == 0;
 }
 
+bool ask_is_plain(const struct ask *ask)
+{
+    const struct options *o = ask->options;
+
+    return ask_is_download(ask) &&
+           (!o || (o->data_count == 0 && !o->json_data && o->form_count == 0 && !o->upload_file));
+}
+
 static bool is_among(const char *word, const char *const *words)
 {
     for (; *words; words++)

@@ -68,6 +68,9 @@ bool ask_is_head(const struct ask *ask);
  * something was stored or done: so an empty one makes a file. */
 bool ask_is_download(const struct ask *ask);
 
+/* Whether each request is a GET without a body: such a file can be fetched in parts. */
+bool ask_is_plain(const struct ask *ask);
+
 /* Whether another try is safe and possible after one that failed in `step`: the method is
  * idempotent (RFC 9110 §9.2.2) and the body can be sent again, or nothing had been sent. Otherwise
  * `ret_why` says why not. */

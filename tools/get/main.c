@@ -657,6 +657,39 @@ static int open_stream(struct program *program)
     return 0;
 }
 
+static void report_leftover(void *arg, const char *name, const char *why, int err)
+{
+    const struct options *options = arg;
+    char text[128];
+
+    if (!options->cleans)
+        snprintf(text, sizeof text, "%s; --clean removes it", why);
+    else if (err)
+        snprintf(text, sizeof text, "%s; remove: %s", why, whorl_strerror(err));
+    else
+        snprintf(text, sizeof text, "%s; removed", why);
+    if (err || !options->quiet)
+        complain(name, text, "");
+}
+
+/* Reports, or removes, what interrupted runs have left in the directory of the files. */
+static int look_at_leftovers(struct program *program)
+{
+    struct options *options = &program->options;
+    const char *slash = options->output ? strrchr(options->output, '/') : NULL;
+    int dir_fd = options->output ? AT_FDCWD : program->get.dir_fd;
+    char *dir =
+        slash ? strndup(options->output, (size_t)(slash - options->output) + 1) : strdup("");
+
+    int err = dir ? leftovers_read(&program->get.leftovers, dir_fd, dir, options->cleans,
+                                   report_leftover, options)
+                  : -ENOMEM;
+    free(dir);
+    if (err == -ENOMEM)
+        complain("", "partial files:", whorl_strerror(err));
+    return err == -ENOMEM ? EXIT_NONE : 0; /* other failures appear when the file is written */
+}
+
 static int prepare(struct program *program)
 {
     const char *dir = program->options.dir, *output = program->options.output;
@@ -686,7 +719,7 @@ static int prepare(struct program *program)
         }
         program->get.dir_fd = fd;
     }
-    return 0;
+    return program->options.dry_run ? 0 : look_at_leftovers(program);
 }
 
 int main(int argc, char **argv)
@@ -733,6 +766,7 @@ int main(int argc, char **argv)
         close(program.timeline_fd);
     signals_finish(&program.signals);
     source_finish(&program.fetch.source);
+    leftovers_finish(&program.get.leftovers);
     schedule_finish(&program.get.schedule);
     progress_finish(&program.progress);
     trace_finish(&program.trace);

@@ -464,6 +464,12 @@ const struct option_row option_rows[] = {
     {"dir", 'd', "DIR", TOPIC_FILES, .is_common = true,
      .help = "write files to DIR; create DIR if it does not exist",
      .take = take_name, FIELD(dir), .values = VALUES_DIR},
+    {"continue", 'c', NULL, TOPIC_FILES, .is_common = true,
+     .help = "continue partial files (default), skip complete ones", FLAG(resumes)},
+    {"no-continue", 0, NULL, TOPIC_FILES,
+     .help = "fetch whole files; keep no partial files", FLAG(no_resume)},
+    {"clean", 0, NULL, TOPIC_FILES, .is_for_this_call = true,
+     .help = "remove partial files that cannot be continued", FLAG(cleans)},
 
     {"checksum", 0, "KIND=HEX", TOPIC_FILES, .is_for_this_call = true,
      .help = "require this hash of the only URL: sha256=...", .take = take_checksum},

@@ -30,6 +30,9 @@ struct options {
     int64_t timeout_ns, stall_timeout_ns, connect_timeout_ns;
     int64_t size_max;
     bool compressed, allow_downgrade, trust_redirects;
+    bool resumes;   /* -c: an existing file that is complete is not fetched again */
+    bool no_resume; /* --no-continue: partial files are neither used nor kept */
+    bool cleans;    /* --clean: remove partial files that nothing explains */
 
     const char **checksums; /* --checksum, "KIND=HEX", checked already */
     size_t checksums_count;

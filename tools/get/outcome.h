@@ -26,6 +26,10 @@ struct outcome {
     int64_t duration_ns;
     struct whorl_http_timing timing; /* of the last response */
     struct whorl_http_info info;     /* of the last request; its `request` is 0 if unknown */
+    const char *afresh; /* why a partial file was not continued; NULL: there was none, or it was */
+    int64_t resumed_from; /* bytes that an earlier run had left */
+    int64_t wasted;       /* of `bytes`, those that were there already */
+    int64_t kept;         /* bytes that are kept for the next run */
     bool ok, interrupted;
     const char *plan;     /* --dry-run: what is known about the file; NULL: this was no dry run */
     bool mismatched;      /* the body is not the expected one */

@@ -93,11 +93,17 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
         return;
     }
     buffer_printf(line, " (%s", text_size(size, o->bytes));
-    if (o->written != o->bytes)
+    if (o->resumed_from > 0)
+        buffer_printf(line, " after %s of an earlier run", text_size(size, o->resumed_from));
+    if (o->written != o->bytes - o->wasted)
         buffer_printf(line, ", %s decoded,", text_size(size, o->written));
     buffer_printf(line, " in %s", text_time(time, o->duration_ns));
     if (o->verified)
         buffer_printf(line, ", %s verified", o->verified);
+    if (o->afresh) {
+        add(line, "; started afresh: ");
+        add(line, o->afresh);
+    }
     if (o->timing.downgraded)
         add(line, "; redirected from https to http");
     if (verbose)
@@ -227,6 +233,12 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_int(object, "written", o->written);
     object_add_seconds(object, "seconds", o->duration_ns);
     object_add_int(object, "tries", o->tries);
+    object_add_int(object, "resumed_from", o->resumed_from);
+    object_add_int(object, "wasted", o->wasted);
+    if (o->afresh)
+        object_add_text(object, "afresh", o->afresh);
+    if (!o->ok)
+        object_add_int(object, "kept", o->kept);
     object_add_int(object, "redirects", responded ? o->timing.redirects : 0);
     object_add_text(object, "verified", o->verified);
     object_add_bool(object, "downgraded", o->timing.downgraded);
@@ -320,6 +332,7 @@ static void report_outcome(struct report *report, const struct outcome *o)
     totals->mismatched += o->mismatched;
     totals->interrupted += o->interrupted && !unstarted;
     totals->unstarted += unstarted;
+    totals->kept += o->kept;
     totals->bytes += o->bytes;
     totals->written += o->written;
     if (report->json) {
@@ -392,6 +405,18 @@ static void add_summary_object(struct buffer *text, const struct totals *totals,
     object_write(&object, text);
 }
 
+static void add_interruption(struct buffer *text, const struct totals *totals)
+{
+    char size[TEXT_NUMBER_SIZE];
+
+    buffer_printf(text, "whorl-get: interrupted; %llu transfer%s stopped, ",
+                  (unsigned long long)totals->interrupted, totals->interrupted == 1 ? "" : "s");
+    if (totals->kept > 0)
+        buffer_printf(text, "kept %s; run again to continue\n", text_size(size, totals->kept));
+    else
+        add(text, "partial files removed\n");
+}
+
 void report_summary(struct report *report, bool interrupted)
 {
     const struct totals *totals = &report->totals;
@@ -407,9 +432,7 @@ void report_summary(struct report *report, bool interrupted)
         buffer_clear(text);
     }
     if (interrupted)
-        buffer_printf(text,
-                      "whorl-get: interrupted; %llu transfer%s stopped, partial files removed\n",
-                      (unsigned long long)totals->interrupted, totals->interrupted == 1 ? "" : "s");
+        add_interruption(text, totals);
     if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
         buffer_printf(text, "%llu of %llu files, %s in %s", (unsigned long long)totals->done,
                       (unsigned long long)total, text_size(size, totals->bytes),

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <whorl/file.h>
 #include <whorl/local.h>
 #include <whorl/task.h>
 #include <whorl/text.h>
 #include <whorl/url.h>
 
+#include "tools/get/download.h"
 #include "tools/get/entry.h"
 #include "tools/get/get.h"
 #include "tools/get/retry.h"
@@ -45,6 +49,10 @@ struct transfer {
     char *bad_path; /* owned */
     char *plan;     /* owned */
     char why[512];  /* what is wrong with the body; "": nothing */
+    bool may_keep;  /* a part may be kept and continued */
+    struct download download;
+    int failures;      /* attempts that failed since one that has received new bytes of a part */
+    int64_t had_bytes; /* of the part, at the end of the last attempt */
 };
 
 /* The running task's struct transfer. */
@@ -211,8 +219,10 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
         t->final_url = strdup(whorl_http_response_url(response)->text);
         o->final_url = t->final_url;
     }
-    events_headers(&t->get->events, &t->followed, response, 0,
-                   whorl_http_response_length(response));
+    bool is_part = download_has_part(&t->download);
+    events_headers(&t->get->events, &t->followed, response,
+                   is_part ? download_done(&t->download) : 0,
+                   is_part ? download_length(&t->download) : whorl_http_response_length(response));
 }
 
 __attribute__((format(printf, 2, 3))) static void append(struct whorl_error *error,
@@ -287,13 +297,229 @@ static bool has_body_to_save(const struct transfer *t, const struct whorl_http_r
            (t->outcome.status != 204 && whorl_http_response_length(response) != 0);
 }
 
+/* Files that are continued */
+
+/* Sends a request with more headers. Returns 0 or a negative code, and the error is filled. */
+static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
+                                   const struct whorl_http_header *extra, size_t extra_count,
+                                   struct whorl_error *error, struct whorl_http_response **ret)
+{
+    struct transfer *t = arg;
+    size_t count = t->headers_count + extra_count;
+    struct whorl_http_header *headers = calloc(count, sizeof *headers);
+    struct ask_request request;
+
+    if (!headers)
+        return whorl_error_set(error, -ENOMEM, "request", "out of memory");
+    memcpy(headers, t->headers, t->headers_count * sizeof *headers);
+    memcpy(headers + t->headers_count, extra, extra_count * sizeof *extra);
+    int err = ask_begin(&request, &t->get->ask, url, headers, count, &t->get->user, error);
+    if (err == 0)
+        err = whorl_http_do(t->get->session, &request.http, error, ret);
+    ask_end(&request); /* it has no body, so the response does not need it */
+    free(headers);
+    return err;
+}
+
+static void note_part_response(void *arg, struct whorl_http_response *response)
+{
+    struct transfer *t = arg;
+
+    note_response(t, response);
+    if (t->get->options->show_headers)
+        report_head(t->get->report, response);
+}
+
+/* Whether the output is a regular file, or does not exist yet, and is not open already. */
+static WHORL_SUSPENDS bool is_plain_output(const char *output)
+{
+    struct statx file;
+
+    if (strncmp(output, "/dev/", 5) == 0 || strncmp(output, "/proc/", 6) == 0)
+        return false;
+    int err = whorl_statx(AT_FDCWD, output, 0, STATX_TYPE | STATX_INO, &file);
+    if (err)
+        return err == -ENOENT;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        struct stat open;
+        if (fstat(fd, &open) == 0 && open.st_ino == file.stx_ino &&
+            open.st_dev == makedev(file.stx_dev_major, file.stx_dev_minor))
+            return false;
+    }
+    return S_ISREG(file.stx_mode);
+}
+
+/* Whether a part may be kept: the bytes of the response are those of the file, from its first one
+ * to its last, and they go to a file. */
+static bool may_keep(const struct transfer *t)
+{
+    const struct options *options = t->get->options;
+
+    if (options->no_resume || options->compressed || to_stdout(options) ||
+        !ask_is_plain(&t->get->ask))
+        return false;
+    for (size_t i = 0; i < t->headers_count; i++)
+        if (strcasecmp(t->headers[i].name, "Range") == 0 ||
+            strncasecmp(t->headers[i].name, "If-", 3) == 0)
+            return false;
+    return true;
+}
+
+/* Looks for a part that an earlier run has left. */
+static WHORL_SUSPENDS int prepare_download(struct transfer *t)
+{
+    const char *output = t->get->options->output;
+    struct download *d = &t->download;
+
+    *d = (struct download){.ask = ask_more,
+                           .note = note_part_response,
+                           .progress = note_progress,
+                           .arg = t,
+                           .source = t->scheduled->url,
+                           .error = &t->outcome.error};
+    t->may_keep = may_keep(t) && (!output || is_plain_output(output));
+    if (!t->may_keep)
+        return 0;
+    int err = download_init(d, output ? AT_FDCWD : t->get->dir_fd, output ? output : t->name);
+    if (err)
+        return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
+    const char *slash = output ? strrchr(d->part.path, '/') : NULL;
+    if (!leftovers_may_have(&t->get->leftovers, slash ? slash + 1 : d->part.path) ||
+        !download_find(d))
+        return 0;
+    verify_begin(&t->verify, NULL, false);
+    d->see = verify_is_needed(&t->verify) ? see_part : NULL;
+    return 0;
+}
+
+/* Notes the counts of the download. */
+static void note_download(struct transfer *t)
+{
+    struct outcome *o = &t->outcome;
+    const struct download *d = &t->download;
+
+    o->afresh = d->afresh[0] ? d->afresh : NULL;
+    o->resumed_from = d->resumed_from;
+    o->wasted = d->wasted;
+    o->bytes = d->received;
+    o->written = d->received - d->wasted;
+}
+
+/* Gives the complete file its name. Returns as try_once(). */
+static WHORL_SUSPENDS int take_name(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    struct outcome *o = &t->outcome;
+    bool replaces = options->output != NULL;
+
+    t->path = replaces ? options->output : t->name;
+    int err = t->download.see ? decide(t, &t->path) : 0;
+    if (err == 0)
+        err = download_take(&t->download, t->path, replaces);
+    while (err == -EEXIST)
+        err = download_take(&t->download, next_path(t, 0), false);
+    o->mismatched = t->why[0] && err == 0;
+    if (err == 0 && t->is_bad)
+        err = -EBADMSG;
+    if (err)
+        whorl_error_set(&o->error, err, "write", "%s", whorl_strerror(err));
+    return err;
+}
+
+/* The end of an attempt that has received into a part. */
+static WHORL_SUSPENDS int end_download(struct transfer *t, int err)
+{
+    const struct options *options = t->get->options;
+
+    note_download(t);
+    if (err == 0)
+        err = take_name(t);
+    else
+        t->path = options->output ? options->output : t->name;
+    if (err)
+        explain(t, err, "body");
+    else
+        events_verify(&t->get->events, &t->followed);
+    return err;
+}
+
+/* Continues the part. Returns as try_once(), or DOWNLOAD_AFRESH, and then `*ret` may be set. */
+static WHORL_SUSPENDS int resume(struct transfer *t, struct whorl_http_response **ret)
+{
+    int err = download_resume(&t->download, ret);
+
+    if (err != DOWNLOAD_AFRESH && err != DOWNLOAD_STATUS)
+        return end_download(t, err);
+    note_download(t);
+    if (err == DOWNLOAD_AFRESH)
+        return err;
+    note_response(t, *ret);
+    return judge(t, *ret) ? 1 : DOWNLOAD_AFRESH;
+}
+
+/* Receives the body into a new part. Returns as try_once(); DOWNLOAD_AFRESH when there can be
+ * none, and then the response is unchanged. */
+static WHORL_SUSPENDS int receive_part(struct transfer *t, struct whorl_http_response *response)
+{
+    struct download *d = &t->download;
+    bool begun;
+
+    t->is_bad = false;
+    t->why[0] = '\0';
+    verify_begin(&t->verify, response, false);
+    d->see = verify_is_needed(&t->verify) ? see_part : NULL;
+    int err = download_start(d, response, &begun);
+    if (!begun && err != -ECANCELED)
+        return DOWNLOAD_AFRESH;
+    return end_download(t, err);
+}
+
+/* Whether --continue finds that the file is complete. Returns 1, 0 or a negative code. */
+static WHORL_SUSPENDS int is_there(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    const char *path = options->output ? options->output : t->name;
+
+    if (!options->resumes || !t->may_keep)
+        return 0;
+    /* The hash of the file is not known, so only a new download shows whether it is right. */
+    verify_begin(&t->verify, NULL, false);
+    if (verify_is_needed(&t->verify))
+        return 0;
+    int there = download_is_there(&t->download, options->output ? AT_FDCWD : t->get->dir_fd, path);
+    note_download(t);
+    if (there == 1)
+        t->path = path;
+    else if (there < 0)
+        explain(t, there, "request");
+    return there;
+}
+
+/* Continues what is there already. Returns as try_once(); DOWNLOAD_AFRESH when there is nothing,
+ * and then `*ret` is a response with the whole file, or NULL. */
+static WHORL_SUSPENDS int try_continue(struct transfer *t, struct whorl_http_response **ret)
+{
+    int err = DOWNLOAD_AFRESH;
+
+    *ret = NULL;
+    if (download_has_part(&t->download))
+        err = resume(t, ret);
+    if (err != DOWNLOAD_AFRESH || *ret)
+        return err;
+    int there = is_there(t);
+    return there == 1 ? 0 : there < 0 ? there : DOWNLOAD_AFRESH;
+}
+
 /* Sends a request. Returns as try_once(). */
 static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
 {
     struct outcome *o = &t->outcome;
     WHORL_AUTO(http_response) *response = NULL;
 
-    int err = whorl_http_do(t->get->session, request, &o->error, &response);
+    int err = try_continue(t, &response);
+    if (err != DOWNLOAD_AFRESH)
+        return err;
+    err = response ? 0 : whorl_http_do(t->get->session, request, &o->error, &response);
     if (err) {
         explain(t, err, "request");
         return err;
@@ -305,7 +531,13 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
     if (err || is_unmodified(t) || !has_body_to_save(t, response))
         return err;
 
+    if (t->may_keep && !t->download.no_ranges && download_is_worth(response)) {
+        err = receive_part(t, response);
+        if (err != DOWNLOAD_AFRESH)
+            return err;
+    }
     err = save(t, response);
+    o->wasted = 0;
     o->bytes = whorl_http_response_received(response);
     if (err) {
         o->error = *whorl_http_response_error(response);
@@ -340,6 +572,18 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     return err;
 }
 
+/* Counts a failed attempt. An attempt that got further begins the count again: a large file needs
+ * many attempts where connections do not live long. */
+static int count_failure(struct transfer *t)
+{
+    int64_t bytes = download_has_part(&t->download) ? download_done(&t->download) : 0;
+
+    if (bytes > t->had_bytes)
+        t->failures = 0;
+    t->had_bytes = bytes;
+    return ++t->failures;
+}
+
 /* Whether to retry, and after which pause. */
 static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 {
@@ -357,7 +601,7 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     if (refused && schedule_is_host_down(&t->get->schedule, t->refused, t->refused_port))
         return false;
     *ret_pause_ns =
-        whorl_http_retry_pause(&t->get->retry, o->tries, t->asked_ns, next_random(t->get));
+        whorl_http_retry_pause(&t->get->retry, count_failure(t), t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0) {
         if (whorl_http_retry_budget_take(&t->get->budget, &t->url))
             return true;
@@ -516,6 +760,19 @@ static int make_plan(struct transfer *t)
                        : 0;
 }
 
+/* Says what the next run can continue. */
+static void note_kept(struct transfer *t)
+{
+    char kept[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE];
+    struct outcome *o = &t->outcome;
+    const struct download *d = &t->download;
+
+    o->kept = download_has_part(d) ? download_done(d) : 0;
+    if (o->kept > 0 && o->error.code != -ECANCELED)
+        append(&o->error, " (kept %s of %s; run again to continue)", text_size(kept, o->kept),
+               text_size(length, download_length(d)));
+}
+
 static void settle(struct transfer *t, int err)
 {
     const struct options *options = t->get->options;
@@ -523,6 +780,8 @@ static void settle(struct transfer *t, int err)
 
     o->ok = err == 0;
     o->interrupted = err == -ECANCELED;
+    if (err)
+        note_kept(t);
     if (err == -ECANCELED) {
         whorl_error_set(&o->error, err, "transfer", "interrupted");
         o->place = NULL; /* the same text whether it was receiving or writing */
@@ -563,11 +822,14 @@ WHORL_SUSPENDS int transfer_run(void *arg)
         t.followed.name = get->options->output ? get->options->output : t.name;
         t.followed.at = &t.url;
         events_start(&get->events, &t.followed);
-        err = get->options->dry_run ? make_plan(&t) : try_all(&t);
+        err = get->options->dry_run ? make_plan(&t) : prepare_download(&t);
+        if (err == 0 && !get->options->dry_run)
+            err = try_all(&t);
     }
     t.outcome.duration_ns = whorl_now() - start_ns;
     settle(&t, err);
     events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
+    download_finish(&t.download);
     free(t.final_url);
     free(t.headers);
     free(t.bad_path);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Receives one large file into a part (part.h) that a later run can continue.
+ *
+ *     download_find()    opens the part that an earlier run has left
+ *     download_resume()  asks for what is missing, and receives it
+ *     download_start()   receives the body of a response with status 200, from its first byte
+ *     download_take()    gives the complete file its name
+ *
+ * Bytes of two responses are joined only if the server says that they are of the same file: by the
+ * same strong ETag, or the same strong Last-Modified date (validator.h), and by the same length. In
+ * addition, up to OVERLAP bytes before the join are received again and compared. A request for the
+ * rest carries If-Range, so a server whose file has changed sends the whole new file at once.
+ *
+ * A body is not joined if it is decoded on the way: a coded body has other positions than the file.
+ */
+#ifndef WHORL_GET_DOWNLOAD_H
+#define WHORL_GET_DOWNLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <whorl/error.h>
+#include <whorl/http.h>
+
+#include "tools/get/part.h"
+
+enum {
+    DOWNLOAD_LENGTH_MIN = 1 << 20, /* shorter files are fetched again instead */
+    DOWNLOAD_OVERLAP = 64 << 10,   /* bytes that are compared before a join */
+};
+
+/* What a download came to, besides 0 for a complete part and negative codes. */
+enum download_verdict {
+    DOWNLOAD_STATUS = 1, /* the status of `response` is a failure */
+    DOWNLOAD_AFRESH,     /* the file must be fetched from its first byte; `afresh` says why */
+};
+
+/* Set the fields above the blank line. All other fields start at zero. */
+struct download {
+    /* Sends a GET for `url` with `extra_count` more headers, and returns its response. */
+    WHORL_SUSPENDS int (*ask)(void *arg, const char *url, const struct whorl_http_header *extra,
+                              size_t extra_count, struct whorl_error *error,
+                              struct whorl_http_response **ret);
+    /* Called with the first response that is used in a call of download_resume(). */
+    void (*note)(void *arg, struct whorl_http_response *response);
+    /* Called when `have` bytes of the file are there. */
+    void (*progress)(void *arg, int64_t have);
+    /* Called with all bytes of the file, in their order, before the download is complete. NULL: not
+     * needed. Bytes that arrive in another order, or that were there before, are read from the part
+     * when all are there. */
+    void (*see)(void *arg, const char *bytes, size_t len);
+    void *arg;
+    const char *source; /* the URL that is asked; borrowed */
+    struct whorl_error *error;
+
+    char *url; /* `source` without user name and password; owned */
+    struct part part;
+    char afresh[128];     /* why the file is fetched from its first byte again; "": it is not */
+    int64_t resumed_from; /* bytes that the part had when it was first continued */
+    int64_t received;     /* body bytes of all responses */
+    int64_t wasted;       /* of these, bytes that were there already */
+    int64_t seen;         /* bytes that `see` has got */
+    bool noted;           /* `note` has been called */
+    bool no_ranges;       /* the server's answers to ranges cannot be used */
+};
+
+/* Makes the names of the part for the file `path` in `dir_fd`. Returns 0 or -ENOMEM. */
+WHORL_CHECKED int download_init(struct download *download, int dir_fd, const char *path);
+
+/* Closes the part and keeps it. Accepts a zeroed download. */
+void download_finish(struct download *download);
+
+/* Opens the part that an earlier run has left. Returns whether there is one that can be continued;
+ * `afresh` says why not, if there is one that cannot. */
+WHORL_SUSPENDS bool download_find(struct download *download);
+
+/* Compares the existing file `path` with that on the server: the length, and the last bytes. Counts
+ * the bytes of the file as `resumed_from` if they are the same.
+ *
+ * Returns: 1 when they are the same; 0 when not, or when there is no such file; or a negative code,
+ *          and `error` is filled. */
+WHORL_SUSPENDS int download_is_there(struct download *download, int dir_fd, const char *path);
+
+/* Whether a part is open, which download_resume() continues. */
+bool download_has_part(const struct download *download);
+
+/* Whether the response is one that a part is kept for: large, complete, and with a validator. */
+bool download_is_worth(const struct whorl_http_response *response);
+
+/* Fetches what is missing.
+ *
+ * @ret  with DOWNLOAD_STATUS: the response; with DOWNLOAD_AFRESH: the response with the whole file,
+ *       for download_start(), or NULL: it must be asked for. Close it.
+ *
+ * Returns: 0; one of enum download_verdict; or a negative code, and `error` is filled. The part is
+ *          kept, unless it is to be fetched afresh. */
+WHORL_SUSPENDS int download_resume(struct download *download, struct whorl_http_response **ret);
+
+/* Creates a part and receives the body of `response`, which download_is_worth(). Sets `*ret_begun`
+ * when the part has been created: before that, the response can still be saved in another way.
+ * Returns 0 or a negative code, and `error` is filled. */
+WHORL_SUSPENDS int download_start(struct download *download, struct whorl_http_response *response,
+                                  bool *ret_begun);
+
+/* Bytes of the file that are there, of how many. Both are 0 without a part. */
+int64_t download_done(const struct download *download);
+int64_t download_length(const struct download *download);
+
+/* As part_take(). */
+WHORL_SUSPENDS int download_take(struct download *download, const char *path, bool replace);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Partial files in a directory, see leftovers.h. */
+#include "tools/get/leftovers.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/get/journal.h"
+
+enum { ENTRIES_MAX = 100000 };
+
+static const char journal_suffix[] = ".journal", new_suffix[] = ".journal.new";
+
+/* Takes the suffix off, if there is one. */
+static bool take_suffix(const char *name, size_t *len, const char *suffix)
+{
+    size_t n = strlen(suffix);
+
+    if (*len <= n || memcmp(name + *len - n, suffix, n) != 0)
+        return false;
+    *len -= n;
+    return true;
+}
+
+/* Whether it is a name such as part_init() and the library's temporary names: NAME.01234567.part */
+static bool is_part_name(const char *name, size_t len)
+{
+    if (!take_suffix(name, &len, ".part") || len < 10 || name[len - 9] != '.')
+        return false;
+    for (size_t i = len - 8; i < len; i++)
+        if (!strchr("0123456789abcdef", name[i]))
+            return false;
+    return true;
+}
+
+/* Whether it is a regular file of this user that no process has locked. */
+static bool is_idle(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return false;
+    bool yes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+               flock(fd, LOCK_SH | LOCK_NB) == 0;
+    close(fd);
+    return yes;
+}
+
+/* Whether the file is a journal that can be read. */
+static bool is_journal(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    char *text = fd < 0 ? NULL : malloc(JOURNAL_SIZE_MAX);
+    struct journal journal = {0};
+    struct journal_end end;
+    ssize_t n = 0;
+    size_t len = 0;
+
+    while (text && len < JOURNAL_SIZE_MAX && (n = read(fd, text + len, JOURNAL_SIZE_MAX - len)) > 0)
+        len += (size_t)n;
+    bool yes = text && n == 0 && journal_read(&journal, &end, text, len, "") == 0;
+    journal_finish(&journal);
+    free(text);
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+/* Why nothing explains the file, or NULL. `part` is the name of the part that it belongs to. */
+static const char *judge(int dir_fd, const char *name, const char *part)
+{
+    char journal[NAME_MAX + sizeof journal_suffix];
+    struct stat st;
+
+    if (strcmp(name, part) != 0) /* a journal */
+        return fstatat(dir_fd, part, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+                       is_idle(dir_fd, name)
+                   ? "a journal without its partial file"
+                   : NULL;
+    snprintf(journal, sizeof journal, "%s%s", name, journal_suffix);
+    if (is_journal(dir_fd, journal) || !is_idle(dir_fd, name))
+        return NULL;
+    return fstatat(dir_fd, journal, &st, AT_SYMLINK_NOFOLLOW) < 0
+               ? "a partial file without a journal"
+               : "a partial file whose journal cannot be read";
+}
+
+static int add(struct leftovers *l, const char *name)
+{
+    if (l->count == l->size) {
+        size_t size = l->size ? 2 * l->size : 16;
+        char **parts = reallocarray(l->parts, size, sizeof *parts);
+        if (!parts)
+            return -ENOMEM;
+        l->parts = parts;
+        l->size = size;
+    }
+    l->parts[l->count] = strdup(name);
+    return l->parts[l->count] ? (l->count++, 0) : -ENOMEM;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct scan {
+    struct leftovers *leftovers;
+    int dir_fd;
+    bool removes;
+    leftovers_fn *report;
+    void *arg;
+};
+
+static int look_at(const struct scan *scan, const char *name)
+{
+    char part[NAME_MAX + 1];
+    size_t len = strlen(name);
+    bool is_part = !take_suffix(name, &len, new_suffix) && !take_suffix(name, &len, journal_suffix);
+
+    if (!is_part_name(name, len))
+        return 0;
+    snprintf(part, sizeof part, "%.*s", (int)len, name);
+    const char *why = judge(scan->dir_fd, name, part);
+    if (!why)
+        return is_part ? add(scan->leftovers, name) : 0;
+    int err = scan->removes && unlinkat(scan->dir_fd, name, 0) < 0 ? -errno : 0;
+    scan->report(scan->arg, name, why, err);
+    return is_part && (err || !scan->removes) ? add(scan->leftovers, name) : 0;
+}
+
+int leftovers_read(struct leftovers *leftovers, int dir_fd, const char *dir, bool removes,
+                   leftovers_fn *report, void *arg)
+{
+    struct scan scan = {leftovers, -1, removes, report, arg};
+    const struct dirent *entry = NULL;
+    int err = 0, seen = 0;
+
+    scan.dir_fd = openat(dir_fd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (scan.dir_fd < 0)
+        return -errno;
+    DIR *stream = fdopendir(scan.dir_fd);
+    if (!stream) {
+        err = -errno;
+        close(scan.dir_fd);
+        return err;
+    }
+    while (err == 0 && seen++ < ENTRIES_MAX && (entry = readdir(stream)))
+        err = look_at(&scan, entry->d_name);
+    closedir(stream);
+    leftovers->is_complete = err == 0 && !entry;
+    if (leftovers->count > 0)
+        qsort(leftovers->parts, leftovers->count, sizeof *leftovers->parts, compare);
+    return err;
+}
+
+bool leftovers_may_have(const struct leftovers *leftovers, const char *path)
+{
+    if (!leftovers->is_complete || strchr(path, '/'))
+        return true;
+    return leftovers->count > 0 && bsearch(&path, leftovers->parts, leftovers->count,
+                                           sizeof *leftovers->parts, compare) != NULL;
+}
+
+void leftovers_finish(struct leftovers *leftovers)
+{
+    for (size_t i = 0; i < leftovers->count; i++)
+        free(leftovers->parts[i]);
+    free(leftovers->parts);
+    *leftovers = (struct leftovers){0};
+}
