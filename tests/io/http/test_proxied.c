@@ -160,6 +160,33 @@ TEST_VIRTUAL(the_credentials_of_one_proxy_do_not_reach_the_other)
                 "proxy asks for a name and a password)");
 }
 
+/* The one that has not asked gets nothing, also if the other one has. */
+TEST_VIRTUAL(each_proxy_asks_for_its_own_credentials)
+{
+    static const struct fake_step plain[] = {{.action = FAKE_HEAD},
+                                             {FAKE_SEND, ASKS(""), 0},
+                                             {FAKE_HEAD, BASIC, 0},
+                                             {FAKE_SEND, OK, 0},
+                                             {0}};
+    static const struct fake_step first[] = {
+        {FAKE_EXPECT, CONNECT "\r\n", 0}, {FAKE_SEND, ASKS(""), 0}, {0}};
+    static const struct fake_step second[] = {
+        {FAKE_EXPECT, CONNECT "Proxy-Authorization: Basic eDp5\r\n\r\n", 0}, /* x:y */
+        {FAKE_SEND, "HTTP/1.1 403 No\r\n\r\n", 0},
+        {0}};
+    FAKE fake = {.scripts = {plain, first, second}};
+
+    setenv("http_proxy", "http://u:p@p.test", 1);
+    setenv("https_proxy", "http://x:y@q.test", 1);
+    WHORL_AUTO(http_session) *session = session_with(
+        &fake,
+        (struct whorl_http_session_options){.proxy = {.no_proxy = "", .from_environment = true}});
+    check_status(session, "http://a.test/", 200);
+    check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_REFUSED,
+                "proxy http://q.test:80 for a.test:443: it answered CONNECT with 403 No");
+    CHECK_EQ(fake.dialled, 3);
+}
+
 TEST_VIRTUAL(once_asked_the_credentials_are_sent_at_once)
 {
     static const struct fake_step first[] = {{FAKE_HEAD, "GET http://a.test/1 ", 0},

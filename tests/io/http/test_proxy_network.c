@@ -70,7 +70,8 @@ static struct nginx *start_nginx(void)
 {
     return nginx_start(&(struct nginx_options){
         .http2 = true,
-        .server_conf = "location / { return 200 '$host $uri [$http_proxy_authorization]'; }"});
+        .server_conf = "location / { return 200 '$host $uri [$http_proxy_authorization]'; }"
+                       "location /407 { return 407 '[$http_proxy_authorization]'; }"});
 }
 
 /* All kinds of request through a proxy: twice, so that connections are used again. */
@@ -238,6 +239,27 @@ TEST_IO(microsocks_refuses_a_wrong_password)
     CHECK_EQ(get(wrong, "http://localhost/", &text, &version), WHORL_EHTTP_PROXY_AUTH);
     CHECK(strstr(error.text, "does not accept"));
     CHECK(!strstr(error.text, "secret"));
+}
+
+/* Only the 407 of a proxy that forwards is the proxy's. */
+TEST_IO(a_server_behind_a_tunnel_that_answers_407_gets_no_credentials)
+{
+    struct proxy_options options = {.user = "me", .password = "word"};
+    struct nginx *nginx = start_nginx();
+    WHORL_AUTO(http_session) *socks =
+        session_of(url_of("socks5h://me:word@", proxy_start_microsocks(&options)), WHORL_HTTP_ANY);
+    WHORL_AUTO(http_session) *http =
+        session_of(url_of("http://me:word@", proxy_start_squid(&options)), WHORL_HTTP_1);
+    enum whorl_http_version version;
+    char url[100], *text;
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(url, sizeof url, "%s://localhost:%u/407", i ? "https" : "http",
+                 i ? nginx_tls_port(nginx) : nginx_port(nginx));
+        CHECK_EQ(get(i ? http : socks, url, &text, &version), 407);
+        CHECK_STR(text, "[]");
+        free(text);
+    }
 }
 
 /* HTTP/2 without TLS needs a tunnel. nginx cannot speak both on one port, so a server follows a
