@@ -67,9 +67,11 @@ struct request_head http_outgoing_head(const struct http_outgoing *out)
 
 int http_exchange_fail(struct http_exchange *x, int err, const char *step, const char *text)
 {
-    char timeout[HTTP_TIMEOUT_TEXT_SIZE];
+    char timeout[HTTP_TIMEOUT_TEXT_SIZE], alert[TLS_ALERT_TEXT_SIZE];
     bool in_body = x->head.status > 0;
 
+    if (!text && err == WHORL_ETLS_ALERT && x->ops->explain)
+        text = x->ops->explain(x, alert);
     if (!text)
         text = http_timeout_text(timeout, err, &x->clock.limits, in_body ? x->received : -1,
                                  in_body ? x->head.length : -1);

@@ -53,6 +53,7 @@
 #include "io/http/request.h"
 #include "io/http/store.h"
 #include "io/http/watch.h"
+#include "io/tls/connect.h"
 
 struct http_exchange;
 
@@ -112,6 +113,10 @@ struct http_exchange_ops {
     /* See http_exchange_read(). */
     WHORL_SUSPENDS ssize_t (*read_body)(struct http_exchange *x, char *buf, size_t len,
                                         const char **ret);
+
+    /* Writes the alert that has ended the connection. NULL: there is none. The member is NULL if
+     * `reason` says it. */
+    const char *(*explain)(const struct http_exchange *x, char text[TLS_ALERT_TEXT_SIZE]);
 
     /* Parses the body bytes that have arrived and drops them; this may reach the end of the body.
      * Stops when the rest is long. Never suspends. */

@@ -428,6 +428,13 @@ static void destroy(struct http_exchange *x)
         free_exchange(h);
 }
 
+static const char *explain(const struct http_exchange *x, char text[TLS_ALERT_TEXT_SIZE])
+{
+    const struct http1_exchange *h = container_of(x, struct http1_exchange, base);
+
+    return h->stream ? tls_alert_text(h->stream, text) : NULL;
+}
+
 static const struct http_exchange_ops http1_exchange_ops = {
     .name = "HTTP/1.1",
     .send_head = send_head,
@@ -436,6 +443,7 @@ static const struct http_exchange_ops http1_exchange_ops = {
     .send_file = send_file,
     .read_head = read_head,
     .read_body = read_body,
+    .explain = explain,
     .skip = skip,
     .end = end,
     .destroy = destroy,

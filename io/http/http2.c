@@ -642,7 +642,7 @@ const char *http2_reason(const struct http2 *h)
     return h->reason;
 }
 
-void http2_end(struct http2 *h, int err)
+void http2_end(struct http2 *h, int err, const char *text)
 {
     struct http2_stream *s;
 
@@ -655,7 +655,7 @@ void http2_end(struct http2 *h, int err)
         s->is_unprocessed = !s->is_sent;
         /* Before a response, an unannounced end of TLS is an ordinary close. */
         if (err && !(err == WHORL_ETLS_TRUNCATED && !s->has_begun))
-            fail_stream(s, http2_head_refuse(s, err, "%s", whorl_strerror(err)));
+            fail_stream(s, http2_head_refuse(s, err, "%s", text ? text : whorl_strerror(err)));
         else
             fail_stream(s, http2_head_refuse(
                                s, s->has_begun ? WHORL_EHTTP_TRUNCATED : WHORL_EHTTP_NO_RESPONSE,

@@ -62,8 +62,10 @@ void http2_feed(struct http2 *h, const char *bytes, size_t len, int64_t now_ns);
 int http2_error(const struct http2 *h);
 
 /* The connection has ended: fails all streams that are not over, with `err`, or if that is 0, with
- * what an orderly end means for each. No more streams are opened. */
-void http2_end(struct http2 *h, int err);
+ * what an orderly end means for each. No more streams are opened.
+ *
+ * @text  why, if `err` is not 0; NULL: as its code says */
+void http2_end(struct http2 *h, int err, const char *text);
 
 /* Writes the bytes to be sent next to `buf`, at least one frame as far as it fits. The count; 0:
  * nothing is to be sent; -ENOMEM. */

@@ -215,7 +215,11 @@ static int run_reader(void *arg)
     conn->reading = NULL;
     whorl_scope_leave(&scope, err);
     /* The callers of the streams are not cancelled. */
-    http2_end(conn->h, err == -ECANCELED ? conn->write_err : err);
+    if (err == -ECANCELED)
+        err = conn->write_err;
+    char text[TLS_ALERT_TEXT_SIZE];
+    http2_end(conn->h, err,
+              err == WHORL_ETLS_ALERT && conn->stream ? tls_alert_text(conn->stream, text) : NULL);
     deliver(conn);
     finish_writing(conn);
     tell_owner(conn);

@@ -16,4 +16,11 @@ WHORL_SUSPENDS int tls_connect(struct whorl_tls_config *config, const struct tls
  * most of their life idle. Does nothing with other streams, and accepts NULL. Never suspends. */
 void tls_stream_rest(struct whorl_stream *stream);
 
+enum { TLS_ALERT_TEXT_SIZE = 64 };
+
+/* Writes which fatal alert the peer of a TLS stream has sent, such as "the server sent alert
+ * certificate_required (116)". NULL: it has sent none, or the stream has no TLS. A server of TLS
+ * 1.3 refuses a client's certificate after the client's handshake is complete. Never suspends. */
+const char *tls_alert_text(const struct whorl_stream *stream, char text[TLS_ALERT_TEXT_SIZE]);
+
 #endif

@@ -81,6 +81,9 @@ struct tls_engine_ops {
     /* Returns the code of a failed engine; fills `error`, which may be NULL. */
     int (*failure)(const struct tls_engine *engine, struct whorl_error *error);
 
+    /* The fatal alert that the peer has sent; -1: none. */
+    int (*alert)(const struct tls_engine *engine);
+
     const char *(*alpn)(const struct tls_engine *engine);    /* NULL: none */
     const char *(*suite)(const struct tls_engine *engine);   /* never NULL */
     const char *(*version)(const struct tls_engine *engine); /* never NULL */

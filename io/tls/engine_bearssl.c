@@ -103,6 +103,15 @@ static size_t drain_alert(struct bearssl *bearssl, void *buf, size_t len)
     return n;
 }
 
+int bearssl_alert(const struct tls_engine *engine)
+{
+    int err = br_ssl_engine_last_error(bearssl_of_const(engine)->eng);
+
+    return err >= BR_ERR_RECV_FATAL_ALERT && err < BR_ERR_SEND_FATAL_ALERT
+               ? err - BR_ERR_RECV_FATAL_ALERT
+               : -1;
+}
+
 size_t bearssl_drain(struct tls_engine *engine, void *buf, size_t len)
 {
     struct bearssl *bearssl = bearssl_of(engine);

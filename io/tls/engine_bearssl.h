@@ -57,6 +57,7 @@ enum tls_state bearssl_state(const struct tls_engine *engine);
 size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t len);
 bool bearssl_wants_input(const struct tls_engine *engine);
 bool bearssl_in_record(const struct tls_engine *engine);
+int bearssl_alert(const struct tls_engine *engine);
 size_t bearssl_drain(struct tls_engine *engine, void *buf, size_t len);
 size_t bearssl_read(struct tls_engine *engine, void *buf, size_t len);
 bool bearssl_readable(const struct tls_engine *engine);

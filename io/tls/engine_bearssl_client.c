@@ -202,6 +202,7 @@ static const struct tls_engine_ops client_ops = {
     .suite = bearssl_suite,
     .version = bearssl_version,
     .is_resumed = client_is_resumed,
+    .alert = bearssl_alert,
     .destroy = client_destroy,
 };
 

@@ -307,6 +307,7 @@ static const struct tls_engine_ops server_ops = {
     .version = bearssl_version,
     .sni = server_sni,
     .is_resumed = server_is_resumed,
+    .alert = bearssl_alert,
     .destroy = server_destroy,
 };
 

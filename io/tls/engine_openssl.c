@@ -644,6 +644,11 @@ static const char *openssl_version(const struct tls_engine *engine)
     return SSL_version(openssl_of_const(engine)->ssl) == TLS1_3_VERSION ? "TLS 1.3" : "TLS 1.2";
 }
 
+static int openssl_alert(const struct tls_engine *engine)
+{
+    return openssl_of_const(engine)->alert_received;
+}
+
 static bool openssl_is_resumed(const struct tls_engine *engine)
 {
     return SSL_session_reused(openssl_of_const(engine)->ssl);
@@ -685,6 +690,7 @@ static const struct tls_engine_ops openssl_ops = {
     .suite = openssl_suite,
     .version = openssl_version,
     .is_resumed = openssl_is_resumed,
+    .alert = openssl_alert,
     .destroy = openssl_destroy,
 };
 

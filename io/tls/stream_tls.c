@@ -21,6 +21,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -797,6 +798,20 @@ const char *whorl_tls_version_name(const struct whorl_stream *stream)
         return "none";
     const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
     return engine->ops->version(engine);
+}
+
+const char *tls_alert_text(const struct whorl_stream *stream, char text[TLS_ALERT_TEXT_SIZE])
+{
+    if (stream->ops != &tls_ops)
+        return NULL;
+    const struct tls_engine *engine = ((const struct tls_stream *)stream)->engine;
+    int alert = engine->ops->alert(engine);
+
+    if (alert < 0)
+        return NULL;
+    snprintf(text, TLS_ALERT_TEXT_SIZE, "the server sent alert %s (%d)", tls_alert_name(alert),
+             alert);
+    return text;
 }
 
 const char *whorl_tls_sni(const struct whorl_stream *stream)

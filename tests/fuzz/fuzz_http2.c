@@ -139,7 +139,7 @@ static struct account run(uint8_t settings, const char *data, size_t len, uint32
     a.connection_err = http2_error(h);
     FUZZ_CHECK(!a.connection_err || http2_reason(h)[0]);
     if (settings & 32)
-        http2_end(h, 0);
+        http2_end(h, 0, NULL);
     for (int i = 0; i < STREAMS; i++)
         check_stream(&streams[i], &a, i);
     for (int i = 0; i < STREAMS; i++) {

@@ -519,7 +519,7 @@ TEST(http2_body_that_is_cut_is_truncated_and_its_bytes_remain)
     frames_head(&f, 1, FRAMES_END_HEADERS, ":status", "200", NULL);
     frames_add(&f, FRAMES_DATA, 0, 1, "hel", 3);
     feed(&p);
-    http2_end(p.h, 0);
+    http2_end(p.h, 0, NULL);
     CHECK_ERR(p.s.err, WHORL_EHTTP_TRUNCATED);
     check_body(&p, "hel");
     finish(&p);
