@@ -290,7 +290,7 @@ WHORL_API WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
 
 /**
  * Encodes fields as application/x-www-form-urlencoded: "a=1&b=x+y". Also right for the query of a
- * URL. Never suspends.
+ * URL. http_form.h makes forms with files. Never suspends.
  *
  * @fields  names and values in UTF-8; sent in this order; a name may occur more than once
  * @ret     the text; free() it

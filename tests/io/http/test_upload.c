@@ -461,4 +461,66 @@ TEST_VIRTUAL(trailers_that_would_change_the_message_are_refused)
     CHECK_ERR(post(session, "PUT", body), -EINVAL);
 }
 
+/* --- without memory --- */
+
+static int upload_form(void *arg)
+{
+    static const struct fake_step steps[] = {
+        {.action = FAKE_HEAD}, {FAKE_READ, NULL, 300}, {FAKE_SEND, OK, 0}, {0}};
+    FAKE fake = {.scripts = {steps}};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(&fake)};
+    struct whorl_http_form_part part = {.name = "a", .text = "1"};
+    WHORL_AUTO(http_form) *form = NULL;
+    WHORL_AUTO(http_session) *session = NULL;
+    struct whorl_http_body body = {0};
+    (void)arg;
+
+    int err = whorl_http_session_create(&options, &session);
+    if (err == 0)
+        err = whorl_http_form_create(&form);
+    for (int i = 0; err == 0 && i < 3; i++)
+        err = whorl_http_form_add(form, &part);
+    if (err == 0)
+        err = whorl_http_form_get_body(form, &body);
+    err = err ? err : post(session, "POST", body);
+    return err == 200 ? 0 : err;
+}
+
+static int upload_with_trailers(void *arg)
+{
+    static const struct fake_step steps[] = {{.action = FAKE_HEAD},
+                                             {FAKE_SEND, GO, 0},
+                                             {FAKE_READ, NULL, 17 + 8 + 3000 + 4},
+                                             {FAKE_SEND, OK, 0},
+                                             {0}};
+    FAKE fake = {.scripts = {steps}};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(&fake)};
+    WHORL_AUTO(http_session) *session = NULL;
+    struct whorl_http_header trailer = {"X-Long", arg};
+    struct summed summed;
+
+    int err = whorl_http_session_create(&options, &session);
+    err = err ? err : put_with(session, &summed, &trailer, 1);
+    return err == 200 ? 0 : err;
+}
+
+static int run_form(void *arg)
+{
+    return whorl_run_virtual(NULL, upload_form, arg);
+}
+
+static int run_trailers(void *arg)
+{
+    return whorl_run_virtual(NULL, upload_with_trailers, arg);
+}
+
+TEST(uploads_survive_every_failed_allocation)
+{
+    char text[3001] = "";
+
+    memset(text, 'x', 3000);
+    CHECK(faults_sweep(run_form, NULL) > 10);
+    CHECK(faults_sweep(run_trailers, text) > 10);
+}
+
 TEST_MAIN()
