@@ -256,7 +256,7 @@ static WHORL_SUSPENDS int dial_server(void *arg, const char *host, uint16_t port
 TEST_VIRTUAL(the_servers_100_comes_when_its_handler_reads_and_trailers_arrive)
 {
     struct whorl_group group = {0};
-    struct whorl_http_session_options options = {.dialer = {dial_server, &group}};
+    struct whorl_http_session_options options = {.dialer = {.dial = dial_server, .arg = &group}};
     struct whorl_http_session *session = NULL;
     struct source source = {.left = 100000};
     struct whorl_http_header trailer = {"X-Sum", "42"};

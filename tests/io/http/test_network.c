@@ -383,7 +383,7 @@ TEST_IO(a_close_reads_a_short_rest_that_is_in_the_socket)
     static char body[100000];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int peer = -1;
-        struct whorl_http_session_options options = {.dialer = {dial_pair, &peer}};
+        struct whorl_http_session_options options = {.dialer = {.dial = dial_pair, .arg = &peer}};
         WHORL_AUTO(http_session) *session = NULL;
         struct whorl_http_session_stats stats;
         struct whorl_http_response *response = NULL;

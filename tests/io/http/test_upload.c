@@ -192,7 +192,7 @@ static WHORL_SUSPENDS int dial_taker(void *arg, const char *host, uint16_t port,
 /* Sends the body to a taker. Returns the status or an error. */
 static WHORL_SUSPENDS int put_to(struct taker *taker, struct whorl_http_body body)
 {
-    struct whorl_http_session_options options = {.dialer = {dial_taker, taker}};
+    struct whorl_http_session_options options = {.dialer = {.dial = dial_taker, .arg = taker}};
     struct whorl_http_session *session = NULL;
 
     taker->answer = taker->answer ? taker->answer : OK;
