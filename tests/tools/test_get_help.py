@@ -52,6 +52,31 @@ def the_man_page_has_an_entry_for_every_option_and_no_other():
     equal(sorted(entries), sorted(all_options()))
 
 
+# Codes that only servers and other programs meet.
+OTHER_CODES = set('''WHORL_ENOTASK WHORL_ENOIO WHORL_EBUSYRUN WHORL_EWORKER WHORL_EHTTP_REQUEST_LINE
+WHORL_EHTTP_TARGET_TOO_LONG WHORL_EHTTP_HOST WHORL_EHTTP_HEAD_TIMEOUT WHORL_EHTTP_REPLY WHORL_EHTTP_REPLY_BODY
+WHORL_EHTTP_EXPECT WHORL_EHTTP_TRANSFER_CODING WHORL_EHTTP_BODY_RATE'''.split())
+
+
+@test
+def the_man_page_lists_every_code_of_a_failure_under_its_class():
+    with open(MAN_PAGE) as f:
+        section = f.read().split('\n.SH FAILURES\n')[1].split('\n.SH ')[0]
+    found = {c: m[1] for m in re.finditer(r'^\.B (\w+)\n(.*?)(?=^\.TP|\Z)', section, re.MULTILINE | re.DOTALL)
+             for c in re.findall(r'WHORL_E\w+', m[2])}
+    with open(os.path.join(os.path.dirname(MAN_PAGE), '../../runtime/error_class.c')) as f:
+        codes = f.read().split('class_of_code')[1].split('\n}\n')[0]
+    expected, waiting = {}, []
+    for code, class_name in re.findall(r'case (WHORL_E\w+):|return WHORL_CLASS_(\w+);', codes):
+        if code:
+            waiting.append(code)
+        else:
+            expected.update({c: class_name.lower() for c in waiting if c not in OTHER_CODES})
+            waiting = []
+    equal(sorted(expected.items() - found.items()), [])  # missing in the man page
+    equal(sorted(found.items() - expected.items()), [])  # wrong in the man page
+
+
 @test
 def the_configuration_file_sets_options():
     os.makedirs('home/whorl')
