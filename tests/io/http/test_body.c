@@ -526,7 +526,9 @@ static WHORL_SUSPENDS int put_body(struct fake *fake, const struct whorl_http_re
     if (err)
         return err;
     *ret_status = whorl_http_response_status(response);
-    CHECK_OK(whorl_http_response_read_to_end(response, 100, &body, NULL));
+    err = whorl_http_response_read_to_end(response, 100, &body, NULL);
+    if (err)
+        return err;
     free(body);
     kept = open_of(session) == 1;
     return 0;
@@ -687,6 +689,26 @@ TEST_VIRTUAL(a_write_that_fails_lets_the_response_be_read)
     int status = 0;
     CHECK_OK(put_body(&fake, &request, &status));
     CHECK_EQ(status, 503);
+}
+
+static WHORL_SUSPENDS_SHIELDED void answer_half(struct fake *fake, struct whorl_stream *client,
+                                                struct whorl_stream *server)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\n\r\nhalf";
+    (void)fake, (void)client;
+    CHECK_OK(whorl_stream_write(server, text, strlen(text)));
+    memstream_capacity(client, 1);
+}
+
+/* Only the end of the connection ends this body, and the write has found the connection broken: so
+ * nobody knows whether more was to come. */
+TEST_VIRTUAL_HTTP1(a_write_that_fails_does_not_end_a_body_without_a_length)
+{
+    FAKE fake = {.scripts = {(const struct fake_step[]){{.action = FAKE_CLOSE}}},
+                 .on_dial = answer_half};
+    struct whorl_http_request request = {0};
+    int status = 0;
+    CHECK_ERR(put_body(&fake, &request, &status), WHORL_EHTTP_TRUNCATED);
 }
 
 TEST_VIRTUAL(an_early_success_lets_the_sending_go_on)

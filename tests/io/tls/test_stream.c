@@ -702,7 +702,9 @@ TEST_VIRTUAL(stream_at_rest_has_no_buffers_until_it_is_used)
     /* A task that reads keeps the buffers. */
     CHECK_OK(whorl_spawn(&group, read_four, pair.tls));
     CHECK_OK(whorl_yield());
+    long live = faults_live();
     tls_stream_rest(pair.tls);
+    CHECK_EQ(faults_live(), live);
     CHECK_OK(tls_server_write(pair.server, "data", 4));
     CHECK_OK(whorl_group_wait(&group));
     /* So does data that was received and not read. */
