@@ -65,7 +65,7 @@ TEST_VIRTUAL(order_is_that_of_arrival)
 {
     struct schedule_item *items[8];
 
-    schedule_init(&schedule, 8, 8);
+    schedule_init(&schedule, 8, 8, 0);
     add("http://a/1");
     add("http://b/1");
     add("http://a/2");
@@ -80,7 +80,7 @@ TEST_VIRTUAL(a_busy_host_holds_up_only_itself)
 {
     struct schedule_item *items[12], *more[12];
 
-    schedule_init(&schedule, 12, 3);
+    schedule_init(&schedule, 12, 3, 0);
     add_many("a", 6);
     add_many("b", 6);
     add("http://c/0");
@@ -103,7 +103,7 @@ TEST_VIRTUAL(jobs_bound_what_runs)
 {
     struct schedule_item *items[4];
 
-    schedule_init(&schedule, 4, 2);
+    schedule_init(&schedule, 4, 2, 0);
     add_many("a", 5);
     add_many("b", 5);
     CHECK_EQ(start_all(items, 4), 4);
@@ -117,7 +117,7 @@ TEST_VIRTUAL(a_host_is_a_name_and_a_port)
 {
     struct schedule_item *items[8];
 
-    schedule_init(&schedule, 8, 1);
+    schedule_init(&schedule, 8, 1, 0);
     add("http://a/1");
     add("http://A:80/2"); /* the same host */
     add("http://a:81/3");
@@ -135,7 +135,7 @@ TEST_VIRTUAL(bad_urls_wait_for_no_host)
 {
     struct schedule_item *items[8];
 
-    schedule_init(&schedule, 8, 1);
+    schedule_init(&schedule, 8, 1, 0);
     add("http://a/1");
     add("http://a/2");
     add("http://:x");
@@ -165,7 +165,7 @@ TEST_VIRTUAL(items_start_while_the_list_is_still_read)
     int64_t start = whorl_now();
     int n = 0;
 
-    schedule_init(&schedule, 1, 1);
+    schedule_init(&schedule, 1, 1, 0);
     CHECK_OK(whorl_spawn(&group, read_slowly, NULL));
     while (schedule_next(&schedule, &item) == 1) {
         n++;
@@ -197,7 +197,7 @@ TEST_VIRTUAL(the_window_is_bounded_and_nothing_is_lost)
     struct schedule_item *item;
     uint64_t n = 0;
 
-    schedule_init(&schedule, 3, 1);
+    schedule_init(&schedule, 3, 1, 0);
     CHECK_OK(whorl_spawn(&group, add_beyond_the_window, NULL));
     while (schedule_next(&schedule, &item) == 1) {
         CHECK(schedule.count < SCHEDULE_ITEMS_MAX);
@@ -219,7 +219,7 @@ TEST_VIRTUAL(long_urls_fill_the_window_by_their_bytes)
     memcpy(url, "http://a/", 9);
     memset(url + 9, 'x', len - 9);
     url[len] = '\0';
-    schedule_init(&schedule, 1, 1);
+    schedule_init(&schedule, 1, 1, 0);
     whorl_scope_enter(&scope, whorl_after(WHORL_SECOND));
     while (schedule_wait_room(&schedule) == 0)
         add(url);
@@ -235,8 +235,9 @@ TEST_VIRTUAL(long_urls_fill_the_window_by_their_bytes)
 static int resume(void *arg)
 {
     CHECK_OK(whorl_sleep(WHORL_SECOND));
-    CHECK_OK(schedule_resume(&schedule));
+    CHECK_OK(schedule_resume(&schedule, arg));
     test_log("resumed:%s", ((struct schedule_item *)arg)->url + strlen("http://"));
+    schedule_answered(&schedule, arg, -1);
     return 0;
 }
 
@@ -245,13 +246,13 @@ TEST_VIRTUAL(a_pause_lets_another_item_run_and_ends_before_others_start)
     WHORL_AUTO(group) group = {0};
     struct schedule_item *first, *second;
 
-    schedule_init(&schedule, 1, 1);
+    schedule_init(&schedule, 1, 1, 0);
     add("http://a/1");
     add("http://b/1");
     add("http://c/1");
     first = next();
     CHECK(first && !next());
-    schedule_pause(&schedule);
+    schedule_pause(&schedule, first);
     CHECK_OK(whorl_spawn(&group, resume, first));
     second = next();
     CHECK_STR(second->url, "http://b/1");
@@ -273,18 +274,108 @@ TEST_VIRTUAL(items_in_a_pause_are_bounded)
     struct schedule_item *items[8];
     size_t n = 0;
 
-    schedule_init(&schedule, 2, 1);
+    schedule_init(&schedule, 2, 1, 0);
     for (char host = 'a'; host < 'h'; host++)
         add_many((char[]){host, '\0'}, 1);
     while ((items[n] = next())) {
-        n++;
-        schedule_pause(&schedule);
+        schedule_pause(&schedule, items[n++]);
     }
     CHECK_EQ(n, 4);
     for (size_t i = 0; i < n; i++) {
-        CHECK_OK(schedule_resume(&schedule));
+        CHECK_OK(schedule_resume(&schedule, items[i]));
         schedule_end(&schedule, items[i]);
     }
+    schedule_finish(&schedule);
+}
+
+/* Hosts that are not asked too fast */
+
+/* Waits for the next item; NULL after the last one. */
+static WHORL_SUSPENDS struct schedule_item *wait_next(void)
+{
+    struct schedule_item *item = NULL;
+
+    CHECK(schedule_next(&schedule, &item) >= 0);
+    return item;
+}
+
+TEST_VIRTUAL(a_rate_spreads_the_requests_to_each_host)
+{
+    struct schedule_item *item;
+
+    schedule_init(&schedule, 100, 100, 4);
+    int64_t start_ns = whorl_now();
+    add_many("a", 3);
+    add_many("b", 2);
+    schedule_close(&schedule);
+    while ((item = wait_next())) {
+        test_log("%s:%lld", item->url + strlen("http://"),
+                 (long long)((whorl_now() - start_ns) / WHORL_MILLISECOND));
+        schedule_end(&schedule, item);
+    }
+    CHECK_STR(test_logged(), "a/0:0 b/0:0 a/1:250 b/1:250 a/2:500");
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(one_refusal_silences_the_host_and_no_other)
+{
+    struct schedule_item *refused, *item;
+
+    schedule_init(&schedule, 100, 1, 0);
+    int64_t start_ns = whorl_now();
+    add_many("a", 3);
+    refused = wait_next();
+    schedule_answered(&schedule, refused, 5 * WHORL_SECOND);
+    CHECK_EQ(schedule_silence_ns(refused), 5 * WHORL_SECOND);
+    schedule_end(&schedule, refused);
+    add_many("b", 1);
+    schedule_close(&schedule);
+    while ((item = wait_next())) {
+        test_log("%s:%lld", item->url + strlen("http://"),
+                 (long long)((whorl_now() - start_ns) / WHORL_SECOND));
+        schedule_answered(&schedule, item, -1);
+        schedule_end(&schedule, item);
+    }
+    CHECK_STR(test_logged(), "b/0:0 a/1:5 a/2:9"); /* 5 s, and then four fifths of it */
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(what_is_retried_comes_before_what_is_new)
+{
+    WHORL_AUTO(group) group = {0};
+    struct schedule_item *first, *item;
+
+    schedule_init(&schedule, 100, 2, 0);
+    add_many("a", 2);
+    first = wait_next();
+    schedule_answered(&schedule, first, 3 * WHORL_SECOND);
+    schedule_pause(&schedule, first);
+    CHECK_OK(whorl_spawn(&group, resume, first));
+    schedule_close(&schedule);
+    item = wait_next();
+    test_log("started:%s", item->url + strlen("http://"));
+    CHECK_STR(test_logged(), "resumed:a/0 started:a/1");
+    CHECK_OK(whorl_group_wait(&group));
+    schedule_end(&schedule, item);
+    schedule_end(&schedule, first);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(a_host_that_asks_for_too_long_a_pause_is_down)
+{
+    struct schedule_item *item;
+
+    schedule_init(&schedule, 100, 1, 0);
+    add_many("a", 2);
+    item = wait_next();
+    schedule_silence(&schedule, item);
+    schedule_end(&schedule, item);
+    item = wait_next();
+    CHECK(schedule_is_down(item));
+    CHECK_STR(schedule_item_down_cause(item), "it has asked for a pause that is too long");
+    schedule_note_dial(&schedule, "a", 80, 0); /* it still accepts connections */
+    CHECK(schedule_is_down(item));
+    schedule_end(&schedule, item);
     schedule_finish(&schedule);
 }
 
@@ -300,7 +391,7 @@ TEST_VIRTUAL(a_host_that_refuses_is_down_for_a_minute)
 {
     struct schedule_item *item, *items[100];
 
-    schedule_init(&schedule, 100, 2);
+    schedule_init(&schedule, 100, 2, 0);
     add_many("a", 20);
     add_many("b", 3);
     item = next();
@@ -342,7 +433,7 @@ TEST_VIRTUAL(a_host_that_accepts_now_and_then_is_not_down)
 {
     struct schedule_item *item;
 
-    schedule_init(&schedule, 1, 1);
+    schedule_init(&schedule, 1, 1, 0);
     add("http://a/");
     item = next();
     refuse("a", 3);
@@ -361,7 +452,7 @@ TEST_VIRTUAL(a_host_that_only_redirects_lead_to_can_be_down)
 {
     struct schedule_item *item;
 
-    schedule_init(&schedule, 1, 1);
+    schedule_init(&schedule, 1, 1, 0);
     add("http://a/");
     item = next();
     schedule_note_dial(&schedule, "other", 443, -ECONNREFUSED);
@@ -385,7 +476,7 @@ TEST_VIRTUAL(hosts_that_are_down_are_forgotten_in_time)
 {
     char host[32], url[64];
 
-    schedule_init(&schedule, 1, 1);
+    schedule_init(&schedule, 1, 1, 0);
     for (int i = 0; i < 30000; i++) {
         struct schedule_item *item;
         snprintf(host, sizeof host, "h%d", i);
@@ -413,7 +504,7 @@ TEST_VIRTUAL(what_never_started_can_be_taken)
 {
     struct schedule_item *item, *started[2];
 
-    schedule_init(&schedule, 2, 1);
+    schedule_init(&schedule, 2, 1, 0);
     add_many("a", 3);
     add_many("b", 2);
     CHECK_EQ(start_all(started, 2), 2);
@@ -436,7 +527,7 @@ TEST_SEEDS(the_first_item_that_can_start_is_next)
     struct schedule_item *running[JOBS], *item;
     size_t count = 0;
 
-    schedule_init(&schedule, JOBS, PER_HOST);
+    schedule_init(&schedule, JOBS, PER_HOST, 0);
     for (int step = 0; step < 3000; step++) {
         if (test_draw(&random, 3) == 0) {
             add_many((char[]){(char)('a' + test_draw(&random, HOSTS)), '\0'}, 1);
@@ -470,7 +561,7 @@ static int fill_and_empty(void *arg)
     int err = 0;
 
     (void)arg;
-    schedule_init(&schedule, 4, 2);
+    schedule_init(&schedule, 4, 2, 0);
     for (char host = 'a'; err == 0 && host < 'a' + 20; host++)
         err = schedule_add(&schedule, (char[]){'h', 't', 't', 'p', ':', '/', '/', host, '\0'}, "",
                            NULL, 0);

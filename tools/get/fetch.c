@@ -88,9 +88,8 @@ static void report_down(struct get *get, const struct schedule_item *item)
 {
     struct outcome outcome = {.url = item->url, .list = item->list, .line = item->line};
 
-    whorl_error_set(&outcome.error, -ECONNREFUSED, "connect",
-                    "%s: not tried, it has refused the connections of another URL",
-                    schedule_host_name(item));
+    whorl_error_set(&outcome.error, -ECONNREFUSED, "connect", "%s: not tried, %s",
+                    schedule_host_name(item), schedule_item_down_cause(item));
     events_end(&get->events, NULL, item->number + 1, &outcome);
 }
 
@@ -231,9 +230,8 @@ WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
     watched.watch = &watch;
     events_enter(&get->events, dial.followed, PHASE_CONNECT);
     if (schedule_is_host_down(&get->schedule, host, port)) {
-        err = whorl_error_set(error, -ECONNREFUSED, "connect",
-                              "%s:%u: not tried, it has refused the connections of another URL",
-                              host, port);
+        err = whorl_error_set(error, -ECONNREFUSED, "connect", "%s:%u: not tried, %s", host, port,
+                              schedule_down_cause(&get->schedule, host, port));
     } else {
         err = whorl_dial_stream(host, port, &watched, error, ret);
         schedule_note_dial(&get->schedule, host, port, err);

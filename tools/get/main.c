@@ -553,7 +553,8 @@ static int run(struct program *program)
     program->get.budget.retries_min = wave_retries(options);
     program->get.report = program->trace.report = &program->report;
     program->trace.has_lines = options->verbose;
-    schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host);
+    schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host,
+                  options->rate);
     for (size_t i = 0; i < options->headers_count; i++) {
         program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
         program->get.conditional |= strncasecmp(options->headers[i].name, "If-", 3) == 0;

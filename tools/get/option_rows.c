@@ -155,6 +155,18 @@ static bool take_base(struct option_call *call)
     return true;
 }
 
+static bool take_rate(struct option_call *call)
+{
+    char *end;
+    double rate = strtod(call->value, &end);
+
+    if (!isdigit((unsigned char)call->value[0]) || *end || !(rate >= 0.001 && rate <= 1e6))
+        return option_complain(call, "--rate needs a number from 0.001 to 1000000, not '%s'",
+                               call->shown);
+    call->options->rate = rate;
+    return true;
+}
+
 static bool take_pin(struct option_call *call)
 {
     return add_text(call, &call->options->pins, &call->options->pins_count);
@@ -484,6 +496,8 @@ const struct option_row option_rows[] = {
      .help = "run at most N transfers at once (16)", NUMBER(jobs, 1, JOBS_MAX)},
     {"per-host", 0, "N", TOPIC_TRANSFER, .is_common = true,
      .help = "open at most N connections to one host (6)", NUMBER(per_host, 1, JOBS_MAX)},
+    {"rate", 0, "N", TOPIC_TRANSFER,
+     .help = "ask one host at most N times a second: 5, 0.5 (any)", .take = take_rate},
     {"retries", 0, "N", TOPIC_TRANSFER, .is_common = true,
      .help = "retry temporary failures up to N times (3)", NUMBER(retries, 0, RETRIES_MAX)},
     {"timeout", 0, "TIME", TOPIC_TRANSFER, .is_common = true,

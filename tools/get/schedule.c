@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <search.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/task.h>
 #include <whorl/url.h>
+
+#include "tools/get/pace.h"
 
 enum { DOWN_MAX = 10000 }; /* hosts that are remembered as down, and used by no item */
 
@@ -20,7 +24,12 @@ struct schedule_host {
     size_t active;                 /* items that were handed out and are not over */
     int refusals;                  /* connections refused since the last one that was accepted */
     int64_t down_until_ns;
-    bool is_ready;  /* is in the heap */
+    bool is_silent; /* it is down because it wants no request for a long time */
+    struct pace pace;
+    size_t resuming; /* items that wait for the pace; they come before new ones */
+    bool is_ready;   /* is in the heap */
+    bool is_held;    /* is in the list of hosts that wait for their pace */
+    TAILQ_ENTRY(schedule_host) in_held;
     bool is_listed; /* is in the list of hosts that are down */
     TAILQ_ENTRY(schedule_host) in_down;
     char name[]; /* "host:port"; "" for the URLs that are not valid */
@@ -80,13 +89,14 @@ static int compare_hosts(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static struct schedule_host *create_host(const char *name)
+static struct schedule_host *create_host(const char *name, int64_t pause_min_ns)
 {
     struct schedule_host *host = calloc(1, sizeof *host + strlen(name) + 1);
 
     if (!host)
         return NULL;
     TAILQ_INIT(&host->waiting);
+    host->pace.pause_min_ns = pause_min_ns;
     strcpy(host->name, name);
     return host;
 }
@@ -108,7 +118,7 @@ static int grow_ready(struct schedule *s)
 /* Finds the host, or makes it. Returns NULL when there is no memory. */
 static struct schedule_host *get_host(struct schedule *s, const char *name)
 {
-    struct schedule_host *host = grow_ready(s) ? NULL : create_host(name);
+    struct schedule_host *host = grow_ready(s) ? NULL : create_host(name, s->pause_min_ns);
     struct schedule_host **found = host ? tsearch(host, &s->hosts, compare_hosts) : NULL;
 
     if (!found || *found != host)
@@ -123,10 +133,18 @@ static bool is_down(const struct schedule_host *host)
     return host->down_until_ns > whorl_now();
 }
 
+static void leave_held(struct schedule *s, struct schedule_host *host)
+{
+    if (host->is_held)
+        TAILQ_REMOVE(&s->held, host, in_held);
+    host->is_held = false;
+}
+
 static void drop_unused(struct schedule *s, struct schedule_host *host)
 {
     if (host->active > 0 || !TAILQ_EMPTY(&host->waiting) || host->is_listed)
         return;
+    leave_held(s, host);
     tdelete(host, &s->hosts, compare_hosts);
     s->hosts_count--;
     free(host);
@@ -140,24 +158,74 @@ static void trim_down(struct schedule *s)
     while ((host = TAILQ_FIRST(&s->down)) && (s->down_count > DOWN_MAX || !is_down(host))) {
         TAILQ_REMOVE(&s->down, host, in_down);
         s->down_count--;
-        host->is_listed = false;
+        host->is_listed = host->is_silent = false;
         host->down_until_ns = 0;
         drop_unused(s, host);
     }
 }
 
-static bool can_start(const struct schedule *s, const struct schedule_host *host)
+/* Whether the host has an item that could start, but for its pace. */
+static bool has_startable(const struct schedule *s, const struct schedule_host *host)
 {
     if (TAILQ_EMPTY(&host->waiting))
         return false;
     return host->active < s->per_host || host->name[0] == '\0' || is_down(host);
 }
 
+/* Items that are not sent to the host need not wait for it. */
+static bool is_in_pace(const struct schedule_host *host)
+{
+    if (host->name[0] == '\0' || is_down(host))
+        return true;
+    return host->resuming == 0 && pace_next(&host->pace) <= whorl_now();
+}
+
+static bool can_start(const struct schedule *s, const struct schedule_host *host)
+{
+    return has_startable(s, host) && is_in_pace(host);
+}
+
+static void unhold(struct whorl_timer *timer);
+
+/* Lets the timer wake the schedule when the host may get its next request. */
+static void hold(struct schedule *s, struct schedule_host *host)
+{
+    int64_t next_ns = pace_next(&host->pace);
+
+    if (next_ns == WHORL_FOREVER)
+        return; /* end_request() looks at the host again */
+    if (!host->is_held)
+        TAILQ_INSERT_TAIL(&s->held, host, in_held);
+    host->is_held = true;
+    if (!s->unhold.next || next_ns < s->unhold.deadline_ns)
+        whorl_timer_arm(&s->unhold, next_ns, unhold);
+}
+
 /* Called after the items or the state of the host have changed. */
 static void update_ready(struct schedule *s, struct schedule_host *host)
 {
-    if (!s->stopped && !host->is_ready && can_start(s, host))
+    if (s->stopped || host->is_ready || !has_startable(s, host))
+        return;
+    if (is_in_pace(host))
         push_ready(s, host);
+    else if (host->resuming == 0)
+        hold(s, host);
+}
+
+/* The time of at least one of the hosts has come. */
+static void unhold(struct whorl_timer *timer)
+{
+    struct schedule *s = (struct schedule *)((char *)timer - offsetof(struct schedule, unhold));
+    struct schedule_hosts held = TAILQ_HEAD_INITIALIZER(held);
+    struct schedule_host *host;
+
+    TAILQ_CONCAT(&held, &s->held, in_held);
+    while ((host = TAILQ_FIRST(&held))) {
+        TAILQ_REMOVE(&held, host, in_held);
+        host->is_held = false;
+        update_ready(s, host);
+    }
+    whorl_event_set(&s->changed);
 }
 
 /* --- items --- */
@@ -206,15 +274,36 @@ static void hand_out(struct schedule *s, struct schedule_item *item)
     whorl_event_set(&s->room);
 }
 
+static void start_request(struct schedule_item *item)
+{
+    item->is_asking = true;
+    item->started_ns = whorl_now();
+    pace_start(&item->host->pace, item->started_ns);
+}
+
+/* The request has its response, or has failed. */
+static void end_request(struct schedule *s, struct schedule_item *item)
+{
+    if (!item->is_asking)
+        return;
+    item->is_asking = false;
+    pace_end(&item->host->pace);
+    update_ready(s, item->host);
+    whorl_event_set(&s->changed);
+}
+
 /* Returns the next item that can start, or NULL. */
 static struct schedule_item *take_ready(struct schedule *s)
 {
     while (s->ready_count > 0) {
         struct schedule_host *host = pop_ready(s);
-        if (!can_start(s, host))
-            continue; /* update_ready() puts it back when one of its items is over */
+        if (!can_start(s, host)) {
+            update_ready(s, host); /* it waits for its pace, or until one of its items is over */
+            continue;
+        }
         struct schedule_item *item = TAILQ_FIRST(&host->waiting);
         hand_out(s, item);
+        start_request(item);
         update_ready(s, host);
         return item;
     }
@@ -230,9 +319,14 @@ static bool has_free_job(const struct schedule *s)
 
 /* --- interface --- */
 
-void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host)
+void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host, double rate)
 {
-    *schedule = (struct schedule){.jobs = jobs, .per_host = per_host};
+    *schedule = (struct schedule){
+        .jobs = jobs,
+        .per_host = per_host,
+        .pause_min_ns = rate > 0 ? (int64_t)((double)WHORL_SECOND / rate) : 0,
+    };
+    TAILQ_INIT(&schedule->held);
     TAILQ_INIT(&schedule->window);
     TAILQ_INIT(&schedule->down);
 }
@@ -249,6 +343,8 @@ void schedule_finish(struct schedule *schedule)
         host->is_listed = false;
         drop_unused(schedule, host);
     }
+    if (schedule->unhold.next)
+        whorl_timer_disarm(&schedule->unhold);
     free(schedule->ready);
     schedule->ready = NULL;
 }
@@ -325,32 +421,78 @@ struct schedule_item *schedule_take(struct schedule *schedule)
     return item;
 }
 
-void schedule_pause(struct schedule *schedule)
+void schedule_pause(struct schedule *schedule, struct schedule_item *item)
 {
+    end_request(schedule, item);
     schedule->running--;
     schedule->paused++;
     whorl_event_set(&schedule->changed);
 }
 
-WHORL_SUSPENDS int schedule_resume(struct schedule *schedule)
+/* Waits until the host may get a request. Items take their turns in any order. */
+static WHORL_SUSPENDS int wait_for_pace(struct schedule *schedule, struct schedule_host *host)
+{
+    int64_t now_ns, next_ns;
+    int err = 0;
+
+    host->resuming++;
+    while (err == 0 && (next_ns = pace_next(&host->pace)) > (now_ns = whorl_now())) {
+        if (next_ns < WHORL_FOREVER) {
+            err = whorl_sleep(next_ns - now_ns);
+        } else {
+            whorl_event_reset(&schedule->changed);
+            err = whorl_event_wait(&schedule->changed);
+        }
+    }
+    host->resuming--;
+    return err;
+}
+
+WHORL_SUSPENDS int schedule_resume(struct schedule *schedule, struct schedule_item *item)
 {
     int err = 0;
 
-    schedule->resuming++;
-    while (err == 0 && schedule->running >= schedule->jobs) {
+    while (err == 0) {
+        err = wait_for_pace(schedule, item->host);
+        if (err || schedule->running < schedule->jobs)
+            break;
+        schedule->resuming++;
         whorl_event_reset(&schedule->changed);
         err = whorl_event_wait(&schedule->changed);
+        schedule->resuming--;
     }
-    schedule->resuming--;
     schedule->paused--;
     schedule->running++;
+    start_request(item);
+    update_ready(schedule, item->host);
+    whorl_event_set(&schedule->changed);
     return err;
+}
+
+void schedule_answered(struct schedule *schedule, struct schedule_item *item, int64_t silence_ns)
+{
+    struct pace *pace = &item->host->pace;
+
+    if (silence_ns < 0) {
+        pace_accept(pace, item->started_ns, whorl_now());
+    } else {
+        pace_refuse(pace, item->started_ns, whorl_now(), silence_ns);
+    }
+    end_request(schedule, item);
+}
+
+int64_t schedule_silence_ns(const struct schedule_item *item)
+{
+    int64_t left_ns = pace_next(&item->host->pace) - whorl_now();
+
+    return left_ns > 0 ? left_ns : 0;
 }
 
 void schedule_end(struct schedule *schedule, struct schedule_item *item)
 {
     struct schedule_host *host = item->host;
 
+    end_request(schedule, item);
     free(item);
     host->active--;
     schedule->running--;
@@ -364,7 +506,7 @@ static struct schedule_host *find_host(const struct schedule *schedule, const ch
                                        uint16_t port)
 {
     char *name = format_name(host, port);
-    struct schedule_host *key = name ? create_host(name) : NULL;
+    struct schedule_host *key = name ? create_host(name, 0) : NULL;
     struct schedule_host **found = key ? tfind(key, &schedule->hosts, compare_hosts) : NULL;
 
     free(key);
@@ -379,7 +521,7 @@ void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t po
     if (found && err == -ECONNREFUSED)
         found->refusals++;
     else if (found && err == 0)
-        found->refusals = 0, found->down_until_ns = 0;
+        found->refusals = 0, found->down_until_ns = found->is_silent ? found->down_until_ns : 0;
 }
 
 static void mark_down(struct schedule *schedule, struct schedule_host *host)
@@ -413,6 +555,29 @@ void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port
 const char *schedule_host_name(const struct schedule_item *item)
 {
     return item->host->name;
+}
+
+void schedule_silence(struct schedule *schedule, struct schedule_item *item)
+{
+    end_request(schedule, item);
+    item->host->is_silent = true;
+    mark_down(schedule, item->host);
+}
+
+static const char *down_cause(const struct schedule_host *host)
+{
+    return host && host->is_silent ? "it has asked for a pause that is too long"
+                                   : "it has refused the connections of another URL";
+}
+
+const char *schedule_item_down_cause(const struct schedule_item *item)
+{
+    return down_cause(item->host);
+}
+
+const char *schedule_down_cause(const struct schedule *schedule, const char *host, uint16_t port)
+{
+    return down_cause(find_host(schedule, host, port));
 }
 
 bool schedule_is_down(const struct schedule_item *item)

@@ -3,12 +3,15 @@
  *
  *     reader     schedule_add(), schedule_wait_room(), ... schedule_close()
  *     starter    schedule_next() returns an item: start its transfer
- *     transfer   schedule_pause(), schedule_resume() around the pause before a retry;
+ *     transfer   schedule_answered() after each response;
+ *                schedule_pause(), schedule_resume() around the pause before a retry;
  *                schedule_end() when it is over
  *
  * URLs wait in a bounded window, in one queue for each host and port. The next item is the one that
  * has waited longest among those that can start: their host has fewer than `per_host` active items.
- * So a busy host holds up its own URLs only, and a URL that waits takes no place of the `jobs`.
+ * So a busy host holds up its own URLs only, and a URL that waits takes no place of the `jobs`. The
+ * same is true for a host that asks for silence, or that --rate slows down (pace.h): its items wait
+ * together, whether they are new or to be retried.
  *
  * A host that refused all connections while an item used up its tries is down for a minute. Its
  * items are handed out at once, to be reported as failures.
@@ -22,6 +25,7 @@
 #include <sys/queue.h>
 
 #include <whorl/sync.h>
+#include <whorl/timer.h>
 
 /* The window. Long URLs count by their bytes. */
 enum { SCHEDULE_ITEMS_MAX = 10000, SCHEDULE_BYTES_MAX = 4 << 20 };
@@ -32,9 +36,11 @@ struct schedule_host;
 struct schedule_item {
     TAILQ_ENTRY(schedule_item) in_host, in_window;
     struct schedule_host *host;
-    uint64_t number;  /* in the order of arrival */
-    int64_t added_ns; /* when it was added, as whorl_now() says */
-    const char *list; /* the list which contains the URL, NULL for an argument; borrowed */
+    uint64_t number;    /* in the order of arrival */
+    int64_t started_ns; /* of the last request */
+    bool is_asking;     /* which has no response yet */
+    int64_t added_ns;   /* when it was added, as whorl_now() says */
+    const char *list;   /* the list which contains the URL, NULL for an argument; borrowed */
     long line;
     size_t size;    /* of the whole item, in bytes */
     char *settings; /* see entry.h; "" for none; in the memory of the item */
@@ -60,6 +66,10 @@ struct schedule {
     struct schedule_hosts down; /* the first to be tried again is first */
     size_t down_count;
 
+    struct schedule_hosts held; /* their next item waits for its pace */
+    struct whorl_timer unhold;  /* armed for the first of `held` */
+    int64_t pause_min_ns;       /* between requests to a host; 0: none */
+
     size_t running;             /* items that were handed out and are neither paused nor over */
     size_t paused;              /* in a pause, or waiting in schedule_resume() */
     size_t resuming;            /* of these, those that wait in schedule_resume() */
@@ -67,7 +77,8 @@ struct schedule {
     struct whorl_event room;    /* the window may have room */
 };
 
-void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host);
+/* `rate` is the number of requests per second to a host; 0: any. */
+void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host, double rate);
 
 /* Frees all items that still wait. Every other item must have ended. */
 void schedule_finish(struct schedule *schedule);
@@ -91,11 +102,19 @@ WHORL_SUSPENDS int schedule_next(struct schedule *schedule, struct schedule_item
  * waits. The caller ends it like any other. After this, schedule_next() must not be called. */
 struct schedule_item *schedule_take(struct schedule *schedule);
 
+/* The item's host has answered a request; `silence_ns` is -1, or how long it asks for silence: it
+ * refuses requests because there are too many. */
+void schedule_answered(struct schedule *schedule, struct schedule_item *item, int64_t silence_ns);
+
+/* How long the item's host wants no request, from now on; 0: it does not say. */
+int64_t schedule_silence_ns(const struct schedule_item *item);
+
 /* Around the pause before a retry: another item may run meanwhile. schedule_resume() waits until
- * fewer than `jobs` items run, and items that resume come before items that start. It returns 0 or
- * -ECANCELED; in both cases the item counts as running again. */
-void schedule_pause(struct schedule *schedule);
-WHORL_SUSPENDS int schedule_resume(struct schedule *schedule);
+ * the item's host may get a request and fewer than `jobs` items run, and items that resume come
+ * before items that start. It returns 0 or -ECANCELED; in both cases the item counts as running
+ * again. */
+void schedule_pause(struct schedule *schedule, struct schedule_item *item);
+WHORL_SUSPENDS int schedule_resume(struct schedule *schedule, struct schedule_item *item);
 
 /* The item is over: frees it. */
 void schedule_end(struct schedule *schedule, struct schedule_item *item);
@@ -107,6 +126,13 @@ void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t po
  * again. If the host accepted no connection meanwhile, it is down from now on. It need not be the
  * host of the item's URL: a redirect may have led to it. */
 void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port, int tries);
+
+/* The item's host has asked for a pause that is too long to wait for: it is down. */
+void schedule_silence(struct schedule *schedule, struct schedule_item *item);
+
+/* Why the item's host, or a host, is down. */
+const char *schedule_item_down_cause(const struct schedule_item *item);
+const char *schedule_down_cause(const struct schedule *schedule, const char *host, uint16_t port);
 
 /* "host:port" of the item, or "" if its URL is not valid. Valid until the item ends. */
 const char *schedule_host_name(const struct schedule_item *item);

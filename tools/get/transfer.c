@@ -27,6 +27,9 @@
 #include "tools/get/text.h"
 #include "tools/get/verify.h"
 
+/* How long a host gets no request if it says only that there were too many. */
+#define REFUSED_NS WHORL_SECOND
+
 struct transfer {
     struct get *get;
     struct schedule_item *scheduled;
@@ -35,6 +38,7 @@ struct transfer {
     char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
     const char *path;      /* relative to --dir; NULL when no file was opened */
     bool in_place;    /* the body went where it cannot be taken back, so there is no other try */
+    bool is_refused;  /* the host wants fewer requests */
     int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
     char refused[NAME_SIZE]; /* the host that refused the last connection; "": none did */
     uint16_t refused_port;
@@ -207,6 +211,23 @@ static int judge(struct transfer *t, struct whorl_http_response *response)
     t->asked_ns = whorl_http_retry_after(whorl_http_response_header(response, "retry-after"),
                                          (int64_t)time(NULL));
     return 1;
+}
+
+/* Tells all transfers of the host whether it wants fewer requests. Without a Retry-After header,
+ * 503 is a trouble of this URL only. */
+static void tell_schedule(struct transfer *t)
+{
+    const struct outcome *o = &t->outcome;
+    struct schedule *schedule = &t->get->schedule;
+    const struct whorl_http_retry_policy *retry = &t->get->retry;
+
+    t->is_refused = o->status == 429 || (o->status == 503 && t->asked_ns >= 0);
+    if (!t->is_refused)
+        schedule_answered(schedule, t->scheduled, -1);
+    else if (t->asked_ns > retry->retry_after_max_ns)
+        schedule_silence(schedule, t->scheduled);
+    else
+        schedule_answered(schedule, t->scheduled, t->asked_ns >= 0 ? t->asked_ns : REFUSED_NS);
 }
 
 static void note_response(struct transfer *t, struct whorl_http_response *response)
@@ -528,6 +549,7 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
     if (t->get->options->show_headers || ask_is_head(&t->get->ask))
         report_head(t->get->report, response);
     err = judge(t, response);
+    tell_schedule(t);
     if (err || is_unmodified(t) || !has_body_to_save(t, response))
         return err;
 
@@ -603,6 +625,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     *ret_pause_ns =
         whorl_http_retry_pause(&t->get->retry, count_failure(t), t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0) {
+        if (t->is_refused)
+            *ret_pause_ns = schedule_silence_ns(t->scheduled);
         if (whorl_http_retry_budget_take(&t->get->budget, &t->url))
             return true;
         append(&o->error, " (not retried: too many retries of %s)", t->url.authority);
@@ -623,9 +647,10 @@ static WHORL_SUSPENDS int pause_between(struct transfer *t, int64_t pause_ns)
     struct schedule *schedule = &t->get->schedule;
 
     events_retry(&t->get->events, &t->followed, &t->outcome, pause_ns, t->asked_ns >= 0);
-    schedule_pause(schedule);
-    int err = whorl_sleep(pause_ns);
-    int resumed = schedule_resume(schedule);
+    schedule_pause(schedule, t->scheduled);
+    /* After a refusal, the schedule says when it is this transfer's turn. */
+    int err = t->is_refused ? 0 : whorl_sleep(pause_ns);
+    int resumed = schedule_resume(schedule, t->scheduled);
     return err ? err : resumed;
 }
 

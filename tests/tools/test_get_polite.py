@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""whorl-get asks servers no faster than they, or the user, allow.
+
+    test_get_polite.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
+"""
+import json
+import os
+import sys
+import threading
+import time
+
+from lib import Peer, contains, equal, main, reply, run, test
+
+GET = os.path.abspath(sys.argv[1])
+
+
+def get(*argv, **kwargs):
+    return run(GET, *argv, **kwargs)
+
+
+class Limit:
+    """A route that accepts `burst` requests at once and then `rate` a second."""
+
+    def __init__(self, rate, burst, retry_after='1', status='429 Too Many Requests'):
+        self.rate, self.burst, self.status = rate, burst, status
+        self.headers = (('Retry-After', retry_after),) if retry_after else ()
+        self.tokens, self.at, self.lock = float(burst), time.monotonic(), threading.Lock()
+        self.refused = []
+        self.accepted = []
+
+    def __call__(self, connection, request):
+        with self.lock:
+            now = time.monotonic()
+            self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
+            self.at = now
+            ok = self.tokens >= 1
+            self.tokens -= ok
+            (self.accepted if ok else self.refused).append(now)
+        route = reply(b'ok') if ok else reply(b'', self.status, self.headers)
+        route(connection, request)
+
+    def needless(self):
+        """Refusals of requests that were made when a refusal was known, with some time for it to
+        arrive."""
+        return [t for t in self.refused if t > self.refused[0] + 0.2]
+
+
+def urls(peer, count):
+    return ''.join('%s/%d\n' % (peer.origin, n) for n in range(count)).encode()
+
+
+@test
+def a_rate_limit_refuses_no_more_than_three_needless_requests():
+    limits = (Limit(50, 20), Limit(50, 5), Limit(50, 5, None), Limit(50, 5, '1', '503 Busy'))
+    problems = []
+
+    def fetch(n, limit):
+        with Peer({'*': limit}) as peer:
+            r = get('--json', '-d', 'out%d' % n, '-i', '-', stdin=urls(peer, 100))
+        if (r.status, len(limit.accepted)) != (0, 100) or len(limit.needless()) > 3:
+            problems.append('%d: status %d, %d accepted, %d refused, %d of these needless' % (
+                n, r.status, len(limit.accepted), len(limit.refused), len(limit.needless())))
+    threads = [threading.Thread(target=fetch, args=arguments) for arguments in enumerate(limits)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(problems, [])
+
+
+@test
+def a_retry_after_silences_its_host_and_no_other():
+    limit = Limit(1000, 1000, '2')
+    with Peer({'*': limit}) as peer, Peer({'*': reply(b'ok')}) as other:
+        first = []
+
+        def once(connection, request):
+            first.append(time.monotonic())
+            reply(b'', '429 Too Many Requests', (('Retry-After', '2'),))(connection, request)
+            peer.routes['/0'] = limit
+        peer.routes['/0'] = once
+        start = time.monotonic()
+        r = get('-j', '1', '--json', '-i', '-', stdin=urls(peer, 2) + urls(other, 2))
+        times = [o['seconds'] for o in map(json.loads, r.out.splitlines()) if 'url' in o and other.origin in o['url']]
+    equal((r.status, len(times), max(times) < 1), (0, 2, True))
+    equal(all(t >= first[0] + 1.9 for t in limit.accepted), True)
+
+
+@test
+def a_pause_that_is_too_long_ends_the_hosts_urls():
+    with Peer({'*': reply(b'', '429 Too Many Requests', (('Retry-After', '3600'),))}) as peer:
+        r = get('-j', '1', '-i', '-', stdin=urls(peer, 20))
+        equal((r.status, len(peer.requests)), (3, 1))
+        contains(r.messages, '(the server asks to retry after 1:00:00)')
+        contains(r.messages, 'not tried, it has asked for a pause that is too long')
+
+
+@test
+def the_user_limits_the_rate():
+    limit = Limit(1000, 1000)
+    with Peer({'*': limit}) as peer:
+        r = get('--rate', '20', '-i', '-', stdin=urls(peer, 11))
+        equal(r.status, 0)
+        equal(limit.accepted[-1] - limit.accepted[0] >= 0.45, True)
+    for wrong in ('0', 'x', '-1', '1x', '1e9', ''):
+        r = get('--rate', wrong, 'http://127.0.0.1:1/')
+        equal(r.status, 2)
+        contains(r.messages, "--rate needs a number from 0.001 to 1000000, not '%s'" % wrong)
+
+
+main()
