@@ -836,8 +836,8 @@ def a_proxy_that_wants_credentials_is_a_failure_of_the_proxy():
                               ('https://a.test/b', 'a.test:443: it answered CONNECT with')):
                 r = get('--json', '--proxy', proxy.origin.replace('//', '//' + user), url)
                 line = json.loads(r.out.splitlines()[0])
-                equal((r.status, line['code'], line['step'], line['tries'], line.get('status')),
-                      (3, 'WHORL_EHTTP_PROXY_AUTH', 'proxy', 1, None))
+                equal((r.status, line['class'], line['code'], line['step'], line['tries']),
+                      (3, 'proxy', 'WHORL_EHTTP_PROXY_AUTH', 'proxy', 1))
                 equal(line['error'], 'proxy %s for %s 407 No (the proxy %s) (--proxy SCHEME://NAME:'
                       'PASSWORD@HOST:PORT)' % (proxy.origin, what, why))
                 equal('secret' in r.messages or b'secret' in r.out, False)
