@@ -203,8 +203,7 @@ static int name_upload(struct ask_request *ret, const char *path)
     const char *url = ret->http.url, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     size_t len = strlen(url);
 
-    if (strpbrk(url, "?#") || len == 0 || url[len - 1] != '/' ||
-        strstr(url, "://") + 2 == url + len - 1)
+    if (strpbrk(url, "?#") || len == 0 || url[len - 1] != '/')
         return 0;
     char *at = ret->url = malloc(len + 3 * strlen(name) + 1);
     if (!at)

@@ -61,7 +61,7 @@ WHORL_SUSPENDS int ask_begin(struct ask_request *ret, const struct ask *ask, con
 
 void ask_end(struct ask_request *request);
 
-/* Whether the response to these requests goes to a file; a HEAD has no body. */
+/* Whether the requests are HEAD: their responses have no body, and their heads are printed. */
 bool ask_is_head(const struct ask *ask);
 
 /* Whether the response of such a request is what the user wants to have, and not only the news that

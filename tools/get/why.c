@@ -35,8 +35,7 @@ void why_attach(struct why *why, struct events *events)
 static const char *meaning_of(enum phase phase)
 {
     static const char *const meanings[PHASES] = {
-        [PHASE_QUEUE] = "waiting for their turn or for a connection; "
-                        "a larger --jobs or --per-host may help",
+        [PHASE_QUEUE] = "waiting for a turn or a connection; raise --jobs or --per-host",
         [PHASE_REDIRECT] = "following redirects; the final URLs would be faster",
         [PHASE_DNS] = "resolving names; the name server is slow",
         [PHASE_CONNECT] = "connecting; the servers are far away, or slow to accept",
