@@ -6,15 +6,30 @@ All servers show the same site: the directory `files/` of static files, `private
 server has it) `digest/` with a password, `moved`, a redirect to files/small. They pass `raw/` on to
 a Peer, and everything else to httpbin, where the server can be a reverse proxy.
 """
+import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 
-from lib import Skip, free_port, socket, wait_until
+from lib import Skip, free_port, wait_until
 
 USER, PASSWORD = 'me', 's3cret:x'
+
+
+def listening_ports(pid):
+    """The TCP ports on which the process listens."""
+    directory = '/proc/%d/fd' % pid
+    sockets = set()
+    for name in os.listdir(directory):
+        with contextlib.suppress(OSError):  # the descriptor has been closed meanwhile
+            sockets.add(os.readlink('%s/%s' % (directory, name)))
+    ports = set()
+    for table in '/proc/net/tcp', '/proc/net/tcp6':
+        with open(table) as f:
+            rows = [line.split() for line in f][1:]
+        ports |= {int(r[1].rpartition(':')[2], 16) for r in rows if r[3] == '0A' and 'socket:[%s]' % r[9] in sockets}
+    return ports
 
 
 class Daemon:
@@ -50,11 +65,7 @@ class Daemon:
     def answers(self):
         if self.child.poll() is not None:
             raise AssertionError('%s has ended' % self.program)
-        for port in self.ports.values():
-            with socket.socket() as s:
-                if s.connect_ex(('127.0.0.1', port)) != 0:
-                    return False
-        return True
+        return set(self.ports.values()) <= listening_ports(self.child.pid)
 
     def at(self, name):
         return os.path.join(self.directory, name)
@@ -121,7 +132,9 @@ class Nginx(Daemon):
             ('tls_client12', 'ssl http2', tls + ask + 'ssl_protocols TLSv1.2;'),
             ('tls_client13', 'ssl http2', tls + ask + 'ssl_protocols TLSv1.3;')))
         self.write('site', f'''root {site.www};
-location /files/ {{ gzip on; brotli on; }} location = /moved {{ return 301 /files/small; }}
+location /files/ {{ gzip on; brotli on; }}
+location = /files/huge {{ limit_rate_after 2m; limit_rate 1m; }}
+location = /moved {{ return 301 /files/small; }}
 location /private/ {{ alias {site.www}/files/; auth_basic "r"; auth_basic_user_file {self.at('users')}; }}
 location /raw/ {{ proxy_pass {site.raw.origin}; proxy_buffering off; }}
 location / {{ proxy_pass {site.app.origin('http')}; }}
@@ -348,6 +361,7 @@ cache deny all
 pinger_enable off
 shutdown_lifetime 0 seconds
 dns_nameservers 127.0.0.1
+request_entities on
 http_access allow all
 ''')
         self.start('-N', '-f', self.at('conf'))

@@ -178,6 +178,19 @@ TEST_VIRTUAL(the_retry_is_not_retried)
     CHECK_EQ(fake.dialled, 2);
 }
 
+TEST_VIRTUAL(a_request_that_got_an_interim_response_is_not_retried)
+{
+    static const struct fake_step begins[] = {{.action = FAKE_HEAD},
+                                              {FAKE_SEND, OK "ab", 0},
+                                              {.action = FAKE_HEAD},
+                                              {FAKE_SEND, "HTTP/1.1 103 Early Hints\r\n\r\n", 0},
+                                              {.action = FAKE_CLOSE}};
+    struct whorl_http_request request = {.url = "http://a.test/"};
+    int dialled;
+    CHECK_ERR(after_death(begins, &request, &dialled), WHORL_EHTTP_TRUNCATED);
+    CHECK_EQ(dialled, 1);
+}
+
 TEST_VIRTUAL_HTTP1(a_response_that_has_begun_is_not_retried)
 {
     static const struct fake_step begins[] = {{.action = FAKE_HEAD},
