@@ -88,18 +88,18 @@ void http_exchange_latch(struct http_exchange *x, int err, const char *text)
 
 /* What the watch is told */
 
-static void tell(const struct http_exchange *x, struct whorl_http_event event)
+static inline void tell(const struct http_exchange *x, struct whorl_http_event event)
 {
     http_watch_tell(x->watch, x->conn, event);
 }
 
 void http_exchange_note_head(struct http_exchange *x, const char *head, size_t len)
 {
-    const struct whorl_http_event event = {.kind = WHORL_HTTP_EVENT_REQUEST_HEAD};
-
     x->sent_head = (int64_t)len;
     if (http_watch_is_on(x->watch))
-        http_watch_tell_request(x->watch, x->conn, event, head, len, x->ops->name);
+        http_watch_tell_request(x->watch, x->conn,
+                                (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_REQUEST_HEAD},
+                                head, len, x->ops->name);
 }
 
 void http_exchange_note_informational(struct http_exchange *x, int status)

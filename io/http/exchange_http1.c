@@ -403,11 +403,12 @@ static bool end(struct http_exchange *x)
 {
     struct http1_exchange *h = http1_of(x);
 
-    if (h->stream)
+    bool reusable = x->ahead == HTTP_AHEAD_END && !h->surplus && !x->unsent && !h->last &&
+                    http1_keep_alive(&h->parser);
+    if (h->stream && !reusable)
         x->why = why_not(h);
     h->stream = NULL;
-    return x->ahead == HTTP_AHEAD_END && !h->surplus && !x->unsent && !h->last &&
-           http1_keep_alive(&h->parser);
+    return reusable;
 }
 
 static void free_exchange(struct http1_exchange *h)

@@ -286,7 +286,7 @@ struct request {
 };
 
 /* Tells the observer about the request. */
-static void tell(const struct request *q, struct whorl_http_event event)
+static inline void tell(const struct request *q, struct whorl_http_event event)
 {
     http_watch_tell(&q->response->watch, q->response->conn_info, event);
 }

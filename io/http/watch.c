@@ -12,15 +12,15 @@
 #include "io/http/conn_info.h"
 #include "io/http/redact.h"
 
-void http_watch_tell(const struct http_watch *watch, const struct http_conn_info *conn,
-                     struct whorl_http_event event)
+void http_watch_send(const struct http_watch *watch, const struct http_conn_info *conn,
+                     const struct whorl_http_event *event)
 {
-    if (!http_watch_is_on(watch))
-        return;
-    event.request = watch->request;
-    event.conn = conn ? conn->number : 0;
-    event.time_ns = whorl_now() - watch->start_ns;
-    watch->observer.event(watch->observer.arg, &event);
+    struct whorl_http_event full = *event;
+
+    full.request = watch->request;
+    full.conn = conn ? conn->number : 0;
+    full.time_ns = whorl_now() - watch->start_ns;
+    watch->observer.event(watch->observer.arg, &full);
 }
 
 void http_watch_tell_request(const struct http_watch *watch, const struct http_conn_info *conn,

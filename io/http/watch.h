@@ -23,11 +23,20 @@ static inline bool http_watch_is_on(const struct http_watch *watch)
     return watch && watch->observer.event;
 }
 
-/* Tells an event; the caller fills everything but the request's number and the time.
+/* Calls the observer, which there must be. */
+void http_watch_send(const struct http_watch *watch, const struct http_conn_info *conn,
+                     const struct whorl_http_event *event);
+
+/* Tells an event; the caller fills everything but the request's number and the time. It is inline,
+ * so without an observer the event is not even made.
  *
  * @conn  NULL: there is no connection */
-void http_watch_tell(const struct http_watch *watch, const struct http_conn_info *conn,
-                     struct whorl_http_event event);
+static inline void http_watch_tell(const struct http_watch *watch,
+                                   const struct http_conn_info *conn, struct whorl_http_event event)
+{
+    if (http_watch_is_on(watch))
+        http_watch_send(watch, conn, &event);
+}
 
 /* Tells a head, without its secrets. If there is no memory, the event has no head.
  *
