@@ -14,11 +14,11 @@ import types
 
 from lib import Certificates, Nginx, Peer, Skip, contains, equal, hang_after, main, raw, reply, run, running, test, \
     wait_until
-from servers import Squid
+from servers import Microsocks, Squid
 
 GET = os.path.abspath(sys.argv[1])
 LINE = re.compile(r' *(\d+) +(\d+\.\d{6}) ([*<>]) (.*)')
-shared = types.SimpleNamespace(certificates=None, nginx=None, squid=None)
+shared = types.SimpleNamespace(certificates=None, nginx=None, squid=None, socks=None)
 
 
 def get(*argv, **kwargs):
@@ -39,8 +39,14 @@ def squid():
     return shared.squid
 
 
+def socks():
+    if not shared.socks:
+        shared.socks = Microsocks()
+    return shared.socks
+
+
 def stop():
-    for server in (shared.nginx, shared.squid):
+    for server in (shared.nginx, shared.squid, shared.socks):
         if server:
             server.stop()
     if shared.certificates:
@@ -105,6 +111,46 @@ def the_steps_of_a_tunnel_come_in_the_order_that_curl_shows():
     order(r.messages, r'\* connects to', r'\* asks the proxy http://127\.0\.0\.1:\d+ for localhost:\d+',
           r'> CONNECT localhost:\d+ HTTP/1\.1', r'< HTTP/1\.[01] 200', r'\* TLS 1\.[23] with localhost',
           r'> GET /a', r'< HTTP/1\.1 200', r'\* done')
+
+
+@test
+def the_steps_through_a_socks_proxy_are_shown():
+    r = get('-v', '--proxy', socks().url, '-o', '/dev/null', nginx().http + '/a')
+    equal(r.status, 0)
+    order(r.messages, r'\* opens connection 1 to 127\.0\.0\.1', r'\* connects to 127\.0\.0\.1:%d' % socks().ports['proxy'],
+          r'\* asks the proxy socks5h://127\.0\.0\.1:\d+ for 127\.0\.0\.1:%d' % nginx().port,
+          r'\* the proxy has connected', r'> GET /a', r'< HTTP/1\.1 200', r'\* done')
+
+
+@test
+def a_request_that_goes_to_a_proxy_without_a_tunnel_is_shown_as_it_is_sent():
+    r = get('-v', '--proxy', squid().url, '-o', '/dev/null', nginx().http + '/a')
+    equal(r.status, 0)
+    order(r.messages, r'> GET %s/a HTTP/1\.1' % nginx().http, r'< HTTP/1\.1 200')
+
+
+@test
+def a_long_url_is_not_cut():
+    url = nginx().http + '/a?' + 'x' * 3000
+    contains(get('-v', '-o', '/dev/null', url).messages, '* GET %s\n' % url)
+
+
+@test
+def an_upload_and_its_informational_response_are_shown():
+    def go_on(connection, request):
+        connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+        left = int(request.headers['content-length'])
+        while left > 0:
+            left -= len(connection.recv(65536))
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+
+    with open('body', 'wb') as f:
+        f.write(b'x' * 2_000_000)
+    with Peer({'*': go_on}) as peer:
+        r = get('-v', '--data', '@body', '-o', '/dev/null', peer.origin + '/')
+    equal(r.status, 0)
+    order(r.messages, r'> POST / HTTP/1\.1', r'> Content-Length: 2000000', r'\* informational response 100',
+          r'\* sent: 2\.0 MB of body', r'< HTTP/1\.1 200')
 
 
 @test

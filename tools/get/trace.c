@@ -29,11 +29,6 @@ static void add_escaped(struct buffer *line, const char *text, size_t len)
         line->len += text_escape(to, room + 1, text, len);
 }
 
-static void add_text(struct buffer *line, const char *text)
-{
-    add_escaped(line, text, strlen(text));
-}
-
 /* One line of the trace being written. */
 struct place {
     struct buffer *to;
@@ -50,14 +45,17 @@ static void begin(const struct place *at, char sign)
 __attribute__((format(printf, 2, 3))) static void note(const struct place *at, const char *format,
                                                        ...)
 {
-    char text[512];
+    char *text; /* a URL has any length, and is not cut */
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int len = vasprintf(&text, format, args);
     va_end(args);
     begin(at, '*');
-    add_text(at->to, text);
+    if (len >= 0) {
+        add_escaped(at->to, text, (size_t)len);
+        free(text);
+    }
     buffer_add(at->to, "\n", 1);
 }
 
