@@ -314,16 +314,16 @@ void http_exchange_continue(struct http_exchange *x)
         whorl_event_set(x->go_ahead);
 }
 
-/* Waits for a 100, or until servers that send none have had their time. 0; -ECANCELED: a final head
- * or the end of the connection came first, or the task is cancelled. */
+/* Waits for a 100, or until servers that send none have had their time. The total limit is kept by
+ * the task that reads the head. 0; -ECANCELED: a final head or the end of the connection came
+ * first, or the task is cancelled. */
 static WHORL_SUSPENDS int wait_go_ahead(struct http_exchange *x)
 {
     struct whorl_event event = {0};
     struct whorl_scope scope;
-    int64_t deadline_ns = whorl_after(CONTINUE_NS), total_ns = x->clock.total_deadline_ns;
 
     x->go_ahead = &event;
-    whorl_scope_enter(&scope, deadline_ns < total_ns ? deadline_ns : total_ns);
+    whorl_scope_enter(&scope, whorl_after(CONTINUE_NS));
     int err = whorl_scope_leave(&scope, whorl_event_wait(&event));
     x->go_ahead = NULL;
     return err == -ETIMEDOUT ? 0 : err;
