@@ -201,6 +201,9 @@ static WHORL_SUSPENDS int open_or_upgrade(const struct http_dial *dial,
             *dial->error = refusal;
         return err;
     }
+    http_watch_tell(
+        dial->watch, dial->info,
+        (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_TLS_AGAIN, .host = dial->host});
     err = open_stream(dial, WHORL_TLS_OPENSSL, timing, ret);
     if (err == 0)
         http_upgrades_add(dial->upgrades, dial->host, dial->port);

@@ -108,6 +108,9 @@ static WHORL_SUSPENDS int connect_to_proxy(const struct http_proxy_dial *d,
     int err = connect_with(d, WHORL_TLS_ANY, error, ret);
     if (err != WHORL_ETLS_VERSION || !may_upgrade)
         return err;
+    http_watch_tell(
+        d->watch->watch, d->watch->info,
+        (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_TLS_AGAIN, .host = proxy->host});
     err = connect_with(d, WHORL_TLS_OPENSSL, error, ret);
     if (err == 0)
         http_upgrades_add(d->upgrades, proxy->host, proxy->port);

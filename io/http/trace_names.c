@@ -17,6 +17,7 @@ const char *whorl_http_event_name(enum whorl_http_event_kind kind)
         [WHORL_HTTP_EVENT_PROXY_REQUEST] = "proxy request",
         [WHORL_HTTP_EVENT_PROXY_RESPONSE] = "proxy response",
         [WHORL_HTTP_EVENT_TLS] = "tls",
+        [WHORL_HTTP_EVENT_TLS_AGAIN] = "tls again",
         [WHORL_HTTP_EVENT_READY] = "ready",
         [WHORL_HTTP_EVENT_REQUEST_HEAD] = "request head",
         [WHORL_HTTP_EVENT_SENT] = "sent",

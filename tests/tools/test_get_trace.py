@@ -101,6 +101,15 @@ def the_steps_of_https_come_in_the_order_that_curl_shows():
 
 
 @test
+def a_server_that_refuses_tls_1_2_is_shown():
+    r = get('-v', '-o', '/dev/null', '--cacert', nginx() and shared.certificates.ca, nginx().https_new + '/a')
+    if r.status != 0:
+        raise Skip('this build has no OpenSSL')
+    order(r.messages, r'\* connected to', r'\* localhost refuses TLS 1\.2: connects again, with OpenSSL',
+          r'\* connected to', r'\* TLS 1\.3 with localhost', r'> GET /a')
+
+
+@test
 def the_steps_of_a_tunnel_come_in_the_order_that_curl_shows():
     url, ca, proxy = nginx().https_named + '/a', None, squid().url
     ca = shared.certificates.ca

@@ -164,6 +164,9 @@ static bool add_opening(const struct place *at, const struct whorl_http_event *e
     case WHORL_HTTP_EVENT_TLS:
         add_tls(at, event);
         break;
+    case WHORL_HTTP_EVENT_TLS_AGAIN:
+        note(at, "%s refuses TLS 1.2: connects again, with OpenSSL", event->host);
+        break;
     case WHORL_HTTP_EVENT_READY:
         note(at, "speaks %s", event->text);
         break;

@@ -22,7 +22,7 @@
  *     QUEUE                                        only if it waits for a connection
  *     REUSE, or
  *     OPEN, RESOLVE, RESOLVED, (CONNECT, CONNECT_FAILED | CONNECTED)*,
- *           PROXY_REQUEST, PROXY_RESPONSE, TLS, READY
+ *           PROXY_REQUEST, PROXY_RESPONSE, TLS | TLS_AGAIN, READY
  *     REQUEST_HEAD, SENT
  *     INFORMATIONAL*, RESPONSE_HEAD, BODY*
  *     KEPT | CLOSED
@@ -104,6 +104,8 @@ enum whorl_http_event_kind {
                                          it is SOCKS5 */
     WHORL_HTTP_EVENT_PROXY_RESPONSE, /* status and head, unless it is SOCKS5 */
     WHORL_HTTP_EVENT_TLS,            /* host, tls_* */
+    WHORL_HTTP_EVENT_TLS_AGAIN,      /* host: the peer refuses TLS 1.2; it is connected to again,
+                                         with OpenSSL */
     WHORL_HTTP_EVENT_READY,          /* the connection is open; text: "HTTP/2" */
     WHORL_HTTP_EVENT_REQUEST_HEAD,   /* head */
     WHORL_HTTP_EVENT_SENT,           /* the whole request; bytes of its body */

@@ -13,6 +13,7 @@
 #include "http2_server.h"
 #include "nginx.h"
 #include "test.h"
+#include "tls_library.h"
 #include "trace_log.h"
 
 static struct trace_log trace;
@@ -161,6 +162,21 @@ TEST_IO(trace_of_http2_that_the_handshake_has_chosen)
     CHECK(strstr(trace.heads, "HTTP/2 200\r\n"));
     CHECK(trace.info.received_head > 10);
     CHECK_EQ(trace.info.received_body, 2);
+}
+
+TEST_IO(trace_of_a_server_that_refuses_tls_1_2)
+{
+    struct nginx *nginx = nginx_start(&(struct nginx_options){
+        .protocols = "TLSv1.3", .server_conf = "location / { return 200 hi; }"});
+    WHORL_AUTO(http_session) *session = session_of(true, NULL);
+
+    if (!whorl_tls_has_library(WHORL_TLS_OPENSSL) || tests_use_openssl())
+        test_skip("BearSSL is not tried first, or there is no OpenSSL");
+    CHECK_OK(get(session, url_of("https", nginx_tls_port(nginx))));
+    CHECK_STR(steps(), "1:open(first) 1:resolve 1:resolved 1:connected 1:tls again 1:resolve "
+                       "1:resolved 1:connected 1:tls(full) 1:ready(HTTP/1.1) 1:request head "
+                       "1:sent(0) 1:response head(200) 1:kept 1:end");
+    CHECK_STR(trace.info.tls_version, "TLS 1.3");
 }
 
 /* HTTP/2 in memory */
