@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import pty
+import random
 import select
 import shutil
 import signal
@@ -150,9 +151,14 @@ def wait_measuring(child):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A free port. It is below those that the kernel gives to outgoing connections, so that none of
+    these takes it before the server does."""
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(10000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(('127.0.0.1', port))
+            return port
+    raise AssertionError('no port is free')
 
 
 class Request:

@@ -145,6 +145,22 @@ def write(path, data):
 PROXIES = {'squid': Squid, 'tinyproxy': Tinyproxy, 'microsocks': Microsocks}
 
 
+missing = {}
+
+
+def is_missing(text, *options):
+    """Whether whorl-get refuses the options, because it was built without a library."""
+    key = ' '.join(options)
+    if key not in missing:
+        missing[key] = text in run(GET, '--retries', '0', *options, site.raw.origin).messages
+    return missing[key]
+
+
+def need_openssl():
+    if is_missing('whorl was built without OpenSSL', '--tls', 'openssl'):
+        raise Skip('whorl was built without OpenSSL')
+
+
 class Way:
     """A way to a server: a port, a version of HTTP, a TLS library, and perhaps a proxy."""
 
@@ -156,6 +172,10 @@ class Way:
 
     def connect(self):
         """Starts what is needed."""
+        if self.version == 2 and is_missing('this build of whorl does not speak HTTP/2', '--http2'):
+            raise Skip('whorl was built without HTTP/2')
+        if self.library == 'openssl' or self.port == 'tls13':
+            need_openssl()
         self.server = site.server(self.kind)
         self.origin = self.curl_origin = self.server.origin(self.port)
         self.proxy = site.proxy(PROXIES[self.proxy_name]).url if self.proxy_name else None
@@ -603,6 +623,7 @@ def client_certificates(kind, port, library, *options):
 
 @test
 def nginx_gets_the_client_certificate():
+    need_openssl()
     for port, library in (('tls_client12', 'bearssl'), ('tls_client12', 'openssl'), ('tls_client13', 'openssl')):
         for options in (), ('--http1.1',):
             for message in client_certificates(Nginx, port, library, *options):
@@ -611,6 +632,7 @@ def nginx_gets_the_client_certificate():
 
 @test
 def haproxy_gets_the_client_certificate():
+    need_openssl()
     for port, library in (('tls_client12', 'bearssl'), ('tls_client12', 'openssl'), ('tls_client13', 'openssl')):
         for options in (), ('--http1.1',):
             none, foreign = client_certificates(Haproxy, port, library, *options)
