@@ -368,7 +368,7 @@ static WHORL_SUSPENDS int put_with(struct whorl_http_session *session, struct su
 #define GO   "HTTP/1.1 100 Continue\r\n\r\n"
 #define SUMS "2\r\nab\r\n2\r\nab\r\n0\r\n"
 
-TEST_VIRTUAL(trailers_follow_the_body_with_the_values_of_that_time)
+TEST_VIRTUAL_HTTP1(trailers_follow_the_body_with_the_values_of_that_time)
 {
     static const struct fake_step steps[] = {
         {FAKE_EXPECT,
@@ -395,7 +395,7 @@ TEST_VIRTUAL(trailers_follow_the_body_with_the_values_of_that_time)
     CHECK_EQ(fake.dialled, 1);
 }
 
-TEST_VIRTUAL(trailers_that_may_be_secret_do_not_follow_to_another_origin)
+TEST_VIRTUAL_HTTP1(trailers_that_may_be_secret_do_not_follow_to_another_origin)
 {
     static const struct fake_step leaves[] = {
         {FAKE_HEAD, "Trailer: X-Sum, Content-Digest\r\n", 0},
@@ -420,7 +420,7 @@ TEST_VIRTUAL(trailers_that_may_be_secret_do_not_follow_to_another_origin)
     CHECK_EQ(put_with(session, &summed, trailers, 2), 200);
 }
 
-TEST_VIRTUAL(trailers_that_would_change_the_message_are_refused)
+TEST_VIRTUAL_HTTP1(trailers_that_would_change_the_message_are_refused)
 {
     static const struct fake_step takes[] = {
         {.action = FAKE_HEAD}, {FAKE_SEND, GO, 0}, {FAKE_EXPECT, "2\r\nab\r\n2\r\nab\r\n", 0}, {0}};
@@ -514,7 +514,7 @@ static int run_trailers(void *arg)
     return whorl_run_virtual(NULL, upload_with_trailers, arg);
 }
 
-TEST(uploads_survive_every_failed_allocation)
+TEST_HTTP1(uploads_survive_every_failed_allocation)
 {
     char text[3001] = "";
 
