@@ -6,6 +6,7 @@
 #include <whorl/group.h>
 #include <whorl/http.h>
 #include <whorl/net.h>
+#include <whorl/scope.h>
 #include <whorl/task.h>
 #include <whorl/tls.h>
 
@@ -234,6 +235,21 @@ TEST_VIRTUAL(trace_of_a_stream_that_the_server_refuses)
     CHECK_STR(steps(), "2:reuse 2:request head 2:sent(0) 2:retry(WHORL_EHTTP_REFUSED) 2:kept "
                        "2:reuse 2:request head 2:sent(0) 2:response head(200) 2:kept 2:end");
     CHECK_EQ(trace.info.retries, 1);
+}
+
+TEST_VIRTUAL(trace_of_a_cancelled_stream_keeps_the_connection)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = http2_session(&server);
+    struct whorl_scope scope;
+
+    whorl_scope_enter_timeout(&scope, WHORL_SECOND);
+    int err = get(session, "http://a.test/never");
+    CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
+    CHECK_STR(steps(), "1:open(first) 1:ready(HTTP/2) 1:request head 1:sent(0) 1:kept "
+                       "1:end(ECANCELED)");
+    CHECK_OK(get(session, "http://a.test/body/x"));
+    CHECK_STR(steps(), "2:reuse 2:request head 2:sent(0) 2:response head(200) 2:kept 2:end");
 }
 
 TEST_VIRTUAL(trace_says_that_the_server_has_ended_the_http2_connection)
