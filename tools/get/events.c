@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <whorl/http.h>
 #include <whorl/task.h>
@@ -65,7 +66,8 @@ static void tell_span(struct events *events, struct followed *followed, enum pha
     tell(events, followed, &event);
 }
 
-/* Ends the present phase at `now`. Before the response, the phases of a try are only noted. */
+/* Ends the present phase at `now`. Before the response, the phases of a try are only noted: a
+ * redirect changes what they were. When there is no room, the phase counts for the one before. */
 static void mark(struct events *events, struct followed *followed, enum phase phase, int64_t now,
                  bool final)
 {
@@ -78,8 +80,8 @@ static void mark(struct events *events, struct followed *followed, enum phase ph
     followed->mark = (struct phase_mark){phase, now};
 }
 
-/* Tells the noted phases as they were observed: the try failed without a response. */
-static void settle_as_noted(struct events *events, struct followed *followed)
+/* Tells the phases that were noted. */
+static void tell_marks(struct events *events, struct followed *followed)
 {
     for (size_t i = 0; i < followed->marks_count; i++) {
         const struct phase_mark *next =
@@ -88,32 +90,6 @@ static void settle_as_noted(struct events *events, struct followed *followed)
                   next->since_ns);
     }
     followed->marks_count = 0;
-}
-
-/* Tells the phases of a try which ended with a response. The response knows how long the phases of
- * the last exchange took. What remains of the time belongs to exchanges before it. */
-static void settle_by_response(struct events *events, struct followed *followed, int64_t now,
-                               const struct whorl_http_timing *timing)
-{
-    const int64_t lengths[] = {timing->first_byte_ns, timing->tls_ns, timing->connect_ns};
-    static const enum phase phases[] = {PHASE_FIRST_BYTE, PHASE_TLS, PHASE_CONNECT};
-    int64_t begin = followed->marks_count ? followed->marks[0].since_ns : followed->mark.since_ns;
-    int64_t starts[3], at = now;
-
-    for (size_t i = 0; i < 3; i++) {
-        at -= lengths[i] > 0 ? lengths[i] : 0;
-        starts[i] = at = at > begin ? at : begin;
-    }
-    followed->marks_count = 0;
-    int64_t waited = timing->queue_ns > 0 ? timing->queue_ns : 0;
-    bool single = timing->redirects == 0 && timing->retries == 0;
-    if (single || waited > at - begin)
-        waited = at - begin;
-    tell_span(events, followed, PHASE_REDIRECT, begin, at - waited);
-    tell_span(events, followed, PHASE_QUEUE, at - waited, at);
-    for (size_t i = 3; i-- > 0;)
-        tell_span(events, followed, phases[i], starts[i], i > 0 ? starts[i - 1] : now);
-    followed->mark = (struct phase_mark){PHASE_BODY, now};
 }
 
 static bool before_response(const struct followed *followed)
@@ -125,6 +101,67 @@ void events_enter(struct events *events, struct followed *followed, enum phase p
 {
     if (followed && followed->mark.phase != phase)
         mark(events, followed, phase, whorl_now(), !before_response(followed));
+}
+
+/* Until now, the try has only led to another URL. Time in the queue stays what it is. */
+static void note_redirect(struct followed *followed, int64_t now)
+{
+    size_t count = 0, room = sizeof followed->marks / sizeof followed->marks[0];
+
+    for (size_t i = 0; i <= followed->marks_count; i++) {
+        struct phase_mark mark = i < followed->marks_count ? followed->marks[i] : followed->mark;
+        if (mark.phase != PHASE_QUEUE)
+            mark.phase = PHASE_REDIRECT;
+        if (count == 0 || (count < room && followed->marks[count - 1].phase != mark.phase))
+            followed->marks[count++] = mark;
+    }
+    followed->marks_count = count;
+    followed->mark = (struct phase_mark){PHASE_QUEUE, now};
+}
+
+static bool is_https(const char *url)
+{
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
+void events_observe(struct events *events, struct followed *followed,
+                    const struct whorl_http_event *event)
+{
+    if (!before_response(followed))
+        return;
+    switch (event->kind) {
+    case WHORL_HTTP_EVENT_START:
+        followed->https = is_https(event->url);
+        break;
+    case WHORL_HTTP_EVENT_REDIRECT:
+        note_redirect(followed, whorl_now());
+        followed->https = is_https(event->url);
+        break;
+    case WHORL_HTTP_EVENT_QUEUE:
+    case WHORL_HTTP_EVENT_RETRY:
+    case WHORL_HTTP_EVENT_AUTH:
+        events_enter(events, followed, PHASE_QUEUE);
+        break;
+    case WHORL_HTTP_EVENT_OPEN:
+    case WHORL_HTTP_EVENT_RESOLVED:
+    case WHORL_HTTP_EVENT_PROXY_REQUEST:
+        events_enter(events, followed, PHASE_CONNECT);
+        break;
+    case WHORL_HTTP_EVENT_RESOLVE:
+        events_enter(events, followed, PHASE_DNS);
+        break;
+    case WHORL_HTTP_EVENT_CONNECTED:
+    case WHORL_HTTP_EVENT_PROXY_RESPONSE:
+        if (followed->https)
+            events_enter(events, followed, PHASE_TLS);
+        break;
+    case WHORL_HTTP_EVENT_REUSE:
+    case WHORL_HTTP_EVENT_READY:
+        events_enter(events, followed, PHASE_FIRST_BYTE);
+        break;
+    default:
+        break;
+    }
 }
 
 /* --- the course of a transfer ----------------------------------------------------------------- */
@@ -183,16 +220,27 @@ void events_connect(struct events *events, struct followed *followed, const char
         tell(events, followed, &event);
 }
 
+/* Ends the phases of a try. */
+static void settle(struct events *events, struct followed *followed, enum phase phase, int64_t now)
+{
+    bool early = before_response(followed);
+
+    if (early)
+        tell_marks(events, followed);
+    mark(events, followed, phase, now, true);
+    followed->receiving = false;
+    followed->connections = 0;
+    followed->rate = 0;
+}
+
 void events_headers(struct events *events, struct followed *followed,
                     const struct whorl_http_response *response, int64_t have, int64_t length)
 {
     struct event event = {.kind = EVENT_HEADERS, .response = response, .time_ns = whorl_now()};
-    struct whorl_http_timing timing;
 
     if (!followed)
         return;
-    whorl_http_response_get_timing(response, &timing);
-    settle_by_response(events, followed, event.time_ns, &timing);
+    settle(events, followed, PHASE_BODY, event.time_ns);
     followed->receiving = true;
     followed->connections = 1;
     followed->have = followed->counted = have;
@@ -217,25 +265,12 @@ void events_note_progress(struct events *events, struct followed *followed, int6
         events_enter(events, followed, PHASE_DISK);
 }
 
-void events_verify(struct events *events, struct followed *followed)
+void events_verify(struct events *events, struct followed *followed, const char *hash)
 {
-    struct event event = {.kind = EVENT_VERIFIED};
+    struct event event = {.kind = EVENT_VERIFIED, .hash = hash};
 
     if (followed)
         tell(events, followed, &event);
-}
-
-/* Ends the phases of a try. */
-static void settle(struct events *events, struct followed *followed, enum phase phase, int64_t now)
-{
-    bool early = before_response(followed);
-
-    if (early)
-        settle_as_noted(events, followed);
-    mark(events, followed, phase, now, true);
-    followed->receiving = false;
-    followed->connections = 0;
-    followed->rate = 0;
 }
 
 static void note_cause(struct followed *followed, const struct outcome *outcome)
@@ -255,7 +290,7 @@ void events_retry(struct events *events, struct followed *followed, const struct
     if (!followed)
         return;
     settle(events, followed, throttled ? PHASE_THROTTLED : PHASE_RETRY, event.time_ns);
-    followed->pause_until_ns = event.time_ns + delay_ns;
+    followed->pause_until_ns = whorl_after(delay_ns);
     note_cause(followed, outcome);
     tell(events, followed, &event);
 }

@@ -6,7 +6,7 @@
  *     reader      events_queue()
  *     transfer    events_start()
  *                     events_try()
- *                     events_enter(), events_connect()         while there is no response
+ *                     events_observe(), events_connect()       while there is no response
  *                     events_headers()
  *                     events_note_progress()                   any number of times
  *                     events_retry()                           and back to events_try()
@@ -28,6 +28,7 @@
 struct outcome;
 struct timeline_lane;
 struct whorl_addr;
+struct whorl_http_event;
 struct whorl_http_response;
 struct whorl_url;
 
@@ -90,7 +91,9 @@ struct followed {
     int64_t pause_until_ns; /* valid in PHASE_RETRY and PHASE_THROTTLED before a retry */
     char cause[48];         /* of the last failed try: "503", "connect"; escaped */
 
-    /* The phases of this try until its response, which then says how long they took. */
+    bool https; /* the scheme of the present request */
+
+    /* The phases of this try until its response. */
     struct phase_mark marks[8];
     size_t marks_count;
     int64_t counted;            /* the part of `have` that events.received counts already */
@@ -115,6 +118,7 @@ struct event {
     int64_t duration_ns; /* RESOLVED: of the lookup; CONNECTED: since its end */
     const struct whorl_http_response *response;
     const struct outcome *outcome;
+    const char *hash; /* VERIFIED: of the strongest hash that was compared; NULL: none */
     int64_t delay_ns;
     enum phase phase;
     int64_t from_ns, to_ns;
@@ -158,6 +162,10 @@ void events_try(struct events *events, struct followed *followed);
 /* The transfer is in another phase from now on. */
 void events_enter(struct events *events, struct followed *followed, enum phase phase);
 
+/* Follows the phases of a request until its response. */
+void events_observe(struct events *events, struct followed *followed,
+                    const struct whorl_http_event *event);
+
 /* The host has these addresses. A connection to the host exists. */
 void events_resolve(struct events *events, struct followed *followed, const char *host,
                     const struct whorl_addr *addrs, size_t count, int64_t duration_ns);
@@ -172,8 +180,9 @@ void events_headers(struct events *events, struct followed *followed,
 /* `have` bytes of the body are here. May be called for every read. */
 void events_note_progress(struct events *events, struct followed *followed, int64_t have);
 
-/* The body is complete and correct, and its file has its name. */
-void events_verify(struct events *events, struct followed *followed);
+/* The body is complete and correct, and its file has its name. `hash` is the name of the strongest
+ * hash that was compared; NULL: none. */
+void events_verify(struct events *events, struct followed *followed, const char *hash);
 
 /* The try failed, and the next one follows after a pause. `throttled`: the server asked for it. */
 void events_retry(struct events *events, struct followed *followed, const struct outcome *outcome,

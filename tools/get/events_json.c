@@ -190,6 +190,7 @@ void events_json_format(struct buffer *ret, const struct event *event, int64_t s
     case EVENT_VERIFIED:
         object_add_int(&object, "bytes", followed->have);
         add_length(&object, event);
+        object_add_text(&object, "hash", event->hash);
         break;
     case EVENT_DONE:
         report_add_outcome(&object, event->outcome);

@@ -192,18 +192,15 @@ static void note_step(void *arg, const struct whorl_dial_event *step)
     if (dial->next)
         dial->next->event(dial->next->arg, step);
     switch (step->step) {
-    case WHORL_DIAL_RESOLVE:
-        events_enter(events, dial->followed, PHASE_DNS);
-        break;
     case WHORL_DIAL_RESOLVED:
         events_resolve(events, dial->followed, dial->host, step->addrs, step->addrs_count,
                        now - dial->since_ns);
-        events_enter(events, dial->followed, PHASE_CONNECT);
         dial->since_ns = now;
         break;
     case WHORL_DIAL_CONNECTED:
         events_connect(events, dial->followed, dial->host, step->addr, now - dial->since_ns);
         break;
+    case WHORL_DIAL_RESOLVE:
     case WHORL_DIAL_TRY:
     case WHORL_DIAL_FAILED:
         break;
@@ -228,7 +225,6 @@ WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
     int err;
 
     watched.watch = &watch;
-    events_enter(&get->events, dial.followed, PHASE_CONNECT);
     if (schedule_is_host_down(&get->schedule, host, port)) {
         err = whorl_error_set(error, -ECONNREFUSED, "connect", "%s:%u: not tried, %s", host, port,
                               schedule_down_cause(&get->schedule, host, port));
@@ -236,8 +232,6 @@ WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
         err = whorl_dial_stream(host, port, &watched, error, ret);
         schedule_note_dial(&get->schedule, host, port, err);
     }
-    if (err == 0)
-        events_enter(&get->events, dial.followed, PHASE_FIRST_BYTE);
     transfer_note_dial(host, port, err);
     return err;
 }

@@ -24,6 +24,7 @@ struct get {
     struct whorl_http_retry_budget budget; /* for the retries of all transfers */
     struct user user;                      /* name NULL: none */
     struct events events;
+    struct whorl_http_observer observer; /* of the session; each request has one that calls it */
     struct ask ask;
     struct report *report;
     int dir_fd;       /* the directory of --dir, or AT_FDCWD */

@@ -328,6 +328,8 @@ static int make_session(struct program *program, struct whorl_http_session **ret
     const struct whorl_dial_options dial = dial_of(options);
     bool is_watched = options->verbose || options->json || options->events;
 
+    if (is_watched)
+        program->get.observer = trace_observer(&program->trace);
     const struct whorl_http_session_options session = {
         .conns_max = (size_t)options->jobs,
         .conns_per_host_max =
@@ -350,7 +352,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
         .user_agent = options->agent ? options->agent : "whorl-get/" WHORL_VERSION,
         .tls = program->tls,
         .dialer = {.dial_with = fetch_dial, .arg = &program->get},
-        .observer = is_watched ? trace_observer(&program->trace) : (struct whorl_http_observer){0},
+        .observer = program->get.observer,
         .dial = &dial,
         .proxy = proxy_of(program),
         .netrc = program->netrc,

@@ -249,8 +249,11 @@ static const char *why_waiting(char ret[WAITS_SIZE], const struct followed *item
     case PHASE_THROTTLED:
         if (item->receiving)
             return "throttled";
-        snprintf(ret, WAITS_SIZE, "retry in %lld s (%s)", (long long)(left_ns / WHORL_SECOND),
-                 item->cause);
+        if (left_ns > 0)
+            snprintf(ret, WAITS_SIZE, "retry in %lld s (%s)", (long long)(left_ns / WHORL_SECOND),
+                     item->cause);
+        else
+            snprintf(ret, WAITS_SIZE, "waiting to retry (%s)", item->cause);
         return ret;
     case PHASE_BODY:
     case PHASES:

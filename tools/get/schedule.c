@@ -483,9 +483,12 @@ void schedule_answered(struct schedule *schedule, struct schedule_item *item, in
 
 int64_t schedule_silence_ns(const struct schedule_item *item)
 {
-    int64_t left_ns = pace_next(&item->host->pace) - whorl_now();
+    const struct pace *pace = &item->host->pace;
+    int64_t next_ns = pace_next(pace), now = whorl_now();
 
-    return left_ns > 0 ? left_ns : 0;
+    if (next_ns == WHORL_FOREVER) /* until another request has been answered, too */
+        next_ns = pace->held_until_ns;
+    return next_ns > now ? next_ns - now : 0;
 }
 
 void schedule_end(struct schedule *schedule, struct schedule_item *item)

@@ -113,6 +113,17 @@ static const char *next_path(void *arg, unsigned attempt)
     return t->path = t->taken;
 }
 
+/* The observer of all requests of a transfer. */
+static void observe(void *arg, const struct whorl_http_event *event)
+{
+    struct transfer *t = arg;
+    const struct whorl_http_observer *next = &t->get->observer;
+
+    events_observe(&t->get->events, &t->followed, event);
+    if (next->event)
+        next->event(next->arg, event);
+}
+
 static void note_progress(void *arg, int64_t received)
 {
     struct transfer *t = arg;
@@ -335,6 +346,7 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
     memcpy(headers, t->headers, t->headers_count * sizeof *headers);
     memcpy(headers + t->headers_count, extra, extra_count * sizeof *extra);
     int err = ask_begin(&request, &t->get->ask, url, headers, count, &t->get->user, error);
+    request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
     if (err == 0)
         err = whorl_http_do(t->get->session, &request.http, error, ret);
     ask_end(&request); /* it has no body, so the response does not need it */
@@ -460,7 +472,7 @@ static WHORL_SUSPENDS int end_download(struct transfer *t, int err)
     if (err)
         explain(t, err, "body");
     else
-        events_verify(&t->get->events, &t->followed);
+        events_verify(&t->get->events, &t->followed, t->outcome.verified);
     return err;
 }
 
@@ -565,7 +577,7 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
         o->error = *whorl_http_response_error(response);
         explain(t, err, "body");
     } else {
-        events_verify(&t->get->events, &t->followed);
+        events_verify(&t->get->events, &t->followed, t->outcome.verified);
     }
     return err;
 }
@@ -588,6 +600,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     events_try(&t->get->events, &t->followed);
     int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, t->headers_count,
                         &t->get->user, &o->error);
+    request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
     if (err == 0)
         err = try_request(t, &request.http);
     ask_end(&request);
