@@ -42,10 +42,10 @@ struct turn {
     bool is_complete; /* the whole request has arrived */
     bool is_gone;     /* the stream is closed */
     bool is_over;     /* the whole response has been parsed */
-    bool has_answered;
     char method[32], path[4096], authority[256];
-    struct text fields, in, out;
-    size_t to_consume; /* body bytes in `in`, without the framing */
+    struct text fields;  /* of the request, as HTTP/1.1 */
+    struct text in, out; /* for the script; the body of the response, for the client */
+    size_t to_consume;   /* body bytes in `in` that were not passed on, without the framing */
     nghttp2_nv *trailers;
     size_t trailers_count;
 };
@@ -59,9 +59,10 @@ struct fakehttp2 {
     struct http1 parser;
     struct turn *turns;              /* in the order of arrival; the first one has the script */
     struct whorl_wait_queue waiters; /* for any change */
-    bool is_parsing, is_closing;
-    bool is_writing; /* a task writes to the script */
-    bool is_lost;    /* the script's connection has been reset by this gateway */
+    bool is_parsing;                 /* the parser has bytes of the first turn's response */
+    bool is_closing;                 /* once the output is sent */
+    bool is_writing;                 /* a task writes to the script */
+    bool is_lost;                    /* the script's connection has been reset by this gateway */
 };
 
 static void changed(struct fakehttp2 *c)
@@ -234,7 +235,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     return 0;
 }
 
-/* Removes the first request once its response is on its way. */
+/* Removes the requests whose streams are closed and which the script has no part of any more. */
 static void next_turn(struct fakehttp2 *c)
 {
     struct turn *turn = c->turns;
@@ -258,7 +259,8 @@ static int feed(void *arg)
     while (err == 0) {
         next_turn(c);
         struct turn *turn = c->turns;
-        if (!turn || turn->in.used == turn->in.len || turn->is_gone || turn->is_over) {
+        if (!turn || turn->in.used == turn->in.len || turn->is_gone || turn->is_over ||
+            c->is_lost) {
             err = wait_change(c);
             continue;
         }
@@ -278,7 +280,7 @@ static int feed(void *arg)
         free(bytes);
         nghttp2_session_consume(c->session, id, consumed);
         changed(c);
-        if (err && err != -ECANCELED) /* the script has closed; the other task sees that, too */
+        if (err && err != -ECANCELED) /* the script has closed, which respond() notices */
             err = wait_change(c);
     }
     return err;
@@ -354,7 +356,6 @@ static void answer(struct turn *turn, bool is_final)
 
     snprintf(status, sizeof status, "%d", http1_status(&c->parser));
     nghttp2_nv *fields = fields_of(http1_headers(&c->parser), status, &count);
-    turn->has_answered |= is_final;
     if (!is_final)
         nghttp2_submit_headers(c->session, 0, turn->id, NULL, fields, count, NULL);
     else

@@ -14,7 +14,8 @@ static struct whorl_error error;
 
 static struct whorl_http_session *session_of(struct fake *fake)
 {
-    struct whorl_http_session_options options = {.user_agent = "t", .dialer = fake_dialer(fake)};
+    struct whorl_http_session_options options = {
+        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
     struct whorl_http_session *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
