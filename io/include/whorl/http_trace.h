@@ -35,6 +35,9 @@
  * connections come only with requests: when an idle connection is closed, no event tells it, but
  * OPEN says why it could not be reused.
  *
+ * A call that fails before START, because it is cancelled already or there is no memory, has no
+ * events.
+ *
  * No event contains a secret. Values of Authorization, Proxy-Authorization, Cookie and Set-Cookie
  * are replaced by "***", and so are those of all other request headers that are not known to be
  * harmless, and of response headers whose name speaks of a token, key, secret, session or password.

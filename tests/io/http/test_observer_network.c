@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/dial.h>
 #include <whorl/group.h>
 #include <whorl/http.h>
 #include <whorl/net.h>
@@ -163,6 +164,30 @@ TEST_IO(trace_of_http2_that_the_handshake_has_chosen)
     CHECK(strstr(trace.heads, "HTTP/2 200\r\n"));
     CHECK(trace.info.received_head > 10);
     CHECK_EQ(trace.info.received_body, 2);
+}
+
+static void count_step(void *arg, const struct whorl_dial_event *event)
+{
+    (void)event;
+    ++*(int *)arg;
+}
+
+TEST_IO(a_watch_of_the_dialling_options_is_told_too)
+{
+    int steps_told = 0;
+    const struct whorl_dial_watch watch = {.event = count_step, .arg = &steps_told};
+    const struct whorl_dial_options dial = {.watch = &watch};
+    const struct whorl_http_session_options options = {.dial = &dial,
+                                                       .observer = trace_log_observer(&trace)};
+    struct nginx *nginx =
+        nginx_start(&(struct nginx_options){.server_conf = "location / { return 200 hi; }"});
+    WHORL_AUTO(http_session) *session = NULL;
+
+    trace_log_clear(&trace);
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK_OK(get(session, url_of("http", nginx_port(nginx))));
+    CHECK(strstr(trace.text, "1:resolved"));
+    CHECK(steps_told >= 4); /* resolve, resolved, try, connected */
 }
 
 TEST_IO(trace_of_a_server_that_refuses_tls_1_2)
