@@ -538,9 +538,10 @@ static int run(void *arg)
     whorl_scope_enter(&c->scope, WHORL_FOREVER);
     {
         WHORL_AUTO(group) group = {.policy = WHORL_GROUP_COLLECT};
-        int (*const tasks[])(void *) = {receive, send_frames, feed, respond};
-        for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
-            CHECK_OK(whorl_spawn(&group, tasks[i], c));
+        CHECK_OK(whorl_spawn(&group, receive, c));
+        CHECK_OK(whorl_spawn(&group, send_frames, c));
+        CHECK_OK(whorl_spawn(&group, feed, c));
+        CHECK_OK(whorl_spawn(&group, respond, c));
         test_ignore(whorl_group_wait(&group));
     }
     whorl_scope_leave(&c->scope, 0);
