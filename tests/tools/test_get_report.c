@@ -63,6 +63,20 @@ TEST(success_is_a_line)
               "connect 2 ms, first byte 3 ms)\n");
 }
 
+TEST(sums_are_a_line)
+{
+    struct totals totals = {.done = 2, .bytes = 3000000, .retries = 1};
+
+    buffer_clear(&buffer);
+    report_format_summary(&buffer, &totals, 1500 * WHORL_MILLISECOND);
+    CHECK_STR(buffer.text, "2 of 2 files, 3.0 MB in 1.5 s, 2.0 MB/s, 1 retry\n");
+    totals.failed = 1, totals.interrupted = 4, totals.retries = 5;
+    buffer_clear(&buffer);
+    report_format_summary(&buffer, &totals, 0);
+    CHECK_STR(buffer.text, "2 of 7 files, 3.0 MB in 0 ms, 1 failed, 5 retries\n");
+    buffer_finish(&buffer);
+}
+
 TEST(failure_says_url_step_and_cause)
 {
     struct outcome o = bad();

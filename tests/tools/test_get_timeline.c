@@ -5,6 +5,7 @@
 
 #include <whorl/task.h>
 
+#include "faults.h"
 #include "test.h"
 #include "tools/get/buffer.h"
 #include "tools/get/events.h"
@@ -146,6 +147,10 @@ TEST_VIRTUAL(the_longest_of_each_phase_is_named)
     events_enter(&events, &a, PHASE_DISK);
     pass(2000);
     end(&a, true);
+    begin(&b, "http://h/b", "b");
+    events_enter(&events, &b, PHASE_DISK);
+    pass(5);
+    end(&b, true);
     CHECK(strstr(explain(), "2.0 s  http://***@h/a\\x1b\n") != NULL);
     stop();
 }
@@ -223,6 +228,45 @@ TEST_VIRTUAL(of_many_transfers_some_are_drawn)
     CHECK_EQ(count("http://h/held"), 2);
     CHECK(strstr(text.text, ">1 in 4 transfers is shown. </text>") != NULL);
     stop();
+}
+
+TEST_VIRTUAL(without_memory_parts_are_missing_and_it_is_said)
+{
+    bool failed;
+    int said = 0;
+
+    for (unsigned n = 1;; n++) {
+        struct followed a;
+        start();
+        faults_arm(n);
+        begin(&a, "http://h/a", "a");
+        for (int i = 0; i < 20; i++) {
+            events_enter(&events, &a, i % 2 ? PHASE_DISK : PHASE_THROTTLED);
+            pass(1);
+        }
+        end(&a, true);
+        draw();
+        bool is_drawn = !text.failed;
+        bool is_whole = !timeline.failed;
+        explain();
+        failed = faults_disarm();
+        bool is_said = !is_drawn || !is_whole || text.failed;
+        for (int i = 0; i < PHASES; i++)
+            is_said |= why.longest[i].url.failed;
+        CHECK(failed || !is_said);
+        said += is_said;
+        if (is_drawn && !is_whole) {
+            draw();
+            CHECK(strstr(text.text, ">Parts are missing, because there was no memory") != NULL);
+        }
+        stop();
+        events = (struct events){0};
+        why = (struct why){0};
+        if (!failed)
+            break;
+        CHECK(n < 100);
+    }
+    CHECK(said > 8); /* a text that cannot be shortened is no failure */
 }
 
 TEST_VIRTUAL(the_share_of_a_body_does_not_fall)

@@ -372,8 +372,10 @@ static void take(struct event_sink *sink, const struct event *event)
 
     if (event->kind == EVENT_DONE)
         report_outcome(report, event->outcome);
-    else if (event->kind == EVENT_RETRY)
-        report_retry(report, event->outcome, event->delay_ns);
+    if (event->kind != EVENT_RETRY)
+        return;
+    report->totals.retries++;
+    report_retry(report, event->outcome, event->delay_ns);
 }
 
 void report_attach(struct report *report, struct events *events)
@@ -389,6 +391,7 @@ void report_add_sums(struct object *object, const struct totals *totals, bool in
     object_add_int(object, "failed",
                    (int64_t)(totals->failed + totals->interrupted + totals->unstarted));
     object_add_bool(object, "interrupted", interrupted);
+    object_add_int(object, "retries", (int64_t)totals->retries);
     object_add_int(object, "bytes", totals->bytes);
     object_add_int(object, "written", totals->written);
     object_add_seconds(object, "seconds", duration_ns);
@@ -417,11 +420,29 @@ static void add_interruption(struct buffer *text, const struct totals *totals)
         add(text, "partial files removed\n");
 }
 
+void report_format_summary(struct buffer *ret, const struct totals *totals, int64_t duration_ns)
+{
+    char size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE], rate[TEXT_NUMBER_SIZE];
+    uint64_t files = totals->done + totals->failed + totals->interrupted;
+    double seconds = (double)duration_ns / (double)WHORL_SECOND;
+
+    buffer_printf(ret, "%llu of %llu files, %s in %s", (unsigned long long)totals->done,
+                  (unsigned long long)files, text_size(size, totals->bytes),
+                  text_time(time, duration_ns));
+    if (duration_ns > 0)
+        buffer_printf(ret, ", %s/s", text_size(rate, (int64_t)((double)totals->bytes / seconds)));
+    if (totals->failed > 0)
+        buffer_printf(ret, ", %llu failed", (unsigned long long)totals->failed);
+    if (totals->retries > 0)
+        buffer_printf(ret, ", %llu %s", (unsigned long long)totals->retries,
+                      totals->retries == 1 ? "retry" : "retries");
+    add(ret, "\n");
+}
+
 void report_summary(struct report *report, bool interrupted)
 {
     const struct totals *totals = &report->totals;
     struct buffer *text = &report->text;
-    char size[TEXT_NUMBER_SIZE], time[TEXT_NUMBER_SIZE];
     int64_t duration_ns = whorl_now() - totals->started_ns;
     uint64_t total = totals->done + totals->failed + totals->interrupted;
 
@@ -433,14 +454,8 @@ void report_summary(struct report *report, bool interrupted)
     }
     if (interrupted)
         add_interruption(text, totals);
-    if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose)) {
-        buffer_printf(text, "%llu of %llu files, %s in %s", (unsigned long long)totals->done,
-                      (unsigned long long)total, text_size(size, totals->bytes),
-                      text_time(time, duration_ns));
-        if (totals->failed > 0)
-            buffer_printf(text, ", %llu failed", (unsigned long long)totals->failed);
-        add(text, "\n");
-    }
+    if (!report->quiet && !report->json && total > 1 && (report->tty || report->verbose))
+        report_format_summary(text, totals, duration_ns);
     report_say(report, text);
 }
 

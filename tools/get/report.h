@@ -66,6 +66,9 @@ void report_format_head(struct buffer *ret, const struct whorl_http_response *re
 void report_format_line(struct buffer *ret, const struct outcome *outcome, bool verbose);
 void report_format_object(struct buffer *ret, const struct outcome *outcome);
 
+/* Appends the line with the sums of several transfers. */
+void report_format_summary(struct buffer *ret, const struct totals *totals, int64_t duration_ns);
+
 /* Add the members of an outcome, and of the last object, which has the sums. */
 void report_add_outcome(struct object *object, const struct outcome *outcome);
 void report_add_sums(struct object *object, const struct totals *totals, bool interrupted,

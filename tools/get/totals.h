@@ -10,6 +10,7 @@ struct totals {
     uint64_t done, failed, interrupted; /* transfers that have ended */
     uint64_t mismatched;                /* of `failed`: bodies that are not the expected ones */
     uint64_t unstarted;                 /* URLs that an interruption kept from starting */
+    uint64_t retries;                   /* tries after the first one of each transfer */
     uint64_t queued;                    /* URLs that are known and have not started yet */
     bool open;                          /* more URLs may become known */
     int64_t kept;                       /* bytes that are kept for the next run */
