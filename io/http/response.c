@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/limiter.h>
 #include <whorl/task.h>
 
 #include "io/fd/to_end.h"
@@ -16,6 +17,8 @@ enum {
     SIZE_BELIEVED = 1 << 20,          /* first size of a body whose announced length is larger */
     CLOSED_MAX = HTTP_SPARES_MAX / 2, /* closed responses that WHORL_DEBUG=check keeps */
 };
+
+enum { LIMITED_MIN = 4096 }; /* bytes that are read at once, however slowly */
 
 /* Memory */
 
@@ -117,6 +120,7 @@ static void fill(const struct whorl_http_response *r, struct whorl_http_info *re
         .tls_ns = -1,
         .first_byte_ns = -1,
         .body_ns = -1,
+        .limited_ns = r->limited_ns,
         .total_ns = (r->end_ns ? r->end_ns : whorl_now()) - r->watch.start_ns,
         .reuse = r->reuse,
         .redirects = r->timing.redirects,
@@ -293,12 +297,59 @@ static int latch(struct whorl_http_response *r, int err, const char *text)
     return err;
 }
 
+/* Takes tokens for the bytes that earlier reads have received. It is done before the next read and
+ * not after one, so that a cancel loses no bytes. */
+static WHORL_SUSPENDS int pay(struct whorl_http_response *r)
+{
+    int64_t start_ns = whorl_now();
+    int err = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct whorl_limiter *limiter = r->limiters[i];
+        while (limiter && err == 0 && r->unpaid[i] > 0) {
+            uint64_t burst = limiter->burst ? limiter->burst : 1;
+            uint64_t n = r->unpaid[i] < burst ? r->unpaid[i] : burst;
+            err = whorl_limiter_acquire(limiter, n);
+            if (err == 0)
+                r->unpaid[i] -= n;
+        }
+    }
+    r->limited_ns += whorl_now() - start_ns;
+    return err;
+}
+
+/* The most bytes to read at once, so that the speed is even. */
+static size_t limited_len(const struct whorl_http_response *r, size_t len)
+{
+    for (size_t i = 0; i < 2; i++) {
+        const struct whorl_limiter *limiter = r->limiters[i];
+        size_t most = limiter && limiter->burst > LIMITED_MIN ? limiter->burst : LIMITED_MIN;
+        if (limiter && limiter->rate > 0 && len > most)
+            len = most;
+    }
+    return len;
+}
+
+static WHORL_SUSPENDS ssize_t read_limited(struct whorl_http_response *r, char *buf, size_t len,
+                                           const char **ret)
+{
+    int err = pay(r);
+    if (err)
+        return err;
+    int64_t before = consumed(r->exchange);
+    ssize_t n = http_exchange_read(r->exchange, buf, limited_len(r, len), ret);
+    for (size_t i = 0; n > 0 && i < 2; i++)
+        r->unpaid[i] += (uint64_t)(consumed(r->exchange) - before);
+    return n;
+}
+
 WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *r, char *buf, size_t len,
                                                const char **ret)
 {
     if (r->err)
         return r->err;
-    ssize_t n = http_exchange_read(r->exchange, buf, len, ret);
+    ssize_t n = http_response_is_limited(r) ? read_limited(r, buf, len, ret)
+                                            : http_exchange_read(r->exchange, buf, len, ret);
     if (n > 0 && http_watch_is_on(&r->watch))
         http_watch_tell(&r->watch, r->conn_info,
                         (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_BODY,
@@ -318,7 +369,7 @@ WHORL_SUSPENDS const char *http_response_take_whole(struct whorl_http_response *
     const char *whole = NULL;
 
     *ret_len = 0;
-    if (r->decodes)
+    if (r->decodes || http_response_is_limited(r))
         return NULL;
     if (x->ahead == HTTP_AHEAD_END && x->received == 0)
         return "";

@@ -40,6 +40,10 @@ struct whorl_http_response {
     size_t coded_len;
     size_t decoded_run; /* bytes decoded since the last read that let other tasks run */
 
+    struct whorl_limiter *limiters[2]; /* see struct whorl_http_request */
+    uint64_t unpaid[2];                /* bytes that were received and not yet taken from these */
+    int64_t limited_ns;                /* the time that this took */
+
     struct http_part_buf part; /* of whorl_http_response_read_part() */
     int64_t part_moved;        /* bytes that it has returned */
 };
@@ -75,6 +79,12 @@ void http_response_tell_end(const struct whorl_http_response *response, int err,
 
 /* Ends and frees the exchange, and keeps the connection. Accepts a response without one. */
 void http_response_drop_exchange(struct whorl_http_response *response);
+
+/* Whether the speed of the body is limited. */
+static inline bool http_response_is_limited(const struct whorl_http_response *response)
+{
+    return response->limiters[0] || response->limiters[1];
+}
 
 /* For save.c: reading without a copy */
 

@@ -1018,11 +1018,13 @@ static int accept_final(struct request *q)
     return 0;
 }
 
-/* Begins to watch the request. */
+/* Begins to watch and to limit the request. */
 static void watch(struct request *q)
 {
     const struct whorl_http_observer *asked = &q->asked->observer;
 
+    q->response->limiters[0] = q->asked->limiters[0];
+    q->response->limiters[1] = q->asked->limiters[1];
     q->response->watch = (struct http_watch){
         .observer = asked->event ? *asked : q->session->options.observer,
         .request = ++q->session->watched,

@@ -29,6 +29,7 @@
 
 struct whorl_dial_options;
 struct whorl_http_cookies;
+struct whorl_limiter;
 struct whorl_http_session;
 struct whorl_http_response;
 struct whorl_tls_config;
@@ -194,6 +195,10 @@ struct whorl_http_request {
     bool trust_redirects;
     bool no_cookies; /* neither send cookies of the session's jar, nor store any */
     int64_t body_bytes_max, decoded_bytes_max;
+    /* How fast the body of the response is received: a token is a byte as sent by the server. Any
+     * number of requests may share a limiter, which then limits all of them together. Its `burst`
+     * should be at least 16 KiB. Borrowed until the response is closed; NULL: no limit. */
+    struct whorl_limiter *limiters[2];
     struct whorl_http_timeouts timeouts;
     enum whorl_http_version version;
     enum whorl_http_expect expect;

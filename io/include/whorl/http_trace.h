@@ -80,6 +80,7 @@ struct whorl_http_info {
     int64_t tls_ns;               /* with the server */
     int64_t first_byte_ns;        /* from the last byte sent to the first received */
     int64_t body_ns;              /* from the first byte received to the end of the body */
+    int64_t limited_ns;           /* of body_ns: waits for the limiters of the request */
     int64_t total_ns;             /* from the start to the end of the body, or until now */
     int64_t sent_head, sent_body; /* bytes; of HTTP/2, the head before its compression */
     int64_t received_head, received_body; /* the body as sent by the server */
