@@ -51,7 +51,7 @@ static int64_t fetch(struct pace *pace, struct server *server, int parallel, int
             if (r->is_under_way && r->started_ns + trip_ns <= now_ns) {
                 r->is_under_way = false;
                 under_way--;
-                pace_end(pace);
+                pace_end(pace, r->started_ns);
                 done += r->accepted;
                 if (r->accepted)
                     pace_accept(pace, r->started_ns, now_ns);
@@ -117,10 +117,9 @@ TEST(a_silence_is_kept_by_all)
     pace_start(&pace, 1000);
     pace_start(&pace, 1000);
     pace_refuse(&pace, 1000, 2000, 60 * WHORL_SECOND);
-    pace_end(&pace);
-    CHECK_EQ(pace_next(&pace), WHORL_FOREVER);
+    pace_end(&pace, 1000);
     pace_refuse(&pace, 1000, 2500, WHORL_SECOND); /* which had started before */
-    pace_end(&pace);
+    pace_end(&pace, 1000);
     CHECK_EQ(pace_next(&pace), 2000 + 60 * WHORL_SECOND);
     CHECK_EQ(pace.refusals, 1);
 }

@@ -108,4 +108,18 @@ def the_user_limits_the_rate():
         contains(r.messages, "--rate needs a number from 0.001 to 1000000, not '%s'" % wrong)
 
 
+@test
+def the_user_limits_the_speed():
+    body = bytes(range(256)) * 2000  # 512,000 bytes
+    with Peer({'*': reply(body)}) as peer:
+        for option, parallel, seconds in (('--limit-rate', 2, 1.8), ('--limit-rate-each', 2, 0.8)):
+            start = time.monotonic()
+            r = get('-d', option, option, '500k', '--why-slow', *('%s/%d' % (peer.origin, n) for n in range(parallel)))
+            took = time.monotonic() - start
+            equal((r.status, sorted(os.listdir(option))), (0, ['0', '1']))
+            if took < seconds or took > 3 * seconds:
+                raise AssertionError('%s took %.2f s, not %.1f' % (option, took, seconds))
+            contains(r.messages, 'waiting because a rate is limited')
+
+
 main()

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <whorl/group.h>
+#include <whorl/run.h>
 #include <whorl/scope.h>
 #include <whorl/task.h>
 
@@ -314,7 +315,22 @@ TEST_VIRTUAL(a_rate_spreads_the_requests_to_each_host)
         schedule_end(&schedule, item);
     }
     CHECK_STR(test_logged(), "a/0:0 b/0:0 a/1:250 b/1:250 a/2:500");
+    schedule_leave(&schedule);
     schedule_finish(&schedule);
+}
+
+static int leave_while_a_host_is_silent(void *arg)
+{
+    struct schedule_item *item;
+
+    (void)arg;
+    schedule_init(&schedule, 100, 1, 0);
+    add_many("a", 2);
+    item = wait_next();
+    schedule_answered(&schedule, item, 60 * WHORL_SECOND);
+    schedule_end(&schedule, item);
+    schedule_leave(&schedule);
+    return 0;
 }
 
 TEST_VIRTUAL(one_refusal_silences_the_host_and_no_other)
@@ -337,6 +353,13 @@ TEST_VIRTUAL(one_refusal_silences_the_host_and_no_other)
         schedule_end(&schedule, item);
     }
     CHECK_STR(test_logged(), "b/0:0 a/1:5 a/2:9"); /* 5 s, and then four fifths of it */
+    schedule_finish(&schedule);
+}
+
+/* The schedule is freed after the run. */
+TEST(a_host_may_still_be_silent_at_the_end_of_the_run)
+{
+    CHECK_OK(whorl_run(leave_while_a_host_is_silent, NULL));
     schedule_finish(&schedule);
 }
 

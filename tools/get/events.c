@@ -281,6 +281,19 @@ static void note_cause(struct followed *followed, const struct outcome *outcome)
         snprintf(followed->cause, sizeof followed->cause, "%s", outcome->error.step);
 }
 
+void events_note_limited(struct events *events, struct followed *followed, int64_t limited_ns)
+{
+    if (!followed)
+        return;
+    /* The last wait may be after the last byte, which ends this phase. */
+    if (limited_ns > followed->spent_ns[PHASE_BODY])
+        limited_ns = followed->spent_ns[PHASE_BODY];
+    followed->spent_ns[PHASE_BODY] -= limited_ns;
+    followed->spent_ns[PHASE_THROTTLED] += limited_ns;
+    events->spent_ns[PHASE_BODY] -= limited_ns;
+    events->spent_ns[PHASE_THROTTLED] += limited_ns;
+}
+
 void events_retry(struct events *events, struct followed *followed, const struct outcome *outcome,
                   int64_t delay_ns, bool throttled)
 {

@@ -184,6 +184,9 @@ void events_note_progress(struct events *events, struct followed *followed, int6
  * hash that was compared; NULL: none. */
 void events_verify(struct events *events, struct followed *followed, const char *hash);
 
+/* Of the time in PHASE_BODY, this much was spent in waiting for --limit-rate. */
+void events_note_limited(struct events *events, struct followed *followed, int64_t limited_ns);
+
 /* The try failed, and the next one follows after a pause. `throttled`: the server asked for it. */
 void events_retry(struct events *events, struct followed *followed, const struct outcome *outcome,
                   int64_t delay_ns, bool throttled);

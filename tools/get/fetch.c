@@ -127,6 +127,7 @@ WHORL_SUSPENDS int fetch_all(struct fetch *fetch)
     while (err == 0 && (err = schedule_next(&get->schedule, &item)) > 0)
         err = start(get, &group, item);
     int group_err = whorl_group_wait(&group);
+    schedule_leave(&get->schedule);
     return err ? err : group_err;
 }
 

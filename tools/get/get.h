@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <whorl/http_retry.h>
+#include <whorl/limiter.h>
 
 #include "tools/get/ask.h"
 #include "tools/get/checksums.h"
@@ -27,14 +28,25 @@ struct get {
     struct whorl_http_observer observer; /* of the session; each request has one that calls it */
     struct ask ask;
     struct report *report;
-    int dir_fd;       /* the directory of --dir, or AT_FDCWD */
-    bool ranged;      /* the user sends a Range header, so status 206 is a success */
-    bool conditional; /* the user sends an If- header, so status 304 is a success */
-    uint64_t random;  /* state of the random generator for retry pauses */
+    struct whorl_limiter limiter; /* of --limit-rate; of all transfers together */
+    int dir_fd;                   /* the directory of --dir, or AT_FDCWD */
+    bool ranged;                  /* the user sends a Range header, so status 206 is a success */
+    bool conditional;             /* the user sends an If- header, so status 304 is a success */
+    uint64_t random;              /* state of the random generator for retry pauses */
     struct name_hints names;
     struct leftovers leftovers; /* of the directory of the files */
     struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;
 };
+
+/* A limiter of that many bytes per second; 0: of any number. */
+static inline struct whorl_limiter get_limiter(int64_t rate)
+{
+    enum { BURST_MIN = 4 << 10, BURST_MAX = 1 << 20 };
+    int64_t burst = rate / 8;
+
+    burst = burst < BURST_MIN ? BURST_MIN : burst > BURST_MAX ? BURST_MAX : burst;
+    return (struct whorl_limiter){.rate = (uint64_t)rate, .burst = (uint64_t)burst};
+}
 
 #endif

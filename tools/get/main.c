@@ -326,7 +326,7 @@ static int make_session(struct program *program, struct whorl_http_session **ret
     /* Without --max-size, a small body that decodes to a huge one could still fill the disk. */
     const int64_t decoded_max = (int64_t)1 << 30;
     const struct whorl_dial_options dial = dial_of(options);
-    bool is_watched = options->verbose || options->json || options->events;
+    bool is_watched = options->verbose || options->json || options->events || options->why_slow;
 
     if (is_watched)
         program->get.observer = trace_observer(&program->trace);
@@ -552,6 +552,7 @@ static int run(struct program *program)
     program->get.options = options;
     program->get.retry.attempts_max = options->retries + 1;
     program->get.retry.retry_after_max_ns = 2 * WHORL_MINUTE;
+    program->get.limiter = get_limiter(options->limit_rate);
     program->get.budget.retries_min = wave_retries(options);
     program->get.report = program->trace.report = &program->report;
     program->trace.has_lines = options->verbose;

@@ -27,7 +27,8 @@ struct options {
     const char *dir;    /* -d */
 
     int jobs, per_host, retries, redirects_max;
-    double rate; /* requests per second to a host; 0: any */
+    int64_t limit_rate, limit_rate_each; /* bytes per second; 0: any */
+    double rate;                         /* requests per second to a host; 0: any */
     int64_t timeout_ns, stall_timeout_ns, connect_timeout_ns;
     int64_t size_max;
     bool compressed, allow_downgrade, trust_redirects;

@@ -6,6 +6,7 @@
 
 #define PAUSE_MAX_NS  (60 * WHORL_SECOND)
 #define PAUSE_NONE_NS WHORL_MILLISECOND  /* a shorter pause is none */
+#define ALONE_NS      (2 * WHORL_SECOND) /* after a refusal, for each request */
 #define CALM_NS       (5 * WHORL_MINUTE) /* without a refusal: pauses may get shorter again */
 
 enum { MEAN_MIN = 4 }; /* requests that must have been accepted for a mean */
@@ -25,7 +26,7 @@ int64_t pace_next(const struct pace *pace)
     int64_t pause_ns = max(pace->pause_ns, pace->pause_min_ns);
 
     if (pace->refusals > 0 && pace->under_way > 0)
-        return WHORL_FOREVER;
+        pause_ns = max(pause_ns, ALONE_NS);
     return max(pace->has_started ? pace->started_ns + pause_ns : 0, pace->held_until_ns);
 }
 
@@ -36,9 +37,10 @@ void pace_start(struct pace *pace, int64_t now_ns)
     pace->under_way++;
 }
 
-void pace_end(struct pace *pace)
+void pace_end(struct pace *pace, int64_t started_ns)
 {
-    pace->under_way--;
+    if (pace->refusals == 0 || started_ns > pace->refused_ns)
+        pace->under_way--;
 }
 
 void pace_accept(struct pace *pace, int64_t started_ns, int64_t now_ns)
@@ -73,6 +75,7 @@ void pace_refuse(struct pace *pace, int64_t started_ns, int64_t now_ns, int64_t 
     }
     pace->pause_ns = min(max(pace->pause_ns, PAUSE_NONE_NS), PAUSE_MAX_NS);
     pace->refusals++;
+    pace->under_way = 0;
     pace->refused_ns = now_ns;
     pace->accepted = 0;
 }

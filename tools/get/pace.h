@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How fast requests go to one host. A host that answers "too many requests" is left alone for as
- * long as it asks, by all transfers, and then gets one request at a time, with pauses between them
- * that it seems to accept:
+ * long as it asks, by all transfers. Then it gets the next request when the one before is answered,
+ * or after 2 s, with pauses between them that it seems to accept:
  *
  *     first refusal    the pause is as long as the silence that it asks for
  *     each success     the pause gets shorter by a fifth, at most once per round trip
@@ -30,13 +30,13 @@ struct pace {
     int64_t shrunk_ns;     /* when the pause got shorter */
     int64_t refused_ns;    /* when it refused for the last time */
     bool has_started;
-    unsigned under_way; /* requests that have no response yet */
+    unsigned under_way; /* requests since the last refusal that have no response yet */
     int refusals;       /* those of requests that were under way together count once */
     unsigned accepted;  /* requests, since the last refusal */
 };
 
-/* When the next request may start; a time in the past means now, and WHORL_FOREVER: when the one
- * that is under way has ended. */
+/* When the next request may start; a time in the past means now. It may get earlier when a request
+ * is answered. */
 int64_t pace_next(const struct pace *pace);
 
 /* A request starts. */
@@ -48,6 +48,6 @@ void pace_accept(struct pace *pace, int64_t started_ns, int64_t now_ns);
 void pace_refuse(struct pace *pace, int64_t started_ns, int64_t now_ns, int64_t silence_ns);
 
 /* A request has its response, or has failed; called after one of the two above. */
-void pace_end(struct pace *pace);
+void pace_end(struct pace *pace, int64_t started_ns);
 
 #endif

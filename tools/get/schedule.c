@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <whorl/task.h>
+#include <whorl/scope.h>
 #include <whorl/url.h>
 
 #include "tools/get/pace.h"
@@ -192,8 +192,6 @@ static void hold(struct schedule *s, struct schedule_host *host)
 {
     int64_t next_ns = pace_next(&host->pace);
 
-    if (next_ns == WHORL_FOREVER)
-        return; /* end_request() looks at the host again */
     if (!host->is_held)
         TAILQ_INSERT_TAIL(&s->held, host, in_held);
     host->is_held = true;
@@ -287,7 +285,7 @@ static void end_request(struct schedule *s, struct schedule_item *item)
     if (!item->is_asking)
         return;
     item->is_asking = false;
-    pace_end(&item->host->pace);
+    pace_end(&item->host->pace, item->started_ns);
     update_ready(s, item->host);
     whorl_event_set(&s->changed);
 }
@@ -343,8 +341,6 @@ void schedule_finish(struct schedule *schedule)
         host->is_listed = false;
         drop_unused(schedule, host);
     }
-    if (schedule->unhold.next)
-        whorl_timer_disarm(&schedule->unhold);
     free(schedule->ready);
     schedule->ready = NULL;
 }
@@ -385,6 +381,11 @@ WHORL_SUSPENDS int schedule_wait_room(struct schedule *schedule)
         err = whorl_event_wait(&schedule->room);
     }
     return err;
+}
+
+void schedule_leave(struct schedule *schedule)
+{
+    whorl_timer_disarm(&schedule->unhold);
 }
 
 void schedule_close(struct schedule *schedule)
@@ -432,17 +433,17 @@ void schedule_pause(struct schedule *schedule, struct schedule_item *item)
 /* Waits until the host may get a request. Items take their turns in any order. */
 static WHORL_SUSPENDS int wait_for_pace(struct schedule *schedule, struct schedule_host *host)
 {
-    int64_t now_ns, next_ns;
+    int64_t next_ns;
     int err = 0;
 
     host->resuming++;
-    while (err == 0 && (next_ns = pace_next(&host->pace)) > (now_ns = whorl_now())) {
-        if (next_ns < WHORL_FOREVER) {
-            err = whorl_sleep(next_ns - now_ns);
-        } else {
-            whorl_event_reset(&schedule->changed);
-            err = whorl_event_wait(&schedule->changed);
-        }
+    while (err == 0 && (next_ns = pace_next(&host->pace)) > whorl_now()) {
+        struct whorl_scope scope;
+        whorl_scope_enter(&scope, next_ns);
+        whorl_event_reset(&schedule->changed); /* an answer may make it earlier */
+        err = whorl_event_wait(&schedule->changed);
+        err = whorl_scope_leave(&scope, err);
+        err = err == -ETIMEDOUT ? 0 : err;
     }
     host->resuming--;
     return err;

@@ -80,6 +80,9 @@ struct schedule {
 /* `rate` is the number of requests per second to a host; 0: any. */
 void schedule_init(struct schedule *schedule, size_t jobs, size_t per_host, double rate);
 
+/* To be called in the run, when no item will start any more. */
+void schedule_leave(struct schedule *schedule);
+
 /* Frees all items that still wait. Every other item must have ended. */
 void schedule_finish(struct schedule *schedule);
 

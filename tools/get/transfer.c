@@ -48,6 +48,7 @@ struct transfer {
     struct entry entry;                /* the settings of the URL */
     struct whorl_http_header *headers; /* owned; those of all URLs and of this one */
     size_t headers_count;
+    struct whorl_limiter limiter; /* of --limit-rate-each; shared by its connections */
     struct verify verify;
     bool is_bad;    /* the body is not the expected one: its name ends with ".bad" */
     char *bad_path; /* owned */
@@ -120,8 +121,17 @@ static void observe(void *arg, const struct whorl_http_event *event)
     const struct whorl_http_observer *next = &t->get->observer;
 
     events_observe(&t->get->events, &t->followed, event);
+    if (event->kind == WHORL_HTTP_EVENT_END)
+        events_note_limited(&t->get->events, &t->followed, event->info->limited_ns);
     if (next->event)
         next->event(next->arg, event);
+}
+
+/* Sets the limits of --limit-rate and --limit-rate-each. */
+static void limit_speed(struct transfer *t, struct whorl_http_request *request)
+{
+    request->limiters[0] = t->get->limiter.rate > 0 ? &t->get->limiter : NULL;
+    request->limiters[1] = t->limiter.rate > 0 ? &t->limiter : NULL;
 }
 
 static void note_progress(void *arg, int64_t received)
@@ -347,6 +357,7 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
     memcpy(headers + t->headers_count, extra, extra_count * sizeof *extra);
     int err = ask_begin(&request, &t->get->ask, url, headers, count, &t->get->user, error);
     request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
+    limit_speed(t, &request.http);
     if (err == 0)
         err = whorl_http_do(t->get->session, &request.http, error, ret);
     ask_end(&request); /* it has no body, so the response does not need it */
@@ -601,6 +612,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, t->headers_count,
                         &t->get->user, &o->error);
     request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
+    limit_speed(t, &request.http);
     if (err == 0)
         err = try_request(t, &request.http);
     ask_end(&request);
@@ -617,6 +629,11 @@ static int count_failure(struct transfer *t)
         t->failures = 0;
     t->had_bytes = bytes;
     return ++t->failures;
+}
+
+static int64_t longer(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns > b_ns ? a_ns : b_ns;
 }
 
 /* Whether to retry, and after which pause. */
@@ -639,7 +656,7 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
         whorl_http_retry_pause(&t->get->retry, count_failure(t), t->asked_ns, next_random(t->get));
     if (*ret_pause_ns >= 0) {
         if (t->is_refused)
-            *ret_pause_ns = schedule_silence_ns(t->scheduled);
+            *ret_pause_ns = longer(schedule_silence_ns(t->scheduled), t->asked_ns);
         if (whorl_http_retry_budget_take(&t->get->budget, &t->url))
             return true;
         append(&o->error, " (not retried: too many retries of %s)", t->url.authority);
@@ -840,6 +857,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     struct transfer t = {
         .get = get,
         .scheduled = item,
+        .limiter = get_limiter(get->options->limit_rate_each),
         .followed = {.id = item->number + 1, .url = item->url, .queued_ns = item->added_ns},
         .outcome = {.url = item->url,
                     .method = get->ask.method,

@@ -53,7 +53,7 @@ static const char *meaning_of(enum phase phase)
 static void add_url(struct buffer *ret, const struct buffer *url)
 {
     size_t room = 4 * url->len + 4;
-    char *to = url->failed ? NULL : buffer_room(ret, room);
+    char *to = url->failed || !url->text ? NULL : buffer_room(ret, room);
 
     if (to)
         ret->len += text_escape_url(to, room + 1, url->text);
