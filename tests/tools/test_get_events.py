@@ -407,6 +407,8 @@ def an_interruption_does_not_wait_for_the_reader():
 def progress_comes_at_most_five_times_per_second():
     with Peer({'/a': slowly(b'x' * 4000, 200, 0.01)}) as peer:
         events = parse(get('--events', 'jsonl', peer.origin + '/a').out)
+        on_stderr = parse(get('-q', '--events', 'jsonl:2', peer.origin + '/a').err)
+    contains(names(on_stderr), 'progress')
     times = [e['time'] for e in events if e['event'] == 'progress']
     equal(len(times) >= 3, True)
     equal(min(b - a for a, b in zip(times, times[1:])) >= 0.19, True)

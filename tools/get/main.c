@@ -24,7 +24,6 @@
 #include "tools/get/buffer.h"
 #include "tools/get/command_line.h"
 #include "tools/get/events.h"
-#include "tools/get/events_json.h"
 #include "tools/get/fetch.h"
 #include "tools/get/get.h"
 #include "tools/get/help.h"
@@ -36,10 +35,8 @@
 #include "tools/get/source.h"
 #include "tools/get/text.h"
 #include "tools/get/ticker.h"
-#include "tools/get/timeline.h"
-#include "tools/get/timeline_svg.h"
 #include "tools/get/trace.h"
-#include "tools/get/why.h"
+#include "tools/get/views.h"
 #include "tools/get/writer.h"
 
 /* Everything that exists for the whole run of the program. */
@@ -53,13 +50,7 @@ struct program {
     struct report report;
     struct trace trace;
     struct writer messages, objects;
-    struct writer stream; /* of --events */
-    int stream_fd;        /* where it is written; -1: there is none */
-    bool owns_stream_fd;
-    struct events_json events_json;
-    struct why why;
-    struct timeline timeline;
-    int timeline_fd; /* -1: there is none */
+    struct views views;
     struct progress progress;
     struct ticker ticker;
     struct signals signals;
@@ -365,10 +356,6 @@ static int make_session(struct program *program, struct whorl_http_session **ret
  * even if the terminal is stopped with Ctrl-S. */
 static const int64_t stall_ns = WHORL_SECOND;
 
-/* A reader of --events that takes nothing for this time gets no more events: it must not hold up
- * the transfers for ever. */
-static const int64_t stream_stall_ns = 5 * WHORL_SECOND;
-
 /* Writes the remaining output. */
 static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_group *writers)
 {
@@ -377,30 +364,8 @@ static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_
     whorl_scope_enter(&scope, program->signals.caught ? whorl_after(stall_ns) : WHORL_FOREVER);
     writer_close(&program->messages);
     writer_close(&program->objects);
-    writer_close(&program->stream);
+    writer_close(&program->views.stream);
     (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
-}
-
-static void say_why(struct program *program)
-{
-    struct buffer text = {0};
-
-    why_format(&text, &program->why);
-    report_say(&program->report, &text);
-    buffer_finish(&text);
-}
-
-static void attach_sinks(struct program *program)
-{
-    struct events *events = &program->get.events;
-
-    report_attach(&program->report, events);
-    if (program->stream_fd >= 0)
-        events_json_attach(&program->events_json, events);
-    if (program->options.why_slow)
-        why_attach(&program->why, events);
-    if (program->timeline_fd >= 0)
-        timeline_attach(&program->timeline, events);
 }
 
 static int root(void *arg)
@@ -412,17 +377,18 @@ static int root(void *arg)
     struct whorl_scope stop;
 
     report->totals.started_ns = program->get.events.started_ns = whorl_now();
-    attach_sinks(program);
+    report_attach(report, &program->get.events);
+    views_attach(&program->views, &program->get.events, report);
     int err = make_session(program, &program->get.session);
     if (err == 0)
         err = whorl_spawn(&writers, writer_run, &program->messages);
     if (err == 0)
         err = whorl_spawn(&writers, writer_run, &program->objects);
     if (err == 0)
-        err = whorl_spawn(&writers, writer_run, &program->stream);
+        err = whorl_spawn(&writers, writer_run, &program->views.stream);
     if (err == 0)
         err = whorl_spawn(whorl_root_group(), signals_run, &program->signals);
-    if (err == 0 && (report->progress || report->stream || program->ticker.says_progress))
+    if (err == 0 && (report->progress || program->options.events || program->ticker.says_progress))
         err = whorl_spawn(&ticking, ticker_run, &program->ticker);
 
     whorl_scope_enter(&stop, WHORL_FOREVER);
@@ -438,18 +404,13 @@ static int root(void *arg)
         progress_clear(report->progress);
     report->progress = NULL;
     /* People know that they interrupted the program, so only the JSON output has the rest. */
-    if (program->signals.caught && (report->json || program->stream_fd >= 0) &&
+    if (program->signals.caught && (report->json || program->options.events) &&
         fetch_report_rest(&program->fetch, stall_ns) == -ETIMEDOUT) {
         writer_fail(&program->objects, -ETIMEDOUT);
-        writer_fail(&program->stream, -ETIMEDOUT);
+        writer_fail(&program->views.stream, -ETIMEDOUT);
     }
-    timeline_end(&program->timeline);
     report_summary(report, program->signals.caught != 0);
-    if (program->options.why_slow)
-        say_why(program);
-    if (program->stream_fd >= 0)
-        events_json_end(&program->events_json, &program->get.events, &report->totals,
-                        program->signals.caught != 0);
+    views_end(&program->views, &program->get.events, report, program->signals.caught != 0);
     drain(program, &writers);
     whorl_http_session_destroy(program->get.session);
     return err == -ECANCELED ? 0 : err;
@@ -477,11 +438,12 @@ static void warn_about_proxy(const struct options *options)
 static bool terminal_is_taken(const struct program *program)
 {
     const struct options *options = &program->options;
-    bool uses_stdout = options->json || options->head || program->stream_fd == STDOUT_FILENO ||
+    bool uses_stdout = options->json || options->head ||
+                       program->views.stream_fd == STDOUT_FILENO ||
                        (options->output && strcmp(options->output, "-") == 0);
 
     return (uses_stdout && isatty(STDOUT_FILENO)) ||
-           (program->stream_fd >= 0 && isatty(program->stream_fd));
+           (program->views.stream_fd >= 0 && isatty(program->views.stream_fd));
 }
 
 /* Prepares how progress is shown: with bars on a terminal, else with lines now and then. */
@@ -499,23 +461,6 @@ static void prepare_progress(struct program *program)
     progress_init(&program->progress, STDERR_FILENO, &program->messages, &program->get.events,
                   &report->totals);
     report->progress = program->signals.progress = program->ticker.progress = &program->progress;
-}
-
-/* Prepares the stream of --events. On standard error it shares the writer of the messages, so that
- * lines stay whole. */
-static void prepare_stream(struct program *program)
-{
-    struct writer *out = &program->stream;
-
-    program->stream.fd = program->stream_fd;
-    program->stream.stall_ns = stream_stall_ns;
-    if (program->stream_fd < 0)
-        return;
-    if (program->stream_fd == STDERR_FILENO)
-        out = &program->messages;
-    else
-        program->report.stream = out;
-    program->events_json.out = out;
 }
 
 /* The retries of one host that the budget always allows: all of those transfers that can run at the
@@ -547,7 +492,6 @@ static int run(struct program *program)
         .messages = &program->messages,
         .objects = &program->objects,
     };
-    prepare_stream(program);
     prepare_progress(program);
     program->get.options = options;
     program->get.retry.attempts_max = options->retries + 1;
@@ -575,90 +519,32 @@ static int run(struct program *program)
     }
     if (program->objects.err && (options->json || options->head))
         complain("standard output", "write:", whorl_strerror(program->objects.err));
-    if (program->stream.err)
+    if (program->views.stream.err)
         complain("events", "write:",
-                 program->stream.err == -ETIMEDOUT ? "their reader has stopped reading"
-                                                   : whorl_strerror(program->stream.err));
+                 program->views.stream.err == -ETIMEDOUT
+                     ? "their reader has stopped reading"
+                     : whorl_strerror(program->views.stream.err));
     return report_exit_status(&program->report, program->signals.caught != 0);
 }
 
-/* Opens a file that is to be written. A FIFO without a reader is an error, not a reason to wait.
- * Returns the descriptor, or a negative code after a message. */
-static int open_output(const char *path, int flags)
+/* Opens the files of --events and --timeline. */
+static int open_views(struct program *program)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0666);
-    int err = -errno;
+    const char *about;
+    int err = views_open(&program->views, &about);
 
-    if (fd >= 0)
-        return fd;
-    complain(path, "open:", whorl_strerror(err));
+    if (err)
+        complain(about, "open:", whorl_strerror(err));
     return err;
 }
 
-/* Opens the file of --timeline. It is written at the end, but must not fail only then. */
-static int open_timeline(struct program *program)
+static int write_views(struct program *program)
 {
-    const char *path = program->options.timeline;
+    int err = views_write(&program->views);
 
-    if (!path)
-        return 0;
-    int fd = open_output(path, 0);
-    if (fd < 0)
-        return fd;
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    program->timeline_fd = fd;
-    return 0;
-}
-
-/* Writes the timeline. The run is over, so this may block. */
-static int write_timeline(struct program *program)
-{
-    struct buffer svg = {0};
-    int err = 0;
-
-    if (program->timeline_fd < 0)
-        return 0;
-    timeline_svg_format(&svg, &program->timeline);
-    if (svg.failed)
-        err = -ENOMEM;
-    else if (ftruncate(program->timeline_fd, 0) < 0 && errno != EINVAL) /* EINVAL: not a file */
-        err = -errno;
-    for (size_t done = 0; err == 0 && done < svg.len;) {
-        ssize_t n = write(program->timeline_fd, svg.text + done, svg.len - done);
-        if (n >= 0)
-            done += (size_t)n;
-        else if (errno != EINTR)
-            err = -errno;
-    }
-    buffer_finish(&svg);
     if (err)
         complain(program->options.timeline, "write:", whorl_strerror(err));
     return err;
-}
-
-/* Opens where --events writes. */
-static int open_stream(struct program *program)
-{
-    const char *path;
-
-    if (!program->options.events)
-        return 0;
-    int fd = events_json_parse(program->options.events, &path);
-    if (path) {
-        fd = open_output(path, O_TRUNC);
-        if (fd < 0)
-            return fd;
-        program->owns_stream_fd = true;
-    } else {
-        int flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-            complain("",
-                     "--events: the descriptor is not open for writing:", program->options.events);
-            return -EBADF;
-        }
-    }
-    program->stream_fd = fd;
-    return 0;
 }
 
 static void report_leftover(void *arg, const char *name, const char *why, int err)
@@ -703,7 +589,7 @@ static int prepare(struct program *program)
         complain(output, "open:", whorl_strerror(-EBADF));
         return EXIT_NONE;
     }
-    if (open_stream(program) || open_timeline(program))
+    if (open_views(program))
         return EXIT_USAGE;
     int err = signals_init(&program->signals);
     if (err) {
@@ -734,7 +620,8 @@ int main(int argc, char **argv)
     int status = EXIT_ALL;
 
     fill_standard_fds();
-    program.get.dir_fd = program.stream_fd = program.timeline_fd = -1;
+    program.get.dir_fd = -1;
+    views_init(&program.views, &program.options);
     setlocale(LC_CTYPE, ""); /* sets the terminal's encoding and the width of its characters */
     switch (options_parse(&program.options, argc, argv, why, sizeof why)) {
     case OPTIONS_HELP:
@@ -756,7 +643,7 @@ int main(int argc, char **argv)
         if (status == 0) {
             status = run(&program);
             bool is_saved = save_cookies(&program) == 0;
-            bool is_drawn = write_timeline(&program) == 0;
+            bool is_drawn = write_views(&program) == 0;
             if ((!is_saved || !is_drawn) && status == EXIT_ALL)
                 status = EXIT_SOME;
         }
@@ -764,10 +651,6 @@ int main(int argc, char **argv)
     }
     if (program.get.dir_fd >= 0)
         close(program.get.dir_fd);
-    if (program.owns_stream_fd)
-        close(program.stream_fd);
-    if (program.timeline_fd >= 0)
-        close(program.timeline_fd);
     signals_finish(&program.signals);
     source_finish(&program.fetch.source);
     leftovers_finish(&program.get.leftovers);
@@ -777,10 +660,7 @@ int main(int argc, char **argv)
     report_finish(&program.report);
     writer_finish(&program.messages);
     writer_finish(&program.objects);
-    writer_finish(&program.stream);
-    events_json_finish(&program.events_json);
-    why_finish(&program.why);
-    timeline_finish(&program.timeline);
+    views_finish(&program.views);
     whorl_tls_config_destroy(program.tls);
     whorl_tls_config_destroy(program.proxy_tls);
     whorl_http_netrc_destroy(program.netrc);
