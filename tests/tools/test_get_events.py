@@ -157,6 +157,34 @@ def time_before_a_redirect_is_told_as_such():
 
 
 @test
+def a_limit_of_the_rate_is_told_as_such():
+    with Peer({'/a': reply(b'x' * 200_000)}) as peer:
+        r = get('--events', 'jsonl', '--timeline', 't.svg', '--limit-rate', '100k', peer.origin + '/a')
+    done = one(parse(r.out), 'done')
+    equal((done['throttled_seconds'] >= 1, done['body_seconds'] < 0.5 * SCALE), (True, True))
+    contains(lanes('t.svg')[0][1], '; throttled ')
+
+
+@test
+def transfers_over_http2_share_a_connection():
+    os.mkdir('www')
+    for i in range(6):
+        with open('www/%d' % i, 'w') as f:
+            f.write('x' * 1000)
+    with Nghttpd('www') as server:
+        r = get('--events', 'jsonl', '--http2', *('%s/%d' % (server.origin, i) for i in range(6)))
+    if 'this build of whorl does not speak HTTP/2' in r.messages:
+        raise Skip('whorl was built without HTTP/2')
+    events = parse(r.out)
+    equal((r.status, sum(e['event'] == 'connected' for e in events)), (0, 1))
+    equal({e['version'] for e in events if e['event'] == 'headers'}, {'HTTP/2'})
+    for i in range(1, 7):
+        done = one(events, 'done', i)
+        spent = sum(v for k, v in done.items() if k.endswith('_seconds'))
+        equal(abs(spent - (done['time'] - one(events, 'queued', i)['time'])) < 0.01, True)
+
+
+@test
 def a_failure_belongs_to_the_phase_in_which_it_happened():
     with socket.socket() as hole, socket.socket() as mute:
         hole.bind(('127.0.0.1', 0))

@@ -127,6 +127,8 @@ static bool is_https(const char *url)
 void events_observe(struct events *events, struct followed *followed,
                     const struct whorl_http_event *event)
 {
+    if (event->kind == WHORL_HTTP_EVENT_END && event->info->limited_ns > 0)
+        followed->limited_ns += event->info->limited_ns;
     if (!before_response(followed))
         return;
     switch (event->kind) {
@@ -319,6 +321,19 @@ static void leave(struct events *events, struct followed *followed)
     events->active--;
 }
 
+/* The waits for limiters interrupt the body many times, so they have no spans. Connections that
+ * receive a body together also wait together. */
+static void take_limited(struct events *events, struct followed *followed)
+{
+    int64_t body_ns = followed->spent_ns[PHASE_BODY];
+    int64_t ns = followed->limited_ns < body_ns ? followed->limited_ns : body_ns;
+
+    followed->spent_ns[PHASE_BODY] -= ns;
+    followed->spent_ns[PHASE_THROTTLED] += ns;
+    events->spent_ns[PHASE_BODY] -= ns;
+    events->spent_ns[PHASE_THROTTLED] += ns;
+}
+
 void events_end(struct events *events, struct followed *followed, uint64_t id,
                 const struct outcome *outcome)
 {
@@ -330,6 +345,7 @@ void events_end(struct events *events, struct followed *followed, uint64_t id,
 
     if (followed) {
         settle(events, followed, followed->mark.phase, event.time_ns);
+        take_limited(events, followed);
         leave(events, followed);
     }
     tell(events, followed, &event);

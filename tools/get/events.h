@@ -99,6 +99,7 @@ struct followed {
     int64_t counted;            /* the part of `have` that events.received counts already */
     int64_t rated;              /* `have` at the last tick */
     int64_t spent_ns[PHASES];   /* in phases that are over */
+    int64_t limited_ns;         /* waits for limiters, by all connections, while in PHASE_BODY */
     int64_t told, told_ns;      /* `have`, and when the stream of --events last had it */
     struct timeline_lane *lane; /* of --timeline, which sets and owns it; or NULL */
 };
@@ -162,7 +163,7 @@ void events_try(struct events *events, struct followed *followed);
 /* The transfer is in another phase from now on. */
 void events_enter(struct events *events, struct followed *followed, enum phase phase);
 
-/* Follows the phases of a request until its response. */
+/* Follows the phases of a request until its response, and how long its body waited for limiters. */
 void events_observe(struct events *events, struct followed *followed,
                     const struct whorl_http_event *event);
 

@@ -122,7 +122,8 @@ static void add_span(struct timeline *timeline, struct timeline_lane *lane,
     lane->spans[lane->count++] = span;
 }
 
-static void end(struct timeline_lane *lane, const struct outcome *outcome)
+static void end(struct timeline_lane *lane, const struct followed *followed,
+                const struct outcome *outcome)
 {
     if (lane->dropped) {
         lane_free(lane);
@@ -132,6 +133,7 @@ static void end(struct timeline_lane *lane, const struct outcome *outcome)
                 : outcome->interrupted ? TIMELINE_INTERRUPTED
                                        : TIMELINE_FAILED;
     lane->bytes = outcome->bytes;
+    memcpy(lane->spent_ns, followed->spent_ns, sizeof lane->spent_ns);
 }
 
 static void take(struct event_sink *sink, const struct event *event)
@@ -149,7 +151,7 @@ static void take(struct event_sink *sink, const struct event *event)
         add_span(timeline, followed->lane, event);
     if (event->kind != EVENT_DONE)
         return;
-    end(followed->lane, event->outcome);
+    end(followed->lane, followed, event->outcome);
     followed->lane = NULL;
 }
 

@@ -30,6 +30,7 @@ struct timeline_lane {
     size_t count, size;
     enum timeline_end end;
     int64_t bytes;
+    int64_t spent_ns[PHASES];
     bool dropped; /* no longer in the timeline; freed when the transfer ends */
 };
 

@@ -156,17 +156,14 @@ static void put_lane_title(const struct picture *p, const struct timeline_lane *
 {
     static const char *const ends[] = {"active", "done", "failed", "interrupted"};
     char text[TEXT_NUMBER_SIZE];
-    int64_t spent_ns[PHASES] = {0};
 
-    for (size_t i = 0; i < lane->count; i++)
-        spent_ns[lane->spans[i].phase] += lane->spans[i].to_ns - lane->spans[i].from_ns;
     put(p->to, "<title>");
     put_text(p->to, lane->url, 1e9);
     buffer_printf(p->to, ": %s, %s", ends[lane->end], text_size(text, lane->bytes));
     for (int i = 0; i < PHASES; i++)
-        if (spent_ns[i] > 0)
+        if (lane->spent_ns[i] > 0)
             buffer_printf(p->to, "; %s %s", phase_name((enum phase)i),
-                          text_time(text, spent_ns[i]));
+                          text_time(text, lane->spent_ns[i]));
     put(p->to, "</title>");
 }
 
