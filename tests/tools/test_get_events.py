@@ -485,6 +485,16 @@ def the_part_of_a_bar_never_falls_and_never_exceeds_all():
 
 
 @test
+def a_file_that_has_changed_has_a_new_share():
+    half = b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n' + b'x' * 1000
+    with Peer({'/a': in_turn(raw(half), slowly(b'y' * 1000, 10, 0.1))}) as peer:
+        with Terminal(GET, peer.origin + '/a') as t:
+            equal(t.finish(), 0)
+    parts = [int(p) for p in re.findall(rb'(\d+)%', t.output.split(b'(try 2)', 1)[1])]
+    equal((min(parts) < 50, len(set(parts)) >= 4), (True, True))
+
+
+@test
 def bars_say_why_nothing_arrives():
     stall = b'HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n' + b'x' * 1000
     retry = reply(b'', '503 Busy', [('Retry-After', '60')])

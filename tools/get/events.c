@@ -247,6 +247,8 @@ void events_headers(struct events *events, struct followed *followed,
     followed->connections = 1;
     followed->have = followed->counted = have;
     followed->rated = have;
+    if (length != followed->length) /* the file is another one, so it has another share */
+        followed->most = have;
     followed->length = length;
     followed->moved_ns = event.time_ns;
     if (followed->most < have)

@@ -85,8 +85,8 @@ struct followed {
     int64_t have;           /* bytes of the body that are here; what a resumed try need not fetch
                                counts, too */
     int64_t length;         /* of the body as announced; -1: unknown */
-    int64_t most;           /* the largest `have` of all tries: a percentage does not fall */
-    double rate;            /* bytes per second, smoothed */
+    int64_t most; /* the largest `have` of all tries of this length: a percentage does not fall */
+    double rate;  /* bytes per second, smoothed */
     int64_t moved_ns;       /* when `have` last grew, or the body began */
     int64_t pause_until_ns; /* valid in PHASE_RETRY and PHASE_THROTTLED before a retry */
     char cause[48];         /* of the last failed try: "503", "connect"; escaped */
