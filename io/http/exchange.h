@@ -3,7 +3,7 @@
  * by part. This header is the interface between the code that uses an exchange and the HTTP version
  * that carries it out.
  *
- *     session.c                response.c, save.c
+ *     hop.c                    response.c, save.c
  *         |  creates, runs         |  reads the body, skips, ends
  *         v                        v
  *     +---------------- exchange.h -----------------+

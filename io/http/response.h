@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A response: an exchange, the connection that it holds, and the functions for users. The session
- * makes it and runs its exchanges, one per hop; response.c reads the body of the last one. The
+/* A response: an exchange, the connection that it holds, and the functions for users. do.c makes it
+ * and hop.c runs its exchanges, one per hop; response.c reads the body of the last one. The
  * connection goes back to the pool as soon as the body has been received. The memory goes back to
  * the store when the response is closed. Neither needs the session.
  */
@@ -48,7 +48,7 @@ struct whorl_http_response {
     int64_t part_moved;        /* bytes that it has returned */
 };
 
-/* For the session */
+/* For do.c, hop.c and session.c */
 
 /* A response without an exchange. 0 or -ENOMEM. */
 WHORL_CHECKED int http_response_create(struct http_store *store, struct http_pool *pool,
