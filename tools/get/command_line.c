@@ -371,6 +371,18 @@ static bool check_network(struct option_call *c, const struct options *options)
     return true;
 }
 
+/* What --queue cannot be used with, or NULL. The entries of the queue say what is fetched. */
+static const char *beside_queue(const struct options *options)
+{
+    return options->urls_count > 0        ? "URLs"
+           : options->lists_count > 0     ? "--input"
+           : options->output              ? "--output"
+           : options->checksums_count > 0 ? "--checksum"
+           : options->base                ? "--base"
+           : options->dry_run             ? "--dry-run"
+                                          : NULL;
+}
+
 /* Rejects combinations of options that make no sense. */
 static bool check(struct parser *p)
 {
@@ -378,8 +390,10 @@ static bool check(struct parser *p)
     struct option_call call = call_of(p, NULL, NULL), *c = &call;
     const char *path;
 
-    if (options->urls_count == 0 && options->lists_count == 0)
+    if (options->urls_count == 0 && options->lists_count == 0 && !options->queue)
         return option_complain(c, "no URL given");
+    if (options->queue && beside_queue(options))
+        return option_complain(c, "--queue and %s cannot be used together", beside_queue(options));
     if (options->output && (options->urls_count != 1 || options->lists_count > 0))
         return option_complain(c, "--output takes exactly one URL; use --dir for several");
     if (options->checksums_count > 0 && (options->urls_count != 1 || options->lists_count > 0))

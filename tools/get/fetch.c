@@ -12,6 +12,7 @@
 #include <whorl/group.h>
 #include <whorl/scope.h>
 
+#include "tools/get/queue.h"
 #include "tools/get/report.h"
 #include "tools/get/schedule.h"
 #include "tools/get/transfer.h"
@@ -123,11 +124,14 @@ WHORL_SUSPENDS int fetch_all(struct fetch *fetch)
     struct schedule_item *item;
 
     get->report->totals.open = true;
-    int err = whorl_spawn(&group, read_urls, fetch);
+    int err = fetch->queue ? whorl_spawn(&group, queue_run, fetch->queue)
+                           : whorl_spawn(&group, read_urls, fetch);
     while (err == 0 && (err = schedule_next(&get->schedule, &item)) > 0)
         err = start(get, &group, item);
     int group_err = whorl_group_wait(&group);
     schedule_leave(&get->schedule);
+    if (fetch->queue)
+        queue_close(fetch->queue);
     return err ? err : group_err;
 }
 

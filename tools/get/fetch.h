@@ -9,10 +9,11 @@
 #include "tools/get/get.h"
 #include "tools/get/source.h"
 
-/* Set `get` and `source`. */
+/* Set `get` and `source`, and maybe `queue`, which takes the place of the source. */
 struct fetch {
     struct get *get;
     struct source source;
+    struct queue *queue; /* borrowed; NULL: there is none */
 };
 
 /* Returns 0 when all transfers have ended, well or not; -ECANCELED; -ENOMEM or -EAGAIN when no task

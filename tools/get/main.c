@@ -29,6 +29,7 @@
 #include "tools/get/help.h"
 #include "tools/get/options.h"
 #include "tools/get/progress.h"
+#include "tools/get/queue.h"
 #include "tools/get/report.h"
 #include "tools/get/schedule.h"
 #include "tools/get/signals.h"
@@ -487,7 +488,7 @@ static int run(struct program *program)
         .verbose = options->verbose,
         .json = options->json,
         .heads_to_objects = options->head,
-        .has_many = options->urls_count > 1 || options->lists_count > 0,
+        .has_many = options->urls_count > 1 || options->lists_count > 0 || options->queue,
         .tty = tty,
         .messages = &program->messages,
         .objects = &program->objects,
@@ -512,7 +513,11 @@ static int run(struct program *program)
 
     if (!options->quiet)
         warn_about_proxy(options);
-    int err = whorl_io_run_with(NULL, &error, root, program);
+    int err = options->queue
+                  ? queue_create(&program->get, options->queue, program->tls, &program->fetch.queue)
+                  : 0;
+    if (err == 0)
+        err = whorl_io_run_with(NULL, &error, root, program);
     if (err) {
         complain("", "run:", error.text[0] ? error.text : whorl_strerror(err));
         return program->report.totals.done > 0 ? EXIT_SOME : EXIT_NONE;
@@ -655,6 +660,7 @@ int main(int argc, char **argv)
     source_finish(&program.fetch.source);
     leftovers_finish(&program.get.leftovers);
     schedule_finish(&program.get.schedule);
+    queue_destroy(program.fetch.queue);
     progress_finish(&program.progress);
     trace_finish(&program.trace);
     report_finish(&program.report);

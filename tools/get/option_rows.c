@@ -13,6 +13,8 @@
 
 #include "tools/get/events_json.h"
 #include "tools/get/hash.h"
+#include "tools/get/queue.h"
+#include "tools/get/queue_url.h"
 #include "tools/get/text.h"
 #include "tools/get/user.h"
 
@@ -272,6 +274,28 @@ static bool take_proxy(struct option_call *call)
     return true;
 }
 
+/* Copies the URL, and hides the user and the password in the process list. */
+static bool take_queue(struct option_call *call)
+{
+    char *text = call->value, *start = strstr(text, "://"), *at = strrchr(text, '@');
+    char why[QUEUE_URL_WHY_SIZE];
+    struct queue_url url;
+    int err = queue_url_parse(&url, text, why);
+
+    queue_url_finish(&url);
+    user_wipe(call->options->queue);
+    call->options->queue = strdup(text);
+    if (at) {
+        start = start && start < at ? start + 3 : text;
+        memset(start, '*', (size_t)(at - start));
+    }
+    if (err)
+        return option_complain(call, "--queue: the URL %s", why);
+    if (!queue_is_possible())
+        return option_complain(call, "--queue: this whorl-get was built without hiredis");
+    return call->options->queue ? true : option_complain(call, "out of memory");
+}
+
 static bool take_resolve(struct option_call *call)
 {
     const char *value = call->value;
@@ -468,6 +492,8 @@ const struct option_row option_rows[] = {
     {"input", 'i', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
      .help = "read URLs from FILE, one per line; - is stdin",
      .take = take_input, .values = VALUES_FILE},
+    {"queue", 0, "URL", TOPIC_FILES, .is_for_this_call = true,
+     .help = "take URLs from a Redis stream that machines share", .take = take_queue},
     {"base", 0, "URL", TOPIC_FILES, .is_for_this_call = true,
      .help = "resolve relative lines of lists; allow SHA256SUMS", .take = take_base},
     {"output", 'o', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,

@@ -13,6 +13,7 @@ void options_finish(struct options *options)
     free(options->pins);
     free(options->checksums);
     free(options->proxy);
+    user_wipe(options->queue);
     free(options->overrides);
     user_wipe(options->user);
     for (size_t i = 0; i < options->data_count; i++)

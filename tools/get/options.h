@@ -11,7 +11,7 @@
 #include <whorl/http.h>
 #include <whorl/tls.h>
 
-/* Strings point into argv or `config`, but for `proxy` and `user`. WHORL_FOREVER means no time
+/* Strings point into argv or `config`, but for those that are owned. WHORL_FOREVER means no time
  * limit, and 0 means no size limit. */
 struct options {
     char *const *urls;
@@ -20,6 +20,8 @@ struct options {
     size_t lists_count;
 
     bool dry_run;
+
+    char *queue; /* owned; --queue, checked already, see queue_url.h; NULL: none */
 
     const char *base; /* --base; a URL, checked already; NULL: none */
 
