@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: MIT
 """A server of one file that knows ranges, and that lies, stops or slows down on request."""
 import re
+import select
 import socket
 import struct
 import threading
 import time
 
 from lib import Peer, wait_until
+
+
+def is_open(connection):
+    """Whether the client has not closed the connection yet. It sends nothing after its request."""
+    try:
+        return not select.select([connection], [], [], 0)[0]
+    except (OSError, ValueError):
+        return False
 
 
 class RangedFile:
@@ -19,9 +28,15 @@ class RangedFile:
         self.knows_ranges = True
         self.head = None         # (request, start, end) -> head of a 206, instead of the right one
         self.body = None         # (start, end) -> body bytes, instead of the right ones
+        self.rates = []          # for each of the next responses: its rate, instead of `rate`
+        self.total_rate = 0      # of all responses together
+        self.after_first = None  # called once, before the first response is sent
         self.status = None       # the answer to each request with a range, as (status, headers)
         self.sent, self.asked, self.lock = 0, [], threading.Lock()
-        self.active = self.active_max = 0
+        self.connections = set()
+        self.active = 0      # responses that are being sent
+        self.active_max = 0  # connections that were open at once
+        self.free_at = 0  # when the link has room for the next bytes
         self.peer = Peer({'*': self.serve})
         self.url = self.peer.origin + '/f'
 
@@ -54,15 +69,18 @@ class RangedFile:
         with self.lock:
             self.asked.append(wanted)
             self.active += 1
-            self.active_max = max(self.active, self.active_max)
+            self.connections.add(connection)
+            self.active_max = max(sum(map(is_open, self.connections)), self.active_max)
             cut = self.cuts.pop(0) if self.cuts else None
+            rate = self.rates.pop(0) if self.rates else self.rate
         try:
-            self.answer(connection, request, wanted, cut)
+            self.answer(connection, request, wanted, cut, rate)
         finally:
             with self.lock:
                 self.active -= 1
+                self.connections.discard(connection)
 
-    def answer(self, connection, request, wanted, cut):
+    def answer(self, connection, request, wanted, cut, rate):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         length = len(self.data)
         start, end = 0, length
@@ -87,10 +105,15 @@ class RangedFile:
                 head = self.head(request, start, end)
         else:
             head = ('HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n' % (length, self.lines())).encode()
+        data = self.body(start, end) if self.body else self.data[start:end]
+        with self.lock:
+            after, self.after_first = self.after_first, None
+        if after:
+            after()
         connection.sendall(head)
-        self.send(connection, self.body(start, end) if self.body else self.data[start:end], cut)
+        self.send(connection, data, cut, rate)
 
-    def send(self, connection, body, cut):
+    def send(self, connection, body, cut, rate):
         begun, done = time.monotonic(), 0
         step = 16384
         body = memoryview(body)[:cut]
@@ -99,9 +122,13 @@ class RangedFile:
             done += n
             with self.lock:
                 self.sent += n
-            if self.rate:
-                wait = begun + done / self.rate - time.monotonic()
-                if wait > 0:
-                    time.sleep(wait)
+            now = time.monotonic()
+            wait = begun + done / rate - now if rate else 0
+            if self.total_rate:
+                with self.lock:
+                    self.free_at = max(self.free_at, now - 0.05) + n / self.total_rate
+                    wait = max(wait, self.free_at - now)
+            if wait > 0:
+                time.sleep(wait)
         if cut is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))

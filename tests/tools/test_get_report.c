@@ -140,7 +140,8 @@ TEST(objects_have_stable_fields)
     CHECK_STR(object(&o),
               "{\"ok\":true,\"url\":\"http://h/a\",\"final_url\":\"http://h/b\","
               "\"dir\":null,\"file\":\"a\",\"method\":\"GET\",\"status\":200,\"bytes\":1024,"
-              "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"resumed_from\":0,\"wasted\":0,"
+              "\"written\":1024,\"seconds\":0.012,\"tries\":1,\"resumed_from\":0,\"splits\":0,"
+              "\"wasted\":0,"
               "\"redirects\":1,\"verified\":null,"
               "\"downgraded\":false,\"reused\":false,"
               "\"address\":\"127.0.0.1:80\",\"local_address\":null,\"protocol\":\"HTTP/1.1\","
@@ -149,19 +150,19 @@ TEST(objects_have_stable_fields)
               "\"handshake\":0.003,\"first_byte\":0.004,\"body\":0.005}\n");
     o = bad();
     o.list = "l", o.line = 7;
-    CHECK_STR(
-        object(&o),
-        "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
-        "\"dir\":null,\"file\":null,\"method\":null,\"status\":null,\"bytes\":0,"
-        "\"written\":0,\"seconds\":0.0,\"tries\":1,\"resumed_from\":0,\"wasted\":0,\"kept\":0,"
-        "\"redirects\":0,\"verified\":null,"
-        "\"downgraded\":false,\"reused\":false,"
-        "\"address\":null,\"local_address\":null,\"protocol\":null,\"tls\":null,"
-        "\"cipher\":null,\"connection\":null,\"sent\":0,\"received\":0,\"queue\":null,"
-        "\"dns\":null,\"connect\":null,\"handshake\":null,\"first_byte\":null,\"body\":null,"
-        "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
-        "\"error\":\"127.0.0.1:9: connection "
-        "refused\",\"class\":\"connect\",\"code\":\"ECONNREFUSED\"}\n");
+    CHECK_STR(object(&o),
+              "{\"ok\":false,\"url\":\"http://127.0.0.1:9/x\",\"final_url\":null,"
+              "\"dir\":null,\"file\":null,\"method\":null,\"status\":null,\"bytes\":0,"
+              "\"written\":0,\"seconds\":0.0,\"tries\":1,\"resumed_from\":0,\"splits\":0,"
+              "\"wasted\":0,\"kept\":0,"
+              "\"redirects\":0,\"verified\":null,"
+              "\"downgraded\":false,\"reused\":false,"
+              "\"address\":null,\"local_address\":null,\"protocol\":null,\"tls\":null,"
+              "\"cipher\":null,\"connection\":null,\"sent\":0,\"received\":0,\"queue\":null,"
+              "\"dns\":null,\"connect\":null,\"handshake\":null,\"first_byte\":null,\"body\":null,"
+              "\"list\":\"l\",\"line\":7,\"step\":\"connect\","
+              "\"error\":\"127.0.0.1:9: connection "
+              "refused\",\"class\":\"connect\",\"code\":\"ECONNREFUSED\"}\n");
 }
 
 static const char *class_in(const struct outcome *o)

@@ -568,7 +568,8 @@ def two_urls_of_the_same_name_do_not_meet():
 @test
 def the_same_url_twice_gives_two_files():
     with RangedFile(noise(4 * MIB), rate=20 * MIB) as server:
-        equal(get(server.url, server.url).status, 0)
+        r = get(server.url, server.url)
+        equal((r.status, r.messages.count(' -> ')), (0, 2))
         equal((files(), read('f') == read('f.1') == server.data), (['f', 'f.1'], True))
 
 

@@ -11,6 +11,11 @@
  * addition, up to OVERLAP bytes before the join are received again and compared. A request for the
  * rest carries If-Range, so a server whose file has changed sends the whole new file at once.
  *
+ * The first connection may get help: others claim parts of what it has still to receive (claims.h),
+ * either at once, as the user asks, or when the rest would take long (gain.h). If one of them
+ * fails, or the server does not send ranges, the others continue without it. The download fails
+ * when the last one has failed.
+ *
  * A body is not joined if it is decoded on the way: a coded body has other positions than the file.
  */
 #ifndef WHORL_GET_DOWNLOAD_H
@@ -19,50 +24,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <whorl/error.h>
 #include <whorl/http.h>
 
-#include "tools/get/part.h"
+#include "tools/get/piece.h"
 
-enum {
-    DOWNLOAD_LENGTH_MIN = 1 << 20, /* shorter files are fetched again instead */
-    DOWNLOAD_OVERLAP = 64 << 10,   /* bytes that are compared before a join */
-};
-
-/* What a download came to, besides 0 for a complete part and negative codes. */
-enum download_verdict {
-    DOWNLOAD_STATUS = 1, /* the status of `response` is a failure */
-    DOWNLOAD_AFRESH,     /* the file must be fetched from its first byte; `afresh` says why */
-};
-
-/* Set the fields above the blank line. All other fields start at zero. */
-struct download {
-    /* Sends a GET for `url` with `extra_count` more headers, and returns its response. */
-    WHORL_SUSPENDS int (*ask)(void *arg, const char *url, const struct whorl_http_header *extra,
-                              size_t extra_count, struct whorl_error *error,
-                              struct whorl_http_response **ret);
-    /* Called with the first response that is used in a call of download_resume(). */
-    void (*note)(void *arg, struct whorl_http_response *response);
-    /* Called when `have` bytes of the file are there. */
-    void (*progress)(void *arg, int64_t have);
-    /* Called with all bytes of the file, in their order, before the download is complete. NULL: not
-     * needed. Bytes that arrive in another order, or that were there before, are read from the part
-     * when all are there. */
-    void (*see)(void *arg, const char *bytes, size_t len);
-    void *arg;
-    const char *source; /* the URL that is asked; borrowed */
-    struct whorl_error *error;
-
-    char *url; /* `source` without user name and password; owned */
-    struct part part;
-    char afresh[128];     /* why the file is fetched from its first byte again; "": it is not */
-    int64_t resumed_from; /* bytes that the part had when it was first continued */
-    int64_t received;     /* body bytes of all responses */
-    int64_t wasted;       /* of these, bytes that were there already */
-    int64_t seen;         /* bytes that `see` has got */
-    bool noted;           /* `note` has been called */
-    bool no_ranges;       /* the server's answers to ranges cannot be used */
-};
+/* The state of a download is struct download in piece.h. */
 
 /* Makes the names of the part for the file `path` in `dir_fd`. Returns 0 or -ENOMEM. */
 WHORL_CHECKED int download_init(struct download *download, int dir_fd, const char *path);

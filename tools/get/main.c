@@ -312,6 +312,12 @@ static int save_cookies(struct program *program)
     return err;
 }
 
+/* Connections that all transfers together may have besides their first ones. */
+static int split_most(const struct options *options)
+{
+    return options->split == 1 ? 0 : options->per_host;
+}
+
 static int make_session(struct program *program, struct whorl_http_session **ret)
 {
     const struct options *options = &program->options;
@@ -323,9 +329,8 @@ static int make_session(struct program *program, struct whorl_http_session **ret
     if (is_watched)
         program->get.observer = trace_observer(&program->trace);
     const struct whorl_http_session_options session = {
-        .conns_max = (size_t)options->jobs,
-        .conns_per_host_max =
-            (size_t)(options->per_host < options->jobs ? options->per_host : options->jobs),
+        .conns_max = (size_t)options->jobs + (size_t)split_most(options),
+        .conns_per_host_max = (size_t)options->per_host,
         .redirects_max = options->redirects_max > 0 ? options->redirects_max : -1,
         .body_bytes_max = options->size_max,
         .decoded_bytes_max = options->size_max ? options->size_max : decoded_max,

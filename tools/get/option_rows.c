@@ -18,7 +18,7 @@
 #include "tools/get/text.h"
 #include "tools/get/user.h"
 
-enum { JOBS_MAX = 100000, RETRIES_MAX = 1000, REDIRECTS_MAX = 1000 };
+enum { SPLIT_MAX = 64, JOBS_MAX = 100000, RETRIES_MAX = 1000, REDIRECTS_MAX = 1000 };
 
 const struct option_topic_row option_topics[TOPIC_COUNT] = {
     [TOPIC_FILES] = {"files", "Where URLs come from, and where their bodies go"},
@@ -528,6 +528,8 @@ const struct option_row option_rows[] = {
      .help = "receive at most SPEED bytes a second per transfer", SIZE(limit_rate_each)},
     {"rate", 0, "N", TOPIC_TRANSFER,
      .help = "ask one host at most N times a second: 5, 0.5 (any)", .take = take_rate},
+    {"split", 0, "N", TOPIC_TRANSFER, .is_common = true,
+     .help = "fetch a large file over N connections (up to 4)", NUMBER(split, 1, SPLIT_MAX)},
     {"retries", 0, "N", TOPIC_TRANSFER, .is_common = true,
      .help = "retry temporary failures up to N times (3)", NUMBER(retries, 0, RETRIES_MAX)},
     {"timeout", 0, "TIME", TOPIC_TRANSFER, .is_common = true,

@@ -36,6 +36,7 @@ struct options {
     bool compressed, allow_downgrade, trust_redirects;
     bool resumes;   /* -c: an existing file that is complete is not fetched again */
     bool no_resume; /* --no-continue: partial files are neither used nor kept */
+    int split;      /* connections for one large file; 0: as many as help */
     bool cleans;    /* --clean: remove partial files that nothing explains */
 
     const char **checksums; /* --checksum, "KIND=HEX", checked already */

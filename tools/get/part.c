@@ -106,12 +106,14 @@ static bool is_ours(const struct stat *st)
 
 /* Whether the path still leads to the open file. Another process may have renamed or replaced it
  * before we locked it. */
-static WHORL_SUSPENDS bool is_current(int dir_fd, const char *path, const struct stat *st)
+static WHORL_SUSPENDS bool is_current(int dir_fd, const char *path, int fd)
 {
     struct statx now;
+    struct stat st;
 
     return whorl_statx(dir_fd, path, AT_SYMLINK_NOFOLLOW, STATX_INO, &now) == 0 &&
-           now.stx_ino == st->st_ino && makedev(now.stx_dev_major, now.stx_dev_minor) == st->st_dev;
+           fstat(fd, &st) == 0 && now.stx_ino == st.st_ino &&
+           makedev(now.stx_dev_major, now.stx_dev_minor) == st.st_dev;
 }
 
 /* Locks an open part. When a process is killed, the kernel may close the files of its ring a moment
@@ -146,7 +148,7 @@ static WHORL_SUSPENDS int open_locked(struct part *part)
             return err;
         if (fstat(fd, &st) < 0)
             return -errno;
-        if (!is_current(part->dir_fd, part->path, &st))
+        if (!is_current(part->dir_fd, part->path, fd))
             continue;
         if (!is_ours(&st))
             return -EBADMSG;
@@ -280,11 +282,14 @@ static WHORL_SUSPENDS int create_locked(struct part *part)
         int fd = whorl_openat(part->dir_fd, part->path, flags, 0666);
         if (fd >= 0) {
             int err = lock(fd);
-            if (err == 0)
+            if (err == 0 && is_current(part->dir_fd, part->path, fd)) {
                 part->fd = fd;
-            else
-                close(fd);
-            return err;
+                return 0;
+            }
+            close(fd);
+            if (err)
+                return err;
+            continue; /* another process was faster to lock it, and has removed it */
         }
         int err = fd == -EEXIST ? open_locked(part) : fd;
         if (err == 0)
@@ -457,8 +462,10 @@ WHORL_SUSPENDS int part_sync(struct part *part)
     for (size_t i = 0; i < part->journal.synced.count; i++)
         journal_add_synced(&part->text, &check, part->journal.synced.items[i]);
     err = append(part, check);
+    if (err == 0)
+        err = whorl_fsync(part->journal_fd, true);
     part->is_recording = false;
-    return err ? err : whorl_fsync(part->journal_fd, true);
+    return err;
 }
 
 /* The end */
@@ -516,8 +523,10 @@ WHORL_SUSPENDS int part_take(struct part *part, const char *path, bool replace)
 
     if (err)
         return err;
-    /* A journal that stays because of a failure has no part, so it does no harm. */
-    (void)unlinkat(part->dir_fd, part->journal_path, 0);
+    /* Another process may have begun a new part with its own journal already. A journal that stays
+     * because of a failure has no part, so it does no harm. */
+    if (is_current(part->dir_fd, part->journal_path, part->journal_fd))
+        (void)unlinkat(part->dir_fd, part->journal_path, 0);
     close_files(part);
     return 0;
 }

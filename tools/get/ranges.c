@@ -118,6 +118,13 @@ int64_t ranges_free_until(const struct ranges *ranges, int64_t at, int64_t lengt
     return ranges->items[i].start > at ? ranges->items[i].start : at;
 }
 
+int64_t ranges_until(const struct ranges *ranges, int64_t at)
+{
+    size_t i = find(ranges, at + 1);
+
+    return i < ranges->count && ranges->items[i].start <= at ? ranges->items[i].end : at;
+}
+
 /* Gap number `i` is the one before range number `i`; the last one is behind all ranges. */
 static struct range gap_at(const struct ranges *ranges, size_t i, int64_t length)
 {

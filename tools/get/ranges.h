@@ -49,6 +49,9 @@ int64_t ranges_before(const struct ranges *ranges, int64_t at);
  * `length`. Returns `at` if that byte is in the set. */
 int64_t ranges_free_until(const struct ranges *ranges, int64_t at, int64_t length);
 
+/* The end of the run of bytes from `at` on that are in the set; `at` if that byte is not. */
+int64_t ranges_until(const struct ranges *ranges, int64_t at);
+
 /* The first or the longest run of bytes below `length` that are not in the set. Returns false when
  * all are in it. */
 bool ranges_first_gap(const struct ranges *ranges, int64_t length, struct range *ret);

@@ -98,6 +98,8 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
     if (o->written != o->bytes - o->wasted)
         buffer_printf(line, ", %s decoded,", text_size(size, o->written));
     buffer_printf(line, " in %s", text_time(time, o->duration_ns));
+    if (o->splits > 0)
+        buffer_printf(line, " over %d connections", o->splits + 1);
     if (o->verified)
         buffer_printf(line, ", %s verified", o->verified);
     if (o->afresh) {
@@ -234,6 +236,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_seconds(object, "seconds", o->duration_ns);
     object_add_int(object, "tries", o->tries);
     object_add_int(object, "resumed_from", o->resumed_from);
+    object_add_int(object, "splits", o->splits);
     object_add_int(object, "wasted", o->wasted);
     if (o->afresh)
         object_add_text(object, "afresh", o->afresh);

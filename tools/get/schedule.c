@@ -21,8 +21,8 @@ static const int64_t down_ns = WHORL_MINUTE;
 /* A host and port. It exists while an item uses it or while it is down. */
 struct schedule_host {
     struct schedule_items waiting; /* the first in the order of arrival is first */
-    size_t active;                 /* items that were handed out and are not over */
-    int refusals;                  /* connections refused since the last one that was accepted */
+    size_t active; /* items that were handed out and are not over, and further connections */
+    int refusals;  /* connections refused since the last one that was accepted */
     int64_t down_until_ns;
     bool is_silent; /* it is down because it wants no request for a long time */
     struct pace pace;
@@ -490,6 +490,23 @@ int64_t schedule_silence_ns(const struct schedule_item *item)
     if (next_ns == WHORL_FOREVER) /* until another request has been answered, too */
         next_ns = pace->held_until_ns;
     return next_ns > now ? next_ns - now : 0;
+}
+
+bool schedule_take_connection(struct schedule *schedule, struct schedule_item *item)
+{
+    struct schedule_host *host = item->host;
+
+    if (host->active >= schedule->per_host || !TAILQ_EMPTY(&host->waiting) || !is_in_pace(host))
+        return false;
+    host->active++;
+    return true;
+}
+
+void schedule_free_connection(struct schedule *schedule, struct schedule_item *item)
+{
+    item->host->active--;
+    update_ready(schedule, item->host);
+    whorl_event_set(&schedule->changed);
 }
 
 void schedule_end(struct schedule *schedule, struct schedule_item *item)

@@ -119,6 +119,12 @@ int64_t schedule_silence_ns(const struct schedule_item *item);
 void schedule_pause(struct schedule *schedule, struct schedule_item *item);
 WHORL_SUSPENDS int schedule_resume(struct schedule *schedule, struct schedule_item *item);
 
+/* Around the use of one more connection to the item's host, besides the first one of each item.
+ * schedule_take_connection() returns false when the host has `per_host` connections already, when
+ * other items wait for the host, which come first, or when the host asks for silence. */
+bool schedule_take_connection(struct schedule *schedule, struct schedule_item *item);
+void schedule_free_connection(struct schedule *schedule, struct schedule_item *item);
+
 /* The item is over: frees it. */
 void schedule_end(struct schedule *schedule, struct schedule_item *item);
 

@@ -371,6 +371,7 @@ static void note_part_response(void *arg, struct whorl_http_response *response)
     struct transfer *t = arg;
 
     note_response(t, response);
+    tell_schedule(t);
     if (t->get->options->show_headers)
         report_head(t->get->report, response);
 }
@@ -410,6 +411,27 @@ static bool may_keep(const struct transfer *t)
     return true;
 }
 
+static bool take_connection(void *arg)
+{
+    struct transfer *t = arg;
+
+    return schedule_take_connection(&t->get->schedule, t->scheduled);
+}
+
+static void free_connection(void *arg)
+{
+    struct transfer *t = arg;
+
+    schedule_free_connection(&t->get->schedule, t->scheduled);
+}
+
+static void show_connections(void *arg, int count)
+{
+    struct transfer *t = arg;
+
+    t->followed.connections = count;
+}
+
 /* Looks for a part that an earlier run has left. */
 static WHORL_SUSPENDS int prepare_download(struct transfer *t)
 {
@@ -419,6 +441,11 @@ static WHORL_SUSPENDS int prepare_download(struct transfer *t)
     *d = (struct download){.ask = ask_more,
                            .note = note_part_response,
                            .progress = note_progress,
+                           .take_connection = take_connection,
+                           .free_connection = free_connection,
+                           .show_connections = show_connections,
+                           /* With --rate, each request is one that another URL must wait for. */
+                           .split = t->get->options->rate > 0 ? 1 : t->get->options->split,
                            .arg = t,
                            .source = t->scheduled->url,
                            .error = &t->outcome.error};
@@ -446,6 +473,7 @@ static void note_download(struct transfer *t)
     o->afresh = d->afresh[0] ? d->afresh : NULL;
     o->resumed_from = d->resumed_from;
     o->wasted = d->wasted;
+    o->splits = d->splits;
     o->bytes = d->received;
     o->written = d->received - d->wasted;
 }
@@ -499,7 +527,9 @@ static WHORL_SUSPENDS int resume(struct transfer *t, struct whorl_http_response 
     if (err == DOWNLOAD_AFRESH)
         return err;
     note_response(t, *ret);
-    return judge(t, *ret) ? 1 : DOWNLOAD_AFRESH;
+    bool is_failure = judge(t, *ret);
+    tell_schedule(t);
+    return is_failure ? 1 : DOWNLOAD_AFRESH;
 }
 
 /* Receives the body into a new part. Returns as try_once(); DOWNLOAD_AFRESH when there can be
