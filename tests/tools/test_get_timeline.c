@@ -73,7 +73,7 @@ static const char *explain(void)
     return text.text;
 }
 
-static void pass(int64_t ms)
+static WHORL_SUSPENDS_SHIELDED void pass(int64_t ms)
 {
     CHECK_OK(whorl_sleep(ms * WHORL_MILLISECOND));
 }
