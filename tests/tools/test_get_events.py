@@ -390,6 +390,14 @@ def a_reader_that_goes_away_stops_no_transfer():
 
 
 @test
+def a_full_disk_loses_the_events_and_no_file():
+    with Peer({'*': reply(b'x')}) as peer:
+        r = get('--events', 'jsonl:/dev/full', peer.origin + '/a')
+    equal((r.status, os.path.getsize('a')), (1, 1))
+    contains(r.messages, 'whorl-get: events: write: no space left on device')
+
+
+@test
 def a_reader_that_stops_reading_is_given_up():
     with Peer({'*': reply(b'x')}) as peer:
         with open('list', 'w') as f:

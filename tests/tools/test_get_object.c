@@ -95,6 +95,25 @@ TEST(members_keep_their_order)
     buffer_finish(&buffer);
 }
 
+TEST(arrays_hold_strings_and_pairs)
+{
+    static const char *const texts[] = {"a", "\xff", NULL};
+    struct object object;
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    object_begin(&object);
+    object_add_texts(&object, "none", NULL, 0);
+    object_add_texts(&object, "texts", texts, 3);
+    object_begin_pairs(&object, "first");
+    object_begin_pairs(&object, "pairs");
+    object_add_pair(&object, "X", "\"\x1b");
+    object_add_pair(&object, "X", NULL);
+    object_add_int(&object, "last", 1);
+    CHECK_STR(written(&object), "{\"none\":[],\"texts\":[\"a\",\"\ufffd\",null],\"first\":[],"
+                                "\"pairs\":[[\"X\",\"\\\"\\u001B\"],[\"X\",null]],\"last\":1}\n");
+    buffer_finish(&buffer);
+}
+
 TEST(strings_are_never_cut)
 {
     size_t len = 200000;
@@ -132,12 +151,15 @@ TEST(object_without_memory_is_lost_and_says_so)
         object_add_text(&object, "a", "b");
         object_add_url(&object, "c", "http://u:p@h/");
         object_add_seconds(&object, "d", 1);
+        object_add_texts(&object, "e", (const char *const[]){"f", "g"}, 2);
+        object_begin_pairs(&object, "h");
+        object_add_pair(&object, "i", "j");
         object_write(&object, &buffer);
         failed = faults_disarm();
         CHECK_EQ(buffer.failed, failed);
         buffer_finish(&buffer);
     } while (failed);
-    CHECK(n > 8);
+    CHECK(n > 20);
 }
 
 TEST(buffer_without_memory_drops_the_rest_and_says_so)
