@@ -36,8 +36,8 @@ packages_know() {
     packages_left=() packages_tried=false packages_build=() packages_install= packages_notes=()
     local debian=(gcc libc6-dev meson ninja-build pkg-config liburing-dev libc-ares-dev
         libbearssl-dev libssl-dev zlib1g-dev libidn2-dev libnghttp2-dev
-        libpsl-dev libbrotli-dev libzstd-dev libjansson-dev libxml2-dev nettle-dev libhiredis-dev
-        ca-certificates)
+        libpsl-dev libbrotli-dev libzstd-dev libgumbo-dev libjansson-dev libxml2-dev nettle-dev
+        libhiredis-dev ca-certificates)
     case $id in
     debian | ubuntu)
         packages_install='apt-get install'
@@ -59,15 +59,16 @@ packages_know() {
         packages_install='dnf install'
         packages_build=(gcc meson ninja-build pkgconf-pkg-config liburing-devel c-ares-devel
             llhttp-devel openssl-devel zlib-ng-compat-devel libidn2-devel libnghttp2-devel
-            libpsl-devel brotli-devel libzstd-devel jansson-devel libxml2-devel nettle-devel hiredis-devel
-            ca-certificates)
+            libpsl-devel brotli-devel libzstd-devel gumbo-parser-devel jansson-devel libxml2-devel
+            nettle-devel hiredis-devel ca-certificates)
         packages_notes+=("BearSSL: no package was found for Fedora. Build it from its sources, and
             install bearssl.h and libbearssl in directories which the compiler searches.")
         ;;
     arch)
         packages_install='pacman -S'
         packages_build=(gcc meson ninja pkgconf liburing c-ares bearssl openssl llhttp zlib libidn2
-            libnghttp2 libpsl brotli zstd jansson libxml2 nettle hiredis ca-certificates)
+            libnghttp2 libpsl brotli zstd gumbo-parser jansson libxml2 nettle
+            hiredis ca-certificates)
         ;;
     esac
 }
@@ -84,7 +85,7 @@ packages_print() {
             echo "OpenSSL 3 is used for TLS 1.3 if it is there."
             echo "With nghttp2 1.52, the client also speaks HTTP/2. With libbrotlidec and libzstd,"
             echo "it decodes br and zstd; with libpsl, it knows which domains cookies must not have."
-            echo "whorl-get needs jansson 2.8, libxml2 and nettle; with hiredis, it has --queue."
+            echo "whorl-get needs gumbo, jansson 2.8, libxml2 and nettle; with hiredis, it has --queue."
         } | fold -s -w 96
     else
         echo "To build whorl, run as root:"
