@@ -43,7 +43,8 @@ class Browser:
             ['bash', '-c', 'exec "$@" 3<&%d 4>&%d' % tuple(ends), 'bash', program, *FLAGS,
              '--user-data-dir=' + os.path.join(self.directory, 'profile'), 'about:blank'],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=ends,
-            start_new_session=True, env={**os.environ, 'HOME': self.directory})
+            start_new_session=True,
+            env={**os.environ, 'HOME': self.directory, 'XDG_CONFIG_HOME': self.directory})
         for fd in (to_read, back_write, *ends):
             os.close(fd)
         self.number, self.buffer, self.events = 0, b'', []

@@ -28,7 +28,7 @@ for name in ('http_proxy', 'https_proxy', 'all_proxy'):  # the programs warn abo
     os.environ.pop(name, None)
     os.environ.pop(name.upper(), None)
 
-os.environ['XDG_CONFIG_HOME'] = '/nonexistent'  # whoever runs the tests may have a get.conf
+os.environ['XDG_CONFIG_HOME'] = '/dev/null'  # whoever runs the tests may have a get.conf
 
 # The programs leave signals ignored that were ignored when they began, as nohup(1) does.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
