@@ -41,6 +41,31 @@ static enum options_verdict parse(const char *line)
         CHECK_STR(why, text);               \
     } while (0)
 
+TEST(one_option_says_what_happens_to_existing_files)
+{
+    CHECK_EQ(parse("http://h/"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_KEEP);
+    CHECK_EQ(parse("--continue -c http://h/"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_CONTINUE);
+    CHECK_EQ(parse("--overwrite http://h/"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_OVERWRITE);
+    CHECK_EQ(parse("--skip-existing http://h/"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_SKIP);
+    CHECK_EQ(parse("--update http://h/"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_UPDATE);
+    CHECK_BAD("--update -c http://h/", "--update and --continue cannot be used together");
+    CHECK_BAD("--overwrite --skip-existing http://h/",
+              "--overwrite and --skip-existing cannot be used together");
+    CHECK_BAD("--update --head http://h/", "--update needs GET requests without a body");
+    CHECK_BAD("--update --data x http://h/", "--update needs GET requests without a body");
+    CHECK_BAD("--update -X PUT http://h/", "--update needs GET requests without a body");
+    CHECK_BAD("--update -H If-Match:x http://h/",
+              "--update and --header If-Match cannot be used together");
+    CHECK_BAD("--update -H range:x http://h/",
+              "--update and --header range cannot be used together");
+    CHECK_BAD("--update -o - http://h/", "--update and --output - cannot be used together");
+}
+
 TEST(defaults_are_sane)
 {
     CHECK_EQ(parse("http://h/"), OPTIONS_RUN);
@@ -370,6 +395,11 @@ TEST(the_configuration_file_comes_before_the_command_line)
     CHECK_EQ(options.http, WHORL_HTTP_1);
     CHECK_EQ(parse("-o f u"), OPTIONS_RUN); /* which is not in `dir` */
     CHECK(!options.dir);
+    CONFIG("update\n");
+    CHECK_EQ(parse("--data x u"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_UPDATE);
+    CHECK_EQ(parse("--overwrite u"), OPTIONS_RUN);
+    CHECK_EQ(options.existing, EXISTING_OVERWRITE);
     CHECK_EQ(parse("--no-config u"), OPTIONS_RUN);
     CHECK(options.jobs == 16 && !options.quiet);
     CHECK_EQ(parse("--config /dev/null u"), OPTIONS_RUN);

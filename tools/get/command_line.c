@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <whorl/error.h>
@@ -333,6 +334,24 @@ static bool check_request(struct option_call *c, const struct options *o)
     return true;
 }
 
+/* Rejects conditional requests of what is no plain download. */
+static bool check_existing(struct option_call *c, const struct options *o)
+{
+    if (o->existing != EXISTING_UPDATE || o->is_existing_from_config)
+        return true;
+    if (o->head || o->data_count > 0 || o->json_data || o->form_count > 0 || o->upload_file ||
+        (o->method && strcmp(o->method, "GET") != 0))
+        return option_complain(c, "--update needs GET requests without a body");
+    if (o->output && strcmp(o->output, "-") == 0)
+        return option_complain(c, "--update and --output - cannot be used together");
+    for (size_t i = 0; i < o->headers_count; i++)
+        if (strcasecmp(o->headers[i].name, "Range") == 0 ||
+            strncasecmp(o->headers[i].name, "If-", 3) == 0)
+            return option_complain(c, "--update and --header %s cannot be used together",
+                                   o->headers[i].name);
+    return true;
+}
+
 /* How many options read standard input. */
 static int count_stdin(const struct options *o)
 {
@@ -416,7 +435,7 @@ static bool check(struct parser *p)
                                "--tls bearssl does not have TLS 1.3; leave one of the options out");
     if (options->key && !options->cert)
         return option_complain(c, "--key needs --cert");
-    if (!check_request(c, options))
+    if (!check_request(c, options) || !check_existing(c, options))
         return false;
     if (count_stdin(options) > 1)
         return option_complain(c, "standard input can be read only once");

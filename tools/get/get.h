@@ -11,6 +11,7 @@
 #include "tools/get/ask.h"
 #include "tools/get/checksums.h"
 #include "tools/get/events.h"
+#include "tools/get/existing.h"
 #include "tools/get/leftovers.h"
 #include "tools/get/names.h"
 #include "tools/get/options.h"
@@ -34,6 +35,7 @@ struct get {
     bool conditional;             /* the user sends an If- header, so status 304 is a success */
     uint64_t random;              /* state of the random generator for retry pauses */
     struct name_hints names;
+    struct taken_names taken;   /* names of files that may be replaced */
     struct leftovers leftovers; /* of the directory of the files */
     struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;

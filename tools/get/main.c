@@ -664,6 +664,7 @@ int main(int argc, char **argv)
     signals_finish(&program.signals);
     source_finish(&program.fetch.source);
     leftovers_finish(&program.get.leftovers);
+    taken_finish(&program.get.taken);
     schedule_finish(&program.get.schedule);
     queue_destroy(program.fetch.queue);
     progress_finish(&program.progress);

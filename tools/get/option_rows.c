@@ -157,6 +157,47 @@ static bool take_base(struct option_call *call)
     return true;
 }
 
+/* The options that say what happens to existing files. The command line replaces what the
+ * configuration file says. */
+static bool take_existing(struct option_call *call, enum existing_policy policy)
+{
+    static const char *const names[] = {
+        [EXISTING_CONTINUE] = "continue",
+        [EXISTING_OVERWRITE] = "overwrite",
+        [EXISTING_SKIP] = "skip-existing",
+        [EXISTING_UPDATE] = "update",
+    };
+    struct options *options = call->options;
+    enum existing_policy before = options->existing;
+
+    if (before && before != policy && options->is_existing_from_config == call->is_from_config)
+        return option_complain(call, "--%s and --%s cannot be used together", names[before],
+                               names[policy]);
+    options->existing = policy;
+    options->is_existing_from_config = call->is_from_config;
+    return true;
+}
+
+static bool take_continue(struct option_call *call)
+{
+    return take_existing(call, EXISTING_CONTINUE);
+}
+
+static bool take_overwrite(struct option_call *call)
+{
+    return take_existing(call, EXISTING_OVERWRITE);
+}
+
+static bool take_skip_existing(struct option_call *call)
+{
+    return take_existing(call, EXISTING_SKIP);
+}
+
+static bool take_update(struct option_call *call)
+{
+    return take_existing(call, EXISTING_UPDATE);
+}
+
 static bool take_rate(struct option_call *call)
 {
     char *end;
@@ -503,9 +544,16 @@ const struct option_row option_rows[] = {
      .help = "write files to DIR; create DIR if it does not exist",
      .take = take_name, FIELD(dir), .values = VALUES_DIR},
     {"continue", 'c', NULL, TOPIC_FILES, .is_common = true,
-     .help = "continue partial files (default), skip complete ones", FLAG(resumes)},
+     .help = "continue partial files (default), skip complete ones",
+     .take = take_continue},
     {"no-continue", 0, NULL, TOPIC_FILES,
      .help = "fetch whole files; keep no partial files", FLAG(no_resume)},
+    {"overwrite", 0, NULL, TOPIC_FILES,
+     .help = "replace existing files", .take = take_overwrite},
+    {"skip-existing", 0, NULL, TOPIC_FILES,
+     .help = "do not fetch URLs whose files exist", .take = take_skip_existing},
+    {"update", 0, NULL, TOPIC_FILES,
+     .help = "replace existing files by newer ones only", .take = take_update},
     {"clean", 0, NULL, TOPIC_FILES, .is_for_this_call = true,
      .help = "remove partial files that cannot be continued", FLAG(cleans)},
 

@@ -11,6 +11,15 @@
 #include <whorl/http.h>
 #include <whorl/tls.h>
 
+/* What happens if the file of a download exists already, see existing.h. */
+enum existing_policy {
+    EXISTING_KEEP,      /* a number follows the name of the new file */
+    EXISTING_CONTINUE,  /* -c: a file that is complete is not fetched again; else as KEEP */
+    EXISTING_OVERWRITE, /* the new file replaces it */
+    EXISTING_SKIP,      /* the URL is not fetched */
+    EXISTING_UPDATE,    /* a newer file replaces it */
+};
+
 /* Strings point into argv or `config`, but for those that are owned. WHORL_FOREVER means no time
  * limit, and 0 means no size limit. */
 struct options {
@@ -34,10 +43,11 @@ struct options {
     int64_t timeout_ns, stall_timeout_ns, connect_timeout_ns;
     int64_t size_max;
     bool compressed, allow_downgrade, trust_redirects;
-    bool resumes;   /* -c: an existing file that is complete is not fetched again */
-    bool no_resume; /* --no-continue: partial files are neither used nor kept */
-    int split;      /* connections for one large file; 0: as many as help */
-    bool cleans;    /* --clean: remove partial files that nothing explains */
+    enum existing_policy existing;
+    bool is_existing_from_config; /* the command line may still choose another one */
+    bool no_resume;               /* --no-continue: partial files are neither used nor kept */
+    int split;                    /* connections for one large file; 0: as many as help */
+    bool cleans;                  /* --clean: remove partial files that nothing explains */
 
     const char **checksums; /* --checksum, "KIND=HEX", checked already */
     size_t checksums_count;

@@ -92,7 +92,14 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
         buffer_printf(line, " (not fetched%s)\n", o->plan);
         return;
     }
-    buffer_printf(line, " (%s", text_size(size, o->bytes));
+    if (o->existing && o->tries == 0) {
+        add(line, " (exists, skipped)\n");
+        return;
+    }
+    if (o->existing && o->status == 304)
+        add(line, " (not modified");
+    else
+        buffer_printf(line, " (%s", text_size(size, o->bytes));
     if (o->resumed_from > 0)
         buffer_printf(line, " after %s of an earlier run", text_size(size, o->resumed_from));
     if (o->written != o->bytes - o->wasted)
@@ -242,6 +249,8 @@ void report_add_outcome(struct object *object, const struct outcome *o)
         object_add_text(object, "afresh", o->afresh);
     if (!o->ok)
         object_add_int(object, "kept", o->kept);
+    if (o->existing)
+        object_add_text(object, "existing", o->existing);
     object_add_int(object, "redirects", responded ? o->timing.redirects : 0);
     object_add_text(object, "verified", o->verified);
     object_add_bool(object, "downgraded", o->timing.downgraded);

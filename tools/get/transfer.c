@@ -22,6 +22,7 @@
 
 #include "tools/get/download.h"
 #include "tools/get/entry.h"
+#include "tools/get/existing.h"
 #include "tools/get/get.h"
 #include "tools/get/retry.h"
 #include "tools/get/text.h"
@@ -29,6 +30,8 @@
 
 /* How long a host gets no request if it says only that there were too many. */
 #define REFUSED_NS WHORL_SECOND
+
+enum { HEADERS_MORE = 1 }; /* room for the headers of existing.h */
 
 struct transfer {
     struct get *get;
@@ -50,11 +53,14 @@ struct transfer {
     size_t headers_count;
     struct whorl_limiter limiter; /* of --limit-rate-each; shared by its connections */
     struct verify verify;
-    bool is_bad;    /* the body is not the expected one: its name ends with ".bad" */
-    char *bad_path; /* owned */
-    char *plan;     /* owned */
-    char why[512];  /* what is wrong with the body; "": nothing */
-    bool may_keep;  /* a part may be kept and continued */
+    struct existing existing; /* the file that has the name already */
+    bool is_conditional;      /* the last request of the whole file was; 304 is a success */
+    char modified[64];        /* the Last-Modified header of the last response; "": none */
+    bool is_bad;              /* the body is not the expected one: its name ends with ".bad" */
+    char *bad_path;           /* owned */
+    char *plan;               /* owned */
+    char why[512];            /* what is wrong with the body; "": nothing */
+    bool may_keep;            /* a part may be kept and continued */
     struct download download;
     int failures;      /* attempts that failed since one that has received new bytes of a part */
     int64_t had_bytes; /* of the part, at the end of the last attempt */
@@ -91,6 +97,17 @@ void transfer_note_info(const struct whorl_http_info *info)
 static bool to_stdout(const struct options *options)
 {
     return options->output && strcmp(options->output, "-") == 0;
+}
+
+/* Where the file is, or goes unless its name is taken; in where_to(). */
+static const char *wanted_path(const struct transfer *t)
+{
+    return t->get->options->output ? t->get->options->output : t->name;
+}
+
+static int where_to(const struct transfer *t)
+{
+    return t->get->options->output ? AT_FDCWD : t->get->dir_fd;
 }
 
 static uint64_t next_random(struct get *get)
@@ -184,6 +201,7 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
         how.overwrite = true;
         t->path = to_stdout(options) ? "/dev/stdout" : options->output;
     } else {
+        how.overwrite = t->existing.replaces;
         how.dir_fd = t->get->dir_fd;
         how.use_dir_fd = true;
         how.next_path = next_path;
@@ -206,7 +224,7 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
  * body. */
 static bool is_unmodified(const struct transfer *t)
 {
-    return t->outcome.status == 304 && t->get->conditional;
+    return t->outcome.status == 304 && (t->get->conditional || t->is_conditional);
 }
 
 /* Checks the status of the response. Returns 0 when the body is what the user asked for, and 1 when
@@ -256,7 +274,10 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
 {
     struct outcome *o = &t->outcome;
 
+    const char *modified = whorl_http_response_header(response, "last-modified");
+
     o->status = whorl_http_response_status(response);
+    snprintf(t->modified, sizeof t->modified, "%s", modified ? modified : "");
     whorl_http_response_get_timing(response, &o->timing);
     if (t->get->report->json || t->get->options->events || o->timing.redirects > 0) {
         t->final_url = strdup(whorl_http_response_url(response)->text);
@@ -395,6 +416,16 @@ static WHORL_SUSPENDS bool is_plain_output(const char *output)
     return S_ISREG(file.stx_mode);
 }
 
+/* Whether a header of the user makes the response another one than that with the whole file. */
+static bool has_own_conditions(const struct transfer *t)
+{
+    for (size_t i = 0; i < t->headers_count; i++)
+        if (strcasecmp(t->headers[i].name, "Range") == 0 ||
+            strncasecmp(t->headers[i].name, "If-", 3) == 0)
+            return true;
+    return false;
+}
+
 /* Whether a part may be kept: the bytes of the response are those of the file, from its first one
  * to its last, and they go to a file. */
 static bool may_keep(const struct transfer *t)
@@ -404,11 +435,28 @@ static bool may_keep(const struct transfer *t)
     if (options->no_resume || options->compressed || to_stdout(options) ||
         !ask_is_plain(&t->get->ask))
         return false;
-    for (size_t i = 0; i < t->headers_count; i++)
-        if (strcasecmp(t->headers[i].name, "Range") == 0 ||
-            strncasecmp(t->headers[i].name, "If-", 3) == 0)
-            return false;
-    return true;
+    return !has_own_conditions(t);
+}
+
+/* Looks at the file that has the name already. */
+static WHORL_SUSPENDS int prepare_existing(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    struct existing *existing = &t->existing;
+    bool is_other = has_own_conditions(t) || !ask_is_plain(&t->get->ask);
+
+    if (to_stdout(options) || (options->output && !is_plain_output(options->output)))
+        return 0;
+    if (is_other && options->existing == EXISTING_UPDATE)
+        return 0; /* the date of the file says nothing about such a response */
+    int err = existing_look(existing, options->existing, options->output ? NULL : &t->get->taken,
+                            where_to(t), wanted_path(t));
+    if (err)
+        return whorl_error_set(&t->outcome.error, err, "transfer", "%s", whorl_strerror(err));
+    /* If a hash is expected, only a new download shows whether it is right. */
+    if (verify_is_expected(&t->verify))
+        existing->since[0] = '\0';
+    return 0;
 }
 
 static bool take_connection(void *arg)
@@ -452,7 +500,7 @@ static WHORL_SUSPENDS int prepare_download(struct transfer *t)
     t->may_keep = may_keep(t) && (!output || is_plain_output(output));
     if (!t->may_keep)
         return 0;
-    int err = download_init(d, output ? AT_FDCWD : t->get->dir_fd, output ? output : t->name);
+    int err = download_init(d, where_to(t), wanted_path(t));
     if (err)
         return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
     const char *slash = output ? strrchr(d->part.path, '/') : NULL;
@@ -483,9 +531,9 @@ static WHORL_SUSPENDS int take_name(struct transfer *t)
 {
     const struct options *options = t->get->options;
     struct outcome *o = &t->outcome;
-    bool replaces = options->output != NULL;
+    bool replaces = options->output || t->existing.replaces;
 
-    t->path = replaces ? options->output : t->name;
+    t->path = wanted_path(t);
     int err = t->download.see ? decide(t, &t->path) : 0;
     if (err == 0)
         err = download_take(&t->download, t->path, replaces);
@@ -502,13 +550,11 @@ static WHORL_SUSPENDS int take_name(struct transfer *t)
 /* The end of an attempt that has received into a part. */
 static WHORL_SUSPENDS int end_download(struct transfer *t, int err)
 {
-    const struct options *options = t->get->options;
-
     note_download(t);
     if (err == 0)
         err = take_name(t);
     else
-        t->path = options->output ? options->output : t->name;
+        t->path = wanted_path(t);
     if (err)
         explain(t, err, "body");
     else
@@ -553,15 +599,15 @@ static WHORL_SUSPENDS int receive_part(struct transfer *t, struct whorl_http_res
 static WHORL_SUSPENDS int is_there(struct transfer *t)
 {
     const struct options *options = t->get->options;
-    const char *path = options->output ? options->output : t->name;
+    const char *path = wanted_path(t);
 
-    if (!options->resumes || !t->may_keep)
+    if (options->existing != EXISTING_CONTINUE || !t->may_keep)
         return 0;
     /* The hash of the file is not known, so only a new download shows whether it is right. */
     verify_begin(&t->verify, NULL, false);
     if (verify_is_needed(&t->verify))
         return 0;
-    int there = download_is_there(&t->download, options->output ? AT_FDCWD : t->get->dir_fd, path);
+    int there = download_is_there(&t->download, where_to(t), path);
     note_download(t);
     if (there == 1)
         t->path = path;
@@ -640,8 +686,11 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     o->final_url = t->final_url = NULL;
     t->asked_ns = -1;
     events_try(&t->get->events, &t->followed);
-    int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, t->headers_count,
-                        &t->get->user, &o->error);
+    /* There is room for one more header. It is not for the requests of parts. */
+    size_t count = t->headers_count + existing_headers(&t->existing, t->headers + t->headers_count);
+    t->is_conditional = count > t->headers_count;
+    int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, count, &t->get->user,
+                        &o->error);
     request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
     limit_speed(t, &request.http);
     if (err == 0)
@@ -731,6 +780,33 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
     }
 }
 
+/* Fetches the file, and sets its time. */
+static WHORL_SUSPENDS int fetch(struct transfer *t)
+{
+    int err = prepare_download(t);
+
+    if (err == 0)
+        err = try_all(t);
+    if (err == 0 && t->get->options->existing == EXISTING_UPDATE && t->path && !t->in_place)
+        existing_date(where_to(t), t->path, t->modified);
+    return err;
+}
+
+/* Says what became of the file that was there. */
+static void note_existing(struct transfer *t)
+{
+    struct outcome *o = &t->outcome;
+
+    if (t->existing.skips)
+        o->existing = "skipped";
+    else if (t->is_conditional && o->status == 304)
+        o->existing = "not modified";
+    else if (t->existing.replaces && t->existing.is_there && t->path)
+        o->existing = "replaced";
+    if (t->existing.skips || (t->is_conditional && o->status == 304))
+        t->path = wanted_path(t);
+}
+
 /* Makes the file name from the URL. A URL that cannot be parsed ends the transfer here. */
 static int name_it(struct transfer *t)
 {
@@ -785,7 +861,8 @@ static int merge_headers(struct transfer *t)
     const struct options *options = t->get->options;
     const struct entry *entry = &t->entry;
 
-    t->headers = calloc(options->headers_count + entry->headers_count + 1, sizeof *t->headers);
+    t->headers =
+        calloc(options->headers_count + entry->headers_count + HEADERS_MORE, sizeof *t->headers);
     if (!t->headers)
         return whorl_error_set(&t->outcome.error, -ENOMEM, "settings", "out of memory");
     for (size_t i = 0; i < options->headers_count; i++) {
@@ -830,7 +907,13 @@ static int make_plan(struct transfer *t)
     struct stat st;
 
     t->path = to_stdout(options) ? "/dev/stdout" : options->output ? options->output : t->name;
-    if (!options->output && fstatat(t->get->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    if (t->existing.skips)
+        buffer_printf(&plan, "; it exists, so it will be skipped");
+    else if (t->existing.replaces && t->existing.is_there)
+        buffer_printf(&plan, "; it exists, and %s will replace it",
+                      options->existing == EXISTING_UPDATE ? "a newer one" : "the new one");
+    else if (!options->output && !t->existing.replaces &&
+             fstatat(t->get->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         buffer_printf(&plan, "; the name is taken, so a number will follow it");
     if (verify->size_source)
         buffer_printf(&plan, "; %s", text_size(size, verify->size));
@@ -874,6 +957,8 @@ static void settle(struct transfer *t, int err)
     }
     if (err && !t->in_place)
         o->written = 0; /* the file was removed */
+    if (err == 0 && !o->plan)
+        note_existing(t);
     if (err == 0 && t->path) {
         o->dir = options->dir;
         o->file = to_stdout(options) ? "-" : t->path;
@@ -909,9 +994,9 @@ WHORL_SUSPENDS int transfer_run(void *arg)
         t.followed.name = get->options->output ? get->options->output : t.name;
         t.followed.at = &t.url;
         events_start(&get->events, &t.followed);
-        err = get->options->dry_run ? make_plan(&t) : prepare_download(&t);
-        if (err == 0 && !get->options->dry_run)
-            err = try_all(&t);
+        err = prepare_existing(&t);
+        if (err == 0)
+            err = get->options->dry_run ? make_plan(&t) : t.existing.skips ? 0 : fetch(&t);
     }
     t.outcome.duration_ns = whorl_now() - start_ns;
     settle(&t, err);

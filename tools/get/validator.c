@@ -20,9 +20,8 @@ static bool is_strong_etag(const char *etag)
     return true;
 }
 
-/* Reads a date as nanoseconds since 1970. whorl_http_retry_after() also reads a number of seconds,
- * which is no date. */
-static bool read_date(const char *text, int64_t *ret_ns)
+/* whorl_http_retry_after() also reads a number of seconds, which is no date. */
+bool validator_date(const char *text, int64_t *ret_ns)
 {
     bool is_number = text && text[strspn(text, " \t0123456789")] == '\0';
 
@@ -34,7 +33,7 @@ static bool is_strong_date(const char *modified, const char *date)
 {
     int64_t modified_ns, date_ns;
 
-    return read_date(modified, &modified_ns) && read_date(date, &date_ns) &&
+    return validator_date(modified, &modified_ns) && validator_date(date, &date_ns) &&
            date_ns - modified_ns >= WHORL_SECOND;
 }
 

@@ -24,6 +24,9 @@ const char *validator_choose(const struct validator *validator, const char *date
  * omit Last-Modified in a response to a request with If-Range, but not ETag (§15.3.7). */
 bool validator_is_same(const struct validator *before, const struct validator *now);
 
+/* Reads a date (§5.6.7) as nanoseconds since 1970. Returns false for NULL and for other texts. */
+bool validator_date(const char *text, int64_t *ret_ns);
+
 /* A Content-Range header (§14.4). */
 struct content_range {
     int64_t start, end; /* `end` is the byte behind the last one; both 0 in a 416 response */
