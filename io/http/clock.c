@@ -122,6 +122,11 @@ void http_clock_mark_sent(struct http_clock *clock)
 void http_clock_mark_informational(struct http_clock *clock, bool is_started)
 {
     clock->awaits_head = !is_started;
-    if (clock->sent_ns >= 0)
+    if (clock->sent_ns >= 0) {
         clock->sent_ns = whorl_now();
+    } else {
+        /* The server has asked for the body, so the response has not begun. */
+        clock->began_ns = is_started ? whorl_now() : -1;
+        clock->first_byte_ns = is_started ? 0 : -1;
+    }
 }

@@ -26,8 +26,9 @@ struct http_clock {
     struct whorl_http_timeouts limits; /* defaults filled in */
     int64_t total_deadline_ns;
     int64_t sent_ns;       /* when the last byte of the request was sent; -1: not yet */
-    int64_t began_ns;      /* when the response's first byte was received; -1: not yet */
-    int64_t first_byte_ns; /* from sent_ns to the response's first byte; -1: none yet */
+    int64_t began_ns;      /* when the response's first byte was received; -1: not yet. A 100 that
+                              arrives before the request is sent does not count */
+    int64_t first_byte_ns; /* from sent_ns to began_ns; -1: none yet */
     int64_t body_sent;     /* bytes of the request's body */
     struct http_speed sending, receiving;
     bool awaits_head;        /* no byte of the next head has arrived */

@@ -68,9 +68,8 @@ static int fail(const struct http_dial *dial, int err, const char *step,
     if (detail->code != err) {
         text = http_timeout_text(timeout, err, dial->timeouts, -1, -1);
         if (dial->proxy && strcmp(step, "connect") == 0)
-            return whorl_error_set(dial->error, err, "proxy", "proxy %s for %s:%u: %s",
-                                   dial->proxy->text, dial->host, dial->port,
-                                   text ? text : whorl_strerror(err));
+            return whorl_error_set(dial->error, err, "proxy", "%s for %s:%u: %s", dial->proxy->text,
+                                   dial->host, dial->port, text ? text : whorl_strerror(err));
         return whorl_error_set(dial->error, err, step, "%s:%u: %s", dial->host, dial->port,
                                text ? text : whorl_strerror(err));
     }

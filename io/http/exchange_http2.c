@@ -137,8 +137,8 @@ static WHORL_SUSPENDS int wait_news(struct http2_exchange *h)
     http_clock_enter_read(&h->base.clock, &stage,
                           h->base.head.status > 0 ? h->stream.base.received : -1);
     int err = http2_conn_wait_news(&h->stream);
-    bool has_begun = h->stream.base.has_begun;
-    /* For the clock, a count means that bytes of the response have arrived. */
+    bool has_begun = h->stream.base.heads > h->informationals;
+    /* For the clock, a count means that bytes of the next head have arrived. */
     ssize_t n = http_clock_leave_read(&h->base.clock, &stage, err ? err : has_begun);
     return n < 0 ? (int)n : 0;
 }
@@ -172,20 +172,30 @@ static void look_ahead(struct http2_exchange *h)
         x->ahead = HTTP_AHEAD_INPUT;
 }
 
+/* Several heads may have arrived since the last look, also the final one. */
+static void take_informationals(struct http2_exchange *h)
+{
+    struct http_exchange *x = &h->base;
+    const struct http2_stream *s = &h->stream.base;
+
+    h->informationals = s->informationals;
+    if (s->is_continued)
+        http_exchange_continue(x);
+    http_clock_mark_informational(&x->clock, s->heads > s->informationals);
+    http_exchange_note_informational(x, s->informational);
+}
+
 static WHORL_SUSPENDS int read_head(struct http_exchange *x)
 {
     struct http2_exchange *h = http2_of(x);
     struct http2_stream *s = &h->stream.base;
     int err = 0;
 
-    while (!s->has_head && !s->err && err == 0) {
-        if (h->informationals < s->informationals) {
-            h->informationals = s->informationals;
-            if (s->status == 100)
-                http_exchange_continue(x);
-            http_clock_mark_informational(&x->clock, false);
-            http_exchange_note_informational(x, s->status);
-        }
+    for (;;) {
+        if (h->informationals < s->informationals)
+            take_informationals(h);
+        if (s->has_head || s->err || err)
+            break;
         err = wait_news(h);
     }
     x->has_begun = s->has_begun;

@@ -123,6 +123,9 @@ static bool may_retry(const struct fetch *f, int err)
         return r->timing.reused && has_died(err);
     if (f->refusals >= REFUSALS_MAX)
         return false;
+    /* On a new connection, an alert is about the client: it has no certificate, for example. */
+    if (err == WHORL_ETLS_ALERT && !r->timing.reused)
+        return false;
     return x->is_unprocessed || err == WHORL_EHTTP_CALM ||
            (r->timing.reused && has_died(err) && !http_conn_is_usable(r->conn));
 }
@@ -222,9 +225,8 @@ static int judge_proxy(struct fetch *f)
         return fetch_fail(f, n, "response", NULL);
     return n > 0 ? n
                  : whorl_error_set(f->error, WHORL_EHTTP_PROXY_AUTH, "proxy",
-                                   "proxy %s for %s:%u: it answered with 407 %.64s (%s)",
-                                   f->proxy->text, f->out.url->host, f->out.url->port, head->reason,
-                                   why);
+                                   "%s for %s:%u: it answered with 407 %.64s (%s)", f->proxy->text,
+                                   f->out.url->host, f->out.url->port, head->reason, why);
 }
 
 /* Prepares to send a request again after a response that asks for another head. */

@@ -32,6 +32,7 @@ static struct header_list *list_of(struct http2_stream *s)
 void http2_head_begin(struct http2_stream *s)
 {
     s->has_begun = true;
+    s->heads++;
     s->head_bytes = 0;
     header_list_clear(list_of(s));
     if (!s->has_head) {
@@ -169,6 +170,8 @@ int http2_head_end(struct http2_stream *s)
         s->has_head = true;
         return 0;
     }
+    s->informational = s->status;
+    s->is_continued |= s->status == 100;
     if (++s->informationals > s->limits.informational_max)
         return http2_head_refuse(s, WHORL_EHTTP_INFORMATIONAL, "more than %d 1xx responses",
                                  s->limits.informational_max);

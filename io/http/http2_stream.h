@@ -40,7 +40,10 @@ struct http2_stream {
     bool has_head, is_over;     /* the final head is complete; the message is complete */
     bool has_begun;             /* part of a response has arrived */
     int status;                 /* of the last head */
+    int heads;                  /* that have begun, with 1xx heads and the trailers */
     int informationals;         /* 1xx heads so far */
+    int informational;          /* status of the last of them */
+    bool is_continued;          /* one of them was a 100 */
     size_t head_bytes;          /* of the head or the trailers that are being received */
     int64_t length;             /* Content-Length; -1: none */
     int64_t received;           /* body bytes so far, also those that were not taken yet */

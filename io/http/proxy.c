@@ -220,7 +220,7 @@ static const char *find_variable(const char *const *names, const char **ret_name
 static int read_proxy(const char *given, const char *const *names, struct whorl_error *error,
                       struct http_proxy *ret)
 {
-    const char *source = "proxy URL";
+    const char *source = "URL";
 
     if (!given && names)
         given = find_variable(names, &source);

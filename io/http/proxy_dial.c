@@ -24,14 +24,14 @@ enum {
     ADDRESSES_MAX = 4,                         /* of a server's that are tried with socks5 */
 };
 
-/* Fills the error with "proxy PROXY for HOST:PORT: text". If `text` is NULL, it is the text of
+/* Fills the error with "PROXY for HOST:PORT: text". If `text` is NULL, it is the text of
  * `err`. Returns `err`. */
 static int fail(const struct http_proxy_dial *d, struct whorl_error *error, int err,
                 const char *text)
 {
     if (err == -ECANCELED)
         return err;
-    return whorl_error_set(error, err, "proxy", "proxy %s for %s:%u: %s", d->proxy->text, d->host,
+    return whorl_error_set(error, err, "proxy", "%s for %s:%u: %s", d->proxy->text, d->host,
                            d->port, text ? text : whorl_strerror(err));
 }
 

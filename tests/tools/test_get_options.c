@@ -324,11 +324,19 @@ TEST(options_of_other_programs_are_known)
     CHECK_BAD("-k u", "unknown option -k (here it is --insecure)");
     CHECK_BAD("--max-time 3 u", "unknown option --max-time (here it is --timeout)");
     CHECK_BAD("--output-document=f u", "unknown option --output-document (here it is --output)");
+    CHECK_BAD("-F a=b u", "unknown option -F (here it is --form)");
+    CHECK_BAD("--post-data=a u", "unknown option --post-data (here it is --data)");
+    CHECK_BAD("--include u", "unknown option --include (here it is --show-headers)");
+    CHECK_BAD("--spider u", "unknown option --spider (here it is --head)");
+    CHECK_BAD("-T 3 u",
+              "unknown option -T (for curl's see --upload-file, for wget's see --timeout)");
     for (size_t i = 0; i < suggest_foreign_count; i++) {
         const struct suggest_foreign *foreign = &suggest_foreign[i];
         bool is_ours = strlen(foreign->name) == 1 ? option_find_letter(foreign->name[0])
                                                   : (const void *)option_find(foreign->name);
         CHECK(!is_ours);
+        for (size_t j = 0; j < i; j++)
+            CHECK(strcmp(suggest_foreign[j].name, foreign->name) != 0);
         for (const char *p = foreign->here; (p = strstr(p, " --")); p += 3) {
             char name[64];
             snprintf(name, sizeof name, "%.*s", (int)strcspn(p + 3, " ;,"), p + 3);

@@ -62,7 +62,8 @@ static void complain(const char *about, const char *step, const char *cause)
     char text[1024];
 
     text_escape(text, sizeof text, about, strlen(about));
-    fprintf(stderr, "whorl-get: %s%s%s %s\n", text, *text ? ": " : "", step, cause);
+    fprintf(stderr, "whorl-get: %s%s%s%s%s\n", text, *text ? ": " : "", step, *cause ? " " : "",
+            cause);
 }
 
 /* If a standard descriptor is closed when the program starts, the next file that is opened gets its

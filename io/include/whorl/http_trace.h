@@ -78,7 +78,8 @@ struct whorl_http_info {
     int64_t dns_ns;               /* the lookup; -1 also if the session's dialer did not tell */
     int64_t connect_ns;           /* to the server or through the proxy, without the lookup */
     int64_t tls_ns;               /* with the server */
-    int64_t first_byte_ns;        /* from the last byte sent to the first received */
+    int64_t first_byte_ns;        /* from the last byte sent to the first received; a 1xx that
+                                     arrives before the last byte is sent does not count */
     int64_t body_ns;              /* from the first byte received to the end of the body */
     int64_t limited_ns;           /* of body_ns: waits for the limiters of the request */
     int64_t total_ns;             /* from the start to the end of the body, or until now */

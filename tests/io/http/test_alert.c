@@ -29,13 +29,18 @@ static int refuse(void *arg)
     return 0;
 }
 
+static bool is_slow; /* the alert arrives before the request is sent */
+static int dialled;
+
 static WHORL_SUSPENDS int dial(void *arg, const char *host, uint16_t port,
                                struct whorl_error *error, struct whorl_stream **ret)
 {
     struct refusal refusal = {.is_http2 = *(bool *)arg};
 
     (void)host, (void)port, (void)error;
+    dialled++;
     CHECK_OK(memstream_pair(ret, &refusal.stream));
+    memstream_yield(*ret, is_slow);
     CHECK_OK(whorl_spawn_copy(whorl_root_group(), refuse, &refusal));
     return 0;
 }
@@ -59,6 +64,8 @@ static WHORL_SUSPENDS_SHIELDED void check_refused(bool is_http2, const struct wh
     CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_ETLS_ALERT);
     CHECK_STR(error.step, "response");
     CHECK_STR(error.text, "localhost:443: the server sent alert certificate_required (116)");
+    CHECK_EQ(dialled, 1);
+    dialled = 0;
 }
 
 TEST_VIRTUAL(alert_after_the_handshake_is_named)
@@ -78,6 +85,8 @@ TEST_VIRTUAL(alert_that_ends_an_http2_connection_is_named)
 
     if (!http2_conn_is_supported())
         test_skip("whorl was built without HTTP/2");
+    check_refused(true, &body);
+    is_slow = true; /* the request has not been sent, but another connection would not help */
     check_refused(true, &body);
 }
 

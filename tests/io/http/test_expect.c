@@ -75,6 +75,44 @@ TEST_VIRTUAL(a_server_that_does_not_know_the_question_gets_the_body_after_a_seco
     CHECK_EQ(whorl_now() - start, S);
 }
 
+TEST_VIRTUAL(the_response_begins_after_the_body_and_not_with_the_100)
+{
+    static const struct fake_step steps[] = {
+        {FAKE_HEAD, ASKED, 0},    {.action = FAKE_SLEEP, .n = S / 4},
+        {FAKE_SEND, GO, 0},       {.action = FAKE_SLEEP, .n = S / 2},
+        {FAKE_READ, NULL, LARGE}, {.action = FAKE_SLEEP, .n = S / 8},
+        {FAKE_SEND, OK, 0},       {0}};
+    FAKE fake = {.scripts = {steps}, .capacity = 4096};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct whorl_http_request request = {.method = "PUT",
+                                         .url = "http://a.test/",
+                                         .body = memory(LARGE),
+                                         .expect = WHORL_HTTP_EXPECT_ALWAYS};
+    WHORL_AUTO(http_response) *response = NULL;
+    struct whorl_http_info info;
+
+    CHECK_OK(whorl_http_do(session, &request, &error, &response));
+    whorl_http_response_get_info(response, &info);
+    CHECK_EQ(info.first_byte_ns, S / 8);
+    CHECK_EQ(info.body_ns, 0);
+    CHECK_EQ(info.total_ns, S * 7 / 8);
+}
+
+TEST_VIRTUAL(a_100_counts_although_another_head_follows_at_once)
+{
+    static const struct fake_step steps[] = {{FAKE_HEAD, ASKED, 0},
+                                             {FAKE_SEND, GO "HTTP/1.1 103 Early\r\n\r\n", 0},
+                                             {FAKE_READ, NULL, LARGE},
+                                             {FAKE_SEND, OK, 0},
+                                             {0}};
+    FAKE fake = {.scripts = {steps}, .capacity = 4096};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    int64_t start = whorl_now();
+
+    CHECK_EQ(put(session, memory(LARGE), WHORL_HTTP_EXPECT_LARGE), 200);
+    CHECK_EQ(whorl_now() - start, 0);
+}
+
 /* How many bytes the next read may give; the test fails when it is called and there are none. */
 struct source {
     size_t left;

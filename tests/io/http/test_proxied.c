@@ -156,7 +156,7 @@ TEST_VIRTUAL(the_credentials_of_one_proxy_do_not_reach_the_other)
         &fake,
         (struct whorl_http_session_options){.proxy = {.no_proxy = "", .from_environment = true}});
     check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://q.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
+                "http://q.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
                 "proxy asks for a name and a password)");
 }
 
@@ -183,7 +183,7 @@ TEST_VIRTUAL(each_proxy_asks_for_its_own_credentials)
         (struct whorl_http_session_options){.proxy = {.no_proxy = "", .from_environment = true}});
     check_status(session, "http://a.test/", 200);
     check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_REFUSED,
-                "proxy http://q.test:80 for a.test:443: it answered CONNECT with 403 No");
+                "http://q.test:80 for a.test:443: it answered CONNECT with 403 No");
     CHECK_EQ(fake.dialled, 3);
 }
 
@@ -216,7 +216,7 @@ TEST_VIRTUAL(a_second_407_is_an_error_of_the_proxy)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
 
     check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the proxy does "
+                "http://p.test:80 for a.test:80: it answered with 407 Give (the proxy does "
                 "not accept the name or the password)");
     CHECK_EQ(fake.dialled, 1);
 }
@@ -229,7 +229,7 @@ TEST_VIRTUAL(a_407_without_credentials_is_an_error_of_the_proxy)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://p.test");
 
     check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the proxy asks "
+                "http://p.test:80 for a.test:80: it answered with 407 Give (the proxy asks "
                 "for a name and a password)");
     CHECK_EQ(fake.dialled, 1);
 }
@@ -248,7 +248,7 @@ TEST_VIRTUAL(a_407_for_another_scheme_gets_no_password)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
 
     check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://p.test:80 for a.test:80: it answered with 407 G (the proxy asks for "
+                "http://p.test:80 for a.test:80: it answered with 407 G (the proxy asks for "
                 "a kind of credentials that is not supported)");
 }
 
@@ -328,11 +328,11 @@ TEST_VIRTUAL(a_proxy_that_finds_every_nonce_stale_is_asked_three_times)
     WHORL_AUTO(http_session) *other = session_of(&tunnels, "http://u:p@p.test");
 
     check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the proxy does "
+                "http://p.test:80 for a.test:80: it answered with 407 Give (the proxy does "
                 "not accept the name or the password)");
     CHECK_EQ(fake.dialled, 1);
     check_error(other, "https://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://p.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
+                "http://p.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
                 "proxy does not accept the name or the password)");
     CHECK_EQ(tunnels.dialled, 3);
 }
@@ -359,9 +359,9 @@ TEST_VIRTUAL(digest_of_a_tunnel_is_for_the_host_and_port)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
 
     check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_FAILED,
-                "proxy http://p.test:80 for a.test:443: it answered CONNECT with 503 Full");
+                "http://p.test:80 for a.test:443: it answered CONNECT with 503 Full");
     check_error(session, "https://[::1]/", WHORL_EHTTP_PROXY_FAILED,
-                "proxy http://p.test:80 for ::1:443: it answered CONNECT with 503 Full");
+                "http://p.test:80 for ::1:443: it answered CONNECT with 503 Full");
     CHECK_EQ(fake.dialled, 4);
 }
 
@@ -421,7 +421,7 @@ TEST_VIRTUAL(a_body_that_can_be_sent_only_once_is_not_sent_again_after_a_407)
     int status;
 
     CHECK_EQ(get(session, &request, &status), WHORL_EHTTP_PROXY_AUTH);
-    CHECK_STR(error.text, "proxy http://p.test:80 for a.test:80: it answered with 407 Give (the "
+    CHECK_STR(error.text, "http://p.test:80 for a.test:80: it answered with 407 Give (the "
                           "request body cannot be sent again with credentials)");
     CHECK_EQ(fake.dialled, 1);
 }
@@ -474,7 +474,7 @@ TEST_VIRTUAL(a_proxy_that_cannot_be_reached_is_named_together_with_the_server)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://me:secret@p.test:3128");
 
     check_error(session, "http://a.test/", -ECONNREFUSED,
-                "proxy http://p.test:3128 for a.test:80: p.test:3128: connection refused");
+                "http://p.test:3128 for a.test:80: p.test:3128: connection refused");
 }
 
 TEST_VIRTUAL(a_bad_setting_makes_no_session)
@@ -498,7 +498,7 @@ static WHORL_SUSPENDS_SHIELDED void check_connect(const char *answer, int code, 
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://p.test:3128");
     char whole[300];
 
-    snprintf(whole, sizeof whole, "proxy http://p.test:3128 for a.test:443: %s", text);
+    snprintf(whole, sizeof whole, "http://p.test:3128 for a.test:443: %s", text);
     check_error(session, "https://a.test/", code, whole);
     CHECK_EQ(fake.dialled, 1);
 }
@@ -547,7 +547,7 @@ TEST_VIRTUAL(a_proxy_that_closes_without_an_answer_is_an_error)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://p.test");
 
     check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_FAILED,
-                "proxy http://p.test:80 for a.test:443: the proxy closed the connection without an "
+                "http://p.test:80 for a.test:443: the proxy closed the connection without an "
                 "answer");
 }
 
@@ -564,7 +564,7 @@ TEST_VIRTUAL(a_huge_head_of_a_proxy_is_refused)
                                                                 .proxy = {.url = "http://p.test"}});
 
     check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_PROTOCOL,
-                "proxy http://p.test:80 for a.test:443: headers take more than 5000 bytes");
+                "http://p.test:80 for a.test:443: headers take more than 5000 bytes");
 }
 
 TEST_VIRTUAL(informational_heads_of_a_proxy_are_skipped_up_to_a_limit)
@@ -594,7 +594,7 @@ TEST_VIRTUAL(the_connect_limit_ends_a_proxy_that_drips)
     int64_t start_ns = whorl_now();
 
     check_error(session, "https://a.test/", WHORL_EHTTP_CONNECT_TIMEOUT,
-                "proxy http://p.test:80 for a.test:443: not connected within 1 s (connect limit)");
+                "http://p.test:80 for a.test:443: not connected within 1 s (connect limit)");
     CHECK_EQ(whorl_now() - start_ns, WHORL_SECOND);
 }
 
@@ -608,7 +608,7 @@ TEST_VIRTUAL(a_tunnel_is_asked_for_again_once_with_credentials)
     WHORL_AUTO(http_session) *session = session_of(&fake, "http://u:p@p.test");
 
     check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_AUTH,
-                "proxy http://p.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
+                "http://p.test:80 for a.test:443: it answered CONNECT with 407 Give (the "
                 "proxy does not accept the name or the password)");
     CHECK_EQ(fake.dialled, 2);
 }
@@ -622,7 +622,7 @@ TEST_VIRTUAL(a_user_agent_cannot_add_lines_to_connect)
                                                                 .proxy = {.url = "http://p.test"}});
 
     check_error(session, "https://a.test/", WHORL_EHTTP_REQUEST_HEADER,
-                "proxy http://p.test:80 for a.test:443: not a valid request header");
+                "http://p.test:80 for a.test:443: not a valid request header");
 }
 
 /* Shortage and cancellation at every point */

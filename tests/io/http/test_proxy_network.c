@@ -140,7 +140,7 @@ TEST_IO(an_https_proxy_with_the_wrong_name_gets_no_request)
     enum whorl_http_version version;
     char *text, expected[100];
 
-    snprintf(expected, sizeof expected, "proxy https://localhost:%u for a.test:80: ", port);
+    snprintf(expected, sizeof expected, "https://localhost:%u for a.test:80: ", port);
     CHECK_EQ(get(session, "http://a.test/", &text, &version), WHORL_ETLS_NAME);
     CHECK_STR(error.step, "proxy");
     CHECK(strncmp(error.text, expected, strlen(expected)) == 0);
