@@ -30,6 +30,7 @@ class RangedFile:
         self.body = None         # (start, end) -> body bytes, instead of the right ones
         self.rates = []          # for each of the next responses: its rate, instead of `rate`
         self.total_rate = 0      # of all responses together
+        self.hold = None         # send no more when `sent` is that much, until the client closes
         self.after_first = None  # called once, before the first response is sent
         self.status = None       # the answer to each request with a range, as (status, headers)
         self.sent, self.asked, self.lock = 0, [], threading.Lock()
@@ -118,6 +119,9 @@ class RangedFile:
         step = 16384
         body = memoryview(body)[:cut]
         while done < len(body):
+            if self.hold is not None and self.sent >= self.hold:
+                select.select([connection], [], [], 30)  # until the client closes it
+                return
             n = connection.send(body[done:done + step])
             done += n
             with self.lock:

@@ -59,19 +59,19 @@ def object_of(result):
 def kill_after(server, count, *argv, number=signal.SIGKILL):
     """Starts a download and sends a signal when the server has sent `count` bytes of bodies."""
     server.forget()
+    server.hold = count
     with running(GET, '--no-config', *argv, server.url) as child:
         wait_until(lambda: server.sent >= count or child.poll() is not None, what='progress')
         child.send_signal(number)
         _, err = child.communicate(timeout=30 * SCALE)
+    server.hold = None
     server.forget()
     return err.decode()
 
 
 def interrupted(server, size=5 * MIB // 2, *argv):
     """Leaves a part of a little less than `size` bytes."""
-    rate, server.rate = server.rate, 30 * MIB
     kill_after(server, size, *argv)
-    server.rate = rate
     equal(len(parts()), 1)
 
 
