@@ -76,8 +76,8 @@ def interrupted(server, size=5 * MIB // 2, *argv):
 
 
 def check_again(shares):
-    """What was fetched again counts at the server, so it also has the bytes that were in the buffers
-    of the kernel when the process was killed: more of them when the machine is busy."""
+    """What was fetched again counts at the server, so it also has the bytes that were in the
+    buffers of the kernel when the process was killed: more of them when the machine is busy."""
     mean = sum(shares) / len(shares)
     print('# fetched again: %.2f %%, at most %.2f %%' % (100 * mean, 100 * max(shares)))
     equal((mean < 0.05, max(shares) < 0.5), (True, True))
@@ -335,6 +335,32 @@ def a_range_that_is_cut_short_is_asked_for_again():
         server.cuts = [100000, 100000, 65536]
         r = get(server.url)
         equal((r.status, read('f') == server.data, files()), (0, True, ['f']))
+
+
+@test
+def a_server_that_falls_silent_is_an_error_and_is_continued():
+    with RangedFile(noise(4 * MIB)) as server:
+        server.hold = 3 * MIB
+        r = get('--retries', '0', '--stall-timeout', '0.5', server.url)
+        equal((r.status, 'f' in files()), (3, False))
+        contains(r.messages, ' of 4.2 MB; run again to continue)')
+        server.hold = None
+        r = get('--json', server.url)
+        equal((r.status, read('f') == server.data), (0, True))
+        equal(object_of(r)['resumed_from'] > 2 * MIB, True)
+
+
+@test
+def bytes_are_made_durable_every_ten_seconds():
+    if not FULL:
+        raise Skip('takes 12 s; run with TEST_FULL=1')
+    with RangedFile(noise(13 * MIB), rate=MIB) as server:
+        with running(GET, '--no-config', '--split', '1', server.url) as child:
+            wait_until(lambda: server.sent >= 11 * MIB + MIB // 2, seconds=30, what='progress')
+            lines = [line.split() for line in read(parts()[0] + '.journal').decode().splitlines()]
+            equal(child.wait(30), 0)
+        equal([line[2] for line in lines if line[1] == 'synced'], ['0'])
+        equal([int(line[3]) > 8 * MIB for line in lines if line[1] == 'synced'], [True])
 
 
 @test
@@ -650,6 +676,8 @@ def unexplained_parts_are_reported_and_removed_on_request():
                      'K.ABCDEF01.part'):
             write(name, b'x')
         os.mkdir('dir.00000000.part')
+        write('.busy.0a1b2c3d.part', b'x')  # another process may be writing it
+        os.utime(hidden, (time.time(), time.time() - 601))
         r = get(server.url + '?1')
         contains(r.messages, 'g.00000000.part: a partial file without a journal; --clean removes it')
         contains(r.messages, hidden + ': a partial file without a journal; --clean removes it')
@@ -657,7 +685,7 @@ def unexplained_parts_are_reported_and_removed_on_request():
         equal(r.messages.count('--clean'), 3)
         contains(get('--clean', server.url + '?2').messages, 'g.00000000.part: a partial file without a journal; removed')
         equal(files(), sorted(kept + ['f?1', 'f?2', 'browser.part', 'k.1234567.part', 'K.ABCDEF01.part',
-                                      'dir.00000000.part']))
+                                      'dir.00000000.part', '.busy.0a1b2c3d.part']))
         equal(get(server.url).status, 0)
         equal(server.asked[-1].startswith('bytes='), True)
 

@@ -100,6 +100,29 @@ TEST_VIRTUAL(a_busy_host_holds_up_only_itself)
     schedule_finish(&schedule);
 }
 
+TEST_VIRTUAL(further_connections_count_for_their_host)
+{
+    struct schedule_item *items[4];
+
+    schedule_init(&schedule, 10, 2, 0);
+    add("http://a/0");
+    CHECK_EQ(start_all(items, 4), 1);
+    CHECK(schedule_take_connection(&schedule, items[0]));
+    CHECK(!schedule_take_connection(&schedule, items[0]));
+    add("http://a/1"); /* waits: the host has two connections */
+    CHECK_EQ(start_all(items + 1, 3), 0);
+    schedule_free_connection(&schedule, items[0]);
+    CHECK_EQ(start_all(items + 1, 3), 1);
+    schedule_end(&schedule, items[1]);
+    add("http://a/2"); /* comes before a further connection of another item */
+    add("http://b/0");
+    CHECK(!schedule_take_connection(&schedule, items[0]));
+    CHECK_EQ(start_all(items + 1, 3), 2);
+    end_all(items, 3);
+    schedule_close(&schedule);
+    schedule_finish(&schedule);
+}
+
 TEST_VIRTUAL(jobs_bound_what_runs)
 {
     struct schedule_item *items[4];

@@ -74,7 +74,7 @@ __attribute__((format(printf, 2, 3))) static void set_afresh(struct download *d,
 }
 
 /* Gives the part up. Returns DOWNLOAD_AFRESH. */
-static WHORL_SUSPENDS int give_up(struct download *d)
+static WHORL_SUSPENDS_SHIELDED int give_up(struct download *d)
 {
     d->resumed_from = 0;
     part_remove(&d->part);

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/get/journal.h"
 
-enum { ENTRIES_MAX = 100000 };
+enum { ENTRIES_MAX = 100000, IDLE_S = 600 };
 
 static const char journal_suffix[] = ".journal", new_suffix[] = ".journal.new";
 
@@ -40,7 +41,9 @@ static bool is_part_name(const char *name, size_t len)
     return true;
 }
 
-/* Whether it is a regular file of this user that no process has locked. */
+/* Whether it is a regular file of this user that no process writes. Parts are locked. The library's
+ * temporary files, whose names begin with a dot, are not: but one that has not changed for longer
+ * than any transfer waits is not being written. */
 static bool is_idle(int dir_fd, const char *name)
 {
     int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -49,6 +52,7 @@ static bool is_idle(int dir_fd, const char *name)
     if (fd < 0)
         return false;
     bool yes = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+               (name[0] != '.' || time(NULL) - st.st_mtime > IDLE_S) &&
                flock(fd, LOCK_SH | LOCK_NB) == 0;
     close(fd);
     return yes;

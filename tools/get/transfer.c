@@ -280,6 +280,7 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
     snprintf(t->modified, sizeof t->modified, "%s", modified ? modified : "");
     whorl_http_response_get_timing(response, &o->timing);
     if (t->get->report->json || t->get->options->events || o->timing.redirects > 0) {
+        free(t->final_url);
         t->final_url = strdup(whorl_http_response_url(response)->text);
         o->final_url = t->final_url;
     }
