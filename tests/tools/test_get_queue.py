@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -564,6 +565,39 @@ def a_connection_lost_at_any_command_loses_and_doubles_nothing():
                 equal(len(check_results(redis, ids)), 12)
                 equal((redis.pending(), len(peer.requests), len(seen) >= nth), (0, 12, True))
             shutil.rmtree('d')
+
+
+@test
+def a_file_is_on_the_disk_before_its_entry_is_acknowledged():
+    if not shutil.which('strace') or run('strace', '-f', 'true').status != 0:
+        raise Skip('strace cannot be used')
+    with Redis() as redis, Peer({'*': numbered}) as peer:
+        redis.add([peer.origin + '/f0'])
+        run('strace', '-f', '-y', '-o', 'log', '-e', 'trace=fsync,fdatasync,sendto,sendmsg,write,writev',
+            GET, '-d', 'd', '--queue', redis.url(), env={'WHORL_DRIVER': 'epoll'})
+        log = read('log').decode(errors='replace')
+        equal(redis.pending(), 0)
+        places = [re.search(pattern, log).start() for pattern in (r'fsync\(\d+<[^>]*/d/f0>', r'fsync\(\d+<[^>]*/d>', 'MULTI')]
+        equal(places, sorted(places))
+        equal(re.search(r'fsync\(.* = -1', log), None)
+
+
+@test
+def a_worker_that_cannot_store_files_leaves_the_entries_to_others():
+    os.mkdir('full')
+    with Redis() as redis, Peer({'*': lambda c, r: reply(body(int(r.path[2:])) * 10)(c, r)}) as peer:
+        ids = redis.add('%s/f%d' % (peer.origin, i) for i in range(20))
+        mount = 'mount -t tmpfs -o size=64k none full && shift && exec "$@"'
+        r = run('unshare', '-m', 'sh', '-c', mount, 'sh', '-', GET, '-q', '-j', '2', '-d', 'full', '--queue',
+                redis.url(claim='1h'))
+        if 'unshare' in r.messages or 'mount:' in r.messages:
+            raise Skip('a small file system cannot be mounted')
+        contains(r.messages, 'no space left on device; this worker takes no more entries, and leaves them to others')
+        equal((r.status, redis('EXISTS', 'urls:results')), (3, 0))
+        equal(len(peer.requests) < 20, True)
+        equal(get('-q', '-d', 'd', '--queue', redis.url(claim='1h', deliveries=1)).status, 0)
+        check_results(redis, ids)
+        equal(sorted(os.listdir('d')), sorted('f%d' % i for i in range(20)))
 
 
 @test

@@ -192,7 +192,6 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
     struct whorl_http_save_options how = {
         .progress = note_progress,
         .ret_in_place = &t->in_place,
-        .sync = options->queue != NULL, /* before the entry is acknowledged */
         .ret_written = &t->outcome.written,
         .arg = t,
     };
