@@ -29,7 +29,9 @@ void http_watch_tell_request(const struct http_watch *watch, const struct http_c
 {
     if (!http_watch_is_on(watch))
         return;
-    char *safe = redact_request(head, len, protocol, &event.head_len);
+    char *safe = NULL;
+    if (!watch->observer.no_heads)
+        safe = redact_request(head, len, protocol, &event.head_len);
     event.head = safe;
     http_watch_tell(watch, conn, event);
     free(safe);
@@ -41,7 +43,9 @@ void http_watch_tell_response(const struct http_watch *watch, const struct http_
 {
     if (!http_watch_is_on(watch))
         return;
-    char *safe = redact_response(protocol, event.status, reason, headers, &event.head_len);
+    char *safe = NULL;
+    if (!watch->observer.no_heads)
+        safe = redact_response(protocol, event.status, reason, headers, &event.head_len);
     event.head = safe;
     http_watch_tell(watch, conn, event);
     free(safe);

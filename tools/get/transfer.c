@@ -151,6 +151,13 @@ static void limit_speed(struct transfer *t, struct whorl_http_request *request)
     request->limiters[1] = t->limiter.rate > 0 ? &t->limiter : NULL;
 }
 
+/* Only the trace shows heads. */
+static struct whorl_http_observer observer_of(struct transfer *t)
+{
+    return (struct whorl_http_observer){
+        .event = observe, .arg = t, .no_heads = !t->get->options->verbose};
+}
+
 static void note_progress(void *arg, int64_t received)
 {
     struct transfer *t = arg;
@@ -378,7 +385,7 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
     memcpy(headers, t->headers, t->headers_count * sizeof *headers);
     memcpy(headers + t->headers_count, extra, extra_count * sizeof *extra);
     int err = ask_begin(&request, &t->get->ask, url, headers, count, &t->get->user, error);
-    request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
+    request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
     if (err == 0)
         err = whorl_http_do(t->get->session, &request.http, error, ret);
@@ -691,7 +698,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     t->is_conditional = count > t->headers_count;
     int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, count, &t->get->user,
                         &o->error);
-    request.http.observer = (struct whorl_http_observer){.event = observe, .arg = t};
+    request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
     if (err == 0)
         err = try_request(t, &request.http);

@@ -152,7 +152,8 @@ struct whorl_http_event {
  * task. It must not suspend, and must neither close the response nor destroy the session. */
 struct whorl_http_observer {
     void (*event)(void *arg, const struct whorl_http_event *event);
-    void *arg; /* valid until the last response is closed */
+    void *arg;     /* valid until the last response is closed */
+    bool no_heads; /* no event has a `head`: to take its secrets out costs time */
 };
 
 #ifdef __cplusplus

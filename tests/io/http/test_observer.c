@@ -101,6 +101,20 @@ TEST_VIRTUAL(trace_has_the_heads_as_they_are_sent)
                            "HTTP/1.0 404 Not Here\r\nX-A: 1\r\nContent-Length: 0\r\n\r\n");
 }
 
+TEST_VIRTUAL(trace_has_no_heads_on_request)
+{
+    FAKE fake = {.scripts = {hello}};
+    WHORL_AUTO(http_session) *session = session_of(&fake);
+    struct whorl_http_request request = {.url = "http://a.test/x",
+                                         .observer = trace_log_observer(&trace)};
+
+    request.observer.no_heads = true;
+    CHECK_OK(run(session, &request));
+    CHECK_STR(trace.heads, "");
+    CHECK_STR(trace.text, "1:start(GET http://a.test/x) 1:open(first) 1:ready(HTTP/1.1) "
+                          "1:request head 1:sent(0) 1:response head(200) 1:kept 1:end");
+}
+
 TEST_VIRTUAL(trace_of_a_redirect_of_an_upload_and_of_an_informational_head)
 {
     static const struct fake_step script[] = {
