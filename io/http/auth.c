@@ -95,6 +95,8 @@ int http_auth_init(struct http_auth *auth, const struct whorl_http_session_optio
     auth->netrc = options->netrc;
     if (count == 0)
         return 0;
+    if (!options->credentials)
+        return -EINVAL;
     auth->entries = calloc(count, sizeof *auth->entries);
     if (!auth->entries)
         return -ENOMEM;

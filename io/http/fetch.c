@@ -35,6 +35,8 @@ static int check_body(const struct whorl_http_body *body, struct whorl_error *er
         text = "body.len is set without body.data, body.read or body.use_fd";
     else if (body->len < -1)
         text = "body.len is below -1";
+    else if (body->trailers_count > 0 && !body->trailers)
+        text = "body.trailers is NULL";
     else if (body->use_fd ? body->offset < 0 : body->offset != 0)
         text = "body.offset is negative, or set without body.use_fd";
     return text ? whorl_error_set(error, -EINVAL, "request", "%s", text) : 0;
@@ -59,6 +61,13 @@ static int prepare_file(struct fetch *f)
         f->out.body_len = st.st_size - body->offset;
     f->out.file_offset = is_regular ? body->offset : -1;
     return 0;
+}
+
+static int check_headers(const struct fetch *f)
+{
+    return f->asked->headers_count > 0 && !f->asked->headers
+               ? whorl_error_set(f->error, -EINVAL, "request", "headers is NULL")
+               : 0;
 }
 
 static int check_dial(const struct fetch *f)
@@ -125,6 +134,8 @@ int fetch_prepare(struct fetch *f)
     if (err == 0 && asked->credentials && asked->credentials->origin)
         err = whorl_error_set(f->error, -EINVAL, "request",
                               "credentials of a request have an origin");
+    if (err == 0)
+        err = check_headers(f);
     if (err == 0)
         err = check_dial(f);
     if (err == 0)

@@ -36,6 +36,8 @@ static int check_unix(const struct whorl_dial_options *options, struct whorl_err
     if (other)
         return refuse(error, -EINVAL, other, NULL, "cannot be combined with unix_path");
     int err = whorl_addr_unix(options->unix_path, &addr);
+    if (err == 0 && strcmp(options->unix_path, "@") == 0)
+        err = -EINVAL; /* an abstract name that is empty */
     if (err)
         return refuse(error, err, "unix_path", options->unix_path,
                       err == -ENAMETOOLONG ? "longer than an address of a Unix socket"
@@ -71,9 +73,12 @@ int whorl_dial_options_check(const struct whorl_dial_options *options, struct wh
         return refuse(error, -EINVAL, "attempt_delay_ns", NULL, "negative");
     if (options->unix_path)
         return check_unix(options, error);
-    for (size_t i = 0; i < options->overrides_count; i++)
+    for (size_t i = 0; i < options->overrides_count; i++) {
+        if (!options->overrides || !options->overrides[i])
+            return refuse(error, -EINVAL, "overrides", NULL, "a NULL pointer");
         if (dial_override_parse(options->overrides[i], &why, NULL, 0) < 0)
             return refuse(error, -EINVAL, "override", options->overrides[i], why);
+    }
     return check_local(options, error);
 }
 

@@ -281,8 +281,8 @@ WHORL_API WHORL_SUSPENDS int whorl_http_get(struct whorl_http_session *session, 
  *           later failures, see whorl_http_response_error()
  * @ret      the response; close it with whorl_http_response_close()
  *
- * Returns:  as whorl_http_get(); -EINVAL for a body or credentials that are set only in part, and
- *           for `dial` with `dialer.dial`; errors of whorl_dial_options_check();
+ * Returns:  as whorl_http_get(); -EINVAL for a body, credentials or headers that are set only in
+ *           part, and for `dial` with `dialer.dial`; errors of whorl_dial_options_check();
  *           WHORL_EHTTP_REQUEST_BODY when the body ends before its length; WHORL_EHTTP_AUTH_BODY
  *           when the server asks for credentials and the body cannot be sent again.
  * Suspends: until headers arrive.

@@ -442,6 +442,7 @@ TEST_VIRTUAL(credentials_that_are_set_only_in_part_are_refused)
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK_ERR(fetch(session, (struct whorl_http_request){.credentials = &bad[i]}), -EINVAL);
+    CHECK_ERR(whorl_http_session_create(&options, &other), -EINVAL);
     options.credentials = bad;
     CHECK_ERR(whorl_http_session_create(&options, &other), -EINVAL);
     options.credentials = &(struct whorl_http_credentials){.origin = "ftp://a.test", .user = "u"};

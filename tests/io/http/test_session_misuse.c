@@ -255,6 +255,7 @@ TEST_VIRTUAL(a_body_that_is_set_only_in_part_is_refused_before_anything_is_sent)
         {{.len = -1}, "body.len is set without body.data, body.read or body.use_fd"},
         {{.data = "text", .read = give, .len = 4}, "only one of"},
         {{.read = give, .len = -2}, "below -1"},
+        {{.read = give, .len = -1, .trailers_count = 1}, "body.trailers is NULL"},
     };
     FAKE fake = {.scripts = {hello}};
     WHORL_AUTO(http_session) *session = session_of(&fake);
@@ -277,6 +278,8 @@ TEST_VIRTUAL(a_header_without_a_value_is_named)
 
     check_refused(session, &request, WHORL_EHTTP_REQUEST_HEADER,
                   "header without a value (NULL): X-Key");
+    request.headers = NULL;
+    check_refused(session, &request, -EINVAL, "headers is NULL");
 }
 
 TEST_MAIN()

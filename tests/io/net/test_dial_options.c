@@ -548,7 +548,7 @@ TEST_IO(a_unix_socket_takes_the_place_of_the_host)
 
 TEST_IO(wrong_options_are_refused_with_field_and_reason)
 {
-    static const char *const wrong[] = {"a:1:127.0.0.1", "a:b"};
+    static const char *const wrong[] = {"a:1:127.0.0.1", "a:b"}, *const none[] = {NULL};
     char path[200];
     const struct {
         struct whorl_dial_options options;
@@ -573,6 +573,9 @@ TEST_IO(wrong_options_are_refused_with_field_and_reason)
          "interface \"0123456789abcdef\": not a name of a network interface"},
         {{.interface = "a/b"}, -EINVAL, "interface \"a/b\": not a name of a network interface"},
         {{.unix_path = ""}, -EINVAL, "unix_path \"\": not a path"},
+        {{.unix_path = "@"}, -EINVAL, "unix_path \"@\": not a path"},
+        {{.overrides_count = 1}, -EINVAL, "overrides: a NULL pointer"},
+        {{.overrides = none, .overrides_count = 1}, -EINVAL, "overrides: a NULL pointer"},
         {{.unix_path = path}, -ENAMETOOLONG, NULL},
         {{.unix_path = "/a", .family = AF_INET},
          -EINVAL,
