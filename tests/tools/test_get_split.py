@@ -55,7 +55,7 @@ def fetch(server, *argv):
 def split_opens_all_connections_at_once():
     with RangedFile(noise(8 * MIB), rate=4 * MIB) as server:
         o = fetch(server, '--split', '4')
-        equal((o['splits'], server.active_max, o['tries']), (3, 4, 1))
+        equal((o['splits'], server.active_max, o['tries'], o['status']), (3, 4, 1, 200))
         equal(server.asked[0], None)
         equal(sorted(server.asked[1:4]),
               ['bytes=%d-%d' % (i * 2 * MIB, (i + 1) * 2 * MIB - 1) for i in (1, 2, 3)])

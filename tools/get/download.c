@@ -239,6 +239,7 @@ WHORL_SUSPENDS int download_start(struct download *d, struct whorl_http_response
         return err;
     *ret_begun = true;
     d->seen = 0;
+    d->noted = true; /* by the caller: this response */
     err = keep(d, crew_run(d, response, NULL));
     return err ? err : see_rest(d);
 }
