@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A server of one file that knows ranges, and that lies, stops or slows down on request."""
+"""A server of one file that knows ranges, and that lies, stops or slows down on request.
+
+    ranged.py MIB MIB_PER_SECOND    serve a file of that size, with that limit for each connection,
+                                    and print its URL and its SHA-256; runs until it is killed
+"""
+import hashlib
+import random
 import re
 import select
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -136,3 +143,15 @@ class RangedFile:
                 time.sleep(wait)
         if cut is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
+
+def serve(size, rate):
+    data = random.Random(1).randbytes(size << 20)
+    with RangedFile(data, rate=rate << 20) as server:
+        print(server.peer.origin + '/large', hashlib.sha256(data).hexdigest(), flush=True)
+        while True:
+            time.sleep(60)
+
+
+if __name__ == '__main__':
+    serve(int(sys.argv[1]), int(sys.argv[2]))
