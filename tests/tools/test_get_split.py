@@ -275,7 +275,7 @@ def a_full_disk_ends_all_connections():
         r = get('-o', 'f', '--split', '4', server.url,
                 preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5 * MIB, 5 * MIB)))
         equal((r.status, 'f' in files()), (3, False))
-        contains(r.messages, 'file too large (kept ')
+        contains(r.messages, ': write f: file too large (kept ')
         fetch(server)
 
 

@@ -44,6 +44,7 @@ struct crew {
     struct whorl_group *group;
     struct whorl_scope scope; /* of everything; cancelled when `fatal` is set */
     int fatal;                /* why all connections must end; 0: nothing */
+    struct whorl_error error; /* its details, if it is negative */
 };
 
 static void show_count(struct crew *crew)
@@ -57,7 +58,7 @@ static int64_t left_of(const struct download *d)
     return d->part.journal.length - ranges_sum(&d->part.journal.done);
 }
 
-/* Ends all connections. `err` is a verdict or a negative code whose details are filled. */
+/* Ends all connections. `err` is a verdict, or a negative code whose details are in `error`. */
 static void stop_all(struct crew *crew, int err)
 {
     if (crew->fatal)
@@ -107,7 +108,7 @@ static void judge_end(struct crew *crew, struct helper *helper, int err)
         note_afresh(crew->download, &helper->piece);
         stop_all(crew, DOWNLOAD_AFRESH);
     } else if (is_local && err != -ECANCELED) {
-        *crew->download->error = helper->error;
+        crew->error = helper->error;
         stop_all(crew, err);
     } else if (err) {
         gain_give_up(&crew->gain, crew->count);
@@ -241,7 +242,7 @@ static int govern(void *arg)
             if (err == -ECANCELED)
                 break;
             if (err) {
-                whorl_error_set(d->error, err, "write", "%s", whorl_strerror(err));
+                whorl_error_set(&crew->error, err, "write", "%s", whorl_strerror(err));
                 stop_all(crew, err);
                 break;
             }
@@ -373,6 +374,8 @@ WHORL_SUSPENDS int crew_run(struct download *d, struct whorl_http_response *resp
     err = whorl_scope_leave(&crew.scope, err);
     if (crew.fatal)
         err = crew.fatal;
+    if (crew.fatal < 0)
+        *d->error = crew.error; /* the first piece has been cancelled, and said that */
     if (left && ret && err > 0)
         *ret = left;
     else
