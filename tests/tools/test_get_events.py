@@ -16,6 +16,7 @@ import time
 import xml.etree.ElementTree
 
 from lib import *
+from ranged import RangedFile
 
 GET = os.path.abspath(sys.argv[1])
 UNKNOWN_LENGTH = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello'
@@ -314,6 +315,39 @@ def a_file_that_is_continued_counts_what_was_there():
     equal(progress, sorted(progress))
     equal({e['length'] for e in events if e['event'] in ('progress', 'headers', 'verified')}, {len(body)})
     equal((one(events, 'verified')['bytes'], one(events, 'done')['tries']), (len(body), 2))
+
+
+@test
+def a_file_over_several_connections_is_one_transfer():
+    data = os.urandom(8 << 20)
+    with RangedFile(data, rate=1 << 20) as server:
+        r = get('--events', 'jsonl', '--split', '4', '-o', 'f', server.url)
+    events = parse(r.out)
+    progress = [e for e in events if e['event'] == 'progress']
+    equal((r.status, os.path.getsize('f')), (0, len(data)))
+    equal([e['bytes'] for e in progress], sorted(e['bytes'] for e in progress))
+    equal({e['length'] for e in progress}, {len(data)})
+    equal((max(e['bytes'] for e in progress) <= len(data), max(e['connections'] for e in progress)), (True, 4))
+    rates = [e['rate'] for e in progress[3:-3]]
+    equal(max(rates) > 2 << 20, True)
+    found = names(events)
+    equal((found.count('headers'), found[-2:]), (1, ['verified', 'done']))
+    done = one(events, 'done')
+    spent = sum(v for k, v in done.items() if k.endswith('_seconds'))
+    equal(abs(spent - (done['time'] - one(events, 'queued')['time'])) < 0.01, True)
+    equal(done['body_seconds'] > 0.8 * done['seconds'], True)
+
+
+@test
+def the_bar_of_a_split_file_is_right():
+    data = os.urandom(8 << 20)
+    with RangedFile(data, rate=2 << 20) as server:
+        server.cuts = [0, 700_000]  # one of the connections breaks
+        with Terminal(GET, '--split', '3', '-o', 'f', server.url, columns=120) as t:
+            equal(t.finish(), 0)
+    parts = [int(p) for p in re.findall(rb'(\d+)%', t.output)]
+    equal((parts == sorted(parts), len(set(parts)) > 10, parts[-1] <= 100), (True, True, True))
+    contains(t.output, b'f (3 connections)')
 
 
 # Foreign text

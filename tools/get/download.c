@@ -238,6 +238,7 @@ WHORL_SUSPENDS int download_start(struct download *d, struct whorl_http_response
     if (err)
         return err;
     *ret_begun = true;
+    d->noted = true; /* the caller knows `response` */
     d->seen = 0;
     d->noted = true; /* by the caller: this response */
     err = keep(d, crew_run(d, response, NULL));

@@ -242,9 +242,10 @@ void events_headers(struct events *events, struct followed *followed,
 
     if (!followed)
         return;
+    int connections = followed->connections; /* may have been counted already */
     settle(events, followed, PHASE_BODY, event.time_ns);
+    followed->connections = connections > 0 ? connections : 1;
     followed->receiving = true;
-    followed->connections = 1;
     followed->have = followed->counted = have;
     followed->rated = have;
     if (length != followed->length) /* the file is another one, so it has another share */
