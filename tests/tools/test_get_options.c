@@ -66,6 +66,22 @@ TEST(one_option_says_what_happens_to_existing_files)
     CHECK_BAD("--update -o - http://h/", "--update and --output - cannot be used together");
 }
 
+TEST(manifests_are_for_plain_downloads)
+{
+    CHECK_EQ(parse("--manifest m http://h/"), OPTIONS_RUN);
+    CHECK_STR(options.manifest, "m");
+    CHECK_EQ(parse("--verify-manifest m"), OPTIONS_RUN);
+    CHECK_STR(options.verify_manifest, "m");
+    CHECK_BAD("--manifest m -o f http://h/",
+              "--manifest and --output cannot be used together; use --dir");
+    CHECK_BAD("--manifest m --head http://h/", "--manifest needs GET requests without a body");
+    CHECK_BAD("--manifest m -H if-match:x http://h/",
+              "--manifest and --header if-match cannot be used together");
+    CHECK_BAD("--verify-manifest m http://h/",
+              "--verify-manifest fetches nothing; leave the URLs and --manifest out");
+    CHECK_BAD("--verify-manifest _ http://h/", "--verify-manifest needs a file name");
+}
+
 TEST(defaults_are_sane)
 {
     CHECK_EQ(parse("http://h/"), OPTIONS_RUN);

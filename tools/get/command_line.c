@@ -337,17 +337,21 @@ static bool check_request(struct option_call *c, const struct options *o)
 /* Rejects conditional requests of what is no plain download. */
 static bool check_existing(struct option_call *c, const struct options *o)
 {
-    if (o->existing != EXISTING_UPDATE || o->is_existing_from_config)
+    const char *name = o->manifest ? "manifest" : "update";
+
+    if (!o->manifest && (o->existing != EXISTING_UPDATE || o->is_existing_from_config))
         return true;
     if (o->head || o->data_count > 0 || o->json_data || o->form_count > 0 || o->upload_file ||
         (o->method && strcmp(o->method, "GET") != 0))
-        return option_complain(c, "--update needs GET requests without a body");
+        return option_complain(c, "--%s needs GET requests without a body", name);
+    if (o->manifest && o->output)
+        return option_complain(c, "--manifest and --output cannot be used together; use --dir");
     if (o->output && strcmp(o->output, "-") == 0)
         return option_complain(c, "--update and --output - cannot be used together");
     for (size_t i = 0; i < o->headers_count; i++)
         if (strcasecmp(o->headers[i].name, "Range") == 0 ||
             strncasecmp(o->headers[i].name, "If-", 3) == 0)
-            return option_complain(c, "--update and --header %s cannot be used together",
+            return option_complain(c, "--%s and --header %s cannot be used together", name,
                                    o->headers[i].name);
     return true;
 }
@@ -409,6 +413,12 @@ static bool check(struct parser *p)
     struct option_call call = call_of(p, NULL, NULL), *c = &call;
     const char *path;
 
+    if (options->verify_manifest)
+        return options->urls_count == 0 && options->lists_count == 0 && !options->queue &&
+                       !options->manifest
+                   ? true
+                   : option_complain(c, "--verify-manifest fetches nothing; leave the URLs and "
+                                        "--manifest out");
     if (options->urls_count == 0 && options->lists_count == 0 && !options->queue)
         return option_complain(c, "no URL given");
     if (options->queue && beside_queue(options))

@@ -111,10 +111,16 @@ WHORL_SUSPENDS int existing_look(struct existing *ret, enum existing_policy poli
     return 0;
 }
 
-size_t existing_headers(const struct existing *existing, struct whorl_http_header ret[1])
+size_t existing_headers(const struct existing *existing,
+                        struct whorl_http_header ret[EXISTING_HEADERS_MAX])
 {
-    ret[0] = (struct whorl_http_header){"If-Modified-Since", existing->since};
-    return existing->since[0] ? 1 : 0;
+    size_t count = 0;
+
+    if (existing->etag)
+        ret[count++] = (struct whorl_http_header){"If-None-Match", existing->etag};
+    if (existing->since[0])
+        ret[count++] = (struct whorl_http_header){"If-Modified-Since", existing->since};
+    return count;
 }
 
 WHORL_SUSPENDS_SHIELDED void existing_date(int dir_fd, const char *path, const char *modified)

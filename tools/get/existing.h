@@ -31,12 +31,15 @@ struct taken_names {
 bool taken_add(struct taken_names *taken, const char *name);
 void taken_finish(struct taken_names *taken);
 
+enum { EXISTING_HEADERS_MAX = 2 };
+
 /* The file of one transfer. Zero-initialised: it does not exist. */
 struct existing {
-    bool is_there;  /* a regular file, or a symbolic link to one */
-    bool skips;     /* it is there and is kept, and its URL is not fetched */
-    bool replaces;  /* the new file takes its name */
-    char since[32]; /* the date for If-Modified-Since; "": none */
+    bool is_there;    /* a regular file, or a symbolic link to one */
+    bool skips;       /* it is there and is kept, and its URL is not fetched */
+    bool replaces;    /* the new file takes its name */
+    char since[64];   /* the date for If-Modified-Since; "": none */
+    const char *etag; /* for If-None-Match; borrowed; NULL: none */
 };
 
 /* Looks at the file `path` in `dir_fd`. With EXISTING_OVERWRITE and EXISTING_UPDATE, takes the name
@@ -45,8 +48,10 @@ struct existing {
 WHORL_SUSPENDS int existing_look(struct existing *ret, enum existing_policy policy,
                                  struct taken_names *taken, int dir_fd, const char *path);
 
-/* Writes the headers of a conditional request. Returns their count, at most 1. */
-size_t existing_headers(const struct existing *existing, struct whorl_http_header ret[1]);
+/* Writes the headers of a conditional request. Returns their count. A server that knows both uses
+ * the entity tag only (RFC 9110 §13.2.2). */
+size_t existing_headers(const struct existing *existing,
+                        struct whorl_http_header ret[EXISTING_HEADERS_MAX]);
 
 /* Sets the time of the last change of a file to the value of a Last-Modified header, which may be
  * NULL. A date in the future, or one that cannot be read, is not used (RFC 9110 §8.8.2.1). A file

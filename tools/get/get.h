@@ -13,6 +13,7 @@
 #include "tools/get/events.h"
 #include "tools/get/existing.h"
 #include "tools/get/leftovers.h"
+#include "tools/get/manifest.h"
 #include "tools/get/names.h"
 #include "tools/get/options.h"
 #include "tools/get/report.h"
@@ -36,6 +37,7 @@ struct get {
     uint64_t random;              /* state of the random generator for retry pauses */
     struct name_hints names;
     struct taken_names taken;   /* names of files that may be replaced */
+    struct manifest manifest;   /* of --manifest */
     struct leftovers leftovers; /* of the directory of the files */
     struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;

@@ -27,6 +27,7 @@
 #include "tools/get/fetch.h"
 #include "tools/get/get.h"
 #include "tools/get/help.h"
+#include "tools/get/manifest_check.h"
 #include "tools/get/options.h"
 #include "tools/get/progress.h"
 #include "tools/get/queue.h"
@@ -300,6 +301,50 @@ static int load_ask(struct program *program)
     if (err)
         complain("", why, "");
     return err;
+}
+
+/* Reads the list of --manifest and begins a new one. */
+static int open_manifest(struct program *program)
+{
+    const struct options *options = &program->options;
+    struct manifest *manifest = &program->get.manifest;
+    char why[1536];
+
+    if (!options->manifest || (options->dry_run && access(options->manifest, F_OK) < 0))
+        return 0;
+    int err = options->dry_run ? manifest_read(manifest, options->manifest, why, sizeof why)
+                               : manifest_open(manifest, options->manifest, why, sizeof why);
+    if (err)
+        complain("", why, "");
+    return err;
+}
+
+static int save_manifest(struct program *program)
+{
+    const struct manifest *manifest = &program->get.manifest;
+    char text[128];
+
+    if (!manifest_is_open(manifest))
+        return 0;
+    int err = manifest_save(&program->get.manifest);
+    if (err == -EILSEQ)
+        snprintf(text, sizeof text, "%zu files are not in it: not UTF-8, or too long",
+                 manifest->lost);
+    if (err)
+        complain(manifest->path, "write:", err == -EILSEQ ? text : whorl_strerror(err));
+    return err;
+}
+
+static int check_manifest(const struct options *options)
+{
+    const struct manifest_check check = {
+        .path = options->verify_manifest,
+        .dir = options->dir,
+        .quiet = options->quiet,
+        .json = options->json,
+    };
+
+    return manifest_check(&check);
 }
 
 static int save_cookies(struct program *program)
@@ -620,6 +665,8 @@ static int prepare(struct program *program)
         }
         program->get.dir_fd = fd;
     }
+    if (open_manifest(program))
+        return EXIT_USAGE;
     return program->options.dry_run ? 0 : look_at_leftovers(program);
 }
 
@@ -649,11 +696,16 @@ int main(int argc, char **argv)
         status = EXIT_USAGE;
         break;
     case OPTIONS_RUN:
+        if (program.options.verify_manifest) {
+            status = check_manifest(&program.options);
+            break;
+        }
         fit_open_files(&program.options);
         status = prepare(&program);
         if (status == 0) {
             status = run(&program);
             bool is_saved = save_cookies(&program) == 0;
+            is_saved &= save_manifest(&program) == 0;
             bool is_drawn = write_views(&program) == 0;
             if ((!is_saved || !is_drawn) && status == EXIT_ALL)
                 status = EXIT_SOME;
@@ -666,6 +718,7 @@ int main(int argc, char **argv)
     source_finish(&program.fetch.source);
     leftovers_finish(&program.get.leftovers);
     taken_finish(&program.get.taken);
+    manifest_finish(&program.get.manifest);
     schedule_finish(&program.get.schedule);
     queue_destroy(program.fetch.queue);
     progress_finish(&program.progress);

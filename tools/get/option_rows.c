@@ -563,6 +563,13 @@ const struct option_row option_rows[] = {
      .help = "require the hashes of FILE, such as SHA256SUMS",
      FILE_NAME(checksum_file)},
 
+    {"manifest", 0, "FILE", TOPIC_FILES, .is_for_this_call = true,
+     .help = "list complete files in FILE; fetch what changed only",
+     FILE_NAME(manifest)},
+    {"verify-manifest", 0, "FILE", TOPIC_FILES, .is_for_this_call = true,
+     .help = "fetch nothing; compare the files of FILE",
+     FILE_NAME(verify_manifest)},
+
     {"dry-run", 0, NULL, TOPIC_FILES, .is_for_this_call = true,
      .help = "fetch nothing; print which files would be fetched", FLAG(dry_run)},
 

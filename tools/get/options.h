@@ -53,6 +53,9 @@ struct options {
     size_t checksums_count;
     const char *checksum_file; /* NULL: none */
 
+    const char *manifest;        /* file to read first, and to write at the end; NULL: none */
+    const char *verify_manifest; /* compare the files of this manifest with the disk; NULL: none */
+
     const char *cacert;
     bool insecure;
     enum whorl_tls_library tls;

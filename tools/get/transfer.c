@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include <whorl/text.h>
 #include <whorl/url.h>
 
+#include "tools/get/disk_file.h"
 #include "tools/get/download.h"
 #include "tools/get/entry.h"
 #include "tools/get/existing.h"
@@ -30,8 +32,6 @@
 
 /* How long a host gets no request if it says only that there were too many. */
 #define REFUSED_NS WHORL_SECOND
-
-enum { HEADERS_MORE = 1 }; /* room for the headers of existing.h */
 
 struct transfer {
     struct get *get;
@@ -53,14 +53,17 @@ struct transfer {
     size_t headers_count;
     struct whorl_limiter limiter; /* of --limit-rate-each; shared by its connections */
     struct verify verify;
-    struct existing existing; /* the file that has the name already */
-    bool is_conditional;      /* the last request of the whole file was; 304 is a success */
-    char modified[64];        /* the Last-Modified header of the last response; "": none */
-    bool is_bad;              /* the body is not the expected one: its name ends with ".bad" */
-    char *bad_path;           /* owned */
-    char *plan;               /* owned */
-    char why[512];            /* what is wrong with the body; "": nothing */
-    bool may_keep;            /* a part may be kept and continued */
+    struct existing existing;    /* the file that has the name already */
+    bool is_conditional;         /* the last request of the whole file was; 304 is a success */
+    char modified[64];           /* the Last-Modified header of the last response; "": none */
+    char *etag;                  /* its ETag header; owned; NULL: none */
+    struct manifest_line before; /* what --manifest says about the file; `json` NULL: nothing */
+    bool is_elsewhere; /* the server says "not modified" of another URL than that of `before` */
+    bool is_bad;       /* the body is not the expected one: its name ends with ".bad" */
+    char *bad_path;    /* owned */
+    char *plan;        /* owned */
+    char why[512];     /* what is wrong with the body; "": nothing */
+    bool may_keep;     /* a part may be kept and continued */
     struct download download;
     int failures;      /* attempts that failed since one that has received new bytes of a part */
     int64_t had_bytes; /* of the part, at the end of the last attempt */
@@ -276,18 +279,33 @@ static void tell_schedule(struct transfer *t)
         schedule_answered(schedule, t->scheduled, t->asked_ns >= 0 ? t->asked_ns : REFUSED_NS);
 }
 
+/* Keeps what identifies this version of the file. */
+static void note_validators(struct transfer *t, const char *etag, const char *modified)
+{
+    char *copy = etag ? strdup(etag) : NULL; /* without memory, it is not in the manifest */
+
+    free(t->etag);
+    t->etag = copy;
+    snprintf(t->modified, sizeof t->modified, "%s", modified ? modified : "");
+}
+
 static void note_response(struct transfer *t, struct whorl_http_response *response)
 {
     struct outcome *o = &t->outcome;
 
-    const char *modified = whorl_http_response_header(response, "last-modified");
+    const char *final_url = whorl_http_response_url(response)->text;
 
     o->status = whorl_http_response_status(response);
-    snprintf(t->modified, sizeof t->modified, "%s", modified ? modified : "");
+    note_validators(t, whorl_http_response_header(response, "etag"),
+                    whorl_http_response_header(response, "last-modified"));
+    /* An entity tag identifies a version of one resource only (RFC 9110 §8.8.3). */
+    t->is_elsewhere = o->status == 304 && t->is_conditional && t->before.final_url &&
+                      strcmp(t->before.final_url, final_url) != 0;
     whorl_http_response_get_timing(response, &o->timing);
-    if (t->get->report->json || t->get->options->events || o->timing.redirects > 0) {
+    if (t->get->report->json || t->get->options->events || o->timing.redirects > 0 ||
+        manifest_is_open(&t->get->manifest)) {
         free(t->final_url);
-        t->final_url = strdup(whorl_http_response_url(response)->text);
+        t->final_url = strdup(final_url);
         o->final_url = t->final_url;
     }
     bool is_part = download_has_part(&t->download);
@@ -445,6 +463,64 @@ static bool may_keep(const struct transfer *t)
     return !has_own_conditions(t);
 }
 
+/* Whether a manifest may say that this file is the one of the transfer: it has the name that the
+ * transfer chooses, or that name with a number. So a manifest cannot choose which file is replaced.
+ * `arg` is the transfer. */
+static bool is_named_so(const void *arg, const char *file)
+{
+    const struct transfer *t = arg;
+    const char *dot = strrchr(file, '.');
+    char numbered[NAME_SIZE];
+    int number;
+
+    if (strcmp(file, t->name) == 0)
+        return true;
+    if (!dot || text_parse_int(dot + 1, 1, INT_MAX, &number))
+        return false;
+    name_numbered(numbered, t->name, (unsigned)number);
+    return strcmp(file, numbered) == 0;
+}
+
+/* Looks for the file of an earlier run in the manifest. If it is there and unchanged, it is ours:
+ * it may be replaced, and the server is asked whether there is a newer one. */
+static WHORL_SUSPENDS int find_before(struct transfer *t)
+{
+    struct get *get = t->get;
+
+    int found = manifest_find(&get->manifest, t->scheduled->url, is_named_so, t, &t->before);
+    if (found <= 0)
+        return found;
+    const struct manifest_line *before = &t->before;
+    struct disk_file file = {.dir_fd = get->dir_fd,
+                             .path = before->file,
+                             .size = before->size,
+                             .mtime_ns = before->mtime_ns};
+    int err = disk_file_look(&file);
+    if (err == -ECANCELED)
+        return err;
+    bool is_same = err == 0 && file.found_size == before->size &&
+                   (!file.is_read || strcasecmp(file.sha256, before->sha256) == 0);
+    if (!is_same || !taken_add(&get->taken, before->file)) {
+        manifest_line_finish(&t->before);
+        return 0;
+    }
+    snprintf(t->name, sizeof t->name, "%s", before->file);
+    t->existing = (struct existing){.is_there = true, .replaces = true, .etag = before->etag};
+    if (before->modified)
+        snprintf(t->existing.since, sizeof t->existing.since, "%s", before->modified);
+    return 0;
+}
+
+/* The manifest is replaced at the end of the run, so no download may take its name. */
+static bool is_manifest(const struct transfer *t)
+{
+    struct stat st;
+
+    return manifest_is_open(&t->get->manifest) &&
+           fstatat(where_to(t), wanted_path(t), &st, 0) == 0 &&
+           manifest_is_itself(&t->get->manifest, st.st_dev, st.st_ino);
+}
+
 /* Looks at the file that has the name already. */
 static WHORL_SUSPENDS int prepare_existing(struct transfer *t)
 {
@@ -454,15 +530,23 @@ static WHORL_SUSPENDS int prepare_existing(struct transfer *t)
 
     if (to_stdout(options) || (options->output && !is_plain_output(options->output)))
         return 0;
-    if (is_other && options->existing == EXISTING_UPDATE)
-        return 0; /* the date of the file says nothing about such a response */
-    int err = existing_look(existing, options->existing, options->output ? NULL : &t->get->taken,
+    t->verify.notes_sha256 = manifest_is_open(&t->get->manifest) && !is_other;
+    int err = 0;
+    if (t->verify.notes_sha256 && options->existing != EXISTING_SKIP)
+        err = find_before(t);
+    /* With --update, the date of the file says nothing about a response of another kind. */
+    if (err == 0 && !existing->replaces && !(is_other && options->existing == EXISTING_UPDATE))
+        err = existing_look(existing, options->existing, options->output ? NULL : &t->get->taken,
                             where_to(t), wanted_path(t));
     if (err)
         return whorl_error_set(&t->outcome.error, err, "transfer", "%s", whorl_strerror(err));
+    if (is_manifest(t))
+        *existing = (struct existing){0};
     /* If a hash is expected, only a new download shows whether it is right. */
-    if (verify_is_expected(&t->verify))
+    if (verify_is_expected(&t->verify)) {
         existing->since[0] = '\0';
+        existing->etag = NULL;
+    }
     return 0;
 }
 
@@ -541,6 +625,8 @@ static WHORL_SUSPENDS int take_name(struct transfer *t)
     bool replaces = options->output || t->existing.replaces;
 
     t->path = wanted_path(t);
+    /* A response with a part need not have them all. */
+    note_validators(t, t->download.part.journal.etag, t->download.part.journal.modified);
     int err = t->download.see ? decide(t, &t->path) : 0;
     if (err == 0)
         err = download_take(&t->download, t->path, replaces);
@@ -612,7 +698,7 @@ static WHORL_SUSPENDS int is_there(struct transfer *t)
         return 0;
     /* The hash of the file is not known, so only a new download shows whether it is right. */
     verify_begin(&t->verify, NULL, false);
-    if (verify_is_needed(&t->verify))
+    if (verify_is_expected(&t->verify))
         return 0;
     int there = download_is_there(&t->download, where_to(t), path);
     note_download(t);
@@ -692,8 +778,9 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     free(t->final_url);
     o->final_url = t->final_url = NULL;
     t->asked_ns = -1;
+    t->is_elsewhere = false;
     events_try(&t->get->events, &t->followed);
-    /* There is room for one more header. It is not for the requests of parts. */
+    /* There is room for these headers. They are not for the requests of parts. */
     size_t count = t->headers_count + existing_headers(&t->existing, t->headers + t->headers_count);
     t->is_conditional = count > t->headers_count;
     int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, count, &t->get->user,
@@ -780,6 +867,11 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
         if (t->outcome.tries++ == 0)
             whorl_http_retry_budget_note(&t->get->budget, &t->url);
         int err = try_once(t);
+        if (err == 0 && t->is_elsewhere) { /* the answer is about another file than ours */
+            t->existing.etag = NULL;
+            t->existing.since[0] = '\0';
+            continue;
+        }
         if (err == 0 || err == -ECANCELED || !may_retry(t, err, &pause_ns))
             return err;
         if (pause_between(t, pause_ns) == -ECANCELED)
@@ -787,16 +879,62 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
     }
 }
 
-/* Fetches the file, and sets its time. */
+/* Adds the complete file to the manifest. A file that was not received now is read; if that fails
+ * or is cancelled, the file is not listed. Returns 0 or a negative code. */
+static WHORL_SUSPENDS int record(struct transfer *t)
+{
+    const struct verify *verify = &t->verify;
+    bool is_hashed = verify->sha256[0];
+    struct disk_file file = {.dir_fd = t->get->dir_fd, .path = t->path, .size = -1, .mtime_ns = -1};
+    struct manifest_line line = {.url = t->scheduled->url,
+                                 .final_url = t->final_url,
+                                 .file = t->path,
+                                 .sha256 = is_hashed ? verify->sha256 : file.sha256,
+                                 .etag = t->etag,
+                                 .modified = t->modified[0] ? t->modified : NULL};
+    time_t now = time(NULL);
+    char fetched[32];
+    struct stat st;
+    struct tm tm;
+
+    if (is_hashed) { /* while it was received */
+        if (fstatat(file.dir_fd, t->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        file.found_size = verify->seen;
+        file.found_mtime_ns = (int64_t)st.st_mtim.tv_sec * WHORL_SECOND + st.st_mtim.tv_nsec;
+    } else {
+        int err = disk_file_look(&file);
+        if (err)
+            return err;
+    }
+    line.size = file.found_size;
+    line.mtime_ns = file.found_mtime_ns;
+    strftime(fetched, sizeof fetched, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+    line.fetched = fetched;
+    manifest_add(&t->get->manifest, &line);
+    return 0;
+}
+
+/* Fetches the file, sets its time, and adds it to the manifest. */
 static WHORL_SUSPENDS int fetch(struct transfer *t)
 {
     int err = prepare_download(t);
 
     if (err == 0)
         err = try_all(t);
-    if (err == 0 && t->get->options->existing == EXISTING_UPDATE && t->path && !t->in_place)
+    bool is_unmodified = t->is_conditional && t->outcome.status == 304;
+    if (err || t->in_place)
+        return err;
+    if (is_unmodified)
+        t->path = wanted_path(t);
+    if (!t->path)
+        return 0;
+    if (!is_unmodified && t->get->options->existing == EXISTING_UPDATE)
         existing_date(where_to(t), t->path, t->modified);
-    return err;
+    /* What a manifest says about an unmodified file stays as it is. */
+    if (t->verify.notes_sha256 && !(is_unmodified && t->before.json) && record(t) < 0)
+        return 0; /* the file is complete all the same */
+    return 0;
 }
 
 /* Says what became of the file that was there. */
@@ -810,7 +948,7 @@ static void note_existing(struct transfer *t)
         o->existing = "not modified";
     else if (t->existing.replaces && t->existing.is_there && t->path)
         o->existing = "replaced";
-    if (t->existing.skips || (t->is_conditional && o->status == 304))
+    if (t->existing.skips)
         t->path = wanted_path(t);
 }
 
@@ -868,8 +1006,8 @@ static int merge_headers(struct transfer *t)
     const struct options *options = t->get->options;
     const struct entry *entry = &t->entry;
 
-    t->headers =
-        calloc(options->headers_count + entry->headers_count + HEADERS_MORE, sizeof *t->headers);
+    t->headers = calloc(options->headers_count + entry->headers_count + EXISTING_HEADERS_MAX,
+                        sizeof *t->headers);
     if (!t->headers)
         return whorl_error_set(&t->outcome.error, -ENOMEM, "settings", "out of memory");
     for (size_t i = 0; i < options->headers_count; i++) {
@@ -1012,6 +1150,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     free(t.final_url);
     free(t.headers);
     free(t.bad_path);
+    free(t.etag);
+    manifest_line_finish(&t.before);
     free(t.plan);
     entry_finish(&t.entry);
     whorl_url_finish(&t.url);

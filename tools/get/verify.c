@@ -66,7 +66,7 @@ static void take_header(struct verify *verify, const struct whorl_http_response 
 
 void verify_begin(struct verify *verify, const struct whorl_http_response *response, bool decodes)
 {
-    unsigned kinds = 0;
+    unsigned kinds = verify->notes_sha256 ? 1u << HASH_SHA256 : 0;
 
     memset(verify->from_headers, 0, sizeof verify->from_headers);
     if (response && !decodes && whorl_http_response_status(response) == 200) {
@@ -79,6 +79,7 @@ void verify_begin(struct verify *verify, const struct whorl_http_response *respo
             kinds |= 1u << kind;
     hash_init(&verify->hash, kinds);
     verify->seen = 0;
+    verify->sha256[0] = '\0';
 }
 
 bool verify_is_expected(const struct verify *verify)
@@ -116,6 +117,10 @@ bool verify_end(struct verify *verify, enum hash_kind *ret_kind, char *why, size
         if (!(verify->hash.kinds & 1u << kind))
             continue;
         hash_finish(&verify->hash, kind, hex);
+        if (kind == HASH_SHA256)
+            strcpy(verify->sha256, hex);
+        if (!expected->hex && !*sent)
+            continue;
         *ret_kind = kind;
         bool is_as_expected = !expected->hex || strcasecmp(expected->hex, hex) == 0;
         if (is_as_expected && (!*sent || strcmp(sent, hex) == 0))

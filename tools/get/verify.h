@@ -25,12 +25,14 @@ struct verify {
     } expected[HASH_KINDS];
     int64_t size; /* -1: not known */
     const char *size_source;
+    bool notes_sha256; /* calculate it in any case; it is in `sha256` after verify_end() */
 
     /* Of the current attempt. */
     char from_headers[HASH_KINDS][HASH_HEX_SIZE]; /* "": none */
     const char *header_names[HASH_KINDS];
     struct hash hash;
     int64_t seen;
+    char sha256[HASH_HEX_SIZE]; /* "": not known */
 };
 
 /* Adds an expectation. Returns false when another one contradicts it: both cannot be met. */

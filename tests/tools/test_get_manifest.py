@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: MIT
+"""whorl-get --manifest lists what is complete, and fetches only what has changed since.
+
+    test_get_manifest.py PROGRAM [WORD]...  run all tests, or those whose names contain a word
+"""
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+
+from lib import *
+from ranged import RangedFile
+
+GET = os.path.abspath(sys.argv[1])
+OLD = 'Sun, 06 Nov 1994 08:49:37 GMT'
+NEW = 'Mon, 07 Nov 2016 08:49:37 GMT'
+
+
+def get(*argv, **kwargs):
+    return run(GET, *argv, **kwargs)
+
+
+def write(name, data):
+    with open(name, 'wb') as f:
+        f.write(data if isinstance(data, bytes) else data.encode())
+
+
+def read(name):
+    with open(name, 'rb') as f:
+        return f.read()
+
+
+def lines(name='m'):
+    return [json.loads(line) for line in read(name).splitlines()]
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def objects(result):
+    return {o['url'].rsplit('/', 1)[1]: o for o in map(json.loads, result.out.splitlines()) if 'url' in o}
+
+
+class Versioned:
+    """A route of one file that knows If-None-Match and If-Modified-Since."""
+
+    def __init__(self, body, etag='"1"', modified=None):
+        self.body, self.etag, self.modified, self.sent = body, etag, modified, 0
+
+    def __call__(self, connection, request):
+        headers = [(n, v) for n, v in (('ETag', self.etag), ('Last-Modified', self.modified)) if v]
+        match, since = (request.headers.get('if-' + n) for n in ('none-match', 'modified-since'))
+        if (match == self.etag) if match and self.etag else (since and since == self.modified):
+            reply(b'', '304 Not Modified', headers)(connection, request)
+        else:
+            self.sent += 1
+            reply(self.body, headers=headers)(connection, request)
+
+
+@test
+def complete_files_are_listed_with_what_identifies_them():
+    routes = {'/a': Versioned(b'aaa', 'W/"x"', OLD), '/b': reply(b'b' * 70000),
+              '/to': raw(b'HTTP/1.1 302 Found\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n'), '/gone': not_found}
+    with Peer(routes) as peer:
+        secret = peer.origin.replace('//', '//me:s3cret@')
+        start = time.time()
+        r = get('--retries', '0', '-d', 'd', '--manifest', 'm', secret + '/a', peer.origin + '/b', peer.origin + '/to', peer.origin + '/gone')
+        equal(r.status, 1)
+    got = {l['file']: l for l in lines()}
+    equal(sorted(got), ['a', 'b', 'to'])
+    a = got['a']
+    equal((a['url'], a['final_url'], a['size'], a['sha256'], a['etag'], a['last_modified']),
+          (peer.origin.replace('//', '//***@') + '/a', peer.origin + '/a', 3, sha256(b'aaa'), 'W/"x"', OLD))
+    equal((got['b']['size'], got['b']['sha256'], got['b']['etag'], got['b']['last_modified']),
+          (70000, sha256(b'b' * 70000), None, None))
+    equal((got['to']['url'], got['to']['final_url']), (peer.origin + '/to', peer.origin + '/a'))
+    fetched = time.strptime(a['fetched'], '%Y-%m-%dT%H:%M:%SZ')
+    equal(abs(__import__('calendar').timegm(fetched) - start) < 60, True)
+    equal(sorted(os.listdir('.')), ['d', 'm'])
+    equal(b's3cret' in read('m'), False)
+
+
+@test
+def the_next_run_fetches_only_what_has_changed():
+    a, b, c = Versioned(b'a1', '"a"'), Versioned(b'b1', None, OLD), Versioned(b'c1', '"c"')
+    with Peer({'/a': a, '/b': b, '/c': c}) as peer:
+        urls = [peer.origin + '/' + n for n in 'abc']
+        equal(get('--manifest', 'm', *urls).status, 0)
+        first = read('m')
+        r = get('--json', '--manifest', 'm', *urls)
+        equal((r.status, [o['existing'] for o in objects(r).values()]), (0, 3 * ['not modified']))
+        equal((a.sent, b.sent, c.sent, read('m')), (1, 1, 1, first))
+        a.body, a.etag = b'a2 is new', '"a2"'
+        os.unlink('b')
+        r = get('--json', '--manifest', 'm', *urls)
+        equal({n: o.get('existing') for n, o in objects(r).items()}, {'a': 'replaced', 'b': None, 'c': 'not modified'})
+        equal((r.status, a.sent, b.sent, c.sent, read('a'), read('b')), (0, 2, 2, 1, b'a2 is new', b'b1'))
+        got = {l['file']: l for l in lines()}
+        equal((len(lines()), got['a']['sha256'], got['a']['etag']), (3, sha256(b'a2 is new'), '"a2"'))
+        equal(sorted(os.listdir('.')), ['a', 'b', 'c', 'm'])
+
+
+@test
+def entries_that_were_not_touched_stay():
+    with Peer({'/a': Versioned(b'a'), '/b': Versioned(b'b')}) as peer:
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        equal(get('--manifest', 'm', peer.origin + '/b').status, 0)
+        equal(sorted(l['file'] for l in lines()), ['a', 'b'])
+        equal(get('--retries', '0', '--manifest', 'm', peer.origin + '/gone').status, 3)
+        equal(sorted(l['file'] for l in lines()), ['a', 'b'])
+
+
+@test
+def a_file_that_someone_else_has_changed_is_not_replaced():
+    a = Versioned(b'new')
+    with Peer({'/a': a}) as peer:
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        os.utime('a')  # another time but the same bytes: it is still ours
+        a.body, a.etag = b'newer', '"2"'
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        equal((read('a'), sorted(os.listdir('.'))), (b'newer', ['a', 'm']))
+        write('a', 'mine!')  # as long as before
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        equal((read('a'), read('a.1')), (b'mine!', b'newer'))
+        equal('if-none-match' in peer.requests[-1].headers, False)
+        a.body, a.etag = b'newest', '"3"'  # a.1 is ours
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        equal((read('a'), read('a.1'), sorted(os.listdir('.'))), (b'mine!', b'newest', ['a', 'a.1', 'm']))
+        equal(get('--overwrite', '--manifest', 'm', peer.origin + '/a').status, 0)
+        equal(sorted(os.listdir('.')), ['a', 'a.1', 'm'])
+
+
+@test
+def a_manifest_does_not_choose_which_file_is_replaced():
+    write('Makefile', 'all:')
+    time_ns = os.stat('Makefile').st_mtime_ns
+    with Peer({'/a': reply(b'evil')}) as peer:
+        def entry(name, **more):
+            return json.dumps({'url': peer.origin + '/a', 'file': name, 'size': 4, 'sha256': sha256(b'all:'),
+                               'mtime': '%d.%09d' % divmod(time_ns, 10**9), **more}) + '\n'
+        write('m', entry('Makefile'))
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        equal((read('Makefile'), read('a')), (b'all:', b'evil'))
+        os.unlink('a')
+        os.symlink('Makefile', 'a')
+        write('m', entry('a'))
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        equal((read('Makefile'), os.readlink('a'), read('a.1')), (b'all:', 'Makefile', b'evil'))
+
+
+@test
+def no_download_takes_the_name_of_the_manifest():
+    with Peer({'*': reply(b'not a list')}) as peer:
+        for option in ('-q', '--overwrite', '--update'):
+            equal(get(option, '--manifest', 'm', peer.origin + '/m').status, 0)
+            equal((read('m.1'), [l['file'] for l in lines()]), (b'not a list', ['m.1']))
+            os.unlink('m.1')
+            os.unlink('m')
+
+
+@test
+def not_modified_is_not_believed_of_another_file():
+    here = {'to': '/a'}
+
+    def route(connection, request):
+        raw(b'HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n' % here['to'].encode())(connection, request)
+    with Peer({'/f': route, '/a': Versioned(b'a', '"1"'), '/b': Versioned(b'b', '"1"')}) as peer:
+        equal(get('--manifest', 'm', peer.origin + '/f').status, 0)
+        here['to'] = '/b'
+        equal(get('--manifest', 'm', peer.origin + '/f').status, 0)
+        equal((read('f'), lines()[0]['final_url']), (b'b', peer.origin + '/b'))
+
+
+@test
+def files_that_were_not_fetched_now_are_hashed_on_the_disk():
+    data = bytes(range(256)) * 8000
+    with RangedFile(data, modified=OLD) as server:
+        for option in ('--continue', '--update'):
+            write('f', data)
+            if option == '--update':
+                server.peer.routes['/f'] = reply(b'', '304 Not Modified', (('ETag', '"one"'),))
+            equal(get(option, '--manifest', option + '.m', server.url).status, 0)
+            equal([(l['sha256'], l['size'], l['etag']) for l in lines('./' + option + '.m')], [(sha256(data), len(data), '"one"')])
+        equal(get('--skip-existing', '--manifest', 's', server.url).status, 0)
+        equal(read('s'), b'')
+
+
+@test
+def resumed_and_split_files_have_the_hash_of_all_bytes():
+    data = os.urandom(3 << 20)
+    with RangedFile(data) as server:
+        server.cuts = [1 << 20]
+        equal(get('--retries', '0', '--manifest', 'm', server.url).status, 3)
+        equal(lines(), [])
+        r = get('--json', '--manifest', 'm', server.url)
+        equal((r.status, json.loads(r.out.splitlines()[0])['resumed_from'] > 0), (0, True))
+        equal([(l['sha256'], l['etag'], l['size']) for l in lines()], [(sha256(data), '"one"', len(data))])
+        server.cuts = [2 << 20]
+        r = get('--manifest', 'm2', '--split', '4', '--limit-rate-each', '4M', server.url)
+        equal([(l['sha256'], l['file']) for l in lines('m2')], [(sha256(data), 'f.1')])
+
+
+@test
+def decoded_bodies_are_listed_as_they_are_on_the_disk():
+    import gzip
+    body = gzip.compress(b'x' * 5000)
+    with Peer({'/a': reply(body, headers=(('Content-Encoding', 'gzip'),))}) as peer:
+        equal(get('--compressed', '--manifest', 'm', peer.origin + '/a').status, 0)
+    equal([(l['size'], l['sha256']) for l in lines()], [(5000, sha256(b'x' * 5000))])
+    equal(get('--verify-manifest', 'm').status, 0)
+
+
+@test
+def an_interrupted_run_lists_what_is_complete():
+    with Peer({'/a': Versioned(b'a'), '/slow': hang_after(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx')}) as peer:
+        write('m', json.dumps({'url': 'http://h/old', 'file': 'old', 'size': 1, 'sha256': 64 * '0'}) + '\n')
+        with running(GET, '--manifest', 'm', peer.origin + '/a', peer.origin + '/slow') as child:
+            wait_until(lambda: os.path.exists('a') and peer.count('/slow') == 1)
+            child.send_signal(signal.SIGINT)
+            equal(child.wait(10 * SCALE), -signal.SIGINT)
+        equal([l['file'] for l in lines()], ['a', 'old'])
+        with running(GET, '--manifest', 'm', peer.origin + '/slow') as child:
+            wait_until(lambda: peer.count('/slow') == 2)
+            r = get('--manifest', 'm', peer.origin + '/a')
+            equal(r.status, 2)
+            contains(r.messages, 'm: another process uses it')
+            child.kill()
+            child.wait()
+        equal([l['file'] for l in lines()], ['a', 'old'])
+
+
+@test
+def a_manifest_that_cannot_be_written_is_a_failure():
+    with Peer({'/a': reply(b'a')}) as peer:
+        for path, cause in (('gone/m', 'no such file'), ('.', 'directory'), ('/dev/null', 'not a regular file')):
+            r = get('--manifest', path, peer.origin + '/a')
+            equal((r.status, os.listdir('.')), (2, []))
+            contains(r.messages, cause)
+    for extra in (['-o', 'x'], ['--data', 'x'], ['-H', 'Range: bytes=1-'], ['--verify-manifest', 'm']):
+        equal(get('--manifest', 'm', *extra, 'http://127.0.0.1:1/').status, 2)
+
+
+@test
+def ten_thousand_entries_are_read_and_written_again():
+    with Peer({'/a': Versioned(b'a')}) as peer:
+        old = [json.dumps({'url': 'http://h/%d' % n, 'file': 'dir/%d' % n, 'size': n, 'sha256': 64 * '0', 'other': n})
+               for n in range(10000)]
+        write('m', '\n'.join(old))
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+    got = read('m').decode().splitlines()
+    equal((json.loads(got[0])['file'], got[1:] == old), ('a', True))
+
+
+GOOD = {'url': 'http://h/a', 'file': 'a', 'size': 1, 'sha256': 64 * '0'}
+
+
+@test
+def wrong_manifests_are_refused_with_their_lines():
+    os.mkdir('in')
+    write('secret', 'x')
+    good = json.dumps(GOOD).encode()
+
+    def line(**changed):
+        return json.dumps({**GOOD, **changed}).encode()
+
+    cases = [(line(file=f), '"file" is not the name of a file inside') for f in
+             ('', '.', '..', '../secret', '/etc/passwd', 'a/../../secret', 'a//b', 'a/', './a', 'x' * 256, 'a\nb', 'a\x7f')]
+    cases += [(b'{', 'not JSON'), (b'', 'not JSON'), (b'[]', 'not a JSON object'), (b'\xff', 'not JSON'), (b'[' * 5000, 'not JSON'),
+              (good[:-1] + b', "file": "b"}', 'not JSON: duplicate'), (good + b' x', 'not JSON'), (b'{"a":"\\u0000"}', 'not JSON'),
+              (good[:20] + b'\0' + good[20:], 'not JSON'), (b'{"url":"' + b'x' * 70000 + b'"}', 'the line is too long'),
+              (line(url=None), '"url" is'), (line(file=7), '"file" is not a string'), (line(size=-1), '"size" is not'),
+              (line(size=1.5), '"size" is not'), (line(size=10**30), 'not JSON'), (line(sha256='00'), '"sha256" does not'),
+              (line(etag='"a"\r\nX: y"'), '"etag" is not'), (line(etag='x'), '"etag" is not'),
+              (line(last_modified='x\r\ny'), '"last_modified" is not'), (line(last_modified='soon'), '"last_modified" is not'),
+              (line(mtime='1'), '"mtime" is not'), (line(mtime='99999999999.000000000'), '"mtime" is not'),
+              (line(file='b', url='http://h/b') + b'\n' + line(), 'm:3: the same file as in line 1')]
+    for wrong, cause in cases:
+        write('m', good + b'\n' + wrong + b'\n' + good)
+        for argv in (['--verify-manifest', 'm'], ['--manifest', 'm', 'http://127.0.0.1:1/']):
+            before = read('m')
+            r = get('-d', 'in', *argv)
+            equal((r.status, r.out, read('m') == before), (2, b'', True))
+            contains(r.messages, cause if cause[:2] == 'm:' else 'm:2: ' + cause)
+            equal(len(r.messages) < 700, True)
+    equal((sorted(os.listdir('.')), os.listdir('in')), (['in', 'm', 'secret'], []))
+
+
+@test
+def verify_finds_every_difference():
+    os.makedirs('d/sub')
+    entries, names = [], ('same', 'sub/same', 'longer', 'other', 'missing', 'link', 'dir', 'sub/behind/f', 'fifo')
+    for name in names:
+        entries.append(json.dumps({'url': 'http://h/' + name, 'file': name, 'size': 3, 'sha256': sha256(b'yes')}))
+    write('m', '\n'.join(entries) + '\n')
+    write('d/same', 'yes')
+    write('d/sub/same', 'yes')
+    write('d/longer', 'yes!')
+    write('d/other', 'no!')
+    write('f', 'yes')
+    os.symlink('../f', 'd/link')
+    os.symlink('../..', 'd/sub/behind')
+    os.mkdir('d/dir')
+    os.mkfifo('d/fifo')
+    r = get('-d', 'd', '--verify-manifest', 'm')
+    equal((r.status, r.out), (4, b''))
+    said = sorted(r.messages.splitlines())
+    special = ': is not a regular file, or is behind a symbolic link'
+    equal(said, sorted(
+        ['whorl-get: d/longer: its size is 4 bytes, and the manifest says 3', 'whorl-get: d/missing: is missing',
+         'whorl-get: d/other: its sha256 is %s, and the manifest says %s' % (sha256(b'no!'), sha256(b'yes')),
+         'whorl-get: 2 of 9 files are as the manifest says; 6 differ, 1 missing, 0 unreadable'] +
+        ['whorl-get: d/' + n + special for n in ('link', 'dir', 'sub/behind/f', 'fifo')]))
+    r = get('-q', '-d', 'd', '--json', '--verify-manifest', 'm')
+    equal({o['file']: o['ok'] for o in map(json.loads, r.out.splitlines())}, {n: n.endswith('same') for n in names})
+    write('m', '\n'.join(entries[:2]))
+    r = get('-d', 'd', '--verify-manifest', 'm')
+    equal((r.status, r.messages), (0, 'whorl-get: 2 of 2 files are as the manifest says\n'))
+    equal(get('-q', '-d', 'd', '--verify-manifest', 'm').messages, '')
+    for argv, cause in ((['gone'], 'no such file'), (['m', '-d', 'gone'], 'no such file'), (['m', 'http://h/'], 'fetches nothing')):
+        r = get('--verify-manifest', *argv)
+        equal(r.status, 2)
+        contains(r.messages, cause)
+
+
+main()
