@@ -763,6 +763,8 @@ WHORL_SUSPENDS int whorl_tls_accept(struct whorl_tls_server *server, struct whor
     int err = tls ? tls_engine_create_server(config, whorl_now(), &tls->engine) : -ENOMEM;
     tls_server_config_release(config); /* the engine holds a reference */
     if (err) {
+        if (tls)
+            free(tls->buffers);
         free(tls);
         return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
     }
