@@ -208,6 +208,27 @@ def attempts_that_get_further_do_not_count():
 
 
 @test
+def the_same_url_again_in_the_same_run_continues():
+    """It fails first. The second line of the list comes when the first transfer is over."""
+    with RangedFile(noise(4 * MIB)) as server:
+        server.cuts = [3 * MIB]
+        r = get('--json', '-j', '1', '--retries', '0', server.url, server.url)
+        first, second = (json.loads(line) for line in r.out.splitlines()[:2])
+        equal((first['ok'], second['ok'], read('f') == server.data), (False, True, True))
+        equal(second['resumed_from'], first['kept'])
+
+
+@test
+def a_limit_of_the_size_counts_for_the_whole_file():
+    with RangedFile(noise(4 * MIB)) as server:
+        interrupted(server, 3 * MIB)
+        r = get('--max-size', '2M', server.url)
+        equal((r.status, 'f' in files(), len(parts())), (3, False, 1))
+        equal(get('--max-size', '4M', server.url).status, 0)
+        equal(read('f') == server.data, True)
+
+
+@test
 def a_failure_keeps_the_part_and_says_so():
     data = noise(6 * MIB)
     with RangedFile(data) as server:
@@ -389,14 +410,14 @@ def lines_of(*texts):
     return out
 
 
-def invent(server, data, *records):
+def invent(server, data, *records, url=None):
     """Makes a part with a correct journal by hand."""
     interrupted(server)
     name = parts()[0]
     with open('/proc/sys/kernel/random/boot_id') as f:
         boot = f.read().strip()
     write(name, data)
-    write(name + '.journal', lines_of('whorl-get 1', 'url ' + server.url, 'etag "one"', 'length %d' %
+    write(name + '.journal', lines_of('whorl-get 1', 'url ' + (url or server.url), 'etag "one"', 'length %d' %
                                       len(server.data), 'boot ' + boot, *records))
 
 
@@ -431,6 +452,17 @@ def status_416_otherwise_starts_afresh():
         interrupted(server)
         server.status = ('416 No', 'Content-Range: bytes */%d\r\n' % (4 * MIB))
         check_afresh(server, 'does not have the missing bytes')
+
+
+@test
+def a_part_of_another_url_is_left_alone():
+    """The names of two URLs may be the same by chance."""
+    with RangedFile(noise(4 * MIB)) as server:
+        invent(server, server.data, 'done 0 %d' % (3 * MIB), url=server.url + 'x')
+        before = files()
+        r = get('--json', server.url)
+        equal((r.status, read('f') == server.data, files()), (0, True, sorted(before + ['f'])))
+        equal((object_of(r)['resumed_from'], server.asked[-1]), (0, None))
 
 
 @test

@@ -166,6 +166,16 @@ int leftovers_read(struct leftovers *leftovers, int dir_fd, const char *dir, boo
     return err;
 }
 
+void leftovers_note(struct leftovers *leftovers, const char *path)
+{
+    if (leftovers_may_have(leftovers, path))
+        return;
+    if (add(leftovers, path) == 0)
+        qsort(leftovers->parts, leftovers->count, sizeof *leftovers->parts, compare);
+    else
+        leftovers->is_complete = false;
+}
+
 bool leftovers_may_have(const struct leftovers *leftovers, const char *path)
 {
     if (!leftovers->is_complete || strchr(path, '/'))

@@ -28,6 +28,9 @@ typedef void leftovers_fn(void *arg, const char *name, const char *why, int err)
 int leftovers_read(struct leftovers *leftovers, int dir_fd, const char *dir, bool removes,
                    leftovers_fn *report, void *arg);
 
+/* Notes that this run leaves a part, too. `path` is relative to the directory. */
+void leftovers_note(struct leftovers *leftovers, const char *path);
+
 /* Whether the directory may have this part. `path` is relative to that directory. */
 bool leftovers_may_have(const struct leftovers *leftovers, const char *path);
 

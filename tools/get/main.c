@@ -631,6 +631,8 @@ static int look_at_leftovers(struct program *program)
                                    report_leftover, options)
                   : -ENOMEM;
     free(dir);
+    if (options->queue) /* other workers may leave partial files while this one runs */
+        program->get.leftovers.is_complete = false;
     if (err == -ENOMEM)
         complain("", "partial files:", whorl_strerror(err));
     return err == -ENOMEM ? EXIT_NONE : 0; /* other failures appear when the file is written */

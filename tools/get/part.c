@@ -336,6 +336,8 @@ WHORL_SUSPENDS int part_begin(struct part *part, const char *url, const char *fi
 {
     struct journal journal = {.length = length};
 
+    if (!part->path) /* another URL has the names */
+        return -EBUSY;
     read_boot_id(journal.boot);
     int err = copy(&journal.url, url);
     if (err == 0)

@@ -571,6 +571,15 @@ static void show_connections(void *arg, int count)
     t->followed.connections = count;
 }
 
+/* The name of the part as leftovers.h knows it. */
+static const char *part_name(const struct transfer *t)
+{
+    const char *path = t->download.part.path;
+    const char *slash = t->get->options->output ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path;
+}
+
 /* Looks for a part that an earlier run has left. */
 static WHORL_SUSPENDS int prepare_download(struct transfer *t)
 {
@@ -594,10 +603,13 @@ static WHORL_SUSPENDS int prepare_download(struct transfer *t)
     int err = download_init(d, where_to(t), wanted_path(t));
     if (err)
         return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
-    const char *slash = output ? strrchr(d->part.path, '/') : NULL;
-    if (!leftovers_may_have(&t->get->leftovers, slash ? slash + 1 : d->part.path) ||
-        !download_find(d))
+    if (!leftovers_may_have(&t->get->leftovers, part_name(t)) || !download_find(d))
         return 0;
+    if (t->get->options->size_max && download_length(d) > t->get->options->size_max) {
+        download_finish(d); /* the whole file will be refused */
+        t->may_keep = false;
+        return 0;
+    }
     verify_begin(&t->verify, NULL, false);
     d->see = verify_is_needed(&t->verify) ? see_part : NULL;
     return 0;
@@ -1082,6 +1094,8 @@ static void note_kept(struct transfer *t)
     const struct download *d = &t->download;
 
     o->kept = download_has_part(d) ? download_done(d) : 0;
+    if (o->kept > 0)
+        leftovers_note(&t->get->leftovers, part_name(t));
     if (o->kept > 0 && o->error.code != -ECANCELED)
         append(&o->error, " (kept %s of %s; run again to continue)", text_size(kept, o->kept),
                text_size(length, download_length(d)));
