@@ -124,9 +124,9 @@ def a_retry_tells_its_cause_and_its_delay():
     equal(names(events), ['queued', 'started'] + ['connected', 'headers', 'retry', 'connected', 'retry'] +
           ['connected', 'headers', 'retry'] + ['connected', 'headers', 'verified', 'done'])
     first, second, third = [e for e in events if e['event'] == 'retry']
-    equal((first['try'], first['status'], first['step'], first['error'], first['code']),
-          (1, 503, 'status', '503 Busy', None))
-    equal((second['try'], second['status'], second['code']), (2, None, 'ECONNRESET'))
+    equal((first['try'], first['status'], first['step'], first['error'], first['class'], first['code']),
+          (1, 503, 'status', '503 Busy', 'status', None))
+    equal((second['try'], second['status'], second['class'], second['code']), (2, None, 'connect', 'ECONNRESET'))
     equal(0 <= first['delay'] <= 0.5 and 0.9 <= third['delay'] <= 1, True)
     done = one(events, 'done')
     equal((done['ok'], done['tries'], [e['try'] for e in events if e['event'] == 'headers']), (True, 4, [1, 3, 4]))

@@ -116,6 +116,7 @@ static void add_failure(struct object *object, const struct event *event)
         object_add_null(object, "status");
     object_add_text(object, "step", o->error.step);
     object_add_text(object, "error", o->error.text);
+    object_add_text(object, "class", report_class(o));
     object_add_text(object, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
     object_add_seconds(object, "delay", event->delay_ns);
 }

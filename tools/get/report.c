@@ -211,9 +211,7 @@ static void add_info(struct object *object, const struct whorl_http_info *info)
     object_add_seconds(object, "body", is_known ? info->body_ns : -1);
 }
 
-/* The class of a failure. For the library, a response with any status and any body is a success, so
- * these failures have classes of their own. */
-static const char *class_of(const struct outcome *o)
+const char *report_class(const struct outcome *o)
 {
     if (o->mismatched)
         return "verify";
@@ -263,7 +261,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     if (!o->ok) {
         object_add_text(object, "step", o->error.step);
         add_error(object, o);
-        object_add_text(object, "class", class_of(o));
+        object_add_text(object, "class", report_class(o));
         object_add_text(object, "code", o->error.code ? whorl_error_name(o->error.code) : NULL);
     }
 }

@@ -66,6 +66,10 @@ void report_format_head(struct buffer *ret, const struct whorl_http_response *re
 void report_format_line(struct buffer *ret, const struct outcome *outcome, bool verbose);
 void report_format_object(struct buffer *ret, const struct outcome *outcome);
 
+/* The class of a failure. For the library, a response with any status and any body is a success, so
+ * these failures have classes of their own. */
+const char *report_class(const struct outcome *outcome);
+
 /* Appends the line with the sums of several transfers. */
 void report_format_summary(struct buffer *ret, const struct totals *totals, int64_t duration_ns);
 
