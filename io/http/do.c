@@ -83,13 +83,12 @@ static int follow(struct fetch *f)
 {
     struct whorl_http_response *r = f->response;
     struct http_outgoing *out = &f->out;
-    struct redirect redirect;
-    int status = r->exchange->head.status;
+    struct redirect redirect = {0};
 
-    if (f->redirects_max < 0 || status < 300 || status > 399)
+    if (f->redirects_max < 0)
         return 0;
-    int err = redirect_follow(&redirect, &r->url, out->method, status, r->exchange->head.headers,
-                              f->error);
+    int err = redirect_follow(&redirect, &r->url, out->method, r->exchange->head.status,
+                              r->exchange->head.headers, f->error);
     if (err <= 0)
         return err;
     bool has_body = out->has_body && !redirect.drop_body;
@@ -150,16 +149,8 @@ static void watch(struct fetch *f)
     f->response->watch = (struct http_watch){
         .observer = asked->event ? *asked : f->session->options.observer,
         .request = ++f->session->watched,
-        .start_ns = f->now_ns = whorl_now(),
+        .start_ns = whorl_now(),
     };
-}
-
-static void tell_start(const struct fetch *f)
-{
-    if (http_watch_is_on(&f->response->watch))
-        fetch_tell(f, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_START,
-                                                .method = f->out.method,
-                                                .url = f->response->url.text});
 }
 
 WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
@@ -167,10 +158,9 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                  struct whorl_error *error, struct whorl_http_response **ret)
 {
     struct whorl_error unseen;
-    struct fetch f;
+    struct fetch f = {.session = session, .asked = request, .error = error ? error : &unseen};
 
     unseen.code = 0;
-    fetch_init(&f, session, request, error ? error : &unseen);
     int err = whorl_check_cancelled();
     if (err)
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
@@ -182,7 +172,9 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
     watch(&f);
     err = fetch_prepare(&f);
-    tell_start(&f);
+    fetch_tell(&f, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_START,
+                                             .method = f.out.method,
+                                             .url = f.response->url.text});
     while (err == 0) {
         err = hop_run(&f);
         if (err)
@@ -194,10 +186,8 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
             break;
         err = 0;
     }
-    if (f.auth.value)
-        http_auth_run_finish(&f.auth);
-    if (f.proxy_auth.value)
-        http_proxy_auth_finish(&f.proxy_auth);
+    http_auth_run_finish(&f.auth);
+    http_proxy_auth_finish(&f.proxy_auth);
     free(f.cookies);
     if (err == 0)
         err = accept_final(&f);

@@ -337,7 +337,8 @@ TEST(the_nearest_option_is_suggested)
 
 TEST(options_of_other_programs_are_known)
 {
-    CHECK_BAD("-k u", "unknown option -k (here it is --insecure)");
+    CHECK_BAD("-k u", "unknown option -k (for curl's see --insecure, for wget's see "
+                      "--convert-links)");
     CHECK_BAD("--max-time 3 u", "unknown option --max-time (here it is --timeout)");
     CHECK_BAD("--output-document=f u", "unknown option --output-document (here it is --output)");
     CHECK_BAD("-F a=b u", "unknown option -F (here it is --form)");

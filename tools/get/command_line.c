@@ -20,6 +20,7 @@
 #include "tools/get/text.h"
 
 enum {
+    LEVEL_DEFAULT = 5,
     JOBS_DEFAULT = 16,
     PER_HOST_DEFAULT = 6,
     RETRIES_DEFAULT = 3,
@@ -356,6 +357,31 @@ static bool check_existing(struct option_call *c, const struct options *o)
     return true;
 }
 
+/* Rejects combinations of options that say which links are followed. */
+static bool check_links(struct option_call *c, const struct options *o)
+{
+    const char *links = o->recursive         ? "--recursive"
+                        : o->page_requisites ? "--page-requisites"
+                                             : NULL;
+    const char *other = o->output           ? "--output"
+                        : o->queue          ? "--queue"
+                        : o->head           ? "--head"
+                        : o->method         ? "--method"
+                        : o->data_count > 0 ? "--data"
+                        : o->json_data      ? "--json-data"
+                        : o->form_count > 0 ? "--form"
+                        : o->upload_file    ? "--upload-file"
+                                            : NULL;
+
+    if (links && other)
+        return option_complain(c, "%s and %s cannot be used together", links, other);
+    if (!links && o->convert_links)
+        return option_complain(c, "--convert-links needs --recursive or --page-requisites");
+    if (o->force_directories && o->output)
+        return option_complain(c, "--force-directories and --output cannot be used together");
+    return true;
+}
+
 /* How many options read standard input. */
 static int count_stdin(const struct options *o)
 {
@@ -415,11 +441,12 @@ static bool check(struct parser *p)
 
     if (options->verify_manifest)
         return options->urls_count == 0 && options->lists_count == 0 && !options->queue &&
-                       !options->manifest
+                       options->sitemaps_count == 0 && !options->manifest
                    ? true
                    : option_complain(c, "--verify-manifest fetches nothing; leave the URLs and "
                                         "--manifest out");
-    if (options->urls_count == 0 && options->lists_count == 0 && !options->queue)
+    if (options->urls_count == 0 && options->lists_count == 0 && !options->queue &&
+        options->sitemaps_count == 0)
         return option_complain(c, "no URL given");
     if (options->queue && beside_queue(options))
         return option_complain(c, "--queue and %s cannot be used together", beside_queue(options));
@@ -445,7 +472,7 @@ static bool check(struct parser *p)
                                "--tls bearssl does not have TLS 1.3; leave one of the options out");
     if (options->key && !options->cert)
         return option_complain(c, "--key needs --cert");
-    if (!check_request(c, options) || !check_existing(c, options))
+    if (!check_request(c, options) || !check_existing(c, options) || !check_links(c, options))
         return false;
     if (count_stdin(options) > 1)
         return option_complain(c, "standard input can be read only once");
@@ -460,6 +487,7 @@ enum options_verdict options_parse(struct options *ret, int argc, char **argv, c
     bool no_config = false;
 
     *ret = (struct options){
+        .level = LEVEL_DEFAULT,
         .jobs = JOBS_DEFAULT,
         .per_host = PER_HOST_DEFAULT,
         .retries = RETRIES_DEFAULT,
@@ -483,5 +511,7 @@ enum options_verdict options_parse(struct options *ret, int argc, char **argv, c
     ok = ok && take_command_line(&p, argc, argv);
     if (ok && ret->output)
         ret->dir = p.given[option_find("dir") - option_rows] ? ret->dir : NULL;
-    return ok && check(&p) ? OPTIONS_RUN : OPTIONS_BAD;
+    ok = ok && check(&p);
+    ret->force_directories |= ret->recursive || ret->page_requisites;
+    return ok ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -84,7 +84,8 @@ static void set_since(struct existing *existing, time_t modified)
 }
 
 WHORL_SUSPENDS int existing_look(struct existing *ret, enum existing_policy policy,
-                                 struct taken_names *taken, int dir_fd, const char *path)
+                                 struct taken_names *taken, const char *full_path, int dir_fd,
+                                 const char *path)
 {
     const unsigned mask = STATX_TYPE | STATX_MTIME;
     struct statx link, file;
@@ -105,7 +106,7 @@ WHORL_SUSPENDS int existing_look(struct existing *ret, enum existing_policy poli
     ret->skips = is_file && policy == EXISTING_SKIP;
     if (policy == EXISTING_SKIP || (!is_free && !is_file))
         return 0; /* a directory, for example, is not replaced */
-    ret->replaces = !taken || taken_add(taken, path);
+    ret->replaces = !taken || taken_add(taken, full_path);
     if (ret->replaces && is_file && policy == EXISTING_UPDATE)
         set_since(ret, (time_t)file.stx_mtime.tv_sec);
     return 0;

@@ -43,10 +43,11 @@ struct existing {
 };
 
 /* Looks at the file `path` in `dir_fd`. With EXISTING_OVERWRITE and EXISTING_UPDATE, takes the name
- * from `taken`, unless that is NULL. Returns 0; -ENOMEM or -ECANCELED. Other failures appear when
- * the file is written. */
+ * `full_path` from `taken`, unless that is NULL; other directories may have files with the same
+ * `path`. Returns 0; -ENOMEM or -ECANCELED. Other failures appear when the file is written. */
 WHORL_SUSPENDS int existing_look(struct existing *ret, enum existing_policy policy,
-                                 struct taken_names *taken, int dir_fd, const char *path);
+                                 struct taken_names *taken, const char *full_path, int dir_fd,
+                                 const char *path);
 
 /* Writes the headers of a conditional request. Returns their count. A server that knows both uses
  * the entity tag only (RFC 9110 §13.2.2). */

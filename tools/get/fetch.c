@@ -12,9 +12,11 @@
 #include <whorl/group.h>
 #include <whorl/scope.h>
 
+#include "tools/get/mirror.h"
 #include "tools/get/queue.h"
 #include "tools/get/report.h"
 #include "tools/get/schedule.h"
+#include "tools/get/sitemap_input.h"
 #include "tools/get/transfer.h"
 
 static void count_queued(struct get *get)
@@ -48,31 +50,49 @@ static void report_lost(struct get *get, uint64_t id, const char *url, const cha
     events_end(&get->events, NULL, id, &outcome);
 }
 
+/* Adds a URL to the schedule when there is room for more. Returns 0 or -ECANCELED. */
+static WHORL_SUSPENDS int add_url(struct get *get, const char *url, const char *settings,
+                                  const char *list, long line)
+{
+    if (get->mirror && !mirror_give(get->mirror, url))
+        return 0;
+    int lost = schedule_add(&get->schedule, url, settings, list, line);
+    count_queued(get);
+    if (lost)
+        report_lost(get, 0, url, list, line, lost);
+    else /* the schedule has just counted it */
+        events_queue(&get->events, get->schedule.added, url, list, line);
+    int err = schedule_wait_room(&get->schedule);
+    return err ? err : report_wait_room(get->report);
+}
+
+/* Takes a URL of a sitemap; `arg` is the struct get. */
+static WHORL_SUSPENDS int add_url_of_sitemap(void *arg, const char *url, const char *list)
+{
+    return add_url(arg, url, "", list, 0);
+}
+
 /* The function of the reader's task; `arg` is the fetch. */
 static int read_urls(void *arg)
 {
     struct fetch *fetch = arg;
     struct get *get = fetch->get;
+    const struct options *options = get->options;
     struct source_item item;
     int n = 0, err = 0;
 
+    for (size_t i = 0; i < options->sitemaps_count && err == 0; i++)
+        err = sitemap_input_read(get, options->sitemaps[i], add_url_of_sitemap, get);
     while (err == 0 && (n = source_next(&fetch->source, &item)) > 0) {
-        int lost =
-            item.err ? 0
-                     : schedule_add(&get->schedule, item.url, item.settings, item.list, item.line);
-        count_queued(get);
-        if (item.err)
+        if (item.err) {
             report_bad_item(fetch, &item);
-        else if (lost)
-            report_lost(get, 0, item.url, item.list, item.line, lost);
-        else /* the schedule has just counted it */
-            events_queue(&get->events, get->schedule.added, item.url, item.list, item.line);
-        err = schedule_wait_room(&get->schedule);
-        if (err == 0)
             err = report_wait_room(get->report);
+        } else {
+            err = add_url(get, item.url, item.settings, item.list, item.line);
+        }
     }
     schedule_close(&get->schedule);
-    get->report->totals.open = false;
+    get->report->totals.open = get->mirror != NULL;
     return err ? err : n;
 }
 
@@ -126,9 +146,15 @@ WHORL_SUSPENDS int fetch_all(struct fetch *fetch)
     get->report->totals.open = true;
     int err = fetch->queue ? whorl_spawn(&group, queue_run, fetch->queue)
                            : whorl_spawn(&group, read_urls, fetch);
-    while (err == 0 && (err = schedule_next(&get->schedule, &item)) > 0)
+    for (;;) {
+        if (get->mirror)
+            mirror_feed(get->mirror);
+        if (err || (err = schedule_next(&get->schedule, &item)) <= 0)
+            break;
         err = start(get, &group, item);
+    }
     int group_err = whorl_group_wait(&group);
+    get->report->totals.open = false;
     schedule_leave(&get->schedule);
     if (fetch->queue)
         queue_close(fetch->queue);

@@ -10,6 +10,7 @@
 
 #include <whorl/file.h>
 
+#include "tools/get/buffer.h"
 #include "tools/get/names.h"
 
 /* Opens a directory in `dir_fd`, and creates it if it is missing. */
@@ -47,5 +48,48 @@ WHORL_SUSPENDS int folder_open(int dir_fd, const char *path, const char **ret_na
         close(fd);
         fd = -EINVAL;
     }
+    return fd;
+}
+
+/* Opens the directory `name` in `dir_fd`, or the first one with a number that is no file. Sets
+ * `name` to the one that was opened. */
+static WHORL_SUSPENDS int open_numbered(int dir_fd, char name[NAME_SIZE])
+{
+    char plain[NAME_SIZE];
+    int fd = name_is_safe(name) ? open_segment(dir_fd, name) : -EINVAL;
+
+    strcpy(plain, name);
+    for (unsigned n = 1; (fd == -ENOTDIR || fd == -ELOOP) && n <= FOLDER_NUMBERS_MAX; n++) {
+        name_numbered(name, plain, n);
+        fd = open_segment(dir_fd, name);
+    }
+    return fd;
+}
+
+WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret)
+{
+    int fd = whorl_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    struct buffer opened = {0};
+    const char *slash;
+
+    for (; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+        char name[NAME_SIZE] = "";
+        int next = -ENAMETOOLONG;
+        if ((size_t)(slash - path) < sizeof name) {
+            snprintf(name, sizeof name, "%.*s", (int)(slash - path), path);
+            next = open_numbered(fd, name);
+        }
+        close(fd);
+        fd = next;
+        buffer_printf(&opened, "%s/", name);
+    }
+    if (fd >= 0 && opened.failed) {
+        close(fd);
+        fd = -ENOMEM;
+    }
+    if (fd < 0)
+        buffer_finish(&opened);
+    else
+        *ret = opened.text;
     return fd;
 }

@@ -22,4 +22,15 @@
  */
 WHORL_SUSPENDS int folder_open(int dir_fd, const char *path, const char **ret_name);
 
+/**
+ * Like folder_open() for a path that ends with a slash. A directory gets a number if a file or a
+ * link has its name: "a.1/" for "a/".
+ *
+ * @ret  the path of the directory that was opened; free() it
+ *
+ * Returns: as folder_open(); -ENOMEM; -ENOTDIR if FOLDER_NUMBERS_MAX numbers are taken as well.
+ */
+enum { FOLDER_NUMBERS_MAX = 100 };
+WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret);
+
 #endif

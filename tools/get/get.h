@@ -20,6 +20,8 @@
 #include "tools/get/schedule.h"
 #include "tools/get/user.h"
 
+struct mirror;
+
 struct get {
     const struct options *options;
     struct whorl_http_session *session;
@@ -41,6 +43,7 @@ struct get {
     struct leftovers leftovers; /* of the directory of the files */
     struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;
+    struct mirror *mirror; /* NULL: links are not followed */
 };
 
 /* A limiter of that many bytes per second; 0: of any number. */

@@ -28,6 +28,7 @@
 #include "tools/get/get.h"
 #include "tools/get/help.h"
 #include "tools/get/manifest_check.h"
+#include "tools/get/mirror.h"
 #include "tools/get/options.h"
 #include "tools/get/progress.h"
 #include "tools/get/queue.h"
@@ -49,6 +50,8 @@ struct program {
     struct whorl_http_cookies *cookies;       /* NULL: none */
     struct get get;
     struct fetch fetch;
+    struct mirror mirror; /* used with --recursive and --page-requisites */
+    bool links_failed;    /* the links of a page could not be converted */
     struct report report;
     struct trace trace;
     struct writer messages, objects;
@@ -420,6 +423,20 @@ static WHORL_SUSPENDS_SHIELDED void drain(struct program *program, struct whorl_
     (void)whorl_scope_leave(&scope, whorl_group_wait(writers));
 }
 
+/* Rewrites the links, and says which ones were not followed. */
+static WHORL_SUSPENDS int end_mirror(struct program *program)
+{
+    struct buffer line = {0};
+    int err = program->options.convert_links ? mirror_convert(&program->mirror) : 0;
+
+    mirror_format_left(&line, &program->mirror);
+    if (line.len > 0 && !program->options.quiet)
+        report_say(&program->report, &line);
+    buffer_finish(&line);
+    program->links_failed = err && err != -ECANCELED;
+    return err == -ECANCELED ? err : 0;
+}
+
 static int root(void *arg)
 {
     struct program *program = arg;
@@ -445,8 +462,11 @@ static int root(void *arg)
 
     whorl_scope_enter(&stop, WHORL_FOREVER);
     program->signals.stop = &stop;
+    program->mirror.robots.session = program->get.session;
     if (err == 0)
         err = fetch_all(&program->fetch);
+    if (err == 0 && program->get.mirror)
+        err = end_mirror(program);
     program->signals.stop = NULL;
     err = whorl_scope_leave(&stop, err);
 
@@ -539,7 +559,8 @@ static int run(struct program *program)
         .verbose = options->verbose,
         .json = options->json,
         .heads_to_objects = options->head,
-        .has_many = options->urls_count > 1 || options->lists_count > 0 || options->queue,
+        .has_many = options->urls_count > 1 || options->lists_count > 0 || options->queue ||
+                    options->recursive || options->page_requisites || options->sitemaps_count > 0,
         .tty = tty,
         .messages = &program->messages,
         .objects = &program->objects,
@@ -554,6 +575,12 @@ static int run(struct program *program)
     program->trace.has_lines = options->verbose;
     schedule_init(&program->get.schedule, (size_t)options->jobs, (size_t)options->per_host,
                   options->rate);
+    mirror_init(&program->mirror, &program->get);
+    program->mirror.robots.report = &program->report;
+    if (options->recursive || options->page_requisites) {
+        program->get.mirror = &program->mirror;
+        program->get.schedule.grows = true;
+    }
     for (size_t i = 0; i < options->headers_count; i++) {
         program->get.ranged |= strcasecmp(options->headers[i].name, "Range") == 0;
         program->get.conditional |= strncasecmp(options->headers[i].name, "If-", 3) == 0;
@@ -580,7 +607,8 @@ static int run(struct program *program)
                  program->views.stream.err == -ETIMEDOUT
                      ? "their reader has stopped reading"
                      : whorl_strerror(program->views.stream.err));
-    return report_exit_status(&program->report, program->signals.caught != 0);
+    int status = report_exit_status(&program->report, program->signals.caught != 0);
+    return status == EXIT_ALL && program->links_failed ? EXIT_SOME : status;
 }
 
 /* Opens the files of --events and --timeline. */
@@ -722,6 +750,7 @@ int main(int argc, char **argv)
     taken_finish(&program.get.taken);
     manifest_finish(&program.get.manifest);
     schedule_finish(&program.get.schedule);
+    mirror_finish(&program.mirror);
     queue_destroy(program.fetch.queue);
     progress_finish(&program.progress);
     trace_finish(&program.trace);

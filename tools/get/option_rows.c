@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,17 @@
 #include "tools/get/text.h"
 #include "tools/get/user.h"
 
-enum { SPLIT_MAX = 64, JOBS_MAX = 100000, RETRIES_MAX = 1000, REDIRECTS_MAX = 1000 };
+enum {
+    LEVEL_MAX = 10000,
+    SPLIT_MAX = 64,
+    JOBS_MAX = 100000,
+    RETRIES_MAX = 1000,
+    REDIRECTS_MAX = 1000
+};
 
 const struct option_topic_row option_topics[TOPIC_COUNT] = {
     [TOPIC_FILES] = {"files", "Where URLs come from, and where their bodies go"},
+    [TOPIC_LINKS] = {"links", "Which links of pages are followed"},
     [TOPIC_TRANSFER] = {"transfer", "How many at once, retries, limits"},
     [TOPIC_REQUEST] = {"request", "What is sent to the server"},
     [TOPIC_NETWORK] = {"network", "How connections are made"},
@@ -154,6 +162,25 @@ static bool take_base(struct option_call *call)
     if (whorl_url_parse(call->value, &error, &url))
         return option_complain(call, "--base: %s", error.text);
     call->options->base = call->value;
+    return true;
+}
+
+static bool take_sitemap(struct option_call *call)
+{
+    WHORL_AUTO(url) url = {0};
+    struct whorl_error error = {0};
+
+    if (whorl_url_parse(call->value, &error, &url))
+        return option_complain(call, "--sitemap: %s", error.text);
+    return add_text(call, &call->options->sitemaps, &call->options->sitemaps_count);
+}
+
+/* 0 means no limit. */
+static bool take_level(struct option_call *call)
+{
+    if (!take_number(call))
+        return false;
+    call->options->level = call->options->level ? call->options->level : -1;
     return true;
 }
 
@@ -572,6 +599,36 @@ const struct option_row option_rows[] = {
 
     {"dry-run", 0, NULL, TOPIC_FILES, .is_for_this_call = true,
      .help = "fetch nothing; print which files would be fetched", FLAG(dry_run)},
+
+    {"force-directories", 'x', NULL, TOPIC_FILES,
+     .help = "write files to HOST/DIRECTORIES/NAME", FLAG(force_directories)},
+
+    {"recursive", 'r', NULL, TOPIC_LINKS, .is_common = true,
+     .help = "follow the links of pages on the same host", FLAG(recursive)},
+    {"level", 0, "N", TOPIC_LINKS,
+     .help = "follow at most N links in a row (5); 0: any number", .take = take_level,
+     FIELD(level), .min = 0, .max = LEVEL_MAX},
+    {"page-requisites", 'p', NULL, TOPIC_LINKS,
+     .help = "fetch the images, styles and scripts of pages", FLAG(page_requisites)},
+    {"span-hosts", 0, NULL, TOPIC_LINKS, .help = "follow links to any host", FLAG(span_hosts)},
+    {"domains", 0, "LIST", TOPIC_LINKS,
+     .help = "follow links to these domains, too", TEXT(domains)},
+    {"no-parent", 0, NULL, TOPIC_LINKS,
+     .help = "stay in the directory of the first URL", FLAG(no_parent)},
+    {"accept", 0, "LIST", TOPIC_LINKS,
+     .help = "follow only links that match: '*.png,*.jpg'", TEXT(accept)},
+    {"reject", 0, "LIST", TOPIC_LINKS,
+     .help = "do not follow links that match", TEXT(reject)},
+    {"max-files", 0, "N", TOPIC_LINKS,
+     .help = "follow no links after N files (no limit)", NUMBER(files_max, 1, INT_MAX)},
+    {"quota", 0, "SIZE", TOPIC_LINKS,
+     .help = "follow no links after SIZE bytes (no limit)", SIZE(quota)},
+    {"no-robots", 0, NULL, TOPIC_LINKS,
+     .help = "ignore robots.txt and pages that forbid to follow", FLAG(no_robots)},
+    {"convert-links", 0, NULL, TOPIC_LINKS,
+     .help = "at the end, make links lead to the saved files", FLAG(convert_links)},
+    {"sitemap", 0, "URL", TOPIC_LINKS, .is_for_this_call = true,
+     .help = "fetch the URLs of this sitemap; may be repeated", .take = take_sitemap},
 
     {"jobs", 'j', "N", TOPIC_TRANSFER, .is_common = true,
      .help = "run at most N transfers at once (16)", NUMBER(jobs, 1, JOBS_MAX)},

@@ -14,6 +14,7 @@
 /* The parts of --help, in its order. */
 enum option_topic {
     TOPIC_FILES,    /* where URLs come from, and where bodies go */
+    TOPIC_LINKS,    /* which links of pages are followed */
     TOPIC_TRANSFER, /* how many at once, retries, limits */
     TOPIC_REQUEST,  /* what is sent */
     TOPIC_NETWORK,  /* how connections are made */

@@ -9,6 +9,7 @@
 void options_finish(struct options *options)
 {
     free(options->lists);
+    free(options->sitemaps);
     free(options->headers);
     free(options->pins);
     free(options->checksums);

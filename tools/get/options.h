@@ -37,6 +37,20 @@ struct options {
     const char *output; /* -o; "-" is standard output */
     const char *dir;    /* -d */
 
+    bool force_directories; /* -x, and when links are followed: HOST/DIRS/NAME */
+
+    /* Links, see mirror.h. */
+    bool recursive, page_requisites;
+    int level; /* links from the given URLs to the last files; -1: no limit */
+    bool span_hosts, no_parent;
+    const char *domains;         /* lists with commas; NULL: none */
+    const char *accept, *reject; /* patterns */
+    int files_max;               /* 0: no limit */
+    int64_t quota;               /* bytes of all files; 0: no limit */
+    bool no_robots, convert_links;
+    const char **sitemaps; /* URLs, checked already */
+    size_t sitemaps_count;
+
     int jobs, per_host, retries, redirects_max;
     int64_t limit_rate, limit_rate_each; /* bytes per second; 0: any */
     double rate;                         /* requests per second to a host; 0: any */

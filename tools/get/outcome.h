@@ -13,6 +13,7 @@
 struct outcome {
     const char *url;       /* as the user gave it; NULL when a list could not be read */
     const char *final_url; /* after redirects; NULL when there was no response */
+    bool moved;            /* `final_url` is where it redirects, and is fetched by itself */
     const char *dir;       /* the directory of `file` and `place`; NULL is the current directory */
     const char *file;      /* its final name; NULL for none, "-" for standard output */
     const char *place;     /* the file that the failed step was about, NULL for none */

@@ -83,6 +83,9 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
         add(line, " -> ");
         add_dir(line, o->dir);
         add_escaped(line, o->file);
+    } else if (o->moved) {
+        buffer_printf(line, ": %d, see ", o->status);
+        add_url(line, o->final_url ? o->final_url : "");
     } else if (o->status == 304) {
         add(line, ": not modified");
     } else {

@@ -402,7 +402,8 @@ WHORL_SUSPENDS int schedule_next(struct schedule *schedule, struct schedule_item
             *ret = item;
             return 1;
         }
-        if (schedule->closed && schedule->count == 0)
+        bool may_grow = schedule->grows && schedule->running + schedule->paused > 0;
+        if (schedule->closed && schedule->count == 0 && !may_grow)
             return 0;
         whorl_event_reset(&schedule->changed);
         int err = whorl_event_wait(&schedule->changed);

@@ -57,6 +57,7 @@ struct schedule {
     size_t count, bytes;          /* of the window */
     uint64_t added;
     bool closed;
+    bool grows;   /* transfers add items, too: to be set before the first one starts */
     bool stopped; /* no item starts any more: schedule_take() was called */
 
     void *hosts; /* the root of a tsearch(3) tree */
@@ -97,8 +98,8 @@ WHORL_SUSPENDS int schedule_wait_room(struct schedule *schedule);
 /* Says that no more URLs will be added. */
 void schedule_close(struct schedule *schedule);
 
-/* Waits until an item can start. Returns 1; 0 when all items were handed out and the schedule is
- * closed; -ECANCELED. */
+/* Waits until an item can start. Returns 1; 0 when all items were handed out, the schedule is
+ * closed, and no transfer can add another one; -ECANCELED. */
 WHORL_SUSPENDS int schedule_next(struct schedule *schedule, struct schedule_item **ret);
 
 /* Takes the item that has waited longest, whether it can start or not. Returns NULL when no item

@@ -26,7 +26,9 @@
 #include "tools/get/entry.h"
 #include "tools/get/existing.h"
 #include "tools/get/get.h"
+#include "tools/get/mirror.h"
 #include "tools/get/retry.h"
+#include "tools/get/target.h"
 #include "tools/get/text.h"
 #include "tools/get/verify.h"
 
@@ -37,10 +39,14 @@ struct transfer {
     struct get *get;
     struct schedule_item *scheduled;
     struct whorl_url url;
-    char name[NAME_SIZE];  /* from the URL */
+    struct target target;  /* from the URL */
     char taken[NAME_SIZE]; /* the name with a number, used when the plain name is taken */
-    const char *path;      /* relative to --dir; NULL when no file was opened */
+    const char *path; /* relative to the directory of the target; NULL when no file was opened */
+    char *full_path;  /* owned; see full_path() */
+    char *location;   /* owned; where a mirrored URL redirects; NULL: nowhere */
+    char type[64];    /* the Content-Type header of the last response; "": none */
     bool in_place;    /* the body went where it cannot be taken back, so there is no other try */
+    bool is_over;     /* what the task does now is no part of the transfer */
     bool is_refused;  /* the host wants fewer requests */
     int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
     char refused[NAME_SIZE]; /* the host that refused the last connection; "": none did */
@@ -72,16 +78,24 @@ struct transfer {
 /* The running task's struct transfer. */
 static const struct whorl_local running = {0};
 
-struct followed *transfer_followed(void)
+/* NULL when it is over. */
+static struct transfer *current(void)
 {
     struct transfer *t = whorl_local_get(&running);
+
+    return t && !t->is_over ? t : NULL;
+}
+
+struct followed *transfer_followed(void)
+{
+    struct transfer *t = current();
 
     return t ? &t->followed : NULL;
 }
 
 void transfer_note_dial(const char *host, uint16_t port, int err)
 {
-    struct transfer *t = whorl_local_get(&running);
+    struct transfer *t = current();
 
     if (!t)
         return;
@@ -91,7 +105,7 @@ void transfer_note_dial(const char *host, uint16_t port, int err)
 
 void transfer_note_info(const struct whorl_http_info *info)
 {
-    struct transfer *t = whorl_local_get(&running);
+    struct transfer *t = current();
 
     if (t)
         t->outcome.info = *info;
@@ -102,15 +116,33 @@ static bool to_stdout(const struct options *options)
     return options->output && strcmp(options->output, "-") == 0;
 }
 
-/* Where the file is, or goes unless its name is taken; in where_to(). */
-static const char *wanted_path(const struct transfer *t)
+/* A path of this transfer, relative to --dir. Valid until the next call. */
+static const char *full_path(struct transfer *t, const char *path)
 {
-    return t->get->options->output ? t->get->options->output : t->name;
+    if (t->get->options->output || !t->target.folder || !*t->target.folder)
+        return path;
+    free(t->full_path);
+    if (asprintf(&t->full_path, "%s%s", t->target.folder, path) < 0)
+        t->full_path = NULL;
+    return t->full_path ? t->full_path : path;
+}
+
+/* Where the file is, or goes unless its name is taken; in where_to(). A dry run does not open the
+ * directory of the target. */
+static const char *wanted_path(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+
+    if (options->output)
+        return options->output;
+    return options->dry_run ? full_path(t, t->target.name) : t->target.name;
 }
 
 static int where_to(const struct transfer *t)
 {
-    return t->get->options->output ? AT_FDCWD : t->get->dir_fd;
+    const struct options *options = t->get->options;
+
+    return options->output ? AT_FDCWD : options->dry_run ? t->get->dir_fd : t->target.dir_fd;
 }
 
 static uint64_t next_random(struct get *get)
@@ -127,7 +159,7 @@ static uint64_t next_random(struct get *get)
 static const char *next_path(void *arg, unsigned attempt)
 {
     struct transfer *t = arg;
-    const char *name = t->is_bad ? t->bad_path : t->name;
+    const char *name = t->is_bad ? t->bad_path : t->target.name;
 
     (void)attempt;
     name_numbered(t->taken, name, name_hints_next(&t->get->names, name));
@@ -211,10 +243,10 @@ static WHORL_SUSPENDS int save(struct transfer *t, struct whorl_http_response *r
         t->path = to_stdout(options) ? "/dev/stdout" : options->output;
     } else {
         how.overwrite = t->existing.replaces;
-        how.dir_fd = t->get->dir_fd;
+        how.dir_fd = t->target.dir_fd;
         how.use_dir_fd = true;
         how.next_path = next_path;
-        t->path = t->name;
+        t->path = t->target.name;
     }
     t->is_bad = false;
     t->why[0] = '\0';
@@ -308,6 +340,8 @@ static void note_response(struct transfer *t, struct whorl_http_response *respon
         t->final_url = strdup(final_url);
         o->final_url = t->final_url;
     }
+    const char *type = whorl_http_response_header(response, "content-type");
+    snprintf(t->type, sizeof t->type, "%s", type ? type : "");
     bool is_part = download_has_part(&t->download);
     events_headers(&t->get->events, &t->followed, response,
                    is_part ? download_done(&t->download) : 0,
@@ -344,7 +378,7 @@ static void name_place(struct transfer *t)
     else
         snprintf(cause, sizeof cause, "%s", whorl_strerror(o->error.code));
     strcpy(o->error.text, cause);
-    o->place = to_stdout(t->get->options) ? "standard output" : t->path;
+    o->place = to_stdout(t->get->options) ? "standard output" : full_path(t, t->path);
     o->dir = t->get->options->dir;
 }
 
@@ -358,7 +392,7 @@ static void explain(struct transfer *t, int err, const char *step)
         whorl_error_set(error, err, step, "%s", whorl_strerror(err));
     if (t->outcome.mismatched) {
         whorl_error_set(error, err, "verify", "%s%s", t->is_bad ? "kept, but " : "", t->why);
-        t->outcome.place = to_stdout(options) ? "standard output" : t->path;
+        t->outcome.place = to_stdout(options) ? "standard output" : full_path(t, t->path);
         t->outcome.dir = options->dir;
         return;
     }
@@ -405,6 +439,7 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
     int err = ask_begin(&request, &t->get->ask, url, headers, count, &t->get->user, error);
     request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
+    request.http.redirects_max = t->get->mirror ? -1 : 0;
     if (err == 0)
         err = whorl_http_do(t->get->session, &request.http, error, ret);
     ask_end(&request); /* it has no body, so the response does not need it */
@@ -470,14 +505,18 @@ static bool is_named_so(const void *arg, const char *file)
 {
     const struct transfer *t = arg;
     const char *dot = strrchr(file, '.');
+    size_t folder_len = strlen(t->target.folder);
     char numbered[NAME_SIZE];
     int number;
 
-    if (strcmp(file, t->name) == 0)
+    if (strncmp(file, t->target.folder, folder_len) != 0)
+        return false;
+    file += folder_len;
+    if (strcmp(file, t->target.name) == 0)
         return true;
     if (!dot || text_parse_int(dot + 1, 1, INT_MAX, &number))
         return false;
-    name_numbered(numbered, t->name, (unsigned)number);
+    name_numbered(numbered, t->target.name, (unsigned)number);
     return strcmp(file, numbered) == 0;
 }
 
@@ -491,8 +530,9 @@ static WHORL_SUSPENDS int find_before(struct transfer *t)
     if (found <= 0)
         return found;
     const struct manifest_line *before = &t->before;
-    struct disk_file file = {.dir_fd = get->dir_fd,
-                             .path = before->file,
+    const char *name = before->file + strlen(t->target.folder); /* is_named_so() says so */
+    struct disk_file file = {.dir_fd = where_to(t),
+                             .path = get->options->dry_run ? before->file : name,
                              .size = before->size,
                              .mtime_ns = before->mtime_ns};
     int err = disk_file_look(&file);
@@ -504,7 +544,7 @@ static WHORL_SUSPENDS int find_before(struct transfer *t)
         manifest_line_finish(&t->before);
         return 0;
     }
-    snprintf(t->name, sizeof t->name, "%s", before->file);
+    snprintf(t->target.name, sizeof t->target.name, "%s", name);
     t->existing = (struct existing){.is_there = true, .replaces = true, .etag = before->etag};
     if (before->modified)
         snprintf(t->existing.since, sizeof t->existing.since, "%s", before->modified);
@@ -512,7 +552,7 @@ static WHORL_SUSPENDS int find_before(struct transfer *t)
 }
 
 /* The manifest is replaced at the end of the run, so no download may take its name. */
-static bool is_manifest(const struct transfer *t)
+static bool is_manifest(struct transfer *t)
 {
     struct stat st;
 
@@ -537,7 +577,7 @@ static WHORL_SUSPENDS int prepare_existing(struct transfer *t)
     /* With --update, the date of the file says nothing about a response of another kind. */
     if (err == 0 && !existing->replaces && !(is_other && options->existing == EXISTING_UPDATE))
         err = existing_look(existing, options->existing, options->output ? NULL : &t->get->taken,
-                            where_to(t), wanted_path(t));
+                            full_path(t, t->target.name), where_to(t), wanted_path(t));
     if (err)
         return whorl_error_set(&t->outcome.error, err, "transfer", "%s", whorl_strerror(err));
     if (is_manifest(t))
@@ -603,7 +643,8 @@ static WHORL_SUSPENDS int prepare_download(struct transfer *t)
     int err = download_init(d, where_to(t), wanted_path(t));
     if (err)
         return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
-    if (!leftovers_may_have(&t->get->leftovers, part_name(t)) || !download_find(d))
+    bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
+    if (!may_have || !download_find(d))
         return 0;
     if (t->get->options->size_max && download_length(d) > t->get->options->size_max) {
         download_finish(d); /* the whole file will be refused */
@@ -736,6 +777,26 @@ static WHORL_SUSPENDS int try_continue(struct transfer *t, struct whorl_http_res
     return there == 1 ? 0 : there < 0 ? there : DOWNLOAD_AFRESH;
 }
 
+/* With --recursive, a redirect is a link: it may lead to a file that is there already, or to one
+ * that is not wanted. So it is not followed here. */
+static bool takes_redirect(struct transfer *t, const struct whorl_http_response *response)
+{
+    const char *location = whorl_http_response_header(response, "location");
+    WHORL_AUTO(url) to = {0};
+
+    if (!t->get->mirror || !mirror_is_redirect(t->outcome.status) || !location)
+        return false;
+    if (whorl_url_resolve(&t->url, location, NULL, &to))
+        return false; /* judge() says that it cannot be followed */
+    free(t->location);
+    t->location = strdup(location);
+    free(t->final_url);
+    t->final_url = strdup(to.text);
+    t->outcome.final_url = t->final_url;
+    t->outcome.moved = true;
+    return t->location != NULL;
+}
+
 /* Sends a request. Returns as try_once(). */
 static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
 {
@@ -753,6 +814,10 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
     note_response(t, response);
     if (t->get->options->show_headers || ask_is_head(&t->get->ask))
         report_head(t->get->report, response);
+    if (takes_redirect(t, response)) {
+        tell_schedule(t);
+        return 0;
+    }
     err = judge(t, response);
     tell_schedule(t);
     if (err || is_unmodified(t) || !has_body_to_save(t, response))
@@ -799,6 +864,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
                         &o->error);
     request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
+    request.http.redirects_max = t->get->mirror ? -1 : 0;
     if (err == 0)
         err = try_request(t, &request.http);
     ask_end(&request);
@@ -897,10 +963,10 @@ static WHORL_SUSPENDS int record(struct transfer *t)
 {
     const struct verify *verify = &t->verify;
     bool is_hashed = verify->sha256[0];
-    struct disk_file file = {.dir_fd = t->get->dir_fd, .path = t->path, .size = -1, .mtime_ns = -1};
+    struct disk_file file = {.dir_fd = where_to(t), .path = t->path, .size = -1, .mtime_ns = -1};
     struct manifest_line line = {.url = t->scheduled->url,
                                  .final_url = t->final_url,
-                                 .file = t->path,
+                                 .file = full_path(t, t->path),
                                  .sha256 = is_hashed ? verify->sha256 : file.sha256,
                                  .etag = t->etag,
                                  .modified = t->modified[0] ? t->modified : NULL};
@@ -969,13 +1035,52 @@ static int name_it(struct transfer *t)
 {
     int err = whorl_url_parse(t->scheduled->url, &t->outcome.error, &t->url);
 
-    if (err)
+    if (err) {
         explain(t, err, "URL");
-    else if (t->entry.out)
-        snprintf(t->name, sizeof t->name, "%s", t->entry.out);
-    else
-        name_from_target(t->name, t->url.target);
+        return err;
+    }
+    err = target_decide(&t->target, t->get->options, &t->url, t->entry.out);
+    if (err)
+        explain(t, err, "transfer");
     return err;
+}
+
+/* Opens the directory of the file. */
+static WHORL_SUSPENDS int open_target(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+
+    if (options->output || options->dry_run)
+        return 0;
+    int err = target_open(&t->target, t->get->dir_fd);
+    if (err)
+        whorl_error_set(&t->outcome.error, err, "write", "%s", whorl_strerror(err));
+    if (err && err != -ECANCELED) {
+        t->outcome.place = full_path(t, t->target.name);
+        t->outcome.dir = options->dir;
+    }
+    return err;
+}
+
+/* Follows the links of the file. The transfer is over, so what is fetched for that is no part of
+ * it. */
+static WHORL_SUSPENDS int follow_links(struct transfer *t)
+{
+    struct mirror *mirror = t->get->mirror;
+    const struct mirror_file file = {
+        .url = &t->url,
+        .location = t->location,
+        .type = t->type,
+        .path = t->path && !to_stdout(t->get->options) ? full_path(t, t->path) : NULL,
+        .dir_fd = where_to(t),
+        .name = t->path,
+        .size = t->outcome.written,
+    };
+
+    if (!mirror || !t->outcome.ok || !t->url.text || t->outcome.plan)
+        return 0;
+    t->is_over = true;
+    return mirror_ended(mirror, &file);
 }
 
 /* Collects what is known about the body. Returns false when it contradicts itself. */
@@ -1001,7 +1106,7 @@ static bool expect_all(struct transfer *t, const char **ret_cause)
         return ok;
     bool is_known = false;
     for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++) {
-        const char *name = options->output ? options->output : t->name;
+        const char *name = options->output ? options->output : t->target.name;
         const char *hex = checksums_find(&t->get->checksums, name, kind);
         if (hex)
             ok = ok && verify_expect(&t->verify, kind, hex, options->checksum_file);
@@ -1063,14 +1168,16 @@ static int make_plan(struct transfer *t)
     struct buffer plan = {0};
     struct stat st;
 
-    t->path = to_stdout(options) ? "/dev/stdout" : options->output ? options->output : t->name;
+    t->path = to_stdout(options) ? "/dev/stdout"
+              : options->output  ? options->output
+                                 : t->target.name;
     if (t->existing.skips)
         buffer_printf(&plan, "; it exists, so it will be skipped");
     else if (t->existing.replaces && t->existing.is_there)
         buffer_printf(&plan, "; it exists, and %s will replace it",
                       options->existing == EXISTING_UPDATE ? "a newer one" : "the new one");
     else if (!options->output && !t->existing.replaces &&
-             fstatat(t->get->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+             fstatat(where_to(t), wanted_path(t), &st, AT_SYMLINK_NOFOLLOW) == 0)
         buffer_printf(&plan, "; the name is taken, so a number will follow it");
     if (verify->size_source)
         buffer_printf(&plan, "; %s", text_size(size, verify->size));
@@ -1120,7 +1227,7 @@ static void settle(struct transfer *t, int err)
         note_existing(t);
     if (err == 0 && t->path) {
         o->dir = options->dir;
-        o->file = to_stdout(options) ? "-" : t->path;
+        o->file = to_stdout(options) ? "-" : full_path(t, t->path);
     }
 }
 
@@ -1146,14 +1253,17 @@ WHORL_SUSPENDS int transfer_run(void *arg)
         err = name_it(&t);
     const char *cause;
     if (err == 0 && !expect_all(&t, &cause))
-        err = whorl_error_set(&t.outcome.error, -EINVAL, "settings", "%s: %s", t.name, cause);
+        err =
+            whorl_error_set(&t.outcome.error, -EINVAL, "settings", "%s: %s", t.target.name, cause);
     if (err == 0 && whorl_local_set(&running, &t) < 0)
         err = whorl_error_set(&t.outcome.error, -ENOMEM, "transfer", "out of memory");
     if (err == 0) {
-        t.followed.name = get->options->output ? get->options->output : t.name;
+        t.followed.name = get->options->output ? get->options->output : t.target.name;
         t.followed.at = &t.url;
         events_start(&get->events, &t.followed);
-        err = prepare_existing(&t);
+        err = open_target(&t);
+        if (err == 0)
+            err = prepare_existing(&t);
         if (err == 0)
             err = get->options->dry_run ? make_plan(&t) : t.existing.skips ? 0 : fetch(&t);
     }
@@ -1161,6 +1271,10 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     settle(&t, err);
     events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
     download_finish(&t.download);
+    int followed = follow_links(&t);
+    target_finish(&t.target);
+    free(t.full_path);
+    free(t.location);
     free(t.final_url);
     free(t.headers);
     free(t.bad_path);
@@ -1169,7 +1283,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     free(t.plan);
     entry_finish(&t.entry);
     whorl_url_finish(&t.url);
-    err = report_wait_room(get->report);
+    err = followed ? followed : report_wait_room(get->report);
     schedule_end(&get->schedule, item);
     return err;
 }

@@ -122,9 +122,8 @@ static WHORL_SUSPENDS int run(struct fake *fake, int64_t len)
 
     memset(body, 'a', sizeof body);
     CHECK_OK(whorl_url_parse("http://a.test/", NULL, &url));
-    struct http_exchange_setup setup = {
-        .out = &out, .timeouts = &limits, .total_deadline_ns = WHORL_FOREVER};
-    http_exchange_init(&fake->base, &ops, &store, &setup);
+    http_exchange_init(&fake->base, &ops, &store, &out);
+    http_clock_start(&fake->base.clock, &limits, WHORL_FOREVER);
     int err = http_exchange_run(&fake->base, &out);
     whorl_url_finish(&url);
     return err;

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: MIT
+"""Following links with nginx: robots.txt, sitemaps, rewritten links.
+
+    test_get_mirror.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
+"""
+import contextlib
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from lib import Peer, Skip, contains, equal, free_port, main, reply, run, running, test, wait_until
+
+GET = os.path.abspath(sys.argv[1])
+
+
+def get(*argv, **kwargs):
+    return run(GET, '--no-config', *argv, **kwargs)
+
+
+def tree(top='.'):
+    """The files below a directory, without that of the host."""
+    return sorted(os.path.relpath(os.path.join(d, f), top) for d, _, fs in os.walk(top) for f in fs)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+    with open(path, 'wb') as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+
+
+class Site:
+    """nginx with a server for each of the directories a and b, outside the working directory."""
+
+    def __init__(self, files, extra=''):
+        self.top = os.path.abspath('../' + os.path.basename(os.getcwd()) + '-site')
+        self.ports = {name: free_port() for name in 'ab'}
+        self.hosts = {name: '127.0.0.1:%d' % port for name, port in self.ports.items()}
+        self.origins = {name: 'http://' + host for name, host in self.hosts.items()}
+        for path, text in files.items():
+            if isinstance(text, str):
+                text = text.replace('@A@', self.origins['a']).replace('@B@', self.origins['b'])
+            write(os.path.join(self.top, 'www', path), text)
+        for name in 'ab':
+            os.makedirs(os.path.join(self.top, 'www', name), exist_ok=True)
+        servers = ''.join('server { listen 127.0.0.1:%d; root %s/www/%s; absolute_redirect off; %s }\n' % (
+            port, self.top, name, extra.replace('@B@', self.origins['b']) if name == 'a' else '')
+            for name, port in self.ports.items())
+        temp = ' '.join('%s_temp_path %s/tmp;' % (k, self.top) for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+        write(self.top + '/nginx.conf', '''worker_processes 1; daemon off; master_process off; pid %s/pid;
+error_log %s/error.log; events { worker_connections 256; }
+http { access_log %s/access.log; log_format x '$request'; %s
+types { text/html html; text/css css; image/png png; text/plain txt; application/xml xml; }
+default_type application/octet-stream; %s }
+''' % (self.top, self.top, self.top, temp, servers))
+
+    def __enter__(self):
+        self.stack = contextlib.ExitStack()
+        child = self.stack.enter_context(running('nginx', '-c', self.top + '/nginx.conf', '-e', self.top + '/error.log'))
+        wait_until(lambda: child.poll() is not None or all(map(self.answers, self.ports.values())), what='nginx')
+        return self
+
+    def __exit__(self, *error):
+        self.stack.close()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+    @staticmethod
+    def answers(port):
+        import socket
+        with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', port), 1):
+            return True
+        return False
+
+    def asked(self):
+        """The paths that were asked for, sorted."""
+        with open(self.top + '/access.log') as f:
+            return sorted(line.split('"')[1].split()[1] for line in f)
+
+    def files(self, name='a'):
+        return tree(self.hosts[name]) if os.path.isdir(self.hosts[name]) else []
+
+
+SMALL = {
+    'a/index.html': '<a href=one.html>1</a><a href="/dir/">d</a><img src=i.png><link rel=stylesheet href=s.css>'
+                    '<a href="@B@/other.html">b</a><a href=mailto:x@y.test>m</a><a href="#top">t</a>',
+    'a/one.html': '<a href="./">up</a><a href=two.html#x>2</a><a href="../../two.html">2</a><a href=one.html>self</a>',
+    'a/two.html': '<a href=three.html>3</a>',
+    'a/three.html': 'end',
+    'a/dir/index.html': '<base href="/dir/sub/"><a href=x.txt>x</a><img srcset="/i.png 1x, big.png 2x">',
+    'a/dir/sub/x.txt': 'x', 'a/dir/sub/big.png': 'big', 'a/i.png': 'i',
+    'a/s.css': '@import "t.css"; b{c:url( j.png )}', 'a/t.css': 'b{c:url(k.png)}', 'a/j.png': 'j', 'a/k.png': 'k',
+    'b/other.html': '<a href="@A@/one.html">a</a><a href=deep.html>d</a>', 'b/deep.html': 'deep',
+}
+ALL = ['dir/index.html', 'dir/sub/big.png', 'dir/sub/x.txt', 'i.png', 'index.html', 'j.png', 'k.png', 'one.html',
+       's.css', 't.css', 'three.html', 'two.html']
+
+
+@test
+def links_of_pages_and_styles_are_followed_on_the_host():
+    with Site(SMALL) as site:
+        r = get('-r', site.origins['a'] + '/')
+        equal((r.status, site.files(), site.files('b')), (0, ALL, []))
+        equal(sorted(set(site.asked())), sorted(['/', '/robots.txt'] + ['/' + f for f in ALL if f != 'index.html' and
+                                                                       f != 'dir/index.html'] + ['/dir/']))
+        equal(len(site.asked()), len(set(site.asked())))
+        contains(r.messages, 'links not followed: 1 to other hosts')
+        with open(site.hosts['a'] + '/one.html') as f:
+            equal(f.read(), SMALL['a/one.html'])
+
+
+@test
+def wget_finds_the_same_files():
+    if not shutil.which('wget'):
+        raise Skip('there is no wget')
+    with Site(SMALL) as site:
+        equal(get('-r', '-d', 'whorl', site.origins['a'] + '/').status, 0)
+        subprocess.run(['wget', '-q', '-r', '-P', 'wget', '--no-config', site.origins['a'] + '/'], timeout=60, check=True)
+        # wget saves robots.txt as well
+        equal([f for f in tree('wget/' + site.hosts['a']) if f not in ('robots.txt',)], tree('whorl/' + site.hosts['a']))
+
+
+@test
+def the_level_is_that_of_the_shortest_way():
+    chain = {'a/index.html': '<a href=1.html>', **{'a/%d.html' % n: '<a href=%d.html>' % (n + 1) for n in range(1, 9)}}
+    with Site(chain) as site:
+        for level, expected in ((1, 1), (3, 3), (5, 5), (0, 8)):
+            r = get('-r', '--level', str(level), '-d', str(level), site.origins['a'] + '/')
+            equal(tree('%d/%s' % (level, site.hosts['a'])), ['%d.html' % n for n in range(1, expected + 1)] + ['index.html'])
+
+
+@test
+def a_page_that_is_found_on_a_shorter_way_later_is_read_again():
+    # The long way is fast; the short way, whose page is slow, is known only later.
+    pages = {'/': '<a href=/slow><a href=/a1>', '/a1': '<a href=/a2>', '/a2': '<a href=/x>', '/x': '<a href=/y>',
+             '/slow': '<a href=/x>', '/y': 'end'}
+    import threading
+    x_was_read = threading.Event()
+
+    def route(connection, request):
+        if request.path == '/slow':
+            x_was_read.wait(20)
+        if request.path not in pages:
+            return reply('', '404 Not Found')(connection, request)
+        reply(pages[request.path], headers=(('Content-Type', 'text/html'),))(connection, request)
+        if request.path == '/x':
+            x_was_read.set()
+    with Peer({'*': route}) as peer:
+        r = get('-r', '--level', '3', peer.origin + '/')
+        equal((r.status, tree('127.0.0.1:%d' % peer.port)), (0, ['a1', 'a2', 'index.html', 'slow', 'x', 'y']))
+
+
+@test
+def endless_links_end_at_a_limit():
+    def calendar(connection, request):
+        if request.path == '/robots.txt':
+            return reply('', '404 Not Found')(connection, request)
+        n = int(request.path[1:] or 0)
+        reply(('<a href=/%d>next</a><a href=/%d>self</a>' % (n + 1, n)).encode() + b'x' * 1000,
+              headers=(('Content-Type', 'text/html; charset=utf-8'),))(connection, request)
+    with Peer({'*': calendar}) as peer:
+        def count(*argv):
+            shutil.rmtree('out', ignore_errors=True)
+            r = get('-r', '-d', 'out', *argv, peer.origin + '/')
+            equal(r.status, 0)
+            return len(tree('out'))
+        equal(count(), 7)
+        equal(count('--level', '0', '--max-files', '20'), 20)
+        n = count('--level', '0', '--quota', '10k')
+        equal(10 <= n <= 12, True)
+
+
+@test
+def robots_txt_is_honoured_unless_told_otherwise():
+    files = {**SMALL, 'a/robots.txt': 'User-agent: *\nDisallow: /\nUser-agent: whorl-get\nDisallow: /dir/\nDisallow: /*.png$\n'}
+    with Site(files) as site:
+        r = get('-r', site.origins['a'] + '/')
+        equal((r.status, site.files()), (0, ['index.html', 'one.html', 's.css', 't.css', 'three.html', 'two.html']))
+        contains(r.messages, ' by robots.txt')
+        equal(site.asked().count('/robots.txt'), 1)
+        shutil.rmtree(site.hosts['a'])
+        equal((get('-r', '--no-robots', site.origins['a'] + '/').status, site.files()), (0, ALL))
+        equal(site.asked().count('/robots.txt'), 1)
+
+
+@test
+def a_server_without_an_answer_for_robots_txt_allows_nothing():
+    def run_with(robots):
+        with Peer({'/': reply('<a href=/x>', headers=(('Content-Type', 'text/html'),)), '/x': reply('x'),
+                   '/robots.txt': robots, '/r2': reply('', '302 Found', (('Location', '/r3'),)),
+                   '/r3': reply('User-agent: *\nDisallow: /x')}) as peer:
+            shutil.rmtree('out', ignore_errors=True)
+            r = get('-r', '-d', 'out', peer.origin + '/')
+            equal(r.status, 0)
+            return len(tree('out')), r.messages
+    equal(run_with(reply('', '404 Not Found'))[0], 2)
+    equal(run_with(reply('', '403 Forbidden'))[0], 2)
+    n, messages = run_with(reply('', '503 Service Unavailable'))
+    equal(n, 1)
+    contains(messages, '/robots.txt: status 503; no link to there is followed')
+    n, messages = run_with(lambda c, q: None)
+    equal(n, 1)
+    contains(messages, '/robots.txt: ')
+    equal(run_with(reply('', '302 Found', (('Location', '/r2'),)))[0], 1)
+    equal(run_with(reply('', '302 Found', (('Location', '/robots.txt'),)))[0], 2)  # more than five
+
+
+@test
+def pages_may_forbid_to_follow_their_links():
+    with Site({'a/index.html': '<meta name=robots content=nofollow><a href=x.txt>', 'a/x.txt': 'x'}) as site:
+        equal((get('-r', site.origins['a'] + '/').status, site.files()), (0, ['index.html']))
+        shutil.rmtree(site.hosts['a'])
+        equal((get('-r', '--no-robots', site.origins['a'] + '/').status, site.files()), (0, ['index.html', 'x.txt']))
+
+
+@test
+def other_hosts_are_followed_when_allowed():
+    with Site(SMALL) as site:
+        equal((get('-r', '--span-hosts', site.origins['a'] + '/').status, site.files(), site.files('b')),
+              (0, ALL, ['deep.html', 'other.html']))
+        shutil.rmtree(site.hosts['b'])
+        equal((get('-r', '--domains', 'x.test,127.0.0.1', '-d', 'o', site.origins['a'] + '/').status,
+               tree('o/' + site.hosts['b'])), (0, ['deep.html', 'other.html']))
+        equal((get('-r', '--domains', '0.0.1', '-d', 'p', site.origins['a'] + '/').status, os.listdir('p')), (0, [site.hosts['a']]))
+
+
+@test
+def the_parent_is_left_alone():
+    files = {'a/d/index.html': '<a href=x.txt><a href=/up.txt><a href=../d2/y.txt><img src=/up.png>', 'a/d/x.txt': 'x',
+             'a/up.txt': '', 'a/d2/y.txt': '', 'a/up.png': ''}
+    with Site(files) as site:
+        equal((get('-r', '--no-parent', site.origins['a'] + '/d/').status, site.files()), (0, ['d/index.html', 'd/x.txt']))
+        equal((get('-r', '-p', '--no-parent', '-d', 'o', site.origins['a'] + '/d/').status, tree('o/' + site.hosts['a'])),
+              (0, ['d/index.html', 'd/x.txt', 'up.png']))
+
+
+@test
+def patterns_choose_files_but_pages_are_read():
+    with Site(SMALL) as site:
+        u = site.origins['a'] + '/'
+        equal((get('-r', '--accept', '*.png,*.txt', '-d', '1', u).status, tree('1/' + site.hosts['a'])),
+              (0, ['dir/sub/big.png', 'dir/sub/x.txt', 'i.png', 'index.html']))
+        equal((get('-r', '--reject', '*.png,t*', '-d', '2', u).status, tree('2/' + site.hosts['a'])),
+              (0, ['dir/index.html', 'dir/sub/x.txt', 'index.html', 'one.html', 's.css']))
+        equal((get('-r', '--reject', '*/dir/*', '-d', '3', u).status, [f for f in tree('3/' + site.hosts['a']) if 'dir' in f]), (0, []))
+
+
+@test
+def parts_of_pages_are_fetched_without_their_links():
+    with Site(SMALL) as site:
+        u = site.origins['a'] + '/'
+        equal((get('-p', '-d', '1', u).status, tree('1/' + site.hosts['a'])),
+              (0, ['i.png', 'index.html', 'j.png', 'k.png', 's.css', 't.css']))
+        equal((get('-r', '--level', '1', '-p', '-d', '2', u).status, tree('2/' + site.hosts['a'])),
+              (0, ['dir/index.html', 'dir/sub/big.png', 'i.png', 'index.html', 'j.png', 'k.png', 'one.html', 's.css', 't.css']))
+
+
+@test
+def redirects_are_links():
+    files = {'a/index.html': '<a href=/in><a href=/out><a href=/loop><a href=/in2>', 'a/x.txt': 'x', 'b/y.txt': 'y',
+             'b/index.html': '<a href=z.txt>', 'b/z.txt': 'z'}
+    extra = '''location = /in { return 301 /x.txt; } location = /in2 { return 302 /x.txt; } location = /out { return 302 @B@/y.txt; }
+location = /loop { return 302 /loop2; } location = /loop2 { return 302 /loop; } location = /start { return 301 @B@/; }'''
+    with Site(files, extra) as site:
+        r = get('-r', '--convert-links', site.origins['a'] + '/')
+        equal((r.status, site.files(), site.files('b')), (0, ['index.html', 'x.txt'], []))
+        contains(r.messages, '/out: 302, see %s/y.txt' % site.origins['b'])
+        equal(site.asked().count('/x.txt'), 1)
+        with open(site.hosts['a'] + '/index.html') as f:
+            equal(f.read(), '<a href="x.txt"><a href="%s/out"><a href="%s/loop"><a href="x.txt">' % (2 * (site.origins['a'],)))
+        # That of a given URL may lead anywhere.
+        r = get('-r', '-d', 'o', site.origins['a'] + '/start')
+        equal((r.status, tree('o')), (0, [site.hosts['b'] + '/index.html', site.hosts['b'] + '/z.txt']))
+
+
+@test
+def hostile_names_stay_in_the_directory():
+    links = ['/../../../etc/x', '/%2e%2e/%2e%2e/y', '/a%2f..%2f..%2fz', '/..%2f..%2fw', '/%00n', '/%0ac', '/-rf', '/.hidden',
+             '//127.0.0.1:1/h', '/a//b', '/' + 300 * 'l' + '/' + 300 * 'n', '\\..\\v']
+
+    def route(connection, request):
+        if request.path == '/robots.txt':
+            return reply('', '404 Not Found')(connection, request)
+        body = ''.join('<a href="%s">x</a>' % l for l in links) if request.path == '/' else 'x'
+        reply(body, headers=(('Content-Type', 'text/html'),))(connection, request)
+    write('secret/keep', 'k')
+    os.mkdir('out')
+    with Peer({'*': route}) as peer:
+        host = '127.0.0.1:%d' % peer.port
+        r = get('-r', '--convert-links', '-d', 'out', peer.origin + '/')
+        equal(r.status, 0)
+        equal(sorted(os.listdir('.')), ['out', 'secret'])
+        equal(os.listdir('out'), [host])
+        found = tree('out/' + host)
+        equal(len(found) >= 8, True)
+        for name in found:
+            equal([c for c in name if c < ' '], [])
+            equal([p for p in name.split('/') if p in ('.', '..') or p.startswith(('.', '-'))], [])
+        # A link in the place of a directory is not followed.
+        shutil.rmtree('out/' + host)
+        os.symlink('../secret', 'out/' + host)
+        equal(get('-r', '-d', 'out', peer.origin + '/').status, 0)
+        equal((tree('secret'), os.path.isdir('out/%s.1' % host)), (['keep'], True))
+
+
+@test
+def a_file_and_a_directory_of_one_name_are_both_kept():
+    with Peer({'/a': reply('<a href=/a/b>', headers=(('Content-Type', 'text/html'),)), '/a/b': reply('<a href=/a/b/c>', headers=(
+            ('Content-Type', 'text/html'),)), '/a/b/c': reply('c')}) as peer:
+        host = '127.0.0.1:%d' % peer.port
+        equal((get('-r', '--convert-links', peer.origin + '/a').status, tree(host)), (0, ['a', 'a.1/b', 'a.1/b.1/c']))
+        with open(host + '/a') as a, open(host + '/a.1/b') as b:
+            equal((a.read(), b.read()), ('<a href="a.1/b">', '<a href="b.1/c">'))
+        equal((get('-x', '-j1', '-d', 'o', peer.origin + '/a/b', peer.origin + '/a').status, tree('o/' + host)), (0, ['a.1', 'a/b']))
+
+
+@test
+def converted_links_lead_to_the_files():
+    page = ('<!doctype html>\n<A HREF = "sub/p%C3%A9.html?q=1#frag">&eacute;</A><a href=\'@A@/dir/\' >d</a><a href=none.html>n</a>\n'
+            '<a href="javascript:x()">j</a><img srcset="i.png 1x,i.png?2 2x"><p style="b:url(i.png)">\r\n\xff')
+    files = {'a/index.html': page.encode('latin-1').decode('latin-1'), 'a/sub/p\u00e9.html': '<a href=../><a href="#x"><a href=//h.test/>',
+             'a/dir/index.html': '<base href="/sub/"><a href="p%C3%A9.html?q=1"><a href="/i.png">', 'a/i.png': 'i'}
+    with Site(files) as site:
+        r = get('-r', '--convert-links', site.origins['a'] + '/')
+        equal(r.status, 1)  # none.html
+        a = site.hosts['a']
+        with open(a + '/index.html') as f:
+            text = f.read()
+        o = site.origins['a']
+        equal(text, ('<!doctype html>\n<A HREF = "sub/p%C3%A9.html%3Fq%3D1#frag">&eacute;</A><a href="dir/index.html" >d</a>'
+                     '<a href="' + o + '/none.html">n</a>\n<a href="javascript:x()">j</a><img srcset="i.png 1x,i.png%3F2 2x">'
+                     '<p style="b:url(&quot;i.png&quot;)">\n\xff'))
+        with open(a + '/sub/p\u00e9.html?q=1') as f:
+            equal(f.read(), '<a href="../index.html"><a href="#x"><a href="http://h.test/">')
+        with open(a + '/dir/index.html') as f:
+            equal(f.read(), '<base href=""><a href="../sub/p%C3%A9.html%3Fq%3D1"><a href="../i.png">')
+        equal([f for f in tree() if '.whorl' in f], [])
+
+
+@test
+def sitemaps_are_lists_of_urls():
+    ns = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+    files = {'a/index.xml': '<sitemapindex %s><sitemap><loc>@A@/m.xml.gz</loc></sitemap><sitemap><loc>@A@/list.txt</loc></sitemap>'
+                            '<sitemap><loc>@B@/m.xml</loc></sitemap></sitemapindex>' % ns,
+             'a/list.txt': '@A@/two.txt\n@B@/other.txt\n', 'a/one.txt': '1', 'a/two.txt': '2', 'a/bad.xml': '<html/>', 'b/other.txt': 'o'}
+    with Site(files) as site:
+        o = site.origins['a']
+        write(site.top + '/www/a/m.xml.gz', gzip.compress(('<urlset %s><url><loc>%s/one.txt</loc></url></urlset>' % (ns, o)).encode()))
+        r = get('--sitemap', o + '/index.xml')
+        equal((r.status, tree()), (0, ['one.txt', 'two.txt']))
+        contains(r.messages, '/index.xml: 2 URLs are left out')
+        r = get('--json', '--sitemap', o + '/bad.xml', '--sitemap', o + '/none.xml', o + '/one.txt')
+        equal(r.status, 1)
+        contains(r.messages, '/bad.xml: sitemap is XML, but not a sitemap')
+        contains(r.messages, '/none.xml: status 404')
+        equal(len([x for x in r.out.splitlines() if not json.loads(x).get('ok', True)]) >= 2, True)
+
+
+@test
+def each_file_has_events_and_an_object():
+    with Site(SMALL) as site:
+        r = get('-r', '--json', '--events', 'jsonl:events', site.origins['a'] + '/')
+        equal(r.status, 0)
+        objects = [json.loads(line) for line in r.out.splitlines()]
+        equal(sorted(o['file'] for o in objects if 'file' in o and o['file']), [site.hosts['a'] + '/' + f for f in ALL])
+        with open('events') as f:
+            events = [json.loads(line) for line in f]
+        for kind in ('queued', 'done'):
+            equal(sorted(e['id'] for e in events if e['event'] == kind and 'id' in e), list(range(1, len(ALL) + 1)))
+
+
+@test
+def options_that_contradict_are_refused():
+    for argv, cause in ((('-r', '-o', 'x'), '--recursive and --output'), (('-p', '-I'), '--page-requisites and --head'),
+                        (('--convert-links',), '--convert-links needs'), (('-r', '--data', 'x'), '--recursive and --data'),
+                        (('-x', '-o', 'x'), '--force-directories and --output')):
+        r = get(*argv, 'http://127.0.0.1:1/')
+        equal(r.status, 2)
+        contains(r.messages, cause)
+
+
+main()

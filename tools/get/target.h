@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Decides where the file of a URL goes, and opens its directory.
+ *
+ *     http://h:8080/a/b?c    b?c              in the directory of --dir
+ *                            h:8080/a/b?c     with --force-directories, and when links are followed
+ *
+ * A directory and a file may need the same name: /a is a file, and /a/b needs the directory "a".
+ * Neither replaces the other. The one that comes second gets a number: "a" and "a.1/b", or "a/b"
+ * and "a.1".
+ */
+#ifndef WHORL_GET_TARGET_H
+#define WHORL_GET_TARGET_H
+
+#include <whorl/base.h>
+
+#include "tools/get/names.h"
+
+struct options;
+struct whorl_url;
+
+/* Zero-initialised is valid for target_finish(). */
+struct target {
+    char name[NAME_SIZE]; /* of the file in its directory */
+    char *folder; /* the directory, relative to that of --dir: "h/a/"; "": that of --dir; owned */
+    int dir_fd;   /* of the directory; valid after target_open() */
+    bool owns_dir_fd;
+};
+
+/* Sets `name` and `folder`. `out` is the name that a list gives the file, or NULL. Returns 0 or
+ * -ENOMEM. */
+WHORL_CHECKED int target_decide(struct target *target, const struct options *options,
+                                const struct whorl_url *url, const char *out);
+
+/* Opens the directory, and creates what is missing of it, below the directory of --dir, `dir_fd`.
+ * If a part of it needs a number, `folder` has it afterwards. Returns 0 or a negative code. */
+WHORL_SUSPENDS int target_open(struct target *target, int dir_fd);
+
+/* Closes the directory and frees the memory. */
+void target_finish(struct target *target);
+
+#endif
