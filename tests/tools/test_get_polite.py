@@ -3,13 +3,17 @@
 
     test_get_polite.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
 """
+import contextlib
 import json
 import os
+import socket
+import ssl
 import sys
 import threading
 import time
 
-from lib import Peer, contains, equal, main, reply, run, test
+from lib import (Certificates, Peer, SCALE, contains, equal, in_turn, main, not_found, reply, reset,
+                 run, test)
 
 GET = os.path.abspath(sys.argv[1])
 
@@ -120,6 +124,105 @@ def the_user_limits_the_speed():
             if took < seconds or took > 3 * seconds:
                 raise AssertionError('%s took %.2f s, not %.1f' % (option, took, seconds))
             contains(r.messages, 'waiting because a rate is limited')
+
+
+@contextlib.contextmanager
+def black_hole():
+    """An address that answers nothing: the queue of its listener is full."""
+    with socket.socket() as hole, contextlib.ExitStack() as stack:
+        hole.bind(('127.0.0.1', 0))
+        hole.listen(0)
+        for _ in range(4):
+            s = stack.enter_context(socket.socket())
+            s.setblocking(False)
+            s.connect_ex(hole.getsockname())
+        yield '127.0.0.1:%d' % hole.getsockname()[1]
+
+
+class CountingTls:
+    """A TLS server that counts connections; it answers each request with "ok"."""
+
+    def __init__(self, certificate, key):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, key)
+        self.listener = socket.create_server(('127.0.0.1', 0), backlog=128)
+        self.at = 'localhost:%d' % self.listener.getsockname()[1]
+        self.connections = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections += 1
+                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(30)
+            with self.context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(65536)
+                tls.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def outcomes(result):
+    return [o for o in map(json.loads, result.out.splitlines()) if 'url' in o]
+
+
+def listed(at, scheme='http', count=100):
+    return ''.join('%s://%s/%d\n' % (scheme, at, n) for n in range(count)).encode()
+
+
+@test
+def a_wrong_certificate_ends_the_urls_of_its_host():
+    certificates = Certificates()
+    try:
+        for library in ('bearssl', 'openssl'):
+            wrong = CountingTls(certificates.wrong, certificates.key)
+            with Peer({'*': reply(b'ok')}) as other:
+                r = get('-d', library, '--tls', library, '--json', '--cacert', certificates.ca, '--http1.1', '-i', '-',
+                        stdin=listed(wrong.at, 'https') + urls(other, 3))
+            wrong.stop()
+            got = outcomes(r)
+            equal((r.status, len(got), sum(o['ok'] for o in got)), (1, 103, 3))
+            equal({o['code'] for o in got if not o['ok']}, {'WHORL_ETLS_NAME'})
+            equal({o['class'] for o in got if not o['ok']}, {'tls'})
+            contains(r.messages, '%s: not tried, 3 URLs in a row have failed: certificate is for another host name' % wrong.at)
+            equal(3 <= wrong.connections <= 8, True)  # --per-host at once, and then no more
+    finally:
+        certificates.remove()
+
+
+@test
+def a_black_hole_ends_the_urls_of_its_host():
+    with black_hole() as at:
+        for extra in ([], ['--proxy', 'http://' + at]):
+            r = get('--json', '--connect-timeout', '400ms', '--retries', '1', *extra, '-i', '-',
+                    stdin=listed('127.0.0.1:9' if extra else at))
+            got = outcomes(r)
+            equal((r.status, len(got), r.seconds < 8 * SCALE), (3, 100, True))
+            equal({o['code'] for o in got}, {'WHORL_EHTTP_CONNECT_TIMEOUT'})
+            contains(r.messages, 'not tried, 3 URLs in a row have failed')
+
+
+@test
+def a_name_that_does_not_exist_ends_its_urls():
+    # RFC 7686: no name server is asked for such a name.
+    r = get('--json', '-i', '-', stdin=listed('x.onion'))
+    got = outcomes(r)
+    equal((r.status, len(got), {o['code'] for o in got}), (3, 100, {'WHORL_EDNS_NOTFOUND'}))
+    contains(r.messages, 'x.onion:80: not tried, 3 URLs in a row have failed: host name not found')
+
+
+@test
+def failures_of_single_urls_end_no_others():
+    with Peer({'*': in_turn(not_found, not_found, not_found, reset, reset, reset, reset, reply(b'ok'))}) as peer:
+        r = get('-j', '1', '--retries', '0', '-i', '-', stdin=urls(peer, 10))
+    equal((r.status, len(peer.requests), sorted(os.listdir('.'))), (1, 10, ['7', '8', '9']))
 
 
 main()

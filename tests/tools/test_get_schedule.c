@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which URL whorl-get fetches next. */
+#include <errno.h>
 #include <stdlib.h>
 
+#include <whorl/error.h>
 #include <whorl/group.h>
 #include <whorl/run.h>
 #include <whorl/scope.h>
@@ -12,6 +14,7 @@
 #include "tools/get/schedule.h"
 
 static struct schedule schedule;
+static char cause[SCHEDULE_CAUSE_SIZE];
 
 static void add(const char *url)
 {
@@ -418,7 +421,8 @@ TEST_VIRTUAL(a_host_that_asks_for_too_long_a_pause_is_down)
     schedule_end(&schedule, item);
     item = wait_next();
     CHECK(schedule_is_down(item));
-    CHECK_STR(schedule_item_down_cause(item), "it has asked for a pause that is too long");
+    CHECK_EQ(schedule_item_down_cause(item, cause), -ECONNREFUSED);
+    CHECK_STR(cause, "it has asked for a pause that is too long");
     schedule_note_dial(&schedule, "a", 80, 0); /* it still accepts connections */
     CHECK(schedule_is_down(item));
     schedule_end(&schedule, item);
@@ -514,6 +518,87 @@ TEST_VIRTUAL(a_host_that_only_redirects_lead_to_can_be_down)
                      1); /* when a host is added, those of the past are dropped */
     CHECK_EQ(schedule.hosts_count, 2);
     schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+    CHECK_EQ(schedule.hosts_count, 0);
+}
+
+static void fail(const char *host, int err, int times)
+{
+    for (int i = 0; i < times; i++)
+        schedule_fail(&schedule, host, 80, err, err == WHORL_ETLS_NAME);
+}
+
+TEST_VIRTUAL(a_host_is_down_after_equal_failures_in_a_row)
+{
+    struct schedule_item *item, *items[100];
+
+    schedule_init(&schedule, 100, 1, 0);
+    add_many("a", 20);
+    add("http://b/");
+    item = next();
+    fail("a", -ETIMEDOUT, SCHEDULE_FAILURES_MAX - 1);
+    fail("a", -EHOSTUNREACH, SCHEDULE_FAILURES_MAX - 1); /* another reason begins another row */
+    CHECK(!schedule_is_down(item));
+    fail("a", -EHOSTUNREACH, 1);
+    CHECK(schedule_is_down(item));
+    CHECK_EQ(schedule_item_down_cause(item, cause), -EHOSTUNREACH);
+    CHECK_STR(cause, "3 URLs in a row have failed: no route to host");
+    schedule_end(&schedule, item);
+    size_t n = start_all(items, 100);
+    CHECK_EQ(n, 20);
+    for (size_t i = 0; i < n; i++)
+        CHECK_EQ(schedule_is_down(items[i]), items[i]->url[7] == 'a');
+    end_all(items, n);
+
+    add("http://a/"); /* a minute later it is tried again, and the row goes on */
+    CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    item = next();
+    CHECK(!schedule_is_down(item));
+    fail("a", -EHOSTUNREACH, 1);
+    CHECK(schedule_is_down(item));
+    schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+    CHECK_EQ(schedule.hosts_count, 0);
+}
+
+TEST_VIRTUAL(a_success_ends_the_row_of_failures)
+{
+    struct schedule_item *item;
+
+    schedule_init(&schedule, 1, 1, 0);
+    add("http://a/");
+    item = next();
+    fail("a", -ETIMEDOUT, 2);
+    schedule_note_dial(&schedule, "a", 80, 0);
+    fail("a", -ETIMEDOUT, 2);
+    schedule_answered(&schedule, item, -1);
+    fail("a", -ETIMEDOUT, 2);
+    CHECK(!schedule_is_down(item));
+    fail("a", WHORL_ETLS_NAME, 2);
+    schedule_note_dial(&schedule, "a", 80, 0); /* each failure of TLS follows a connection */
+    fail("a", WHORL_ETLS_NAME, 1);
+    CHECK(schedule_is_down(item));
+    schedule_note_dial(&schedule, "a", 80, 0);
+    CHECK(schedule_is_down(item));
+    schedule_answered(&schedule, item, -1); /* to a request that was in flight */
+    CHECK(!schedule_is_down(item));
+    fail("a", WHORL_ETLS_NAME, 2);
+    CHECK(!schedule_is_down(item));
+    schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(failures_of_hosts_that_no_url_names_count_for_a_minute)
+{
+    schedule_init(&schedule, 1, 1, 0);
+    fail("proxy", -ETIMEDOUT, 2);
+    CHECK_OK(whorl_sleep(WHORL_MINUTE / 2));
+    fail("proxy", -ETIMEDOUT, 1);
+    CHECK(schedule_is_host_down(&schedule, "proxy", 80));
+    CHECK_EQ(schedule_down_cause(&schedule, "proxy", 80, cause), -ETIMEDOUT);
+    CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    fail("x", -ETIMEDOUT, 1); /* those of the past are dropped */
+    CHECK_EQ(schedule.hosts_count, 1);
     schedule_finish(&schedule);
     CHECK_EQ(schedule.hosts_count, 0);
 }

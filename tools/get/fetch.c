@@ -108,9 +108,11 @@ static void report_interrupted(struct get *get, uint64_t id, const char *url, co
 static void report_down(struct get *get, const struct schedule_item *item)
 {
     struct outcome outcome = {.url = item->url, .list = item->list, .line = item->line};
+    char cause[SCHEDULE_CAUSE_SIZE];
+    int err = schedule_item_down_cause(item, cause);
 
-    whorl_error_set(&outcome.error, -ECONNREFUSED, "connect", "%s: not tried, %s",
-                    schedule_host_name(item), schedule_item_down_cause(item));
+    whorl_error_set(&outcome.error, err, "connect", "%s: not tried, %s", schedule_host_name(item),
+                    cause);
     events_end(&get->events, NULL, item->number + 1, &outcome);
 }
 
@@ -252,13 +254,13 @@ WHORL_SUSPENDS int fetch_dial(void *arg, const char *host, uint16_t port,
     };
     const struct whorl_dial_watch watch = {.event = note_step, .arg = &dial};
     struct whorl_dial_options watched = *options;
-
+    char cause[SCHEDULE_CAUSE_SIZE];
     int err;
 
     watched.watch = &watch;
     if (schedule_is_host_down(&get->schedule, host, port)) {
-        err = whorl_error_set(error, -ECONNREFUSED, "connect", "%s:%u: not tried, %s", host, port,
-                              schedule_down_cause(&get->schedule, host, port));
+        err = schedule_down_cause(&get->schedule, host, port, cause);
+        whorl_error_set(error, err, "connect", "%s:%u: not tried, %s", host, port, cause);
     } else {
         err = whorl_dial_stream(host, port, &watched, error, ret);
         schedule_note_dial(&get->schedule, host, port, err);

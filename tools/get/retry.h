@@ -10,4 +10,10 @@
  * the network: -EPIPE says that the reader of a pipe has gone. */
 bool retry_helps(int err, int status, bool is_local);
 
+struct whorl_error;
+
+/* Whether a failure concerns all URLs of a host: no connection to it can be made. It is not about a
+ * connection that was refused, and not about one that broke. */
+bool retry_is_of_host(const struct whorl_error *error);
+
 #endif

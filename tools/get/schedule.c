@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <whorl/error.h>
 #include <whorl/scope.h>
 #include <whorl/url.h>
 
@@ -21,16 +22,20 @@ static const int64_t down_ns = WHORL_MINUTE;
 /* A host and port. It exists while an item uses it or while it is down. */
 struct schedule_host {
     struct schedule_items waiting; /* the first in the order of arrival is first */
-    size_t active; /* items that were handed out and are not over, and further connections */
-    int refusals;  /* connections refused since the last one that was accepted */
+    size_t active;     /* items that were handed out and are not over, and further connections */
+    int refusals;      /* connections refused since the last one that was accepted */
+    int failures;      /* items in a row that have ended with `failure` */
+    int failure;       /* the code; 0: none */
+    bool is_connected; /* they failed after they had a connection */
     int64_t down_until_ns;
-    bool is_silent; /* it is down because it wants no request for a long time */
+    int64_t listed_until_ns; /* see `is_listed` */
+    bool is_silent;          /* it is down because it wants no request for a long time */
     struct pace pace;
     size_t resuming; /* items that wait for the pace; they come before new ones */
     bool is_ready;   /* is in the heap */
     bool is_held;    /* is in the list of hosts that wait for their pace */
     TAILQ_ENTRY(schedule_host) in_held;
-    bool is_listed; /* is in the list of hosts that are down */
+    bool is_listed; /* is in the list of hosts that are down, or have failed */
     TAILQ_ENTRY(schedule_host) in_down;
     char name[]; /* "host:port"; "" for the URLs that are not valid */
 };
@@ -155,7 +160,8 @@ static void trim_down(struct schedule *s)
 {
     struct schedule_host *host;
 
-    while ((host = TAILQ_FIRST(&s->down)) && (s->down_count > DOWN_MAX || !is_down(host))) {
+    while ((host = TAILQ_FIRST(&s->down)) &&
+           (s->down_count > DOWN_MAX || host->listed_until_ns <= whorl_now())) {
         TAILQ_REMOVE(&s->down, host, in_down);
         s->down_count--;
         host->is_listed = host->is_silent = false;
@@ -471,10 +477,29 @@ WHORL_SUSPENDS int schedule_resume(struct schedule *schedule, struct schedule_it
     return err;
 }
 
+/* The host has accepted a connection. */
+static void note_connection(struct schedule_host *host)
+{
+    host->refusals = 0;
+    if (host->is_connected) /* TLS may fail again */
+        return;
+    host->failures = 0;
+    if (!host->is_silent)
+        host->down_until_ns = 0;
+}
+
+/* The host has sent a response. */
+static void note_response(struct schedule_host *host)
+{
+    host->is_connected = false;
+    note_connection(host);
+}
+
 void schedule_answered(struct schedule *schedule, struct schedule_item *item, int64_t silence_ns)
 {
     struct pace *pace = &item->host->pace;
 
+    note_response(item->host);
     if (silence_ns < 0) {
         pace_accept(pace, item->started_ns, whorl_now());
     } else {
@@ -543,10 +568,11 @@ void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t po
     if (found && err == -ECONNREFUSED)
         found->refusals++;
     else if (found && err == 0)
-        found->refusals = 0, found->down_until_ns = found->is_silent ? found->down_until_ns : 0;
+        note_connection(found);
 }
 
-static void mark_down(struct schedule *schedule, struct schedule_host *host)
+/* Remembers the host for as long as it would be down, also if no item uses it. */
+static void list(struct schedule *schedule, struct schedule_host *host)
 {
     if (host->is_listed)
         TAILQ_REMOVE(&schedule->down, host, in_down);
@@ -554,24 +580,64 @@ static void mark_down(struct schedule *schedule, struct schedule_host *host)
         schedule->down_count++;
     TAILQ_INSERT_TAIL(&schedule->down, host, in_down);
     host->is_listed = true;
+    host->listed_until_ns = whorl_after(down_ns);
+}
+
+static void mark_down(struct schedule *schedule, struct schedule_host *host)
+{
+    list(schedule, host);
     host->down_until_ns = whorl_after(down_ns);
     update_ready(schedule, host);
     whorl_event_set(&schedule->changed);
     trim_down(schedule);
 }
 
-void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port, int tries)
+/* Finds a host, or makes one that no URL names: redirects lead to it. Returns NULL when there is no
+ * memory. */
+static struct schedule_host *find_or_make(struct schedule *schedule, const char *host,
+                                          uint16_t port)
 {
     struct schedule_host *found = find_host(schedule, host, port);
     char *name = found ? NULL : format_name(host, port);
 
-    if (found && found->refusals < tries)
-        return;
-    if (!found && name) /* no URL names it: redirects lead to it */
+    if (name)
         found = get_host(schedule, name);
     free(name);
-    if (found)
+    return found;
+}
+
+void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port, int tries)
+{
+    struct schedule_host *found = find_host(schedule, host, port);
+
+    if (found && found->refusals < tries)
+        return;
+    if (!found)
+        found = find_or_make(schedule, host, port);
+    if (!found)
+        return;
+    found->failure = 0;
+    found->is_connected = false;
+    mark_down(schedule, found);
+}
+
+void schedule_fail(struct schedule *schedule, const char *host, uint16_t port, int err,
+                   bool is_connected)
+{
+    struct schedule_host *found = find_or_make(schedule, host, port);
+
+    if (!found || is_down(found))
+        return;
+    if (found->failure != err)
+        found->failures = 0;
+    found->failure = err;
+    found->is_connected = is_connected;
+    if (++found->failures >= SCHEDULE_FAILURES_MAX) {
         mark_down(schedule, found);
+    } else {
+        list(schedule, found);
+        trim_down(schedule);
+    }
 }
 
 const char *schedule_host_name(const struct schedule_item *item)
@@ -586,20 +652,29 @@ void schedule_silence(struct schedule *schedule, struct schedule_item *item)
     mark_down(schedule, item->host);
 }
 
-static const char *down_cause(const struct schedule_host *host)
+static int down_cause(const struct schedule_host *host, char ret[SCHEDULE_CAUSE_SIZE])
 {
-    return host && host->is_silent ? "it has asked for a pause that is too long"
-                                   : "it has refused the connections of another URL";
+    bool has_failed = host && !host->is_silent && host->failure;
+
+    if (has_failed)
+        snprintf(ret, SCHEDULE_CAUSE_SIZE, "%d URLs in a row have failed: %s",
+                 SCHEDULE_FAILURES_MAX, whorl_strerror(host->failure));
+    else
+        snprintf(ret, SCHEDULE_CAUSE_SIZE, "%s",
+                 host && host->is_silent ? "it has asked for a pause that is too long"
+                                         : "it has refused the connections of another URL");
+    return has_failed ? host->failure : -ECONNREFUSED;
 }
 
-const char *schedule_item_down_cause(const struct schedule_item *item)
+int schedule_item_down_cause(const struct schedule_item *item, char ret[SCHEDULE_CAUSE_SIZE])
 {
-    return down_cause(item->host);
+    return down_cause(item->host, ret);
 }
 
-const char *schedule_down_cause(const struct schedule *schedule, const char *host, uint16_t port)
+int schedule_down_cause(const struct schedule *schedule, const char *host, uint16_t port,
+                        char ret[SCHEDULE_CAUSE_SIZE])
 {
-    return down_cause(find_host(schedule, host, port));
+    return down_cause(find_host(schedule, host, port), ret);
 }
 
 bool schedule_is_down(const struct schedule_item *item)

@@ -13,8 +13,9 @@
  * same is true for a host that asks for silence, or that --rate slows down (pace.h): its items wait
  * together, whether they are new or to be retried.
  *
- * A host that refused all connections while an item used up its tries is down for a minute. Its
- * items are handed out at once, to be reported as failures.
+ * A host is down for a minute if it refused all connections while an item used up its tries, or if
+ * SCHEDULE_FAILURES_MAX items in a row ended because no connection to it could be made, all for the
+ * same reason. Its items are handed out at once, to be reported as failures.
  */
 #ifndef WHORL_GET_SCHEDULE_H
 #define WHORL_GET_SCHEDULE_H
@@ -29,6 +30,8 @@
 
 /* The window. Long URLs count by their bytes. */
 enum { SCHEDULE_ITEMS_MAX = 10000, SCHEDULE_BYTES_MAX = 4 << 20 };
+
+enum { SCHEDULE_FAILURES_MAX = 3, SCHEDULE_CAUSE_SIZE = 160 };
 
 struct schedule_host;
 
@@ -137,12 +140,21 @@ void schedule_note_dial(struct schedule *schedule, const char *host, uint16_t po
  * host of the item's URL: a redirect may have led to it. */
 void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port, int tries);
 
+/* An item has ended with `err`, which is not -ECONNREFUSED, because no connection to a host could
+ * be made: its name was not found, for example, or its certificate is wrong. After
+ * SCHEDULE_FAILURES_MAX of these in a row with the same `err`, the host is down. A response of the
+ * host ends the row, and so does a connection unless `is_connected`: TLS has failed, for which
+ * there was a connection. */
+void schedule_fail(struct schedule *schedule, const char *host, uint16_t port, int err,
+                   bool is_connected);
+
 /* The item's host has asked for a pause that is too long to wait for: it is down. */
 void schedule_silence(struct schedule *schedule, struct schedule_item *item);
 
-/* Why the item's host, or a host, is down. */
-const char *schedule_item_down_cause(const struct schedule_item *item);
-const char *schedule_down_cause(const struct schedule *schedule, const char *host, uint16_t port);
+/* Why the item's host, or a host, is down: writes the cause, and returns a code. */
+int schedule_item_down_cause(const struct schedule_item *item, char ret[SCHEDULE_CAUSE_SIZE]);
+int schedule_down_cause(const struct schedule *schedule, const char *host, uint16_t port,
+                        char ret[SCHEDULE_CAUSE_SIZE]);
 
 /* "host:port" of the item, or "" if its URL is not valid. Valid until the item ends. */
 const char *schedule_host_name(const struct schedule_item *item);

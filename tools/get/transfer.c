@@ -51,6 +51,10 @@ struct transfer {
     int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
     char refused[NAME_SIZE]; /* the host that refused the last connection; "": none did */
     uint16_t refused_port;
+    char dialed[NAME_SIZE]; /* the host of the last connection: a server or a proxy; "": none */
+    uint16_t dialed_port;
+    char opened[NAME_SIZE]; /* the server of the last connection */
+    uint16_t opened_port;
     struct outcome outcome;
     struct followed followed;
     char *final_url;
@@ -101,6 +105,8 @@ void transfer_note_dial(const char *host, uint16_t port, int err)
         return;
     snprintf(t->refused, sizeof t->refused, "%s", err == -ECONNREFUSED ? host : "");
     t->refused_port = port;
+    snprintf(t->dialed, sizeof t->dialed, "%s", host);
+    t->dialed_port = port;
 }
 
 void transfer_note_info(const struct whorl_http_info *info)
@@ -172,6 +178,10 @@ static void observe(void *arg, const struct whorl_http_event *event)
     struct transfer *t = arg;
     const struct whorl_http_observer *next = &t->get->observer;
 
+    if (event->kind == WHORL_HTTP_EVENT_OPEN) {
+        snprintf(t->opened, sizeof t->opened, "%s", event->host);
+        t->opened_port = event->port;
+    }
     events_observe(&t->get->events, &t->followed, event);
     if (event->kind == WHORL_HTTP_EVENT_END)
         events_note_limited(&t->get->events, &t->followed, event->info->limited_ns);
@@ -856,6 +866,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     o->final_url = t->final_url = NULL;
     t->asked_ns = -1;
     t->is_elsewhere = false;
+    t->dialed[0] = t->opened[0] = '\0';
     events_try(&t->get->events, &t->followed);
     /* There is room for these headers. They are not for the requests of parts. */
     size_t count = t->headers_count + existing_headers(&t->existing, t->headers + t->headers_count);
@@ -888,10 +899,24 @@ static int64_t longer(int64_t a_ns, int64_t b_ns)
     return a_ns > b_ns ? a_ns : b_ns;
 }
 
-/* Whether to retry, and after which pause. */
-static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
+/* Which host a failure concerns: the server whose TLS has failed, or the server or proxy that was
+ * connected to. Returns false if the failure concerns no host. */
+static bool find_blamed(const struct transfer *t, const char **ret_host, uint16_t *ret_port)
+{
+    const struct whorl_error *error = &t->outcome.error;
+    bool is_tls = strcmp(error->step, "TLS") == 0;
+
+    *ret_host = is_tls ? t->opened : t->dialed;
+    *ret_port = is_tls ? t->opened_port : t->dialed_port;
+    return retry_is_of_host(error) && **ret_host;
+}
+
+/* Whether a retry is of use and allowed, and after which pause. */
+static bool consider_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
 {
     struct outcome *o = &t->outcome;
+    const char *host;
+    uint16_t port;
 
     if (t->in_place || !retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error)))
         return false;
@@ -903,6 +928,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     }
     bool refused = err == -ECONNREFUSED && t->refused[0];
     if (refused && schedule_is_host_down(&t->get->schedule, t->refused, t->refused_port))
+        return false;
+    if (find_blamed(t, &host, &port) && schedule_is_host_down(&t->get->schedule, host, port))
         return false;
     *ret_pause_ns =
         whorl_http_retry_pause(&t->get->retry, count_failure(t), t->asked_ns, next_random(t->get));
@@ -920,6 +947,21 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     }
     if (refused)
         schedule_give_up(&t->get->schedule, t->refused, t->refused_port, o->tries);
+    return false;
+}
+
+/* Whether to retry, and after which pause. If not, the schedule learns of failures that concern all
+ * URLs of a host. */
+static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
+{
+    const char *host;
+    uint16_t port;
+
+    if (consider_retry(t, err, ret_pause_ns))
+        return true;
+    if (err < 0 && find_blamed(t, &host, &port))
+        schedule_fail(&t->get->schedule, host, port, err,
+                      strcmp(t->outcome.error.step, "TLS") == 0);
     return false;
 }
 
