@@ -271,6 +271,13 @@ static int add_space(struct http_auth *auth, const struct whorl_url *url, const 
 
 /* --- sending and answering --- */
 
+/* Whether there are no credentials at all, as for most requests. */
+static bool has_none(const struct http_auth *auth, const struct http_outgoing *out)
+{
+    return !out->request->credentials && !out->url->userinfo && !auth->netrc &&
+           auth->entries_count == 0;
+}
+
 /* Writes the value for the next sending, if there is something to send. */
 static int write_value(struct http_auth *auth, struct http_auth_run *run,
                        const struct http_outgoing *out, struct found *found)
@@ -292,12 +299,15 @@ static int write_value(struct http_auth *auth, struct http_auth_run *run,
 int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct http_outgoing *out)
 {
     struct found found;
-    int n = find(auth, out, &found);
 
-    wipe(run->value);
+    if (run->value)
+        wipe(run->value);
     run->value = NULL;
     run->tries.sent = WHORL_HTTP_AUTH_ANY;
     out->authorization = NULL;
+    if (has_none(auth, out))
+        return 0;
+    int n = find(auth, out, &found);
     if (n <= 0)
         return n;
     int err = write_value(auth, run, out, &found);

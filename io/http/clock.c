@@ -3,7 +3,7 @@
 #include "io/http/clock.h"
 
 void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts *limits,
-                      int64_t total_deadline_ns)
+                      int64_t total_deadline_ns, int64_t now_ns)
 {
     *clock = (struct http_clock){
         .limits = *limits,
@@ -12,7 +12,17 @@ void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts
         .began_ns = -1,
         .first_byte_ns = -1,
         .awaits_head = true,
+        .now_ns = now_ns,
     };
+}
+
+/* The time before a wait. After the wait it is another one. */
+static int64_t take_now(struct http_clock *clock)
+{
+    int64_t now_ns = clock->now_ns;
+
+    clock->now_ns = 0;
+    return now_ns ? now_ns : whorl_now();
 }
 
 /* The bytes that must move in a window. */
@@ -26,13 +36,19 @@ static int64_t window_len(const struct http_clock *clock)
     return len > 0 ? len : 1;
 }
 
+static int64_t deadline_of(int64_t now_ns, int64_t limit_ns)
+{
+    return limit_ns > WHORL_FOREVER - now_ns ? WHORL_FOREVER : now_ns + limit_ns;
+}
+
 /* Enters the limit that ends first: the stall limit, or the window of the minimum speed. `moved`
  * bytes of the body have moved; -1: the wait is not for a body. */
-static void enter_moving(const struct http_clock *clock, struct http_speed *speed,
+static void enter_moving(struct http_clock *clock, struct http_speed *speed,
                          struct http_stage *stage, int64_t moved)
 {
     int64_t limit_ns = clock->limits.stall_ns;
     int code = WHORL_EHTTP_STALL_TIMEOUT;
+    int64_t now_ns = take_now(clock);
 
     speed->entered_ns = -1;
     if (moved >= 0 && clock->limits.speed_min > 0) {
@@ -43,9 +59,9 @@ static void enter_moving(const struct http_clock *clock, struct http_speed *spee
             limit_ns = left_ns > 0 ? left_ns : 0;
             code = WHORL_EHTTP_SPEED_TIMEOUT;
         }
-        speed->entered_ns = whorl_now();
+        speed->entered_ns = now_ns;
     }
-    http_stage_enter(stage, http_deadline(limit_ns), code, clock->total_deadline_ns);
+    http_stage_enter(stage, deadline_of(now_ns, limit_ns), code, clock->total_deadline_ns);
 }
 
 static void leave_moving(struct http_speed *speed)
@@ -113,7 +129,7 @@ ssize_t http_clock_leave_read(struct http_clock *clock, struct http_stage *stage
 
 void http_clock_mark_sent(struct http_clock *clock)
 {
-    clock->sent_ns = whorl_now();
+    clock->sent_ns = take_now(clock);
     if (clock->head)
         http_stage_move(clock->head, http_deadline(clock->limits.first_byte_ns),
                         WHORL_EHTTP_FIRST_BYTE_TIMEOUT, clock->total_deadline_ns);

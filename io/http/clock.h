@@ -32,13 +32,15 @@ struct http_clock {
     int64_t body_sent;     /* bytes of the request's body */
     struct http_speed sending, receiving;
     bool awaits_head;        /* no byte of the next head has arrived */
+    int64_t now_ns;          /* the time, while no task has waited since; 0: not known */
     struct http_stage *head; /* the stage of a task that reads the head while the request is still
                                 being sent; else NULL */
 };
 
-/* Starts the clock of one exchange. */
+/* Starts the clock of one exchange. `now_ns`: the time, if no other task runs between the caller's
+ * reading of it and the first write; else 0. */
 void http_clock_start(struct http_clock *clock, const struct whorl_http_timeouts *limits,
-                      int64_t total_deadline_ns);
+                      int64_t total_deadline_ns, int64_t now_ns);
 
 /* Enter and leave the stage of a write. `body_len` of the bytes belong to the body; when leaving,
  * those that were written. `n` is the result, a count or a code. */

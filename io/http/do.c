@@ -83,12 +83,13 @@ static int follow(struct fetch *f)
 {
     struct whorl_http_response *r = f->response;
     struct http_outgoing *out = &f->out;
-    struct redirect redirect = {0};
+    struct redirect redirect;
+    int status = r->exchange->head.status;
 
-    if (f->redirects_max < 0)
+    if (f->redirects_max < 0 || status < 300 || status > 399)
         return 0;
-    int err = redirect_follow(&redirect, &r->url, out->method, r->exchange->head.status,
-                              r->exchange->head.headers, f->error);
+    int err = redirect_follow(&redirect, &r->url, out->method, status, r->exchange->head.headers,
+                              f->error);
     if (err <= 0)
         return err;
     bool has_body = out->has_body && !redirect.drop_body;
@@ -149,8 +150,16 @@ static void watch(struct fetch *f)
     f->response->watch = (struct http_watch){
         .observer = asked->event ? *asked : f->session->options.observer,
         .request = ++f->session->watched,
-        .start_ns = whorl_now(),
+        .start_ns = f->now_ns = whorl_now(),
     };
+}
+
+static void tell_start(const struct fetch *f)
+{
+    if (http_watch_is_on(&f->response->watch))
+        fetch_tell(f, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_START,
+                                                .method = f->out.method,
+                                                .url = f->response->url.text});
 }
 
 WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
@@ -158,9 +167,10 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
                                  struct whorl_error *error, struct whorl_http_response **ret)
 {
     struct whorl_error unseen;
-    struct fetch f = {.session = session, .asked = request, .error = error ? error : &unseen};
+    struct fetch f;
 
     unseen.code = 0;
+    fetch_init(&f, session, request, error ? error : &unseen);
     int err = whorl_check_cancelled();
     if (err)
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
@@ -172,9 +182,7 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
         return whorl_error_set(error, err, "queue", "%s", whorl_strerror(err));
     watch(&f);
     err = fetch_prepare(&f);
-    fetch_tell(&f, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_START,
-                                             .method = f.out.method,
-                                             .url = f.response->url.text});
+    tell_start(&f);
     while (err == 0) {
         err = hop_run(&f);
         if (err)
@@ -186,8 +194,10 @@ WHORL_SUSPENDS int whorl_http_do(struct whorl_http_session *session,
             break;
         err = 0;
     }
-    http_auth_run_finish(&f.auth);
-    http_proxy_auth_finish(&f.proxy_auth);
+    if (f.auth.value)
+        http_auth_run_finish(&f.auth);
+    if (f.proxy_auth.value)
+        http_proxy_auth_finish(&f.proxy_auth);
     free(f.cookies);
     if (err == 0)
         err = accept_final(&f);

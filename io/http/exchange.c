@@ -12,8 +12,10 @@ enum {
 };
 
 void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops *ops,
-                        struct http_store *store, const struct http_outgoing *out)
+                        struct http_store *store, const struct http_exchange_setup *setup)
 {
+    const struct http_outgoing *out = setup->out;
+
     x->ops = ops;
     x->store = store;
     x->url = out->url;
@@ -30,6 +32,7 @@ void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops 
     x->go_ahead = NULL;
     x->reason = NULL;
     x->error.code = 0;
+    http_clock_start(&x->clock, setup->timeouts, setup->total_deadline_ns, setup->now_ns);
 }
 
 int64_t http_outgoing_body_len(const struct http_outgoing *out)
@@ -118,6 +121,11 @@ static void tell_response(const struct http_exchange *x)
     http_watch_tell_response(x->watch, x->conn, event, head->protocol, head->reason, head->headers);
 }
 
+static void tell_sent(const struct http_exchange *x)
+{
+    tell(x, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_SENT, .bytes = x->clock.body_sent});
+}
+
 static WHORL_SUSPENDS int read_head(struct http_exchange *x)
 {
     int err = x->ops->read_head(x);
@@ -161,6 +169,7 @@ static WHORL_SUSPENDS ssize_t ask_body(struct http_exchange *x, const struct who
                                        char *buf, size_t len)
 {
     struct http_stage stage;
+    x->clock.now_ns = 0; /* time passes */
     http_stage_enter(&stage, WHORL_FOREVER, 0, x->clock.total_deadline_ns);
     ssize_t n = http_stage_leave(&stage, body->read(body->arg, buf, len));
     return n > (ssize_t)len ? WHORL_EHTTP_REQUEST_BODY : n;
@@ -287,8 +296,7 @@ static void note_sent(struct http_exchange *x, int err)
     x->unsent = err != 0;
     x->has_broken = peer_left(err);
     if (err == 0 && http_watch_is_on(x->watch))
-        tell(x,
-             (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_SENT, .bytes = x->clock.body_sent});
+        tell_sent(x);
 }
 
 /* Fills the error unless that has been done. */
@@ -359,6 +367,7 @@ static WHORL_SUSPENDS int send_and_read_head(struct http_exchange *x,
     WHORL_AUTO(group) group = {0};
     bool callers = false;
 
+    x->clock.now_ns = 0; /* time passes */
     int err = whorl_spawn(&group, read_head_early, &early);
     if (err)
         return fail_sending(x, err);

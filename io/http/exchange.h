@@ -56,6 +56,8 @@
 #include "io/tls/connect.h"
 
 struct http_exchange;
+struct http1_limits;
+struct http2_conn;
 
 /* What is sent. Borrowed until http_exchange_run() returns, except `url`: until the end. */
 struct http_outgoing {
@@ -180,9 +182,21 @@ struct http_exchange {
     const char *reason;           /* what is wrong with the peer's bytes; NULL: as the code says */
 };
 
-/* Prepares the shared part; the create function of each version calls it. The URL is `out`'s. */
+/* What an exchange is made from. */
+struct http_exchange_setup {
+    struct whorl_stream *stream; /* of HTTP/1.1 */
+    struct http2_conn *conn;     /* of HTTP/2 */
+    const struct http_outgoing *out;
+    const struct http1_limits *limits;          /* borrowed for the call */
+    const struct whorl_http_timeouts *timeouts; /* defaults filled in; borrowed for the call */
+    int64_t total_deadline_ns;
+    int64_t now_ns; /* the time, which saves reading the clock; 0: not known */
+};
+
+/* Prepares the shared part and starts the clock; the create function of each version calls it. The
+ * URL is that of `setup->out`. */
 void http_exchange_init(struct http_exchange *x, const struct http_exchange_ops *ops,
-                        struct http_store *store, const struct http_outgoing *out);
+                        struct http_store *store, const struct http_exchange_setup *setup);
 
 /* Sends the request and reads up to the end of the final head. On success the first part of the
  * body is parsed as far as it has been received.

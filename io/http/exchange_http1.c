@@ -474,22 +474,21 @@ static struct http1_exchange *acquire(struct http_store *store)
     return h;
 }
 
-int http1_exchange_create(struct http_store *store, const struct http1_exchange_setup *setup,
+int http1_exchange_create(struct http_store *store, const struct http_exchange_setup *setup,
                           struct http_exchange **ret)
 {
     struct http1_exchange *h = acquire(store);
     if (!h)
         return -ENOMEM;
     struct http_exchange *x = &h->base;
-    http_exchange_init(x, &http1_exchange_ops, store, setup->out);
-    http_clock_start(&x->clock, setup->timeouts, setup->total_deadline_ns);
+    http_exchange_init(x, &http1_exchange_ops, store, setup);
     h->in = http_buf_acquire(store);
     if (!h->in) {
         destroy(x);
         return -ENOMEM;
     }
     h->stream = setup->stream;
-    http1_reset(&h->parser, &setup->limits, strcmp(setup->out->method, "HEAD") == 0);
+    http1_reset(&h->parser, setup->limits, strcmp(setup->out->method, "HEAD") == 0);
     h->in_start = h->in_end = 0;
     h->span.len = 0;
     h->is_chunked = h->surplus = false;

@@ -9,17 +9,9 @@
 struct whorl_stream;
 
 /* What an exchange is made with. Borrowed for the call, except `stream`: until the end. */
-struct http1_exchange_setup {
-    struct whorl_stream *stream;
-    const struct http_outgoing *out;
-    struct http1_limits limits;
-    const struct whorl_http_timeouts *timeouts; /* defaults filled in */
-    int64_t total_deadline_ns;
-};
-
 /* Makes an exchange from the store's memory; end it with http_exchange_destroy(). 0 or -ENOMEM. */
 WHORL_CHECKED int http1_exchange_create(struct http_store *store,
-                                        const struct http1_exchange_setup *setup,
+                                        const struct http_exchange_setup *setup,
                                         struct http_exchange **ret);
 
 /* Frees the exchanges that the store keeps. */

@@ -15,6 +15,7 @@
 
 enum {
     HEAD_SIZE = 4096,    /* of the memory for a request's head; a larger one is allocated */
+    FEW_FIELDS = 32,     /* of the memory for a request's fields; more are allocated */
     HEADERS_KEPT = 8192, /* bytes of header memory that an exchange keeps for the next one */
 };
 
@@ -52,7 +53,8 @@ static WHORL_SUSPENDS int send_part(struct http2_exchange *h, const void *data, 
 static int open_stream(struct http2_exchange *h, const struct request_head *head, char *buf,
                        size_t size)
 {
-    nghttp2_nv few[HTTP2_REQUEST_FIELDS], *fields = few;
+    nghttp2_nv few[FEW_FIELDS], *fields = few;
+    size_t count = HTTP2_REQUEST_FIELDS + head->headers_count;
     char *large = NULL;
 
     ssize_t len = request_head_write(head, buf, size, &h->base.error);
@@ -61,12 +63,11 @@ static int open_stream(struct http2_exchange *h, const struct request_head *head
         len = large ? request_head_write(head, large, (size_t)len, &h->base.error) : -ENOMEM;
     }
     int err = len < 0 ? (int)len : 0;
-    size_t count = err ? 0 : http2_request_count(buf, (size_t)len);
-    if (count > HTTP2_REQUEST_FIELDS && !(fields = malloc(count * sizeof *fields)))
+    if (err == 0 && count > FEW_FIELDS && !(fields = malloc(count * sizeof *fields)))
         err = -ENOMEM;
     if (err == 0) {
         http_exchange_note_head(&h->base, buf, (size_t)len);
-        count = http2_request_fields(head, buf, (size_t)len, fields);
+        count = http2_request_fields(head, buf, (size_t)len, fields, count);
         err =
             http2_conn_open(h->conn, &h->stream, fields, count, head->body_len != REQUEST_NO_BODY);
     }
@@ -327,18 +328,17 @@ static struct http2_exchange *acquire(struct http_store *store)
     return h;
 }
 
-int http2_exchange_create(struct http_store *store, const struct http2_exchange_setup *setup,
+int http2_exchange_create(struct http_store *store, const struct http_exchange_setup *setup,
                           struct http_exchange **ret)
 {
     struct http2_exchange *h = acquire(store);
     if (!h)
         return -ENOMEM;
     struct http_exchange *x = &h->base;
-    http_exchange_init(x, &http2_exchange_ops, store, setup->out);
-    http_clock_start(&x->clock, setup->timeouts, setup->total_deadline_ns);
+    http_exchange_init(x, &http2_exchange_ops, store, setup);
     h->conn = setup->conn;
     h->informationals = 0;
-    h->stream.base.limits = setup->limits;
+    h->stream.base.limits = *setup->limits;
     h->stream.base.is_head = strcmp(setup->out->method, "HEAD") == 0;
     h->stream.base.store = store;
     *ret = x;

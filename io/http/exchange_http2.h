@@ -10,17 +10,9 @@
 struct http2_conn;
 
 /* What an exchange is made with. Borrowed for the call, except `conn`: until the end. */
-struct http2_exchange_setup {
-    struct http2_conn *conn;
-    const struct http_outgoing *out;
-    struct http1_limits limits;
-    const struct whorl_http_timeouts *timeouts; /* defaults filled in */
-    int64_t total_deadline_ns;
-};
-
 /* Makes an exchange from the store's memory; end it with http_exchange_destroy(). 0 or -ENOMEM. */
 WHORL_CHECKED int http2_exchange_create(struct http_store *store,
-                                        const struct http2_exchange_setup *setup,
+                                        const struct http_exchange_setup *setup,
                                         struct http_exchange **ret);
 
 /* Frees the exchanges and chunks that the store keeps. */

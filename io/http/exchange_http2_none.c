@@ -4,7 +4,7 @@
 
 #include "io/http/exchange_http2.h"
 
-int http2_exchange_create(struct http_store *store, const struct http2_exchange_setup *setup,
+int http2_exchange_create(struct http_store *store, const struct http_exchange_setup *setup,
                           struct http_exchange **ret)
 {
     (void)store;

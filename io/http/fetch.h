@@ -22,6 +22,7 @@ struct fetch {
     struct http_auth_run auth;
     struct http1_limits limits;
     struct whorl_http_timeouts timeouts; /* defaults filled in */
+    int64_t now_ns;                      /* while no other task has run since the start; then 0 */
     int64_t total_deadline_ns;
     int64_t decoded_bytes_max;
     int redirects_max;
@@ -34,8 +35,24 @@ struct fetch {
     struct whorl_error *error; /* the caller's, or one that only the observer sees */
 };
 
-/* Checks what is asked for, fills in the limits, and parses the URL. `session`, `asked`, `response`
- * and `error` are set.
+/* Sets what fetch_prepare() and the first hop do not set. Nothing else is cleared, because every
+ * request would pay for it. */
+static inline void fetch_init(struct fetch *f, struct whorl_http_session *session,
+                              const struct whorl_http_request *asked, struct whorl_error *error)
+{
+    f->session = session;
+    f->asked = asked;
+    f->response = NULL;
+    f->auth = (struct http_auth_run){0};
+    f->proxy = NULL;
+    f->proxy_auth.value = NULL;
+    f->cookies = NULL;
+    f->refusals = 0;
+    f->has_no_expect = false;
+    f->error = error;
+}
+
+/* Checks what is asked for, fills in the limits, and parses the URL. `response` is set.
  *
  * 0; -EINVAL and the errors of URLs, with `error` filled; -ENOMEM; the errno of fstat() on
  * `body.fd`. */

@@ -27,14 +27,19 @@ static const struct whorl_dial_options *dial_options_of(const struct fetch *f)
     return f->asked->dial ? f->asked->dial : f->session->dial;
 }
 
+/* Whether the connection is dialled with the defaults, as nearly all are. */
+static bool is_plain_dial(const struct whorl_dial_options *o)
+{
+    return !o || !(o->family || o->delay_small_writes || o->local_addr || o->interface ||
+                   o->unix_path || o->overrides_count || o->resolver.resolve || o->resolver.arg);
+}
+
 /* What makes a difference between dialled connections. */
 static struct http_pool_dial dial_key(const struct fetch *f)
 {
     const struct whorl_dial_options *o = dial_options_of(f);
     const struct whorl_url *url = &f->response->url;
 
-    if (!o)
-        return (struct http_pool_dial){0};
     return (struct http_pool_dial){
         .family = o->family,
         .delay_small_writes = o->delay_small_writes,
@@ -50,31 +55,38 @@ static struct http_pool_dial dial_key(const struct fetch *f)
     };
 }
 
+/* Fills what a request without special wishes needs; its `dial` is not even cleared. */
+static void fill_key(const struct fetch *f, struct http_pool_key *key)
+{
+    const struct whorl_url *url = &f->response->url;
+
+    key->is_tls = url->is_tls;
+    key->port = url->port;
+    key->host = url->host;
+    key->tls = url->is_tls ? tls_of(f) : NULL;
+    key->proxy = f->proxy ? f->proxy->text : NULL;
+    key->credentials = f->proxy ? f->proxy->userinfo : NULL;
+    key->version = f->version;
+    key->has_dial = !is_plain_dial(dial_options_of(f));
+    if (key->has_dial)
+        key->dial = dial_key(f);
+}
+
 /* Gets a connection or permission to open one. Waits in the queue if necessary. The time in the
  * queue counts only for the queue limit: the total deadline is moved by it. */
 static WHORL_SUSPENDS int queue(struct fetch *f)
 {
     struct http_pool *pool = &f->session->pool;
     struct whorl_http_response *r = f->response;
-    struct http_pool_key key = {
-        .is_tls = r->url.is_tls,
-        .port = r->url.port,
-        .host = r->url.host,
-        .tls = r->url.is_tls ? tls_of(f) : NULL,
-        .version = f->version,
-    };
+    struct http_pool_key key;
     struct http_stage stage;
 
     f->proxy = http_proxies_choose(&f->session->proxies, &r->url);
-    http_proxy_auth_finish(&f->proxy_auth);
+    if (f->proxy_auth.value)
+        http_proxy_auth_finish(&f->proxy_auth);
     f->proxy_auth = (struct http_proxy_auth){.proxy = f->proxy,
                                              .answer = &f->session->proxy_answers[r->url.is_tls]};
-    if (f->proxy) {
-        key.proxy = f->proxy->text;
-        key.credentials = f->proxy->userinfo;
-    }
-    key.dial = dial_key(f);
-
+    fill_key(f, &key);
     int err = http_pool_try_acquire(pool, &key, &r->conn);
     if (err == -EAGAIN) {
         int64_t start_ns = whorl_now();
@@ -83,6 +95,7 @@ static WHORL_SUSPENDS int queue(struct fetch *f)
                          WHORL_FOREVER);
         err = http_pool_wait(pool, &key, &r->conn);
         err = (int)http_stage_leave(&stage, err);
+        f->now_ns = 0;
         int64_t waited_ns = whorl_now() - start_ns;
         r->timing.queue_ns = waited_ns + (r->timing.queue_ns > 0 ? r->timing.queue_ns : 0);
         if (f->total_deadline_ns != WHORL_FOREVER)
@@ -193,6 +206,7 @@ static WHORL_SUSPENDS int open_conn(struct fetch *f)
         .watch = &r->watch,
         .error = f->error,
     };
+    f->now_ns = 0;
     err = http_conn_open(r->conn, &dial, &r->timing);
     if (err)
         return err;

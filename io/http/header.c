@@ -30,20 +30,35 @@ bool header_equal(const char *a, const char *b)
     return false;
 }
 
+/* A set of ASCII characters: a bit for each, in the words of the first and the last 64. */
+#define BIT(c) (UINT64_C(1) << ((c)&63))
+#define DIGITS (UINT64_C(0x3ff) << ('0' & 63))
+#define UPPER  (UINT64_C(0x3ffffff) << ('A' & 63))
+#define LOWER  (UINT64_C(0x3ffffff) << ('a' & 63))
 /* RFC 9110 §5.6.2: tchar. */
-static bool is_tchar(char c)
+#define FIRST_TCHARS                                                                        \
+    (DIGITS | BIT('!') | BIT('#') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') | BIT('*') | \
+     BIT('+') | BIT('-') | BIT('.'))
+#define LAST_TCHARS (LOWER | BIT('^') | BIT('_') | BIT('`') | BIT('|') | BIT('~'))
+
+static bool consists_of(const char *text, size_t len, uint64_t first, uint64_t last)
 {
-    if (ascii_is_alpha(c) || ascii_is_digit(c))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x80 || !((c < 0x40 ? first : last) >> (c & 63) & 1))
+            return false;
+    }
+    return len > 0;
 }
 
 bool header_is_token(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        if (!is_tchar(text[i]))
-            return false;
-    return len > 0;
+    return consists_of(text, len, FIRST_TCHARS, LAST_TCHARS | UPPER);
+}
+
+bool header_is_lower_token(const char *text, size_t len)
+{
+    return consists_of(text, len, FIRST_TCHARS, LAST_TCHARS);
 }
 
 #define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
@@ -65,6 +80,8 @@ bool header_is_value(const char *value, size_t len)
 
     while (i + 8 <= len && !has_control(value + i))
         i += 8;
+    if (i < len && i + 8 > len && len >= 8 && !has_control(value + len - 8))
+        return true; /* the rest, together with bytes that have been looked at */
     for (; i < len; i++) {
         unsigned char c = (unsigned char)value[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f)

@@ -76,6 +76,9 @@ WHORL_CHECKED int header_list_mark(struct header_list *list, size_t name, size_t
 /** A token of RFC 9110 §5.6.2, at least one byte long. */
 bool header_is_token(const char *text, size_t len);
 
+/** The same without upper case, as HTTP/2 asks for (RFC 9113 §8.2.1). */
+bool header_is_lower_token(const char *text, size_t len);
+
 /** The number of control bytes other than TAB. */
 size_t header_count_controls(const char *text, size_t len);
 

@@ -27,22 +27,18 @@ enum {
 static int create_exchange(struct fetch *f)
 {
     struct whorl_http_response *r = f->response;
-    struct http2_exchange_setup http2_setup = {
+    struct http_exchange_setup setup = {
+        .stream = r->conn->stream,
         .conn = r->conn->http2,
         .out = &f->out,
-        .limits = f->limits,
+        .limits = &f->limits,
         .timeouts = &f->timeouts,
         .total_deadline_ns = f->total_deadline_ns,
+        .now_ns = f->now_ns,
     };
-    struct http1_exchange_setup setup = {
-        .stream = r->conn->stream,
-        .out = &f->out,
-        .limits = f->limits,
-        .timeouts = &f->timeouts,
-        .total_deadline_ns = f->total_deadline_ns,
-    };
+    f->now_ns = 0;
     r->version = r->conn->http2 ? WHORL_HTTP_2 : WHORL_HTTP_1;
-    return r->conn->http2 ? http2_exchange_create(&f->session->store, &http2_setup, &r->exchange)
+    return r->conn->http2 ? http2_exchange_create(&f->session->store, &setup, &r->exchange)
                           : http1_exchange_create(&f->session->store, &setup, &r->exchange);
 }
 

@@ -101,7 +101,14 @@ static int read_coding(struct http1 *p, const char *text)
     return 0;
 }
 
-/* Reads the headers that frame the message. Names are compared by their length first. */
+static void note_connection(struct http1 *p, size_t index)
+{
+    p->connections += p->connections < 2;
+    p->connection = (uint32_t)index;
+}
+
+/* Reads the headers that frame the message, and finds Connection. Names are compared by their
+ * length first. */
 static int read_framing(struct http1 *p)
 {
     const struct header_list *list = &p->headers;
@@ -116,6 +123,9 @@ static int read_framing(struct http1 *p)
             err = read_length(p, value);
         else if (list->fields[i].name_len == 17 && header_equal(name, "Transfer-Encoding"))
             err = read_coding(p, value);
+        else if (list->fields[i].name_len == 10 &&
+                 (memcmp(name, "Connection", 10) == 0 || header_equal(name, "Connection")))
+            note_connection(p, i);
     }
     if (err)
         return err;
@@ -245,6 +255,7 @@ static int enter_body(struct http1 *p)
     p->reason_len = (uint32_t)(line_end - line) - p->reason;
     p->headers.bytes[p->reason + p->reason_len] = '\0';
     p->has_length = p->has_coding = p->has_unknown_coding = false;
+    p->connections = 0;
     p->content_length = -1;
     int err = read_framing(p);
     if (err)
@@ -509,8 +520,21 @@ bool http1_keep_alive(const struct http1 *p)
     return http1_says_keep_alive(p);
 }
 
+/* Whether the message has the one Connection header that nearly all servers send. */
+static bool is_just_keep_alive(const struct http1 *p)
+{
+    const struct header_field *field = &p->headers.fields[p->connection];
+
+    return p->connections == 1 && p->connection < p->headers.count && field->value_len == 10 &&
+           memcmp(p->headers.bytes + field->value, "keep-alive", 10) == 0;
+}
+
 bool http1_says_keep_alive(const struct http1 *p)
 {
+    if (p->connections == 0)
+        return p->version_minor > 0;
+    if (is_just_keep_alive(p))
+        return true;
     if (header_list_has_token(&p->headers, "Connection", "close"))
         return false;
     return p->version_minor > 0 || header_list_has_token(&p->headers, "Connection", "keep-alive");

@@ -65,6 +65,8 @@ struct http1 {
     bool has_length; /* Content-Length was given */
     bool has_coding; /* Transfer-Encoding was given */
     bool has_unknown_coding;
+    uint8_t connections;   /* Connection headers; 2: two or more */
+    uint32_t connection;   /* the number of the last one in `headers` */
     uint8_t version_minor; /* 0 or 1 */
     uint16_t status;
     uint32_t reason, reason_len; /* in the bytes of `headers` */

@@ -27,6 +27,8 @@ struct http2 {
     nghttp2_session *session;
     struct http2_stream_list streams, changed;
     size_t open_count, streams_max;
+    int32_t found_id; /* of the last stream that stream_of() has found; 0: none */
+    struct http2_stream *found;
     int err; /* the connection has failed */
     char reason[HTTP2_TEXT_SIZE];
     bool is_draining;
@@ -43,7 +45,13 @@ struct http2 {
 
 static struct http2_stream *stream_of(struct http2 *h, int32_t id)
 {
-    return id > 0 ? nghttp2_session_get_stream_user_data(h->session, id) : NULL;
+    if (id <= 0)
+        return NULL;
+    if (id != h->found_id) { /* nghttp2 looks it up in a hash table */
+        h->found = nghttp2_session_get_stream_user_data(h->session, id);
+        h->found_id = h->found ? id : 0;
+    }
+    return h->found;
 }
 
 static void mark_changed(struct http2_stream *s)
@@ -322,6 +330,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
         fail_stream(s, is_peers ? judge_reset(s, code) : judge_body(s, code));
     }
     s->is_ended = true;
+    h->found_id = 0;
     mark_changed(s); /* a task that sends the body must notice */
     return 0;
 }
@@ -514,20 +523,12 @@ static void fill_limits(struct http1_limits *limits)
 /* Prepares for a new response, and keeps the memory for headers. */
 static void prepare(struct http2_stream *s, struct http2 *h)
 {
-    struct http2_stream old = *s;
-
-    header_list_clear(&old.headers);
-    header_list_clear(&old.trailers);
-    *s = (struct http2_stream){
-        .h = h,
-        .owner = old.owner,
-        .limits = old.limits,
-        .is_head = old.is_head,
-        .length = -1,
-        .headers = old.headers,
-        .trailers = old.trailers,
-        .store = old.store,
-    };
+    memset(s, 0, offsetof(struct http2_stream, owner));
+    s->h = h;
+    s->length = -1;
+    s->reason[0] = '\0';
+    header_list_clear(&s->headers);
+    header_list_clear(&s->trailers);
     fill_limits(&s->limits);
 }
 
@@ -570,6 +571,8 @@ void http2_stream_close(struct http2_stream *s)
     reset(s, NGHTTP2_CANCEL);
     if (!s->is_ended)
         nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
+    if (h->found_id == s->id)
+        h->found_id = 0;
     if (s->is_changed)
         TAILQ_REMOVE(&h->changed, s, changed_link);
     s->is_changed = false;

@@ -96,25 +96,13 @@ static bool is_forbidden(const char *name, size_t len)
            is_name(name, len, "upgrade");
 }
 
-/* RFC 9113 §8.2.1: a token without upper case. */
-static bool is_lower_token(const char *name, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        char c = name[i];
-        bool is_usual = (c >= 'a' && c <= 'z') || c == '-' || (c >= '0' && c <= '9');
-        if (!is_usual && ((c >= 'A' && c <= 'Z') || !header_is_token(&c, 1)))
-            return false;
-    }
-    return len > 0;
-}
-
 static int check_field(struct http2_stream *s, const char *name, size_t name_len, const char *value,
                        size_t value_len)
 {
     char shown[HEADER_PRINTABLE];
     const char *wrong = NULL;
 
-    if (!is_lower_token(name, name_len))
+    if (!header_is_lower_token(name, name_len))
         wrong = header_is_token(name, name_len) ? "upper case" : "malformed name";
     else if (!header_is_value(value, value_len))
         wrong = "control byte in the value";

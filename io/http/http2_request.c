@@ -4,8 +4,10 @@
 
 #include <string.h>
 
+#include "io/url/ascii.h"
+#include "runtime/base/check.h"
+
 enum {
-    PSEUDO_FIELDS = 4,
     COOKIE_SHORT = 20, /* RFC 7541 §7.1.3: such a cookie could be guessed byte by byte */
 };
 
@@ -30,20 +32,12 @@ static nghttp2_nv make_pseudo(const char *name, const char *value, size_t value_
     return make_field(name, strlen(name), value, value_len);
 }
 
-size_t http2_request_count(const char *bytes, size_t len)
+/* Makes the name at the beginning of a line lower case. Returns its colon. */
+static char *lower_name(char *line)
 {
-    size_t lines = 0;
-
-    for (const char *at = bytes; (at = memchr(at, '\n', (size_t)(bytes + len - at))); at++)
-        lines++;
-    return lines + PSEUDO_FIELDS;
-}
-
-static void lower(char *name, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (name[i] >= 'A' && name[i] <= 'Z')
-            name[i] = (char)(name[i] + ('a' - 'A'));
+    for (; *line != ':'; line++)
+        *line = ascii_lower(*line);
+    return line;
 }
 
 /* RFC 9113 §8.2.2: fields that concern the connection are left out. */
@@ -60,7 +54,7 @@ static bool is_secret(const nghttp2_nv *field)
 }
 
 size_t http2_request_fields(const struct request_head *head, char *bytes, size_t len,
-                            nghttp2_nv *fields)
+                            nghttp2_nv *fields, size_t fields_max)
 {
     const char *method = head->method ? head->method : "GET";
     char *end = bytes + len, *line = (char *)memchr(bytes, '\n', len) + 1;
@@ -73,16 +67,16 @@ size_t http2_request_fields(const struct request_head *head, char *bytes, size_t
     fields[count++] = make_pseudo(":path", head->url->target, strlen(head->url->target));
     while (*line != '\r') {
         char *line_end = memchr(line, '\r', (size_t)(end - line));
-        char *colon = memchr(line, ':', (size_t)(line_end - line));
+        char *colon = lower_name(line);
         nghttp2_nv field =
             make_field(line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
-        lower(line, field.namelen);
         if (is_name(&field, "host")) {
             fields[2].value = field.value;
             fields[2].valuelen = field.valuelen;
         } else if (!is_for_connection(&field)) {
             if (is_secret(&field))
                 field.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+            whorl_check(count < fields_max);
             fields[count++] = field;
         }
         line = line_end + 2;
@@ -97,10 +91,9 @@ size_t http2_trailer_fields(char *bytes, size_t len, nghttp2_nv *fields)
 
     while (line < end) {
         char *line_end = memchr(line, '\r', (size_t)(end - line));
-        char *colon = memchr(line, ':', (size_t)(line_end - line));
-        fields[count] =
+        char *colon = lower_name(line);
+        fields[count++] =
             make_field(line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
-        lower(line, fields[count++].namelen);
         line = line_end + 2;
     }
     return count;

@@ -10,15 +10,13 @@
 
 #include "io/http/request.h"
 
-enum { HTTP2_REQUEST_FIELDS = 24 }; /* enough for most requests */
-
-/* How many fields the head may need at most. */
-size_t http2_request_count(const char *bytes, size_t len);
+/* The most fields that a head has besides the caller's headers. */
+enum { HTTP2_REQUEST_FIELDS = 16 };
 
 /* Makes the fields of the head that request_head_write() has written to `bytes`. Changes the names
  * there to lower case. The fields point into `bytes` and into the URL of `head`. The count. */
 size_t http2_request_fields(const struct request_head *head, char *bytes, size_t len,
-                            nghttp2_nv *fields);
+                            nghttp2_nv *fields, size_t fields_max);
 
 /* Makes the fields of trailers that request_trailers_write() has written, as http2_request_fields()
  * does of a head. The count. */

@@ -26,7 +26,6 @@ struct http2_chunk {
 struct http2_stream {
     int32_t id;      /* 0 while not open */
     struct http2 *h; /* NULL once closed */
-    void *owner;     /* for the caller */
     TAILQ_ENTRY(http2_stream) link, changed_link;
     bool is_changed; /* in the list of changed streams */
     bool is_ended;   /* nghttp2 has forgotten it */
@@ -35,21 +34,17 @@ struct http2_stream {
     bool was_reset;  /* the peer has sent RST_STREAM */
 
     /* The response. */
-    struct http1_limits limits; /* with the defaults filled in */
-    bool is_head;               /* the request is HEAD */
-    bool has_head, is_over;     /* the final head is complete; the message is complete */
-    bool has_begun;             /* part of a response has arrived */
-    int status;                 /* of the last head */
-    int heads;                  /* that have begun, with 1xx heads and the trailers */
-    int informationals;         /* 1xx heads so far */
-    int informational;          /* status of the last of them */
-    bool is_continued;          /* one of them was a 100 */
-    size_t head_bytes;          /* of the head or the trailers that are being received */
-    int64_t length;             /* Content-Length; -1: none */
-    int64_t received;           /* body bytes so far, also those that were not taken yet */
-    struct header_list headers, trailers; /* owned */
-    struct http_store *store;             /* where chunks come from */
-    struct http2_chunk *first, *last;     /* received and not taken yet */
+    bool has_head, is_over;           /* the final head is complete; the message is complete */
+    bool has_begun;                   /* part of a response has arrived */
+    int status;                       /* of the last head */
+    int heads;                        /* that have begun, with 1xx heads and the trailers */
+    int informationals;               /* 1xx heads so far */
+    int informational;                /* status of the last of them */
+    bool is_continued;                /* one of them was a 100 */
+    size_t head_bytes;                /* of the head or the trailers that are being received */
+    int64_t length;                   /* Content-Length; -1: none */
+    int64_t received;                 /* body bytes so far, also those that were not taken yet */
+    struct http2_chunk *first, *last; /* received and not taken yet */
 
     /* The request's body: the part that is to be sent next. Borrowed until out_len is 0. */
     const char *out;
@@ -62,7 +57,14 @@ struct http2_stream {
     /* The failure. */
     int err;             /* 0: none */
     bool is_unprocessed; /* the peer has not processed the request and never will */
-    char reason[HTTP2_TEXT_SIZE];
+
+    /* http2_open() does not clear the rest: the caller sets it, or it is memory that is kept. */
+    void *owner;                          /* for the caller */
+    struct http1_limits limits;           /* with the defaults filled in */
+    bool is_head;                         /* the request is HEAD */
+    struct http_store *store;             /* where chunks come from */
+    struct header_list headers, trailers; /* owned */
+    char reason[HTTP2_TEXT_SIZE];         /* of the failure */
 };
 
 TAILQ_HEAD(http2_stream_list, http2_stream);

@@ -61,7 +61,7 @@ bool http_pool_key_equal(const struct http_pool_key *a, const struct http_pool_k
     return a->is_tls == b->is_tls && a->port == b->port && strings_equal(a->host, b->host) &&
            a->tls == b->tls && strings_equal(a->proxy, b->proxy) &&
            strings_equal(a->credentials, b->credentials) && a->version == b->version &&
-           dials_equal(&a->dial, &b->dial);
+           a->has_dial == b->has_dial && (!a->has_dial || dials_equal(&a->dial, &b->dial));
 }
 
 /* FNV-1a of the host and port; the other fields are nearly always equal. */
@@ -147,10 +147,13 @@ static void grow_buckets(struct http_pool *pool)
 /* Makes a host with a copy of the key; NULL when there is no memory. */
 static struct http_host *host_create(const struct http_pool_key *key)
 {
+    static const struct http_pool_dial no_dial;
     struct http_pool_key copy = *key;
     const char **strings[KEY_STRINGS];
     size_t size = sizeof(struct http_host);
 
+    if (!key->has_dial)
+        copy.dial = no_dial;
     list_strings(&copy, strings);
     for (size_t i = 0; i < KEY_STRINGS; i++)
         size += string_size(*strings[i]);
@@ -158,7 +161,7 @@ static struct http_host *host_create(const struct http_pool_key *key)
     if (!host)
         return NULL;
     char *to = host->strings;
-    host->key = *key;
+    host->key = copy;
     list_strings(&host->key, strings);
     for (size_t i = 0; i < KEY_STRINGS; i++)
         *strings[i] = copy_string(&to, *strings[i]);
@@ -289,9 +292,9 @@ static void conn_close(struct http_pool *pool, struct http_conn *conn, enum whor
     http_conn_destroy(conn);
 }
 
-static void idle_add(struct http_pool *pool, struct http_conn *conn)
+static void idle_add(struct http_pool *pool, struct http_conn *conn, int64_t now_ns)
 {
-    conn->place.idle_since_ns = whorl_now();
+    conn->place.idle_since_ns = now_ns;
     if (!conn->http2)
         TAILQ_INSERT_HEAD(&conn->place.host->idle, conn, place.host_idle);
     TAILQ_INSERT_TAIL(&pool->idle, conn, place.idle);
@@ -568,7 +571,8 @@ static bool release_shared(struct http_pool *pool, struct http_conn *conn)
     return true;
 }
 
-void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable)
+void http_pool_release_at(struct http_pool *pool, struct http_conn *conn, bool reusable,
+                          int64_t now_ns)
 {
     if (conn->http2) {
         reusable = http_conn_is_usable(conn);
@@ -588,7 +592,7 @@ void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reus
         if (pool->idle_count >= pool->idle_max)
             /* `host` stays: it has `conn` open */
             idle_close(pool, TAILQ_FIRST(&pool->idle), WHORL_HTTP_NEW_LIMIT);
-        idle_add(pool, conn);
+        idle_add(pool, conn, now_ns);
         if (!pool->expiry.next && pool->idle_ns != WHORL_FOREVER)
             whorl_timer_arm_background(&pool->expiry, expires_at(pool, conn), expire);
     } else {

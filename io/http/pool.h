@@ -43,7 +43,7 @@
 struct http_host;
 struct whorl_tls_config;
 
-/* How a connection is dialled, see dial.h. All zero: with the defaults. */
+/* How a connection is dialled, see dial.h. */
 struct http_pool_dial {
     int family;
     bool delay_small_writes;
@@ -53,7 +53,7 @@ struct http_pool_dial {
 };
 
 /* Everything that changes how the peer treats a connection. Two requests may share one only when
- * all fields are equal. Strings are compared byte by byte; NULL equals NULL only. */
+ * all valid fields are equal. Strings are compared byte by byte; NULL equals NULL only. */
 struct http_pool_key {
     bool is_tls; /* the scheme */
     uint16_t port;
@@ -62,6 +62,7 @@ struct http_pool_key {
     const char *proxy;                  /* NULL: a direct connection */
     const char *credentials;            /* that the connection is bound to; NULL: none */
     enum whorl_http_version version;    /* that is asked for */
+    bool has_dial;                      /* false: dialled with the defaults, `dial` is not valid */
     struct http_pool_dial dial;
 };
 
@@ -119,8 +120,16 @@ WHORL_SUSPENDS int http_pool_wait(struct http_pool *pool, const struct http_pool
 void http_pool_opened(struct http_pool *pool, struct http_conn *conn);
 
 /* Returns a connection to the pool. `reusable`: it is open and may carry another exchange; else it
- * is closed, when no other request has it, and the caller has set its `why`. Never suspends. */
-void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable);
+ * is closed, when no other request has it, and the caller has set its `why`. `now_ns` is the time.
+ * Never suspends. */
+void http_pool_release_at(struct http_pool *pool, struct http_conn *conn, bool reusable,
+                          int64_t now_ns);
+
+/* The same, for a caller that does not know the time. */
+static inline void http_pool_release(struct http_pool *pool, struct http_conn *conn, bool reusable)
+{
+    http_pool_release_at(pool, conn, reusable, whorl_now());
+}
 
 /* Closes the connections that are idle now. Never suspends. */
 void http_pool_close_idle(struct http_pool *pool);

@@ -43,12 +43,30 @@ static void put_line_end(struct writer *w)
     w->line_ends += 2;
 }
 
-static void put_header(struct writer *w, const char *name, const char *value)
+static void put_sized_header(struct writer *w, const char *name, size_t name_len, const char *value)
 {
-    put_text(w, name);
+    size_t value_len = strlen(value), len = name_len + value_len + 4;
+
+    if (w->len <= w->cap && len <= w->cap - w->len) {
+        char *to = w->buf + w->len;
+        memcpy(to, name, name_len);
+        memcpy(to + name_len, ": ", 2);
+        memcpy(to + name_len + 2, value, value_len);
+        memcpy(to + len - 2, "\r\n", 2);
+        w->len += len;
+        w->line_ends += 2;
+        return;
+    }
+    put(w, name, name_len);
     put(w, ": ", 2);
-    put_text(w, value);
+    put(w, value, value_len);
     put_line_end(w);
+}
+
+/* The compiler knows the length of a name that is a literal. */
+static inline void put_header(struct writer *w, const char *name, const char *value)
+{
+    put_sized_header(w, name, strlen(name), value);
 }
 
 /* --- checks --- */
@@ -126,7 +144,8 @@ static int check(const struct request_head *head, const char *method, struct who
 
     if (!header_is_token(method, strlen(method)))
         return whorl_error_set(error, WHORL_EHTTP_METHOD, "request", "not a method: %.64s", method);
-    if (strcmp(method, "CONNECT") == 0) /* its response is framed by other rules */
+    if (method[0] == 'C' &&
+        strcmp(method, "CONNECT") == 0) /* its response is framed by other rules */
         return whorl_error_set(error, WHORL_EHTTP_METHOD, "request", "CONNECT makes a tunnel");
     for (size_t i = 0; i < head->headers_count; i++) {
         int err = check_header(&head->headers[i], error);
@@ -163,8 +182,8 @@ static int put_basic(struct writer *w, const char *userinfo, struct whorl_error 
 /* --- writing --- */
 
 /* Writes one of the client's own headers, unless the caller sets it or `value` is NULL or "". */
-static void put_default(struct writer *w, const struct request_head *head, const char *name,
-                        const char *value)
+static inline void put_default(struct writer *w, const struct request_head *head, const char *name,
+                               const char *value)
 {
     if (value && *value && !find(head, name))
         put_header(w, name, value);
@@ -189,7 +208,7 @@ static void put_framing(struct writer *w, const struct request_head *head, const
         return;
     }
     /* RFC 9110 §8.6: methods that expect a body say so when there is none. */
-    if (len < 0 &&
+    if (len < 0 && method[0] == 'P' &&
         (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0))
         len = 0;
     if (len < 0)

@@ -32,7 +32,10 @@ int http_response_create(struct http_store *store, struct http_pool *pool,
         store->responses.out--;
         return -ENOMEM;
     }
-    *response = (struct whorl_http_response){.store = store, .pool = pool};
+    memset(response, 0, offsetof(struct whorl_http_response, error));
+    response->error.code = 0;
+    response->store = store;
+    response->pool = pool;
     *ret = response;
     return 0;
 }
@@ -45,7 +48,8 @@ void http_response_destroy(struct whorl_http_response *response)
     http_exchange_destroy(response->exchange);
     http_conn_info_release(response->conn_info);
     whorl_url_finish(&response->url);
-    http_part_buf_drop(&response->part, response->store);
+    if (response->part.data)
+        http_part_buf_drop(&response->part, response->store);
     if (response->decodes)
         decode_finish(&response->decode);
     response->closed = true;
@@ -158,6 +162,16 @@ void http_response_tell_end(const struct whorl_http_response *r, int err,
 
 /* The exchange and its connection */
 
+static void tell_release(const struct whorl_http_response *r, bool reusable,
+                         enum whorl_http_reuse why)
+{
+    http_watch_tell(&r->watch, r->conn_info,
+                    (struct whorl_http_event){
+                        .kind = reusable ? WHORL_HTTP_EVENT_KEPT : WHORL_HTTP_EVENT_CLOSED,
+                        .reuse = reusable ? WHORL_HTTP_REUSED : why,
+                    });
+}
+
 void http_response_release(struct whorl_http_response *r, bool reusable, enum whorl_http_reuse why)
 {
     if (!r->conn)
@@ -165,12 +179,8 @@ void http_response_release(struct whorl_http_response *r, bool reusable, enum wh
     r->conn->why = why;
     r->end_ns = whorl_now();
     if (http_watch_is_on(&r->watch) && http_conn_is_open(r->conn))
-        http_watch_tell(&r->watch, r->conn_info,
-                        (struct whorl_http_event){
-                            .kind = reusable ? WHORL_HTTP_EVENT_KEPT : WHORL_HTTP_EVENT_CLOSED,
-                            .reuse = reusable ? WHORL_HTTP_REUSED : why,
-                        });
-    http_pool_release(r->pool, r->conn, reusable);
+        tell_release(r, reusable, why);
+    http_pool_release_at(r->pool, r->conn, reusable, r->end_ns);
     r->conn = NULL;
 }
 
@@ -343,6 +353,13 @@ static WHORL_SUSPENDS ssize_t read_limited(struct whorl_http_response *r, char *
     return n;
 }
 
+static void tell_body(const struct whorl_http_response *r)
+{
+    http_watch_tell(
+        &r->watch, r->conn_info,
+        (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_BODY, .bytes = consumed(r->exchange)});
+}
+
 WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *r, char *buf, size_t len,
                                                const char **ret)
 {
@@ -351,9 +368,7 @@ WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *r, ch
     ssize_t n = http_response_is_limited(r) ? read_limited(r, buf, len, ret)
                                             : http_exchange_read(r->exchange, buf, len, ret);
     if (n > 0 && http_watch_is_on(&r->watch))
-        http_watch_tell(&r->watch, r->conn_info,
-                        (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_BODY,
-                                                  .bytes = consumed(r->exchange)});
+        tell_body(r);
     http_response_settle(r);
     return n;
 }

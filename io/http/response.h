@@ -32,11 +32,9 @@ struct whorl_http_response {
     enum whorl_http_version version; /* of the exchange */
 
     int err; /* the body has failed permanently, and every read returns this; 0: it has not */
-    struct whorl_error error; /* detail of what failed after the head; its code is 0 before that */
 
     bool decodes;
-    struct decode decode; /* valid while `decodes` */
-    const char *coded;    /* still to be decoded; memory of the exchange */
+    const char *coded; /* still to be decoded; memory of the exchange */
     size_t coded_len;
     size_t decoded_run; /* bytes decoded since the last read that let other tasks run */
 
@@ -46,6 +44,10 @@ struct whorl_http_response {
 
     struct http_part_buf part; /* of whorl_http_response_read_part() */
     int64_t part_moved;        /* bytes that it has returned */
+
+    /* Large; only the error's code is cleared for a new response. */
+    struct whorl_error error; /* detail of what failed after the head; its code is 0 before that */
+    struct decode decode;     /* valid while `decodes` */
 };
 
 /* For do.c, hop.c and session.c */

@@ -122,8 +122,9 @@ static WHORL_SUSPENDS int run(struct fake *fake, int64_t len)
 
     memset(body, 'a', sizeof body);
     CHECK_OK(whorl_url_parse("http://a.test/", NULL, &url));
-    http_exchange_init(&fake->base, &ops, &store, &out);
-    http_clock_start(&fake->base.clock, &limits, WHORL_FOREVER);
+    struct http_exchange_setup setup = {
+        .out = &out, .timeouts = &limits, .total_deadline_ns = WHORL_FOREVER};
+    http_exchange_init(&fake->base, &ops, &store, &setup);
     int err = http_exchange_run(&fake->base, &out);
     whorl_url_finish(&url);
     return err;

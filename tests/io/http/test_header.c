@@ -170,6 +170,34 @@ TEST(header_token_accepts_tchar_only)
     }
 }
 
+/* RFC 9113 §8.2.1, checked for every byte. */
+TEST(header_lower_token_refuses_upper_case)
+{
+    CHECK(!header_is_lower_token("", 0));
+    for (int c = 0; c < 256; c++) {
+        char text[3] = {'a', (char)c, 'b'};
+        bool expected = header_is_token(text, 3) && !(c >= 'A' && c <= 'Z');
+        if (header_is_lower_token(text, 3) != expected)
+            test_fail(__FILE__, __LINE__, "wrong for byte 0x%02x", c);
+    }
+}
+
+/* Values are looked at in blocks. */
+TEST(header_value_finds_a_control_at_every_place)
+{
+    char text[40];
+
+    memset(text, 'a', sizeof text);
+    for (size_t len = 1; len <= sizeof text; len++)
+        for (size_t at = 0; at < len; at++) {
+            text[at] = '\n';
+            CHECK(!header_is_value(text, len));
+            text[at] = '\t';
+            CHECK(header_is_value(text, len));
+            text[at] = 'a';
+        }
+}
+
 TEST(header_value_refuses_controls_only)
 {
     for (int c = 0; c < 256; c++) {

@@ -100,7 +100,8 @@ TEST_VIRTUAL(key_equal_compares_every_field)
                                        .host = "a.test",
                                        .tls = tls1,
                                        .proxy = "p:1",
-                                       .credentials = "u:p"};
+                                       .credentials = "u:p",
+                                       .has_dial = true};
     char host[] = "a.test";
     struct http_pool_key other = base;
     other.host = host;
@@ -122,6 +123,7 @@ TEST_VIRTUAL(key_equal_compares_every_field)
     DIFFERS(credentials, "u:q");
     DIFFERS(credentials, NULL);
     DIFFERS(version, WHORL_HTTP_1);
+    DIFFERS(has_dial, false);
     DIFFERS(dial.family, AF_INET);
     DIFFERS(dial.delay_small_writes, true);
     DIFFERS(dial.local_addr, "127.0.0.1");
@@ -136,8 +138,9 @@ TEST_VIRTUAL(key_equal_compares_every_field)
 TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
 {
     struct whorl_tls_config *tls1 = (void *)"1", *tls2 = (void *)"2";
-    const struct http_pool_key base = {.is_tls = true, .port = 443, .host = "a.test", .tls = tls1};
-    enum { OTHERS = 16 };
+    const struct http_pool_key base = {
+        .is_tls = true, .port = 443, .host = "a.test", .tls = tls1, .has_dial = true};
+    enum { OTHERS = 17 };
     struct http_pool_key others[OTHERS];
     struct http_conn *conn, *same;
 
@@ -159,6 +162,7 @@ TEST_VIRTUAL(connections_are_shared_only_when_every_field_is_equal)
     others[13].dial.proxy_override = "p:1:127.0.0.1";
     others[14].dial.resolver.resolve = resolve;
     others[15].dial.resolver.arg = &pool;
+    others[16].has_dial = false;
 
     start(32, 32);
     CHECK_OK(http_pool_try_acquire(&pool, &base, &conn));
@@ -180,6 +184,7 @@ TEST_VIRTUAL(the_pool_has_its_own_copy_of_every_string_of_a_key)
     struct http_pool_key key = {.host = strings[0],
                                 .proxy = strings[1],
                                 .credentials = strings[2],
+                                .has_dial = true,
                                 .dial = {.local_addr = strings[3],
                                          .interface = strings[4],
                                          .unix_path = strings[5],
