@@ -56,21 +56,58 @@ bool header_is_token(const char *text, size_t len)
     return consists_of(text, len, FIRST_TCHARS, LAST_TCHARS | UPPER);
 }
 
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* Whether all of 8 bytes are lower-case letters or hyphens. With bytes below 0x80 no sum carries
+ * into the next byte; its high bit says whether the byte is large enough. */
+static bool is_usual_name(uint64_t x)
+{
+    uint64_t is_letter = (x + EACH_BYTE(0x80 - 'a')) & ~(x + EACH_BYTE(0x7f - 'z'));
+    uint64_t is_hyphen = ~((x ^ EACH_BYTE('-')) + EACH_BYTE(0x7f));
+
+    return ((is_letter | is_hyphen) & ~x & EACH_BYTE(0x80)) == EACH_BYTE(0x80);
+}
+
+static uint64_t load_8(const char *bytes)
+{
+    uint64_t x;
+
+    memcpy(&x, bytes, sizeof x);
+    return x;
+}
+
+/* From 4 to 8 bytes; some appear twice. */
+static uint64_t load_few(const char *bytes, size_t len)
+{
+    uint32_t first, last;
+
+    memcpy(&first, bytes, sizeof first);
+    memcpy(&last, bytes + len - sizeof last, sizeof last);
+    return first | (uint64_t)last << 32;
+}
+
 bool header_is_lower_token(const char *text, size_t len)
 {
+    size_t i = 0;
+
+    if (len < 4)
+        return consists_of(text, len, FIRST_TCHARS, LAST_TCHARS);
+    if (len < 8)
+        return is_usual_name(load_few(text, len)) ||
+               consists_of(text, len, FIRST_TCHARS, LAST_TCHARS);
+    while (i + 8 <= len && is_usual_name(load_8(text + i)))
+        i += 8;
+    if (i + 8 > len && is_usual_name(load_8(text + len - 8)))
+        return true;
     return consists_of(text, len, FIRST_TCHARS, LAST_TCHARS);
 }
 
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
-
 /* Whether one of 8 bytes is below 0x20 or is 0x7f. (x - EACH_BYTE(n)) & ~x has a high bit set if
  * and only if a byte of x is below n. */
-static bool has_control(const char *bytes)
+static bool has_control(uint64_t x)
 {
-    uint64_t x, is_del;
+    uint64_t is_del = x ^ EACH_BYTE(0x7f);
 
-    memcpy(&x, bytes, sizeof x);
-    is_del = x ^ EACH_BYTE(0x7f);
     return (((x - EACH_BYTE(0x20)) & ~x) | ((is_del - EACH_BYTE(1)) & ~is_del)) & EACH_BYTE(0x80);
 }
 
@@ -78,9 +115,10 @@ bool header_is_value(const char *value, size_t len)
 {
     size_t i = 0;
 
-    while (i + 8 <= len && !has_control(value + i))
+    while (i + 8 <= len && !has_control(load_8(value + i)))
         i += 8;
-    if (i < len && i + 8 > len && len >= 8 && !has_control(value + len - 8))
+    if (i + 8 > len && len >= 4 &&
+        !has_control(len < 8 ? load_few(value, len) : load_8(value + len - 8)))
         return true; /* the rest, together with bytes that have been looked at */
     for (; i < len; i++) {
         unsigned char c = (unsigned char)value[i];

@@ -27,17 +27,49 @@ static nghttp2_nv make_field(const char *name, size_t name_len, const char *valu
     };
 }
 
+/* A line of a head: "Name: value\r". */
+struct line {
+    char *name, *value;
+    size_t name_len, value_len;
+};
+
+static struct line split(char *text, size_t len)
+{
+    char *end = memchr(text, '\r', len), *colon = memchr(text, ':', (size_t)(end - text));
+
+    return (struct line){
+        .name = text,
+        .value = colon + 2,
+        .name_len = (size_t)(colon - text),
+        .value_len = (size_t)(end - colon - 2),
+    };
+}
+
+static bool has_name(const struct line *line, const char *name, size_t len)
+{
+    return line->name_len == len && memcmp(line->name, name, len) == 0;
+}
+
+/* The lower-case name of a header that request.c adds to most requests; else NULL. */
+static const char *usual_name(const struct line *line)
+{
+    return has_name(line, "User-Agent", 10)        ? "user-agent"
+           : has_name(line, "Accept", 6)           ? "accept"
+           : has_name(line, "Accept-Encoding", 15) ? "accept-encoding"
+                                                   : NULL;
+}
+
 static nghttp2_nv make_pseudo(const char *name, const char *value, size_t value_len)
 {
     return make_field(name, strlen(name), value, value_len);
 }
 
-/* Makes the name at the beginning of a line lower case. Returns its colon. */
-static char *lower_name(char *line)
+/* Makes a field of a line, whose name becomes lower case. */
+static nghttp2_nv take_line(const struct line *line)
 {
-    for (; *line != ':'; line++)
-        *line = ascii_lower(*line);
-    return line;
+    for (size_t i = 0; i < line->name_len; i++)
+        line->name[i] = ascii_lower(line->name[i]);
+    return make_field(line->name, line->name_len, line->value, line->value_len);
 }
 
 /* RFC 9113 §8.2.2: fields that concern the connection are left out. */
@@ -57,7 +89,7 @@ size_t http2_request_fields(const struct request_head *head, char *bytes, size_t
                             nghttp2_nv *fields, size_t fields_max)
 {
     const char *method = head->method ? head->method : "GET";
-    char *end = bytes + len, *line = (char *)memchr(bytes, '\n', len) + 1;
+    char *end = bytes + len, *at = (char *)memchr(bytes, '\n', len) + 1;
     size_t count = 0;
 
     fields[count++] = make_pseudo(":method", method, strlen(method));
@@ -65,36 +97,36 @@ size_t http2_request_fields(const struct request_head *head, char *bytes, size_t
         head->url->is_tls ? make_pseudo(":scheme", "https", 5) : make_pseudo(":scheme", "http", 4);
     fields[count++] = make_pseudo(":authority", "", 0); /* the Host line comes first */
     fields[count++] = make_pseudo(":path", head->url->target, strlen(head->url->target));
-    while (*line != '\r') {
-        char *line_end = memchr(line, '\r', (size_t)(end - line));
-        char *colon = lower_name(line);
-        nghttp2_nv field =
-            make_field(line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
+    while (*at != '\r') {
+        struct line line = split(at, (size_t)(end - at));
+        const char *usual = usual_name(&line);
+        at = line.value + line.value_len + 2;
+        whorl_check(count < fields_max);
+        if (usual) {
+            fields[count++] = make_field(usual, line.name_len, line.value, line.value_len);
+            continue;
+        }
+        nghttp2_nv field = take_line(&line);
         if (is_name(&field, "host")) {
             fields[2].value = field.value;
             fields[2].valuelen = field.valuelen;
         } else if (!is_for_connection(&field)) {
             if (is_secret(&field))
                 field.flags = NGHTTP2_NV_FLAG_NO_INDEX;
-            whorl_check(count < fields_max);
             fields[count++] = field;
         }
-        line = line_end + 2;
     }
     return count;
 }
 
 size_t http2_trailer_fields(char *bytes, size_t len, nghttp2_nv *fields)
 {
-    char *line = bytes, *end = bytes + len;
     size_t count = 0;
 
-    while (line < end) {
-        char *line_end = memchr(line, '\r', (size_t)(end - line));
-        char *colon = lower_name(line);
-        fields[count++] =
-            make_field(line, (size_t)(colon - line), colon + 2, (size_t)(line_end - colon - 2));
-        line = line_end + 2;
+    for (char *at = bytes, *end = bytes + len; at < end;) {
+        struct line line = split(at, (size_t)(end - at));
+        fields[count++] = take_line(&line);
+        at = line.value + line.value_len + 2;
     }
     return count;
 }

@@ -185,7 +185,7 @@ static int put_basic(struct writer *w, const char *userinfo, struct whorl_error 
 static inline void put_default(struct writer *w, const struct request_head *head, const char *name,
                                const char *value)
 {
-    if (value && *value && !find(head, name))
+    if (value && *value && (head->headers_count == 0 || !find(head, name)))
         put_header(w, name, value);
 }
 
