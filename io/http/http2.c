@@ -11,6 +11,7 @@
 #include <whorl/error.h>
 
 #include "io/http/http2_head.h"
+#include "io/http/http2_memory.h"
 #include "runtime/base/check.h"
 
 enum {
@@ -32,9 +33,9 @@ struct http2 {
     int err; /* the connection has failed */
     char reason[HTTP2_TEXT_SIZE];
     bool is_draining;
-    bool has_no_memory;    /* an allocation of nghttp2 has failed, which it may report otherwise */
-    uint32_t goaway_code;  /* of the peer's last GOAWAY */
-    int64_t frames_spare;  /* allowance for frames that bring no response further */
+    struct http2_memory memory; /* nghttp2's; it may report a failed allocation as another error */
+    uint32_t goaway_code;       /* of the peer's last GOAWAY */
+    int64_t frames_spare;       /* allowance for frames that bring no response further */
     int64_t useless_len;   /* bytes that were no part of a response and have not been counted */
     int64_t refilled_ns;   /* when it was last increased for the passing of time */
     const uint8_t *queued; /* of a frame that did not fit into the last output */
@@ -87,7 +88,7 @@ static void fail_connection(struct http2 *h, int err, const char *reason)
 
     if (h->err)
         return;
-    if (h->has_no_memory) {
+    if (h->memory.has_failed) {
         err = -ENOMEM;
         reason = "out of memory";
     }
@@ -724,38 +725,36 @@ void http2_say_goodbye(struct http2 *h)
     nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
 }
 
-/* nghttp2's memory comes from the functions that tests make fail. */
-
-static void *note_memory(struct http2 *h, void *memory)
-{
-    h->has_no_memory |= !memory;
-    return memory;
-}
+/* nghttp2's memory */
 
 static void *mem_malloc(size_t size, void *arg)
 {
-    return note_memory(arg, malloc(size));
+    return http2_memory_alloc(arg, size);
 }
 
 static void mem_free(void *ptr, void *arg)
 {
-    (void)arg;
-    free(ptr);
+    http2_memory_free(arg, ptr);
 }
 
 static void *mem_calloc(size_t count, size_t size, void *arg)
 {
-    return note_memory(arg, calloc(count, size));
+    return http2_memory_calloc(arg, count, size);
 }
 
 static void *mem_realloc(void *ptr, size_t size, void *arg)
 {
-    return note_memory(arg, realloc(ptr, size));
+    return http2_memory_realloc(arg, ptr, size);
+}
+
+void http2_rest(struct http2 *h)
+{
+    http2_memory_release(&h->memory);
 }
 
 static int create_session(struct http2 *h)
 {
-    nghttp2_mem mem = {h, mem_malloc, mem_free, mem_calloc, mem_realloc};
+    nghttp2_mem mem = {&h->memory, mem_malloc, mem_free, mem_calloc, mem_realloc};
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
 
@@ -816,6 +815,7 @@ int http2_create(const struct http2_options *options, struct http2 **ret)
     h->frames_spare = HTTP2_FRAMES_SPARE;
     h->refilled_ns = options->now_ns;
     if (create_session(h)) {
+        http2_memory_release(&h->memory);
         free(h);
         return -ENOMEM;
     }
@@ -833,5 +833,6 @@ void http2_destroy(struct http2 *h)
         return;
     whorl_check(TAILQ_EMPTY(&h->streams));
     nghttp2_session_del(h->session);
+    http2_memory_release(&h->memory);
     free(h);
 }

@@ -47,6 +47,9 @@ enum {
 /* Makes the state of a connection, with our SETTINGS queued. 0 or -ENOMEM. */
 WHORL_CHECKED int http2_create(const struct http2_options *options, struct http2 **ret);
 
+/* The connection becomes idle: frees memory that is kept for the next requests. */
+void http2_rest(struct http2 *h);
+
 /* Frees. Every stream must be closed. Accepts NULL. */
 void http2_destroy(struct http2 *h);
 
