@@ -39,11 +39,11 @@ void http_conn_reset(struct http_conn *conn, enum whorl_http_reuse why)
     conn->http2 = NULL;
 }
 
-void http_conn_rest(struct http_conn *conn)
+void http_conn_rest(struct http_conn *conn, int64_t now_ns)
 {
     tls_stream_rest(conn->stream);
     if (conn->http2)
-        http2_conn_rest(conn->http2);
+        http2_conn_rest(conn->http2, now_ns);
 }
 
 bool http_conn_is_usable(const struct http_conn *conn)

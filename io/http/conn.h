@@ -91,8 +91,9 @@ bool http_conn_is_usable(const struct http_conn *conn);
 /* How many exchanges an open connection may carry at the same time; 0 when it takes no more. */
 size_t http_conn_capacity(const struct http_conn *conn);
 
-/* Frees the buffers of an open connection that no exchange uses; the next one gets new ones. */
-void http_conn_rest(struct http_conn *conn);
+/* No exchange uses the open connection from `now_ns` on. Frees its buffers, with HTTP/2 after a
+ * while; the next exchange gets new ones. */
+void http_conn_rest(struct http_conn *conn, int64_t now_ns);
 
 /* Closes the stream, for the reason `why`, and keeps the place in the pool: the next exchange opens
  * a new stream. */

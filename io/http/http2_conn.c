@@ -11,6 +11,7 @@
 #include <whorl/stop.h>
 #include <whorl/stream.h>
 #include <whorl/task.h>
+#include <whorl/timer.h>
 
 #include "io/http/http2_conn_stream.h"
 #include "io/tls/connect.h"
@@ -19,6 +20,7 @@
 enum {
     BUF_SIZE = 65536,            /* of one read, and of one write */
     END_NS = 1000 * 1000 * 1000, /* for the last bytes after a failure */
+    IDLE_NS = 100 * 1000 * 1000, /* without a request; then the connection gives memory back */
 };
 
 /* Freed when the owner and both daemons have left. */
@@ -36,9 +38,16 @@ struct http2_conn {
     bool has_opened;             /* there was a stream */
     int write_err;               /* what a write failed with; 0: none has */
     int64_t received_ns;
-    char *in, *out;  /* owned; BUF_SIZE bytes each; NULL while they are not needed */
-    bool is_resting; /* no stream is open: a daemon that waits frees its buffer */
-    bool is_waiting; /* for the stream to be readable; it does not use `in` */
+    char *in, *out; /* owned; BUF_SIZE bytes each; NULL while they are not needed */
+
+    /* A busy connection reads into a buffer that it keeps. When it has rested for IDLE_NS, it is
+     * idle: `in` and `out` are freed, and the reader waits for input without a buffer. */
+    bool is_resting;               /* no stream is open */
+    bool is_idle;                  /* and that for IDLE_NS */
+    int64_t rest_ns;               /* when the rest began */
+    struct whorl_timer rest_timer; /* fires when the connection may have become idle */
+    struct whorl_scope *receiving; /* of a read into `in`; NULL: the reader is not in one */
+    bool is_interrupted;           /* that read, because the connection became idle */
 };
 
 /* Waiting and waking */
@@ -110,6 +119,7 @@ static void unref(struct http2_conn *conn)
 {
     if (conn->has_owner || conn->daemons > 0)
         return;
+    whorl_timer_disarm(&conn->rest_timer);
     http2_destroy(conn->h);
     whorl_stream_close(conn->stream);
     free(conn->in);
@@ -138,26 +148,46 @@ static void finish_writing(struct http2_conn *conn)
 
 /* Memory */
 
-/* Frees the buffers that no daemon uses, if no stream is open. */
-static void release_buffers(struct http2_conn *conn)
+static void release(char **buf)
 {
-    if (!conn->is_resting)
-        return;
-    if (conn->is_waiting) {
-        free(conn->in);
-        conn->in = NULL;
-        tls_stream_rest(conn->stream);
-    }
-    if (conn->idle) {
-        free(conn->out);
-        conn->out = NULL;
+    free(*buf);
+    *buf = NULL;
+}
+
+/* The reader leaves its read, and frees `in` before it waits again. The writer has `out` unless it
+ * waits; then it frees `out` before its next wait. */
+static void become_idle(struct http2_conn *conn)
+{
+    conn->is_idle = true;
+    http2_rest(conn->h);
+    if (conn->idle)
+        release(&conn->out);
+    if (conn->receiving) {
+        conn->is_interrupted = true;
+        whorl_scope_cancel(conn->receiving);
     }
 }
 
-void http2_conn_rest(struct http2_conn *conn)
+/* The timer is not moved for each request, so it may fire early. */
+static void rest_timer_fired(struct whorl_timer *timer)
+{
+    struct http2_conn *conn = container_of(timer, struct http2_conn, rest_timer);
+    int64_t idle_at_ns = conn->rest_ns + IDLE_NS;
+
+    if (!conn->is_resting || conn->is_idle)
+        return;
+    if (whorl_now() >= idle_at_ns)
+        become_idle(conn);
+    else
+        whorl_timer_arm_background(timer, idle_at_ns, rest_timer_fired);
+}
+
+void http2_conn_rest(struct http2_conn *conn, int64_t now_ns)
 {
     conn->is_resting = true;
-    release_buffers(conn);
+    conn->rest_ns = now_ns;
+    if (!conn->rest_timer.next && !conn->is_idle)
+        whorl_timer_arm_background(&conn->rest_timer, now_ns + IDLE_NS, rest_timer_fired);
 }
 
 static bool get_buffer(char **buf)
@@ -174,22 +204,37 @@ static WHORL_SUSPENDS int wait_input(struct http2_conn *conn)
 {
     struct whorl_case input = whorl_case_stream(conn->stream);
 
-    conn->is_waiting = true;
-    release_buffers(conn);
+    release(&conn->in);
+    tls_stream_rest(conn->stream);
     int err = whorl_select(&input, 1);
-    conn->is_waiting = false;
     return err == -ECANCELED ? err : 0; /* after another error, the read waits */
+}
+
+/* Reads into `in`. If the connection becomes idle, -ECANCELED with `is_interrupted`. */
+static WHORL_SUSPENDS ssize_t receive(struct http2_conn *conn)
+{
+    struct whorl_scope scope;
+
+    whorl_scope_enter(&scope, WHORL_FOREVER);
+    conn->receiving = &scope;
+    conn->is_interrupted = false;
+    ssize_t n = whorl_stream_read(conn->stream, conn->in, BUF_SIZE);
+    conn->receiving = NULL;
+    whorl_scope_leave(&scope, n < 0 ? (int)n : 0);
+    return n;
 }
 
 static WHORL_SUSPENDS int read_frames(struct http2_conn *conn)
 {
     for (;;) {
-        int err = wait_input(conn);
+        int err = conn->is_idle ? wait_input(conn) : 0;
         if (err)
             return err;
         if (!get_buffer(&conn->in))
             return -ENOMEM;
-        ssize_t n = whorl_stream_read(conn->stream, conn->in, BUF_SIZE);
+        ssize_t n = receive(conn);
+        if (n == -ECANCELED && conn->is_interrupted && whorl_check_cancelled() == 0)
+            continue;
         if (n <= 0)
             return (int)n;
         size_t capacity = http2_capacity(conn->h);
@@ -246,10 +291,8 @@ static WHORL_SUSPENDS int wait_output(struct http2_conn *conn)
 {
     struct whorl_scope scope;
 
-    if (conn->is_resting) {
-        free(conn->out);
-        conn->out = NULL;
-    }
+    if (conn->is_idle)
+        release(&conn->out);
     if (conn->is_stopping)
         return wait_in(&conn->idle, "HTTP/2 output");
     whorl_scope_enter_until_stop(&scope, WHORL_FOREVER);
@@ -385,7 +428,7 @@ int http2_conn_open(struct http2_conn *conn, struct http2_conn_stream *s, const 
     if (err)
         return err;
     conn->has_opened = true;
-    conn->is_resting = false;
+    conn->is_resting = conn->is_idle = false;
     if (conn->is_stopping)
         http2_drain(conn->h);
     http2_conn_flush(conn);

@@ -58,8 +58,9 @@ size_t http2_conn_capacity(const struct http2_conn *conn);
 /* Whether a stream may be opened now, or later when another stream has ended. */
 bool http2_conn_is_usable(const struct http2_conn *conn);
 
-/* Frees the buffers until the next stream is opened, because no stream is open. */
-void http2_conn_rest(struct http2_conn *conn);
+/* No stream is open from `now_ns` on. If none is opened for a while, the buffers are freed until
+ * the next one is. */
+void http2_conn_rest(struct http2_conn *conn, int64_t now_ns);
 
 /* When bytes were received last. */
 int64_t http2_conn_received_ns(const struct http2_conn *conn);

@@ -24,9 +24,10 @@ void http2_conn_destroy(struct http2_conn *conn)
     (void)conn;
 }
 
-void http2_conn_rest(struct http2_conn *conn)
+void http2_conn_rest(struct http2_conn *conn, int64_t now_ns)
 {
     (void)conn;
+    (void)now_ns;
 }
 
 size_t http2_conn_capacity(const struct http2_conn *conn)

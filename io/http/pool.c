@@ -299,7 +299,7 @@ static void idle_add(struct http_pool *pool, struct http_conn *conn, int64_t now
         TAILQ_INSERT_HEAD(&conn->place.host->idle, conn, place.host_idle);
     TAILQ_INSERT_TAIL(&pool->idle, conn, place.idle);
     pool->idle_count++;
-    http_conn_rest(conn);
+    http_conn_rest(conn, now_ns);
 }
 
 static void idle_remove(struct http_pool *pool, struct http_conn *conn)

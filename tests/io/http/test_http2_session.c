@@ -401,6 +401,47 @@ TEST_VIRTUAL(http2_goaway_moves_later_requests_to_another_connection)
     check_fetch(session, "http://a.test/body/hello", "hello");
 }
 
+/* The buffers are freed after 100 ms without a request, and the reader is interrupted for that. */
+TEST_VIRTUAL(http2_connection_is_used_again_before_and_after_it_becomes_idle)
+{
+    static const int64_t pauses_ms[] = {0, 50, 99, 100, 101, 1000, 0, 250};
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+
+    for (size_t i = 0; i < sizeof pauses_ms / sizeof *pauses_ms; i++) {
+        check_fetch(session, "http://a.test/body/hello", "hello");
+        CHECK_OK(whorl_sleep(pauses_ms[i] * WHORL_MILLISECOND));
+    }
+    CHECK_EQ(server.dialled, 1);
+    CHECK_EQ(stats_of(session).idle, 1);
+}
+
+static int fetch_after_100_ms(void *arg)
+{
+    int err = whorl_sleep(100 * WHORL_MILLISECOND);
+
+    if (err == 0)
+        check_fetch(arg, "http://a.test/body/hello", "hello");
+    return err;
+}
+
+/* The task wakes before the connection's timer fires, and the reader runs after the task. */
+TEST_VIRTUAL(http2_connection_becomes_idle_while_a_request_starts)
+{
+    HTTP2_SERVER server = {0};
+    WHORL_AUTO(http_session) *session = session_of(&server);
+    WHORL_AUTO(group) group = {0};
+
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_OK(whorl_sleep(WHORL_SECOND));
+    CHECK_OK(whorl_spawn(&group, fetch_after_100_ms, session));
+    CHECK_OK(whorl_yield());
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_OK(whorl_group_wait(&group));
+    check_fetch(session, "http://a.test/body/hello", "hello");
+    CHECK_EQ(server.dialled, 1);
+}
+
 TEST_VIRTUAL(http2_end_of_an_idle_connection_is_noticed)
 {
     HTTP2_SERVER server = {.close_ns = 5 * WHORL_SECOND};

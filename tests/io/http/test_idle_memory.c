@@ -74,7 +74,10 @@ static WHORL_SUSPENDS_SHIELDED size_t measure(struct plan *plan, int count)
 
     while (plan->number < count)
         CHECK_OK(get(plan));
-    CHECK_OK(whorl_sleep(200 * WHORL_MILLISECOND)); /* HTTP/2 sends its last frames */
+    /* HTTP/2 sends its last frames, and becomes idle after 100 ms. Its tasks run before the second
+     * sleep ends, even if the machine is slow. */
+    CHECK_OK(whorl_sleep(200 * WHORL_MILLISECOND));
+    CHECK_OK(whorl_sleep(50 * WHORL_MILLISECOND));
     whorl_http_session_get_stats(plan->session, &stats);
     CHECK_EQ(stats.idle, (size_t)count);
     return heap_bytes();
@@ -131,10 +134,11 @@ TEST_IO(an_idle_connection_with_tls_13_takes_45_kib)
 }
 
 /* nghttp2 keeps more than 20 KiB: a buffer for frames and the tables of HPACK. BearSSL keeps its
- * buffers, 33 KiB. */
+ * buffers, 33 KiB. The session keeps chunks of bodies, and how many it needed depends on the speed
+ * of the machine. One buffer of ours has 64 KiB. */
 TEST_IO(an_idle_connection_with_http2_has_no_buffers_of_ours)
 {
-    check("https", WHORL_HTTP_2, NULL, tests_use_openssl() ? 52 : 68);
+    check("https", WHORL_HTTP_2, NULL, tests_use_openssl() ? 58 : 74);
 }
 
 enum { FLIGHT_COUNT = 10000, FLIGHT_LIMIT_MB = 400 };
