@@ -17,8 +17,8 @@ import subprocess
 import sys
 import threading
 
-from lib import (SCALE, Certificates, Peer, Skip, contains, equal, free_port, hang_after, in_turn, main, raw, reply,
-                 run, running, test, time, wait_measuring, wait_until)
+from lib import (SANITIZED, SCALE, Certificates, Peer, Skip, contains, equal, free_port, hang_after, in_turn, main,
+                 raw, reply, run, running, test, time, wait_measuring, wait_until)
 
 GET = os.path.abspath(sys.argv[1])
 SLOW = os.environ.get('TEST_SLOW') == '1'
@@ -346,6 +346,8 @@ def usage_errors_do_not_show_the_password():
             (['--queue', 'redis://h', '-i', '-'], '--queue and --input cannot be used together'),
             (['--queue', 'redis://h', '-o', 'x'], '--queue and --output cannot be used together'),
             (['--queue', 'redis://h', '--base', 'http://h/'], '--queue and --base cannot be used together'),
+            (['--queue', 'redis://h', '--sitemap', 'http://h/'], '--queue and --sitemap cannot be used together'),
+            (['--queue', 'redis://h', '-r'], '--recursive and --queue cannot be used together'),
             (['--queue', 'redis://h', '--dry-run'], '--queue and --dry-run cannot be used together')):
         r = get(*argv)
         equal((r.status, r.out), (2, b''))
@@ -406,9 +408,9 @@ def hostile_entries_fail_alone():
 
 @test
 def a_slow_transfer_is_not_taken_from_a_worker_that_lives():
-    with Redis() as redis, Peer({'*': slow(1.5 * SCALE)}) as peer:
+    with Redis() as redis, Peer({'*': slow(2 * SCALE)}) as peer:
         redis.add([peer.origin + '/a'])
-        with Crew(redis, 3, claim='%dms' % (450 * SCALE)) as crew:
+        with Crew(redis, 3, claim='%dms' % (900 * SCALE)) as crew:
             crew.wait()
         equal((peer.count('/a'), len(redis.results()), redis.pending()), (1, 1, 0))
 
@@ -577,10 +579,11 @@ def a_file_is_on_the_disk_before_its_entry_is_acknowledged():
     with Redis() as redis, Peer({'*': numbered}) as peer:
         redis.add([peer.origin + '/f0'])
         run('strace', '-f', '-y', '-o', 'log', '-e', 'trace=fsync,fdatasync,sendto,sendmsg,write,writev',
-            GET, '-d', 'd', '--queue', redis.url(), env={'WHORL_DRIVER': 'epoll'})
+            GET, '-d', 'd', '-x', '--queue', redis.url(), env={'WHORL_DRIVER': 'epoll', 'ASAN_OPTIONS': 'detect_leaks=0'})
         log = read('log').decode(errors='replace')
         equal(redis.pending(), 0)
-        places = [re.search(pattern, log).start() for pattern in (r'fsync\(\d+<[^>]*/d/f0>', r'fsync\(\d+<[^>]*/d>', 'MULTI')]
+        places = [re.search(pattern, log).start() for pattern in
+                  (r'fsync\(\d+<[^>]*/d/[^/>]*/f0>', r'fsync\(\d+<[^>]*/d/[^/>]*>', r'fsync\(\d+<[^>]*/d>', 'MULTI')]
         equal(places, sorted(places))
         equal(re.search(r'fsync\(.* = -1', log), None)
 
@@ -615,7 +618,7 @@ def few_entries_are_held_and_the_memory_is_constant():
                 peaks.append(wait_measuring(child))
                 equal(child.returncode, 3)
             equal((redis('XLEN', 'urls:results'), redis.pending()), (count, 0))
-    equal(peaks[1] < peaks[0] + 3000, True)
+    equal(SANITIZED or peaks[1] < peaks[0] + 3000, True)
     with Redis() as redis, Peer({'*': hang_after(b'')}) as peer:
         redis.add(['%s/f%d' % (peer.origin, i) for i in range(1000)])
         with running(GET, '-q', '-j', '8', '--queue', redis.url()) as child:

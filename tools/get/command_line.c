@@ -428,6 +428,8 @@ static const char *beside_queue(const struct options *options)
            : options->output              ? "--output"
            : options->checksums_count > 0 ? "--checksum"
            : options->base                ? "--base"
+           : options->sitemaps_count > 0  ? "--sitemap"
+           : options->verify_manifest     ? "--verify-manifest"
            : options->dry_run             ? "--dry-run"
                                           : NULL;
 }

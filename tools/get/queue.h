@@ -27,7 +27,8 @@
  *
  * After the loss of the connection, transfers continue, and the connection is made again with
  * growing pauses. If it was lost during EXEC, the worker first asks whether the entries are still
- * pending. Needs Redis 6.2.
+ * pending. Needs Redis 7, which
+ * forgets pending entries that were deleted from the stream. A cluster is not supported.
  */
 #ifndef WHORL_GET_QUEUE_H
 #define WHORL_GET_QUEUE_H

@@ -57,6 +57,21 @@ static WHORL_SUSPENDS int sync_path(int dir_fd, const char *path)
     return err;
 }
 
+/* Syncs the file, and all directories of the path, which may be new. */
+static WHORL_SUSPENDS int sync_parents(int dir_fd, const char *path)
+{
+    char *parent = strdup(path), *slash;
+    int err = parent ? sync_path(dir_fd, path) : -ENOMEM;
+
+    while (err == 0 && (slash = strrchr(parent, '/'))) {
+        *slash = '\0';
+        if (*parent)
+            err = sync_path(dir_fd, parent);
+    }
+    free(parent);
+    return err ? err : sync_path(dir_fd, ".");
+}
+
 /* A file whose data and name are to be on the disk. */
 struct sync_job {
     int dir_fd;
@@ -69,13 +84,8 @@ struct sync_job {
 static WHORL_SUSPENDS int sync_file(void *arg)
 {
     const struct sync_job *job = arg;
-    const char *path = job->held->path, *slash = strrchr(path, '/');
-    char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int err = parent ? sync_path(job->dir_fd, path) : -ENOMEM;
+    int err = sync_parents(job->dir_fd, job->held->path);
 
-    if (err == 0)
-        err = sync_path(job->dir_fd, parent);
-    free(parent);
     switch (err) {
     case -ECANCELED:
     case -ENOMEM:

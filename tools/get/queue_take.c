@@ -175,21 +175,19 @@ static WHORL_SUSPENDS int claim(struct queue *queue, struct link *link, int64_t 
     int err;
 
     do {
+        size_t wanted = 0, seen = 0;
         err = pending_list(queue, link, idle_ns, consumer, after, list, &count);
-        if (err || count == 0)
+        if (err)
             return err;
-        bool is_last = count < QUEUE_BATCH;
-        strcpy(after, list[count - 1].id);
-        size_t wanted = 0;
         room = queue->is_careful ? 1 : count_room(queue);
-        for (size_t i = 0; i < count && wanted < room; i++)
-            if (!held_has(queue, list[i].id))
-                list[wanted++] = list[i];
+        for (; seen < count && wanted < room; seen++) {
+            strcpy(after, list[seen].id);
+            if (!held_has(queue, after))
+                list[wanted++] = list[seen];
+        }
         if (wanted > 0)
             err = claim_these(queue, link, idle_ns, list, wanted);
-        if (queue->is_careful && wanted > 0)
-            *after = '\0'; /* look again for the next one */
-        else if (is_last)
+        if (seen == count && count < QUEUE_BATCH)
             return err;
     } while (err == 0 && count_room(queue) > 0);
     return err;
