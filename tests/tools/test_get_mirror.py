@@ -275,6 +275,37 @@ location = /loop { return 302 /loop2; } location = /loop2 { return 302 /loop; } 
 
 
 @test
+def secrets_are_for_the_given_origins_only():
+    html = (('Content-Type', 'text/html'),)
+
+    def private(connection, request):
+        if 'authorization' not in request.headers:
+            return reply('', '401 Unauthorized', (('WWW-Authenticate', 'Basic realm="r"'),))(connection, request)
+        reply('secret')(connection, request)
+    with Peer({'/x': private}) as other, Peer({'/x': private}) as peer:
+        peer.routes['/'] = reply('<a href="%s/x">o</a><a href=/x>x</a><a href=/r>r</a>' % other.origin, headers=html)
+        peer.routes['/r'] = reply('', '302 Found', (('Location', other.origin + '/r2'),))
+        other.routes['/r2'] = reply('r')
+        for argv in (('-u', 'me:pw', peer.origin + '/'), (peer.origin.replace('://', '://me:pw@') + '/',)):
+            peer.requests.clear(), other.requests.clear()
+            shutil.rmtree('o', ignore_errors=True)
+            r = get('-r', '--span-hosts', '-d', 'o', '-H', 'X-Secret: 1', '-H', 'Accept: a/b', *argv)
+            equal(r.status, 1)
+            equal(tree('o'), sorted(['127.0.0.1:%d/index.html' % peer.port, '127.0.0.1:%d/x' % peer.port,
+                                     '127.0.0.1:%d/r2' % other.port]))
+            equal('pw' in r.messages, False)
+            asked = [q for q in other.requests if q.path != '/robots.txt']
+            equal(len(asked), 2)
+            for q in other.requests:
+                equal(('x-secret' in q.headers, 'authorization' in q.headers), (False, False))
+            equal([q.headers.get('accept') for q in asked], 2 * ['a/b'])
+            equal({'x-secret' in q.headers for q in peer.requests if q.path == '/x'}, {True})
+        other.requests.clear()
+        get('-r', '--span-hosts', '--trust-redirects', '-d', 'p', '-H', 'X-Secret: 1', peer.origin + '/')
+        equal({q.path: 'x-secret' in q.headers for q in other.requests}, {'/robots.txt': False, '/x': True, '/r2': True})
+
+
+@test
 def hostile_names_stay_in_the_directory():
     links = ['/../../../etc/x', '/%2e%2e/%2e%2e/y', '/a%2f..%2f..%2fz', '/..%2f..%2fw', '/%00n', '/%0ac', '/-rf', '/.hidden',
              '//127.0.0.1:1/h', '/a//b', '/' + 300 * 'l' + '/' + 300 * 'n', '\\..\\v']

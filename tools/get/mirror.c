@@ -20,6 +20,7 @@
 #include "tools/get/folder.h"
 #include "tools/get/get.h"
 #include "tools/get/html.h"
+#include "tools/get/user.h"
 
 /* --- the URLs that are known --- */
 
@@ -74,6 +75,64 @@ static void free_url(void *arg)
     free(url);
 }
 
+/* --- the origins of the given URLs --- */
+
+struct trusted {
+    char *userinfo; /* of the first URL that has one; owned; NULL: none */
+    char name[];    /* "https://h:8080" */
+};
+
+static int compare_trusted(const void *a, const void *b)
+{
+    const struct trusted *x = a, *y = b;
+
+    return strcmp(x->name, y->name);
+}
+
+static struct trusted *create_trusted(const struct whorl_url *url)
+{
+    size_t size = strlen(url->scheme) + 3 + strlen(url->authority) + 1;
+    struct trusted *trusted = calloc(1, sizeof *trusted + size);
+
+    if (trusted)
+        snprintf(trusted->name, size, "%s://%s", url->scheme, url->authority);
+    return trusted;
+}
+
+static struct trusted *find_trusted(const struct mirror *mirror, const struct whorl_url *url)
+{
+    struct trusted *key = create_trusted(url);
+    struct trusted **found = key ? tfind(key, &mirror->trusted, compare_trusted) : NULL;
+
+    free(key);
+    return found ? *found : NULL;
+}
+
+/* Without memory, links to the origin do not get the secrets. */
+static void trust(struct mirror *mirror, const struct whorl_url *url)
+{
+    struct trusted *trusted = create_trusted(url);
+    struct trusted **found = trusted ? tsearch(trusted, &mirror->trusted, compare_trusted) : NULL;
+
+    if (!found || *found != trusted)
+        free(trusted);
+    if (found && url->userinfo && !(*found)->userinfo)
+        (*found)->userinfo = strdup(url->userinfo);
+}
+
+static void free_trusted(void *arg)
+{
+    struct trusted *trusted = arg;
+
+    user_wipe(trusted->userinfo);
+    free(trusted);
+}
+
+bool mirror_trusts(const struct mirror *mirror, const struct whorl_url *url)
+{
+    return find_trusted(mirror, url) != NULL;
+}
+
 void mirror_init(struct mirror *mirror, struct get *get)
 {
     *mirror = (struct mirror){.get = get};
@@ -84,7 +143,8 @@ void mirror_init(struct mirror *mirror, struct get *get)
 void mirror_finish(struct mirror *mirror)
 {
     tdestroy(mirror->known, free_url);
-    mirror->known = NULL;
+    tdestroy(mirror->trusted, free_trusted);
+    mirror->known = mirror->trusted = NULL;
     robots_cache_finish(&mirror->robots);
 }
 
@@ -109,6 +169,7 @@ bool mirror_give(struct mirror *mirror, const char *url)
 
     if (whorl_url_parse(url, NULL, &parsed))
         return true; /* the transfer says what is wrong */
+    trust(mirror, &parsed);
     struct mirror_url *known = find_url(mirror, parsed.text);
     if (known) {
         bool is_given = known->start == known;
@@ -129,6 +190,25 @@ static bool is_full(const struct mirror *mirror)
     return options->quota > 0 && mirror->saved_bytes >= options->quota;
 }
 
+/* Adds a URL, with the user name and password of its origin. Returns 0 or -ENOMEM. */
+static int add_to_schedule(struct mirror *mirror, const struct mirror_url *url)
+{
+    WHORL_AUTO(url) parsed = {0};
+    struct buffer text = {0};
+
+    int err = whorl_url_parse(url->text, NULL, &parsed);
+    const struct trusted *trusted = err ? NULL : find_trusted(mirror, &parsed);
+    if (err == 0 && trusted && trusted->userinfo)
+        buffer_printf(&text, "%s://%s@%s%s", parsed.scheme, trusted->userinfo, parsed.authority,
+                      parsed.target);
+    if (err == 0)
+        err = text.failed ? -ENOMEM
+                          : schedule_add(&mirror->get->schedule, text.text ? text.text : url->text,
+                                         "", NULL, 0);
+    user_wipe(text.text);
+    return err;
+}
+
 /* Moves URLs to the schedule. Only as many as can soon start, so that --quota ends the crawl in
  * time. */
 void mirror_feed(struct mirror *mirror)
@@ -139,7 +219,7 @@ void mirror_feed(struct mirror *mirror)
     while ((url = TAILQ_FIRST(&mirror->waiting)) &&
            (is_full(mirror) || get->schedule.count < get->schedule.jobs)) {
         TAILQ_REMOVE(&mirror->waiting, url, in_queue);
-        if (is_full(mirror) || schedule_add(&get->schedule, url->text, "", NULL, 0)) {
+        if (is_full(mirror) || add_to_schedule(mirror, url)) {
             mirror->left.limits++;
             continue;
         }

@@ -10,6 +10,9 @@
  * has given are fetched in any case. A redirect of a file is a link, too, and follows the same
  * rules; that of a given URL may lead to any host, and the crawl continues there.
  *
+ * Headers, user name and password of the user are for the origins of the given URLs, as with
+ * redirects: links to other origins do not get them.
+ *
  * A page that is found again on a shorter way is read again if links of it were too deep before. So
  * the files that are fetched do not depend on the order in which answers come.
  *
@@ -63,6 +66,7 @@ struct mirror_left {
 struct mirror {
     struct get *get;
     void *known;                /* the root of a tsearch(3) tree */
+    void *trusted;              /* of the origins of the given URLs */
     struct mirror_urls waiting; /* not in the schedule yet */
     struct mirror_urls again;   /* to be read again */
     size_t count, bytes;
@@ -88,6 +92,9 @@ void mirror_finish(struct mirror *mirror);
 
 /* Notes a URL of the user. Returns false when it is fetched already, because a link led to it. */
 bool mirror_give(struct mirror *mirror, const char *url);
+
+/* Whether the URL has the origin of a given URL, so that it may get the secrets of the user. */
+bool mirror_trusts(const struct mirror *mirror, const struct whorl_url *url);
 
 /* Moves URLs to the schedule if it has room. Called before schedule_next(). */
 void mirror_feed(struct mirror *mirror);

@@ -74,13 +74,21 @@ static WHORL_SUSPENDS int receive(struct whorl_http_response *response, struct b
 
 /* Fetches and parses a document. Returns 0, 1 when the status is the failure, or a negative code;
  * the outcome has the failure. */
-static WHORL_SUSPENDS int fetch(struct get *get, const char *url, struct document *document,
-                                struct outcome *outcome)
+static WHORL_SUSPENDS int fetch(struct input *input, const struct whorl_url *at,
+                                struct document *document, struct outcome *outcome)
 {
+    struct get *get = input->get;
+    WHORL_AUTO(url) given = {0};
+    /* Only the origin that the user has named gets the user's headers and password. */
+    int given_err = whorl_url_parse(input->list, NULL, &given);
+    bool is_given = given_err == 0 && whorl_url_same_origin(at, &given);
+    const struct whorl_http_credentials credentials = {
+        .user = get->user.name, .password = get->user.password, .preemptive = at->is_tls};
     const struct whorl_http_request request = {
-        .url = url,
-        .headers = get->options->headers,
-        .headers_count = get->options->headers_count,
+        .url = strcmp(at->text, given.text ? given.text : "") == 0 ? input->list : at->text,
+        .headers = is_given ? get->options->headers : NULL,
+        .headers_count = is_given ? get->options->headers_count : 0,
+        .credentials = is_given && get->user.name ? &credentials : NULL,
         .decode = true,
         .trust_redirects = get->options->trust_redirects,
     };
@@ -136,7 +144,7 @@ static WHORL_SUSPENDS int read_one(struct input *input, const char *text, bool i
 
     int err = whorl_url_parse(text, &outcome.error, &at);
     if (err == 0)
-        err = fetch(get, text, &document, &outcome);
+        err = fetch(input, &at, &document, &outcome);
     if (err == -ECANCELED) {
         outcome.interrupted = true;
         whorl_error_set(&outcome.error, err, "transfer", "interrupted");

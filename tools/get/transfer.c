@@ -46,6 +46,7 @@ struct transfer {
     char *location;   /* owned; where a mirrored URL redirects; NULL: nowhere */
     char type[64];    /* the Content-Type header of the last response; "": none */
     bool in_place;    /* the body went where it cannot be taken back, so there is no other try */
+    bool is_foreign;  /* a link of a page leads here, and the user's secrets stay away */
     bool is_over;     /* what the task does now is no part of the transfer */
     bool is_refused;  /* the host wants fewer requests */
     int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
@@ -149,6 +150,14 @@ static int where_to(const struct transfer *t)
     const struct options *options = t->get->options;
 
     return options->output ? AT_FDCWD : options->dry_run ? t->get->dir_fd : t->target.dir_fd;
+}
+
+/* The user name and password of --user. */
+static const struct user *user_of(const struct transfer *t)
+{
+    static const struct user none = {0};
+
+    return t->is_foreign ? &none : &t->get->user;
 }
 
 static uint64_t next_random(struct get *get)
@@ -446,7 +455,7 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
         return whorl_error_set(error, -ENOMEM, "request", "out of memory");
     memcpy(headers, t->headers, t->headers_count * sizeof *headers);
     memcpy(headers + t->headers_count, extra, extra_count * sizeof *extra);
-    int err = ask_begin(&request, &t->get->ask, url, headers, count, &t->get->user, error);
+    int err = ask_begin(&request, &t->get->ask, url, headers, count, user_of(t), error);
     request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
     request.http.redirects_max = t->get->mirror ? -1 : 0;
@@ -871,7 +880,7 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     /* There is room for these headers. They are not for the requests of parts. */
     size_t count = t->headers_count + existing_headers(&t->existing, t->headers + t->headers_count);
     t->is_conditional = count > t->headers_count;
-    int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, count, &t->get->user,
+    int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, count, user_of(t),
                         &o->error);
     request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
@@ -1181,6 +1190,26 @@ static int merge_headers(struct transfer *t)
     return 0;
 }
 
+/* A link to an origin that the user has not given gets only the headers that hold no secret. */
+static void hide_secrets(struct transfer *t)
+{
+    static const char *const harmless[] = {"Accept", "Accept-Encoding", "Accept-Language",
+                                           "Cache-Control", "Pragma"};
+    size_t count = 0;
+
+    if (!t->get->mirror || t->get->options->trust_redirects ||
+        mirror_trusts(t->get->mirror, &t->url))
+        return;
+    t->is_foreign = true;
+    for (size_t i = 0; i < t->headers_count; i++)
+        for (size_t j = 0; j < sizeof harmless / sizeof *harmless; j++)
+            if (strcasecmp(t->headers[i].name, harmless[j]) == 0) {
+                t->headers[count++] = t->headers[i];
+                break;
+            }
+    t->headers_count = count;
+}
+
 /* Takes the settings of the URL. Settings that are wrong end the transfer here. */
 static int take_settings(struct transfer *t)
 {
@@ -1293,6 +1322,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     int err = take_settings(&t);
     if (err == 0)
         err = name_it(&t);
+    if (err == 0)
+        hide_secrets(&t);
     const char *cause;
     if (err == 0 && !expect_all(&t, &cause))
         err =
