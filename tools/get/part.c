@@ -220,7 +220,7 @@ static WHORL_SUSPENDS int rewrite(struct part *part)
 }
 
 /* Checks that the part has the bytes that the journal claims, and prepares the journal for more
- * lines. Behind a torn line they would not count, so the line is cut off. */
+ * lines: what follows the last line that counts is cut off. */
 static WHORL_SUSPENDS int prepare(struct part *part, const char *boot, const char **ret_why)
 {
     struct stat st;
