@@ -364,6 +364,8 @@ static bool check_links(struct option_call *c, const struct options *o)
                         : o->page_requisites ? "--page-requisites"
                                              : NULL;
     const char *other = o->output           ? "--output"
+                        : o->pattern        ? "--output with fields"
+                        : o->header_names   ? "--remote-header-name"
                         : o->queue          ? "--queue"
                         : o->head           ? "--head"
                         : o->method         ? "--method"
@@ -454,6 +456,15 @@ static bool check(struct parser *p)
         return option_complain(c, "--queue and %s cannot be used together", beside_queue(options));
     if (options->output && (options->urls_count != 1 || options->lists_count > 0))
         return option_complain(c, "--output takes exactly one URL; use --dir for several");
+    if ((options->output || options->pattern) && options->header_names)
+        return option_complain(c, "--output and --remote-header-name cannot be used together");
+    if (options->pattern && options->force_directories)
+        return option_complain(c, "--output with fields and --force-directories cannot be used "
+                                  "together");
+    if (options->header_names && options->existing != EXISTING_KEEP)
+        return option_complain(c, "--remote-header-name names a file when it arrives, so "
+                                  "--overwrite, --skip-existing, --update and --continue cannot "
+                                  "be used with it");
     if (options->checksums_count > 0 && (options->urls_count != 1 || options->lists_count > 0))
         return option_complain(c, "--checksum takes exactly one URL; a list has settings, and "
                                   "--checksum-file names");

@@ -14,6 +14,7 @@
 
 #include "tools/get/events_json.h"
 #include "tools/get/hash.h"
+#include "tools/get/pattern.h"
 #include "tools/get/queue.h"
 #include "tools/get/queue_url.h"
 #include "tools/get/text.h"
@@ -150,8 +151,17 @@ static bool take_input(struct option_call *call)
 
 static bool take_output(struct option_call *call)
 {
-    return call->is_repeated ? option_complain(call, "--output may be given only once")
-                             : take_name(call);
+    const char *why;
+    int has_fields = pattern_check(call->value, &why);
+
+    if (call->is_repeated)
+        return option_complain(call, "--output may be given only once");
+    if (has_fields < 0)
+        return option_complain(call, "--output %s: %s", call->shown, why);
+    if (has_fields == 0)
+        return take_name(call);
+    call->options->pattern = call->value;
+    return true;
 }
 
 static bool take_base(struct option_call *call)
@@ -565,8 +575,10 @@ const struct option_row option_rows[] = {
     {"base", 0, "URL", TOPIC_FILES, .is_for_this_call = true,
      .help = "resolve relative lines of lists; allow SHA256SUMS", .take = take_base},
     {"output", 'o', "FILE", TOPIC_FILES, .is_common = true, .is_for_this_call = true,
-     .help = "write the only URL to FILE; - is stdout",
+     .help = "write to FILE; - is stdout; {host}/{name} names many",
      .take = take_output, FIELD(output), .values = VALUES_FILE},
+    {"remote-header-name", 'J', NULL, TOPIC_FILES,
+     .help = "name files as Content-Disposition says", FLAG(header_names)},
     {"dir", 'd', "DIR", TOPIC_FILES, .is_common = true,
      .help = "write files to DIR; create DIR if it does not exist",
      .take = take_name, FIELD(dir), .values = VALUES_DIR},

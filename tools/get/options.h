@@ -34,8 +34,10 @@ struct options {
 
     const char *base; /* --base; a URL, checked already; NULL: none */
 
-    const char *output; /* -o; "-" is standard output */
-    const char *dir;    /* -d */
+    const char *output;  /* -o; "-" is standard output */
+    const char *pattern; /* -o with fields, see pattern.h; then `output` is NULL */
+    bool header_names;   /* -J */
+    const char *dir;     /* -d */
 
     bool force_directories; /* -x, and when links are followed: HOST/DIRS/NAME */
 

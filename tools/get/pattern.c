@@ -50,7 +50,7 @@ int pattern_check(const char *pattern, const char **ret_why)
     for (const char *p = pattern; *p;) {
         size_t len = field_at(p, &field);
         if ((*p == '{' || *p == '}') && p[1] == *p)
-            p += 2;
+            p += 2, count++;
         else if (len > 0)
             p += len, count++;
         else if (*p == '{' || *p == '}') {

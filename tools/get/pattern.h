@@ -18,8 +18,8 @@
 
 struct whorl_url;
 
-/* Checks a pattern. Returns 1 when it has fields; 0 when it has none, so it is a plain path; -1
- * when it is wrong, and `*ret_why` says why. */
+/* Checks a pattern. Returns 1 when it has fields or doubled braces; 0 when it has no braces, so it
+ * is a plain path; -1 when it is wrong, and `*ret_why` says why. */
 int pattern_check(const char *pattern, const char **ret_why);
 
 /* Writes the path. `name` is the name of the file, as names.h makes it. Returns it, or NULL without

@@ -88,6 +88,7 @@ const struct suggest_foreign suggest_foreign[] = {
     /* wget */
     {"output-document", "here it is --output"},
     {"P", "here it is --dir"},
+    {"content-disposition", "here it is --remote-header-name"},
     {"directory-prefix", "here it is --dir"},
     {"input-file", "here it is --input"},
     {"t", "here it is --retries"},

@@ -14,22 +14,35 @@
 #include "tools/get/options.h"
 #include "tools/get/pattern.h"
 
+/* Splits a path into `folder` and `name`. Owns the path. */
+static int take_path(struct target *target, char *path)
+{
+    char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
+
+    if (!path)
+        return -ENOMEM;
+    if (strlen(name) >= sizeof target->name) {
+        free(path);
+        return -ENAMETOOLONG;
+    }
+    strcpy(target->name, name);
+    *name = '\0';
+    target->folder = path;
+    return 0;
+}
+
 int target_decide(struct target *target, const struct options *options, const struct whorl_url *url,
-                  const char *out)
+                  uint64_t number, const char *out)
 {
     if (out)
         snprintf(target->name, sizeof target->name, "%s", out);
     else
         name_from_target(target->name, url->target);
-    if (out || options->output || !options->force_directories) {
-        target->folder = strdup("");
-        return target->folder ? 0 : -ENOMEM;
-    }
-    target->folder = pattern_path_of_url(url, target->name);
-    if (!target->folder)
-        return -ENOMEM;
-    strrchr(target->folder, '/')[1] = '\0'; /* the host is always a directory */
-    return 0;
+    if (options->pattern && !out)
+        return take_path(target, pattern_path(options->pattern, url, target->name, number));
+    if (!out && !options->output && options->force_directories)
+        return take_path(target, pattern_path_of_url(url, target->name));
+    return take_path(target, strdup(target->name));
 }
 
 WHORL_SUSPENDS int target_open(struct target *target, int dir_fd)

@@ -3,6 +3,7 @@
  *
  *     http://h:8080/a/b?c    b?c              in the directory of --dir
  *                            h:8080/a/b?c     with --force-directories, and when links are followed
+ *                            1-b?c            with --output {number}-{name}
  *
  * A directory and a file may need the same name: /a is a file, and /a/b needs the directory "a".
  * Neither replaces the other. The one that comes second gets a number: "a" and "a.1/b", or "a/b"
@@ -10,6 +11,8 @@
  */
 #ifndef WHORL_GET_TARGET_H
 #define WHORL_GET_TARGET_H
+
+#include <stdint.h>
 
 #include <whorl/base.h>
 
@@ -26,10 +29,14 @@ struct target {
     bool owns_dir_fd;
 };
 
-/* Sets `name` and `folder`. `out` is the name that a list gives the file, or NULL. Returns 0 or
- * -ENOMEM. */
+/* Sets `name` and `folder`.
+ *
+ * @number  of the URL, from 1
+ * @out     the name that a list gives the file, or NULL
+ *
+ * Returns: 0; -ENOMEM; -ENAMETOOLONG for a pattern whose name is too long. */
 WHORL_CHECKED int target_decide(struct target *target, const struct options *options,
-                                const struct whorl_url *url, const char *out);
+                                const struct whorl_url *url, uint64_t number, const char *out);
 
 /* Opens the directory, and creates what is missing of it, below the directory of --dir, `dir_fd`.
  * If a part of it needs a number, `folder` has it afterwards. Returns 0 or a negative code. */

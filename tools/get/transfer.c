@@ -22,6 +22,7 @@
 #include <whorl/url.h>
 
 #include "tools/get/disk_file.h"
+#include "tools/get/disposition.h"
 #include "tools/get/download.h"
 #include "tools/get/entry.h"
 #include "tools/get/existing.h"
@@ -511,7 +512,7 @@ static bool may_keep(const struct transfer *t)
 {
     const struct options *options = t->get->options;
 
-    if (options->no_resume || options->compressed || to_stdout(options) ||
+    if (options->no_resume || options->header_names || options->compressed || to_stdout(options) ||
         !ask_is_plain(&t->get->ask))
         return false;
     return !has_own_conditions(t);
@@ -817,6 +818,16 @@ static bool takes_redirect(struct transfer *t, const struct whorl_http_response 
 }
 
 /* Sends a request. Returns as try_once(). */
+/* With --remote-header-name, the server may name the file. */
+static void take_header_name(struct transfer *t, const struct whorl_http_response *response)
+{
+    const char *header = whorl_http_response_header(response, "Content-Disposition");
+    char name[NAME_SIZE];
+
+    if (t->get->options->header_names && !t->entry.out && disposition_name(header, name))
+        strcpy(t->target.name, name);
+}
+
 static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
 {
     struct outcome *o = &t->outcome;
@@ -839,6 +850,8 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
     }
     err = judge(t, response);
     tell_schedule(t);
+    if (err == 0)
+        take_header_name(t, response);
     if (err || is_unmodified(t) || !has_body_to_save(t, response))
         return err;
 
@@ -1090,7 +1103,7 @@ static int name_it(struct transfer *t)
         explain(t, err, "URL");
         return err;
     }
-    err = target_decide(&t->target, t->get->options, &t->url, t->entry.out);
+    err = target_decide(&t->target, t->get->options, &t->url, t->followed.id, t->entry.out);
     if (err)
         explain(t, err, "transfer");
     return err;
