@@ -325,4 +325,106 @@ def verify_finds_every_difference():
         contains(r.messages, cause)
 
 
+# Interruptions
+
+SLOW_PAGE = b'HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Max-Age=999\r\nConnection: close\r\n\r\nx'
+
+
+class Half:
+    """A large file: one connection sends only its first half, and any other one the rest."""
+
+    def __init__(self):
+        self.file = RangedFile(os.urandom(4 << 20))
+        self.file.cuts = []
+        self.stalls = True
+        self.file.peer.routes = {'/f': self.serve, '/ok': Versioned(b'ok'), '/page': hang_after(SLOW_PAGE)}
+        self.origin = self.file.peer.origin
+
+    def serve(self, connection, request):
+        if not self.stalls:
+            self.file.serve(connection, request)
+            return
+        connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: %d\r\n\r\n' % len(self.file.data))
+        connection.sendall(self.file.data[:2 << 20])
+        connection.settimeout(30)
+        connection.recv(1)
+
+    def ready(self):
+        return (os.path.exists('d/ok') and os.path.exists(self.part()) and os.stat(self.part()).st_size >= 2 << 20 and
+                self.file.peer.count('/page') == 1)
+
+    def part(self):
+        names = [n for n in os.listdir('d') if n.endswith('.part') and n[0] != '.'] if os.path.exists('d') else []
+        return 'd/' + names[0] if names else 'd/none'
+
+    def arguments(self):
+        return ['--split', '1', '-d', 'd', '--manifest', 'm', '--events', 'jsonl:e', '--save-cookies', 'c',
+                *(self.origin + p for p in ('/f', '/ok', '/page'))]
+
+    def check_kept(self):
+        """What the first interruption keeps, and that the next run continues with it."""
+        with open(self.part() + '.journal') as f:
+            contains(f.read(), '"one"')
+        equal([l['file'] for l in lines()], ['ok'])
+        events = [json.loads(line) for line in read('e').splitlines()]
+        equal((events[-1]['event'], events[-1]['interrupted']), ('summary', True))
+        contains(read('c').decode(), 'a\tb')
+        equal([n for n in os.listdir('d') if n[0] == '.'], [])
+        self.stalls = False
+        r = get('--json', '--split', '1', '-d', 'd', '--manifest', 'm', self.origin + '/f')
+        o = json.loads(r.out.splitlines()[0])
+        equal((r.status, o['resumed_from'] >= 1 << 20, read('d/f') == self.file.data), (0, True, True))
+        equal(sorted(l['file'] for l in lines()), ['f', 'ok'])
+
+
+@test
+def the_first_interrupt_keeps_everything_on_a_pipe():
+    half = Half()
+    with half.file, running(GET, *half.arguments()) as child:
+        wait_until(half.ready, what='half a file')
+        child.send_signal(signal.SIGINT)
+        message = child.stderr.read().decode()
+        equal(child.wait(10 * SCALE), -signal.SIGINT)
+        contains(message, 'whorl-get: interrupted; 2 transfers stopped, kept 2.1 MB of 1; run again to continue\n')
+        contains(message, 'whorl-get: m: lists the files that are complete')
+        half.check_kept()
+
+
+@test
+def the_first_ctrl_c_keeps_everything_on_a_terminal():
+    half = Half()
+    with half.file, Terminal(GET, *half.arguments()) as terminal:
+        wait_until(lambda: terminal.read(0.05) and half.ready(), what='half a file')
+        terminal.type(b'\x03')
+        equal(terminal.finish(), -signal.SIGINT)
+        contains(terminal.output.decode(), 'interrupted; 2 transfers stopped, kept 2.1 MB of 1; run again to continue\r\n')
+        half.check_kept()
+
+
+@test
+def the_second_interrupt_leaves_at_once_and_loses_no_journal():
+    half = Half()
+    into = os.pipe()  # nobody reads its messages, so the program cannot end tidily at once
+    os.set_blocking(into[1], False)
+    try:
+        while True:
+            os.write(into[1], b'x' * 4096)
+    except BlockingIOError:
+        os.set_blocking(into[1], True)
+    write('m', json.dumps(GOOD) + '\n')
+    with half.file, running(GET, *half.arguments(), stderr=into[1]) as child:
+        wait_until(half.ready, what='half a file')
+        child.send_signal(signal.SIGINT)
+        wait_until(lambda: not [n for n in os.listdir('d') if n[0] == '.'], what='the end of the transfers')
+        child.send_signal(signal.SIGINT)
+        equal(child.wait(10 * SCALE), -signal.SIGINT)
+        os.close(into[0])
+        os.close(into[1])
+        half.stalls = False
+        r = get('--json', '--split', '1', '-d', 'd', '--manifest', 'm', half.origin + '/f')
+        o = json.loads(r.out.splitlines()[0])
+        equal((r.status, o['resumed_from'] >= 1 << 20, read('d/f') == half.file.data), (0, True, True))
+        contains([l['file'] for l in lines()], 'a')
+
+
 main()

@@ -335,6 +335,8 @@ static int save_manifest(struct program *program)
                  manifest->lost);
     if (err)
         complain(manifest->path, "write:", err == -EILSEQ ? text : whorl_strerror(err));
+    else if (program->signals.caught && !program->options.quiet) /* says what is kept */
+        complain(manifest->path, "lists the files that are complete", "");
     return err;
 }
 

@@ -346,6 +346,7 @@ static void report_outcome(struct report *report, const struct outcome *o)
     totals->interrupted += o->interrupted && !unstarted;
     totals->unstarted += unstarted;
     totals->kept += o->kept;
+    totals->parts += o->interrupted && o->kept > 0;
     totals->bytes += o->bytes;
     totals->written += o->written;
     if (report->json) {
@@ -425,12 +426,17 @@ static void add_interruption(struct buffer *text, const struct totals *totals)
 {
     char size[TEXT_NUMBER_SIZE];
 
-    buffer_printf(text, "whorl-get: interrupted; %llu transfer%s stopped, ",
+    buffer_printf(text, "whorl-get: interrupted; %llu transfer%s stopped",
                   (unsigned long long)totals->interrupted, totals->interrupted == 1 ? "" : "s");
     if (totals->kept > 0)
-        buffer_printf(text, "kept %s; run again to continue\n", text_size(size, totals->kept));
-    else
-        add(text, "partial files removed\n");
+        buffer_printf(text, ", kept %s", text_size(size, totals->kept));
+    if (totals->kept > 0 && totals->parts < totals->interrupted)
+        buffer_printf(text, " of %llu", (unsigned long long)totals->parts);
+    if (totals->kept > 0)
+        add(text, "; run again to continue");
+    else if (totals->interrupted > 0)
+        add(text, ", partial files removed");
+    add(text, "\n");
 }
 
 void report_format_summary(struct buffer *ret, const struct totals *totals, int64_t duration_ns)

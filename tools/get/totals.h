@@ -14,6 +14,7 @@ struct totals {
     uint64_t queued;                    /* URLs that are known and have not started yet */
     bool open;                          /* more URLs may become known */
     int64_t kept;                       /* bytes that are kept for the next run */
+    uint64_t parts;                     /* of `interrupted`: those with such bytes */
     int64_t bytes, written;             /* of the bodies of the transfers that have ended */
     int64_t started_ns;
 };
