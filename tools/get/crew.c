@@ -294,8 +294,8 @@ static WHORL_SUSPENDS int next_claim(struct crew *crew)
     return 0;
 }
 
-/* The first connection has failed. Waits for what the helpers achieve. Returns 0 when the file is
- * complete, else `err`. */
+/* The first connection has failed. Waits until the helpers have completed the file or have ended.
+ * Returns 0 when the file is complete, else `err`. */
 static WHORL_SUSPENDS int wait_helpers(struct crew *crew, int err)
 {
     const struct download *d = crew->download;

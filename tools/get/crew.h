@@ -6,9 +6,9 @@
  *                          is nothing left to share, or when its connection fails
  *     the governor's task  starts helpers and dismisses them (gain.h); makes bytes durable
  *
- * A helper that fails is missed by nobody: its claim becomes a gap, which the others fill. It also
- * ends the hope for more helpers, because the server may limit the connections of a client. The
- * first piece does not end the download as long as helpers are at work.
+ * When a helper fails, its claim becomes a gap, which the other connections fill. No helper is
+ * added after that, because the server may limit the connections of a client. When the first
+ * connection fails, the download goes on as long as there are helpers.
  */
 #ifndef WHORL_GET_CREW_H
 #define WHORL_GET_CREW_H

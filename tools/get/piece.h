@@ -81,8 +81,8 @@ struct piece {
 void piece_claim_end(struct piece *piece);
 
 /**
- * Asks for the claim and receives it. Continues behind it as far as the response has bytes that
- * nobody has or claims.
+ * Asks for the claim and receives it. Continues behind it as far as the response has bytes that are
+ * neither there nor claimed.
  *
  * @ret  with DOWNLOAD_STATUS, and with DOWNLOAD_AFRESH for a response with the whole file: the
  *       response, which the caller closes
