@@ -1850,6 +1850,24 @@ def unnamed_files(child):
 
 
 @test
+def signals_end_the_reading_of_what_options_name():
+    def has_reader():
+        try:
+            return os.open('fifo', os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None  # nobody has opened it yet
+    os.mkfifo('fifo')
+    for option in ('--data=@fifo', '--json-data=@fifo', '--user=@fifo', '--netrc-file=fifo', '--cookies=fifo',
+                   '--checksum-file=fifo', '--cacert=fifo', '--cert=fifo', '--config=fifo'):
+        with running(GET, option, 'http://127.0.0.1:9/') as child:
+            writers = []
+            wait_until(lambda: writers.append(has_reader()) or writers[-1] is not None, what=option)
+            child.send_signal(signal.SIGINT)
+            equal((option, child.wait(10)), (option, -signal.SIGINT))
+            os.close(writers[-1])
+
+
+@test
 def interrupt_removes_temporary_files_and_ends_by_the_signal():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with Peer({'/slow': hang_after(SLOW), '/fast': reply(b'x')}) as peer:

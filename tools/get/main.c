@@ -679,15 +679,17 @@ static int prepare(struct program *program)
     }
     if (open_views(program))
         return EXIT_USAGE;
+    /* These read files, which may be pipes whose writers never come. Meanwhile signals end the
+     * program at once. */
+    if (load_checksums(program) || load_tls(program) || check_proxy(program) ||
+        check_interface(&program->options) || load_credentials(program) || load_cookies(program) ||
+        load_ask(program))
+        return EXIT_USAGE;
     int err = signals_init(&program->signals);
     if (err) {
         complain("", "signals:", whorl_strerror(err));
         return EXIT_NONE;
     }
-    if (load_checksums(program) || load_tls(program) || check_proxy(program) ||
-        check_interface(&program->options) || load_credentials(program) || load_cookies(program) ||
-        load_ask(program))
-        return EXIT_USAGE;
     if (dir) {
         bool exists = access(dir, F_OK) == 0;
         int fd = program->options.dry_run && !exists ? -1 : open_dir(dir);

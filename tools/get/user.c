@@ -52,7 +52,7 @@ static ssize_t read_line(int fd, char line[LINE_SIZE])
     return memchr(line, '\0', len) ? -EINVAL : (ssize_t)len;
 }
 
-/* Catches the signals that would end the program, unless they are ignored. They were blocked. */
+/* Catches the signals that would end the program, unless they are ignored, and unblocks them. */
 static void catch_signals(struct sigaction old[SIGNALS_COUNT], sigset_t *old_mask)
 {
     const struct sigaction action = {.sa_handler = on_signal};
