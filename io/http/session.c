@@ -12,6 +12,7 @@
 #include "io/http/cookie_jar.h"
 #include "io/http/exchange_http1.h"
 #include "io/http/exchange_http2.h"
+#include "io/http/http2_conn.h"
 #include "io/http/response.h"
 #include "io/net/dial_options.h"
 #include "io/tls/config.h"
@@ -177,6 +178,11 @@ void whorl_http_session_close_idle(struct whorl_http_session *session)
 {
     http_session_check(session);
     http_pool_close_idle(&session->pool);
+}
+
+bool whorl_http_has_version(enum whorl_http_version version)
+{
+    return version != WHORL_HTTP_2 || http2_conn_is_supported();
 }
 
 void whorl_http_session_get_stats(const struct whorl_http_session *session,

@@ -742,6 +742,14 @@ def http2_is_chosen_in_the_handshake_unless_http1_is_demanded():
     contains(r.messages, 'the server does not speak HTTP/2\n')
 
 
+@test
+def https_servers_choose_a_version_that_the_build_has():
+    n = nginx()
+    lacks = 'this build of whorl does not speak HTTP/2' in get('--http2', '--retries', '0', n.http + '/s').messages
+    r = get('--cacert', shared['certificates'].ca, '-o', '-', n.https_both + '/protocol')
+    equal((r.status, r.out), (0, b'HTTP/1.1' if lacks else b'HTTP/2.0'))
+
+
 class Proxy(Peer):
     """Answers for every server, as a proxy that forwards; it refuses tunnels."""
 

@@ -98,7 +98,7 @@ struct whorl_http_dialer {
  * two exceptions: the session holds `tls`, `proxy.tls` and `cookies`, and `dialer.arg`, `netrc`,
  * and in `dial` the `resolver.arg` and the watch, must outlive the session. If
  * `tls` is given, its `alpn` decides which versions https servers are offered: HTTP/2 needs "h2" in
- * it, and WHORL_HTTP_1 needs it without "h2". */
+ * it, and WHORL_HTTP_1, or a build without HTTP/2, needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin; 6 */
@@ -238,6 +238,9 @@ WHORL_API WHORL_CHECKED int whorl_http_session_create(
 /** Closes the idle connections and frees the session. Every response must be closed before. Accepts
  *  NULL. */
 WHORL_API void whorl_http_session_destroy(struct whorl_http_session *session);
+
+/** Whether this build of whorl speaks the version: HTTP/2 needs nghttp2. */
+WHORL_API bool whorl_http_has_version(enum whorl_http_version version);
 
 /** Closes the connections that are idle now. Never suspends. */
 WHORL_API void whorl_http_session_close_idle(struct whorl_http_session *session);
