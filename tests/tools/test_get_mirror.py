@@ -241,6 +241,7 @@ def patterns_choose_files_but_pages_are_read():
         u = site.origins['a'] + '/'
         equal((get('-r', '--accept', '*.png,*.txt', '-d', '1', u).status, tree('1/' + site.hosts['a'])),
               (0, ['dir/sub/big.png', 'dir/sub/x.txt', 'i.png', 'index.html']))
+        equal((get('-r', '--accept', 'i.png', '-d', '4', u).status, sorted(os.listdir('4/' + site.hosts['a']))), (0, ['i.png', 'index.html']))
         equal((get('-r', '--reject', '*.png,t*', '-d', '2', u).status, tree('2/' + site.hosts['a'])),
               (0, ['dir/index.html', 'dir/sub/x.txt', 'index.html', 'one.html', 's.css']))
         equal((get('-r', '--reject', '*/dir/*', '-d', '3', u).status, [f for f in tree('3/' + site.hosts['a']) if 'dir' in f]), (0, []))
@@ -370,6 +371,43 @@ def converted_links_lead_to_the_files():
 
 
 @test
+def pages_that_are_not_modified_are_read_for_links():
+    files = {**SMALL, 'a/noname': '<!doctype html><a href=/from-noname.txt>', 'a/from-noname.txt': 'f'}
+    files['a/two.html'] += '<a href=noname>'
+    with Site(files, 'location = /noname { default_type text/html; }') as site:
+        u = site.origins['a'] + '/'
+        equal(get('-r', u).status, 0)
+        equal(site.files(), sorted(ALL + ['from-noname.txt', 'noname']))
+        for f in ('dir/sub/x.txt', 'from-noname.txt', 'k.png'):
+            os.remove(site.hosts['a'] + '/' + f)
+        for argv in (('--update',), ('--skip-existing',)):
+            r = get('-r', *argv, u)
+            equal((r.status, site.files()), (0, sorted(ALL + ['from-noname.txt', 'noname'])))
+
+
+@test
+def directories_without_files_are_removed():
+    with Site({'a/index.html': '<a href=no/such/x><a href=d/y.txt><a href=d/z>', 'a/d/y.txt': 'y'}) as site:
+        os.makedirs(site.hosts['a'] + '/no')
+        equal((get('-r', site.origins['a'] + '/').status, site.files()), (1, ['d/y.txt', 'index.html']))
+        equal(sorted(os.listdir(site.hosts['a'])), ['d', 'index.html', 'no'])
+        equal(os.listdir(site.hosts['a'] + '/no'), [])
+
+
+@test
+def a_sitemap_in_a_file_is_a_list():
+    ns = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+    with Site({'a/one.txt': '1', 'a/two.txt': '2'}) as site:
+        o = site.origins['a']
+        r = get('-i', '-', stdin=('<?xml version="1.0"?><urlset %s><url><loc>%s/one.txt</loc></url><url><loc>%s/two.txt</loc></url></urlset>'
+                                  % (ns, o, o)).encode())
+        equal((r.status, tree()), (0, ['one.txt', 'two.txt']))
+        r = get('-i', '-', stdin=('<sitemapindex %s><sitemap><loc>%s/m</loc></sitemap></sitemapindex>' % (ns, o)).encode())
+        equal(r.status, 3)
+        contains(r.messages, 'is an index of sitemaps; use --sitemap')
+
+
+@test
 def sitemaps_are_lists_of_urls():
     ns = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
     files = {'a/index.xml': '<sitemapindex %s><sitemap><loc>@A@/m.xml.gz</loc></sitemap><sitemap><loc>@A@/list.txt</loc></sitemap>'
@@ -404,7 +442,7 @@ def each_file_has_events_and_an_object():
 @test
 def options_that_contradict_are_refused():
     for argv, cause in ((('-r', '-o', 'x'), '--recursive and --output'), (('-p', '-I'), '--page-requisites and --head'),
-                        (('--convert-links',), '--convert-links needs'), (('-r', '--data', 'x'), '--recursive and --data'),
+                        (('--convert-links',), '--convert-links needs'), (('-r', '--convert-links', '--manifest', 'm'), '--manifest'), (('-r', '--data', 'x'), '--recursive and --data'),
                         (('-x', '-o', 'x'), '--force-directories and --output')):
         r = get(*argv, 'http://127.0.0.1:1/')
         equal(r.status, 2)

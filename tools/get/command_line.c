@@ -379,6 +379,9 @@ static bool check_links(struct option_call *c, const struct options *o)
         return option_complain(c, "%s and %s cannot be used together", links, other);
     if (!links && o->convert_links)
         return option_complain(c, "--convert-links needs --recursive or --page-requisites");
+    if (o->convert_links && o->manifest)
+        return option_complain(c, "--manifest lists files as the server has them, so "
+                                  "--convert-links cannot be used together with it");
     if (o->force_directories && o->output)
         return option_complain(c, "--force-directories and --output cannot be used together");
     return true;

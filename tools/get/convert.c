@@ -14,6 +14,7 @@
 #include <whorl/url.h>
 
 #include "tools/get/css.h"
+#include "tools/get/folder.h"
 #include "tools/get/html.h"
 #include "tools/get/names.h"
 
@@ -113,25 +114,6 @@ static const char *convert_link(void *arg, enum reference_kind kind, const char 
 
 /* --- files --- */
 
-/* Opens the directory of a path without following links. */
-static int open_folder(int dir_fd, const char *path, const char **ret_name)
-{
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const char *slash;
-
-    for (; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
-        char name[NAME_SIZE];
-        snprintf(name, sizeof name, "%.*s", (int)(slash - path), path);
-        int next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int err = errno;
-        close(fd);
-        errno = err;
-        fd = next;
-    }
-    *ret_name = path;
-    return fd < 0 ? -errno : fd;
-}
-
 static int write_all(int fd, const struct buffer *text)
 {
     for (size_t done = 0; done < text->len;) {
@@ -193,7 +175,7 @@ int convert_file(int dir_fd, const char *path, const char *url, bool is_css,
     struct converter c = {.path = path, .path_of = path_of, .arg = arg};
     struct buffer text = {0}, made = {0};
     const char *name;
-    int fd = open_folder(dir_fd, path, &name);
+    int fd = folder_find(dir_fd, path, &name);
 
     if (fd < 0)
         return fd;

@@ -26,11 +26,16 @@ WHORL_SUSPENDS int folder_open(int dir_fd, const char *path, const char **ret_na
  * Like folder_open() for a path that ends with a slash. A directory gets a number if a file or a
  * link has its name: "a.1/" for "a/".
  *
- * @ret  the path of the directory that was opened; free() it
+ * @ret           the path of the directory that was opened; free() it
+ * @ret_kept_len  of this path, the part that existed before
  *
  * Returns: as folder_open(); -ENOMEM; -ENOTDIR if FOLDER_NUMBERS_MAX numbers are taken as well.
  */
 enum { FOLDER_NUMBERS_MAX = 100 };
-WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret);
+WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret,
+                                        size_t *ret_kept_len);
+
+/* Like folder_open(), but it creates nothing, and it blocks. */
+int folder_find(int dir_fd, const char *path, const char **ret_name);
 
 #endif

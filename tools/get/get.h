@@ -18,6 +18,7 @@
 #include "tools/get/options.h"
 #include "tools/get/report.h"
 #include "tools/get/schedule.h"
+#include "tools/get/target.h"
 #include "tools/get/user.h"
 
 struct mirror;
@@ -43,7 +44,8 @@ struct get {
     struct leftovers leftovers; /* of the directory of the files */
     struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;
-    struct mirror *mirror; /* NULL: links are not followed */
+    struct target_folders folders; /* that may be empty at the end */
+    struct mirror *mirror;         /* NULL: links are not followed */
 };
 
 /* A limiter of that many bytes per second; 0: of any number. */

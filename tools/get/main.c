@@ -747,6 +747,7 @@ int main(int argc, char **argv)
         }
         break;
     }
+    target_folders_finish(&program.get.folders, program.get.dir_fd);
     if (program.get.dir_fd >= 0)
         close(program.get.dir_fd);
     signals_finish(&program.signals);

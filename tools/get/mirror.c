@@ -250,6 +250,31 @@ static const char *note_link(void *arg, enum reference_kind kind, const char *te
     return NULL;
 }
 
+static bool has_suffix(const char *name, const char *suffix)
+{
+    size_t len = strlen(name), suffix_len = strlen(suffix);
+
+    return len > suffix_len && strcasecmp(name + len - suffix_len, suffix) == 0;
+}
+
+/* Guesses the type of a file from its name and its first bytes. */
+static enum mirror_type sniff(const char *name, const struct buffer *text)
+{
+    static const char *const starts[] = {"<!doctype html", "<html", "<head", "<body"};
+    const char *p = text->text ? text->text : "";
+
+    if (has_suffix(name, ".css"))
+        return MIRROR_CSS;
+    if (has_suffix(name, ".html") || has_suffix(name, ".htm") || has_suffix(name, ".xhtml"))
+        return MIRROR_HTML;
+    p += strncmp(p, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    p += strspn(p, " \t\r\n");
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncasecmp(p, starts[i], strlen(starts[i])) == 0)
+            return MIRROR_HTML;
+    return MIRROR_OTHER;
+}
+
 /* The work of a thread. */
 static int read_file(void *arg)
 {
@@ -257,9 +282,11 @@ static int read_file(void *arg)
     struct buffer text = {0};
     int err = convert_read(reading->dir_fd, reading->name, HTML_MAX, &text);
 
+    if (err == 0 && reading->type == MIRROR_UNKNOWN)
+        reading->type = sniff(reading->name, &text);
     if (err == 0 && text.text && reading->type == MIRROR_HTML)
         err = html_visit(text.text, text.len, note_link, &reading->links, NULL);
-    else if (err == 0 && text.text)
+    else if (err == 0 && text.text && reading->type == MIRROR_CSS)
         css_visit(text.text, text.len, note_link, &reading->links, NULL);
     buffer_finish(&text);
     return err;
@@ -418,6 +445,8 @@ static WHORL_SUSPENDS int read_links(struct mirror *mirror, struct mirror_url *u
     struct reading reading = {.dir_fd = dir_fd, .name = name, .type = url->type};
 
     int err = whorl_offload_run(NULL, read_file, &reading);
+    if (reading.type != MIRROR_UNKNOWN)
+        url->type = reading.type;
     if (err == 0 && reading.links.failed)
         err = -ENOMEM;
     if (err && err != -ECANCELED)
@@ -453,6 +482,8 @@ static enum mirror_type type_of(const char *header)
 {
     size_t len = strcspn(header, "; \t");
 
+    if (len == 0)
+        return MIRROR_UNKNOWN;
     if ((len == 9 && strncasecmp(header, "text/html", len) == 0) ||
         (len == 21 && strncasecmp(header, "application/xhtml+xml", len) == 0))
         return MIRROR_HTML;
@@ -500,7 +531,7 @@ static WHORL_SUSPENDS int follow_redirect(struct mirror *mirror, struct mirror_u
     return 0;
 }
 
-WHORL_SUSPENDS int mirror_ended(struct mirror *mirror, const struct mirror_file *file)
+WHORL_SUSPENDS int mirror_ended(struct mirror *mirror, struct mirror_file *file)
 {
     struct mirror_url *url = find_url(mirror, file->url->text);
     int err = 0;
@@ -515,6 +546,7 @@ WHORL_SUSPENDS int mirror_ended(struct mirror *mirror, const struct mirror_file 
         if (url->links_only) {
             int removed = err ? 0 : whorl_unlinkat(file->dir_fd, file->name, 0);
             err = removed == -ECANCELED ? removed : err;
+            file->removed = removed == 0;
             free(url->path);
             url->path = NULL;
         }
@@ -590,7 +622,9 @@ static void collect(const void *node, VISIT visit, void *arg)
     struct collection *collection = arg;
     struct mirror_url *url = *(struct mirror_url *const *)node;
 
-    if ((visit == postorder || visit == leaf) && url->path && url->type != MIRROR_OTHER)
+    bool is_page = url->type == MIRROR_HTML || url->type == MIRROR_CSS;
+
+    if ((visit == postorder || visit == leaf) && url->path && is_page)
         collection->urls[collection->count++] = url;
 }
 

@@ -38,7 +38,8 @@ struct schedule_item;
 
 enum { MIRROR_URLS_MAX = 1000000, MIRROR_BYTES_MAX = 512 << 20, MIRROR_LINK_MAX = 4096 };
 
-enum mirror_type { MIRROR_OTHER, MIRROR_HTML, MIRROR_CSS };
+/* MIRROR_UNKNOWN: the response did not say it, as for a file that is not modified. */
+enum mirror_type { MIRROR_OTHER, MIRROR_HTML, MIRROR_CSS, MIRROR_UNKNOWN };
 
 /* A URL that is known. */
 struct mirror_url {
@@ -85,6 +86,7 @@ struct mirror_file {
     int dir_fd;           /* of the directory of the file */
     const char *name;     /* in this directory */
     int64_t size;
+    bool removed; /* set by mirror_ended(): only its links were wanted */
 };
 
 void mirror_init(struct mirror *mirror, struct get *get);
@@ -104,7 +106,7 @@ bool mirror_is_redirect(int status);
 
 /* Follows the links of a file. Called before the transfer's item ends, so that the schedule knows
  * that URLs may still be added. Returns 0 or -ECANCELED. */
-WHORL_SUSPENDS int mirror_ended(struct mirror *mirror, const struct mirror_file *file);
+WHORL_SUSPENDS int mirror_ended(struct mirror *mirror, struct mirror_file *file);
 
 /* Rewrites the links in all pages and style sheets: those to files that are there become relative,
  * and all others absolute. Every other byte stays. Returns 0, or the first failure, which was

@@ -17,6 +17,7 @@
 #include "tools/get/checksums.h"
 #include "tools/get/entry.h"
 #include "tools/get/metalink.h"
+#include "tools/get/sitemap.h"
 
 static bool is_stdin(const char *list)
 {
@@ -84,6 +85,39 @@ static int failed(struct source_item *ret, int err, const char *step)
     return 1;
 }
 
+/* Adds the line of a URL in a sitemap; `arg` is the source. */
+static int add_sitemap_line(void *arg, bool is_sitemap, const char *url)
+{
+    struct source *source = arg;
+
+    if (is_sitemap) {
+        snprintf(source->why, sizeof source->why, "is an index of sitemaps; use --sitemap");
+        return -EINVAL;
+    }
+    for (; *url; url++) /* so that nothing of it is a setting */
+        if (*url == ' ')
+            buffer_printf(&source->document, "%%20");
+        else
+            buffer_add(&source->document, url, 1);
+    buffer_add(&source->document, "", 1); /* the NUL */
+    return source->document.failed ? -ENOMEM : 0;
+}
+
+static int to_lines(struct source *source, const struct buffer *text)
+{
+    char why[sizeof source->why] = "";
+    int err;
+
+    if (!sitemap_is_xml(text->text, text->len))
+        return metalink_to_lines(text->text, text->len, &source->document, source->why,
+                                 sizeof source->why);
+    source->why[0] = '\0';
+    err = sitemap_read(text->text, text->len, add_sitemap_line, source, why, sizeof why);
+    if (err && !source->why[0])
+        strcpy(source->why, why);
+    return err;
+}
+
 /* Reads the rest of a list that begins with "<", and makes lines of it. Returns 0; a failure of
  * reading; 1 when the document is wrong, and `why` says how. */
 static WHORL_SUSPENDS int read_document(struct source *source)
@@ -105,8 +139,7 @@ static WHORL_SUSPENDS int read_document(struct source *source)
         snprintf(source->why, sizeof source->why, "is longer than %d MiB", METALINK_MAX >> 20);
         err = 1;
     } else if (err == 0) {
-        err = metalink_to_lines(text.text, text.len, &source->document, source->why,
-                                sizeof source->why);
+        err = to_lines(source, &text);
         err = err == -EINVAL ? 1 : err;
     }
     buffer_finish(&text);

@@ -2,7 +2,7 @@
 /* The source of URLs: first the arguments, then each list. A list is read as its URLs are needed.
  *
  * With --base, a list may have relative URLs and lines of checksums (checksums.h). A list that
- * begins with "<" is a Metalink document, which is read as a whole. */
+ * begins with "<" is a Metalink document or a sitemap, which is read as a whole. */
 #ifndef WHORL_GET_SOURCE_H
 #define WHORL_GET_SOURCE_H
 

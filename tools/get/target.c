@@ -3,6 +3,7 @@
 #include "tools/get/target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ WHORL_SUSPENDS int target_open(struct target *target, int dir_fd)
     target->dir_fd = dir_fd;
     if (!*target->folder)
         return 0;
-    int fd = folder_open_numbered(dir_fd, target->folder, &folder);
+    int fd = folder_open_numbered(dir_fd, target->folder, &folder, &target->kept_len);
     if (fd < 0)
         return fd;
     free(target->folder);
@@ -60,6 +61,59 @@ WHORL_SUSPENDS int target_open(struct target *target, int dir_fd)
     target->dir_fd = fd;
     target->owns_dir_fd = true;
     return 0;
+}
+
+void target_folders_note(struct target_folders *folders, const struct target *target)
+{
+    if (!target->owns_dir_fd || !target->folder[target->kept_len] ||
+        folders->count == TARGET_FOLDERS_MAX)
+        return;
+    if (folders->count == folders->size) {
+        size_t size = folders->size ? 2 * folders->size : 16;
+        struct target_folder *list = reallocarray(folders->list, size, sizeof *list);
+        if (!list)
+            return;
+        folders->list = list;
+        folders->size = size;
+    }
+    char *path = strdup(target->folder);
+    if (path)
+        folders->list[folders->count++] = (struct target_folder){path, target->kept_len};
+}
+
+/* Removes the last directory of the path. Returns whether it was there and empty. */
+static bool remove_last(struct target_folder *folder, int dir_fd)
+{
+    size_t len = strlen(folder->path);
+    const char *name;
+
+    if (len <= folder->kept_len)
+        return false;
+    folder->path[len - 1] = '\0'; /* the slash */
+    int fd = folder_find(dir_fd, folder->path, &name);
+    bool removed = fd >= 0 && unlinkat(fd, name, AT_REMOVEDIR) == 0;
+    if (fd >= 0)
+        close(fd);
+    if (removed)
+        folder->path[name - folder->path] = '\0';
+    else
+        folder->path[len - 1] = '/';
+    return removed;
+}
+
+void target_folders_finish(struct target_folders *folders, int dir_fd)
+{
+    /* A directory may be empty only after another one of the list was removed. */
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = folders->count; i-- > 0;)
+            while (remove_last(&folders->list[i], dir_fd))
+                again = true;
+    }
+    for (size_t i = 0; i < folders->count; i++)
+        free(folders->list[i].path);
+    free(folders->list);
+    *folders = (struct target_folders){0};
 }
 
 void target_finish(struct target *target)

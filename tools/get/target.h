@@ -25,7 +25,8 @@ struct whorl_url;
 struct target {
     char name[NAME_SIZE]; /* of the file in its directory */
     char *folder; /* the directory, relative to that of --dir: "h/a/"; "": that of --dir; owned */
-    int dir_fd;   /* of the directory; valid after target_open() */
+    size_t kept_len; /* of `folder`, the part that existed before target_open() */
+    int dir_fd;      /* of the directory; valid after target_open() */
     bool owns_dir_fd;
 };
 
@@ -41,6 +42,23 @@ WHORL_CHECKED int target_decide(struct target *target, const struct options *opt
 /* Opens the directory, and creates what is missing of it, below the directory of --dir, `dir_fd`.
  * If a part of it needs a number, `folder` has it afterwards. Returns 0 or a negative code. */
 WHORL_SUSPENDS int target_open(struct target *target, int dir_fd);
+
+/* Directories that were made for files which then did not arrive. Zero-initialised: none. */
+struct target_folders {
+    struct target_folder {
+        char *path; /* owned */
+        size_t kept_len;
+    } * list;
+    size_t count, size;
+};
+
+/* Notes the directory of a target without a file, if it was made for it. At most
+ * TARGET_FOLDERS_MAX are noted; the others stay. */
+enum { TARGET_FOLDERS_MAX = 10000 };
+void target_folders_note(struct target_folders *folders, const struct target *target);
+
+/* After the run: removes those of them that are empty, and frees the memory. Blocks. */
+void target_folders_finish(struct target_folders *folders, int dir_fd);
 
 /* Closes the directory and frees the memory. */
 void target_finish(struct target *target);

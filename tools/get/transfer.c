@@ -1131,7 +1131,7 @@ static WHORL_SUSPENDS int open_target(struct transfer *t)
 static WHORL_SUSPENDS int follow_links(struct transfer *t)
 {
     struct mirror *mirror = t->get->mirror;
-    const struct mirror_file file = {
+    struct mirror_file file = {
         .url = &t->url,
         .location = t->location,
         .type = t->type,
@@ -1144,7 +1144,10 @@ static WHORL_SUSPENDS int follow_links(struct transfer *t)
     if (!mirror || !t->outcome.ok || !t->url.text || t->outcome.plan)
         return 0;
     t->is_over = true;
-    return mirror_ended(mirror, &file);
+    int err = mirror_ended(mirror, &file);
+    if (file.removed)
+        target_folders_note(&t->get->folders, &t->target);
+    return err;
 }
 
 /* Collects what is known about the body. Returns false when it contradicts itself. */
@@ -1358,6 +1361,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
     download_finish(&t.download);
     int followed = follow_links(&t);
+    if (!t.outcome.file && t.outcome.kept == 0)
+        target_folders_note(&get->folders, &t.target);
     target_finish(&t.target);
     free(t.full_path);
     free(t.location);
