@@ -3,7 +3,7 @@
 
     test_get_split.py PROGRAM [WORD]...    run all tests, or those whose names contain a word
 
-With TEST_FULL=1, what is done at random moments is done 500 times, and what is measured takes
+With TEST_SLOW=1, what is done at random moments is done 500 times, and what is measured takes
 longer.
 """
 import hashlib
@@ -22,7 +22,7 @@ from lib import (Certificates, Nginx, SANITIZED, SCALE, Skip, contains, equal, f
 from ranged import RangedFile
 
 GET = os.path.abspath(sys.argv[1])
-FULL = os.environ.get('TEST_FULL') == '1'
+FULL = bool(os.environ.get('TEST_SLOW'))
 MIB = 1 << 20
 
 
@@ -302,7 +302,7 @@ def nginx_gives_the_same_bytes():
 def nginx_with_a_limit_per_connection():
     """Four connections of 5 MB/s each are at least 3.8 times as fast as one."""
     if not FULL:
-        raise Skip('takes 25 s; run with TEST_FULL=1')
+        raise Skip('takes 25 s; run with TEST_SLOW=1')
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         port = free_port()
