@@ -127,6 +127,20 @@ TEST_VIRTUAL(each_instant_belongs_to_one_phase)
     stop();
 }
 
+/* A request that is refused before its URL is read, because there is no memory for example. */
+TEST_VIRTUAL(a_request_without_a_url_is_no_https)
+{
+    const struct whorl_http_event event = {.kind = WHORL_HTTP_EVENT_START, .method = "GET"};
+    struct followed followed;
+
+    start();
+    begin(&followed, "https://h/a", "a");
+    events_observe(&events, &followed, &event);
+    CHECK(!followed.https);
+    end(&followed, false);
+    stop();
+}
+
 TEST_VIRTUAL(the_longest_of_each_phase_is_named)
 {
     struct followed a, b;

@@ -121,7 +121,7 @@ static void note_redirect(struct followed *followed, int64_t now)
 
 static bool is_https(const char *url)
 {
-    return strncasecmp(url, "https:", 6) == 0;
+    return url && strncasecmp(url, "https:", 6) == 0;
 }
 
 void events_observe(struct events *events, struct followed *followed,

@@ -96,7 +96,8 @@ struct whorl_http_info {
 
 /* The kinds of events. The comment of each names the fields of the event that are set. */
 enum whorl_http_event_kind {
-    WHORL_HTTP_EVENT_START,          /* method, url */
+    WHORL_HTTP_EVENT_START,          /* method; url, but NULL if the request is refused before its
+                                         URL is read, or if it is not a URL */
     WHORL_HTTP_EVENT_QUEUE,          /* waits for a connection */
     WHORL_HTTP_EVENT_REUSE,          /* takes a kept connection; addr */
     WHORL_HTTP_EVENT_OPEN,           /* opens a connection; host, port; reuse: why */
