@@ -214,6 +214,23 @@ def decoded_bodies_are_listed_as_they_are_on_the_disk():
 
 
 @test
+def files_in_directories_of_hosts_are_listed_with_them():
+    a = Versioned(b'one')
+    with Peer({'/x/a': a, '/y/a': Versioned(b'two')}) as peer:
+        host = peer.origin[len('http://'):]
+        urls = [peer.origin + '/x/a', peer.origin + '/y/a']
+        equal(get('-x', '-d', 'd', '--manifest', 'm', *urls).status, 0)
+        equal(sorted(l['file'] for l in lines()), [host + '/x/a', host + '/y/a'])
+        equal(get('-d', 'd', '--verify-manifest', 'm').status, 0)
+        a.body, a.etag = b'newer', '"2"'
+        r = get('-x', '-d', 'd', '--json', '--manifest', 'm', *urls)
+        equal((r.status, sorted(o['existing'] for o in map(json.loads, r.out.splitlines()) if 'url' in o)),
+              (0, ['not modified', 'replaced']))
+        equal((read('d/%s/x/a' % host), os.listdir('d/%s/x' % host)), (b'newer', ['a']))
+        equal(get('-d', 'd', '--verify-manifest', 'm').status, 0)
+
+
+@test
 def an_interrupted_run_lists_what_is_complete():
     with Peer({'/a': Versioned(b'a'), '/slow': hang_after(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx')}) as peer:
         write('m', json.dumps({'url': 'http://h/old', 'file': 'old', 'size': 1, 'sha256': 64 * '0'}) + '\n')

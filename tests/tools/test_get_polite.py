@@ -219,6 +219,25 @@ def a_name_that_does_not_exist_ends_its_urls():
 
 
 @test
+def a_proxy_that_does_not_reach_a_server_is_not_given_up():
+    held = []
+
+    def serve(listener):
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(listener.accept()[0])  # it is asked to connect, and says nothing
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        hosts = ''.join('http://host%d.test/\n' % n for n in range(12)).encode()
+        r = get('--proxy', 'socks5h://127.0.0.1:%d' % listener.getsockname()[1], '--connect-timeout', '200ms',
+                '--json', '--retries', '0', '-j', '6', '-i', '-', stdin=hosts)
+        listener.shutdown(socket.SHUT_RDWR)
+    for connection in held:
+        connection.close()
+    equal((r.status, len(outcomes(r)), len(held), 'not tried' in r.messages), (3, 12, 12, False))
+
+
+@test
 def failures_of_single_urls_end_no_others():
     with Peer({'*': in_turn(not_found, not_found, not_found, reset, reset, reset, reset, reply(b'ok'))}) as peer:
         r = get('-j', '1', '--retries', '0', '-i', '-', stdin=urls(peer, 10))

@@ -53,7 +53,7 @@ struct transfer {
     int64_t asked_ns; /* the delay from the Retry-After header, or -1 */
     char refused[NAME_SIZE]; /* the host that refused the last connection; "": none did */
     uint16_t refused_port;
-    char dialed[NAME_SIZE]; /* the host of the last connection: a server or a proxy; "": none */
+    char dialed[NAME_SIZE]; /* the server or proxy that could not be connected to; "": none */
     uint16_t dialed_port;
     char opened[NAME_SIZE]; /* the server of the last connection */
     uint16_t opened_port;
@@ -107,7 +107,8 @@ void transfer_note_dial(const char *host, uint16_t port, int err)
         return;
     snprintf(t->refused, sizeof t->refused, "%s", err == -ECONNREFUSED ? host : "");
     t->refused_port = port;
-    snprintf(t->dialed, sizeof t->dialed, "%s", host);
+    /* A proxy that was reached may say that the server cannot be: that is not its own failure. */
+    snprintf(t->dialed, sizeof t->dialed, "%s", err ? host : "");
     t->dialed_port = port;
 }
 
