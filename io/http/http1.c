@@ -107,26 +107,38 @@ static void note_connection(struct http1 *p, size_t index)
     p->connection = (uint32_t)index;
 }
 
+/* Nearly all servers write it like this, and memcmp(3) is faster. */
+static inline bool has_name(const struct header_list *list, const struct header_field *field,
+                            const char *name, size_t len)
+{
+    const char *text = list->bytes + field->name;
+
+    return memcmp(text, name, len) == 0 || header_equal(text, name);
+}
+
 /* Reads the headers that frame the message, and finds Connection. Names are compared by their
  * length first. */
 static int read_framing(struct http1 *p)
 {
     const struct header_list *list = &p->headers;
     int err = 0;
+    const struct header_field *field = list->fields, *end = field + list->count;
 
-    for (size_t i = 0; i < list->count && err == 0; i++) {
-        const char *name = list->bytes + list->fields[i].name;
-        const char *value = list->bytes + list->fields[i].value;
-        /* Nearly all servers write it like this, and memcmp(3) is faster. */
-        if (list->fields[i].name_len == 14 &&
-            (memcmp(name, "Content-Length", 14) == 0 || header_equal(name, "Content-Length")))
-            err = read_length(p, value);
-        else if (list->fields[i].name_len == 17 && header_equal(name, "Transfer-Encoding"))
-            err = read_coding(p, value);
-        else if (list->fields[i].name_len == 10 &&
-                 (memcmp(name, "Connection", 10) == 0 || header_equal(name, "Connection")))
-            note_connection(p, i);
-    }
+    for (; field < end && err == 0; field++)
+        switch (field->name_len) {
+        case 10:
+            if (has_name(list, field, "Connection", 10))
+                note_connection(p, (size_t)(field - list->fields));
+            break;
+        case 14:
+            if (has_name(list, field, "Content-Length", 14))
+                err = read_length(p, list->bytes + field->value);
+            break;
+        case 17:
+            if (has_name(list, field, "Transfer-Encoding", 17))
+                err = read_coding(p, list->bytes + field->value);
+            break;
+        }
     if (err)
         return err;
     /* RFC 9112 §6.1: such a message "ought to be handled as an error". */

@@ -171,13 +171,15 @@ static struct http_host *host_create(const struct http_pool_key *key)
 /* Finds the host of a key, or makes it; NULL when there is no memory. */
 static struct http_host *host_get(struct http_pool *pool, const struct http_pool_key *key)
 {
+    if (pool->last && http_pool_key_equal(&pool->last->key, key))
+        return pool->last;
     uint32_t hash = key_hash(key);
     struct http_host *host = pool->buckets[hash & (pool->buckets_count - 1)];
 
     while (host && !(host->hash == hash && http_pool_key_equal(&host->key, key)))
         host = host->next;
     if (host)
-        return host;
+        return pool->last = host;
     if (pool->hosts_count >= pool->buckets_count)
         grow_buckets(pool);
     host = host_create(key);
@@ -191,7 +193,7 @@ static struct http_host *host_get(struct http_pool *pool, const struct http_pool
     host->next = pool->buckets[hash & (pool->buckets_count - 1)];
     pool->buckets[hash & (pool->buckets_count - 1)] = host;
     pool->hosts_count++;
-    return host;
+    return pool->last = host;
 }
 
 /* Frees a host that has neither connections nor waiters. */
@@ -205,6 +207,8 @@ static void host_drop_unused(struct http_pool *pool, struct http_host *host)
         link = &(*link)->next;
     *link = host->next;
     pool->hosts_count--;
+    if (pool->last == host)
+        pool->last = NULL;
     free(host);
 }
 

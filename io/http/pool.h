@@ -77,6 +77,7 @@ struct http_pool {
 
     struct http_host **buckets; /* by hash of the key; the count is a power of two */
     size_t buckets_count, hosts_count;
+    struct http_host *last;        /* the host of the last request; NULL: none */
     struct http_conn_list idle;    /* of all hosts; the longest idle is first */
     struct http_host_list starved; /* the host of the longest waiter first */
     struct whorl_timer expiry;     /* armed for when the first of `idle` expires, or earlier */
