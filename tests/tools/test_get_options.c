@@ -10,6 +10,7 @@
 #include "tools/get/command_line.h"
 #include "tools/get/help.h"
 #include "tools/get/option_rows.h"
+#include "tools/get/queue.h"
 #include "tools/get/suggest.h"
 
 static struct options options;
@@ -157,6 +158,24 @@ TEST(the_proxys_credentials_are_hidden_in_the_arguments)
     CHECK_STR(options.proxy, "http://me:secret@p:1");
     CHECK_STR(options.no_proxy, "a,b");
     CHECK(!memmem(words, sizeof words, "secret", 6));
+}
+
+TEST(the_queues_credentials_are_hidden_in_the_arguments)
+{
+    const char *missing = "--queue: this whorl-get was built without hiredis";
+
+    CHECK_EQ(parse("--queue redis://me:s3cret@h/?consumer=a@b"),
+             queue_is_possible() ? OPTIONS_RUN : OPTIONS_BAD);
+    CHECK_STR(why, queue_is_possible() ? "" : missing);
+    CHECK_STR(options.queue, "redis://me:s3cret@h/?consumer=a@b");
+    CHECK(memmem(words, sizeof words, "s3cret", 6) == NULL);
+    CHECK_BAD("--queue redis://me:s3cret@h:x", "--queue: the URL needs a port from 1 to 65535");
+    CHECK(memmem(words, sizeof words, "s3cret", 6) == NULL);
+    if (!queue_is_possible())
+        return;
+    CHECK_BAD("--queue redis://h http://h/", "--queue and URLs cannot be used together");
+    CHECK_BAD("--queue redis://h -i a", "--queue and --input cannot be used together");
+    CHECK_BAD("--queue redis://h -r", "--recursive and --queue cannot be used together");
 }
 
 TEST(the_ways_to_connect_are_checked)

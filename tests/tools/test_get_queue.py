@@ -572,6 +572,40 @@ def a_connection_lost_at_any_command_loses_and_doubles_nothing():
             shutil.rmtree('d')
 
 
+def answering(command, text):
+    """A server that gives this reply to the command, and good ones to all others."""
+    replies = {b'XGROUP': b'+OK\r\n', b'TYPE': b'+none\r\n', b'XREADGROUP': b'*-1\r\n', b'XCLAIM': b'*0\r\n',
+               b'XPENDING': b'*1\r\n*4\r\n$3\r\n1-1\r\n$1\r\na\r\n:9\r\n:1\r\n', b'SELECT': b'+OK\r\n', command: text}
+    listener = socket.create_server(('127.0.0.1', 0))
+
+    def serve(connection):
+        with contextlib.suppress(OSError):
+            while data := connection.recv(65536):
+                connection.sendall(replies[data.split(b'\r\n')[2]])
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    return listener
+
+
+@test
+def replies_of_a_wrong_form_end_the_worker():
+    stream = b'*1\r\n*2\r\n$4\r\nurls\r\n'
+    for command in (b'XREADGROUP', b'XCLAIM', b'XPENDING'):
+        for text in (b'+OK\r\n', b':7\r\n', b'$-1\r\n', b'*1\r\n*-1\r\n', b'*2\r\n:1\r\n:1\r\n',
+                     b'*1\r\n*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n', b'*1\r\n*4\r\n$60\r\n%s\r\n:1\r\n:1\r\n:1\r\n' % (b'1' * 60),
+                     b'*1\r\n*2\r\n$3\r\n1-1\r\n:1\r\n', b'*1\r\n*2\r\n$3\r\n1-2\r\n*1\r\n$1\r\na\r\n',
+                     b'*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\na\r\n:1\r\n', stream + b'*1\r\n:1\r\n',
+                     stream + b'*1\r\n*1\r\n:1\r\n', stream + b'*1\r\n*2\r\n$1\r\na\r\n*1\r\n$1\r\na\r\n', b'-ERR no\r\n'):
+            with contextlib.closing(answering(command, text)) as server:
+                r = get('--queue', 'redis://127.0.0.1:%d?claim=1h' % server.getsockname()[1], timeout=30)
+                equal((r.status, r.out, r.messages.count('\n')), (3, b'', 1))
+                contains(r.messages, ': reply ' + ('ERR no' if b'ERR' in text else 'has not the expected form'))
+
+
 @test
 def a_file_is_on_the_disk_before_its_entry_is_acknowledged():
     if not shutil.which('strace') or run('strace', '-f', 'true').status != 0:

@@ -119,7 +119,7 @@ static bool may_pass(struct queue *queue, const struct link *link, int err)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (is_reply(link, err, words[i]))
             return true;
-    if (err == 1 || err == -ENOMEM || !queue->was_connected)
+    if (err == 1 || err == -ENOMEM || err == -EPROTO || !queue->was_connected)
         return false;
     return queue->url.waits || queue->lost_ns == 0 || whorl_now() - queue->lost_ns < patience_ns;
 }
