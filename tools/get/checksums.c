@@ -63,7 +63,7 @@ static bool parse_bsd(char *line, struct checksum *ret)
 static bool parse_gnu(char *line, struct checksum *ret)
 {
     bool is_escaped = *line == '\\';
-    char *hex = line + is_escaped, *end = hex + strcspn(hex, " \t");
+    char *hex = is_escaped ? line + 1 : line, *end = hex + strcspn(hex, " \t");
 
     if (!*end || (end[1] != ' ' && end[1] != '*'))
         return false;
