@@ -51,7 +51,7 @@ static bool has_name(const struct line *line, const char *name, size_t len)
 }
 
 /* The lower-case name of a header that request.c adds to most requests; else NULL. */
-static const char *usual_name(const struct line *line)
+static inline const char *usual_name(const struct line *line)
 {
     return has_name(line, "User-Agent", 10)        ? "user-agent"
            : has_name(line, "Accept", 6)           ? "accept"
@@ -59,9 +59,13 @@ static const char *usual_name(const struct line *line)
                                                    : NULL;
 }
 
-static nghttp2_nv make_pseudo(const char *name, const char *value, size_t value_len)
+/* A field whose name is a literal in lower case; nghttp2 makes no copy of it. */
+static nghttp2_nv make_known(const char *name, const char *value, size_t value_len)
 {
-    return make_field(name, strlen(name), value, value_len);
+    nghttp2_nv field = make_field(name, strlen(name), value, value_len);
+
+    field.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
+    return field;
 }
 
 /* Makes a field of a line, whose name becomes lower case. */
@@ -92,29 +96,30 @@ size_t http2_request_fields(const struct request_head *head, char *bytes, size_t
     char *end = bytes + len, *at = (char *)memchr(bytes, '\n', len) + 1;
     size_t count = 0;
 
-    fields[count++] = make_pseudo(":method", method, strlen(method));
+    fields[count++] = make_known(":method", method, strlen(method));
     fields[count++] =
-        head->url->is_tls ? make_pseudo(":scheme", "https", 5) : make_pseudo(":scheme", "http", 4);
-    fields[count++] = make_pseudo(":authority", "", 0); /* the Host line comes first */
-    fields[count++] = make_pseudo(":path", head->url->target, strlen(head->url->target));
+        head->url->is_tls ? make_known(":scheme", "https", 5) : make_known(":scheme", "http", 4);
+    fields[count++] = make_known(":authority", "", 0); /* the Host line comes first */
+    fields[count++] = make_known(":path", head->url->target, strlen(head->url->target));
     while (*at != '\r') {
         struct line line = split(at, (size_t)(end - at));
         const char *usual = usual_name(&line);
         at = line.value + line.value_len + 2;
         whorl_check(count < fields_max);
         if (usual) {
-            fields[count++] = make_field(usual, line.name_len, line.value, line.value_len);
+            fields[count++] = make_known(usual, line.value, line.value_len);
+            continue;
+        }
+        if (has_name(&line, "Host", 4)) {
+            fields[2] = make_known(":authority", line.value, line.value_len);
             continue;
         }
         nghttp2_nv field = take_line(&line);
-        if (is_name(&field, "host")) {
-            fields[2].value = field.value;
-            fields[2].valuelen = field.valuelen;
-        } else if (!is_for_connection(&field)) {
-            if (is_secret(&field))
-                field.flags = NGHTTP2_NV_FLAG_NO_INDEX;
-            fields[count++] = field;
-        }
+        if (is_for_connection(&field))
+            continue;
+        if (is_secret(&field))
+            field.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+        fields[count++] = field;
     }
     return count;
 }
