@@ -276,6 +276,32 @@ location = /loop { return 302 /loop2; } location = /loop2 { return 302 /loop; } 
 
 
 @test
+def chains_of_redirects_end_at_the_limit():
+    def route(connection, request):
+        if request.path in ('/', '/robots.txt'):
+            return reply('<a href=/1>' if request.path == '/' else '', headers=(('Content-Type', 'text/html'),))(connection, request)
+        reply('', '302 Found', (('Location', '/%d' % (int(request.path[1:]) + 1)),))(connection, request)
+    with Peer({'*': route}) as peer:
+        for argv, last in (((), 11), (('--max-redirects', '2'), 3)):
+            for start in ('/', '/1'):
+                peer.requests.clear()
+                r = get('-r', '-d', 'o%s%d' % (start[1:], last), *argv, peer.origin + start)
+                equal(max(int(q.path[1:]) for q in peer.requests if q.path[1:].isdigit()), last)
+                contains(r.messages, '1 beyond a limit')
+
+
+@test
+def the_quota_ends_the_crawl_in_time():
+    def route(connection, request):
+        body = ''.join('<a href=/%d>' % n for n in range(1000)) if request.path == '/' else 1000 * 'x'
+        reply('' if request.path == '/robots.txt' else body, headers=(('Content-Type', 'text/html'),))(connection, request)
+    with Peer({'*': route}) as peer:
+        r = get('-r', '-j2', '--quota', '40k', peer.origin + '/')
+        n = len(tree())
+        equal((r.status, 25 <= n <= 35), (0, True))
+
+
+@test
 def secrets_are_for_the_given_origins_only():
     html = (('Content-Type', 'text/html'),)
 
@@ -290,7 +316,7 @@ def secrets_are_for_the_given_origins_only():
         for argv in (('-u', 'me:pw', peer.origin + '/'), (peer.origin.replace('://', '://me:pw@') + '/',)):
             peer.requests.clear(), other.requests.clear()
             shutil.rmtree('o', ignore_errors=True)
-            r = get('-r', '--span-hosts', '-d', 'o', '-H', 'X-Secret: 1', '-H', 'Accept: a/b', *argv)
+            r = get('-r', '--span-hosts', '-d', 'o', '-H', 'Accept: a/b', '-H', 'X-Secret: 1', *argv)
             equal(r.status, 1)
             equal(tree('o'), sorted(['127.0.0.1:%d/index.html' % peer.port, '127.0.0.1:%d/x' % peer.port,
                                      '127.0.0.1:%d/r2' % other.port]))
