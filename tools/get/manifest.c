@@ -158,22 +158,44 @@ static int lock(const struct manifest *m)
     return err == -EWOULDBLOCK ? -EBUSY : 0; /* there are file systems without locks */
 }
 
-static int load(struct manifest *m, const char *path, bool is_new, char *why, size_t why_size)
+/* Opens the file. With `is_new`, creates and locks it. Returns 0; 1 when another process has
+ * replaced it before the lock was taken (UNTESTED: that takes some microseconds); -errno. */
+static int open_old(struct manifest *m, bool is_new, struct stat *ret)
 {
     const int flags = O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    struct stat now;
+
+    m->fd = open(m->path, flags | (is_new ? O_RDWR | O_CREAT : O_RDONLY), 0666);
+    int err = m->fd < 0 || fstat(m->fd, ret) < 0 ? -errno : 0;
+    if (err || !is_new || !S_ISREG(ret->st_mode))
+        return err;
+    err = lock(m);
+    if (err == 0)
+        err = stat(m->path, &now) < 0 || now.st_dev != ret->st_dev || now.st_ino != ret->st_ino;
+    if (err == 1) {
+        close(m->fd);
+        m->fd = -1;
+    }
+    return err;
+}
+
+static int load(struct manifest *m, const char *path, bool is_new, char *why, size_t why_size)
+{
+    enum { TRIES_MAX = 100 };
     struct stat st;
+    int err = 1;
 
     *m = (struct manifest){.path = path, .fd = -1, .new_fd = -1};
-    m->fd = open(path, flags | (is_new ? O_RDWR | O_CREAT : O_RDONLY), 0666);
-    int err = m->fd < 0 || fstat(m->fd, &st) < 0 ? -errno : 0;
+    for (int i = 0; i < TRIES_MAX && err == 1; i++)
+        err = open_old(m, is_new, &st);
+    if (err == 1 || err == -EBUSY)
+        return complain(m, 0, -EBUSY, "another process uses it", why, why_size);
     if (err)
         return complain(m, 0, err, whorl_strerror(err), why, why_size);
     if (!S_ISREG(st.st_mode))
         return complain(m, 0, -EINVAL, "not a regular file", why, why_size);
     m->dev = st.st_dev;
     m->ino = st.st_ino;
-    if (is_new && lock(m))
-        return complain(m, 0, -EBUSY, "another process uses it", why, why_size);
     char *bytes = malloc(MANIFEST_LINE_MAX + 2);
     if (!bytes)
         return complain(m, 0, -ENOMEM, "out of memory", why, why_size);
