@@ -21,7 +21,8 @@ enum {
     MAGIC_LEN = 7,           /* of "HTTP/1." */
     FRAMES_PER_SENT = 4,     /* allowance for each DATA frame that was sent */
     FRAMES_PER_RECEIVED = 3, /* for each part of a response that has arrived */
-    BYTES_PER_FRAME = 64,    /* which are no part of a response; they count as one frame */
+    LATE_MAX = HTTP2_CONNECTION_WINDOW + HTTP2_CONNECTION_WINDOW / 4,
+    BYTES_PER_FRAME = 64, /* which are no part of a response; they count as one frame */
 };
 
 struct http2 {
@@ -36,6 +37,9 @@ struct http2 {
     struct http2_memory memory; /* nghttp2's; it may report a failed allocation as another error */
     uint32_t goaway_code;       /* of the peer's last GOAWAY */
     int64_t frames_spare;       /* allowance for frames that bring no response further */
+    int64_t late_len;      /* allowance for bodies of streams that we have reset and the peer still
+                         sends, with a quarter more for the heads of frames. nghttp2 drops these
+                         bytes without a callback */
     int64_t useless_len;   /* bytes that were no part of a response and have not been counted */
     int64_t refilled_ns;   /* when it was last increased for the passing of time */
     const uint8_t *queued; /* of a frame that did not fit into the last output */
@@ -69,6 +73,11 @@ static void reset(struct http2_stream *s, uint32_t code)
 {
     if (s->is_ended || s->is_reset)
         return;
+    int64_t window = nghttp2_session_get_stream_local_window_size(s->h->session, s->id);
+    if (!s->is_over && window > 0)
+        s->h->late_len += window + window / 4;
+    if (s->h->late_len > LATE_MAX)
+        s->h->late_len = LATE_MAX;
     /* Without memory the stream stays open until the connection ends; nothing else can be done. */
     s->is_reset = nghttp2_submit_rst_stream(s->h->session, NGHTTP2_FLAG_NONE, s->id, code) == 0;
 }
@@ -185,6 +194,12 @@ static bool spend(struct http2 *h, int64_t frames)
 /* nghttp2 does not report unknown frames, so bytes count too. */
 static void spend_useless(struct http2 *h)
 {
+    int64_t late_len = h->useless_len < h->late_len ? h->useless_len : h->late_len;
+
+    if (late_len > 0) {
+        h->useless_len -= late_len;
+        h->late_len -= late_len;
+    }
     if (h->useless_len < 0)
         h->useless_len = 0;
     spend(h, h->useless_len / BYTES_PER_FRAME);

@@ -135,6 +135,7 @@ TEST_VIRTUAL(a_request_without_a_url_is_no_https)
 
     start();
     begin(&followed, "https://h/a", "a");
+    events_try(&events, &followed);
     events_observe(&events, &followed, &event);
     CHECK(!followed.https);
     end(&followed, false);

@@ -101,7 +101,7 @@ struct whorl_http_dialer {
  * it, and WHORL_HTTP_1, or a build without HTTP/2, needs it without "h2". */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
-    size_t conns_per_host_max; /* open at once to one origin; 6 */
+    size_t conns_per_host_max; /* open at once to one origin, with the same options; 6 */
     size_t idle_max;           /* idle and kept for later requests; conns_max */
     int64_t idle_ns;           /* an idle connection is closed after this time; 30 s */
     int redirects_max;         /* followed per request; 10; negative: none are followed */

@@ -583,6 +583,39 @@ TEST(http2_window_opens_as_the_caller_takes_and_not_before)
     finish(&p);
 }
 
+/* A server that has not seen the RST_STREAM yet sends what the window has room for. */
+TEST(http2_body_of_a_cancelled_stream_leaves_the_others_alone)
+{
+    struct http2_stream other = {0};
+    struct peer p;
+
+    start(&p, "GET", (struct http1_limits){0});
+    CHECK_OK(request(&p, &other, "GET", false));
+    for (uint32_t id = 1; id < 6; id += 4) { /* 3 is the other one */
+        if (id > 1)
+            CHECK_OK(request(&p, &p.s, "GET", false));
+        send_all(&p);
+        frames_head(&f, id, FRAMES_END_HEADERS, ":status", "200", NULL);
+        feed(&p);
+        http2_stream_close(&p.s);
+        send_all(&p);
+        for (int i = 0; i < HTTP2_STREAM_WINDOW / 1000; i++) {
+            frames_add(&f, FRAMES_DATA, 0, id, megabyte, 1000);
+            feed(&p);
+        }
+        CHECK_OK(http2_error(p.h));
+    }
+    frames_head(&f, 3, FRAMES_END_HEADERS | FRAMES_END_STREAM, ":status", "200", NULL);
+    feed(&p);
+    CHECK(other.is_over);
+    http2_stream_close(&other);
+    http2_stream_finish(&other);
+    frames_add(&f, FRAMES_DATA, 0, 5, NULL, 0);
+    CHECK(flood(&p, 200000) < 200000);
+    CHECK_ERR(http2_error(p.h), WHORL_EHTTP_FLOOD);
+    finish(&p);
+}
+
 TEST(http2_cancelled_stream_gives_its_room_in_the_connection_back)
 {
     struct peer p;
