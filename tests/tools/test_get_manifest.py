@@ -206,6 +206,20 @@ def resumed_and_split_files_have_the_hash_of_all_bytes():
 
 
 @test
+def a_resumed_file_keeps_the_date_of_its_first_response():
+    data = os.urandom(3 << 20)
+    with RangedFile(data, modified=OLD) as server:
+        server.cuts = [1 << 20]
+        equal(get('--retries', '0', server.url).status, 3)
+        # RFC 9110 §15.3.7: a response with a part may leave the date out.
+        server.head = lambda request, start, end: (
+            b'HTTP/1.1 206 Partial Content\r\nETag: "one"\r\nConnection: close\r\n'
+            b'Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n' % (start, end - 1, len(data), end - start))
+        equal(get('--manifest', 'm', server.url).status, 0)
+    equal([(l['etag'], l['last_modified'], l['sha256']) for l in lines()], [('"one"', OLD, sha256(data))])
+
+
+@test
 def decoded_bodies_are_listed_as_they_are_on_the_disk():
     import gzip
     body = gzip.compress(b'x' * 5000)
@@ -230,6 +244,21 @@ def files_in_directories_of_hosts_are_listed_with_them():
               (0, ['not modified', 'replaced']))
         equal((read('d/%s/x/a' % host), os.listdir('d/%s/x' % host)), (b'newer', ['a']))
         equal(get('-d', 'd', '--verify-manifest', 'm').status, 0)
+
+
+@test
+def links_of_pages_that_are_not_modified_are_followed():
+    page = Versioned(b'<a href="b.html">b</a>')
+
+    def typed(connection, request):
+        if request.headers.get('if-none-match') == '"1"':
+            reply(b'', '304 Not Modified', (('ETag', '"1"'),))(connection, request)
+        else:
+            reply(page.body, headers=(('ETag', '"1"'), ('Content-Type', 'text/html')))(connection, request)
+    with Peer({'/a.html': typed, '/b.html': Versioned(b'b')}) as peer:
+        for count in (1, 2):
+            equal((get('-r', '--manifest', 'm', peer.origin + '/a.html').status, peer.count('/b.html')), (0, count))
+    equal(len(lines()), 2)
 
 
 @test
