@@ -111,15 +111,33 @@ static bool has_control(uint64_t x)
     return (((x - EACH_BYTE(0x20)) & ~x) | ((is_del - EACH_BYTE(1)) & ~is_del)) & EACH_BYTE(0x80);
 }
 
+/* The compiler makes SIMD instructions of the operators, where the machine has them. */
+typedef uint8_t bytes_16 __attribute__((vector_size(16)));
+
+static bool has_control_16(const char *bytes)
+{
+    uint64_t halves[2];
+    bytes_16 x;
+
+    memcpy(&x, bytes, sizeof x);
+    bytes_16 wrong = (bytes_16)(x < 0x20) | (bytes_16)(x == 0x7f);
+    memcpy(halves, &wrong, sizeof halves);
+    return halves[0] | halves[1];
+}
+
 bool header_is_value(const char *value, size_t len)
 {
     size_t i = 0;
 
+    while (i + 16 <= len && !has_control_16(value + i))
+        i += 16;
+    if (i + 16 > len && len >= 16 && !has_control_16(value + len - 16))
+        return true; /* the rest, together with bytes that have been looked at */
     while (i + 8 <= len && !has_control(load_8(value + i)))
         i += 8;
     if (i + 8 > len && len >= 4 &&
         !has_control(len < 8 ? load_few(value, len) : load_8(value + len - 8)))
-        return true; /* the rest, together with bytes that have been looked at */
+        return true;
     for (; i < len; i++) {
         unsigned char c = (unsigned char)value[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f)
@@ -217,10 +235,8 @@ int header_list_reserve(struct header_list *list, size_t len)
     return 0;
 }
 
-static int reserve_field(struct header_list *list)
+static int grow_fields(struct header_list *list)
 {
-    if (list->count < list->fields_cap)
-        return 0;
     size_t cap = list->fields_cap ? list->fields_cap * 2 : FIELDS_MIN;
     struct header_field *fields = realloc(list->fields, cap * sizeof *fields);
     if (!fields)
@@ -228,6 +244,11 @@ static int reserve_field(struct header_list *list)
     list->fields = fields;
     list->fields_cap = cap;
     return 0;
+}
+
+static inline int reserve_field(struct header_list *list)
+{
+    return list->count < list->fields_cap ? 0 : grow_fields(list);
 }
 
 int header_list_append_raw(struct header_list *list, const char *bytes, size_t len)
@@ -241,12 +262,10 @@ int header_list_append_raw(struct header_list *list, const char *bytes, size_t l
     return 0;
 }
 
-int header_list_mark(struct header_list *list, size_t name, size_t name_len, size_t value,
-                     size_t value_len)
+/* There is room for the field. */
+static inline void mark(struct header_list *list, size_t name, size_t name_len, size_t value,
+                        size_t value_len)
 {
-    int err = reserve_field(list);
-    if (err)
-        return err;
     list->fields[list->count++] = (struct header_field){
         .name = (uint32_t)name,
         .name_len = (uint32_t)name_len,
@@ -255,7 +274,16 @@ int header_list_mark(struct header_list *list, size_t name, size_t name_len, siz
     };
     list->bytes[name + name_len] = '\0';
     list->bytes[value + value_len] = '\0';
-    return 0;
+}
+
+int header_list_mark(struct header_list *list, size_t name, size_t name_len, size_t value,
+                     size_t value_len)
+{
+    int err = reserve_field(list);
+
+    if (err == 0)
+        mark(list, name, name_len, value, value_len);
+    return err;
 }
 
 int header_list_append(struct header_list *list, const char *name, const char *value)
@@ -266,19 +294,19 @@ int header_list_append(struct header_list *list, const char *name, const char *v
 int header_list_append_bytes(struct header_list *list, const char *name, size_t name_len,
                              const char *value, size_t value_len)
 {
-    size_t at = list->bytes_len;
+    size_t at = list->bytes_len, value_at = at + name_len + 1;
     int err = header_list_reserve(list, name_len + value_len + 2);
 
+    if (err == 0)
+        err = reserve_field(list);
     if (err)
         return err;
     if (name_len > 0)
         memcpy(list->bytes + at, name, name_len);
     if (value_len > 0)
-        memcpy(list->bytes + at + name_len + 1, value, value_len);
-    err = header_list_mark(list, at, name_len, at + name_len + 1, value_len);
-    if (err)
-        return err;
-    list->bytes_len += name_len + value_len + 2;
+        memcpy(list->bytes + value_at, value, value_len);
+    mark(list, at, name_len, value_at, value_len);
+    list->bytes_len = value_at + value_len + 1;
     return 0;
 }
 

@@ -91,9 +91,18 @@ static int read_length(struct http2_stream *s, const char *text, size_t len)
 /* RFC 9113 §8.2.2 */
 static bool is_forbidden(const char *name, size_t len)
 {
-    return is_name(name, len, "connection") || is_name(name, len, "keep-alive") ||
-           is_name(name, len, "proxy-connection") || is_name(name, len, "transfer-encoding") ||
-           is_name(name, len, "upgrade");
+    switch (len) {
+    case 7:
+        return memcmp(name, "upgrade", 7) == 0;
+    case 10:
+        return memcmp(name, "connection", 10) == 0 || memcmp(name, "keep-alive", 10) == 0;
+    case 16:
+        return memcmp(name, "proxy-connection", 16) == 0;
+    case 17:
+        return memcmp(name, "transfer-encoding", 17) == 0;
+    default:
+        return false;
+    }
 }
 
 static int check_field(struct http2_stream *s, const char *name, size_t name_len, const char *value,

@@ -191,17 +191,19 @@ TEST(header_lower_token_refuses_upper_case)
 /* Values are looked at in blocks. */
 TEST(header_value_finds_a_control_at_every_place)
 {
+    static const unsigned char bytes[] = {0, '\t', '\n', 0x1f, ' ', '~', 0x7f, 0x80, 0xff};
     char text[40];
 
     memset(text, 'a', sizeof text);
-    for (size_t len = 1; len <= sizeof text; len++)
-        for (size_t at = 0; at < len; at++) {
-            text[at] = '\n';
-            CHECK(!header_is_value(text, len));
-            text[at] = '\t';
-            CHECK(header_is_value(text, len));
-            text[at] = 'a';
-        }
+    for (size_t i = 0; i < sizeof bytes; i++)
+        for (size_t len = 1; len <= sizeof text; len++)
+            for (size_t at = 0; at < len; at++) {
+                bool expected = bytes[i] == '\t' || (bytes[i] >= 0x20 && bytes[i] != 0x7f);
+                text[at] = (char)bytes[i];
+                if (header_is_value(text, len) != expected)
+                    test_fail(__FILE__, __LINE__, "wrong for byte 0x%02x", bytes[i]);
+                text[at] = 'a';
+            }
 }
 
 TEST(header_value_refuses_controls_only)
