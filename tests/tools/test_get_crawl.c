@@ -188,9 +188,15 @@ TEST_IO(directories_beside_files_get_numbers_and_empty_ones_are_removed)
     target_folders_note(&folders, &target);
     target_finish(&target);
     touch(dir_fd, "h/a/c/x/file");
+    CHECK_EQ(mkdirat(dir_fd, "h/k", 0700), 0); /* empty, but not made for a file */
+    CHECK_STR(open_for(&target, dir_fd, "http://h/k/x/y"), "h/k/x/");
+    target_folders_note(&folders, &target);
+    target_finish(&target);
     target_folders_finish(&folders, dir_fd);
     CHECK_EQ(faccessat(dir_fd, "h/f.2", F_OK, 0), -1);
     CHECK_EQ(faccessat(dir_fd, "h/a/c/d", F_OK, 0), -1);
+    CHECK_EQ(faccessat(dir_fd, "h/k/x", F_OK, 0), -1);
+    CHECK_EQ(faccessat(dir_fd, "h/k", F_OK, 0), 0);
     CHECK_EQ(faccessat(dir_fd, "h/a/c/x/file", F_OK, 0), 0);
     CHECK_EQ(faccessat(dir_fd, "h/f.1", F_OK, AT_SYMLINK_NOFOLLOW), 0);
     close(dir_fd);

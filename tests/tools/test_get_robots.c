@@ -91,6 +91,8 @@ TEST(the_longest_match_decides)
 
     CHECK(allows(text, "/example/page/"));
     CHECK(!allows(text, "/example/page/disallowed.gif"));
+    CHECK(!allows("User-agent: *\nDisallow: /a/b\nAllow: /a\n", "/a/b/c"));
+    CHECK(allows("User-agent: *\nAllow: /a/b\nDisallow: /a\n", "/a/b/c"));
     CHECK(allows("User-agent: *\nDisallow: /a\nAllow: /a\n", "/a"));
     CHECK(allows("User-agent: *\nAllow: /a\nDisallow: /a\n", "/a"));
     CHECK(!allows("User-agent: *\nAllow: /a\nDisallow: /a*\n", "/a"));
