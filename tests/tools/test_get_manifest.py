@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
 import signal
 import sys
 import threading
@@ -278,6 +279,17 @@ def an_interrupted_run_lists_what_is_complete():
             child.kill()
             child.wait()
         equal([l['file'] for l in lines()], ['a', 'old'])
+
+
+@test
+def without_room_on_the_disk_the_old_manifest_stays():
+    with Peer({'/a': reply(b'a')}) as peer:
+        old = ''.join(json.dumps({**GOOD, 'file': 'd/%d' % n}) + '\n' for n in range(2000))
+        write('m', old)
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+        r = get('--manifest', 'm', peer.origin + '/a', preexec=limit)
+        equal((r.status, read('m').decode() == old, sorted(os.listdir('.'))), (1, True, ['a', 'm']))
+        contains(r.messages, 'whorl-get: m: write: file too large')
 
 
 @test

@@ -78,6 +78,8 @@ TEST(manifests_are_for_plain_downloads)
     CHECK_BAD("--manifest m --head http://h/", "--manifest needs GET requests without a body");
     CHECK_BAD("--manifest m -H if-match:x http://h/",
               "--manifest and --header if-match cannot be used together");
+    CHECK_BAD("--manifest m -J http://h/", "--remote-header-name names a file when it arrives, so "
+                                           "--manifest cannot be used with it");
     CHECK_BAD("--verify-manifest m http://h/",
               "--verify-manifest fetches nothing; leave the URLs and --manifest out");
     CHECK_BAD("--verify-manifest _ http://h/", "--verify-manifest needs a file name");

@@ -468,6 +468,9 @@ static bool check(struct parser *p)
         return option_complain(c, "--remote-header-name names a file when it arrives, so "
                                   "--overwrite, --skip-existing, --update and --continue cannot "
                                   "be used with it");
+    if (options->header_names && options->manifest)
+        return option_complain(c, "--remote-header-name names a file when it arrives, so "
+                                  "--manifest cannot be used with it");
     if (options->checksums_count > 0 && (options->urls_count != 1 || options->lists_count > 0))
         return option_complain(c, "--checksum takes exactly one URL; a list has settings, and "
                                   "--checksum-file names");

@@ -818,7 +818,6 @@ static bool takes_redirect(struct transfer *t, const struct whorl_http_response 
     return t->location != NULL;
 }
 
-/* Sends a request. Returns as try_once(). */
 /* With --remote-header-name, the server may name the file. */
 static void take_header_name(struct transfer *t, const struct whorl_http_response *response)
 {
@@ -829,6 +828,7 @@ static void take_header_name(struct transfer *t, const struct whorl_http_respons
         strcpy(t->target.name, name);
 }
 
+/* Sends a request. Returns as try_once(). */
 static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
 {
     struct outcome *o = &t->outcome;
