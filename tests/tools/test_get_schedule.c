@@ -707,4 +707,61 @@ TEST(every_allocation_may_fail)
     CHECK(faults_sweep(fill_and_empty, NULL) > 20);
 }
 
+/* A mirror may be on a host that is busy. */
+static int resume_moved(void *arg)
+{
+    struct schedule_item *item = arg;
+
+    CHECK_OK(schedule_resume(&schedule, item));
+    test_log("moved");
+    schedule_end(&schedule, item);
+    return 0;
+}
+
+TEST_VIRTUAL(an_item_that_moves_waits_for_its_new_host_and_holds_up_no_other)
+{
+    WHORL_AUTO(group) group = {0};
+    struct schedule_item *items[8], *more[8];
+
+    schedule_init(&schedule, 3, 1, 0);
+    add("http://a/1");
+    add("http://b/1");
+    CHECK_EQ(start_all(items, 8), 2);
+    schedule_pause(&schedule, items[0]);
+    CHECK_OK(schedule_move(&schedule, items[0], "http://b/mirror"));
+    CHECK_STR(schedule_host_name(items[0]), "b:80");
+    CHECK_OK(whorl_spawn(&group, resume_moved, items[0]));
+    CHECK_OK(whorl_sleep(1));
+    add("http://a/2");
+    add("http://c/1");
+    CHECK_EQ(start_all(more, 8), 2);
+    test_log("end");
+    schedule_end(&schedule, items[1]);
+    end_all(more, 2);
+    CHECK_OK(whorl_group_wait(&group));
+    CHECK_STR(test_logged(), "a/1 b/1 a/2 c/1 end moved");
+    schedule_leave(&schedule);
+    schedule_finish(&schedule);
+}
+
+TEST_VIRTUAL(a_connection_to_a_mirror_counts_for_its_host)
+{
+    struct schedule_item *items[8];
+
+    schedule_init(&schedule, 8, 2, 0);
+    struct schedule_host *one = schedule_take_place(&schedule, "http://m/f");
+    struct schedule_host *two = schedule_take_place(&schedule, "http://m/f");
+    CHECK(one && one == two && !schedule_take_place(&schedule, "http://m/f"));
+    CHECK(!schedule_take_place(&schedule, "no url"));
+    add("http://m/1");
+    CHECK_EQ(start_all(items, 8), 0);
+    schedule_free_place(&schedule, one);
+    CHECK(!schedule_take_place(&schedule, "http://m/f")); /* items that wait come first */
+    CHECK_EQ(start_all(items, 8), 1);
+    schedule_free_place(&schedule, two);
+    end_all(items, 1);
+    CHECK_EQ(schedule.hosts_count, 0);
+    schedule_finish(&schedule);
+}
+
 TEST_MAIN()

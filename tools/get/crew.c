@@ -28,6 +28,8 @@ struct helper {
     struct crew *crew;
     struct piece piece;
     struct whorl_error error;
+    void *place;              /* of take_connection() */
+    size_t mirror;            /* 0: the first URL; otherwise the mirror `mirror - 1` */
     struct whorl_scope scope; /* valid while the task runs */
     bool has_scope;
 };
@@ -71,6 +73,9 @@ static void stop_all(struct crew *crew, int err)
 static void note_afresh(struct download *d, const struct piece *piece)
 {
     snprintf(d->afresh, sizeof d->afresh, "%s", piece->why);
+    d->is_corrupt = piece->is_corrupt && !piece_is_of_mirror(piece);
+    if (d->is_corrupt && d->is_mixed) /* the bytes of a mirror are wrong */
+        d->mirrors_count = 0;
 }
 
 /* Helpers */
@@ -104,13 +109,16 @@ static void judge_end(struct crew *crew, struct helper *helper, int err)
     bool is_local = err < 0 && (strcmp(helper->error.step, "write") == 0 ||
                                 strcmp(helper->error.step, "read") == 0);
 
-    if (helper->piece.is_corrupt) {
+    /* Of a mirror that does not have the same bytes, nothing more is asked. */
+    if (err && err != -ECANCELED && !is_local && helper->mirror > 0 && helper->mirror <= 64)
+        crew->download->failed |= UINT64_C(1) << (helper->mirror - 1);
+    if (helper->piece.is_corrupt && !piece_is_of_mirror(&helper->piece)) {
         note_afresh(crew->download, &helper->piece);
         stop_all(crew, DOWNLOAD_AFRESH);
     } else if (is_local && err != -ECANCELED) {
         crew->error = helper->error;
         stop_all(crew, err);
-    } else if (err) {
+    } else if (err && helper->mirror == 0) {
         gain_give_up(&crew->gain, crew->count);
     }
 }
@@ -130,11 +138,29 @@ static int help(void *arg)
     TAILQ_REMOVE(&crew->helpers, helper, in_crew);
     crew->count--;
     judge_end(crew, helper, err);
-    crew->download->free_connection(crew->download->arg);
+    crew->download->free_connection(crew->download->arg, helper->place);
     show_count(crew);
     whorl_event_set(&crew->changed);
     free(helper);
     return 0;
+}
+
+/* Finds a URL whose host may have one more connection. The URLs take turns, and the first
+ * connection has had the first turn. */
+static bool take_place(struct download *d, struct helper *helper)
+{
+    for (size_t i = 0; i <= d->mirrors_count && !helper->place; i++) {
+        size_t which = ++d->next_source % (d->mirrors_count + 1);
+        bool failed = which > 0 && (which > 64 || d->failed >> (which - 1) & 1);
+        const char *url = which ? d->mirrors[which - 1] : d->source;
+        /* The first URL may be one of the mirrors. */
+        if (failed || (which > 0 && strcmp(url, d->source) == 0))
+            continue;
+        helper->mirror = which;
+        helper->piece.source = url;
+        helper->place = d->take_connection(d->arg, url);
+    }
+    return helper->place != NULL;
 }
 
 /* Makes a helper, which has no claim yet. Returns NULL when the file may have no more connections,
@@ -144,12 +170,13 @@ static struct helper *make_helper(struct crew *crew)
     struct download *d = crew->download;
     struct helper *helper = calloc(1, sizeof *helper);
 
-    if (!helper || !d->take_connection || !d->take_connection(d->arg)) {
+    if (!helper || !d->take_connection || !take_place(d, helper)) {
         free(helper);
         return NULL;
     }
     helper->crew = crew;
-    helper->piece = (struct piece){.download = d, .source = d->source, .error = &helper->error};
+    helper->piece.download = d;
+    helper->piece.error = &helper->error;
     return helper;
 }
 
@@ -158,7 +185,7 @@ static void drop_helper(struct helper *helper)
     struct download *d = helper->piece.download;
 
     claims_drop(&d->claims, &helper->piece.claim);
-    d->free_connection(d->arg);
+    d->free_connection(d->arg, helper->place);
     free(helper);
 }
 

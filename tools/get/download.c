@@ -77,8 +77,15 @@ __attribute__((format(printf, 2, 3))) static void set_afresh(struct download *d,
 static WHORL_SUSPENDS_SHIELDED int give_up(struct download *d)
 {
     d->resumed_from = 0;
+    d->origin = NULL;
     part_remove(&d->part);
     return DOWNLOAD_AFRESH;
+}
+
+WHORL_SUSPENDS_SHIELDED void download_drop(struct download *d, const char *why)
+{
+    set_afresh(d, "%s", why);
+    give_up(d);
 }
 
 WHORL_SUSPENDS bool download_find(struct download *d)
@@ -139,7 +146,17 @@ WHORL_SUSPENDS int download_resume(struct download *d, struct whorl_http_respons
 {
     *ret = NULL;
     d->noted = false;
+    if (!d->origin)
+        d->origin = d->source;
+    bool is_of_mirror = strcmp(d->origin, d->source) != 0;
     int err = keep(d, crew_run(d, NULL, ret));
+    if (err == DOWNLOAD_AFRESH && is_of_mirror && !d->is_corrupt) {
+        whorl_http_response_close(*ret);
+        *ret = NULL;
+        whorl_error_set(d->error, -EBADMSG, "body", "cannot continue the file: %s", d->afresh);
+        d->afresh[0] = '\0';
+        return -EBADMSG;
+    }
     if (err == DOWNLOAD_AFRESH)
         return give_up(d);
     return err ? err : see_rest(d);
@@ -240,7 +257,8 @@ WHORL_SUSPENDS int download_start(struct download *d, struct whorl_http_response
     *ret_begun = true;
     d->noted = true; /* the caller knows `response` */
     d->seen = 0;
-    d->noted = true; /* by the caller: this response */
+    d->origin = d->source;
+    d->is_mixed = d->is_corrupt = false;
     err = keep(d, crew_run(d, response, NULL));
     return err ? err : see_rest(d);
 }

@@ -16,6 +16,10 @@
  * fails, or the server does not send ranges, the others continue without it. The download fails
  * when the last one has failed.
  *
+ * Bytes of several URLs are joined only if a hash of the file is known. Then the validators are
+ * those of the URL that began the part. Other URLs must have the same length, and the same bytes
+ * before the join.
+ *
  * A body is not joined if it is decoded on the way: a coded body has other positions than the file.
  */
 #ifndef WHORL_GET_DOWNLOAD_H
@@ -67,6 +71,9 @@ WHORL_SUSPENDS int download_resume(struct download *download, struct whorl_http_
  * Returns 0 or a negative code, and `error` is filled. */
 WHORL_SUSPENDS int download_start(struct download *download, struct whorl_http_response *response,
                                   bool *ret_begun);
+
+/* Removes the part. `why` is for `afresh`. */
+WHORL_SUSPENDS_SHIELDED void download_drop(struct download *download, const char *why);
 
 /* Bytes of the file that are there, of how many. Both are 0 without a part. */
 int64_t download_done(const struct download *download);

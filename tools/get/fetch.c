@@ -124,7 +124,8 @@ static WHORL_SUSPENDS int start(struct get *get, struct whorl_group *group,
     int err = 0;
 
     count_queued(get);
-    if (schedule_is_down(item)) {
+    /* With a mirror, the transfer begins there. */
+    if (schedule_is_down(item) && !strstr(item->settings, "mirror=")) {
         report_down(get, item);
     } else {
         err = whorl_spawn_copy(group, transfer_run, &job);

@@ -32,6 +32,13 @@ static int fail_write(struct piece *piece, int err)
     return whorl_error_set(piece->error, err, "write", "%s", whorl_strerror(err));
 }
 
+bool piece_is_of_mirror(const struct piece *piece)
+{
+    const struct download *d = piece->download;
+
+    return d->origin && strcmp(piece->source, d->origin) != 0;
+}
+
 struct validator piece_validator(const struct whorl_http_response *response)
 {
     return (struct validator){whorl_http_response_header(response, "etag"),
@@ -89,6 +96,7 @@ static WHORL_SUSPENDS int write_bytes(struct piece *piece, const char *bytes, si
     if (err == 0)
         err = part_note(&d->part, start, start + (int64_t)len);
     if (err == 0) {
+        d->is_mixed |= piece_is_of_mirror(piece);
         piece->claim.at = start + (int64_t)len;
         update_rate(piece);
         piece_see(d, start, bytes, len);
@@ -183,7 +191,11 @@ static int judge_part(struct piece *piece, const struct whorl_http_response *res
         return set_why(piece, "the server does not say which bytes it sends");
     if (range.length != journal->length)
         return set_why(piece, "the file on the server has another length now");
-    if (!validator_is_same(&before, &now))
+    /* A coded body has other positions. A mirror has other validators: the hash decides. */
+    const char *coding = whorl_http_response_header(response, "content-encoding");
+    if (piece_is_of_mirror(piece) && coding && strcasecmp(coding, "identity") != 0)
+        return set_why(piece, "the server sends a coded body");
+    if (!piece_is_of_mirror(piece) && !validator_is_same(&before, &now))
         return set_why(piece, "the file on the server has changed");
     if (range.start != asked.start || range.end != asked.end ||
         (len >= 0 && len != range.end - range.start))
@@ -220,6 +232,8 @@ static int judge(struct piece *piece, const struct whorl_http_response *response
     case 416:
         return judge_unsatisfied(piece, response);
     case 200:
+        if (piece_is_of_mirror(piece))
+            return set_why(piece, "the server does not send ranges");
         if (!validator_is_same(&before, &now) ||
             whorl_http_response_length(response) != d->part.journal.length)
             return set_why(piece, "the file on the server has changed");
@@ -242,7 +256,10 @@ static WHORL_SUSPENDS int ask(struct piece *piece, struct range bytes,
     };
 
     snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, bytes.start, bytes.end - 1);
-    return piece->download->ask(piece->download->arg, piece->source, extra, 2, piece->error, ret);
+    /* An entity tag is of one URL only (RFC 9110 §8.8.3). */
+    size_t count = piece_is_of_mirror(piece) ? 1 : 2;
+    return piece->download->ask(piece->download->arg, piece->source, extra, count, piece->error,
+                                ret);
 }
 
 void piece_claim_end(struct piece *piece)

@@ -39,17 +39,23 @@ struct download {
      * needed. Bytes that arrive in another order, or that were there before, are read from the part
      * when all are there. */
     void (*see)(void *arg, const char *bytes, size_t len);
-    /* Whether the file may have one more connection now; then free_connection() must follow. */
-    bool (*take_connection)(void *arg);
-    void (*free_connection)(void *arg);
+    /* Returns a place for one more connection to the host of the URL, or NULL when there may be
+     * none now. free_connection() gives it back. */
+    void *(*take_connection)(void *arg, const char *url);
+    void (*free_connection)(void *arg, void *place);
     /* Called when the count of connections that receive has changed. */
     void (*show_connections)(void *arg, int count);
     void *arg;
     int split;          /* connections that are opened at once; 0: one, and more when that helps */
-    const char *source; /* the URL that is asked; borrowed */
+    const char *source; /* the URL that the first connection asks; borrowed */
+    /* Other URLs of the same file; borrowed. The bytes of several URLs are joined, so the caller
+     * must know a hash of the file, and must drop the part when the file does not have it. */
+    const char *const *mirrors;
+    size_t mirrors_count;
     struct whorl_error *error;
 
-    char *url; /* `source` without user name and password; owned */
+    const char *origin; /* the URL whose validators the part has */
+    char *url;          /* `source` without user name and password; owned */
     struct part part;
     char afresh[128];     /* why the file is fetched from its first byte again; "": it is not */
     int64_t resumed_from; /* bytes that the part had when it was first continued */
@@ -60,6 +66,10 @@ struct download {
     bool noted;           /* `note` has been called */
     struct claims claims; /* of the connections that are open */
     bool no_ranges;       /* the server's answers to ranges cannot be used */
+    bool is_corrupt;      /* the bytes of `origin` differ from those that are there */
+    bool is_mixed;        /* the part has, or may have, bytes of several URLs */
+    uint64_t failed;      /* a bit for each of `mirrors` that gets no more requests */
+    size_t next_source;   /* of the next connection: 0 is `source`, others are mirrors */
 };
 
 /* A piece: what one connection fetches, one claim after the other. Set the fields above the blank
@@ -76,6 +86,9 @@ struct piece {
     char why[128];              /* with DOWNLOAD_AFRESH: the reason */
     bool is_corrupt;            /* bytes differ, so nothing that is there can be trusted */
 };
+
+/* Whether the piece asks another URL than that whose validators are known. */
+bool piece_is_of_mirror(const struct piece *piece);
 
 /* Sets the claim to the last bytes of a complete part, which are only compared. */
 void piece_claim_end(struct piece *piece);

@@ -32,6 +32,7 @@ struct schedule_host {
     bool is_silent;          /* it is down because it wants no request for a long time */
     struct pace pace;
     size_t resuming; /* items that wait for the pace; they come before new ones */
+    size_t moving;   /* items that will be active when schedule_resume() has returned */
     bool is_ready;   /* is in the heap */
     bool is_held;    /* is in the list of hosts that wait for their pace */
     TAILQ_ENTRY(schedule_host) in_held;
@@ -147,7 +148,7 @@ static void leave_held(struct schedule *s, struct schedule_host *host)
 
 static void drop_unused(struct schedule *s, struct schedule_host *host)
 {
-    if (host->active > 0 || !TAILQ_EMPTY(&host->waiting) || host->is_listed)
+    if (host->active > 0 || host->moving > 0 || !TAILQ_EMPTY(&host->waiting) || host->is_listed)
         return;
     leave_held(s, host);
     tdelete(host, &s->hosts, compare_hosts);
@@ -456,18 +457,47 @@ static WHORL_SUSPENDS int wait_for_pace(struct schedule *schedule, struct schedu
     return err;
 }
 
+int schedule_move(struct schedule *schedule, struct schedule_item *item, const char *url)
+{
+    struct schedule_host *old = item->host;
+    char *name = name_host(url);
+    struct schedule_host *host = name ? get_host(schedule, name) : NULL;
+
+    free(name);
+    if (!host)
+        return -ENOMEM;
+    if (host == old || item->is_moving)
+        return 0;
+    item->host = host;
+    item->is_moving = true;
+    host->moving++;
+    old->active--;
+    update_ready(schedule, old);
+    drop_unused(schedule, old);
+    whorl_event_set(&schedule->changed);
+    return 0;
+}
+
 WHORL_SUSPENDS int schedule_resume(struct schedule *schedule, struct schedule_item *item)
 {
+    struct schedule_host *host = item->host;
     int err = 0;
 
     while (err == 0) {
-        err = wait_for_pace(schedule, item->host);
-        if (err || schedule->running < schedule->jobs)
+        err = wait_for_pace(schedule, host);
+        bool has_job = schedule->running < schedule->jobs;
+        if (err || (has_job && (!item->is_moving || host->active < schedule->per_host)))
             break;
-        schedule->resuming++;
+        /* An item that waits for its host takes no job from others. */
+        schedule->resuming += !has_job;
         whorl_event_reset(&schedule->changed);
         err = whorl_event_wait(&schedule->changed);
-        schedule->resuming--;
+        schedule->resuming -= !has_job;
+    }
+    if (item->is_moving) {
+        item->is_moving = false;
+        host->moving--;
+        host->active++;
     }
     schedule->paused--;
     schedule->running++;
@@ -532,6 +562,31 @@ void schedule_free_connection(struct schedule *schedule, struct schedule_item *i
 {
     item->host->active--;
     update_ready(schedule, item->host);
+    whorl_event_set(&schedule->changed);
+}
+
+struct schedule_host *schedule_take_place(struct schedule *schedule, const char *url)
+{
+    char *name = name_host(url);
+    struct schedule_host *host = name && *name ? get_host(schedule, name) : NULL;
+
+    free(name);
+    if (!host)
+        return NULL;
+    if (host->active >= schedule->per_host || !TAILQ_EMPTY(&host->waiting) || is_down(host) ||
+        !is_in_pace(host)) {
+        drop_unused(schedule, host);
+        return NULL;
+    }
+    host->active++;
+    return host;
+}
+
+void schedule_free_place(struct schedule *schedule, struct schedule_host *host)
+{
+    host->active--;
+    update_ready(schedule, host);
+    drop_unused(schedule, host);
     whorl_event_set(&schedule->changed);
 }
 

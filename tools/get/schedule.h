@@ -42,6 +42,7 @@ struct schedule_item {
     uint64_t number;    /* in the order of arrival */
     int64_t started_ns; /* of the last request */
     bool is_asking;     /* which has no response yet */
+    bool is_moving;     /* is not yet counted by `host`: schedule_move() was called */
     int64_t added_ns;   /* when it was added, as whorl_now() says */
     const char *list;   /* the list which contains the URL, NULL for an argument; borrowed */
     long line;
@@ -123,11 +124,21 @@ int64_t schedule_silence_ns(const struct schedule_item *item);
 void schedule_pause(struct schedule *schedule, struct schedule_item *item);
 WHORL_SUSPENDS int schedule_resume(struct schedule *schedule, struct schedule_item *item);
 
+/* Between schedule_pause() and schedule_resume(): the item goes to the host of another URL, a
+ * mirror. schedule_resume() then waits until that host has fewer than `per_host` items, too.
+ * Returns 0; -ENOMEM, and then the item stays with its host. */
+int schedule_move(struct schedule *schedule, struct schedule_item *item, const char *url);
+
 /* Around the use of one more connection to the item's host, besides the first one of each item.
  * schedule_take_connection() returns false when the host has `per_host` connections already, when
  * other items wait for the host, which come first, or when the host asks for silence. */
 bool schedule_take_connection(struct schedule *schedule, struct schedule_item *item);
 void schedule_free_connection(struct schedule *schedule, struct schedule_item *item);
+
+/* As schedule_take_connection(), to the host of any URL. Returns the host, for
+ * schedule_free_place(), or NULL. */
+struct schedule_host *schedule_take_place(struct schedule *schedule, const char *url);
+void schedule_free_place(struct schedule *schedule, struct schedule_host *host);
 
 /* The item is over: frees it. */
 void schedule_end(struct schedule *schedule, struct schedule_item *item);

@@ -60,7 +60,10 @@ struct transfer {
     struct outcome outcome;
     struct followed followed;
     char *final_url;
-    struct entry entry;                /* the settings of the URL */
+    struct entry entry;       /* the settings of the URL */
+    const char *source;       /* the URL that is asked: that of the item, or one of its mirrors */
+    size_t mirrors_tried;     /* of the first ones */
+    const char *worth_trying; /* the URL whose failure may have been temporary; NULL: none */
     struct whorl_http_header *headers; /* owned; those of all URLs and of this one */
     size_t headers_count;
     struct whorl_limiter limiter; /* of --limit-rate-each; shared by its connections */
@@ -441,6 +444,45 @@ static bool has_body_to_save(const struct transfer *t, const struct whorl_http_r
            (t->outcome.status != 204 && whorl_http_response_length(response) != 0);
 }
 
+/* Whether a mirror may get the user's headers, name and password: it has the origin of the URL. */
+static bool is_trusted(const struct transfer *t, const char *url)
+{
+    WHORL_AUTO(url) mirror = {0};
+
+    return url == t->scheduled->url ||
+           (whorl_url_parse(url, NULL, &mirror) == 0 && whorl_url_same_origin(&mirror, &t->url));
+}
+
+static const struct user *user_for(const struct transfer *t, const char *url)
+{
+    static const struct user none = {0};
+
+    return is_trusted(t, url) ? user_of(t) : &none;
+}
+
+static bool is_harmless(const struct whorl_http_header *header)
+{
+    static const char *const harmless[] = {"Accept", "Accept-Encoding", "Accept-Language",
+                                           "Cache-Control", "Pragma"};
+
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (strcasecmp(header->name, harmless[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Writes the headers of a request for the URL, at most `headers_count`. Returns their count. */
+static size_t headers_for(const struct transfer *t, const char *url, struct whorl_http_header *ret)
+{
+    bool all = is_trusted(t, url);
+    size_t count = 0;
+
+    for (size_t i = 0; i < t->headers_count; i++)
+        if (all || is_harmless(&t->headers[i]))
+            ret[count++] = t->headers[i];
+    return count;
+}
+
 /* Files that are continued */
 
 /* Sends a request with more headers. Returns 0 or a negative code, and the error is filled. */
@@ -455,9 +497,10 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
 
     if (!headers)
         return whorl_error_set(error, -ENOMEM, "request", "out of memory");
-    memcpy(headers, t->headers, t->headers_count * sizeof *headers);
-    memcpy(headers + t->headers_count, extra, extra_count * sizeof *extra);
-    int err = ask_begin(&request, &t->get->ask, url, headers, count, user_of(t), error);
+    count = headers_for(t, url, headers);
+    memcpy(headers + count, extra, extra_count * sizeof *extra);
+    count += extra_count;
+    int err = ask_begin(&request, &t->get->ask, url, headers, count, user_for(t, url), error);
     request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
     request.http.redirects_max = t->get->mirror ? -1 : 0;
@@ -611,18 +654,21 @@ static WHORL_SUSPENDS int prepare_existing(struct transfer *t)
     return 0;
 }
 
-static bool take_connection(void *arg)
+static void *take_connection(void *arg, const char *url)
 {
     struct transfer *t = arg;
+    struct schedule *schedule = &t->get->schedule;
 
-    return schedule_take_connection(&t->get->schedule, t->scheduled);
+    if (url != t->source)
+        return schedule_take_place(schedule, url);
+    return schedule_take_connection(schedule, t->scheduled) ? t->scheduled->host : NULL;
 }
 
-static void free_connection(void *arg)
+static void free_connection(void *arg, void *place)
 {
     struct transfer *t = arg;
 
-    schedule_free_connection(&t->get->schedule, t->scheduled);
+    schedule_free_place(&t->get->schedule, place);
 }
 
 static void show_connections(void *arg, int count)
@@ -641,6 +687,22 @@ static const char *part_name(const struct transfer *t)
     return slash ? slash + 1 : path;
 }
 
+static const char *strongest_hash(const struct transfer *t)
+{
+    const char *hex = "";
+
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
+        if (t->verify.expected[kind].hex)
+            hex = t->verify.expected[kind].hex;
+    return hex;
+}
+
+/* Whether the bytes of several URLs may be joined: a wrong byte of any of them is noticed. */
+static bool joins_mirrors(const struct transfer *t)
+{
+    return t->entry.mirrors_count > 0 && verify_has_hash(&t->verify);
+}
+
 /* Looks for a part that an earlier run has left. */
 static WHORL_SUSPENDS int prepare_download(struct transfer *t)
 {
@@ -656,12 +718,24 @@ static WHORL_SUSPENDS int prepare_download(struct transfer *t)
                            /* With --rate, each request is one that another URL must wait for. */
                            .split = t->get->options->rate > 0 ? 1 : t->get->options->split,
                            .arg = t,
-                           .source = t->scheduled->url,
+                           .source = t->source,
                            .error = &t->outcome.error};
     t->may_keep = may_keep(t) && (!output || is_plain_output(output));
     if (!t->may_keep)
         return 0;
+    /* The hash is a part of the name of the part: without it, or with another one, the bytes of
+     * several URLs are not continued. */
+    char *name = NULL;
+    if (joins_mirrors(t)) {
+        d->mirrors = t->entry.mirrors;
+        d->mirrors_count = t->entry.mirrors_count;
+        if (asprintf(&name, "%s#%s", t->source, strongest_hash(t)) < 0)
+            return whorl_error_set(&t->outcome.error, -ENOMEM, "transfer", "out of memory");
+        d->source = name;
+    }
     int err = download_init(d, where_to(t), wanted_path(t));
+    d->source = t->source;
+    free(name);
     if (err)
         return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
     bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
@@ -672,6 +746,7 @@ static WHORL_SUSPENDS int prepare_download(struct transfer *t)
         t->may_keep = false;
         return 0;
     }
+    d->is_mixed = d->mirrors_count > 0;
     verify_begin(&t->verify, NULL, false);
     d->see = verify_is_needed(&t->verify) ? see_part : NULL;
     return 0;
@@ -702,6 +777,14 @@ static WHORL_SUSPENDS int take_name(struct transfer *t)
     /* A response with a part need not have them all. */
     note_validators(t, t->download.part.journal.etag, t->download.part.journal.modified);
     int err = t->download.see ? decide(t, &t->path) : 0;
+    if (err == 0 && t->is_bad && t->download.is_mixed) {
+        /* One of the URLs has sent wrong bytes, but which one is not known. */
+        t->is_bad = false;
+        t->download.mirrors_count = 0;
+        download_drop(&t->download, "the bytes of several URLs do not have the expected hash");
+        note_download(t);
+        return whorl_error_set(&o->error, -EBADMSG, "verify", "%s", t->why);
+    }
     if (err == 0)
         err = download_take(&t->download, t->path, replaces);
     while (err == -EEXIST)
@@ -892,9 +975,19 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     t->dialed[0] = t->opened[0] = '\0';
     events_try(&t->get->events, &t->followed);
     /* There is room for these headers. They are not for the requests of parts. */
-    size_t count = t->headers_count + existing_headers(&t->existing, t->headers + t->headers_count);
-    t->is_conditional = count > t->headers_count;
-    int err = ask_begin(&request, &t->get->ask, t->scheduled->url, t->headers, count, user_of(t),
+    struct whorl_http_header *headers = t->headers;
+    size_t count = t->headers_count;
+    t->is_conditional = false;
+    if (t->source == t->scheduled->url) {
+        count += existing_headers(&t->existing, headers + count);
+        t->is_conditional = count > t->headers_count;
+    } else {
+        headers = calloc(count + 1, sizeof *headers);
+        if (!headers)
+            return whorl_error_set(&o->error, -ENOMEM, "request", "out of memory");
+        count = headers_for(t, t->source, headers);
+    }
+    int err = ask_begin(&request, &t->get->ask, t->source, headers, count, user_for(t, t->source),
                         &o->error);
     request.http.observer = observer_of(t);
     limit_speed(t, &request.http);
@@ -902,6 +995,8 @@ static WHORL_SUSPENDS int try_once(struct transfer *t)
     if (err == 0)
         err = try_request(t, &request.http);
     ask_end(&request);
+    if (headers != t->headers)
+        free(headers);
     return err;
 }
 
@@ -973,19 +1068,56 @@ static bool consider_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
     return false;
 }
 
-/* Whether to retry, and after which pause. If not, the schedule learns of failures that concern all
- * URLs of a host. */
-static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
+static void blame_host(struct transfer *t, int err)
 {
     const char *host;
     uint16_t port;
 
-    if (consider_retry(t, err, ret_pause_ns))
-        return true;
     if (err < 0 && find_blamed(t, &host, &port))
         schedule_fail(&t->get->schedule, host, port, err,
                       strcmp(t->outcome.error.step, "TLS") == 0);
+}
+
+/* Whether to retry, and after which pause. If not, the schedule learns of failures that concern all
+ * URLs of a host. */
+static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
+{
+    if (consider_retry(t, err, ret_pause_ns))
+        return true;
+    blame_host(t, err);
     return false;
+}
+
+/* Chooses another URL of the file after a failure: the mirrors in their order, once each, and then
+ * the first URL whose failure may have been temporary. Without a hash, bytes of several URLs are
+ * not joined, so with `keeps_part` a part is rather continued than dropped.
+ *
+ * Returns NULL when there is none. */
+static WHORL_SUSPENDS const char *choose_mirror(struct transfer *t, int err, bool keeps_part)
+{
+    const struct entry *entry = &t->entry;
+    const struct outcome *o = &t->outcome;
+    bool may_help = retry_helps(err == 1 ? 0 : err, o->status, is_local(&o->error));
+    bool has_part = download_has_part(&t->download);
+
+    if (entry->mirrors_count == 0 || t->in_place || !ask_is_plain(&t->get->ask) ||
+        is_local(&o->error) || strcmp(o->error.step, "read") == 0)
+        return NULL;
+    bool is_last = t->mirrors_tried == entry->mirrors_count;
+    if (is_last && (may_help || !t->worth_trying))
+        return NULL;
+    if (has_part && !joins_mirrors(t)) {
+        if (keeps_part)
+            return NULL;
+        download_drop(&t->download, "no hash is known, so a mirror cannot continue it");
+    }
+    if (may_help && !t->worth_trying)
+        t->worth_trying = t->source;
+    if (!is_last)
+        return entry->mirrors[t->mirrors_tried++];
+    const char *source = t->worth_trying;
+    t->worth_trying = NULL;
+    return source;
 }
 
 /* Waits before the next try, and lets another transfer run meanwhile. */
@@ -1001,6 +1133,39 @@ static WHORL_SUSPENDS int pause_between(struct transfer *t, int64_t pause_ns)
     return err ? err : resumed;
 }
 
+/* Whether the part was dropped because the bytes of several URLs did not have the expected hash. */
+static bool was_mixed(struct transfer *t)
+{
+    bool was = t->download.is_mixed && !download_has_part(&t->download);
+
+    t->download.is_mixed = false;
+    return was;
+}
+
+/* Goes on with another URL of the file. */
+static WHORL_SUSPENDS int change_source(struct transfer *t, const char *source)
+{
+    struct schedule *schedule = &t->get->schedule;
+
+    events_retry(&t->get->events, &t->followed, &t->outcome, 0, false);
+    schedule_pause(schedule, t->scheduled);
+    (void)schedule_move(schedule, t->scheduled, source); /* without memory, it does not matter */
+    t->source = t->download.source = source;
+    return schedule_resume(schedule, t->scheduled);
+}
+
+/* Tries once. If the host is down already, no request is sent: a mirror comes next. */
+static WHORL_SUSPENDS int try_unless_down(struct transfer *t)
+{
+    char cause[SCHEDULE_CAUSE_SIZE];
+
+    if (t->entry.mirrors_count == 0 || !schedule_is_down(t->scheduled))
+        return try_once(t);
+    int err = schedule_item_down_cause(t->scheduled, cause);
+    return whorl_error_set(&t->outcome.error, err, "connect", "%s: not tried, %s",
+                           schedule_host_name(t->scheduled), cause);
+}
+
 /* Retries until the transfer succeeds or a retry would not help. Returns 0, 1 when the status is
  * the failure, or a negative code. */
 static WHORL_SUSPENDS int try_all(struct transfer *t)
@@ -1009,15 +1174,30 @@ static WHORL_SUSPENDS int try_all(struct transfer *t)
         int64_t pause_ns;
         if (t->outcome.tries++ == 0)
             whorl_http_retry_budget_note(&t->get->budget, &t->url);
-        int err = try_once(t);
+        int err = try_unless_down(t);
         if (err == 0 && t->is_elsewhere) { /* the answer is about another file than ours */
             t->existing.etag = NULL;
             t->existing.since[0] = '\0';
             continue;
         }
-        if (err == 0 || err == -ECANCELED || !may_retry(t, err, &pause_ns))
+        if (err == 0 || err == -ECANCELED)
             return err;
-        if (pause_between(t, pause_ns) == -ECANCELED)
+        if (err == -EBADMSG && was_mixed(t))
+            continue; /* with the bytes of one URL only */
+        const char *next = choose_mirror(t, err, true);
+        if (!next) {
+            if (may_retry(t, err, &pause_ns)) {
+                if (pause_between(t, pause_ns) == -ECANCELED)
+                    return -ECANCELED;
+                continue;
+            }
+            next = choose_mirror(t, err, false);
+        } else {
+            blame_host(t, err);
+        }
+        if (!next)
+            return err;
+        if (change_source(t, next) == -ECANCELED)
             return -ECANCELED;
     }
 }
@@ -1210,8 +1390,6 @@ static int merge_headers(struct transfer *t)
 /* A link to an origin that the user has not given gets only the headers that hold no secret. */
 static void hide_secrets(struct transfer *t)
 {
-    static const char *const harmless[] = {"Accept", "Accept-Encoding", "Accept-Language",
-                                           "Cache-Control", "Pragma"};
     size_t count = 0;
 
     if (!t->get->mirror || t->get->options->trust_redirects ||
@@ -1219,11 +1397,8 @@ static void hide_secrets(struct transfer *t)
         return;
     t->is_foreign = true;
     for (size_t i = 0; i < t->headers_count; i++)
-        for (size_t j = 0; j < sizeof harmless / sizeof *harmless; j++)
-            if (strcasecmp(t->headers[i].name, harmless[j]) == 0) {
-                t->headers[count++] = t->headers[i];
-                break;
-            }
+        if (is_harmless(&t->headers[i]))
+            t->headers[count++] = t->headers[i];
     t->headers_count = count;
 }
 
@@ -1327,6 +1502,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     struct transfer t = {
         .get = get,
         .scheduled = item,
+        .source = item->url,
         .limiter = get_limiter(get->options->limit_rate_each),
         .followed = {.id = item->number + 1, .url = item->url, .queued_ns = item->added_ns},
         .outcome = {.url = item->url,

@@ -82,13 +82,18 @@ void verify_begin(struct verify *verify, const struct whorl_http_response *respo
     verify->sha256[0] = '\0';
 }
 
-bool verify_is_expected(const struct verify *verify)
+bool verify_has_hash(const struct verify *verify)
 {
-    bool is_expected = verify->size_source;
+    bool has_hash = false;
 
     for (int kind = 0; kind < HASH_KINDS; kind++)
-        is_expected |= verify->expected[kind].hex != NULL;
-    return is_expected;
+        has_hash |= verify->expected[kind].hex != NULL;
+    return has_hash;
+}
+
+bool verify_is_expected(const struct verify *verify)
+{
+    return verify->size_source || verify_has_hash(verify);
 }
 
 bool verify_is_needed(const struct verify *verify)

@@ -49,6 +49,9 @@ void verify_begin(struct verify *verify, const struct whorl_http_response *respo
 /* Whether the user expects anything of the body, whatever its headers say. */
 bool verify_is_expected(const struct verify *verify);
 
+/* Whether the user expects a hash, so that a body with wrong bytes is always noticed. */
+bool verify_has_hash(const struct verify *verify);
+
 /* Whether the body must be seen at all. */
 bool verify_is_needed(const struct verify *verify);
 
