@@ -7,7 +7,7 @@
 #                                       which the file OS_RELEASE describes; installs nothing
 
 # The packages which all tests and checks need, with their names in Debian 12.
-packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light nghttp2-server nghttp2-client openssl curl
+packages_test=(g++ clang libclang-rt-14-dev python3-clang-14 clang-format-14 nginx-light nghttp2-server nghttp2-client openssl curl wget
     tinyproxy squid-openssl microsocks
     apache2-bin haproxy caddy libnginx-mod-http-brotli-filter python3-httpbin
     gdb python3
