@@ -149,7 +149,7 @@ static const char *read_entry(char *entry, struct no_proxy_rule *rule, struct wh
     if (*entry == '[') {
         char *end = strchr(entry, ']');
         if (!end || (end[1] != '\0' && end[1] != ':'))
-            return "no ] after the IPv6 address, or something else than a port behind it";
+            return "not an IPv6 address in brackets, with or without a port";
         why = end[1] ? read_port(end + 1, rule) : NULL;
         *end = '\0';
         return why ? why : read_literal(entry + 1, rule);

@@ -44,7 +44,7 @@ static enum show show_of_request(const char *name)
     return redirect_is_harmless(name) || is_one_of(name, harmless) ? SHOW_ALL : SHOW_NOTHING;
 }
 
-/* Of a response, most headers that nobody knows are harmless, and worth reading. */
+/* Most unknown headers of a response are harmless, and worth reading. */
 static enum show show_of_response(const char *name)
 {
     static const char *const shown[] = {"WWW-Authenticate", "Proxy-Authenticate",

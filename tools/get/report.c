@@ -252,7 +252,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
         object_add_int(object, "kept", o->kept);
     if (o->existing)
         object_add_text(object, "existing", o->existing);
-    object_add_int(object, "redirects", responded ? o->timing.redirects : 0);
+    object_add_int(object, "redirects", responded ? o->timing.redirects : o->info.redirects);
     object_add_text(object, "verified", o->verified);
     object_add_bool(object, "downgraded", o->timing.downgraded);
     object_add_bool(object, "reused", responded && o->timing.reused);

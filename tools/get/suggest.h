@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What somebody may have meant by an option that does not exist. No I/O. */
+/* Suggestions for options that do not exist. No I/O. */
 #ifndef WHORL_GET_SUGGEST_H
 #define WHORL_GET_SUGGEST_H
 

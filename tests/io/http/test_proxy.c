@@ -279,8 +279,7 @@ TEST(a_malformed_entry_of_no_proxy_is_an_error_that_names_it)
         {"a.test:", "no_proxy: a.test:: not a port after the colon"},
         {"a.test:65536", "no_proxy: a.test:65536: not a port after the colon"},
         {"a:b:c", "no_proxy: a:b:c: not an IPv6 address"},
-        {"[::1", "no_proxy: [::1: no ] after the IPv6 address, or something else than a port "
-                 "behind it"},
+        {"[::1", "no_proxy: [::1: not an IPv6 address in brackets, with or without a port"},
         {".", "no_proxy: .: no host"},
         {"a..b", "no_proxy: a..b: empty label in the host"},
         {"192.168.*", "no_proxy: 192.168.*: byte 0x2a in the host"},
