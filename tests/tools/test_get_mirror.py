@@ -8,10 +8,11 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
-from lib import Peer, Skip, contains, equal, free_port, main, reply, run, running, test, wait_until
+from lib import Peer, Skip, contains, equal, free_port, hang_after, main, reply, run, running, test, wait_until
 
 GET = os.path.abspath(sys.argv[1])
 
@@ -463,6 +464,23 @@ def each_file_has_events_and_an_object():
             events = [json.loads(line) for line in f]
         for kind in ('queued', 'done'):
             equal(sorted(e['id'] for e in events if e['event'] == kind and 'id' in e), list(range(1, len(ALL) + 1)))
+
+
+@test
+def an_interruption_ends_the_crawl_and_rewrites_nothing():
+    page = '<a href=/slow>s</a><a href=/a>a</a>'
+    for slow in ('/slow', '/robots.txt'):
+        with Peer({'/': reply(page, headers=(('Content-Type', 'text/html'),)), '/b': reply(page, headers=(('Content-Type', 'text/html'),)),
+                   '/a': reply('a'), slow: hang_after(b'')}) as peer:
+            top = 'o' + slow.replace('/', '-')
+            with running(GET, '--no-config', '-r', '--convert-links', '-d', top, peer.origin + '/', peer.origin + '/b') as child:
+                wait_until(lambda: peer.count(slow) and len(tree(top)) >= (3 if slow == '/slow' else 2), what='the crawl')
+                child.send_signal(signal.SIGINT)
+                equal(child.wait(20), -signal.SIGINT)
+            with open('%s/127.0.0.1:%d/index.html' % (top, peer.port)) as f:
+                equal(f.read(), page)
+            equal([f for f in tree(top) if '.whorl' in f], [])
+            equal(peer.count('/robots.txt'), 1)
 
 
 @test
