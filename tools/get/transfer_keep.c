@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that are continued, see transfer_keep.h. */
+#include "tools/get/transfer_keep.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/get/text.h"
+#include "tools/get/transfer_answer.h"
+#include "tools/get/transfer_error.h"
+#include "tools/get/transfer_settings.h"
+#include "tools/get/transfer_store.h"
+
+/* Sends a request with more headers. Returns 0 or a negative code, and the error is filled. */
+static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
+                                   const struct whorl_http_header *extra, size_t extra_count,
+                                   struct whorl_error *error, struct whorl_http_response **ret)
+{
+    struct transfer *t = arg;
+    size_t count = t->headers_count + extra_count;
+    struct whorl_http_header *headers = calloc(count, sizeof *headers);
+    struct ask_request request;
+
+    if (!headers)
+        return whorl_error_set(error, -ENOMEM, "request", "out of memory");
+    count = transfer_headers_for(t, url, headers);
+    memcpy(headers + count, extra, extra_count * sizeof *extra);
+    count += extra_count;
+    int err =
+        ask_begin(&request, &t->get->ask, url, headers, count, transfer_user_for(t, url), error);
+    transfer_prepare_request(t, &request.http);
+    if (err == 0)
+        err = whorl_http_do(t->get->session, &request.http, error, ret);
+    ask_end(&request); /* it has no body, so the response does not need it */
+    free(headers);
+    return err;
+}
+
+static void note_part_response(void *arg, struct whorl_http_response *response)
+{
+    struct transfer *t = arg;
+
+    transfer_note_response(t, response);
+    transfer_tell_schedule(t);
+    if (t->get->options->show_headers)
+        report_head(t->get->report, response);
+}
+
+/* Whether a part may be kept: the bytes of the response are those of the file, from its first one
+ * to its last, and they go to a file. */
+static bool may_keep(const struct transfer *t)
+{
+    const struct options *options = t->get->options;
+
+    if (options->no_resume || options->header_names || options->compressed ||
+        transfer_to_stdout(options) || !ask_is_plain(&t->get->ask))
+        return false;
+    return !transfer_has_conditions(t);
+}
+
+static void *take_connection(void *arg, const char *url)
+{
+    struct transfer *t = arg;
+    struct schedule *schedule = &t->get->schedule;
+
+    if (url != t->source)
+        return schedule_take_place(schedule, url);
+    return schedule_take_connection(schedule, t->scheduled) ? t->scheduled->host : NULL;
+}
+
+static void free_connection(void *arg, void *place)
+{
+    struct transfer *t = arg;
+
+    schedule_free_place(&t->get->schedule, place);
+}
+
+static void show_connections(void *arg, int count)
+{
+    struct transfer *t = arg;
+
+    t->followed.connections = count;
+}
+
+/* The name of the part as leftovers.h knows it. */
+static const char *part_name(const struct transfer *t)
+{
+    const char *path = t->download.part.path;
+    const char *slash = t->get->options->output ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path;
+}
+
+static const char *strongest_hash(const struct transfer *t)
+{
+    const char *hex = "";
+
+    for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
+        if (t->verify.expected[kind].hex)
+            hex = t->verify.expected[kind].hex;
+    return hex;
+}
+
+bool transfer_joins_mirrors(const struct transfer *t)
+{
+    return t->entry.mirrors_count > 0 && verify_has_hash(&t->verify);
+}
+
+WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
+{
+    const char *output = t->get->options->output;
+    struct download *d = &t->download;
+
+    *d = (struct download){.ask = ask_more,
+                           .note = note_part_response,
+                           .progress = transfer_note_progress,
+                           .take_connection = take_connection,
+                           .free_connection = free_connection,
+                           .show_connections = show_connections,
+                           /* With --rate, each request is one that another URL must wait for. */
+                           .split = t->get->options->rate > 0 ? 1 : t->get->options->split,
+                           .arg = t,
+                           .source = t->source,
+                           .error = &t->outcome.error};
+    t->may_keep = may_keep(t) && (!output || transfer_is_plain_output(output));
+    if (!t->may_keep)
+        return 0;
+    /* The hash is a part of the name of the part: without it, or with another one, the bytes of
+     * several URLs are not continued. */
+    char *name = NULL;
+    if (transfer_joins_mirrors(t)) {
+        d->mirrors = t->entry.mirrors;
+        d->mirrors_count = t->entry.mirrors_count;
+        if (asprintf(&name, "%s#%s", t->source, strongest_hash(t)) < 0)
+            return whorl_error_set(&t->outcome.error, -ENOMEM, "transfer", "out of memory");
+        d->source = name;
+    }
+    int err = download_init(d, transfer_where(t), transfer_wanted_path(t));
+    d->source = t->source;
+    free(name);
+    if (err)
+        return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
+    bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
+    if (!may_have || !download_find(d))
+        return 0;
+    if (t->get->options->size_max && download_length(d) > t->get->options->size_max) {
+        download_finish(d); /* the whole file will be refused */
+        t->may_keep = false;
+        return 0;
+    }
+    d->is_mixed = d->mirrors_count > 0;
+    verify_begin(&t->verify, NULL, false);
+    d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
+    return 0;
+}
+
+/* Notes the counts of the download. */
+static void note_download(struct transfer *t)
+{
+    struct outcome *o = &t->outcome;
+    const struct download *d = &t->download;
+
+    o->afresh = d->afresh[0] ? d->afresh : NULL;
+    o->resumed_from = d->resumed_from;
+    o->wasted = d->wasted;
+    o->splits = d->splits;
+    o->bytes = d->received;
+    o->written = d->received - d->wasted;
+}
+
+/* Gives the complete file its name. Returns as transfer_try_once(). */
+static WHORL_SUSPENDS int take_name(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    struct outcome *o = &t->outcome;
+    bool replaces = options->output || t->existing.replaces;
+
+    t->path = transfer_wanted_path(t);
+    /* A response with a part need not have them all. */
+    transfer_note_validators(t, t->download.part.journal.etag, t->download.part.journal.modified);
+    int err = t->download.see ? transfer_decide(t, &t->path) : 0;
+    if (err == 0 && t->is_bad && t->download.is_mixed) {
+        /* One of the URLs has sent wrong bytes, but which one is not known. */
+        t->is_bad = false;
+        t->download.mirrors_count = 0;
+        download_drop(&t->download, "the bytes of several URLs do not have the expected hash");
+        note_download(t);
+        return whorl_error_set(&o->error, -EBADMSG, "verify", "%s", t->why);
+    }
+    if (err == 0)
+        err = download_take(&t->download, t->path, replaces);
+    while (err == -EEXIST)
+        err = download_take(&t->download, transfer_next_path(t, 0), false);
+    o->mismatched = t->why[0] && err == 0;
+    if (err == 0 && t->is_bad)
+        err = -EBADMSG;
+    if (err)
+        whorl_error_set(&o->error, err, "write", "%s", whorl_strerror(err));
+    return err;
+}
+
+/* The end of an attempt that has received into a part. */
+static WHORL_SUSPENDS int end_download(struct transfer *t, int err)
+{
+    note_download(t);
+    if (err == 0)
+        err = take_name(t);
+    else
+        t->path = transfer_wanted_path(t);
+    if (err)
+        transfer_explain(t, err, "body");
+    else
+        events_verify(&t->get->events, &t->followed, t->outcome.verified);
+    return err;
+}
+
+/* Continues the part. Returns as transfer_try_once(), or DOWNLOAD_AFRESH, and then `*ret` may be
+ * set. */
+static WHORL_SUSPENDS int resume(struct transfer *t, struct whorl_http_response **ret)
+{
+    int err = download_resume(&t->download, ret);
+
+    if (err != DOWNLOAD_AFRESH && err != DOWNLOAD_STATUS)
+        return end_download(t, err);
+    note_download(t);
+    if (err == DOWNLOAD_AFRESH)
+        return err;
+    transfer_note_response(t, *ret);
+    bool is_failure = transfer_judge(t, *ret);
+    transfer_tell_schedule(t);
+    return is_failure ? 1 : DOWNLOAD_AFRESH;
+}
+
+WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_response *response)
+{
+    struct download *d = &t->download;
+    bool begun;
+
+    t->is_bad = false;
+    t->why[0] = '\0';
+    verify_begin(&t->verify, response, false);
+    d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
+    int err = download_start(d, response, &begun);
+    if (!begun && err != -ECANCELED)
+        return DOWNLOAD_AFRESH;
+    return end_download(t, err);
+}
+
+/* Whether --continue finds that the file is complete. Returns 1, 0 or a negative code. */
+static WHORL_SUSPENDS int is_there(struct transfer *t)
+{
+    const struct options *options = t->get->options;
+    const char *path = transfer_wanted_path(t);
+
+    if (options->existing != EXISTING_CONTINUE || !t->may_keep)
+        return 0;
+    /* The hash of the file is not known, so only a new download shows whether it is right. */
+    verify_begin(&t->verify, NULL, false);
+    if (verify_is_expected(&t->verify))
+        return 0;
+    int there = download_is_there(&t->download, transfer_where(t), path);
+    note_download(t);
+    if (there == 1)
+        t->path = path;
+    else if (there < 0)
+        transfer_explain(t, there, "request");
+    return there;
+}
+
+WHORL_SUSPENDS int transfer_try_continue(struct transfer *t, struct whorl_http_response **ret)
+{
+    int err = DOWNLOAD_AFRESH;
+
+    *ret = NULL;
+    if (download_has_part(&t->download))
+        err = resume(t, ret);
+    if (err != DOWNLOAD_AFRESH || *ret)
+        return err;
+    int there = is_there(t);
+    return there == 1 ? 0 : there < 0 ? there : DOWNLOAD_AFRESH;
+}
+
+void transfer_note_kept(struct transfer *t)
+{
+    char kept[TEXT_NUMBER_SIZE], length[TEXT_NUMBER_SIZE];
+    struct outcome *o = &t->outcome;
+    const struct download *d = &t->download;
+
+    o->kept = download_has_part(d) ? download_done(d) : 0;
+    if (o->kept > 0)
+        leftovers_note(&t->get->leftovers, part_name(t));
+    if (o->kept > 0 && o->error.code != -ECANCELED)
+        transfer_append(&o->error, " (kept %s of %s; run again to continue)",
+                        text_size(kept, o->kept), text_size(length, download_length(d)));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Large files are received into a part, which a later attempt or run continues (download.h). */
+#ifndef WHORL_GET_TRANSFER_KEEP_H
+#define WHORL_GET_TRANSFER_KEEP_H
+
+#include "tools/get/transfer_state.h"
+
+/* Whether the bytes of several URLs may be joined: a wrong byte of any of them is noticed. */
+bool transfer_joins_mirrors(const struct transfer *t);
+
+/* Looks for a part that an earlier run has left. Returns 0 or a negative code, and the error of the
+ * outcome is filled. */
+WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t);
+
+/* Receives the body into a new part. Returns as transfer_try_once(); DOWNLOAD_AFRESH when there can
+ * be none, and then the response is unchanged. */
+WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_response *response);
+
+/* Continues what is there already. Returns as transfer_try_once(); DOWNLOAD_AFRESH when there is
+ * nothing, and then `*ret` is a response with the whole file, or NULL. */
+WHORL_SUSPENDS int transfer_try_continue(struct transfer *t, struct whorl_http_response **ret);
+
+/* Says what the next run can continue. */
+void transfer_note_kept(struct transfer *t);
+
+#endif
