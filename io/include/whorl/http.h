@@ -166,7 +166,8 @@ struct whorl_http_body {
     /* Trailers (RFC 9110 §6.5), only for a body of unknown length: fields that follow it, such as a
      * hash. The head announces their names; the values are read when the body has ended, so until
      * then they may change. Names that frame or route a message, or that say who asks or what the
-     * body is, are not allowed. */
+     * body is, are not allowed. Some servers, such as nginx 1.22, end an HTTP/2 connection on which
+     * trailers arrive. */
     const struct whorl_http_header *trailers;
     size_t trailers_count;
 };
