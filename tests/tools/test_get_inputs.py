@@ -50,7 +50,7 @@ def wrong_settings_fail_their_url_only():
                 os.remove(name)
             r = get('--json', '-j1', '-i', '-', stdin=('%s/a %s\n%s/a\n' % (peer.origin, settings, peer.origin)).encode())
             equal((r.status, files()), (1, ['a']))
-            contains(r.messages, '/a: settings ' + cause)
+            contains(r.messages, 'whorl-get: standard input:1: %s/a: settings: %s\n' % (peer.origin, cause))
             failed = [o for o in map(json.loads, r.out.splitlines()) if not o['ok']]
             equal([(o['line'], o['step']) for o in failed], [(1, 'settings')])
 
@@ -114,7 +114,7 @@ def a_metalink_document_is_a_list():
             os.remove('../list.meta4')
             equal((r.status, files()), (4, ['a "b" \\.iso', 'bad.bad', 'x out=y']))
             contains(r.messages, 'list.meta4:3: file no URL of it is http or https')
-            contains(r.messages, 'settings out is not the name of a file in the directory')
+            contains(r.messages, 'settings: out is not the name of a file in the directory')
             objects = {o['file']: o for o in map(json.loads, r.out.splitlines()) if 'file' in o}
             equal(objects['a "b" \\.iso']['verified'], 'sha256')
             for name in files():
@@ -156,7 +156,7 @@ def a_dry_run_fetches_nothing_and_says_what_it_would_fetch():
         lines = '%s/a size=2048 md5=%s mirror=%s/m\n%s/b\n%s/c size=x\n' % (o, 32 * '0', o, o, o)
         r = get('-j1', '-v', '--dry-run', '-d', 'new', '-i', '-', stdin=lines.encode())
         contains(r.messages, '%s/a -> new/a (not fetched; 2.0 kB; md5 is known; mirrors: 1)\n' % o)
-        contains(r.messages, "/c: settings size needs a number of bytes, not 'x'\n")
+        contains(r.messages, "/c: settings: size needs a number of bytes, not 'x'\n")
         r = get('--json', '--dry-run', '-i', '-', stdin=lines.encode())
         contains(get('-j1', '--dry-run', o + '/b').messages, '/b -> b (not fetched; the name is taken, so a number will follow it)')
         equal((r.status, len(peer.requests)), (1, 0))

@@ -132,7 +132,7 @@ def a_file_of_checksums_is_made_by_the_tools_of_the_system():
             peer.routes['/other'] = reply(b'x')
             r = get('--checksum-file', 'SUMS', peer.origin + '/other')
             equal((r.status, peer.count('/other')), (3, 0))
-            contains(r.messages, 'settings other: the file of checksums does not have this name')
+            contains(r.messages, 'settings: other: the file of checksums does not have this name')
     with open('SUMS', 'w') as f:
         f.write('nonsense\n')
     r = get('--checksum-file', 'SUMS', 'http://127.0.0.1:1/')

@@ -127,14 +127,21 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
  * the object of the step, as in "connect 127.0.0.1:9: connection refused". */
 static bool is_mere_cause(const struct whorl_error *error)
 {
-    return strcmp(error->step, "URL") == 0 ||
+    return strcmp(error->step, "URL") == 0 || strcmp(error->step, "settings") == 0 ||
            (error->code && strcmp(error->text, whorl_strerror(error->code)) == 0);
+}
+
+/* Whether the cause of the failure is in the line of the list. */
+static bool is_of_line(const struct whorl_error *error)
+{
+    return error->step[0] == '\0' || strcmp(error->step, "URL") == 0 ||
+           strcmp(error->step, "settings") == 0;
 }
 
 static void add_failure(struct buffer *line, const struct outcome *o)
 {
     add(line, "whorl-get: ");
-    if (o->list && (o->error.step[0] == '\0' || strcmp(o->error.step, "URL") == 0 || !o->url)) {
+    if (o->list && (is_of_line(&o->error) || !o->url)) {
         add_escaped(line, o->list);
         if (o->line > 0)
             buffer_printf(line, ":%ld", o->line);
