@@ -103,6 +103,14 @@ def a_mirror_gets_no_secrets():
 
 
 @test
+def a_mirror_that_asks_for_a_password_does_not_get_that_of_another_server():
+    route, requests = counting(reply(b'', status='401 Unauthorized', headers=(('WWW-Authenticate', 'Basic realm="x"'),)))
+    with Peer({'*': route}) as mirror:
+        get_line('%s mirror=%s/f' % (bad_url(), mirror.origin), '-u', 'me:word', '--retries', '0', status=3)
+        equal(['authorization' in r.headers for r in requests], [False])
+
+
+@test
 def several_servers_send_ranges_of_one_file():
     data = noise(8 * MIB)
     with RangedFile(data, rate=8 * MIB) as one, RangedFile(data, etag='"two"', rate=8 * MIB) as two:
