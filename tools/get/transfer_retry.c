@@ -118,7 +118,8 @@ static bool may_retry(struct transfer *t, int err, int64_t *ret_pause_ns)
  * not joined, so with `keeps_part` a part is rather continued than dropped.
  *
  * Returns NULL when there is none. */
-static WHORL_SUSPENDS const char *choose_mirror(struct transfer *t, int err, bool keeps_part)
+static WHORL_SUSPENDS_SHIELDED const char *choose_mirror(struct transfer *t, int err,
+                                                         bool keeps_part)
 {
     const struct entry *entry = &t->entry;
     const struct outcome *o = &t->outcome;
