@@ -227,14 +227,14 @@ WHORL_SUSPENDS int download_is_there(struct download *d, int dir_fd, const char 
 
 bool download_is_worth(const struct whorl_http_response *response)
 {
-    const char *accepts = whorl_http_response_header(response, "accept-ranges");
-    const char *coding = whorl_http_response_header(response, "content-encoding");
-    struct validator validator = piece_validator(response);
     const char *why;
 
     if (whorl_http_response_status(response) != 200 ||
         whorl_http_response_length(response) < DOWNLOAD_LENGTH_MIN)
         return false;
+    const char *accepts = whorl_http_response_header(response, "accept-ranges");
+    const char *coding = whorl_http_response_header(response, "content-encoding");
+    struct validator validator = piece_validator(response);
     if (accepts && strcasecmp(accepts, "none") == 0)
         return false;
     /* The same date does not say that the coding is the same; the same strong ETag does. */

@@ -56,10 +56,14 @@ bool hash_is_hex(enum hash_kind kind, const char *hex)
 void hash_init(struct hash *hash, unsigned wanted)
 {
     hash->kinds = wanted;
-    md5_init(&hash->md5);
-    sha1_init(&hash->sha1);
-    sha256_init(&hash->sha256);
-    sha512_init(&hash->sha512);
+    if (wanted & 1u << HASH_MD5)
+        md5_init(&hash->md5);
+    if (wanted & 1u << HASH_SHA1)
+        sha1_init(&hash->sha1);
+    if (wanted & 1u << HASH_SHA256)
+        sha256_init(&hash->sha256);
+    if (wanted & 1u << HASH_SHA512)
+        sha512_init(&hash->sha512);
 }
 
 void hash_update(struct hash *hash, const void *data, size_t len)

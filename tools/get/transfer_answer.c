@@ -100,8 +100,9 @@ void transfer_note_response(struct transfer *t, struct whorl_http_response *resp
     const char *final_url = whorl_http_response_url(response)->text;
 
     o->status = whorl_http_response_status(response);
-    transfer_note_validators(t, whorl_http_response_header(response, "etag"),
-                             whorl_http_response_header(response, "last-modified"));
+    if (manifest_is_open(&t->get->manifest) || t->get->options->existing == EXISTING_UPDATE)
+        transfer_note_validators(t, whorl_http_response_header(response, "etag"),
+                                 whorl_http_response_header(response, "last-modified"));
     /* An entity tag identifies a version of one resource only (RFC 9110 §8.8.3). */
     t->is_elsewhere = o->status == 304 && t->is_conditional && t->before.final_url &&
                       strcmp(t->before.final_url, final_url) != 0;
@@ -112,8 +113,10 @@ void transfer_note_response(struct transfer *t, struct whorl_http_response *resp
         t->final_url = strdup(final_url);
         o->final_url = t->final_url;
     }
-    const char *type = whorl_http_response_header(response, "content-type");
-    snprintf(t->type, sizeof t->type, "%s", type ? type : "");
+    if (t->get->mirror) {
+        const char *type = whorl_http_response_header(response, "content-type");
+        snprintf(t->type, sizeof t->type, "%s", type ? type : "");
+    }
     bool is_part = download_has_part(&t->download);
     events_headers(&t->get->events, &t->followed, response,
                    is_part ? download_done(&t->download) : 0,

@@ -108,6 +108,31 @@ bool transfer_joins_mirrors(const struct transfer *t)
     return t->entry.mirrors_count > 0 && verify_has_hash(&t->verify);
 }
 
+/* Makes the names of the part, if that was not done yet. Returns 0 or -ENOMEM, and the error is
+ * filled. */
+static int name_part(struct transfer *t)
+{
+    struct download *d = &t->download;
+    char *name = NULL;
+
+    if (t->has_part_name)
+        return 0;
+    t->has_part_name = true; /* also if another URL turns out to have it */
+    /* The hash is a part of the name of the part: without it, or with another one, the bytes of
+     * several URLs are not continued. */
+    if (transfer_joins_mirrors(t)) {
+        d->mirrors = t->entry.mirrors;
+        d->mirrors_count = t->entry.mirrors_count;
+        if (asprintf(&name, "%s#%s", t->source, strongest_hash(t)) < 0)
+            return whorl_error_set(&t->outcome.error, -ENOMEM, "transfer", "out of memory");
+        d->source = name;
+    }
+    int err = download_init(d, transfer_where(t), transfer_wanted_path(t));
+    d->source = t->source;
+    free(name);
+    return err ? whorl_error_set(&t->outcome.error, err, "transfer", "out of memory") : 0;
+}
+
 WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
 {
     const char *output = t->get->options->output;
@@ -125,23 +150,12 @@ WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
                            .source = t->source,
                            .error = &t->outcome.error};
     t->may_keep = may_keep(t) && (!output || transfer_is_plain_output(output));
-    if (!t->may_keep)
+    /* The names of the part take 5,000 instructions, and most transfers do not need them. */
+    if (!t->may_keep || (!*t->target.folder && leftovers_are_none(&t->get->leftovers)))
         return 0;
-    /* The hash is a part of the name of the part: without it, or with another one, the bytes of
-     * several URLs are not continued. */
-    char *name = NULL;
-    if (transfer_joins_mirrors(t)) {
-        d->mirrors = t->entry.mirrors;
-        d->mirrors_count = t->entry.mirrors_count;
-        if (asprintf(&name, "%s#%s", t->source, strongest_hash(t)) < 0)
-            return whorl_error_set(&t->outcome.error, -ENOMEM, "transfer", "out of memory");
-        d->source = name;
-    }
-    int err = download_init(d, transfer_where(t), transfer_wanted_path(t));
-    d->source = t->source;
-    free(name);
+    int err = name_part(t);
     if (err)
-        return whorl_error_set(&t->outcome.error, err, "transfer", "out of memory");
+        return err;
     bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
     if (!may_have || !download_find(d))
         return 0;
@@ -242,7 +256,10 @@ WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_r
     t->why[0] = '\0';
     verify_begin(&t->verify, response, false);
     d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
-    int err = download_start(d, response, &begun);
+    int err = name_part(t);
+    if (err)
+        return err;
+    err = download_start(d, response, &begun);
     if (!begun && err != -ECANCELED)
         return DOWNLOAD_AFRESH;
     return end_download(t, err);
@@ -260,6 +277,9 @@ static WHORL_SUSPENDS int is_there(struct transfer *t)
     verify_begin(&t->verify, NULL, false);
     if (verify_is_expected(&t->verify))
         return 0;
+    int err = name_part(t);
+    if (err)
+        return err;
     int there = download_is_there(&t->download, transfer_where(t), path);
     note_download(t);
     if (there == 1)

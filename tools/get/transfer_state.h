@@ -64,12 +64,13 @@ struct transfer {
     char modified[64];           /* the Last-Modified header of the last response; "": none */
     char *etag;                  /* its ETag header; owned; NULL: none */
     struct manifest_line before; /* what --manifest says about the file; `json` NULL: nothing */
-    bool is_elsewhere; /* the server says "not modified" of another URL than that of `before` */
-    bool is_bad;       /* the body is not the expected one: its name ends with ".bad" */
-    char *bad_path;    /* owned */
-    char *plan;        /* owned */
-    char why[512];     /* what is wrong with the body; "": nothing */
-    bool may_keep;     /* a part may be kept and continued */
+    bool is_elsewhere;  /* the server says "not modified" of another URL than that of `before` */
+    bool is_bad;        /* the body is not the expected one: its name ends with ".bad" */
+    char *bad_path;     /* owned */
+    char *plan;         /* owned */
+    char why[512];      /* what is wrong with the body; "": nothing */
+    bool may_keep;      /* a part may be kept and continued */
+    bool has_part_name; /* the download knows the names of its part */
     struct download download;
     int failures;      /* attempts that failed since one that has received new bytes of a part */
     int64_t had_bytes; /* of the part, at the end of the last attempt */
