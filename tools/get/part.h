@@ -16,7 +16,7 @@
  *     creation     part, then journal       a part without journal is removed by the next run
  *     each write   data, then its line      a line that is missing or torn: fetched again
  *     afresh       both are removed, then new ones are created; the old data is never overwritten
- *     end          rename, then journal     a journal without its part is removed by the next run
+ *     end          rename, then journal     its URL or --clean removes a journal without part
  *
  * What part_sync() has noted is also safe from a loss of power. An open part is locked with
  * flock(2), so two processes do not use the same one. Files of another user and links are not used:
