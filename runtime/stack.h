@@ -40,6 +40,8 @@ struct stack_class {
 /* Small stacks are larger than asked for where frames or records are. */
 #if defined(CONTEXT_SANITIZED)
 #define STACK_SMALL_SCALE 32
+#elif !defined(WHORL_CONTEXT_ASM) && defined(__aarch64__)
+#define STACK_SMALL_SCALE 8 /* context_make() has two ucontext_t, of 4.5 KiB each */
 #elif !defined(WHORL_CONTEXT_ASM)
 #define STACK_SMALL_SCALE 4
 #else
