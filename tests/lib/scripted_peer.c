@@ -21,6 +21,7 @@ struct conn {
     pthread_t thread;
     int fd; /* -1 once closed; protected by the peer's lock */
     char *received;
+    char *shown; /* the copy that peer_received() has returned last */
     size_t received_len;
     size_t consumed; /* number of received bytes that the script's steps have used */
 };
@@ -298,9 +299,17 @@ const char *peer_received(struct scripted_peer *peer, int index, size_t *ret_len
     if (index >= peer->conns_count)
         test_fail(__FILE__, __LINE__, "there was no connection %d", index);
     struct conn *conn = peer->conns[index];
-    const char *text = conn->received ? conn->received : "";
+    size_t len = conn->received ? conn->received_len : 0;
+    /* A copy, because the connection's thread may be receiving more. */
+    char *text = realloc(conn->shown, len + 1);
+    if (!text)
+        test_fail(__FILE__, __LINE__, "out of memory");
+    if (len > 0)
+        memcpy(text, conn->received, len);
+    text[len] = '\0';
+    conn->shown = text;
     if (ret_len)
-        *ret_len = conn->received_len;
+        *ret_len = len;
     pthread_mutex_unlock(&peer->lock);
     return text;
 }
@@ -313,6 +322,7 @@ void peer_stop(struct scripted_peer *peer)
     for (int i = 0; i < peer->conns_count; i++) {
         pthread_join(peer->conns[i]->thread, NULL);
         free(peer->conns[i]->received);
+        free(peer->conns[i]->shown);
         free(peer->conns[i]);
     }
     close(peer->listen_fd);

@@ -127,8 +127,8 @@ int peer_open(struct scripted_peer *peer);
 void peer_wait_connections(struct scripted_peer *peer, int count);
 void peer_wait_open(struct scripted_peer *peer, int count);
 
-/* What connection number `index` has sent so far, NUL-terminated. Valid until the peer stops or
- * that connection sends more. */
+/* What connection number `index` has sent so far, NUL-terminated. Valid until the peer stops or the
+ * next call for that connection. */
 const char *peer_received(struct scripted_peer *peer, int index, size_t *ret_len);
 
 /* Stops the peer before the test ends. Its connections are cut and its port refuses connections. */
