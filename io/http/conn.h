@@ -68,7 +68,7 @@ struct http_dial {
     struct auth_answer *proxy_answer; /* with an HTTP proxy, see proxy_auth.h */
     const char *user_agent;           /* for a proxy */
     struct http_conn_info *info;      /* filled */
-    const struct http_watch *watch;   /* told of the steps */
+    const struct http_watch *watch;   /* gets the steps */
     struct whorl_error *error;        /* filled on failure; may be NULL */
 };
 

@@ -89,7 +89,7 @@ void http_exchange_latch(struct http_exchange *x, int err, const char *text)
     http_exchange_fail(x, err, "body", text);
 }
 
-/* What the watch is told */
+/* Events for the watch */
 
 static inline void tell(const struct http_exchange *x, struct whorl_http_event event)
 {

@@ -74,7 +74,7 @@ struct http_outgoing {
     bool is_forwarded;                 /* an HTTP proxy gets the request, see request.h */
     const char *authorization;         /* see request.h */
     const char *proxy_authorization;   /* with `is_forwarded`: its credentials; NULL: none */
-    const struct http_watch *watch;    /* told of the steps; NULL: none; until the end */
+    const struct http_watch *watch;    /* gets the steps; NULL: none; until the end */
     const struct http_conn_info *conn; /* for the watch; until the end */
 };
 

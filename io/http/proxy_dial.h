@@ -50,7 +50,7 @@ struct http_proxy_dial {
     const struct whorl_dial_options *dial_options; /* may be NULL, if the dialer takes none */
     struct whorl_tls_config *tls;                  /* for an https proxy */
     struct tls_client_sessions *tls_sessions; /* of https proxies, not of servers; NULL: none */
-    struct http_dial_watch *watch;            /* told of the steps */
+    struct http_dial_watch *watch;            /* gets the steps */
     struct http_upgrades *upgrades;
 };
 

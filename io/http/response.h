@@ -70,7 +70,7 @@ void http_response_settle(struct whorl_http_response *response);
  * it has been returned already. */
 void http_response_end(struct whorl_http_response *response);
 
-/* Returns the connection, and tells the watch whether it is kept. `why`: why not, unless it is
+/* Returns the connection, and reports to the watch whether it is kept. `why`: why not, unless it is
  * reusable. Accepts a response without a connection. */
 void http_response_release(struct whorl_http_response *response, bool reusable,
                            enum whorl_http_reuse why);

@@ -16,7 +16,7 @@ struct http_tunnel {
      * may be read behind the head: it is received byte by byte. False: a byte that the proxy sends
      * before it gets the first bytes for the server is an error. */
     bool server_may_begin;
-    const struct http_dial_watch *watch; /* told of the request, with the three fields below; NULL:
+    const struct http_dial_watch *watch; /* gets the request, with the three fields below; NULL:
                                             none */
     const char *proxy, *host;
     uint16_t port;

@@ -11,9 +11,9 @@
 
 struct http_conn_info;
 
-/* What is told of a request. It belongs to the response. */
+/* The observer of a request, and what its events contain. It belongs to the response. */
 struct http_watch {
-    struct whorl_http_observer observer; /* without a function: nothing is told */
+    struct whorl_http_observer observer; /* without a function, there are no events */
     uint64_t request;                    /* number in the session */
     int64_t start_ns;
 };
@@ -60,7 +60,7 @@ struct http_dial_watch {
     struct whorl_dial_watch base;
     const struct http_watch *watch;
     struct http_conn_info *info;         /* its dns_ns and peer are filled */
-    const struct whorl_dial_watch *next; /* of the user's options, is told too; NULL: none */
+    const struct whorl_dial_watch *next; /* of the user's options; gets the steps too; NULL: none */
 };
 
 /* Prepares it. It must stay where it is until the dial has ended. */

@@ -40,7 +40,7 @@
 /* RFC 8305 §5: the time between the starts of two attempts. */
 #define ATTEMPT_DELAY_NS (250 * WHORL_MILLISECOND)
 
-enum { TOLD_MAX = 8 }; /* addresses that a watch is told */
+enum { WATCHED_MAX = 8 }; /* addresses that a watch gets in one event */
 
 struct race;
 
@@ -91,10 +91,10 @@ __attribute__((noinline)) static void tell_resolved(const struct whorl_dial_opti
                                                     const struct addr_order *order)
 {
     struct addr_order rest = *order;
-    struct whorl_addr addrs[TOLD_MAX];
+    struct whorl_addr addrs[WATCHED_MAX];
     size_t count = 0;
 
-    while (count < TOLD_MAX && rest.left > 0)
+    while (count < WATCHED_MAX && rest.left > 0)
         addr_order_to_addr(addr_order_next(&rest), &addrs[count++]);
     tell(options, &(struct whorl_dial_event){
                       .step = WHORL_DIAL_RESOLVED, .addrs = addrs, .addrs_count = count});

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* whorl-get's command line. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -383,18 +384,15 @@ TEST(options_of_other_programs_are_known)
     }
 }
 
-/* Writes DIR/whorl/get.conf and makes DIR the home of configuration files. */
+/* Writes whorl/get.conf in the directory of the test, which is the home of configuration files. */
 static void write_config(const char *text, size_t len)
 {
-    static char dir[] = "/tmp/test-options-XXXXXX", path[64];
+    char path[600];
 
-    if (config_home != dir) {
-        CHECK(mkdtemp(dir));
-        snprintf(path, sizeof path, "%s/whorl", dir);
-        CHECK_EQ(mkdir(path, 0700), 0);
-        snprintf(path, sizeof path, "%s/whorl/get.conf", dir);
-        config_home = dir;
-    }
+    config_home = test_tmpdir();
+    snprintf(path, sizeof path, "%s/whorl", config_home);
+    CHECK(mkdir(path, 0700) == 0 || errno == EEXIST);
+    snprintf(path, sizeof path, "%s/whorl/get.conf", config_home);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     CHECK(fd >= 0);
     CHECK_EQ(write(fd, text, len), (ssize_t)len);
@@ -403,14 +401,10 @@ static void write_config(const char *text, size_t len)
 
 static void remove_config(void)
 {
-    char path[128];
+    char path[600];
 
     snprintf(path, sizeof path, "%s/whorl/get.conf", config_home);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/whorl", config_home);
-    rmdir(path);
-    rmdir(config_home);
-    config_home = "/nonexistent";
+    CHECK_OK(unlink(path));
 }
 
 #define CONFIG(text) write_config(text, sizeof(text) - 1)

@@ -5,7 +5,7 @@
  *     \9f86d081...  a\\b\nc     the same, with "\\" and "\n" for a backslash and a newline
  *     SHA256 (name) = 9f86...   the form of BSD
  *
- * The number of digits tells the kind of a hash. Blank lines and lines that begin with # are
+ * The kind of a hash follows from its number of digits. Blank lines and lines that begin with # are
  * skipped.
  */
 #ifndef WHORL_GET_CHECKSUMS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens to the transfers, as events. The transfers tell them, and sinks show them: the lines
- * and objects of the report, the stream of --events, and so on. The bars draw the state which the
- * events leave in each struct followed.
+/* What happens to the transfers, as events. The transfers report them, and sinks show them: the
+ * lines and objects of the report, the stream of --events, and so on. The bars draw the state that
+ * the events leave in each struct followed.
  *
  *     reader      events_queue()
  *     transfer    events_start()

@@ -213,7 +213,7 @@ struct dial {
     struct followed *followed; /* the transfer that dials, or NULL */
     const char *host;
     int64_t since_ns;                    /* the begin of the lookup, and then its end */
-    const struct whorl_dial_watch *next; /* of the session; is told too */
+    const struct whorl_dial_watch *next; /* of the session; gets the steps too */
 };
 
 /* Makes events of the steps of a dial; `arg` is the dial. */

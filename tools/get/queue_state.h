@@ -35,7 +35,7 @@ struct get;
 struct whorl_tls_config;
 
 enum {
-    QUEUE_BATCH = 100,  /* at most so many entries, IDs or results in one command or transaction */
+    QUEUE_BATCH = 100,  /* the most entries, IDs or results in one command or transaction */
     QUEUE_ID_SIZE = 48, /* of the ID of an entry, "1764495000000-0" */
 };
 

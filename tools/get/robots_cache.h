@@ -17,8 +17,9 @@ struct whorl_url;
 /* Set `session` and `report`. */
 struct robots_cache {
     struct whorl_http_session *session;
-    struct report *report; /* is told when an origin allows nothing because its file is not known */
-    void *origins;         /* the root of a tsearch(3) tree */
+    struct report
+        *report;   /* gets a message when an origin allows nothing because its file is not known */
+    void *origins; /* the root of a tsearch(3) tree */
 };
 
 /* Whether the URL may be fetched. Fetches robots.txt if it is not known yet; tasks that ask for the

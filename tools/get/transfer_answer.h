@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests and their responses: who is told of them, and whether a status is a failure. */
+/* Requests and their responses: what the events and the schedule get of them, and whether a status
+ * is a failure. */
 #ifndef WHORL_GET_TRANSFER_ANSWER_H
 #define WHORL_GET_TRANSFER_ANSWER_H
 
@@ -24,7 +25,7 @@ void transfer_tell_schedule(struct transfer *t);
 /* Keeps what identifies this version of the file. */
 void transfer_note_validators(struct transfer *t, const char *etag, const char *modified);
 
-/* Notes the status, the final URL and the validators of a response, and tells the events. */
+/* Notes the status, the final URL and the validators of a response, and reports it as an event. */
 void transfer_note_response(struct transfer *t, struct whorl_http_response *response);
 
 #endif

@@ -35,7 +35,7 @@ enum whorl_dial_step {
     WHORL_DIAL_CONNECTED, /* to `addr` */
 };
 
-/* What a watch is told. Pointers are valid during the call; those that the step does not name are
+/* A step of a dial. Pointers are valid during the call; those that the step does not name are
  * NULL. */
 struct whorl_dial_event {
     enum whorl_dial_step step;
@@ -46,7 +46,8 @@ struct whorl_dial_event {
     int err;
 };
 
-/* A function that is told of each step. It may run outside a task, and it must not suspend. */
+/* A function that is called at each step of a dial. It may run outside a task, and it must not
+ * suspend. */
 struct whorl_dial_watch {
     void (*event)(void *arg, const struct whorl_dial_event *event);
     void *arg;

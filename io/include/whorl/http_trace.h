@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Watching HTTP exchanges: a function that is told of each step of a request, and what is known of
- * an exchange afterwards. http.h includes this header.
+/* Watching HTTP exchanges: a function that is called at each step of a request, and the times,
+ * bytes and addresses of an exchange. http.h includes this header.
  *
  *     static void print_event(void *arg, const struct whorl_http_event *event)
  *     {
@@ -32,7 +32,7 @@
  * KEPT and CLOSED come as soon as the connection is not needed any more, so they may precede BODY:
  * the body has been received, and is still to be read. After RETRY the same connection may be
  * opened again without them. A response to a long request may begin before SENT. Events of
- * connections come only with requests: when an idle connection is closed, no event tells it, but
+ * connections come only with requests: the close of an idle connection is no event, but
  * OPEN says why it could not be reused.
  *
  * A call that fails before START, because it is cancelled already or there is no memory, has no

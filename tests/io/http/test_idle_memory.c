@@ -67,7 +67,7 @@ static size_t heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
-/* Returns the heap's bytes when so many connections are idle. */
+/* Returns the bytes of the heap while `count` connections are idle. */
 static WHORL_SUSPENDS_SHIELDED size_t measure(struct plan *plan, int count)
 {
     struct whorl_http_session_stats stats;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an observer is told: which events, in which order, why connections are not reused, how
+/* The events that an observer gets: their order, why connections are not reused, how
  * requests fail; and that no event has a secret. The servers follow scripts in memory. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an observer is told about TLS and HTTP/2, with nginx and an HTTP/2 server in memory. */
+/* The events of TLS and HTTP/2 that an observer gets, with nginx and an HTTP/2 server in memory. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -17,7 +17,7 @@ static struct whorl_url parse(const char *text)
     return url;
 }
 
-/* Notes so many requests, then returns how many retries are allowed. */
+/* Notes that many requests, then returns how many retries are allowed. */
 static int allowed(struct whorl_http_retry_budget *budget, const char *text, int requests)
 {
     struct whorl_url url = parse(text);

@@ -279,7 +279,7 @@ TEST_IO(dial_goes_on_at_once_when_an_address_refuses)
     close(listener);
 }
 
-/* Writes the steps that a watch is told to a text: "try 127.0.0.2 failed 127.0.0.2 ..." */
+/* Appends the steps that a watch gets to a text: "try 127.0.0.2 failed 127.0.0.2 ..." */
 static void note_step(void *arg, const struct whorl_dial_event *event)
 {
     static const char *const names[] = {"resolve", "resolved", "try", "failed", "connected"};
@@ -308,33 +308,33 @@ TEST_IO(dial_tells_a_watch_each_step)
         {.name = "many.test",
          .answer = "127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 "
                    "127.0.0.6 127.0.0.7 127.0.0.8 127.0.0.9"}};
-    char told[1024] = "";
-    struct whorl_dial_watch watch = {.event = note_step, .arg = told};
+    char steps[1024] = "";
+    struct whorl_dial_watch watch = {.event = note_step, .arg = steps};
     struct whorl_dial_options options = {.watch = &watch};
     uint16_t port;
 
     START(rules);
     int listener = port_listen(&port);
     CHECK_STR(dial("one.test", port, &options), "127.0.0.1");
-    CHECK_STR(told, "resolve one.test resolved 127.0.0.2 127.0.0.1 try 127.0.0.2 failed 127.0.0.2 "
-                    "ECONNREFUSED try 127.0.0.1 connected 127.0.0.1");
-    *told = '\0';
+    CHECK_STR(steps, "resolve one.test resolved 127.0.0.2 127.0.0.1 try 127.0.0.2 failed 127.0.0.2 "
+                     "ECONNREFUSED try 127.0.0.1 connected 127.0.0.1");
+    *steps = '\0';
     CHECK_STR(dial("single.test", port, &options), "127.0.0.1");
-    CHECK_STR(told, "resolve single.test resolved 127.0.0.1 try 127.0.0.1 connected 127.0.0.1");
-    *told = '\0';
+    CHECK_STR(steps, "resolve single.test resolved 127.0.0.1 try 127.0.0.1 connected 127.0.0.1");
+    *steps = '\0';
     CHECK_STR(dial("many.test", port, &options), "127.0.0.1");
-    CHECK_STR(told, "resolve many.test resolved 127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 "
-                    "127.0.0.6 127.0.0.7 127.0.0.8 try 127.0.0.1 connected 127.0.0.1");
-    *told = '\0';
+    CHECK_STR(steps, "resolve many.test resolved 127.0.0.1 127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 "
+                     "127.0.0.6 127.0.0.7 127.0.0.8 try 127.0.0.1 connected 127.0.0.1");
+    *steps = '\0';
     CHECK_STR(dial("127.0.0.1", port, &options), "127.0.0.1");
-    CHECK_STR(told, "try 127.0.0.1 connected 127.0.0.1");
-    *told = '\0';
+    CHECK_STR(steps, "try 127.0.0.1 connected 127.0.0.1");
+    *steps = '\0';
     CHECK_STR(dial("none.test", port, &options), "WHORL_EDNS_NOTFOUND");
-    CHECK_STR(told, "resolve none.test");
+    CHECK_STR(steps, "resolve none.test");
     close(listener);
-    *told = '\0';
+    *steps = '\0';
     CHECK_STR(dial("127.0.0.1", port, &options), "ECONNREFUSED");
-    CHECK_STR(told, "try 127.0.0.1 failed 127.0.0.1 ECONNREFUSED");
+    CHECK_STR(steps, "try 127.0.0.1 failed 127.0.0.1 ECONNREFUSED");
 }
 
 TEST_IO(dial_goes_on_after_the_delay_when_an_address_is_silent)
