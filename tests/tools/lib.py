@@ -11,6 +11,7 @@ import fcntl
 import os
 import pty
 import random
+import random
 import select
 import shutil
 import signal
@@ -77,6 +78,20 @@ def main():
         if time.monotonic() - start > 3:
             print('# took %.1f s' % (time.monotonic() - start), flush=True)
     sys.exit(1 if failed else 0)
+
+
+def noise(size, seed=1):
+    """Bytes that look random, and are the same in every run."""
+    return random.Random(seed).randbytes(size)
+
+
+def read(path):
+    with open(path, 'rb') as f:
+        return f.read()
+
+
+def files(directory='.'):
+    return sorted(os.listdir(directory))
 
 
 def equal(actual, expected):

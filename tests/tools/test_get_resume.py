@@ -17,8 +17,8 @@ import sys
 import time
 import zlib
 
-from lib import (Certificates, Nginx, SANITIZED, SCALE, Skip, contains, equal, main, run, running, test,
-                 wait_until)
+from lib import (Certificates, Nginx, SANITIZED, SCALE, Skip, contains, equal, files, main, noise,
+                 read, run, running, test, wait_until)
 from ranged import RangedFile
 
 GET = os.path.abspath(sys.argv[1])
@@ -30,22 +30,9 @@ def get(*argv, **kwargs):
     return run(GET, '--no-config', *argv, **kwargs)
 
 
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
-
-
 def write(path, data):
     with open(path, 'wb') as f:
         f.write(data)
-
-
-def files(directory='.'):
-    return sorted(os.listdir(directory))
 
 
 def parts():

@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 
-from lib import (Certificates, Nginx, SANITIZED, SCALE, Skip, contains, equal, free_port, main, run, running,
-                 test, wait_until)
+from lib import (Certificates, Nginx, SANITIZED, SCALE, Skip, contains, equal, files, free_port,
+                 main, noise, read, run, running, test, wait_until)
 from ranged import RangedFile
 
 GET = os.path.abspath(sys.argv[1])
@@ -28,19 +28,6 @@ MIB = 1 << 20
 
 def get(*argv, **kwargs):
     return run(GET, '--no-config', *argv, **kwargs)
-
-
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
-
-
-def files():
-    return sorted(os.listdir('.'))
 
 
 def fetch(server, *argv):
