@@ -50,7 +50,7 @@ TEST(a_journal_is_read_as_it_was_written)
     CHECK_STR(journal.url, url);
     CHECK_STR(journal.etag, etag);
     CHECK_STR(journal.modified, modified);
-    CHECK(!journal.final_url && !journal.digest);
+    CHECK(!journal.final_url && !journal.digest.state);
     CHECK_EQ(journal.length, LENGTH);
     CHECK_EQ(journal.done.count, 3);
     CHECK_EQ(ranges_sum(&journal.done), 402);
@@ -58,6 +58,14 @@ TEST(a_journal_is_read_as_it_was_written)
     CHECK_EQ(end.check, check);
     journal_finish(&journal);
     buffer_finish(&text);
+}
+
+static void add_digest(int64_t end, const char *state)
+{
+    char copy[64];
+
+    snprintf(copy, sizeof copy, "%s", state);
+    journal_add_digest(&text, &check, &(struct journal_digest){end, copy});
 }
 
 /* After a restart of the machine, bytes that were only written may be lost. */
@@ -68,15 +76,59 @@ TEST(only_durable_bytes_count_after_a_restart)
 
     write_journal(2);
     journal_add_synced(&text, &check, ranges[0]);
-    journal_add_digest(&text, &check, "sha256 100 abc");
+    add_digest(100, "abc");
     CHECK_OK(journal_read(&journal, &end, text.text, text.len, "b"));
     CHECK_EQ(ranges_sum(&journal.done), 300);
-    CHECK_STR(journal.digest, "sha256 100 abc");
+    CHECK_STR(journal.digest.state, "abc");
+    CHECK_EQ(journal.digest.end, 100);
     journal_finish(&journal);
     CHECK_OK(journal_read(&journal, &end, text.text, text.len, "another"));
     CHECK_EQ(ranges_sum(&journal.done), 100);
-    CHECK(!journal.digest);
+    CHECK_STR(journal.digest.state, "abc");
     journal_finish(&journal);
+    buffer_finish(&text);
+}
+
+TEST(a_digest_counts_after_a_restart_if_its_bytes_were_durable_before)
+{
+    struct journal journal;
+    struct journal_end end;
+
+    write_journal(3);
+    journal_add_synced(&text, &check, ranges[0]);
+    add_digest(100, "durable");
+    add_digest(101, "written");
+    journal_add_synced(&text, &check, ranges[2]);
+    CHECK_OK(journal_read(&journal, &end, text.text, text.len, "b"));
+    CHECK_STR(journal.digest.state, "written");
+    journal_finish(&journal);
+    CHECK_OK(journal_read(&journal, &end, text.text, text.len, "another"));
+    CHECK_STR(journal.digest.state, "durable");
+    CHECK_EQ(journal.digest.end, 100);
+    journal_finish(&journal);
+
+    write_journal(1);
+    add_digest(100, "written");
+    CHECK_OK(journal_read(&journal, &end, text.text, text.len, "another"));
+    CHECK(!journal.digest.state);
+    journal_finish(&journal);
+    buffer_finish(&text);
+}
+
+TEST(a_digest_of_bytes_that_no_line_claims_ends_the_journal)
+{
+    static const int64_t bad[] = {-1, 0, 101, LENGTH, INT64_MAX};
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct journal journal;
+        write_journal(1);
+        add_digest(bad[i], "x");
+        journal_add_done(&text, &check, ranges[1]);
+        CHECK_OK(read_it(&journal, text.text, text.len));
+        CHECK(!journal.digest.state);
+        CHECK_EQ(ranges_sum(&journal.done), 100);
+        journal_finish(&journal);
+    }
     buffer_finish(&text);
 }
 
@@ -142,16 +194,17 @@ TEST(a_changed_byte_adds_no_range)
     buffer_finish(&text);
 }
 
-TEST(the_last_digest_counts)
+TEST(the_digest_of_the_most_bytes_counts)
 {
     struct journal journal;
 
     write_journal(1);
-    journal_add_digest(&text, &check, "md5 1 a");
-    journal_add_digest(&text, &check, "md5 2 b");
+    add_digest(1, "a");
+    add_digest(3, "c");
+    add_digest(2, "b");
     journal_add_done(&text, &check, ranges[1]);
     CHECK_OK(read_it(&journal, text.text, text.len));
-    CHECK_STR(journal.digest, "md5 2 b");
+    CHECK_STR(journal.digest.state, "c");
     CHECK_EQ(ranges_sum(&journal.done), 300);
     journal_finish(&journal);
     buffer_finish(&text);

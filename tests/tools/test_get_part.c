@@ -14,12 +14,14 @@
 #include "io_faults.h"
 #include "listing.h"
 #include "test.h"
+#include "tools/get/hash.h"
 #include "tools/get/part.h"
 
 enum { LENGTH = 100000, STEP = 9000 };
 
 static const char url[] = "http://h/f";
 static char data[LENGTH];
+static int states; /* parts that were opened with the state of a hash */
 
 /* A path in the test's directory. The next call but one writes over it. */
 static const char *in_tmpdir(const char *name)
@@ -46,6 +48,36 @@ static void check_bytes(int fd, int64_t start, int64_t end)
     CHECK(memcmp(bytes, data + start, (size_t)(end - start)) == 0);
 }
 
+/* The state of the hash of all first bytes that are there; `arg` is the part. */
+static int64_t save(void *arg, struct buffer *ret)
+{
+    const struct part *part = arg;
+    int64_t end = ranges_until(&part->journal.done, 0);
+    struct hash hash;
+
+    hash_init(&hash, 1u << HASH_SHA256);
+    hash_update(&hash, data, (size_t)end);
+    hash_save(&hash, end, ret);
+    return end;
+}
+
+/* Whatever the journal has as a state, the hash of the file follows from it. */
+static void check_state(const struct journal_digest *digest)
+{
+    char actual[HASH_HEX_SIZE], expected[HASH_HEX_SIZE];
+    struct hash hash;
+
+    if (!digest->state)
+        return;
+    CHECK(hash_restore(&hash, 1u << HASH_SHA256, digest->end, digest->state));
+    hash_update(&hash, data + digest->end, (size_t)(LENGTH - digest->end));
+    hash_finish(&hash, HASH_SHA256, actual);
+    hash_init(&hash, 1u << HASH_SHA256);
+    hash_update(&hash, data, LENGTH);
+    hash_finish(&hash, HASH_SHA256, expected);
+    CHECK_STR(actual, expected);
+}
+
 /* Opens the part, or begins one. All bytes that it claims must be right. */
 static WHORL_SUSPENDS int open_part(struct part *part)
 {
@@ -58,6 +90,9 @@ static WHORL_SUSPENDS int open_part(struct part *part)
         return part_begin(part, url, NULL, "\"e\"", NULL, LENGTH);
     for (size_t i = 0; i < part->journal.done.count; i++)
         check_bytes(part->fd, part->journal.done.items[i].start, part->journal.done.items[i].end);
+    check_state(&part->journal.digest);
+    check_state(&part->journal.synced_digest);
+    states += part->journal.digest.state != NULL;
     return 0;
 }
 
@@ -92,6 +127,8 @@ static int run(void *arg)
     int err = part_init(&part, AT_FDCWD, in_tmpdir("f"), url);
     if (err)
         return err;
+    part.save = save;
+    part.save_arg = &part;
     err = open_part(&part);
     if (err == 0)
         err = write_some(&part, *stop);
@@ -169,6 +206,8 @@ TEST(a_part_is_what_its_journal_says)
     fill_data();
     CHECK_OK(whorl_io_run(run, &half));
     CHECK(strstr(listing(), ".part ") && strstr(listing(), ".part.journal"));
+    CHECK_OK(whorl_io_run(run, &half));
+    CHECK_EQ(states, 1);
     unlink_all();
 }
 

@@ -685,6 +685,105 @@ def hashes_cover_the_bytes_of_earlier_runs():
         equal(read('f.bad') == server.data, True)
 
 
+# States of hashes in the journal
+
+
+def records():
+    """The lines of the journal, without their checksums."""
+    return [line[9:] for line in read(parts()[0] + '.journal').decode().splitlines()]
+
+
+def digest():
+    """How many bytes the last state in the journal covers, and the state."""
+    line = [r for r in records() if r.startswith('digest ')][-1]
+    return int(line.split()[1]), line.split(' ', 2)[2]
+
+
+def change_states(change):
+    """Writes the journal again with other states. Its checksums are right."""
+    changed = [r if not r.startswith('digest ') else '%s %s %s' % (*r.split()[:2], change(r.split(' ', 2)[2]))
+               for r in records()]
+    write(parts()[0] + '.journal', lines_of(*changed))
+
+
+@test
+def bytes_of_an_earlier_run_are_not_read_again_for_their_hash():
+    with RangedFile(noise(4 * MIB)) as server:
+        sums = ['--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest()]
+        for argv in (sums, [*sums, '--split', '3'],
+                     [*sums, '--checksum', 'md5=' + hashlib.md5(server.data).hexdigest(), '--checksum',
+                      'sha512=' + hashlib.sha512(server.data).hexdigest()]):
+            interrupted(server, 2 * MIB, *argv)
+            covered, _ = digest()
+            r = get('--json', *argv[:2], *argv[4:], server.url)
+            equal((r.status, files(), read('f') == server.data), (0, ['f'], True))
+            o = object_of(r)
+            equal(o['reread'] <= len(server.data) - covered, True)
+            if '--split' not in argv:
+                equal((covered, o['resumed_from'] > MIB, o['reread']), (o['resumed_from'], True, 0))
+            os.unlink('f')
+
+
+@test
+def killed_twice_the_hash_is_continued_twice():
+    with RangedFile(noise(8 * MIB)) as server:
+        argv = ['--checksum', 'sha1=' + hashlib.sha1(server.data).hexdigest()]
+        interrupted(server, 2 * MIB, *argv)
+        first, _ = digest()
+        interrupted(server, 2 * MIB, *argv)
+        second, _ = digest()
+        equal(first < second, True)
+        r = get('--json', *argv, server.url)
+        equal((r.status, object_of(r)['verified'], object_of(r)['reread']), (0, 'sha1', 0))
+
+
+@test
+def a_wrong_state_leads_to_the_right_verdict():
+    """It has the right form and a right checksum in the journal. So the hash is wrong, and then the
+    bytes decide."""
+    with RangedFile(noise(4 * MIB)) as server:
+        good = ['--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest()]
+        bad = ['--checksum', 'sha256=' + '0' * 64]
+        for argv, expected in ((good, (0, ['f'], 'sha256')), (bad, (4, ['f.bad'], None))):
+            interrupted(server, 2 * MIB, *argv)
+            change_states(lambda state: re.sub('=.', lambda m: '=1' if m[0] == '=0' else '=0', state))
+            r = get('--json', *argv, server.url)
+            equal((r.status, files(), object_of(r)['verified']), expected)
+            equal(object_of(r)['reread'], len(server.data))
+            equal(read(files()[0]) == server.data, True)
+            os.unlink(files()[0])
+
+
+@test
+def a_state_that_cannot_be_used_is_calculated_again():
+    """It is of another version, of another form, or of another hash."""
+    with RangedFile(noise(4 * MIB)) as server:
+        good = ['--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest()]
+        for change in (lambda s: s.replace('1 nettle', '2 nettle'), lambda s: s.replace('nettle-', 'nettle-9'),
+                       lambda s: s.replace('sha256', 'sha1'), lambda s: s + '0', lambda s: s[:-1], lambda s: 'x',
+                       lambda s: s.replace(',', ',' + '00' * 300)):
+            interrupted(server, 2 * MIB, *good)
+            change_states(change)
+            r = get('--json', *good, server.url)
+            o = object_of(r)
+            equal((r.status, files(), o['verified']), (0, ['f'], 'sha256'))
+            equal((o['reread'], o['resumed_from'] > MIB), (len(server.data), True))
+            os.unlink('f')
+
+
+@test
+def a_state_of_more_bytes_than_are_there_ends_the_journal():
+    with RangedFile(noise(4 * MIB)) as server:
+        good = ['--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest()]
+        interrupted(server, 2 * MIB, *good)
+        _, state = digest()
+        head = [r for r in records() if r.split()[0] not in ('done', 'digest')]
+        write(parts()[0] + '.journal', lines_of(*head, 'done 0 %d' % MIB, 'digest %d %s' % (MIB + 1, state),
+                                                'done %d %d' % (MIB, 2 * MIB)))
+        o = object_of(get('--json', *good, server.url))
+        equal((o['resumed_from'], o['verified']), (MIB, 'sha256'))
+
+
 # Files that nothing explains
 
 

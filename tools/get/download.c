@@ -25,6 +25,17 @@ enum { SEE_BYTES = 256 << 10 };
 
 static const int64_t keep_ns = 5 * WHORL_SECOND; /* for the last line after a cancel */
 
+/* The state of the hashes for the journal; `arg` is the download. */
+static int64_t save_seen(void *arg, struct buffer *ret)
+{
+    struct download *d = arg;
+
+    if (!d->see || !d->save || d->seen == 0)
+        return 0;
+    d->save(d->arg, ret);
+    return ret->len > 0 ? d->seen : 0;
+}
+
 int download_init(struct download *download, int dir_fd, const char *path)
 {
     const char *source = download->source;
@@ -36,7 +47,12 @@ int download_init(struct download *download, int dir_fd, const char *path)
         download->url = NULL;
         return -ENOMEM;
     }
-    return part_init(&download->part, dir_fd, path, download->url);
+    int err = part_init(&download->part, dir_fd, path, download->url);
+    if (err == 0) {
+        download->part.save = save_seen;
+        download->part.save_arg = download;
+    }
+    return err;
 }
 
 void download_finish(struct download *download)
@@ -118,13 +134,21 @@ static WHORL_SUSPENDS int see_rest(struct download *d)
         int64_t left = d->part.journal.length - d->seen;
         size_t n = left < SEE_BYTES ? (size_t)left : SEE_BYTES;
         err = whorl_pread_exact(d->part.fd, buf, n, d->seen);
-        if (err == 0)
+        if (err == 0) {
+            d->reread += (int64_t)n;
             piece_see(d, d->seen, buf, n);
+        }
     }
     free(buf);
     if (err == 0 && d->see && d->seen < d->part.journal.length)
         err = -ENOMEM;
     return err ? whorl_error_set(d->error, err, "read", "%s", whorl_strerror(err)) : 0;
+}
+
+WHORL_SUSPENDS int download_see_again(struct download *d)
+{
+    d->seen = 0;
+    return see_rest(d);
 }
 
 /* Writes the line for the last bytes, also after a cancel. */

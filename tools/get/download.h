@@ -51,6 +51,10 @@ WHORL_SUSPENDS bool download_find(struct download *download);
  *          and `error` is filled. */
 WHORL_SUSPENDS int download_is_there(struct download *download, int dir_fd, const char *path);
 
+/* Passes all bytes of a complete part to `see`, from the first one. Returns 0 or a negative code,
+ * and `error` is filled. */
+WHORL_SUSPENDS int download_see_again(struct download *download);
+
 /* Whether a part is open, which download_resume() continues. */
 bool download_has_part(const struct download *download);
 

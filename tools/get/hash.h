@@ -11,6 +11,9 @@
 #include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+struct buffer;
 
 /* Weakest first. */
 enum hash_kind { HASH_MD5, HASH_SHA1, HASH_SHA256, HASH_SHA512, HASH_KINDS };
@@ -41,5 +44,20 @@ void hash_update(struct hash *hash, const void *data, size_t len);
 
 /* Writes the hash in lower case. Ends the calculation of this kind. */
 void hash_finish(struct hash *hash, enum hash_kind kind, char ret[HASH_HEX_SIZE]);
+
+/* Appends the state after `len` bytes as text without control bytes, so that another process can
+ * continue the calculation:
+ *
+ *     1 nettle-3.8 sha256=510e527f...,6162
+ *
+ * the version of this form, that of the library, and for each kind the chaining value and, behind
+ * the comma, the bytes of the last block, which is not full. `len` is what hash_update() has got.
+ */
+void hash_save(const struct hash *hash, int64_t len, struct buffer *ret);
+
+/* Continues the calculation of `kinds` after `len` bytes. The text is not trusted, but a wrong
+ * state of the right form gives a wrong hash. Returns false when it has another form, comes from
+ * another version, or lacks one of the kinds; then `hash` is not valid. */
+bool hash_restore(struct hash *hash, unsigned kinds, int64_t len, const char *text);
 
 #endif

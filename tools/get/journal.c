@@ -20,10 +20,20 @@ void journal_finish(struct journal *journal)
     free(journal->final_url);
     free(journal->etag);
     free(journal->modified);
-    free(journal->digest);
+    free(journal->digest.state);
+    free(journal->synced_digest.state);
     ranges_finish(&journal->done);
     ranges_finish(&journal->synced);
     *journal = (struct journal){0};
+}
+
+int journal_digest_set(struct journal_digest *to, int64_t end, const char *state, size_t len)
+{
+    char *copy = strndup(state, len);
+
+    free(to->state);
+    *to = (struct journal_digest){copy ? end : 0, copy};
+    return copy ? 0 : -ENOMEM;
 }
 
 /* Values */
@@ -105,9 +115,21 @@ void journal_add_synced(struct buffer *to, uint32_t *check, struct range range)
     add_range(to, check, "synced", range);
 }
 
-void journal_add_digest(struct buffer *to, uint32_t *check, const char *state)
+void journal_add_digest(struct buffer *to, uint32_t *check, const struct journal_digest *digest)
 {
-    add_line(to, check, "digest", state);
+    struct buffer value = {0};
+
+    buffer_printf(&value, "%lld %s", (long long)digest->end, digest->state);
+    to->failed |= value.failed;
+    if (!value.failed)
+        add_line(to, check, "digest", value.text);
+    buffer_finish(&value);
+}
+
+static void add_digest(struct buffer *to, uint32_t *check, const struct journal_digest *digest)
+{
+    if (digest->state)
+        journal_add_digest(to, check, digest);
 }
 
 void journal_add_all(struct buffer *to, uint32_t *check, const struct journal *journal)
@@ -124,9 +146,10 @@ void journal_add_all(struct buffer *to, uint32_t *check, const struct journal *j
     add_line(to, check, "boot", journal->boot);
     for (size_t i = 0; i < journal->synced.count; i++)
         journal_add_synced(to, check, journal->synced.items[i]);
+    add_digest(to, check, &journal->synced_digest);
     for (size_t i = 0; i < journal->done.count; i++)
         journal_add_done(to, check, journal->done.items[i]);
-    add_optional(to, check, "digest", journal->digest);
+    add_digest(to, check, &journal->digest);
 }
 
 /* Reading */
@@ -223,6 +246,35 @@ static int read_range(const struct line *line, int64_t length, struct ranges *ra
     return ranges_add(ranges, from, to);
 }
 
+/* The end of the first bytes that are in one of the sets. */
+static int64_t end_of_first(const struct ranges *a, const struct ranges *b)
+{
+    int64_t before, end = 0;
+
+    do {
+        before = end;
+        end = ranges_until(b, ranges_until(a, before));
+    } while (end > before);
+    return end;
+}
+
+/* A state of bytes that no line claims is as bad as a damaged line. */
+static int read_digest(struct journal *journal, const struct line *line)
+{
+    const char *p = line->value, *end = p + line->value_len;
+    int64_t covered;
+
+    if (!read_number(&p, end, &covered) || p == end || *p++ != ' ' || p == end || covered == 0 ||
+        covered > end_of_first(&journal->done, &journal->synced))
+        return -EBADMSG;
+    int err = 0;
+    if (covered >= journal->digest.end)
+        err = journal_digest_set(&journal->digest, covered, p, (size_t)(end - p));
+    if (err == 0 && covered <= ranges_until(&journal->synced, 0))
+        err = journal_digest_set(&journal->synced_digest, covered, p, (size_t)(end - p));
+    return err;
+}
+
 /* Reads a line behind the identity. Lines of unknown names are ignored: a later version may have
  * written them. */
 static int read_record(struct journal *journal, const struct line *line)
@@ -231,11 +283,7 @@ static int read_record(struct journal *journal, const struct line *line)
         return read_range(line, journal->length, &journal->done);
     if (is_named(line, "synced"))
         return read_range(line, journal->length, &journal->synced);
-    if (!is_named(line, "digest"))
-        return 0;
-    free(journal->digest);
-    journal->digest = NULL;
-    return copy_value(line, &journal->digest);
+    return is_named(line, "digest") ? read_digest(journal, line) : 0;
 }
 
 static int read_all(struct journal *journal, struct journal_end *at, const char *text, size_t len)
@@ -264,6 +312,19 @@ static int read_all(struct journal *journal, struct journal_end *at, const char 
     return 0;
 }
 
+/* Leaves out what a restart of the machine may have lost. Returns 0 or -ENOMEM. */
+static int keep_durable(struct journal *journal)
+{
+    const struct journal_digest *durable = &journal->synced_digest;
+
+    ranges_clear(&journal->done);
+    free(journal->digest.state);
+    journal->digest = (struct journal_digest){0};
+    return durable->state ? journal_digest_set(&journal->digest, durable->end, durable->state,
+                                               strlen(durable->state))
+                          : 0;
+}
+
 int journal_read(struct journal *ret, struct journal_end *ret_end, const char *text, size_t len,
                  const char *boot)
 {
@@ -271,11 +332,8 @@ int journal_read(struct journal *ret, struct journal_end *ret_end, const char *t
     struct journal_end end = {0};
     int err = read_all(&journal, &end, text, len);
 
-    if (err == 0 && strcmp(journal.boot, boot) != 0) {
-        ranges_clear(&journal.done);
-        free(journal.digest);
-        journal.digest = NULL;
-    }
+    if (err == 0 && strcmp(journal.boot, boot) != 0)
+        err = keep_durable(&journal);
     if (err == 0)
         err = ranges_add_all(&journal.done, &journal.synced);
     if (err) {

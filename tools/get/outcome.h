@@ -30,6 +30,7 @@ struct outcome {
     const char *afresh; /* why a partial file was not continued; NULL: there was none, or it was */
     int64_t resumed_from; /* bytes that an earlier run had left */
     int64_t wasted;       /* of `bytes`, those that were there already */
+    int64_t reread;       /* bytes of the partial file that were read again for its hashes */
     int splits;           /* connections besides the first one that fetched a part of the file */
     int64_t kept;         /* bytes that are kept for the next run */
     bool ok, interrupted;

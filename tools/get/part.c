@@ -18,8 +18,8 @@
 
 enum {
     NAME_BYTES_MAX = 255,
-    LINES_MAX = 64 << 10, /* a longer journal is written again, without what has become needless */
-    STEP_MIN = 64 << 10,  /* bytes between two lines */
+    LINES_MAX = 256 << 10, /* a longer journal is written again, without what has become needless */
+    STEP_MIN = 64 << 10,   /* bytes between two lines */
     STEP_MAX = 4 << 20,
     STEPS = 256, /* lines per file, between these two limits */
     PLACES_TRIED_MAX = 3,
@@ -398,6 +398,29 @@ static WHORL_SUSPENDS int append(struct part *part, uint32_t check)
     return err;
 }
 
+/* Copies the present state of the hashes to `ret`, if there is one. Without memory there is none,
+ * which costs the next run only time. */
+static void take_state(struct part *part, struct journal_digest *ret)
+{
+    struct buffer state = {0};
+    int64_t end = part->save ? part->save(part->save_arg, &state) : 0;
+
+    if (end > 0 && end != ret->end && !state.failed)
+        (void)journal_digest_set(ret, end, state.text, state.len);
+    buffer_finish(&state);
+}
+
+/* Adds a line for a state that the journal does not have yet. */
+static void add_state(struct part *part, uint32_t *check)
+{
+    struct journal_digest *digest = &part->journal.digest;
+    int64_t before = digest->end;
+
+    take_state(part, digest);
+    if (digest->state && digest->end != before)
+        journal_add_digest(&part->text, check, digest);
+}
+
 static WHORL_SUSPENDS int write_lines(struct part *part)
 {
     struct ranges *ranges = &part->unrecorded;
@@ -405,12 +428,14 @@ static WHORL_SUSPENDS int write_lines(struct part *part)
 
     if (part->end.size > LINES_MAX) {
         ranges_clear(ranges); /* the new journal has them */
+        take_state(part, &part->journal.digest);
         return rewrite(part);
     }
     buffer_clear(&part->text);
     for (size_t i = 0; i < ranges->count; i++)
         journal_add_done(&part->text, &check, ranges->items[i]);
     ranges_clear(ranges); /* other tasks add to it while this one writes */
+    add_state(part, &check);
     return append(part, check);
 }
 
@@ -444,10 +469,12 @@ static WHORL_SUSPENDS int sync_dir(const struct part *part)
 
 WHORL_SUSPENDS int part_sync(struct part *part)
 {
+    struct journal_digest digest = {0}; /* of bytes that are in `done` */
     struct ranges done = {0};
     uint32_t check;
 
     part->synced_ns = whorl_now();
+    take_state(part, &digest);
     int err = ranges_add_all(&done, &part->journal.done);
     if (err == 0)
         err = whorl_fsync(part->fd, true);
@@ -456,6 +483,12 @@ WHORL_SUSPENDS int part_sync(struct part *part)
     if (err == 0)
         err = ranges_add_all(&part->journal.synced, &done);
     ranges_finish(&done);
+    if (err == 0 && digest.state) {
+        free(part->journal.synced_digest.state);
+        part->journal.synced_digest = digest;
+    } else {
+        free(digest.state);
+    }
     if (err || part->is_recording)
         return err; /* the next call writes the line */
     part->is_recording = true;
@@ -463,6 +496,8 @@ WHORL_SUSPENDS int part_sync(struct part *part)
     buffer_clear(&part->text);
     for (size_t i = 0; i < part->journal.synced.count; i++)
         journal_add_synced(&part->text, &check, part->journal.synced.items[i]);
+    if (part->journal.synced_digest.state)
+        journal_add_digest(&part->text, &check, &part->journal.synced_digest);
     err = append(part, check);
     if (err == 0)
         err = whorl_fsync(part->journal_fd, true);

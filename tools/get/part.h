@@ -15,6 +15,7 @@
  *
  *     creation     part, then journal       a part without journal is removed by the next run
  *     each write   data, then its line      a line that is missing or torn: fetched again
+ *     hashes       after the lines of their bytes; a state that is missing: they are read again
  *     afresh       both are removed, then new ones are created; the old data is never overwritten
  *     end          rename, then journal     its URL or --clean removes a journal without part
  *
@@ -46,6 +47,11 @@ struct part {
     int64_t synced_ns;        /* when the last bytes were made durable, or the start */
     bool is_recording;        /* a task writes lines */
     struct buffer text;       /* of the lines that are being written; valid while `is_recording` */
+
+    /* Set after part_init(), or NULL. Appends the state of the hashes to `ret`, and returns the
+     * count of the first bytes that it covers, all of which were noted; 0: there is no state. */
+    int64_t (*save)(void *arg, struct buffer *ret);
+    void *save_arg;
 };
 
 /* Makes the names for the file `path`, relative to `dir_fd`, and the URL. Returns 0 or

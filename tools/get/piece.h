@@ -39,6 +39,9 @@ struct download {
      * needed. Bytes that arrive in another order, or that were there before, are read from the part
      * when all are there. */
     void (*see)(void *arg, const char *bytes, size_t len);
+    /* Appends what `see` has calculated, so that the next run can continue there. NULL: the next
+     * run reads all bytes again. */
+    void (*save)(void *arg, struct buffer *ret);
     /* Returns a place for one more connection to the host of the URL, or NULL when there may be
      * none now. free_connection() gives it back. */
     void *(*take_connection)(void *arg, const char *url);
@@ -62,7 +65,8 @@ struct download {
     int64_t received;     /* body bytes of all responses */
     int64_t wasted;       /* of these, bytes that were there already */
     int splits;           /* connections besides the first one whose bytes were used */
-    int64_t seen;         /* bytes that `see` has got */
+    int64_t seen;         /* bytes that `see` has got, or had got in the run before */
+    int64_t reread;       /* bytes that were read from the part for `see` */
     bool noted;           /* `note` has been called */
     struct claims claims; /* of the connections that are open */
     bool no_ranges;       /* the server's answers to ranges cannot be used */

@@ -253,6 +253,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_int(object, "resumed_from", o->resumed_from);
     object_add_int(object, "splits", o->splits);
     object_add_int(object, "wasted", o->wasted);
+    object_add_int(object, "reread", o->reread);
     if (o->afresh)
         object_add_text(object, "afresh", o->afresh);
     if (!o->ok)

@@ -77,6 +77,13 @@ static void free_connection(void *arg, void *place)
     schedule_free_place(&t->get->schedule, place);
 }
 
+static void save_state(void *arg, struct buffer *ret)
+{
+    struct transfer *t = arg;
+
+    verify_save(&t->verify, ret);
+}
+
 static void show_connections(void *arg, int count)
 {
     struct transfer *t = arg;
@@ -141,6 +148,7 @@ WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
     *d = (struct download){.ask = ask_more,
                            .note = note_part_response,
                            .progress = transfer_note_progress,
+                           .save = save_state,
                            .take_connection = take_connection,
                            .free_connection = free_connection,
                            .show_connections = show_connections,
@@ -165,8 +173,11 @@ WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
         return 0;
     }
     d->is_mixed = d->mirrors_count > 0;
+    const struct journal_digest *digest = &d->part.journal.digest;
     verify_begin(&t->verify, NULL, false);
     d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
+    if (digest->state && verify_restore(&t->verify, digest->end, digest->state))
+        d->seen = digest->end;
     return 0;
 }
 
@@ -179,9 +190,27 @@ static void note_download(struct transfer *t)
     o->afresh = d->afresh[0] ? d->afresh : NULL;
     o->resumed_from = d->resumed_from;
     o->wasted = d->wasted;
+    o->reread = d->reread;
     o->splits = d->splits;
     o->bytes = d->received;
     o->written = d->received - d->wasted;
+}
+
+/* Decides whether the complete part is as expected. If a state of the journal may be the reason why
+ * it is not, the bytes decide: all are read. Returns 0 or a negative code. */
+static WHORL_SUSPENDS int decide(struct transfer *t)
+{
+    int err = transfer_decide(t, &t->path);
+
+    if (err || !t->is_bad || !t->verify.is_restored)
+        return err;
+    t->is_bad = false;
+    t->why[0] = '\0';
+    t->path = transfer_wanted_path(t);
+    verify_begin(&t->verify, NULL, false);
+    err = download_see_again(&t->download);
+    note_download(t);
+    return err ? err : transfer_decide(t, &t->path);
 }
 
 /* Gives the complete file its name. Returns as transfer_try_once(). */
@@ -194,7 +223,7 @@ static WHORL_SUSPENDS int take_name(struct transfer *t)
     t->path = transfer_wanted_path(t);
     /* A response with a part need not have them all. */
     transfer_note_validators(t, t->download.part.journal.etag, t->download.part.journal.modified);
-    int err = t->download.see ? transfer_decide(t, &t->path) : 0;
+    int err = t->download.see ? decide(t) : 0;
     if (err == 0 && t->is_bad && t->download.is_mixed) {
         /* One of the URLs has sent wrong bytes, but which one is not known. */
         t->is_bad = false;

@@ -79,6 +79,7 @@ void verify_begin(struct verify *verify, const struct whorl_http_response *respo
             kinds |= 1u << kind;
     hash_init(&verify->hash, kinds);
     verify->seen = 0;
+    verify->is_restored = false;
     verify->sha256[0] = '\0';
 }
 
@@ -105,6 +106,24 @@ void verify_update(struct verify *verify, const void *data, size_t len)
 {
     hash_update(&verify->hash, data, len);
     verify->seen += (int64_t)len;
+}
+
+void verify_save(const struct verify *verify, struct buffer *ret)
+{
+    if (verify->hash.kinds)
+        hash_save(&verify->hash, verify->seen, ret);
+}
+
+bool verify_restore(struct verify *verify, int64_t len, const char *state)
+{
+    unsigned kinds = verify->hash.kinds;
+
+    verify->is_restored = kinds && hash_restore(&verify->hash, kinds, len, state);
+    if (verify->is_restored)
+        verify->seen = len;
+    else
+        hash_init(&verify->hash, kinds);
+    return verify->is_restored;
 }
 
 bool verify_end(struct verify *verify, enum hash_kind *ret_kind, char *why, size_t why_size)

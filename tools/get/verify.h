@@ -32,6 +32,7 @@ struct verify {
     const char *header_names[HASH_KINDS];
     struct hash hash;
     int64_t seen;
+    bool is_restored;           /* some of the `seen` bytes were seen by an earlier run only */
     char sha256[HASH_HEX_SIZE]; /* "": not known */
 };
 
@@ -57,6 +58,14 @@ bool verify_is_needed(const struct verify *verify);
 
 /* The next bytes of the body. */
 void verify_update(struct verify *verify, const void *data, size_t len);
+
+/* Appends the state of the hashes for verify_restore(), or nothing when there are none. */
+void verify_save(const struct verify *verify, struct buffer *ret);
+
+/* Continues after `len` bytes that an earlier run has seen, right after verify_begin(). `state` is
+ * not trusted: if the verdict is bad, it may be wrong, and all bytes must be seen again. Returns
+ * false when the state cannot be used; then no byte has been seen. */
+bool verify_restore(struct verify *verify, int64_t len, const char *state);
 
 /**
  * Decides, once the whole body has been seen.
