@@ -155,7 +155,7 @@ static void look_ahead(struct http2_exchange *h)
     struct http_exchange *x = &h->base;
     struct http2_stream *s = &h->stream.base;
 
-    if (span_len(h) == 0 && s->first) {
+    if (span_len(h) == 0 && s->chunks.first) {
         http2_chunk_release(x->store, h->chunk);
         h->chunk = http2_stream_take(s);
         x->received += (int64_t)span_len(h);
@@ -249,7 +249,7 @@ static WHORL_SUSPENDS ssize_t read_body(struct http_exchange *x, char *buf, size
     h->chunk->start += n;
     x->buffered -= n;
     /* The chunk stays, because its bytes are valid until the next call. */
-    if (x->buffered == 0 && !h->stream.base.first)
+    if (x->buffered == 0 && !h->stream.base.chunks.first)
         look_ahead(h);
     return (ssize_t)n;
 }

@@ -25,8 +25,8 @@
  *     pushed streams    none: SETTINGS_ENABLE_PUSH is 0, and PUSH_PROMISE ends the connection
  *     other frames      frames that bring no response any further (PING, SETTINGS, RST_STREAM,
  *                       WINDOW_UPDATE, PRIORITY, CONTINUATION, empty DATA, unknown ones) use up an
- *                       allowance. It grows with time and with each part of a response or of a
- *                       request's body
+ *                       allowance, which grows with time and with each part of a response or of a
+ *                       request's body: http2_allowance.h
  */
 #ifndef IO_HTTP_HTTP2_H
 #define IO_HTTP_HTTP2_H
@@ -39,9 +39,6 @@
 enum {
     HTTP2_CONNECTION_WINDOW = 16 << 20,
     HTTP2_STREAM_WINDOW = 2 << 20,
-    /* Allowance for frames that bring no response any further. */
-    HTTP2_FRAMES_SPARE = 2000,
-    HTTP2_FRAMES_PER_SECOND = 20,
 };
 
 /* Makes the state of a connection, with our SETTINGS queued. 0 or -ENOMEM. */
@@ -60,8 +57,7 @@ void http2_feed(struct http2 *h, const char *bytes, size_t len, int64_t now_ns);
  * streams have failed then, and what http2_output() still returns is sent before the close.
  *
  * 0; WHORL_EHTTP_PROTOCOL, WHORL_EHTTP_VERSION: the peer's bytes are not valid; WHORL_EHTTP_FLOOD:
- * it sends too many frames that bring no response any further; -ENOMEM; the `err` that was given to
- * http2_end(). */
+ * it sends too many frames that bring no response any further; -ENOMEM. */
 int http2_error(const struct http2 *h);
 
 /* The connection has ended: fails all streams that are not over, with `err`, or if that is 0, with
@@ -71,8 +67,8 @@ int http2_error(const struct http2 *h);
 void http2_end(struct http2 *h, int err, const char *text);
 
 /* Writes the bytes to be sent next to `buf`, at least one frame as far as it fits. The count; 0:
- * nothing is to be sent; -ENOMEM. */
-ssize_t http2_output(struct http2 *h, char *buf, size_t cap);
+ * nothing is to be sent, or the connection has failed (http2_error()). */
+size_t http2_output(struct http2 *h, char *buf, size_t cap);
 
 /* Whether http2_output() would return bytes. */
 bool http2_has_output(const struct http2 *h);
@@ -112,11 +108,6 @@ void http2_stream_unsend(struct http2_stream *s);
 /* Takes the oldest chunk and gives its room in the windows back. NULL when there is none, as after
  * http2_stream_close(). The caller returns it with http2_chunk_release(). */
 struct http2_chunk *http2_stream_take(struct http2_stream *s);
-
-void http2_chunk_release(struct http_store *store, struct http2_chunk *chunk);
-
-/* Frees the chunks that the store keeps. */
-void http2_chunks_drain(struct http_store *store);
 
 /* Closes the stream: resets it unless it has ended, and drops what was not taken. The fields of the
  * response stay valid until http2_stream_finish(). */

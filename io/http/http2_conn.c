@@ -308,11 +308,11 @@ static WHORL_SUSPENDS int write_frames(struct http2_conn *conn)
     for (;;) {
         if (!get_buffer(&conn->out))
             return -ENOMEM;
-        ssize_t n = http2_output(conn->h, conn->out, BUF_SIZE);
+        size_t n = http2_output(conn->h, conn->out, BUF_SIZE);
         deliver(conn); /* parts of bodies have been taken, or the connection has failed */
         int err = 0;
         if (n > 0)
-            err = whorl_stream_write(conn->stream, conn->out, (size_t)n);
+            err = whorl_stream_write(conn->stream, conn->out, n);
         else if (conn->is_ending || http2_error(conn->h) || http2_is_over(conn->h))
             return 0;
         else

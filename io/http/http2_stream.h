@@ -8,21 +8,15 @@
 
 #include "io/http/header.h"
 #include "io/http/http1.h"
-#include "io/http/store.h"
+#include "io/http/http2_chunk.h"
 
 enum { HTTP2_TEXT_SIZE = 160 };
 
 struct http2;
 
-/* Body bytes that were received together. */
-struct http2_chunk {
-    struct http_spare spare; /* in the store's list, or in the stream's queue */
-    size_t start, end;       /* of the bytes that are still to be read */
-    char data[HTTP_BUF_SIZE];
-};
-
 /* One request and its response. The caller owns the memory. A zeroed struct is a stream that is not
- * open. The caller reads the fields; only http2.c changes them. */
+ * open. The caller reads the fields; only the files
+ * that include http2_state.h, and http2_head.c, change them. */
 struct http2_stream {
     int32_t id;      /* 0 while not open */
     struct http2 *h; /* NULL once closed */
@@ -34,17 +28,17 @@ struct http2_stream {
     bool was_reset;  /* the peer has sent RST_STREAM */
 
     /* The response. */
-    bool has_head, is_over;           /* the final head is complete; the message is complete */
-    bool has_begun;                   /* part of a response has arrived */
-    int status;                       /* of the last head */
-    int heads;                        /* that have begun, with 1xx heads and the trailers */
-    int informationals;               /* 1xx heads so far */
-    int informational;                /* status of the last of them */
-    bool is_continued;                /* one of them was a 100 */
-    size_t head_bytes;                /* of the head or the trailers that are being received */
-    int64_t length;                   /* Content-Length; -1: none */
-    int64_t received;                 /* body bytes so far, also those that were not taken yet */
-    struct http2_chunk *first, *last; /* received and not taken yet */
+    bool has_head, is_over;          /* the final head is complete; the message is complete */
+    bool has_begun;                  /* part of a response has arrived */
+    int status;                      /* of the last head */
+    int heads;                       /* that have begun, with 1xx heads and the trailers */
+    int informationals;              /* 1xx heads so far */
+    int informational;               /* status of the last of them */
+    bool is_continued;               /* one of them was a 100 */
+    size_t head_bytes;               /* of the head or the trailers that are being received */
+    int64_t length;                  /* Content-Length; -1: none */
+    int64_t received;                /* body bytes so far, also those that were not taken yet */
+    struct http2_chunk_queue chunks; /* received and not taken yet */
 
     /* The request's body: the part that is to be sent next. Borrowed until out_len is 0. */
     const char *out;

@@ -39,7 +39,7 @@ struct http_store {
     struct http_spares bufs;
     struct http_spares http1_exchanges; /* see exchange_http1.h */
     struct http_spares http2_exchanges; /* see exchange_http2.h */
-    struct http_spares http2_chunks;    /* see http2.h */
+    struct http_spares http2_chunks;    /* see http2_chunk.h */
     struct http_spares responses;       /* see response.h */
     size_t save_bytes;                  /* size of the buffers of all bodies being saved */
     struct places places;               /* directories that files were saved in */
