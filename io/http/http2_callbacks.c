@@ -97,7 +97,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
             http2_fail_stream(s,
                               http2_head_refuse(s, WHORL_EHTTP_HEADER, "%s",
                                                 h->reason[0] ? h->reason : nghttp2_strerror(code)));
-        s->is_reset = true;
+        http2_fail_note_reset(s);
     }
     if (s && !h->err)
         h->reason[0] = '\0';
@@ -212,6 +212,11 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
             s->is_sent = true;
     } else if (frame->hd.type == NGHTTP2_DATA) {
         http2_allowance_add(&h->allowance, FRAMES_PER_SENT);
+    } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        /* nghttp2 may reset a stream without another callback, as for a body that is too long. */
+        struct http2_stream *s = http2_state_stream(h, frame->hd.stream_id);
+        if (s)
+            http2_fail_note_reset(s);
     } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
         /* nghttp2 has found an error of the connection. */
         char reason[HTTP2_TEXT_SIZE];

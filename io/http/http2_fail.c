@@ -9,15 +9,29 @@
 
 #include "io/http/http2_head.h"
 
+/* The peer may fill the window before it knows of the reset. */
+static void expect_late(struct http2_stream *s)
+{
+    if (!s->is_over)
+        http2_allowance_expect_late(
+            &s->h->allowance, nghttp2_session_get_stream_local_window_size(s->h->session, s->id));
+}
+
 void http2_fail_reset(struct http2_stream *s, uint32_t code)
 {
     if (s->is_ended || s->is_reset)
         return;
-    if (!s->is_over)
-        http2_allowance_expect_late(
-            &s->h->allowance, nghttp2_session_get_stream_local_window_size(s->h->session, s->id));
+    expect_late(s);
     /* Without memory the stream stays open until the connection ends; nothing else can be done. */
     s->is_reset = nghttp2_submit_rst_stream(s->h->session, NGHTTP2_FLAG_NONE, s->id, code) == 0;
+}
+
+void http2_fail_note_reset(struct http2_stream *s)
+{
+    if (s->is_reset)
+        return;
+    expect_late(s);
+    s->is_reset = true;
 }
 
 void http2_fail_stream(struct http2_stream *s, int err)

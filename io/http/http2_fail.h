@@ -11,6 +11,9 @@
 /* Queues a RST_STREAM with the error code, unless the stream has ended or one is queued. */
 void http2_fail_reset(struct http2_stream *s, uint32_t code);
 
+/* nghttp2 has queued or sent a RST_STREAM of its own for the stream. */
+void http2_fail_note_reset(struct http2_stream *s);
+
 /* The stream has failed; `reason` has been set. The first failure counts, and none after the end of
  * the response. */
 void http2_fail_stream(struct http2_stream *s, int err);

@@ -616,6 +616,36 @@ TEST(http2_body_of_a_cancelled_stream_leaves_the_others_alone)
     finish(&p);
 }
 
+/* Sends the head, then as much body as the window of a stream has room for. */
+static void check_refused_body(const char *name, const char *value, int expected)
+{
+    struct http2_stream other = {0};
+    struct peer p;
+
+    start(&p, "GET", (struct http1_limits){0});
+    CHECK_OK(request(&p, &other, "GET", false));
+    send_all(&p);
+    frames_head(&f, 1, FRAMES_END_HEADERS, ":status", "200", name, value, NULL);
+    feed(&p);
+    feed_data(&p, 1, HTTP2_STREAM_WINDOW);
+    CHECK_ERR(p.s.err, expected);
+    CHECK_OK(http2_error(p.h));
+    frames_head(&f, 3, FRAMES_END_HEADERS | FRAMES_END_STREAM, ":status", "200", NULL);
+    feed(&p);
+    CHECK(other.is_over);
+    CHECK_OK(other.err);
+    http2_stream_close(&other);
+    http2_stream_finish(&other);
+    finish(&p);
+}
+
+TEST(http2_body_of_a_refused_response_leaves_the_other_streams_alone)
+{
+    check_refused_body("Upper-Case", "x", WHORL_EHTTP_HEADER); /* nghttp2 refuses it */
+    check_refused_body("content-length", "100", WHORL_EHTTP_LENGTH);
+    check_refused_body("content-length", "100000", WHORL_EHTTP_LENGTH);
+}
+
 TEST(http2_cancelled_stream_gives_its_room_in_the_connection_back)
 {
     struct peer p;
