@@ -76,7 +76,10 @@ void http2_stream_send(struct http2_stream *s, const char *data, size_t len, boo
     s->out_last = last;
     if (s->is_deferred && !s->is_ended) {
         s->is_deferred = false;
-        nghttp2_session_resume_data(s->h->session, s->id);
+        if (nghttp2_session_resume_data(s->h->session, s->id)) {
+            http2_fail_stream(s, http2_head_refuse(s, -ENOMEM, "out of memory"));
+            http2_fail_reset(s, NGHTTP2_CANCEL);
+        }
     }
 }
 

@@ -99,7 +99,8 @@ WHORL_CHECKED int http2_open(struct http2 *h, struct http2_stream *s, const nght
                              size_t fields_count, bool has_body);
 
 /* Gives the next part of the request's body; `out_len` must be 0. It is sent when `out_len` is 0
- * again; the stream is then in the list of changed ones. `last`: the body ends with it. */
+ * again; the stream is then in the list of changed ones. `last`: the body ends with it. Without
+ * memory the stream fails. */
 void http2_stream_send(struct http2_stream *s, const char *data, size_t len, bool last);
 
 /* Takes back what has not been sent of the last part. The body cannot be continued. */

@@ -755,4 +755,45 @@ TEST(http2_survives_every_failed_allocation)
     CHECK(faults_sweep(whole_response, &p) > 5);
 }
 
+static int five_uploads(void *arg)
+{
+    struct http2_options options = {0};
+    struct peer *p = arg;
+    struct http2_stream uploads[5] = {0};
+    char buf[4096];
+    int err = http2_create(&options, &p->h);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < 5 && err == 0; i++) {
+        err = request(p, &uploads[i], "POST", true);
+        while (http2_output(p->h, buf, sizeof buf) > 0)
+            ;
+        err = http2_error(p->h) ? http2_error(p->h) : err;
+    }
+    http2_rest(p->h); /* so that nghttp2 allocates again */
+    for (size_t i = 0; i < 5 && err == 0; i++)
+        http2_stream_send(&uploads[i], "body", 4, true);
+    while (http2_output(p->h, buf, sizeof buf) > 0)
+        ;
+    for (size_t i = 0; i < 5 && err == 0; i++) {
+        err = http2_error(p->h) ? http2_error(p->h) : uploads[i].err;
+        if (err == 0)
+            CHECK_EQ(uploads[i].out_len, 0);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        http2_stream_close(&uploads[i]);
+        http2_stream_finish(&uploads[i]);
+    }
+    http2_destroy(p->h);
+    return err;
+}
+
+TEST(http2_upload_is_sent_or_fails_when_memory_runs_out)
+{
+    static struct peer p;
+
+    CHECK(faults_sweep(five_uploads, &p) > 5);
+}
+
 TEST_MAIN()
