@@ -40,14 +40,21 @@ static inline int64_t http_deadline(int64_t limit_ns)
     return limit_ns == WHORL_FOREVER ? WHORL_FOREVER : whorl_after(limit_ns);
 }
 
+/* Returns the earlier of the stage's own deadline and the total deadline, and stores the code for
+ * that one. */
+static inline int64_t http_stage_choose(struct http_stage *stage, int64_t deadline_ns, int code,
+                                        int64_t total_deadline_ns)
+{
+    bool is_total = total_deadline_ns < deadline_ns;
+
+    stage->code = is_total ? WHORL_EHTTP_TOTAL_TIMEOUT : code;
+    return is_total ? total_deadline_ns : deadline_ns;
+}
+
 static inline void http_stage_enter(struct http_stage *stage, int64_t deadline_ns, int code,
                                     int64_t total_deadline_ns)
 {
-    stage->code = code;
-    if (total_deadline_ns < deadline_ns) {
-        stage->code = WHORL_EHTTP_TOTAL_TIMEOUT;
-        deadline_ns = total_deadline_ns;
-    }
+    deadline_ns = http_stage_choose(stage, deadline_ns, code, total_deadline_ns);
     stage->entered = deadline_ns != WHORL_FOREVER;
     if (stage->entered)
         whorl_scope_enter(&stage->scope, deadline_ns);
@@ -57,12 +64,8 @@ static inline void http_stage_enter(struct http_stage *stage, int64_t deadline_n
 static inline void http_stage_move(struct http_stage *stage, int64_t deadline_ns, int code,
                                    int64_t total_deadline_ns)
 {
-    stage->code = code;
-    if (total_deadline_ns < deadline_ns) {
-        stage->code = WHORL_EHTTP_TOTAL_TIMEOUT;
-        deadline_ns = total_deadline_ns;
-    }
-    whorl_scope_set_deadline(&stage->scope, deadline_ns);
+    whorl_scope_set_deadline(&stage->scope,
+                             http_stage_choose(stage, deadline_ns, code, total_deadline_ns));
 }
 
 /* Leaves the stage. `err` is a code or a count; returned as it is, or as the stage's code when the
