@@ -86,14 +86,7 @@ static const char *read_text(struct reader *r, const char *name, bool is_require
 /* RFC 9110 §8.8.3: an entity tag, which may be weak. It is sent back in a header. */
 static bool is_etag(const char *etag)
 {
-    etag += strncmp(etag, "W/", 2) == 0 ? 2 : 0;
-    size_t len = strlen(etag);
-    if (len < 2 || etag[0] != '"' || etag[len - 1] != '"')
-        return false;
-    for (size_t i = 1; i < len - 1; i++)
-        if ((unsigned char)etag[i] <= ' ' || etag[i] == '"' || etag[i] == 0x7f)
-            return false;
-    return true;
+    return validator_is_strong_etag(strncmp(etag, "W/", 2) == 0 ? etag + 2 : etag);
 }
 
 static bool is_date(const char *text)

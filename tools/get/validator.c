@@ -7,8 +7,8 @@
 
 #include <whorl/http.h>
 
-/* RFC 9110 §8.8.3: etagc is any visible character but the quote, or obs-text. */
-static bool is_strong_etag(const char *etag)
+/* etagc is any visible character but the quote, or obs-text. */
+bool validator_is_strong_etag(const char *etag)
 {
     size_t len = strlen(etag);
 
@@ -42,7 +42,7 @@ const char *validator_choose(const struct validator *validator, const char *date
 {
     if (validator->etag) {
         *ret_why = "the server's ETag is weak";
-        return is_strong_etag(validator->etag) ? validator->etag : NULL;
+        return validator_is_strong_etag(validator->etag) ? validator->etag : NULL;
     }
     *ret_why = validator->modified ? "the file was modified just now, and there is no ETag"
                                    : "the server sends neither ETag nor Last-Modified";

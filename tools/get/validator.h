@@ -24,6 +24,9 @@ const char *validator_choose(const struct validator *validator, const char *date
  * omit Last-Modified in a response to a request with If-Range, but not ETag (§15.3.7). */
 bool validator_is_same(const struct validator *before, const struct validator *now);
 
+/* Whether the text is an entity tag that is not weak (§8.8.3). */
+bool validator_is_strong_etag(const char *etag);
+
 /* Reads a date (§5.6.7) as nanoseconds since 1970. Returns false for NULL and for other texts. */
 bool validator_date(const char *text, int64_t *ret_ns);
 
