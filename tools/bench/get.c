@@ -7,6 +7,7 @@
 #include <whorl.h>
 
 #include "tools/bench/figure.h"
+#include "tools/bench/root.h"
 
 struct fetch {
     struct whorl_http_session *session;
@@ -71,14 +72,9 @@ static int measure(struct fetch fetch)
     const char *url = fetch.url, *what = fetch.is_http2 ? "http2" : "get";
     double n = (double)fetch.left;
     int64_t start = whorl_now();
-    struct whorl_error error = {0};
-    int err = whorl_io_run_with(NULL, &error, get_root, &fetch);
 
-    if (err) {
-        fprintf(stderr, "whorl-bench: %s: %s\n", what,
-                error.text[0] ? error.text : whorl_strerror(err));
+    if (bench_run(what, get_root, &fetch) != 0)
         return 1;
-    }
     figure_print("requests_per_s", n * 1e9 / (double)(whorl_now() - start));
     figure_print("bytes", (double)fetch.bytes);
     figure_print("errors", (double)fetch.errors);

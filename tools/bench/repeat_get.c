@@ -10,6 +10,8 @@
 
 #include <whorl.h>
 
+#include "tools/bench/root.h"
+
 static const char head[] = "HTTP/1.1 200 OK\r\n"
                            "Server: nginx/1.22.1\r\n"
                            "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -77,11 +79,5 @@ static int root(void *arg)
 
 int bench_repeat_get(long n)
 {
-    struct whorl_error error = {0};
-    int err = whorl_io_run_with(NULL, &error, root, &n);
-
-    if (err)
-        fprintf(stderr, "whorl-bench: repeat get: %s\n",
-                error.text[0] ? error.text : whorl_strerror(err));
-    return err ? 1 : 0;
+    return bench_run("repeat get", root, &n);
 }

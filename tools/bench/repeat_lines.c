@@ -12,6 +12,8 @@
 
 #include <whorl.h>
 
+#include "tools/bench/root.h"
+
 enum { LINE = 80, TOGETHER = 25 };
 
 /* Sends at most `n` lines and reads them. Returns their number or a negative code. */
@@ -66,11 +68,5 @@ static int root(void *arg)
 
 int bench_repeat_lines(long n)
 {
-    struct whorl_error error = {0};
-    int err = whorl_io_run_with(NULL, &error, root, &n);
-
-    if (err)
-        fprintf(stderr, "whorl-bench: repeat lines: %s\n",
-                error.text[0] ? error.text : whorl_strerror(err));
-    return err ? 1 : 0;
+    return bench_run("repeat lines", root, &n);
 }

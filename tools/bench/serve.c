@@ -2,11 +2,11 @@
 /* An HTTP server that answers every request with 1 KiB, to measure the cost of a request. */
 #include "tools/bench/serve.h"
 
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <whorl.h>
+
+#include "tools/bench/root.h"
 
 static WHORL_SUSPENDS int reply_1k(void *arg, struct whorl_http_incoming *incoming,
                                    struct whorl_http_reply *reply)
@@ -26,34 +26,18 @@ static int serve(void *arg)
 
 static int serve_root(void *arg)
 {
-    const int ending[] = {SIGINT, SIGTERM, 0};
-    WHORL_AUTO(signals) *signals = NULL;
     WHORL_AUTO(listener) *listener = NULL;
     WHORL_AUTO(group) group = {0};
-    struct whorl_addr addr;
 
-    int err = whorl_signals_open(ending, &signals);
-    if (err == 0)
-        err = whorl_addr_parse("127.0.0.1", *(uint16_t *)arg, &addr);
-    if (err == 0)
-        err = whorl_listen(&addr, NULL, &listener);
+    int err = bench_listen(*(uint16_t *)arg, NULL, &listener);
     if (err == 0)
         err = whorl_spawn(&group, serve, listener);
-    if (err == 0) {
-        printf("port %d\n", whorl_addr_port(whorl_listener_addr(listener)));
-        fflush(stdout);
-        err = whorl_signals_wait(signals, NULL);
-    }
+    if (err == 0)
+        err = bench_wait_for_end(listener);
     return err ? err : whorl_group_stop(&group, WHORL_SECOND);
 }
 
 int bench_serve(uint16_t port)
 {
-    struct whorl_error error = {0};
-
-    int err = whorl_io_run_with(NULL, &error, serve_root, &port);
-    if (err)
-        fprintf(stderr, "whorl-bench: serve: %s\n",
-                error.text[0] ? error.text : whorl_strerror(err));
-    return err ? 1 : 0;
+    return bench_run("serve", serve_root, &port);
 }
