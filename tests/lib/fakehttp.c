@@ -256,3 +256,17 @@ struct whorl_http_dialer fake_dialer(struct fake *fake)
 {
     return (struct whorl_http_dialer){.dial = dial, .arg = fake};
 }
+
+struct whorl_http_session *fake_session_with(struct fake *fake,
+                                             struct whorl_http_session_options options)
+{
+    struct whorl_http_session *session = NULL;
+
+    options.dialer = fake_dialer(fake);
+    if (options.version == WHORL_HTTP_ANY)
+        options.version = fake_version();
+    if (!options.user_agent)
+        options.user_agent = "t";
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    return session;
+}

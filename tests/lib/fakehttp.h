@@ -80,6 +80,16 @@ static inline enum whorl_http_version fake_version(void)
     return fake_is_http2() ? WHORL_HTTP_2 : WHORL_HTTP_ANY;
 }
 
+/* A session with these options whose connections go to `fake`. Its version is fake_version(), and
+ * its user agent is "t", so that heads are short, unless the options have others. */
+struct whorl_http_session *fake_session_with(struct fake *fake,
+                                             struct whorl_http_session_options options);
+
+static inline struct whorl_http_session *fake_session(struct fake *fake)
+{
+    return fake_session_with(fake, (struct whorl_http_session_options){0});
+}
+
 /* Waits until an HTTP/2 client knows that the server has closed a connection, or has closed one
  * itself, which takes up to 2 s. With HTTP/1.1 these are immediate. */
 static inline WHORL_SUSPENDS_SHIELDED void fake_settle(void)

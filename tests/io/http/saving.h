@@ -12,15 +12,6 @@
 
 static struct whorl_error error;
 
-static inline struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
-                                                 .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 static inline const char *in_tmpdir(const char *name)
 {
     static char paths[4][600];
@@ -89,7 +80,7 @@ static inline WHORL_SUSPENDS int save_from(const struct fake_step *script, const
                                            const struct whorl_http_save_options *options)
 {
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     return save(session, path, options, false);
 }
 

@@ -36,17 +36,11 @@ static struct whorl_http_session *session_with(struct fake *fake,
                                                const struct whorl_http_credentials *credentials,
                                                const struct whorl_http_netrc *netrc)
 {
-    struct whorl_http_session_options options = {
-        .user_agent = "t",
-        .dialer = fake_dialer(fake),
-        .version = fake_version(),
-        .credentials = credentials,
-        .credentials_count = credentials != NULL,
-        .netrc = netrc,
-    };
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
+    return fake_session_with(fake, (struct whorl_http_session_options){
+                                       .credentials = credentials,
+                                       .credentials_count = credentials != NULL,
+                                       .netrc = netrc,
+                                   });
 }
 
 /* The status or an error. The body is read. */

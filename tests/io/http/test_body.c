@@ -16,15 +16,6 @@
 
 static struct whorl_error error;
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 static size_t open_of(struct whorl_http_session *session)
 {
     struct whorl_http_session_stats stats;
@@ -61,7 +52,7 @@ static WHORL_SUSPENDS_SHIELDED void check_pattern(struct fake *fake, int64_t len
     static const size_t sizes[] = {IN_PARTS, 1, 7, 1000, 16383, 16384, 100000};
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        WHORL_AUTO(http_session) *session = session_of(fake);
+        WHORL_AUTO(http_session) *session = fake_session(fake);
         WHORL_AUTO(http_response) *response = NULL;
         const char *part;
         int64_t at = 0;
@@ -98,7 +89,7 @@ TEST_VIRTUAL(a_long_body_arrives_whatever_the_buffers)
     static const size_t sizes[] = {IN_PARTS, 100000};
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         WHORL_AUTO(http_response) *response = NULL;
         const char *part;
         size_t largest = 0;
@@ -157,7 +148,7 @@ TEST_VIRTUAL(trailers_are_known_at_the_end_and_not_before)
 {
     char *text = chunked(30000);
     FAKE fake = {.scripts = {RESPONDS({FAKE_SEND, text, 0})}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     char *body;
     size_t len;
@@ -191,7 +182,7 @@ static WHORL_SUSPENDS_SHIELDED void check_cut(const char *text, size_t head_len,
         FAKE fake = {.scripts = {script}};
         if (k == 0)
             memmove(&script[1], &script[2], 2 * sizeof script[0]);
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         WHORL_AUTO(http_response) *response = NULL;
         struct whorl_http_request request = {.url = "http://a.test/"};
         char *body = NULL;
@@ -257,7 +248,7 @@ TEST_VIRTUAL(a_reset_in_a_body_until_close_is_an_error)
 {
     FAKE fake = {.scripts = {RESPONDS({FAKE_SEND, "HTTP/1.1 200 OK\r\n\r\nhello", 0},
                                       {.action = FAKE_SLEEP, .n = 1}, {.action = FAKE_RESET})}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     char buf[100];
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
@@ -284,7 +275,7 @@ TEST_VIRTUAL_HTTP1(tls_truncation_is_an_error_unless_the_body_was_whole)
         FAKE fake = {.scripts = {RESPONDS({FAKE_SEND, text, 0})},
                      .dial_ns = (int64_t)strlen(text) - (i == 2),
                      .on_dial = rude};
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         WHORL_AUTO(http_response) *response = NULL;
         char *body = NULL;
         CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
@@ -302,7 +293,7 @@ static WHORL_SUSPENDS int limited(const struct fake_step *script, int64_t body_m
                                   bool decode, int64_t decoded_max)
 {
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_request request = {.url = "http://a.test/",
                                          .body_bytes_max = body_max,
@@ -355,7 +346,7 @@ TEST_VIRTUAL(read_all_of_an_empty_body_is_an_empty_string)
 {
     FAKE fake = {
         .scripts = {RESPONDS({FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 0})}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     char *body;
     size_t len = 7;
@@ -403,7 +394,7 @@ TEST_VIRTUAL(a_coded_body_is_decoded_when_asked)
 {
     for (size_t chunk = 0; chunk < 10000; chunk = chunk * 5 + 3) {
         FAKE fake = {.scripts = {coded_script(0)}, .chunk = chunk};
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         WHORL_AUTO(http_response) *response = NULL;
         struct whorl_http_request request = {.url = "http://a.test/", .decode = true};
         char *body;
@@ -423,7 +414,7 @@ TEST_VIRTUAL(a_coded_body_is_decoded_when_asked)
 TEST_VIRTUAL(a_coded_body_is_left_alone_when_not_asked)
 {
     FAKE fake = {.scripts = {coded_script(0)}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     char buf[2];
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
@@ -461,7 +452,7 @@ TEST_VIRTUAL(other_tasks_run_while_a_few_bytes_decode_to_many)
     FAKE fake = {.scripts = {RESPONDS({FAKE_SEND, head, 0},
                                       {FAKE_SEND, (char *)coded, (int64_t)coded_len})}};
     WHORL_AUTO(group) group = {0};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_request request = {.url = "http://a.test/", .decode = true};
     int64_t received = -1, decoded = 0;
@@ -517,7 +508,7 @@ static WHORL_SUSPENDS int put_body(struct fake *fake, const struct whorl_http_re
                                    int *ret_status)
 {
     char *body;
-    WHORL_AUTO(http_session) *session = session_of(fake);
+    WHORL_AUTO(http_session) *session = fake_session(fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_request copy = *request;
     copy.url = "http://a.test/";

@@ -16,15 +16,6 @@
 static struct whorl_error error;
 static char bytes[LARGE];
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 static struct whorl_http_body memory(size_t len)
 {
     return (struct whorl_http_body){.data = bytes, .len = (int64_t)len};
@@ -55,7 +46,7 @@ TEST_VIRTUAL(a_large_body_waits_for_the_100)
                                              {FAKE_SEND, OK, 0},
                                              {0}};
     FAKE fake = {.scripts = {steps}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int64_t start = whorl_now();
 
     CHECK_EQ(put(session, memory(LARGE), WHORL_HTTP_EXPECT_LARGE), 200);
@@ -68,7 +59,7 @@ TEST_VIRTUAL(a_server_that_does_not_know_the_question_gets_the_body_after_a_seco
     static const struct fake_step steps[] = {
         {FAKE_HEAD, ASKED, 0}, {FAKE_READ, NULL, LARGE}, {FAKE_SEND, OK, 0}, {0}};
     FAKE fake = {.scripts = {steps}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int64_t start = whorl_now();
 
     CHECK_EQ(put(session, memory(LARGE), WHORL_HTTP_EXPECT_LARGE), 200);
@@ -83,7 +74,7 @@ TEST_VIRTUAL(the_response_begins_after_the_body_and_not_with_the_100)
         {FAKE_READ, NULL, LARGE}, {.action = FAKE_SLEEP, .n = S / 8},
         {FAKE_SEND, OK, 0},       {0}};
     FAKE fake = {.scripts = {steps}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.method = "PUT",
                                          .url = "http://a.test/",
                                          .body = memory(LARGE),
@@ -106,7 +97,7 @@ TEST_VIRTUAL(a_100_counts_although_another_head_follows_at_once)
                                              {FAKE_SEND, OK, 0},
                                              {0}};
     FAKE fake = {.scripts = {steps}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int64_t start = whorl_now();
 
     CHECK_EQ(put(session, memory(LARGE), WHORL_HTTP_EXPECT_LARGE), 200);
@@ -142,7 +133,7 @@ TEST_VIRTUAL(a_final_status_instead_of_the_100_is_the_response)
         {0}};
     static const struct fake_step accepts[] = {{FAKE_HEAD, ASKED, 0}, {FAKE_SEND, OK, 0}, {0}};
     FAKE fake = {.scripts = {refuses, accepts}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct source source = {.is_forbidden = true};
 
     CHECK_EQ(put(session, callback(&source), WHORL_HTTP_EXPECT_LARGE), 403);
@@ -166,7 +157,7 @@ TEST_VIRTUAL(a_417_is_answered_without_the_question)
     static const struct fake_step always[] = {
         {.action = FAKE_HEAD}, {FAKE_SEND, "HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", 0}, {0}};
     FAKE fake = {.scripts = {refuses, takes, always}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct source source = {.left = 3}; /* it cannot be read twice, and need not be */
     int64_t start = whorl_now();
 
@@ -190,7 +181,7 @@ TEST_VIRTUAL(a_redirect_before_the_body_does_not_need_it_twice)
                                              {FAKE_SEND, OK, 0},
                                              {0}};
     FAKE fake = {.scripts = {moves, takes}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct source source = {.left = 3};
 
     CHECK_EQ(put(session, callback(&source), WHORL_HTTP_EXPECT_LARGE), 200);
@@ -217,7 +208,7 @@ TEST_VIRTUAL(small_bodies_and_those_that_say_so_do_not_ask)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {steps}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int64_t start = whorl_now();
 
     CHECK_EQ(put(session, memory(LARGE - 1), WHORL_HTTP_EXPECT_LARGE), 200);
@@ -232,7 +223,7 @@ TEST_VIRTUAL(the_wait_counts_for_the_total_limit_and_ends_with_the_connection)
     static const struct fake_step mute[] = {{.action = FAKE_HEAD}, {0}};
     static const struct fake_step closes[] = {{.action = FAKE_HEAD}, {.action = FAKE_CLOSE}, {0}};
     FAKE fake = {.scripts = {mute, closes}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.method = "PUT",
                                          .url = "http://a.test/",
                                          .body = memory(LARGE),
@@ -251,7 +242,7 @@ TEST_VIRTUAL(a_cancelled_wait_ends_at_once)
 {
     static const struct fake_step mute[] = {{.action = FAKE_HEAD}, {0}};
     FAKE fake = {.scripts = {mute}, .capacity = 4096};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_scope scope;
     int64_t start = whorl_now();
 

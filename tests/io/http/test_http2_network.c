@@ -17,6 +17,7 @@
 #include "nginx.h"
 #include "ports.h"
 #include "scripted_peer.h"
+#include "session_stats.h"
 #include "subprocess.h"
 #include "test.h"
 
@@ -35,13 +36,6 @@ static struct whorl_http_session *session_of(const char *const *alpn,
     options.tls = config;
     CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
-}
-
-static struct whorl_http_session_stats stats_of(struct whorl_http_session *session)
-{
-    struct whorl_http_session_stats stats;
-    whorl_http_session_get_stats(session, &stats);
-    return stats;
 }
 
 /* Writes the file `name` with `len` bytes, which differ from place to place. */
@@ -89,7 +83,7 @@ TEST_IO(http2_is_chosen_by_the_handshake_if_both_sides_offer_it)
     snprintf(url, sizeof url, "https://localhost:%u/file", nginx_tls_port(nginx));
     check_get(new_session, url, WHORL_HTTP_2, 100000);
     check_get(new_session, url, WHORL_HTTP_2, 100000);
-    CHECK_EQ(stats_of(new_session).connections, 1);
+    CHECK_EQ(session_stats(new_session).connections, 1);
     check_get(old_session, url, WHORL_HTTP_1, 100000);
     check_get(none_session, url, WHORL_HTTP_1, 100000);
     /* A given TLS configuration offers what it says, so a request cannot change it. */
@@ -142,7 +136,7 @@ TEST_IO(http2_many_requests_share_a_connection_to_nginx)
     for (int i = 0; i < 50; i++)
         CHECK_OK(whorl_spawn(&group, fetch_some, &fetches));
     CHECK_OK(whorl_group_wait(&group));
-    CHECK(stats_of(session).connections >= 4 && stats_of(session).connections <= 8);
+    CHECK(session_stats(session).connections >= 4 && session_stats(session).connections <= 8);
 }
 
 /* nghttpd without TLS, which serves the temporary directory. */
@@ -189,7 +183,7 @@ TEST_IO(http2_is_spoken_without_tls_if_asked_for)
     CHECK_EQ(n, 0);
     CHECK_STR(whorl_http_response_trailer(response, "a"), "b");
     whorl_http_response_close(response);
-    CHECK_EQ(stats_of(session).connections, 1);
+    CHECK_EQ(session_stats(session).connections, 1);
 }
 
 TEST_IO(http2_server_that_speaks_only_http1_is_named)

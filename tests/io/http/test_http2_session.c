@@ -15,6 +15,7 @@
 #include "faults.h"
 #include "http2_frames.h"
 #include "http2_server.h"
+#include "session_stats.h"
 #include "test.h"
 
 static struct whorl_error error;
@@ -29,13 +30,6 @@ static struct whorl_http_session *session_of(struct http2_server *server)
     struct whorl_http_session *session = NULL;
     CHECK_OK(whorl_http_session_create(&options, &session));
     return session;
-}
-
-static struct whorl_http_session_stats stats_of(struct whorl_http_session *session)
-{
-    struct whorl_http_session_stats stats;
-    whorl_http_session_get_stats(session, &stats);
-    return stats;
 }
 
 static WHORL_SUSPENDS int do_get(struct whorl_http_session *session, const char *url,
@@ -67,7 +61,7 @@ TEST_VIRTUAL(http2_requests_share_one_connection)
     check_fetch(session, "http://a.test/body/hello", "hello");
     check_fetch(session, "http://a.test/body/again", "again");
     CHECK_EQ(server.dialled, 1);
-    CHECK_EQ(stats_of(session).reuses, 1);
+    CHECK_EQ(session_stats(session).reuses, 1);
     CHECK_STR(
         server.requests,
         ":method GET :scheme http :authority a.test :path /body/hello user-agent t accept */* "
@@ -183,7 +177,7 @@ TEST_VIRTUAL(http2_many_requests_wait_for_one_handshake)
     fetch_many(session, "http://a.test/body/hello", 50);
     CHECK_EQ(server.dialled, 1);
     CHECK(server.concurrent_max > 40);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 TEST_VIRTUAL(http2_requests_wait_for_a_free_stream)
@@ -413,7 +407,7 @@ TEST_VIRTUAL(http2_connection_is_used_again_before_and_after_it_becomes_idle)
         CHECK_OK(whorl_sleep(pauses_ms[i] * WHORL_MILLISECOND));
     }
     CHECK_EQ(server.dialled, 1);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 static int fetch_after_100_ms(void *arg)
@@ -448,10 +442,10 @@ TEST_VIRTUAL(http2_end_of_an_idle_connection_is_noticed)
     WHORL_AUTO(http_session) *session = session_of(&server);
 
     check_fetch(session, "http://a.test/body/hello", "hello");
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
     CHECK_OK(whorl_sleep(6 * WHORL_SECOND));
-    CHECK_EQ(stats_of(session).idle, 0);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).idle, 0);
+    CHECK_EQ(session_stats(session).open, 0);
     check_fetch(session, "http://a.test/body/hello", "hello");
     CHECK_EQ(server.dialled, 2);
 }
@@ -473,7 +467,7 @@ TEST_VIRTUAL(http2_idle_connection_expires_and_says_goodbye)
 
     check_fetch(session, "http://a.test/body/hello", "hello");
     CHECK_OK(whorl_sleep(31 * WHORL_SECOND));
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
     CHECK_EQ(server.goodbyes, 1);
     CHECK_EQ(server.open, 0);
 }
@@ -488,7 +482,7 @@ TEST_VIRTUAL(http2_idle_connection_ends_when_the_daemons_are_asked_to_stop)
     CHECK_OK(whorl_group_stop(whorl_root_group(), 10 * WHORL_SECOND));
     CHECK(whorl_now() - start_ns < WHORL_SECOND);
     CHECK_EQ(server.goodbyes, 1);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
 }
 
 TEST_VIRTUAL(http2_exchange_in_flight_ends_before_the_daemons_stop)
@@ -537,7 +531,7 @@ TEST_VIRTUAL(http2_server_that_answers_nothing_is_left)
 
     CHECK_OK(whorl_http_session_create(&options, &session));
     CHECK_ERR(do_get(session, "http://a.test/", &response), WHORL_EHTTP_FIRST_BYTE_TIMEOUT);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
     CHECK_STR(error.text, "a.test:80: no answer within 1 s (first-byte limit)");
 }
 
@@ -557,7 +551,7 @@ TEST_VIRTUAL(http2_connection_that_breaks_fails_every_exchange)
     CHECK_STR(whorl_http_response_error(begun)->text,
               "a.test:80: the server closed the connection");
     whorl_http_response_close(begun);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
 }
 
 enum { FIRST_LEN = 24 + 9 + 24 + 13 + 9 }; /* preface, SETTINGS, WINDOW_UPDATE, part of HEADERS */

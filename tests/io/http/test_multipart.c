@@ -199,15 +199,6 @@ TEST_IO(an_independent_parser_reads_the_same_parts)
 
 /* --- on the wire --- */
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 /* Posts the form and returns the status or the error. */
 static WHORL_SUSPENDS int post(struct whorl_http_session *session, struct whorl_http_form *form)
 {
@@ -237,7 +228,7 @@ TEST_IO(a_form_of_known_length_is_sent_again_after_a_redirect)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {moves}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_form) *form = NULL;
     struct whorl_http_form_part part = {.name = "f"};
 
@@ -256,7 +247,7 @@ TEST_IO(a_form_with_a_pipe_is_sent_in_chunks_and_once)
         {FAKE_SEND, "HTTP/1.1 307 T\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 0},
         {0}};
     FAKE fake = {.scripts = {moves}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_form) *form = NULL;
     struct whorl_http_form_part part = {.name = "f", .use_fd = true};
     struct whorl_http_body body;
@@ -317,7 +308,7 @@ TEST_IO(a_file_that_changes_its_length_fails_before_the_body_is_complete)
 
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
         FAKE fake = {.scripts = {script}};
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         WHORL_AUTO(http_form) *form = NULL;
         struct whorl_http_form_part part = {.name = "f"};
         struct whorl_http_body body;

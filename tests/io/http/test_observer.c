@@ -24,15 +24,9 @@ static struct trace_log trace;
 static struct whorl_http_session *session_with(struct fake *fake,
                                                struct whorl_http_session_options options)
 {
-    struct whorl_http_session *session = NULL;
-
     trace_log_clear(&trace);
-    options.dialer = fake_dialer(fake);
     options.observer = trace_log_observer(&trace);
-    if (!options.user_agent)
-        options.user_agent = "t";
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
+    return fake_session_with(fake, options);
 }
 
 static struct whorl_http_session *session_of(struct fake *fake)

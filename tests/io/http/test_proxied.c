@@ -18,21 +18,9 @@
 
 static struct whorl_error error;
 
-static struct whorl_http_session *session_with(struct fake *fake,
-                                               struct whorl_http_session_options options)
-{
-    struct whorl_http_session *session = NULL;
-
-    options.dialer = fake_dialer(fake);
-    if (!options.user_agent)
-        options.user_agent = "t";
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 static struct whorl_http_session *session_of(struct fake *fake, const char *proxy)
 {
-    return session_with(fake, (struct whorl_http_session_options){.proxy = {.url = proxy}});
+    return fake_session_with(fake, (struct whorl_http_session_options){.proxy = {.url = proxy}});
 }
 
 /* Gets `url` and returns the result; the status goes to `*ret`, or 0. */
@@ -108,9 +96,9 @@ TEST_VIRTUAL(a_server_in_no_proxy_is_reached_directly)
     static const struct fake_step script[] = {
         {FAKE_EXPECT, "GET / HTTP/1.1\r\nHost: a.test\r\n" REST, 0}, {FAKE_SEND, OK, 0}, {0}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session =
-        session_with(&fake, (struct whorl_http_session_options){
-                                .proxy = {.url = "http://u:p@p.test:3128", .no_proxy = "a.test"}});
+    WHORL_AUTO(http_session) *session = fake_session_with(
+        &fake, (struct whorl_http_session_options){
+                   .proxy = {.url = "http://u:p@p.test:3128", .no_proxy = "a.test"}});
 
     check_status(session, "http://a.test/", 200);
     CHECK_STR(fake.last, "a.test:80");
@@ -129,9 +117,9 @@ TEST_VIRTUAL(the_credentials_of_the_proxy_do_not_reach_a_server)
     static const struct fake_step server[] = {
         {FAKE_EXPECT, "GET / HTTP/1.1\r\nHost: direct.test\r\n" REST, 0}, {FAKE_SEND, OK, 0}, {0}};
     FAKE fake = {.scripts = {asks, server}};
-    WHORL_AUTO(http_session) *session =
-        session_with(&fake, (struct whorl_http_session_options){
-                                .proxy = {.url = "http://u:p@p.test", .no_proxy = "direct.test"}});
+    WHORL_AUTO(http_session) *session = fake_session_with(
+        &fake, (struct whorl_http_session_options){
+                   .proxy = {.url = "http://u:p@p.test", .no_proxy = "direct.test"}});
 
     check_status(session, "http://a.test/", 200);
     CHECK_EQ(fake.dialled, 2);
@@ -152,7 +140,7 @@ TEST_VIRTUAL(the_credentials_of_one_proxy_do_not_reach_the_other)
 
     setenv("http_proxy", "http://u:p@p.test", 1);
     setenv("https_proxy", "http://q.test", 1);
-    WHORL_AUTO(http_session) *session = session_with(
+    WHORL_AUTO(http_session) *session = fake_session_with(
         &fake,
         (struct whorl_http_session_options){.proxy = {.no_proxy = "", .from_environment = true}});
     check_error(session, "http://a.test/", WHORL_EHTTP_PROXY_AUTH,
@@ -178,7 +166,7 @@ TEST_VIRTUAL(each_proxy_asks_for_its_own_credentials)
 
     setenv("http_proxy", "http://u:p@p.test", 1);
     setenv("https_proxy", "http://x:y@q.test", 1);
-    WHORL_AUTO(http_session) *session = session_with(
+    WHORL_AUTO(http_session) *session = fake_session_with(
         &fake,
         (struct whorl_http_session_options){.proxy = {.no_proxy = "", .from_environment = true}});
     check_status(session, "http://a.test/", 200);
@@ -372,8 +360,8 @@ TEST_VIRTUAL(a_server_that_answers_407_gets_no_credentials)
         {FAKE_HEAD, "GET / ", 0}, {FAKE_SEND, ASKS(""), 0}, {0}};
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session =
-        session_with(&fake, (struct whorl_http_session_options){
-                                .proxy = {.url = "http://u:p@p.test", .no_proxy = "*"}});
+        fake_session_with(&fake, (struct whorl_http_session_options){
+                                     .proxy = {.url = "http://u:p@p.test", .no_proxy = "*"}});
 
     check_status(session, "http://a.test/", 407);
 }
@@ -454,7 +442,7 @@ TEST_VIRTUAL(headers_for_a_proxy_are_refused)
     static const char *const names[] = {"Proxy-Authorization", "proxy-connection",
                                         "Proxy-Authenticate", "PROXY-x"};
     FAKE fake = {.scripts = {NULL}};
-    WHORL_AUTO(http_session) *session = session_with(
+    WHORL_AUTO(http_session) *session = fake_session_with(
         &fake, (struct whorl_http_session_options){.proxy = {.url = "http://p", .no_proxy = "b"}});
 
     static const struct fake_step script[] = {{0}};
@@ -560,8 +548,8 @@ TEST_VIRTUAL(a_huge_head_of_a_proxy_is_refused)
                                               {0}};
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session =
-        session_with(&fake, (struct whorl_http_session_options){.head_bytes_max = 5000,
-                                                                .proxy = {.url = "http://p.test"}});
+        fake_session_with(&fake, (struct whorl_http_session_options){
+                                     .head_bytes_max = 5000, .proxy = {.url = "http://p.test"}});
 
     check_error(session, "https://a.test/", WHORL_EHTTP_PROXY_PROTOCOL,
                 "http://p.test:80 for a.test:443: headers take more than 5000 bytes");
@@ -588,7 +576,7 @@ TEST_VIRTUAL(the_connect_limit_ends_a_proxy_that_drips)
                                               {FAKE_SEND, "HTTP/1.1 403 N\r\n\r\n", 0},
                                               {0}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_with(
+    WHORL_AUTO(http_session) *session = fake_session_with(
         &fake, (struct whorl_http_session_options){.proxy = {.url = "http://u:secret@p.test"},
                                                    .timeouts = {.connect_ns = WHORL_SECOND}});
     int64_t start_ns = whorl_now();
@@ -618,8 +606,8 @@ TEST_VIRTUAL(a_user_agent_cannot_add_lines_to_connect)
     static const struct fake_step script[] = {{FAKE_READ, NULL, 1}, {0}};
     FAKE fake = {.scripts = {script}};
     WHORL_AUTO(http_session) *session =
-        session_with(&fake, (struct whorl_http_session_options){.user_agent = "t\r\nX: y",
-                                                                .proxy = {.url = "http://p.test"}});
+        fake_session_with(&fake, (struct whorl_http_session_options){
+                                     .user_agent = "t\r\nX: y", .proxy = {.url = "http://p.test"}});
 
     check_error(session, "https://a.test/", WHORL_EHTTP_REQUEST_HEADER,
                 "http://p.test:80 for a.test:443: not a valid request header");

@@ -15,13 +15,8 @@ static struct whorl_error error;
 
 static struct whorl_http_session *session_of(struct fake *fake, int redirects_max)
 {
-    struct whorl_http_session_options options = {.user_agent = "t",
-                                                 .redirects_max = redirects_max,
-                                                 .dialer = fake_dialer(fake),
-                                                 .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
+    return fake_session_with(fake,
+                             (struct whorl_http_session_options){.redirects_max = redirects_max});
 }
 
 static WHORL_SUSPENDS int run(struct whorl_http_session *session, struct whorl_http_request request,

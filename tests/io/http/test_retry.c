@@ -21,15 +21,6 @@ static const struct fake_step resets[] = {
 static const struct fake_step lives[] = {
     {.action = FAKE_HEAD}, {FAKE_SEND, OK "cd", 0}, {.action = FAKE_REPEAT}};
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
-                                                 .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 static struct whorl_error error; /* error of the last try() */
 
 static WHORL_SUSPENDS int try(struct whorl_http_session *session,
@@ -61,7 +52,7 @@ static WHORL_SUSPENDS int after_death(const struct fake_step *death,
                                       const struct whorl_http_request *request, int *ret_dialled)
 {
     FAKE fake = {.scripts = {death, lives}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_timing timing;
     struct whorl_http_session_stats stats;
 
@@ -97,7 +88,7 @@ TEST_VIRTUAL(a_body_from_memory_is_sent_again)
                                              {FAKE_SEND, OK "cd", 0},
                                              {0}};
     FAKE fake = {.scripts = {dies, takes}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     warm_up(session);
     CHECK_OK(try(session, &request, "cd", NULL));
     CHECK_EQ(fake.dialled, 2);
@@ -161,7 +152,7 @@ TEST_VIRTUAL(a_fresh_connection_that_dies_is_not_retried)
 {
     static const struct fake_step closes[] = {{.action = FAKE_HEAD}, {.action = FAKE_CLOSE}};
     FAKE fake = {.scripts = {closes, lives}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.url = "http://a.test/"};
     CHECK_ERR(try(session, &request, "", NULL), WHORL_EHTTP_NO_RESPONSE);
     CHECK_EQ(fake.dialled, 1);
@@ -171,7 +162,7 @@ TEST_VIRTUAL(the_retry_is_not_retried)
 {
     static const struct fake_step closes[] = {{.action = FAKE_HEAD}, {.action = FAKE_CLOSE}};
     FAKE fake = {.scripts = {dies, closes, lives}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.url = "http://a.test/"};
     warm_up(session);
     CHECK_ERR(try(session, &request, "", NULL), WHORL_EHTTP_NO_RESPONSE);
@@ -219,7 +210,7 @@ static void end_rudely(struct fake *fake, struct whorl_stream *client, struct wh
 TEST_VIRTUAL(a_rude_close_before_the_response_is_a_close)
 {
     FAKE fake = {.scripts = {lives}, .on_dial = end_rudely};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.url = "http://a.test/"};
     CHECK_ERR(try(session, &request, "", NULL), WHORL_EHTTP_NO_RESPONSE);
 }
@@ -243,7 +234,7 @@ TEST_VIRTUAL(a_connection_closed_while_idle_costs_nobody_anything)
     static const struct fake_step closes[] = {
         {.action = FAKE_HEAD}, {FAKE_SEND, OK "ab", 0}, {.action = FAKE_CLOSE}};
     FAKE fake = {.scripts = {closes, lives}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {
         .url = "http://a.test/", .method = "POST", .body = {.data = "xyz", .len = 3}};
     struct whorl_http_timing timing;

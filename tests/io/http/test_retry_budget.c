@@ -7,6 +7,7 @@
 #include <whorl/task.h>
 
 #include "fakehttp.h"
+#include "session_stats.h"
 #include "test.h"
 
 static struct whorl_url parse(const char *text)
@@ -124,24 +125,6 @@ TEST_VIRTUAL(the_origin_that_was_not_used_for_the_longest_time_is_forgotten)
 static const struct fake_step busy[] = {
     {.action = FAKE_HEAD}, {FAKE_SEND, BUSY, 0}, {.action = FAKE_REPEAT}};
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
-                                                 .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
-static uint64_t count_requests(struct whorl_http_session *session)
-{
-    struct whorl_http_session_stats stats;
-
-    whorl_http_session_get_stats(session, &stats);
-    return stats.requests;
-}
-
 static WHORL_SUSPENDS_SHIELDED void ask(struct whorl_http_session *session, const char *url,
                                         const struct whorl_http_retry_policy *policy)
 {
@@ -155,18 +138,18 @@ static WHORL_SUSPENDS_SHIELDED void ask(struct whorl_http_session *session, cons
 TEST_VIRTUAL(a_server_that_always_fails_gets_a_fifth_more)
 {
     FAKE fake = {.scripts = {busy}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_retry_budget budget = {.window_ns = 1000 * WHORL_SECOND};
     struct whorl_http_retry_policy policy = {.budget = &budget, .longest_ns = WHORL_MILLISECOND};
 
     for (int i = 0; i < 200; i++)
         ask(session, "http://a.test/", &policy);
-    CHECK_EQ(count_requests(session), 240);
+    CHECK_EQ(session_stats(session).requests, 240);
     ask(session, "http://b.test/", &policy); /* another origin */
-    CHECK_EQ(count_requests(session), 244);
+    CHECK_EQ(session_stats(session).requests, 244);
     policy.budget = NULL;
     ask(session, "http://a.test/", &policy);
-    CHECK_EQ(count_requests(session), 248);
+    CHECK_EQ(session_stats(session).requests, 248);
 }
 
 TEST_VIRTUAL(requests_that_succeed_allow_retries)
@@ -177,7 +160,7 @@ TEST_VIRTUAL(requests_that_succeed_allow_retries)
                                             {FAKE_SEND, "HTTP/1.1 204 N\r\n\r\n", 0},
                                             {.action = FAKE_REPEAT}};
     FAKE fake = {.scripts = {fine, script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_retry_budget budget = {.retries_min = -1};
     struct whorl_http_retry_policy policy = {.budget = &budget};
 
@@ -191,7 +174,7 @@ TEST_VIRTUAL(requests_that_succeed_allow_retries)
     }
     whorl_http_session_close_idle(session);
     ask(session, "http://a.test/busy", &policy); /* the tenth request: two retries */
-    CHECK_EQ(count_requests(session), 12);
+    CHECK_EQ(session_stats(session).requests, 12);
 }
 
 TEST_MAIN()

@@ -12,15 +12,6 @@
 
 static struct whorl_error error;
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 /* --- the policy --- */
 
 TEST(pauses_double_within_their_bounds)
@@ -87,7 +78,7 @@ static const struct fake_step always_busy[] = {
 static WHORL_SUSPENDS int run(struct fake *fake, struct whorl_http_request request,
                               const struct whorl_http_retry_policy *policy, int64_t *ret_took_ns)
 {
-    WHORL_AUTO(http_session) *session = session_of(fake);
+    WHORL_AUTO(http_session) *session = fake_session(fake);
     WHORL_AUTO(http_response) *response = NULL;
     int64_t start_ns = whorl_now();
 
@@ -253,7 +244,7 @@ TEST_VIRTUAL(a_loop_retries_also_the_body)
         {.action = FAKE_HEAD}, {FAKE_SEND, GOOD, sizeof GOOD - 2}, {.action = FAKE_CLOSE}};
     static const struct fake_step good[] = {{.action = FAKE_HEAD}, {FAKE_SEND, GOOD, 0}, {0}};
     FAKE fake = {.scripts = {cut, good}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.url = "http://a.test/"};
     struct whorl_http_retry retry;
     char *body = NULL;

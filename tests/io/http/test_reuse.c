@@ -16,16 +16,6 @@ static const struct fake_step hello[] = {
     {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 0},
     {.action = FAKE_REPEAT}};
 
-static struct whorl_http_session *session_with(struct fake *fake,
-                                               struct whorl_http_session_options options)
-{
-    struct whorl_http_session *session = NULL;
-
-    options.dialer = fake_dialer(fake);
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 /* Returns 0, or the error of the request. */
 static WHORL_SUSPENDS int get(struct whorl_http_session *session, const char *url,
                               enum whorl_http_version version)
@@ -45,7 +35,8 @@ static WHORL_SUSPENDS int get(struct whorl_http_session *session, const char *ur
 TEST_VIRTUAL_HTTP1(equal_requests_share_a_connection)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_with(&fake, (struct whorl_http_session_options){0});
+    WHORL_AUTO(http_session) *session =
+        fake_session_with(&fake, (struct whorl_http_session_options){0});
 
     CHECK_OK(get(session, "http://a.test/", WHORL_HTTP_1));
     CHECK_OK(get(session, "http://A.test:80/other?x#y", WHORL_HTTP_1));
@@ -55,7 +46,8 @@ TEST_VIRTUAL_HTTP1(equal_requests_share_a_connection)
 TEST_VIRTUAL_HTTP1(a_connection_is_not_used_for_another_host_or_port)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_with(&fake, (struct whorl_http_session_options){0});
+    WHORL_AUTO(http_session) *session =
+        fake_session_with(&fake, (struct whorl_http_session_options){0});
 
     CHECK_OK(get(session, "http://a.test/", WHORL_HTTP_1));
     CHECK_OK(get(session, "http://b.test/", WHORL_HTTP_1));
@@ -70,7 +62,8 @@ TEST_VIRTUAL_HTTP1(a_connection_is_not_used_for_another_scheme)
 {
     static const struct fake_step closes[] = {{.action = FAKE_CLOSE}};
     FAKE fake = {.scripts = {hello, closes}};
-    WHORL_AUTO(http_session) *session = session_with(&fake, (struct whorl_http_session_options){0});
+    WHORL_AUTO(http_session) *session =
+        fake_session_with(&fake, (struct whorl_http_session_options){0});
 
     CHECK_OK(get(session, "http://a.test:443/", WHORL_HTTP_1));
     CHECK(get(session, "https://a.test/", WHORL_HTTP_1) < 0);
@@ -80,7 +73,8 @@ TEST_VIRTUAL_HTTP1(a_connection_is_not_used_for_another_scheme)
 TEST_VIRTUAL_HTTP1(a_connection_is_not_used_for_a_request_of_another_version)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_with(&fake, (struct whorl_http_session_options){0});
+    WHORL_AUTO(http_session) *session =
+        fake_session_with(&fake, (struct whorl_http_session_options){0});
 
     CHECK_OK(get(session, "http://a.test/", WHORL_HTTP_ANY));
     CHECK_OK(get(session, "http://a.test/", WHORL_HTTP_1));
@@ -100,8 +94,8 @@ TEST_VIRTUAL_HTTP1(sessions_with_other_proxies_or_credentials_share_no_connectio
     struct whorl_http_session *sessions[5];
 
     for (int i = 0; i < 5; i++)
-        sessions[i] =
-            session_with(&fake, (struct whorl_http_session_options){.proxy = {.url = proxies[i]}});
+        sessions[i] = fake_session_with(
+            &fake, (struct whorl_http_session_options){.proxy = {.url = proxies[i]}});
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 5; i++) {
             CHECK_OK(get(sessions[i], "http://a.test/", WHORL_HTTP_1));

@@ -62,7 +62,7 @@ TEST_IO(bodies_of_all_lengths_arrive_whole)
                          (long long)lens[i]);
             snprintf(path, sizeof path, "f%zu%d", i, chunked);
             FAKE fake = {.scripts = {script}, .capacity = 300000};
-            WHORL_AUTO(http_session) *session = session_of(&fake);
+            WHORL_AUTO(http_session) *session = fake_session(&fake);
             CHECK_OK(save(session, in_tmpdir(path), NULL, false));
             check_pattern_file(in_tmpdir(path), lens[i]);
             struct whorl_http_session_stats stats;
@@ -323,7 +323,7 @@ TEST_IO(a_decoded_body_is_saved_decoded)
         {FAKE_SEND, coded, 25},
         {.action = FAKE_REPEAT}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int64_t written = 0;
     struct whorl_http_save_options options = {.ret_written = &written};
     CHECK_OK(save(session, in_tmpdir("f"), &options, true));
@@ -343,7 +343,7 @@ TEST_IO(many_saves_share_a_session_and_a_directory)
     static char paths[FILES][600];
     static void *args[FILES][2];
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(group) group = {0};
     for (int i = 0; i < FILES; i++) {
         snprintf(paths[i], sizeof paths[i], "%s/f%d", test_tmpdir(), i);

@@ -29,7 +29,7 @@ TEST_IO(a_small_body_is_collected_before_its_file_is_created)
         {.action = FAKE_BODY, .n = 50000},
         {.action = FAKE_REPEAT}};
     FAKE fake = {.scripts = {script}, .capacity = 3000};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_session_stats stats;
     int64_t written = -1;
     struct whorl_http_save_options options = {
@@ -66,7 +66,7 @@ TEST_IO(the_rest_of_a_small_body_is_saved)
     struct whorl_http_request request = {.url = "http://a.test/"};
     struct whorl_http_save_options options = {.next_path = no_other_name};
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     char buf[3];
 
@@ -112,7 +112,7 @@ TEST_IO(a_small_file_on_a_local_disk_takes_no_hop_once_the_disk_is_known)
 {
     struct whorl_http_save_options overwrite = {.overwrite = true}, sync = {.sync = true};
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     need_local_disk();
     CHECK_EQ(hops_of(session, in_tmpdir("f"), NULL), 1);
@@ -176,7 +176,7 @@ static WHORL_SUSPENDS_SHIELDED void save_directly(struct whorl_http_session *ses
 TEST_IO(a_disk_that_was_slow_is_left_to_threads_for_a_while)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     need_local_disk();
     do {
@@ -191,7 +191,7 @@ TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
 {
     struct whorl_http_save_options options = {.progress = log_listing};
     FAKE fake = {.scripts = {hello_chunked}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     need_local_disk();
     CHECK_EQ(hops_of(session, in_tmpdir("f"), &options), 1);
@@ -206,7 +206,7 @@ TEST_IO(a_chunked_body_that_came_with_the_head_is_a_small_file)
 TEST_IO(a_chunked_body_that_comes_in_parts_is_written_in_order)
 {
     FAKE fake = {.scripts = {hello_chunked}, .capacity = strlen(hello_chunked[1].text) - 20};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int64_t written = 0;
     struct whorl_http_save_options options = {.progress = log_listing, .ret_written = &written};
 
@@ -219,7 +219,7 @@ TEST_IO(a_chunked_body_that_comes_in_parts_is_written_in_order)
 TEST_IO(a_longer_file_takes_two_hops_besides_its_writes)
 {
     FAKE fake = {.scripts = {large}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     CHECK_EQ(hops_of(session, in_tmpdir("f"), NULL), 2);
 }
@@ -253,7 +253,7 @@ TEST_IO(small_files_respect_a_limit_of_their_size)
 {
     struct rlimit limit = {.rlim_cur = 3, .rlim_max = RLIM_INFINITY};
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
     for (int i = 0; i < 3; i++) {

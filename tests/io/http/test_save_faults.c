@@ -136,7 +136,7 @@ TEST_IO(a_save_cancelled_at_any_point_leaves_the_whole_file_or_nothing)
     sched_park_hook = count_point;
     for (int k = 0; k <= total; k++) {
         FAKE fake = {.scripts = {script}, .capacity = 8000};
-        struct whorl_http_session *session = session_of(&fake);
+        struct whorl_http_session *session = fake_session(&fake);
         struct whorl_http_session_stats stats;
         struct whorl_scope scope;
 

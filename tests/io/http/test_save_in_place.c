@@ -122,7 +122,7 @@ static WHORL_SUSPENDS int save_within(int64_t total_ns, const struct fake_step *
 {
     struct whorl_http_request request = {.url = "http://a.test/", .timeouts.total_ns = total_ns};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     return save_request(session, &request, path, options);
 }
 

@@ -12,23 +12,8 @@
 
 #include "fakehttp.h"
 #include "memstream.h"
+#include "session_stats.h"
 #include "test.h"
-
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
-static struct whorl_http_session_stats stats_of(struct whorl_http_session *session)
-{
-    struct whorl_http_session_stats stats;
-    whorl_http_session_get_stats(session, &stats);
-    return stats;
-}
 
 /* Gets `url` and returns its body, which the caller frees. */
 static WHORL_SUSPENDS char *fetch(struct whorl_http_session *session, const char *url)
@@ -66,7 +51,7 @@ TEST_VIRTUAL(a_get_is_one_exact_head_and_the_response_is_told)
          0},
         {0}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_http_header header;
     struct whorl_http_timing timing;
@@ -100,30 +85,30 @@ TEST_VIRTUAL(a_get_is_one_exact_head_and_the_response_is_told)
 TEST_VIRTUAL(a_connection_is_kept_for_the_next_request)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     for (int i = 0; i < 3; i++)
         check_fetch(session, "http://a.test/", "hello");
     CHECK_EQ(fake.dialled, 1);
-    CHECK_EQ(stats_of(session).requests, 3);
-    CHECK_EQ(stats_of(session).connections, 1);
-    CHECK_EQ(stats_of(session).reuses, 2);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).requests, 3);
+    CHECK_EQ(session_stats(session).connections, 1);
+    CHECK_EQ(session_stats(session).reuses, 2);
+    CHECK_EQ(session_stats(session).idle, 1);
     whorl_http_session_close_idle(session);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
 }
 
 TEST_VIRTUAL(the_connection_comes_free_with_the_last_byte_of_the_body_not_the_close)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     char buf[5];
 
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
-    CHECK_EQ(stats_of(session).idle, 0);
+    CHECK_EQ(session_stats(session).idle, 0);
     CHECK_EQ(whorl_http_response_read(response, buf, 5), 5);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
     check_fetch(session, "http://a.test/", "hello");
     CHECK_EQ(fake.dialled, 1);
     CHECK_STR(whorl_http_response_header(response, "content-length"), "5");
@@ -132,12 +117,12 @@ TEST_VIRTUAL(the_connection_comes_free_with_the_last_byte_of_the_body_not_the_cl
 TEST_VIRTUAL(a_rest_that_is_already_there_is_read_by_the_close)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_response *response;
 
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
     whorl_http_response_close(response);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 /* With HTTP/2, it ends only the stream. */
@@ -148,12 +133,12 @@ TEST_VIRTUAL_HTTP1(a_rest_that_is_not_there_closes_the_connection)
         {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", 0},
         {0}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_response *response;
 
     CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
     whorl_http_response_close(response);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
 }
 
 /* Each body arrives after its head, and the caller does not read it. */
@@ -168,7 +153,7 @@ static const struct fake_step late[] = {
 TEST_VIRTUAL(a_drain_keeps_the_connection)
 {
     FAKE fake = {.scripts = {late}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     char buf[8];
 
     for (int i = 0; i < 20; i++) {
@@ -177,7 +162,7 @@ TEST_VIRTUAL(a_drain_keeps_the_connection)
         if (i % 2)
             CHECK_EQ(whorl_http_response_read(response, buf, 2), 2);
         CHECK_OK(whorl_http_response_drain(response, 5));
-        CHECK_EQ(stats_of(session).idle, 1);
+        CHECK_EQ(session_stats(session).idle, 1);
         CHECK_OK(whorl_http_response_drain(response, 0));
         CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
     }
@@ -195,11 +180,11 @@ TEST_VIRTUAL(a_drain_has_a_limit)
     static const size_t pieces[] = {0, 1, 3};
     for (size_t i = 0; i < 2 * sizeof pieces / sizeof *pieces; i++) {
         FAKE fake = {.scripts = {i % 2 ? late : chunks}, .chunk = pieces[i / 2]};
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         WHORL_AUTO(http_response) *response = NULL, *next = NULL;
         CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
         CHECK_OK(whorl_http_response_drain(response, 5));
-        CHECK_EQ(stats_of(session).idle, 1);
+        CHECK_EQ(session_stats(session).idle, 1);
         CHECK_OK(whorl_http_get(session, "http://a.test/", &next));
         CHECK_ERR(whorl_http_response_drain(next, 4), WHORL_EHTTP_BODY_TOO_LARGE);
         CHECK_ERR(whorl_http_response_drain(next, 9), WHORL_EHTTP_BODY_TOO_LARGE);
@@ -214,19 +199,19 @@ TEST_VIRTUAL(a_drain_of_a_response_without_a_body_reads_nothing)
         {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", 0},
         {.action = FAKE_REPEAT}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.method = "HEAD", .url = "http://a.test/"};
     WHORL_AUTO(http_response) *response = NULL;
 
     CHECK_OK(whorl_http_do(session, &request, NULL, &response));
     CHECK_OK(whorl_http_response_drain(response, 0));
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 TEST_VIRTUAL(a_drain_that_was_cancelled_continues)
 {
     FAKE fake = {.scripts = {late}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_scope scope;
 
@@ -235,7 +220,7 @@ TEST_VIRTUAL(a_drain_that_was_cancelled_continues)
     int err = whorl_http_response_drain(response, 5);
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK_OK(whorl_http_response_drain(response, 5));
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 /* A compressed body is dropped without decoding it, so it may be damaged. */
@@ -248,7 +233,7 @@ TEST_VIRTUAL(a_drain_decodes_nothing)
         {FAKE_SEND, "hello", 0},
         {.action = FAKE_REPEAT}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {.url = "http://a.test/", .decode = true};
     WHORL_AUTO(http_response) *response = NULL;
     char buf[8];
@@ -256,7 +241,7 @@ TEST_VIRTUAL(a_drain_decodes_nothing)
     CHECK_OK(whorl_http_do(session, &request, NULL, &response));
     CHECK_OK(whorl_http_response_drain(response, 5));
     CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 TEST_VIRTUAL(bodiless_responses_end_with_their_head)
@@ -273,7 +258,7 @@ TEST_VIRTUAL(bodiless_responses_end_with_their_head)
         {0}};
     static const int statuses[] = {200, 204, 304, 200};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     for (int i = 0; i < 4; i++) {
         struct whorl_http_request request = {.url = "http://a.test/",
@@ -281,7 +266,7 @@ TEST_VIRTUAL(bodiless_responses_end_with_their_head)
         struct whorl_http_response *response;
         char c;
         CHECK_OK(whorl_http_do(session, &request, NULL, &response));
-        CHECK_EQ(stats_of(session).idle, 1);
+        CHECK_EQ(session_stats(session).idle, 1);
         CHECK_EQ(whorl_http_response_status(response), statuses[i]);
         CHECK_EQ(whorl_http_response_length(response), i == 0 || i == 2 ? 500 : i == 1 ? -1 : 0);
         CHECK_EQ(whorl_http_response_read(response, &c, 1), 0);
@@ -295,11 +280,11 @@ static WHORL_SUSPENDS_SHIELDED void check_not_kept(const struct fake_step *scrip
                                                    const char *expected)
 {
     FAKE fake = {.scripts = {script, hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     check_fetch(session, "http://a.test/", expected);
     fake_settle();
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
     check_fetch(session, "http://a.test/", "hello");
     CHECK_EQ(fake.dialled, 2);
 }
@@ -326,9 +311,9 @@ TEST_VIRTUAL_HTTP1(an_http_1_0_connection_is_not_kept_unless_it_says_so)
     FAKE fake = {.scripts = {RESPONDS(
                      "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n"
                      "hi")}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     check_fetch(session, "http://a.test/", "hi");
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 TEST_VIRTUAL_HTTP1(a_connection_with_surplus_bytes_is_not_kept)
@@ -346,10 +331,10 @@ TEST_VIRTUAL(a_connection_that_spoke_while_idle_is_not_used_again)
         {FAKE_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged", 0},
         {0}};
     FAKE fake = {.scripts = {script, hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     check_fetch(session, "http://a.test/", "hi");
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
     CHECK_OK(whorl_sleep(2 * WHORL_SECOND));
     check_fetch(session, "http://a.test/", "hello");
     CHECK_EQ(fake.dialled, 2);
@@ -359,14 +344,14 @@ TEST_VIRTUAL_HTTP1(a_request_that_says_close_ends_its_connection)
 {
     static const struct whorl_http_header close_header = {"Connection", "close"};
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_request request = {
         .url = "http://a.test/", .headers = &close_header, .headers_count = 1};
     struct whorl_http_response *response;
 
     CHECK_OK(whorl_http_do(session, &request, NULL, &response));
     whorl_http_response_close(response);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
 }
 
 TEST_VIRTUAL_HTTP1(durations_of_the_stages_are_told)
@@ -387,7 +372,7 @@ TEST_VIRTUAL_HTTP1(durations_of_the_stages_are_told)
 
     CHECK_OK(whorl_http_get(session, "http://a.test/", &a));
     CHECK_OK(whorl_http_get(session, "http://a.test/", &b));
-    CHECK_EQ(stats_of(session).open, 2);
+    CHECK_EQ(session_stats(session).open, 2);
     whorl_http_response_close(a);
     a = NULL;
     CHECK_OK(whorl_http_get(session, "http://a.test/", &c));
@@ -402,7 +387,7 @@ TEST_VIRTUAL_HTTP1(durations_of_the_stages_are_told)
 TEST_VIRTUAL(other_origins_get_connections_of_their_own)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     check_fetch(session, "http://a.test/", "hello");
     check_fetch(session, "http://a.test:81/", "hello");
@@ -410,7 +395,7 @@ TEST_VIRTUAL(other_origins_get_connections_of_their_own)
     CHECK_EQ(fake.dialled, 3);
     check_fetch(session, "http://A.TEST:80/", "hello");
     CHECK_EQ(fake.dialled, 3);
-    CHECK_EQ(stats_of(session).idle, 3);
+    CHECK_EQ(session_stats(session).idle, 3);
 }
 
 TEST_VIRTUAL(informational_responses_are_skipped)
@@ -418,7 +403,7 @@ TEST_VIRTUAL(informational_responses_are_skipped)
     FAKE fake = {.scripts = {RESPONDS("HTTP/1.1 100 Continue\r\n\r\n"
                                       "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
                                       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     check_fetch(session, "http://a.test/", "hi");
 }
 
@@ -427,7 +412,7 @@ TEST_VIRTUAL(a_cancelled_request_fails_and_its_connection_is_dropped)
 {
     static const struct fake_step mute[] = {{.action = FAKE_HEAD}, {0}};
     FAKE fake = {.scripts = {mute}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_response *response = NULL;
     struct whorl_scope scope;
 
@@ -436,7 +421,7 @@ TEST_VIRTUAL(a_cancelled_request_fails_and_its_connection_is_dropped)
     CHECK_ERR(err, -ECANCELED); /* not a timeout of the session */
     CHECK_ERR(whorl_scope_leave(&scope, err), -ETIMEDOUT);
     CHECK(!response);
-    CHECK_EQ(stats_of(session).open, fake_is_http2());
+    CHECK_EQ(session_stats(session).open, fake_is_http2());
     CHECK_OK(whorl_yield());
     CHECK_EQ(fake.open, fake_is_http2());
     fake_settle();
@@ -452,7 +437,7 @@ TEST_VIRTUAL(a_cancelled_read_can_be_taken_up_again)
         {FAKE_SEND, "re", 0},
         {0}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_scope scope;
     char buf[20000];
@@ -467,7 +452,7 @@ TEST_VIRTUAL(a_cancelled_read_can_be_taken_up_again)
     CHECK_EQ(whorl_http_response_read(response, buf + 3, sizeof buf - 3), 1);
     CHECK(memcmp(buf, "here", 4) == 0);
     CHECK_EQ(whorl_http_response_read(response, buf, sizeof buf), 0);
-    CHECK_EQ(stats_of(session).idle, 1);
+    CHECK_EQ(session_stats(session).idle, 1);
 }
 
 /* Errors: step and text */
@@ -475,7 +460,7 @@ TEST_VIRTUAL(a_cancelled_read_can_be_taken_up_again)
 static WHORL_SUSPENDS_SHIELDED void check_error(struct fake *fake, const char *url, int code,
                                                 const char *step, const char *text)
 {
-    WHORL_AUTO(http_session) *session = session_of(fake);
+    WHORL_AUTO(http_session) *session = fake_session(fake);
     struct whorl_error error = {0};
     struct whorl_http_request request = {.url = url};
     struct whorl_http_response *response = NULL;
@@ -486,8 +471,8 @@ static WHORL_SUSPENDS_SHIELDED void check_error(struct fake *fake, const char *u
     CHECK_STR(error.step, step);
     if (text)
         CHECK_STR(error.text, text);
-    CHECK_EQ(stats_of(session).open, 0);
-    CHECK_EQ(stats_of(session).queued, 0);
+    CHECK_EQ(session_stats(session).open, 0);
+    CHECK_EQ(session_stats(session).queued, 0);
 }
 
 TEST(a_session_outside_a_task_is_refused)
@@ -505,7 +490,7 @@ TEST_VIRTUAL(a_response_has_no_error_until_its_body_fails)
         {.action = FAKE_CLOSE},
         {0}};
     FAKE fake = {.scripts = {cut}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_error error = {0};
     struct whorl_http_request request = {.url = "http://a.test/"};
@@ -518,7 +503,7 @@ TEST_VIRTUAL(a_response_has_no_error_until_its_body_fails)
     CHECK_EQ(whorl_http_response_error(response)->code, WHORL_EHTTP_TRUNCATED);
     CHECK_STR(whorl_http_response_error(response)->step, "body");
     CHECK_EQ(error.code, 0);
-    CHECK_EQ(stats_of(session).open, 0);
+    CHECK_EQ(session_stats(session).open, 0);
 }
 
 TEST_VIRTUAL(errors_say_step_and_cause)
@@ -546,7 +531,7 @@ TEST_VIRTUAL(a_request_that_cannot_be_sent_is_refused_before_it_is)
 {
     static const struct whorl_http_header bad = {"X", "a\r\nY: b"};
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_error error = {0};
     struct whorl_http_request request = {
         .url = "http://a.test/", .headers = &bad, .headers_count = 1};
@@ -557,7 +542,7 @@ TEST_VIRTUAL(a_request_that_cannot_be_sent_is_refused_before_it_is)
     request.headers_count = 0;
     request.method = "GET /x";
     CHECK_ERR(whorl_http_do(session, &request, &error, &response), WHORL_EHTTP_METHOD);
-    CHECK_EQ(stats_of(session).open, stats_of(session).idle);
+    CHECK_EQ(session_stats(session).open, session_stats(session).idle);
     CHECK_EQ(fake.played, fake.dialled * !fake_is_http2());
 }
 
@@ -586,7 +571,7 @@ static int get_one(void *arg)
 TEST_VIRTUAL(any_number_of_tasks_share_a_session)
 {
     FAKE fake = {.scripts = {hello}, .yield = true, .chunk = 3};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     WHORL_AUTO(group) group = {0};
 
     for (int i = 0; i < 500; i++)
@@ -594,8 +579,8 @@ TEST_VIRTUAL(any_number_of_tasks_share_a_session)
     CHECK_OK(whorl_group_wait(&group));
     int connections = fake_is_http2() ? 1 : 6;
     CHECK_EQ(fake.dialled, connections);
-    CHECK_EQ(stats_of(session).requests, 500);
-    CHECK_EQ(stats_of(session).reuses, 500 - connections);
+    CHECK_EQ(session_stats(session).requests, 500);
+    CHECK_EQ(session_stats(session).reuses, 500 - connections);
 }
 
 TEST_MAIN()

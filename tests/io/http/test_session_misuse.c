@@ -29,15 +29,6 @@ static WHORL_SUSPENDS struct whorl_http_response *get(struct whorl_http_session 
     return response;
 }
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {.dialer = fake_dialer(fake),
-                                                 .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 /* --- sessions --------------------------------------------------------------------------------- */
 
 static int use_after_destroy(void *arg)
@@ -150,7 +141,7 @@ TEST(a_session_used_on_another_thread_ends_the_program)
 static int misuse_response(void *arg)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_response *response = get(session);
     const char *how = arg;
     char buf[16];
@@ -209,7 +200,7 @@ TEST(with_checks_a_second_close_is_found_although_there_are_new_responses)
 static int close_many(void *arg)
 {
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     (void)arg;
     for (int i = 0; i < 200; i++)
@@ -258,7 +249,7 @@ TEST_VIRTUAL(a_body_that_is_set_only_in_part_is_refused_before_anything_is_sent)
         {{.read = give, .len = -1, .trailers_count = 1}, "body.trailers is NULL"},
     };
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct whorl_http_request request = {
@@ -274,7 +265,7 @@ TEST_VIRTUAL(a_header_without_a_value_is_named)
     struct whorl_http_request request = {
         .url = "http://a.test/", .headers = &header, .headers_count = 1};
     FAKE fake = {.scripts = {hello}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     check_refused(session, &request, WHORL_EHTTP_REQUEST_HEADER,
                   "header without a value (NULL): X-Key");

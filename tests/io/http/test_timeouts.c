@@ -18,14 +18,9 @@ static struct whorl_error error;
 
 static struct whorl_http_session *session_of(struct fake *fake, struct whorl_http_timeouts timeouts)
 {
-    struct whorl_http_session_options options = {.conns_per_host_max = 1,
-                                                 .streams_max = 1,
-                                                 .timeouts = timeouts,
-                                                 .dialer = fake_dialer(fake),
-                                                 .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
+    return fake_session_with(fake, (struct whorl_http_session_options){.conns_per_host_max = 1,
+                                                                       .streams_max = 1,
+                                                                       .timeouts = timeouts});
 }
 
 /* Fetches and reads everything. Checks that the error came after `after` and names `step`. */

@@ -15,15 +15,6 @@
 
 static struct whorl_error error;
 
-static struct whorl_http_session *session_of(struct fake *fake)
-{
-    struct whorl_http_session_options options = {
-        .user_agent = "t", .dialer = fake_dialer(fake), .version = fake_version()};
-    struct whorl_http_session *session = NULL;
-    CHECK_OK(whorl_http_session_create(&options, &session));
-    return session;
-}
-
 /* Sends the body and returns the status or the error. */
 static WHORL_SUSPENDS int post(struct whorl_http_session *session, const char *method,
                                struct whorl_http_body body)
@@ -88,7 +79,7 @@ TEST_VIRTUAL(bodies_have_their_types)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {steps}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
 
     CHECK_EQ(post(session, "POST", whorl_http_body_from_json("{}")), 200);
     CHECK_EQ(post(session, "POST", whorl_http_body_from_text("hi")), 200);
@@ -108,7 +99,7 @@ TEST_VIRTUAL(a_type_in_the_headers_wins_and_a_redirect_to_get_sends_none)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {steps}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct whorl_http_header header = {"content-type", "a/b"};
     struct whorl_http_request request = {.method = "POST",
                                          .url = "http://a.test/",
@@ -236,7 +227,7 @@ TEST_IO(a_pipe_is_sent_in_chunks)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {script}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int fds[2];
 
     CHECK_OK(whorl_pipe(fds));
@@ -258,7 +249,7 @@ static const struct fake_step moves[] = {
 TEST_IO(a_redirect_sends_a_regular_file_again_and_nothing_else)
 {
     FAKE fake = {.scripts = {moves}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int fd = pattern_file(20000), fds[2];
     char bytes[20000] = "";
 
@@ -267,7 +258,7 @@ TEST_IO(a_redirect_sends_a_regular_file_again_and_nothing_else)
     CHECK_OK(whorl_pipe(fds));
     CHECK_EQ(write(fds[1], bytes, sizeof bytes), sizeof bytes);
     FAKE again = {.scripts = {moves}};
-    WHORL_AUTO(http_session) *other = session_of(&again);
+    WHORL_AUTO(http_session) *other = fake_session(&again);
     CHECK_ERR(post(other, "POST", whorl_http_body_from_file(fds[0], 0, 20000, NULL)),
               WHORL_EHTTP_REDIRECT_BODY);
     close(fds[0]);
@@ -282,7 +273,7 @@ TEST_IO(a_file_that_is_too_short_ends_the_exchange)
 
     for (size_t i = 0; i < 3; i++) {
         FAKE fake = {.scripts = {script}};
-        WHORL_AUTO(http_session) *session = session_of(&fake);
+        WHORL_AUTO(http_session) *session = fake_session(&fake);
         CHECK_ERR(post(session, "PUT", whorl_http_body_from_file(fd, 0, lens[i], NULL)),
                   WHORL_EHTTP_REQUEST_BODY);
         CHECK_STR(error.step, "send");
@@ -293,7 +284,7 @@ TEST_IO(a_file_that_is_too_short_ends_the_exchange)
 TEST_IO(files_that_cannot_be_sent_are_refused_before_anything_is)
 {
     FAKE fake = {0};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     int fd = pattern_file(10), fds[2];
 
     CHECK_OK(whorl_pipe(fds));
@@ -384,7 +375,7 @@ TEST_VIRTUAL_HTTP1(trailers_follow_the_body_with_the_values_of_that_time)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {steps}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct summed summed;
     struct whorl_http_header trailers[] = {{"X-Sum", summed.sum}, {"X-Two", ""}};
     char text[3001] = "";
@@ -413,7 +404,7 @@ TEST_VIRTUAL_HTTP1(trailers_that_may_be_secret_do_not_follow_to_another_origin)
         {FAKE_SEND, OK, 0},
         {0}};
     FAKE fake = {.scripts = {leaves, takes}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct summed summed;
     struct whorl_http_header trailers[] = {{"X-Sum", summed.sum}, {"Content-Digest", summed.sum}};
 
@@ -438,7 +429,7 @@ TEST_VIRTUAL_HTTP1(trailers_that_would_change_the_message_are_refused)
                                         "If-Match",
                                         "Proxy-Connection"};
     FAKE fake = {.scripts = {takes}};
-    WHORL_AUTO(http_session) *session = session_of(&fake);
+    WHORL_AUTO(http_session) *session = fake_session(&fake);
     struct summed summed;
     int dialled;
 
