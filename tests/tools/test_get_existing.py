@@ -52,6 +52,83 @@ def dated(body, modified):
     return route
 
 
+def known(*ways):
+    """Runs -c with the hash of the body `new` of /f, given in each of the ways."""
+    import hashlib
+    h = hashlib.sha256(b'new').hexdigest()
+    write('SUMS', h + '  f\n')
+    return {'option': lambda url: ['--checksum', 'sha256=' + h, url],
+            'file': lambda url: ['--checksum-file', 'SUMS', url],
+            'list': lambda url: write('list', url + ' sha256=' + h + '\n') or ['-i', 'list'],
+            'metalink': lambda url: write('list.meta4', '<metalink xmlns="urn:ietf:params:xml:ns:metalink">'
+                                          '<file name="f"><size>3</size><hash type="sha-256">%s</hash><url>%s</url>'
+                                          '</file></metalink>' % (h, url)) or ['-i', 'list.meta4']}
+
+
+@test
+def continue_does_not_fetch_a_file_that_has_the_known_hash():
+    with Peer({'/f': reply('new')}) as peer:
+        for name, argv in known().items():
+            write('f', 'new')
+            argv = argv(peer.origin + '/f')
+            r = get('-c', '--json', *argv)
+            o = json.loads(r.out.splitlines()[0])
+            equal((name, r.status, o['existing'], o['verified'], o['tries'], o['file'], o['bytes'], o['resumed_from']),
+                  (name, 0, 'complete', 'sha256', 0, 'f', 0, 3))
+            equal((json.loads(r.out.splitlines()[-1])['ok'], peer.count('/f')), (1, 0))
+            contains(get('-c', *argv).messages, '/f -> f (already complete, sha256 matches)\n')
+            r = get('-c', '-q', '--events', 'jsonl', *argv)
+            equal([json.loads(line)['event'] for line in r.out.splitlines()][-3:], ['verified', 'done', 'summary'])
+        equal(peer.count('/f'), 0)
+        equal(sorted(os.listdir('.')), ['SUMS', 'f', 'list', 'list.meta4'])
+
+
+@test
+def continue_fetches_a_file_that_does_not_have_the_known_hash():
+    with Peer({'/f': reply('new')}) as peer:
+        for i, (name, argv) in enumerate(known().items()):
+            write('f', 'old' if i % 2 else 'newer')
+            r = get('-c', '--json', *argv(peer.origin + '/f'))
+            o = json.loads(r.out.splitlines()[0])
+            equal((name, r.status, o['file'], o['verified'], peer.count('/f')), (name, 0, 'f.1', 'sha256', i + 1))
+            equal((text('f'), text('f.1')), ('old' if i % 2 else 'newer', 'new'))
+            contains(o['afresh'], 'the file that exists does not have the expected sha256')
+            os.unlink('f.1')
+        write('f', 'old')
+        r = get('-c', '--checksum', 'sha256=' + '0' * 64, peer.origin + '/f')
+        equal((r.status, text('f'), text('f.bad')), (4, 'old', 'new'))
+
+
+@test
+def continue_with_a_known_hash_and_other_options():
+    with Peer({'/f': reply('new')}) as peer:
+        argv = known()['option'](peer.origin + '/f')
+        write('f', 'new')
+        equal(get('-c', '--manifest', 'm', *argv).status, 0)
+        line = json.loads(text('m'))
+        equal((line['file'], line['size'], line['sha256']), ('f', 3, argv[1][7:]))
+        equal(get('-c', '-o', 'f', *argv).status, 0)
+        os.mkdir('d')
+        os.symlink('../f', 'd/f')
+        equal(get('-c', '-d', 'd', *argv).status, 0)
+        equal((peer.count('/f'), os.path.islink('d/f')), (0, True))
+        equal(get(*argv).status, 0)
+        equal((peer.count('/f'), text('f.1')), (1, 'new'))
+        os.unlink('f')
+        os.mkfifo('f')
+        equal(get('-c', *argv).status, 0)
+        equal((peer.count('/f'), text('f.2')), (2, 'new'))
+
+
+@test
+def a_known_size_decides_as_well():
+    with RangedFile(b'abc') as server:
+        write('f', 'abc')
+        write('list', server.url + ' size=3\n')
+        equal((get('-c', '-i', 'list').status, sorted(os.listdir('.'))), (0, ['f', 'list']))
+        equal(server.asked, ['bytes=0-2'])
+
+
 @test
 def existing_files_are_kept():
     with Peer({'/f': reply('new')}) as peer:

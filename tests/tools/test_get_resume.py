@@ -657,6 +657,25 @@ def continue_does_not_fetch_a_complete_file_again():
 
 
 @test
+def a_part_of_a_file_that_is_complete_is_removed():
+    with RangedFile(noise(4 * MIB)) as server:
+        interrupted(server)
+        write('f', server.data)
+        r = get('-c', '--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest(), server.url)
+        equal((r.status, files(), len(server.asked)), (0, ['f'], 1))
+
+
+@test
+def a_part_is_continued_if_the_file_does_not_have_the_hash():
+    with RangedFile(noise(4 * MIB)) as server:
+        interrupted(server)
+        write('f', b'old')
+        r = get('-c', '--json', '--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest(), server.url)
+        equal((r.status, files(), read('f'), read('f.1') == server.data), (0, ['f', 'f.1'], b'old', True))
+        equal((object_of(r)['resumed_from'] > 0, 'afresh' in object_of(r)), (True, False))
+
+
+@test
 def continue_of_an_empty_file_is_success():
     with RangedFile(b'') as server:
         equal(get(server.url).status, 0)

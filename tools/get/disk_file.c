@@ -41,28 +41,68 @@ static int open_beneath(int dir_fd, const char *path)
     }
 }
 
-/* Calculates the hash. */
-static int read_all(struct disk_file *file, int fd)
+/* Where the bytes of a file go. */
+struct reading {
+    int fd;
+    void (*see)(void *arg, const char *bytes, size_t len);
+    void *arg;
+};
+
+/* Reads from the first byte to the end. Runs on a thread of the pool. */
+static int read_all(void *arg)
 {
+    const struct reading *reading = arg;
     char *bytes = malloc(READ_BYTES);
-    struct hash hash;
+    int64_t at = 0;
     ssize_t n = 1;
     int err = bytes ? 0 : -ENOMEM;
 
-    hash_init(&hash, 1u << HASH_SHA256);
-    file->found_size = 0;
     while (err == 0 && n > 0) {
-        n = read(fd, bytes, READ_BYTES);
+        n = pread(reading->fd, bytes, READ_BYTES, at);
         if (n > 0) {
-            hash_update(&hash, bytes, (size_t)n);
-            file->found_size += n;
+            reading->see(reading->arg, bytes, (size_t)n);
+            at += n;
         }
         err = n < 0 && errno != EINTR ? -errno : whorl_check_cancelled();
         n = n < 0 ? 1 : n;
     }
-    hash_finish(&hash, HASH_SHA256, file->sha256);
-    file->is_read = err == 0;
     free(bytes);
+    return err;
+}
+
+WHORL_SUSPENDS int disk_file_read(int fd, void (*see)(void *arg, const char *bytes, size_t len),
+                                  void *arg)
+{
+    struct reading reading = {fd, see, arg};
+
+    return whorl_offload_run(NULL, read_all, &reading);
+}
+
+/* A hash that is being calculated. */
+struct hashing {
+    struct hash hash;
+    int64_t size;
+};
+
+static void take_bytes(void *arg, const char *bytes, size_t len)
+{
+    struct hashing *hashing = arg;
+
+    hash_update(&hashing->hash, bytes, len);
+    hashing->size += (int64_t)len;
+}
+
+/* Calculates the hash. */
+static int hash_all(struct disk_file *file, int fd)
+{
+    struct hashing hashing = {.size = 0};
+    struct reading reading = {fd, take_bytes, &hashing};
+
+    hash_init(&hashing.hash, 1u << HASH_SHA256);
+    int err = read_all(&reading);
+    file->found_size = hashing.size;
+    hash_finish(&hashing.hash, HASH_SHA256, file->sha256);
+    file->is_read = err == 0;
     return err;
 }
 
@@ -84,7 +124,7 @@ static int look(void *arg)
         bool is_other = file->size >= 0 && file->size != st.st_size;
         bool is_known = file->mtime_ns >= 0 && file->mtime_ns == file->found_mtime_ns;
         if (!is_other && !is_known)
-            err = read_all(file, fd);
+            err = hash_all(file, fd);
     }
     close(fd);
     return err;

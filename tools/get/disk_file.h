@@ -33,4 +33,16 @@ struct disk_file {
  */
 WHORL_SUSPENDS int disk_file_look(struct disk_file *file);
 
+/**
+ * Reads an open file from its first byte on a thread of the run's pool.
+ *
+ * @see  called there with all bytes, in their order
+ *
+ * Returns:  0; -ENOMEM; -errno.
+ * Suspends: until the file was read.
+ * Cancel:   -ECANCELED.
+ */
+WHORL_SUSPENDS int disk_file_read(int fd, void (*see)(void *arg, const char *bytes, size_t len),
+                                  void *arg);
+
 #endif

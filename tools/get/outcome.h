@@ -36,7 +36,7 @@ struct outcome {
     bool ok, interrupted;
     const char *plan;     /* --dry-run: what is known about the file; NULL: this was no dry run */
     const char *existing; /* what became of a file that was there: "skipped", "not modified",
-                             "replaced"; NULL: there was none, or it is still there */
+                             "replaced", "complete"; NULL: there was none, or it is still there */
     bool mismatched;      /* the body is not the expected one */
     const char *verified; /* the strongest hash that was as expected: "sha256"; NULL: none */
     struct whorl_error error; /* valid unless `ok`; the code is 0 if the status is the failure */

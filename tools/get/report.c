@@ -96,7 +96,10 @@ static void add_success(struct buffer *line, const struct outcome *o, bool verbo
         return;
     }
     if (o->existing && o->tries == 0) {
-        add(line, " (exists, skipped)\n");
+        if (o->verified)
+            buffer_printf(line, " (already complete, %s matches)\n", o->verified);
+        else
+            add(line, " (exists, skipped)\n");
         return;
     }
     if (o->existing && o->status == 304)

@@ -66,8 +66,11 @@ static WHORL_SUSPENDS int fetch(struct transfer *t)
 {
     int err = transfer_prepare_download(t);
 
+    bool is_complete = err == 1;
     if (err == 0)
         err = transfer_try_all(t);
+    if (is_complete)
+        err = 0;
     bool is_unmodified = t->is_conditional && t->outcome.status == 304;
     if (err || t->in_place)
         return err;
@@ -75,10 +78,11 @@ static WHORL_SUSPENDS int fetch(struct transfer *t)
         t->path = transfer_wanted_path(t);
     if (!t->path)
         return 0;
-    if (!is_unmodified && t->get->options->existing == EXISTING_UPDATE)
+    if (!is_unmodified && !is_complete && t->get->options->existing == EXISTING_UPDATE)
         existing_date(transfer_where(t), t->path, t->modified);
     /* What a manifest says about an unmodified file stays as it is. */
-    if (t->verify.notes_sha256 && !(is_unmodified && t->before.json) && transfer_record(t) < 0)
+    bool is_old = is_unmodified || is_complete;
+    if (t->verify.notes_sha256 && !(is_old && t->before.json) && transfer_record(t) < 0)
         return 0; /* the file is complete all the same */
     return 0;
 }

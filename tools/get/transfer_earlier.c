@@ -150,7 +150,7 @@ void transfer_note_existing(struct transfer *t)
         o->existing = "skipped";
     else if (t->is_conditional && o->status == 304)
         o->existing = "not modified";
-    else if (t->existing.replaces && t->existing.is_there && t->path)
+    else if (t->existing.replaces && t->existing.is_there && t->path && !o->existing)
         o->existing = "replaced";
     if (t->existing.skips)
         t->path = transfer_wanted_path(t);

@@ -3,10 +3,16 @@
 #include "tools/get/transfer_keep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include <whorl/fd.h>
+#include <whorl/file.h>
+
+#include "tools/get/disk_file.h"
 #include "tools/get/text.h"
 #include "tools/get/transfer_answer.h"
 #include "tools/get/transfer_error.h"
@@ -100,14 +106,15 @@ static const char *part_name(const struct transfer *t)
     return slash ? slash + 1 : path;
 }
 
-static const char *strongest_hash(const struct transfer *t)
+/* The strongest hash that is expected; HASH_KINDS: none. */
+static enum hash_kind strongest_hash(const struct transfer *t)
 {
-    const char *hex = "";
+    enum hash_kind strongest = HASH_KINDS;
 
     for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
         if (t->verify.expected[kind].hex)
-            hex = t->verify.expected[kind].hex;
-    return hex;
+            strongest = kind;
+    return strongest;
 }
 
 bool transfer_joins_mirrors(const struct transfer *t)
@@ -130,7 +137,7 @@ static int name_part(struct transfer *t)
     if (transfer_joins_mirrors(t)) {
         d->mirrors = t->entry.mirrors;
         d->mirrors_count = t->entry.mirrors_count;
-        if (asprintf(&name, "%s#%s", t->source, strongest_hash(t)) < 0)
+        if (asprintf(&name, "%s#%s", t->source, t->verify.expected[strongest_hash(t)].hex) < 0)
             return whorl_error_set(&t->outcome.error, -ENOMEM, "transfer", "out of memory");
         d->source = name;
     }
@@ -138,6 +145,88 @@ static int name_part(struct transfer *t)
     d->source = t->source;
     free(name);
     return err ? whorl_error_set(&t->outcome.error, err, "transfer", "out of memory") : 0;
+}
+
+/* Removes the part of a file that is complete, if there is one. */
+static WHORL_SUSPENDS int remove_needless(struct transfer *t)
+{
+    struct download *d = &t->download;
+
+    if (!*t->target.folder && leftovers_are_none(&t->get->leftovers))
+        return 0;
+    int err = name_part(t);
+    if (err)
+        return err;
+    if (download_find(d))
+        download_drop(d, "");
+    d->afresh[0] = '\0';
+    d->resumed_from = 0;
+    return 0;
+}
+
+/* With --continue and a known hash, the file that has the name is complete if it has the hash. Sets
+ * `*ret_differs` if it does not. Returns 1 when the file is complete; 0; or a negative code, and
+ * the error is filled. */
+static WHORL_SUSPENDS int find_complete(struct transfer *t, bool *ret_differs)
+{
+    const char *path = transfer_wanted_path(t);
+    struct verify *verify = &t->verify;
+    enum hash_kind kind;
+    struct stat st;
+
+    *ret_differs = false;
+    if (t->get->options->existing != EXISTING_CONTINUE || !t->may_keep || !verify_has_hash(verify))
+        return 0;
+    WHORL_AUTO(fd)
+    file = whorl_fd_own(whorl_openat(transfer_where(t), path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0));
+    int fd = whorl_fd_get(&file), err = 0;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return fd == -ECANCELED ? fd : 0;
+    verify_begin(verify, NULL, false);
+    *ret_differs = verify->size_source && verify->size != st.st_size;
+    if (!*ret_differs)
+        err = disk_file_read(fd, transfer_see_part, t);
+    if (err == -ECANCELED || err == -ENOMEM)
+        return whorl_error_set(&t->outcome.error, err, "read", "%s", whorl_strerror(err));
+    *ret_differs |= err || !verify_end(verify, &kind, t->why, sizeof t->why);
+    t->why[0] = '\0'; /* is about the body only */
+    if (*ret_differs)
+        return 0;
+    t->path = path;
+    t->outcome.existing = "complete";
+    t->outcome.verified = hash_name(kind);
+    t->outcome.resumed_from = verify->seen;
+    events_verify(&t->get->events, &t->followed, t->outcome.verified);
+    err = remove_needless(t);
+    return err ? err : 1;
+}
+
+/* Opens the part that an earlier run has left, if there is one. Returns 0 or a negative code. */
+static WHORL_SUSPENDS int find_part(struct transfer *t)
+{
+    struct download *d = &t->download;
+
+    /* The names of the part take 5,000 instructions, and most transfers do not need them. */
+    if (!*t->target.folder && leftovers_are_none(&t->get->leftovers))
+        return 0;
+    int err = name_part(t);
+    if (err)
+        return err;
+    bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
+    if (!may_have || !download_find(d))
+        return 0;
+    if (t->get->options->size_max && download_length(d) > t->get->options->size_max) {
+        download_finish(d); /* the whole file will be refused */
+        t->may_keep = false;
+        return 0;
+    }
+    d->is_mixed = d->mirrors_count > 0;
+    const struct journal_digest *digest = &d->part.journal.digest;
+    verify_begin(&t->verify, NULL, false);
+    d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
+    if (digest->state && verify_restore(&t->verify, digest->end, digest->state))
+        d->seen = digest->end;
+    return 0;
 }
 
 WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
@@ -158,27 +247,16 @@ WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t)
                            .source = t->source,
                            .error = &t->outcome.error};
     t->may_keep = may_keep(t) && (!output || transfer_is_plain_output(output));
-    /* The names of the part take 5,000 instructions, and most transfers do not need them. */
-    if (!t->may_keep || (!*t->target.folder && leftovers_are_none(&t->get->leftovers)))
-        return 0;
-    int err = name_part(t);
-    if (err)
-        return err;
-    bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
-    if (!may_have || !download_find(d))
-        return 0;
-    if (t->get->options->size_max && download_length(d) > t->get->options->size_max) {
-        download_finish(d); /* the whole file will be refused */
-        t->may_keep = false;
-        return 0;
+    bool differs;
+    int err = find_complete(t, &differs);
+    if (err == 0 && t->may_keep)
+        err = find_part(t);
+    if (err == 0 && differs && !download_has_part(d)) {
+        snprintf(d->afresh, sizeof d->afresh, "the file that exists does not have the expected %s",
+                 hash_name(strongest_hash(t)));
+        t->outcome.afresh = d->afresh;
     }
-    d->is_mixed = d->mirrors_count > 0;
-    const struct journal_digest *digest = &d->part.journal.digest;
-    verify_begin(&t->verify, NULL, false);
-    d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
-    if (digest->state && verify_restore(&t->verify, digest->end, digest->state))
-        d->seen = digest->end;
-    return 0;
+    return err;
 }
 
 /* Notes the counts of the download. */
@@ -302,14 +380,17 @@ static WHORL_SUSPENDS int is_there(struct transfer *t)
 
     if (options->existing != EXISTING_CONTINUE || !t->may_keep)
         return 0;
-    /* The hash of the file is not known, so only a new download shows whether it is right. */
-    verify_begin(&t->verify, NULL, false);
-    if (verify_is_expected(&t->verify))
+    /* If a hash is expected, the file does not have it: find_complete() has looked. */
+    if (verify_has_hash(&t->verify))
         return 0;
     int err = name_part(t);
     if (err)
         return err;
     int there = download_is_there(&t->download, transfer_where(t), path);
+    if (there == 1 && t->verify.size_source && t->verify.size != t->download.resumed_from) {
+        t->download.resumed_from = 0;
+        there = 0;
+    }
     note_download(t);
     if (there == 1)
         t->path = path;

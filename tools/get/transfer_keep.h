@@ -8,8 +8,9 @@
 /* Whether the bytes of several URLs may be joined: a wrong byte of any of them is noticed. */
 bool transfer_joins_mirrors(const struct transfer *t);
 
-/* Looks for a part that an earlier run has left. Returns 0 or a negative code, and the error of the
- * outcome is filled. */
+/* Looks for what an earlier run has left: with --continue and a known hash, for the file, and then
+ * for a part. Returns 1 when the file has the hash, so there is nothing to fetch; 0; or a negative
+ * code, and the error of the outcome is filled. */
 WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t);
 
 /* Receives the body into a new part. Returns as transfer_try_once(); DOWNLOAD_AFRESH when there can
