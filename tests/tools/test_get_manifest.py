@@ -281,6 +281,116 @@ def an_interrupted_run_lists_what_is_complete():
         equal([l['file'] for l in lines()], ['a', 'old'])
 
 
+SLOW = {'/slow': hang_after(b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx')}
+
+
+def killed(peer, *paths):
+    """Kills a run when all files but /slow are in the new list."""
+    slow = peer.count('/slow')
+    with running(GET, '--manifest', 'm', *(peer.origin + p for p in paths), peer.origin + '/slow') as child:
+        wait_until(lambda: peer.count('/slow') > slow and os.path.exists('.m.new') and
+                   len(read('.m.new').splitlines()) == len(paths), what='the lines')
+        child.kill()
+        child.wait()
+
+
+@test
+def a_killed_run_loses_no_line():
+    a, b = Versioned(b'a'), Versioned(b'b')
+    with Peer({'/a': a, '/b': b, **SLOW}) as peer:
+        write('m', json.dumps({**GOOD, 'file': 'old'}) + '\n')
+        killed(peer, '/a', '/b')
+        equal([l['file'] for l in lines()], ['old'])
+        killed(peer)  # takes over, and is killed as well
+        equal(sorted(l['file'] for l in lines()), ['a', 'b', 'old'])
+        r = get('--json', '--manifest', 'm', peer.origin + '/a', peer.origin + '/b')
+        equal((r.status, [o['existing'] for o in objects(r).values()]), (0, 2 * ['not modified']))
+        equal((a.sent, b.sent, [n for n in sorted(os.listdir('.')) if n[-5:] != '.part']), (1, 1, ['a', 'b', 'm']))
+
+
+@test
+def the_next_run_says_what_it_takes_over():
+    with Peer({'/a': Versioned(b'a'), '/b': Versioned(b'b'), **SLOW}) as peer:
+        killed(peer, '/a')
+        contains(get('--manifest', 'm', peer.origin + '/a').messages, 'whorl-get: m: has 1 file of a run that was killed')
+        equal('was killed' in get('--manifest', 'm', peer.origin + '/a').messages, False)
+        killed(peer, '/b')
+        equal('was killed' in get('-q', '--manifest', 'm', peer.origin + '/a').messages, False)
+
+
+@test
+def the_last_line_of_a_killed_run_may_be_torn():
+    with Peer({'/a': Versioned(b'a'), '/b': Versioned(b'b'), **SLOW}) as peer:
+        killed(peer, '/a', '/b')
+        whole = read('.m.new')
+        first, last = whole.splitlines()
+        for n in (1, len(last) - 1, len(last)):
+            write('.m.new', first + b'\n' + last[:n])
+            equal(get('--retries', '0', '--manifest', 'm', peer.origin + '/none').status, 3)
+            equal([l['file'] for l in lines()], [json.loads(first)['file']])
+            os.unlink('m')
+        write('.m.new', first + b'\n\0\0\0\n{}\n' + last + b'\n')
+        write('.m.merged', 'of a run that was killed while it merged')
+        equal(get('--retries', '0', '--manifest', 'm', peer.origin + '/none').status, 3)
+        equal(sorted(l['file'] for l in lines()), ['a', 'b'])
+        equal([n for n in os.listdir('.') if n[:2] == '.m'], [])
+
+
+@test
+def of_two_lines_about_a_file_the_newer_one_counts():
+    a = Versioned(b'1')
+    with Peer({'/a': a, **SLOW}) as peer:
+        equal(get('--manifest', 'm', peer.origin + '/a').status, 0)
+        a.body, a.etag = b'22', '"2"'
+        killed(peer, '/a')
+        equal([l['size'] for l in lines()], [1])
+        line = json.loads(read('.m.new'))
+        write('.m.new', json.dumps({**line, 'size': 3}) + '\n' + json.dumps(line) + '\n')
+        r = get('--json', '--manifest', 'm', peer.origin + '/a')
+        equal((objects(r)['a']['existing'], [l['size'] for l in lines()]), ('not modified', [2]))
+
+
+@test
+def lines_of_others_are_not_taken_over():
+    with Peer({'/a': Versioned(b'a'), **SLOW}) as peer:
+        os.symlink('x', '.m.new')
+        write('x', json.dumps(GOOD) + '\n')
+        r = get('--manifest', 'm', peer.origin + '/a')
+        equal((r.status, read('m'), peer.count('/a')), (2, b'', 0))
+        contains(r.messages, 'm: what a run has left beside it is no file of this user')
+        os.unlink('.m.new')
+        # The list of a process that runs, whose name someone has removed.
+        with running(GET, '--manifest', 'm', peer.origin + '/slow') as child:
+            wait_until(lambda: peer.count('/slow') == 1)
+            os.unlink('m')
+            r = get('--manifest', 'm', peer.origin + '/a')
+            equal(r.status, 2)
+            contains(r.messages, 'm: another process uses it')
+            equal(os.path.exists('.m.new'), True)
+            child.kill()
+            child.wait()
+
+
+@test
+def killed_at_random_moments_a_manifest_lists_every_file_that_was_complete():
+    import random
+    names = ['/%d' % n for n in range(40)]
+    with Peer({n: Versioned(n.encode(), '"%s"' % n) for n in names}) as peer:
+        for _ in range(50 if os.environ.get('TEST_SLOW') else 5):
+            with running(GET, '--no-config', '-q', '-j', '2', '--manifest', 'm', *(peer.origin + n for n in names)) as child:
+                time.sleep(random.uniform(0, 0.3))
+                child.kill()
+                child.wait()
+            there = {n for n in os.listdir('.') if n[0] != 'm' and n[0] != '.'}
+            equal(get('-q', '--manifest', 'm', peer.origin + '/0').status, 0)
+            # A file can have its name while its line is not written yet.
+            equal(len(there - {l['file'] for l in lines()}) <= 2, True)
+            for l in lines():
+                equal((l['sha256'], l['size']), (sha256(read(l['file'])), len(read(l['file']))))
+            for n in os.listdir('.'):
+                os.unlink(n)
+
+
 @test
 def without_room_on_the_disk_the_old_manifest_stays():
     with Peer({'/a': reply(b'a')}) as peer:
@@ -509,11 +619,12 @@ def the_second_interrupt_leaves_at_once_and_loses_no_journal():
         equal(child.wait(10 * SCALE), -signal.SIGINT)
         os.close(into[0])
         os.close(into[1])
+        equal([l['file'] for l in lines()], ['a'])
         half.stalls = False
         r = get('--json', '--split', '1', '-d', 'd', '--manifest', 'm', half.origin + '/f')
         o = json.loads(r.out.splitlines()[0])
         equal((r.status, o['resumed_from'] >= 1 << 20, read('d/f') == half.file.data), (0, True, True))
-        contains([l['file'] for l in lines()], 'a')
+        equal(sorted(l['file'] for l in lines()), ['a', 'f', 'ok'])
 
 
 main()

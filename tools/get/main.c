@@ -320,6 +320,11 @@ static int open_manifest(struct program *program)
                                : manifest_open(manifest, options->manifest, why, sizeof why);
     if (err)
         complain("", why, "");
+    else if (manifest->taken_over > 0 && !options->quiet) {
+        snprintf(why, sizeof why, "has %zu file%s of a run that was killed", manifest->taken_over,
+                 manifest->taken_over == 1 ? "" : "s");
+        complain(manifest->path, why, "");
+    }
     return err;
 }
 

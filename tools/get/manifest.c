@@ -9,13 +9,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <whorl/error.h>
 
 #include "tools/get/text.h"
 
-enum { WRITE_BYTES = 32 << 10, COPY_BYTES = 64 << 10 };
+enum {
+    WRITE_BYTES = 32 << 10,
+    LOCK_TRIES = 50, /* once in 10 ms */
+};
 
 static uint64_t hash(const char *text)
 {
@@ -73,6 +77,15 @@ static struct manifest_slot *find_file(const struct manifest *m, uint64_t file_h
     return NULL;
 }
 
+static void add_to_files(struct manifest *m, size_t i)
+{
+    struct manifest_slot *slot = &m->slots[i];
+    uint32_t *chain = &m->files[slot->file_hash & (m->chains - 1)];
+
+    slot->next_file = *chain;
+    *chain = (uint32_t)i + 1;
+}
+
 /* Makes the chains. Slots of the same URL keep their order. */
 static int make_chains(struct manifest *m, char *why, size_t why_size)
 {
@@ -87,13 +100,11 @@ static int make_chains(struct manifest *m, char *why, size_t why_size)
         return complain(m, 0, -ENOMEM, "out of memory", why, why_size);
     for (size_t i = 0; i < m->count; i++) {
         struct manifest_slot *slot = &m->slots[i], *same = find_file(m, slot->file_hash);
-        uint32_t *chain = &m->files[slot->file_hash & (m->chains - 1)];
         if (same) {
             snprintf(cause, sizeof cause, "the same file as in line %u", (unsigned)same->number);
             return complain(m, slot->number, -EINVAL, cause, why, why_size);
         }
-        slot->next_file = *chain;
-        *chain = (uint32_t)i + 1;
+        add_to_files(m, i);
     }
     for (size_t i = m->count; i > 0; i--) {
         uint32_t *chain = &m->urls[m->slots[i - 1].url_hash & (m->chains - 1)];
@@ -151,10 +162,17 @@ static int read_lines(struct manifest *m, char *bytes, char *why, size_t why_siz
     return err;
 }
 
-static int lock(const struct manifest *m)
+/* When a process is killed, the kernel may release its locks a moment later. */
+static int lock(int fd)
 {
-    int err = flock(m->fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    int err = -EWOULDBLOCK;
 
+    for (int i = 0; i < LOCK_TRIES && err == -EWOULDBLOCK; i++) {
+        if (i > 0)
+            nanosleep(&pause, NULL);
+        err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+    }
     return err == -EWOULDBLOCK ? -EBUSY : 0; /* there are file systems without locks */
 }
 
@@ -169,7 +187,7 @@ static int open_old(struct manifest *m, bool is_new, struct stat *ret)
     int err = m->fd < 0 || fstat(m->fd, ret) < 0 ? -errno : 0;
     if (err || !is_new || !S_ISREG(ret->st_mode))
         return err;
-    err = lock(m);
+    err = lock(m->fd);
     if (err == 0)
         err = stat(m->path, &now) < 0 || now.st_dev != ret->st_dev || now.st_ino != ret->st_ino;
     if (err == 1) {
@@ -207,39 +225,6 @@ static int load(struct manifest *m, const char *path, bool is_new, char *why, si
 int manifest_read(struct manifest *ret, const char *path, char *why, size_t why_size)
 {
     return load(ret, path, false, why, why_size);
-}
-
-/* Creates the temporary file. The new list has the permissions of the old one. */
-static int create_new(struct manifest *m)
-{
-    const char *slash = strrchr(m->path, '/'), *name = slash ? slash + 1 : m->path;
-    struct stat st;
-
-    if (asprintf(&m->new_path, "%.*s.%.200s.XXXXXX.tmp", (int)(name - m->path), m->path, name) <
-        0) {
-        m->new_path = NULL;
-        return -ENOMEM;
-    }
-    m->new_fd = mkostemps(m->new_path, sizeof ".tmp" - 1, O_CLOEXEC);
-    if (m->new_fd < 0) {
-        int err = -errno;
-        free(m->new_path);
-        m->new_path = NULL;
-        return err;
-    }
-    if (fstat(m->fd, &st) == 0 && fchmod(m->new_fd, st.st_mode & 0777) < 0)
-        return -errno;
-    return 0;
-}
-
-int manifest_open(struct manifest *ret, const char *path, char *why, size_t why_size)
-{
-    int err = load(ret, path, true, why, why_size);
-
-    if (err)
-        return err;
-    err = create_new(ret);
-    return err ? complain(ret, 0, err, whorl_strerror(err), why, why_size) : 0;
 }
 
 bool manifest_is_open(const struct manifest *manifest)
@@ -352,41 +337,36 @@ void manifest_add(struct manifest *manifest, const struct manifest_line *line)
         return;
     }
     manifest->added++;
-    if (manifest->text.len >= WRITE_BYTES || manifest->text.failed)
-        flush(manifest);
+    flush(manifest); /* at once, so that a kill loses no line */
 }
 
-/* Copies the lines of the old list whose files were not written. */
-static int copy_old(struct manifest *m)
+/* Copies the lines of `from` whose files have no newer line. */
+static int copy_lines(struct manifest *to, const struct manifest *from)
 {
-    char *bytes = malloc(COPY_BYTES + 1);
+    char *bytes = malloc(MANIFEST_LINE_MAX + 1);
     int err = bytes ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < m->count && err == 0; i++) {
-        const struct manifest_slot *slot = &m->slots[i];
+    for (size_t i = 0; i < from->count && err == 0; i++) {
+        const struct manifest_slot *slot = &from->slots[i];
         if (slot->is_replaced)
             continue;
-        ssize_t n = pread(m->fd, bytes, slot->len, slot->start);
+        ssize_t n = pread(from->fd, bytes, slot->len, slot->start);
         bytes[slot->len] = '\n';
         err = n < 0 ? -errno : n < (ssize_t)slot->len ? -EIO : 0;
         if (err == 0)
-            buffer_add(&m->text, bytes, slot->len + 1);
-        if (m->text.len >= WRITE_BYTES)
-            flush(m);
+            buffer_add(&to->text, bytes, slot->len + 1);
+        if (to->text.len >= WRITE_BYTES)
+            flush(to);
     }
     free(bytes);
     return err;
 }
 
-int manifest_save(struct manifest *manifest)
+/* Adds the lines of the old list, and gives the new one its name. Returns 0 or -errno. */
+static int finish_new(struct manifest *m)
 {
-    struct manifest *m = manifest;
+    int err = copy_lines(m, m);
 
-    if (!m->new_path)
-        return 0;
-    if (m->added == 0)
-        return m->err ? m->err : m->lost ? -EILSEQ : 0; /* the old list is the new one */
-    int err = copy_old(m);
     flush(m);
     if (err == 0)
         err = m->err;
@@ -398,7 +378,19 @@ int manifest_save(struct manifest *manifest)
         return err;
     free(m->new_path);
     m->new_path = NULL;
-    return m->lost ? -EILSEQ : 0;
+    return 0;
+}
+
+int manifest_save(struct manifest *manifest)
+{
+    struct manifest *m = manifest;
+
+    if (!m->new_path)
+        return 0;
+    if (m->added == 0)
+        return m->err ? m->err : m->lost ? -EILSEQ : 0; /* the old list is the new one */
+    int err = finish_new(m);
+    return err ? err : m->lost ? -EILSEQ : 0;
 }
 
 void manifest_finish(struct manifest *manifest)
@@ -419,4 +411,167 @@ void manifest_finish(struct manifest *manifest)
     free(m->files);
     buffer_finish(&m->text);
     *m = (struct manifest){0};
+}
+
+/* Beginning a new list */
+
+/* Makes the path of a temporary file beside the list. Returns NULL without memory. */
+static char *path_beside(const struct manifest *m, const char *suffix)
+{
+    const char *slash = strrchr(m->path, '/'), *name = slash ? slash + 1 : m->path;
+    char *path;
+
+    return asprintf(&path, "%.*s.%.200s.%s", (int)(name - m->path), m->path, name, suffix) < 0
+               ? NULL
+               : path;
+}
+
+/* Creates the temporary file and locks it. The new list has the permissions of the old one. Returns
+ * 0; -EEXIST; -errno. */
+static int create_new(struct manifest *m, const char *suffix)
+{
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    char *path = path_beside(m, suffix);
+    struct stat st;
+
+    m->new_fd = path ? open(path, flags, 0600) : -1;
+    if (m->new_fd < 0) {
+        int err = path ? -errno : -ENOMEM;
+        free(path);
+        return err;
+    }
+    m->new_path = path;
+    if (fstat(m->fd, &st) == 0 && fchmod(m->new_fd, st.st_mode & 0777) < 0)
+        return -errno;
+    return lock(m->new_fd);
+}
+
+/* The lines of a run that was killed */
+
+/* Opens what it has left. Returns 0; -EBUSY; -EINVAL when it is no file that this user's run has
+ * left; -errno. */
+static int open_killed(struct manifest *killed, const char *path)
+{
+    struct stat st;
+
+    killed->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (killed->fd < 0 || fstat(killed->fd, &st) < 0)
+        return errno == ELOOP ? -EINVAL : -errno;
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+        return -EINVAL;
+    return lock(killed->fd);
+}
+
+/* Reads the lines. One that is cut off or damaged is left out: its file is fetched again. */
+static int read_killed(struct manifest *killed)
+{
+    int fd = dup(killed->fd), err = 0;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    char *text = NULL, cause[MANIFEST_WHY_SIZE];
+    struct manifest_line line;
+    size_t size = 0;
+    ssize_t n;
+
+    for (int64_t start = 0; file && err == 0 && (n = getline(&text, &size, file)) > 0; start += n) {
+        size_t len = (size_t)n - 1;
+        if (text[len] != '\n' || len > MANIFEST_LINE_MAX || killed->count == UINT32_MAX - 2 ||
+            manifest_line_read(&line, text, len, cause))
+            continue;
+        err = add_slot(killed, &line, start, len, 0);
+        manifest_line_finish(&line);
+    }
+    if (!file || (err == 0 && ferror(file)))
+        err = -errno;
+    free(text);
+    if (file)
+        fclose(file);
+    else if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+/* Of several lines about a file, the last one counts. */
+static int choose_lines(struct manifest *m, struct manifest *killed)
+{
+    killed->chains = 64;
+    while (killed->chains < killed->count)
+        killed->chains *= 2;
+    killed->files = calloc(killed->chains, sizeof *killed->files);
+    if (!killed->files)
+        return -ENOMEM;
+    for (size_t i = killed->count; i > 0; i--) {
+        struct manifest_slot *slot = &killed->slots[i - 1];
+        struct manifest_slot *old = find_file(m, slot->file_hash);
+        slot->is_replaced = find_file(killed, slot->file_hash) != NULL;
+        if (slot->is_replaced)
+            continue;
+        add_to_files(killed, i - 1);
+        m->taken_over++;
+        if (old)
+            old->is_replaced = true;
+    }
+    return 0;
+}
+
+/* Makes the merged list. Returns 0 or -errno. */
+static int merge(struct manifest *m, struct manifest *killed)
+{
+    char *path = path_beside(m, "merged");
+
+    if (!path)
+        return -ENOMEM;
+    int err = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+    free(path);
+    if (err == 0)
+        err = read_killed(killed);
+    if (err == 0)
+        err = choose_lines(m, killed);
+    if (err == 0)
+        err = create_new(m, "merged");
+    if (err == 0)
+        err = copy_lines(m, killed);
+    return err ? err : finish_new(m);
+}
+
+/* Takes over the lines of a run that was killed. Returns 0; -EBUSY; -EINVAL; -errno. */
+static int take_over(struct manifest *m)
+{
+    struct manifest killed = {.path = m->path, .fd = -1, .new_fd = -1};
+    char *path = path_beside(m, "new");
+    int err = path ? open_killed(&killed, path) : -ENOMEM;
+
+    if (err == 0)
+        err = merge(m, &killed);
+    if (err == 0 && unlink(path) < 0)
+        err = -errno;
+    free(path);
+    manifest_finish(&killed);
+    return err;
+}
+
+int manifest_open(struct manifest *ret, const char *path, char *why, size_t why_size)
+{
+    int err = load(ret, path, true, why, why_size);
+
+    if (err)
+        return err;
+    err = create_new(ret, "new");
+    if (err == -EEXIST) {
+        err = take_over(ret);
+        if (err == 0) {
+            size_t taken_over = ret->taken_over;
+            manifest_finish(ret);
+            err = load(ret, path, true, why, why_size);
+            if (err)
+                return err;
+            ret->taken_over = taken_over;
+            err = create_new(ret, "new");
+        }
+    }
+    if (err == -EBUSY || err == -EEXIST)
+        return complain(ret, 0, -EBUSY, "another process uses it", why, why_size);
+    if (err == -EINVAL)
+        return complain(ret, 0, err, "what a run has left beside it is no file of this user", why,
+                        why_size);
+    return err ? complain(ret, 0, err, whorl_strerror(err), why, why_size) : 0;
 }

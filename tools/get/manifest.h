@@ -6,12 +6,21 @@
  *     manifest_add()       for each file that is complete
  *     manifest_save()      at the end, also after an interruption: the new list gets the name
  *
- * The new list is written to a temporary file in the same directory, .NAME.RANDOM.tmp, while the
- * run goes on. It gets its name when it is complete, so the name always leads to a whole list. It
+ * The new list is written to a temporary file in the same directory, .NAME.new, one line as soon as
+ * its file is complete. It gets its name at the end, so the name always leads to a whole list. It
  * has the lines of this run, and then those of the old list whose files this run has not written.
  *
- * The lines stay in the files. The memory has about 64 bytes for each line of the old list, and a
- * buffer for new lines. The functions wait for the disk and do not suspend. */
+ * After a kill, the temporary file has the lines of that run. manifest_open() takes them over:
+ *
+ *     1. .NAME.merged    the good lines of .NAME.new, and those of NAME about other files
+ *     2. rename          .NAME.merged becomes NAME
+ *     3. unlink          .NAME.new
+ *
+ * A kill between two steps does no harm: the next run takes the same lines over once more. Both
+ * NAME and .NAME.new are locked, so the lines of a process that still runs are not taken.
+ *
+ * The lines stay in the files. The memory has about 64 bytes for each line of the old list. The
+ * functions wait for the disk and do not suspend. */
 #ifndef WHORL_GET_MANIFEST_H
 #define WHORL_GET_MANIFEST_H
 
@@ -47,12 +56,14 @@ struct manifest {
     int new_fd;
     struct buffer text; /* new lines that are not written yet */
     size_t added;
-    size_t lost; /* files that no line can store: not UTF-8, or too long */
-    int err;     /* the first failure of a write */
+    size_t taken_over; /* lines of a run that was killed */
+    size_t lost;       /* files that no line can store: not UTF-8, or too long */
+    int err;           /* the first failure of a write */
 };
 
 /**
- * Opens a manifest for reading only, or creates it if it does not exist and begins a new list.
+ * Opens a manifest for reading only; or creates it if it does not exist, takes over the lines of a
+ * run that was killed, and begins a new list.
  *
  * @path  borrowed
  * @why   the message: "FILE:LINE: cause" or "FILE: cause"; without control bytes
