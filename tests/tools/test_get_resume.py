@@ -831,6 +831,43 @@ def unexplained_parts_are_reported_and_removed_on_request():
 
 
 @test
+def a_journal_without_a_part_is_removed_when_its_file_is_complete():
+    """The process was killed after it had renamed the part; or someone has removed the part."""
+    with RangedFile(noise(2 * MIB)) as server:
+        def orphan(*argv):
+            interrupted(server, MIB, *argv)
+            os.unlink(parts()[0])
+            equal([n[-13:] for n in files() if 'part' in n], ['.part.journal'])
+        sums = ['--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest()]
+        for argv in ([], ['--skip-existing'], ['-c'], ['-c', *sums], ['--no-continue'], ['--overwrite']):
+            if os.path.exists('f'):
+                os.unlink('f')
+            orphan()
+            if argv and argv[0] != '--no-continue':
+                write('f', server.data)
+            r = get(*argv, server.url)
+            equal((argv, r.status, files()), (argv, 0, ['f']))
+            equal('--clean' in r.messages, False)
+        orphan('-o', 'f')
+        os.mkdir('d')
+        os.rename(files()[-1], 'd/' + files()[-1])
+        equal((get('-o', 'd/f', server.url).status, files('d')), (0, ['f']))
+
+
+@test
+def a_journal_without_a_part_stays_if_its_file_does_not_come():
+    with RangedFile(noise(2 * MIB)) as server:
+        interrupted(server, MIB)
+        os.unlink(parts()[0])
+        before = files()
+        r = get(server.url + '?2')
+        equal(files(), sorted(before + ['f?2']))
+        contains(r.messages, before[0] + ': a journal without its partial file; --clean removes it')
+        contains(get('--clean', server.url + '?3').messages, before[0] + ': a journal without its partial file; removed')
+        equal(files(), ['f?2', 'f?3'])
+
+
+@test
 def parts_in_use_are_not_removed():
     with RangedFile(noise(4 * MIB), rate=8 * MIB) as server:
         with running(GET, '--no-config', server.url) as child:

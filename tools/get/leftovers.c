@@ -17,6 +17,7 @@
 
 enum { ENTRIES_MAX = 100000, IDLE_S = 600 };
 
+static const char without_part[] = "a journal without its partial file";
 static const char journal_suffix[] = ".journal", new_suffix[] = ".journal.new";
 
 /* Takes the suffix off, if there is one. */
@@ -87,7 +88,7 @@ static const char *judge(int dir_fd, const char *name, const char *part)
     if (strcmp(name, part) != 0) /* a journal */
         return fstatat(dir_fd, part, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
                        is_idle(dir_fd, name)
-                   ? "a journal without its partial file"
+                   ? without_part
                    : NULL;
     snprintf(journal, sizeof journal, "%s%s", name, journal_suffix);
     if (is_journal(dir_fd, journal) || !is_idle(dir_fd, name))
@@ -97,18 +98,23 @@ static const char *judge(int dir_fd, const char *name, const char *part)
                : "a partial file whose journal cannot be read";
 }
 
+static int add_name(char ***names, size_t *count, size_t *size, const char *name)
+{
+    if (*count == *size) {
+        size_t new_size = *size ? 2 * *size : 16;
+        char **new_names = reallocarray(*names, new_size, sizeof *new_names);
+        if (!new_names)
+            return -ENOMEM;
+        *names = new_names;
+        *size = new_size;
+    }
+    (*names)[*count] = strdup(name);
+    return (*names)[*count] ? (++*count, 0) : -ENOMEM;
+}
+
 static int add(struct leftovers *l, const char *name)
 {
-    if (l->count == l->size) {
-        size_t size = l->size ? 2 * l->size : 16;
-        char **parts = reallocarray(l->parts, size, sizeof *parts);
-        if (!parts)
-            return -ENOMEM;
-        l->parts = parts;
-        l->size = size;
-    }
-    l->parts[l->count] = strdup(name);
-    return l->parts[l->count] ? (l->count++, 0) : -ENOMEM;
+    return add_name(&l->parts, &l->count, &l->size, name);
 }
 
 static int compare(const void *a, const void *b)
@@ -136,6 +142,9 @@ static int look_at(const struct scan *scan, const char *name)
     const char *why = judge(scan->dir_fd, name, part);
     if (!why)
         return is_part ? add(scan->leftovers, name) : 0;
+    if (!is_part && !scan->removes)
+        return add_name(&scan->leftovers->journals, &scan->leftovers->journals_count,
+                        &scan->leftovers->journals_size, name);
     int err = scan->removes && unlinkat(scan->dir_fd, name, 0) < 0 ? -errno : 0;
     scan->report(scan->arg, name, why, err);
     return is_part && (err || !scan->removes) ? add(scan->leftovers, name) : 0;
@@ -189,8 +198,50 @@ bool leftovers_may_have(const struct leftovers *leftovers, const char *path)
                                            sizeof *leftovers->parts, compare) != NULL;
 }
 
+bool leftovers_have_journals(const struct leftovers *leftovers)
+{
+    return leftovers->journals_count > 0;
+}
+
+/* Whether the name is that of the part with one of the suffixes of journals. */
+static const char *suffix_behind(const char *name, const char *part)
+{
+    size_t len = strlen(part);
+    const char *suffix = strncmp(name, part, len) == 0 ? name + len : "";
+
+    return strcmp(suffix, journal_suffix) == 0 || strcmp(suffix, new_suffix) == 0 ? suffix : NULL;
+}
+
+void leftovers_remove_journals(struct leftovers *l, int dir_fd, const char *path, const char *name)
+{
+    char *journal;
+    struct stat st;
+
+    if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+        return;
+    for (size_t i = l->journals_count; i > 0; i--) {
+        const char *suffix = suffix_behind(l->journals[i - 1], name);
+        if (!suffix || asprintf(&journal, "%s%s", path, suffix) < 0)
+            continue;
+        if (unlinkat(dir_fd, journal, 0) == 0 || errno == ENOENT) {
+            free(l->journals[i - 1]);
+            l->journals[i - 1] = l->journals[--l->journals_count];
+        }
+        free(journal);
+    }
+}
+
+void leftovers_report_journals(const struct leftovers *leftovers, leftovers_fn *report, void *arg)
+{
+    for (size_t i = 0; i < leftovers->journals_count; i++)
+        report(arg, leftovers->journals[i], without_part, 0);
+}
+
 void leftovers_finish(struct leftovers *leftovers)
 {
+    for (size_t i = 0; i < leftovers->journals_count; i++)
+        free(leftovers->journals[i]);
+    free(leftovers->journals);
     for (size_t i = 0; i < leftovers->count; i++)
         free(leftovers->parts[i]);
     free(leftovers->parts);

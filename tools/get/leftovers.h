@@ -12,6 +12,8 @@ struct leftovers {
     char **parts; /* names of parts; sorted, owned */
     size_t count, size;
     bool is_complete; /* all parts of the directory are in `parts` */
+    char **journals;  /* names of journals without a part; owned, the strings as well */
+    size_t journals_count, journals_size;
 };
 
 /* Called for a file that nothing explains, after its removal if it is removed. `err` is 0, or why
@@ -21,6 +23,9 @@ typedef void leftovers_fn(void *arg, const char *name, const char *why, int err)
 /* Reads the directory, which has a trailing slash or is "", relative to `dir_fd`. Files that
  * another process uses are left alone. A directory of very many files is not read to its end. May
  * wait for the disk.
+ *
+ * A journal without a part is not reported at once if it stays, because it is removed when its file
+ * turns out to be complete. See leftovers_report_journals().
  *
  * @removes  remove what nothing explains
  *
@@ -36,6 +41,18 @@ bool leftovers_are_none(const struct leftovers *leftovers);
 
 /* Whether the directory may have this part. `path` is relative to that directory. */
 bool leftovers_may_have(const struct leftovers *leftovers, const char *path);
+
+/* Whether a journal without a part was found that is still there. */
+bool leftovers_have_journals(const struct leftovers *leftovers);
+
+/* Removes the journals of the part `path`, which is relative to `dir_fd`, if they were found and
+ * the part is still missing. `name` is its name in the directory that was read. May wait for the
+ * disk. */
+void leftovers_remove_journals(struct leftovers *leftovers, int dir_fd, const char *path,
+                               const char *name);
+
+/* Reports the journals that are still there. */
+void leftovers_report_journals(const struct leftovers *leftovers, leftovers_fn *report, void *arg);
 
 void leftovers_finish(struct leftovers *leftovers);
 

@@ -744,6 +744,7 @@ int main(int argc, char **argv)
         status = prepare(&program);
         if (status == 0) {
             status = run(&program);
+            leftovers_report_journals(&program.get.leftovers, report_leftover, &program.options);
             bool is_saved = save_cookies(&program) == 0;
             is_saved &= save_manifest(&program) == 0;
             bool is_drawn = write_views(&program) == 0;

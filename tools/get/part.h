@@ -17,7 +17,7 @@
  *     each write   data, then its line      a line that is missing or torn: fetched again
  *     hashes       after the lines of their bytes; a state that is missing: they are read again
  *     afresh       both are removed, then new ones are created; the old data is never overwritten
- *     end          rename, then journal     its URL or --clean removes a journal without part
+ *     end          rename, then journal     the next run that finds the file complete removes it
  *
  * What part_sync() has noted is also safe from a loss of power. An open part is locked with
  * flock(2), so two processes do not use the same one. Files of another user and links are not used:

@@ -242,6 +242,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     }
     t.outcome.duration_ns = whorl_now() - start_ns;
     settle(&t, err);
+    if (t.outcome.ok && !t.outcome.plan)
+        transfer_remove_journals(&t);
     events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
     download_finish(&t.download);
     int followed = follow_links(&t);

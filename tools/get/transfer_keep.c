@@ -147,6 +147,22 @@ static int name_part(struct transfer *t)
     return err ? whorl_error_set(&t->outcome.error, err, "transfer", "out of memory") : 0;
 }
 
+void transfer_remove_journals(struct transfer *t)
+{
+    struct leftovers *leftovers = &t->get->leftovers;
+    const char *output = t->get->options->output;
+
+    if (!leftovers_have_journals(leftovers) || *t->target.folder || !t->path ||
+        (output && transfer_to_stdout(t->get->options)))
+        return;
+    if (!t->has_part_name)
+        t->source = t->scheduled->url; /* the part has its name from it, not from a mirror */
+    t->download.source = t->source;
+    if (name_part(t) == 0 && t->download.part.path)
+        leftovers_remove_journals(leftovers, transfer_where(t), t->download.part.path,
+                                  part_name(t));
+}
+
 /* Removes the part of a file that is complete, if there is one. */
 static WHORL_SUSPENDS int remove_needless(struct transfer *t)
 {

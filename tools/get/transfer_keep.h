@@ -8,6 +8,9 @@
 /* Whether the bytes of several URLs may be joined: a wrong byte of any of them is noticed. */
 bool transfer_joins_mirrors(const struct transfer *t);
 
+/* After a success: a journal without a part explains nothing now, and is removed. */
+void transfer_remove_journals(struct transfer *t);
+
 /* Looks for what an earlier run has left: with --continue and a known hash, for the file, and then
  * for a part. Returns 1 when the file has the hash, so there is nothing to fetch; 0; or a negative
  * code, and the error of the outcome is filled. */
