@@ -8,9 +8,9 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import os
 import pty
-import random
 import random
 import select
 import shutil
@@ -50,36 +50,89 @@ def test(function):
     return function
 
 
-def main():
+def run_test(number, function):
+    """Runs a test and prints its result. Returns whether it is good."""
+    directory = tempfile.mkdtemp(prefix='whorl-test-')
+    before = os.getcwd()
+    os.chdir(directory)
+    start = time.monotonic()
+    good = True
+    try:
+        function()
+        line = 'ok %d - %s' % (number, function.__name__)
+    except Skip as reason:
+        line = 'ok %d - %s # SKIP %s' % (number, function.__name__, reason)
+    except BaseException as error:  # the directory is also removed after an interrupt
+        for text in traceback.format_exc().splitlines():
+            print('# ' + text)
+        line = 'not ok %d - %s' % (number, function.__name__)
+        good = False
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    finally:
+        os.chdir(before)
+        shutil.rmtree(directory, ignore_errors=True)
+    print(line, flush=True)
+    if time.monotonic() - start > 3:
+        print('# took %.1f s' % (time.monotonic() - start), flush=True)
+    return good
+
+
+def fork_test(number, function):
+    """Runs a test in a process of its own. Returns its id and the file with what it prints."""
+    output = tempfile.TemporaryFile()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.dup2(output.fileno(), 1)
+            status = 0 if run_test(number, function) else 1
+            sys.stdout.flush()
+        finally:
+            os._exit(status)
+    return pid, output
+
+
+def run_side_by_side(chosen, at_once):
+    """Runs tests in processes, and prints their results in order. Returns how many failed."""
+    pending, failed = [], 0
+
+    def end_first():
+        pid, output = pending[0]
+        status = os.waitpid(pid, 0)[1]
+        del pending[0]
+        output.seek(0)
+        sys.stdout.write(output.read().decode())
+        sys.stdout.flush()
+        output.close()
+        return 1 if status else 0
+
+    try:
+        for number, function in enumerate(chosen, 1):
+            if len(pending) == at_once:
+                failed += end_first()
+            pending.append(fork_test(number, function))
+        while pending:
+            failed += end_first()
+    finally:
+        for pid, _ in pending:
+            os.kill(pid, signal.SIGINT)
+    return failed
+
+
+def main(at_once=1):
+    """Runs the chosen tests. Those of a program that mostly waits can run side by side."""
     chosen = [t for t in TESTS if len(sys.argv) < 3 or any(w in t.__name__ for w in sys.argv[2:])]
     print('1..%d' % len(chosen), flush=True)
-    failed = 0
-    for number, function in enumerate(chosen, 1):
-        directory = tempfile.mkdtemp(prefix='whorl-test-')
-        before = os.getcwd()
-        os.chdir(directory)
-        start = time.monotonic()
-        try:
-            function()
-            line = 'ok %d - %s' % (number, function.__name__)
-        except Skip as reason:
-            line = 'ok %d - %s # SKIP %s' % (number, function.__name__, reason)
-        except BaseException as error:  # the directory is also removed after an interrupt
-            for text in traceback.format_exc().splitlines():
-                print('# ' + text)
-            line = 'not ok %d - %s' % (number, function.__name__)
-            failed += 1
-            if isinstance(error, KeyboardInterrupt):
-                raise
-        finally:
-            os.chdir(before)
-            shutil.rmtree(directory, ignore_errors=True)
-        print(line, flush=True)
-        if time.monotonic() - start > 3:
-            print('# took %.1f s' % (time.monotonic() - start), flush=True)
+    if at_once > 1:
+        failed = run_side_by_side(chosen, at_once)
+    else:
+        failed = sum(not run_test(number, function) for number, function in enumerate(chosen, 1))
     sys.exit(1 if failed else 0)
 
 
+@functools.lru_cache(maxsize=8)
 def noise(size, seed=1):
     """Bytes that look random, and are the same in every run."""
     return random.Random(seed).randbytes(size)
