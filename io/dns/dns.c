@@ -20,6 +20,8 @@
 #include "io/dns/hosts.h"
 #include "io/dns/name.h"
 #include "io/driver/op.h"
+#include "io/net/addr_order.h"
+#include "io/net/dial_rank.h"
 
 #define RESOLV_CONF             "/etc/resolv.conf"
 #define RESOLV_CONF_INTERVAL_NS WHORL_SECOND
@@ -439,6 +441,28 @@ int dns_check_call(const char *host, int family)
     return whorl_check_cancelled();
 }
 
+/* Writes the addresses in the order in which dial.h tries them. Returns their count. */
+static size_t put_in_order(const struct dns_ask *ask, uint16_t port, struct whorl_addr *ret,
+                           size_t ret_max)
+{
+    static const struct whorl_dial_options defaults;
+    const struct dns_lookup *const lookups[] = {&ask->v6, &ask->v4};
+    struct addr_order order = {0};
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        for (int j = 0; j < lookups[i]->result; j++) {
+            struct whorl_addr addr;
+            dns_ip_to_addr(&lookups[i]->ips[j], port, &addr);
+            addr_order_add(&order, &addr);
+        }
+    }
+    dial_rank(&order, &defaults);
+    while (n < ret_max && order.left > 0)
+        addr_order_to_addr(addr_order_next(&order), &ret[n++]);
+    return n;
+}
+
 WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family,
                                  struct whorl_addr *ret, size_t ret_max)
 {
@@ -467,15 +491,6 @@ WHORL_SUSPENDS int whorl_resolve(const char *host, uint16_t port, int family,
     if (err)
         return err;
 
-    struct dns_order order = {
-        .v6 = ask.v6.ips,
-        .v4 = ask.v4.ips,
-        .v6_count = ask.v6.result > 0 ? (size_t)ask.v6.result : 0,
-        .v4_count = ask.v4.result > 0 ? (size_t)ask.v4.result : 0,
-    };
-    const struct dns_ip *ip;
-    size_t n = 0;
-    while (n < ret_max && (ip = dns_order_next(&order)) != NULL)
-        dns_ip_to_addr(ip, port, &ret[n++]);
+    size_t n = put_in_order(&ask, port, ret, ret_max);
     return n > 0 ? (int)n : dns_ask_error(&ask);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IP addresses as the resolver stores them, and the order in which they are tried. */
+/* IP addresses as the resolver stores them. */
 #include "io/dns/ip.h"
 
 #include <arpa/inet.h>
@@ -42,20 +42,4 @@ bool dns_ip_equal(const struct dns_ip *a, const struct dns_ip *b)
         return false;
     return a->family == AF_INET6 ? memcmp(&a->v6, &b->v6, sizeof a->v6) == 0
                                  : a->v4.s_addr == b->v4.s_addr;
-}
-
-size_t dns_order_left(const struct dns_order *order)
-{
-    return order->v6_count - order->v6_taken + order->v4_count - order->v4_taken;
-}
-
-const struct dns_ip *dns_order_next(struct dns_order *order)
-{
-    bool v6_left = order->v6_taken < order->v6_count;
-    bool v4_left = order->v4_taken < order->v4_count;
-
-    if (!v6_left && !v4_left)
-        return NULL;
-    order->v6_was_last = v6_left && !(order->v6_was_last && v4_left);
-    return order->v6_was_last ? &order->v6[order->v6_taken++] : &order->v4[order->v4_taken++];
 }

@@ -30,6 +30,7 @@
 #include "io/net/addr_order.h"
 #include "io/net/dial_options.h"
 #include "io/net/dial_override.h"
+#include "io/net/dial_rank.h"
 #include "io/net/dial_resolve.h"
 #include "io/net/dial_socket.h"
 #include "runtime/base/check.h"
@@ -236,26 +237,11 @@ static void take_lookup(struct race *race, const struct dns_lookup *lookup, bool
     }
 }
 
-/* Gives each address its rank, which only matters when there is a choice. */
-static void rank_addrs(struct race *race)
-{
-    struct addr_order *order = &race->order;
-    struct whorl_addr source;
-
-    if (order->as_given || order->left <= 1)
-        return;
-    for (; order->ranked < order->count; order->ranked++) {
-        struct addr_order_item *item = &order->items[order->ranked];
-        bool has_source = dial_socket_source(&item->sa, race->options, &source);
-        item->rank = addr_order_rank(&item->sa, has_source ? &source.sa : NULL);
-    }
-}
-
 static void take_answers(struct race *race)
 {
     take_lookup(race, &race->ask.v6, &race->took_v6);
     take_lookup(race, &race->ask.v4, &race->took_v4);
-    rank_addrs(race);
+    dial_rank(&race->order, race->options);
 }
 
 /* When the first attempt may start: at once when the IPv6 lookup is done, else when IPv4 has waited

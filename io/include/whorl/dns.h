@@ -64,9 +64,13 @@ WHORL_API WHORL_CHECKED int whorl_dns_configure(const struct whorl_dns_options *
  * .onion and .invalid, which do not exist, and for names that end in a number, which are misspelt
  * addresses.
  *
+ * The addresses are in the order in which dial.h tries them: that of RFC 6724 §6, which prefers
+ * addresses to which this machine has a route and then IPv6, but the families alternate (RFC 8305
+ * §4). To find the routes, a datagram socket is connected to each address; it sends nothing.
+ *
  * @host     a DNS name in ASCII, or a literal address without brackets
  * @port     is put into each address
- * @family   AF_INET, AF_INET6, or AF_UNSPEC for both (alternately, beginning with IPv6)
+ * @family   AF_INET, AF_INET6, or AF_UNSPEC for both
  * @ret      the addresses; room for `ret_max`
  * @ret_max  at least 1
  *

@@ -58,6 +58,26 @@ static struct dns_server *start_impatient(const struct dns_rule *rules, size_t c
 
 #define START_IMPATIENT(rules) start_impatient(rules, sizeof(rules) / sizeof *(rules))
 
+/* The routes of this machine: IPv4 leads everywhere, and IPv6 too unless `no_ipv6`. */
+
+static bool no_ipv6;
+
+bool __wrap_dial_socket_source(const struct sockaddr *to, const struct whorl_dial_options *options,
+                               struct whorl_addr *ret);
+bool __wrap_dial_socket_source(const struct sockaddr *to, const struct whorl_dial_options *options,
+                               struct whorl_addr *ret)
+{
+    const struct sockaddr_in6 *to6 = (const void *)to;
+    bool is_v6 = to->sa_family == AF_INET6;
+    const char *v6 = is_v6 && IN6_IS_ADDR_LOOPBACK(&to6->sin6_addr) ? "::1" : "2001:db8::99";
+
+    (void)options;
+    if (is_v6 && no_ipv6)
+        return false;
+    CHECK_OK(whorl_addr_parse(is_v6 ? v6 : "10.0.0.99", 0, ret));
+    return true;
+}
+
 /* Returns the addresses of `host` as text, or the name of the error. */
 static WHORL_SUSPENDS const char *resolve(const char *host, int family)
 {
@@ -144,27 +164,49 @@ TEST_IO(resolve_is_a_cancel_point_even_for_literals)
 TEST_IO(resolve_asks_both_families_and_interleaves_with_ipv6_first)
 {
     static const struct dns_rule rules[] = {
-        {.name = "one.test", .answer = "10.0.0.1 10.0.0.2 10.0.0.3 fd00::1 fd00::2", .ttl_s = 30}};
+        {.name = "one.test",
+         .answer = "10.0.0.1 10.0.0.2 10.0.0.3 2001:db8::1 2001:db8::2",
+         .ttl_s = 30}};
     struct dns_server *server = START(rules);
     struct whorl_addr addrs[3];
 
     CHECK_STR(resolve("one.test", AF_UNSPEC),
-              "[fd00::1]:80 10.0.0.1:80 [fd00::2]:80 10.0.0.2:80 10.0.0.3:80");
+              "[2001:db8::1]:80 10.0.0.1:80 [2001:db8::2]:80 10.0.0.2:80 10.0.0.3:80");
     CHECK_STR(resolve("one.test", AF_INET), "10.0.0.1:80 10.0.0.2:80 10.0.0.3:80");
-    CHECK_STR(resolve("ONE.test", AF_INET6), "[fd00::1]:80 [fd00::2]:80");
+    CHECK_STR(resolve("ONE.test", AF_INET6), "[2001:db8::1]:80 [2001:db8::2]:80");
     CHECK_EQ(whorl_resolve("one.test", 1, AF_UNSPEC, addrs, 3), 3);
     CHECK_EQ(dns_server_count(server, "one.test", DNS_A), 1);
     CHECK_EQ(dns_server_count(server, "one.test", DNS_AAAA), 1);
 }
 
+TEST_IO(resolve_puts_addresses_in_the_order_in_which_they_are_tried)
+{
+    static const struct dns_rule rules[] = {
+        /* 2002:: is 6to4, whose precedence is below that of IPv4 and of other IPv6 (RFC 6724 §2.1).
+         * Of the others, the one that shares a longer prefix with 2001:db8::99 comes first. */
+        {.name = "both.test", .answer = "2002::1 2001:db9::1 2001:db8::1 10.0.0.2 10.0.0.1"}};
+    struct whorl_addr one;
+    char text[WHORL_ADDR_TEXT_MAX];
+
+    START(rules);
+    CHECK_STR(resolve("both.test", AF_UNSPEC),
+              "[2001:db8::1]:80 10.0.0.2:80 [2001:db9::1]:80 10.0.0.1:80 [2002::1]:80");
+    CHECK_STR(resolve("both.test", AF_INET6), "[2001:db8::1]:80 [2001:db9::1]:80 [2002::1]:80");
+    CHECK_STR(resolve("both.test", AF_INET), "10.0.0.2:80 10.0.0.1:80");
+    no_ipv6 = true;
+    CHECK_ERR(whorl_resolve("both.test", 80, AF_UNSPEC, &one, 1), 1);
+    CHECK_STR(whorl_addr_text(&one, text, sizeof text), "10.0.0.2:80");
+    CHECK_STR(resolve("localhost", AF_UNSPEC), "127.0.0.1:80 [::1]:80");
+}
+
 TEST_IO(resolve_of_one_family_asks_only_that)
 {
-    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "10.0.0.1 fd00::1"}};
+    static const struct dns_rule rules[] = {{.name = "one.test", .answer = "10.0.0.1 2001:db8::1"}};
     struct dns_server *server = START(rules);
 
     CHECK_STR(resolve("one.test", AF_INET), "10.0.0.1:80");
     CHECK_EQ(dns_server_count(server, NULL, DNS_AAAA), 0);
-    CHECK_STR(resolve("one.test", AF_INET6), "[fd00::1]:80");
+    CHECK_STR(resolve("one.test", AF_INET6), "[2001:db8::1]:80");
     CHECK_EQ(dns_server_count(server, NULL, DNS_A), 1);
 }
 
@@ -186,13 +228,13 @@ TEST_IO(resolve_succeeds_when_one_family_fails)
     static const struct dns_rule rules[] = {
         {.name = "four.test", .type = DNS_A, .answer = "10.0.0.1"},
         {.name = "four.test", .rcode = DNS_SERVFAIL},
-        {.name = "six.test", .type = DNS_AAAA, .answer = "fd00::1"},
+        {.name = "six.test", .type = DNS_AAAA, .answer = "2001:db8::1"},
         {.name = "six.test", .rcode = DNS_NXDOMAIN},
     };
     START(rules);
 
     CHECK_STR(resolve("four.test", AF_UNSPEC), "10.0.0.1:80");
-    CHECK_STR(resolve("six.test", AF_UNSPEC), "[fd00::1]:80");
+    CHECK_STR(resolve("six.test", AF_UNSPEC), "[2001:db8::1]:80");
 }
 
 TEST_IO(resolve_tells_absence_from_absence_of_addresses)
@@ -217,9 +259,9 @@ TEST_IO(resolve_tells_absence_from_absence_of_addresses)
 TEST_IO(resolve_follows_an_alias_in_the_answer)
 {
     static const struct dns_rule rules[] = {
-        {.name = "alias.test", .cname = "target.test", .answer = "10.0.0.1 fd00::1"}};
+        {.name = "alias.test", .cname = "target.test", .answer = "10.0.0.1 2001:db8::1"}};
     START(rules);
-    CHECK_STR(resolve("alias.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("alias.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
 }
 
 TEST_IO(resolve_names_each_refusal_of_a_server_and_does_not_keep_it)
@@ -302,10 +344,10 @@ TEST_IO(resolve_goes_on_to_the_next_server)
 TEST_IO(resolve_repeats_a_truncated_answer_over_tcp)
 {
     static const struct dns_rule rules[] = {
-        {.name = "long.test", .answer = "10.0.0.1 fd00::1", .truncate = true}};
+        {.name = "long.test", .answer = "10.0.0.1 2001:db8::1", .truncate = true}};
     struct dns_server *server = START(rules);
 
-    CHECK_STR(resolve("long.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("long.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_EQ(dns_server_count_tcp(server), 2);
 }
 
@@ -326,21 +368,21 @@ TEST_IO(resolve_takes_an_answer_above_512_bytes_over_udp)
 
 TEST_IO(resolve_does_without_edns_where_the_server_does_not_know_it)
 {
-    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1", .no_edns = true}};
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 2001:db8::1", .no_edns = true}};
     struct dns_server *server = START(rules);
 
-    CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("one.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_EQ(dns_server_count_edns(server), 2);
-    CHECK_STR(resolve("two.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("two.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_EQ(dns_server_count_edns(server), 2);
 }
 
 TEST_IO(resolve_ignores_an_answer_with_another_id)
 {
     static const struct dns_rule rules[] = {
-        {.name = "one.test", .answer = "10.0.0.1 fd00::1", .forge = true}};
+        {.name = "one.test", .answer = "10.0.0.1 2001:db8::1", .forge = true}};
     START(rules);
-    CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("one.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
 }
 
 struct asker {
@@ -351,7 +393,7 @@ struct asker {
 static int ask(void *arg)
 {
     struct asker *asker = arg;
-    CHECK_STR(resolve(asker->name, AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve(asker->name, AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     ++*asker->done;
     return 0;
 }
@@ -359,7 +401,7 @@ static int ask(void *arg)
 TEST_IO(resolve_asks_once_for_all_tasks_that_want_the_same_name)
 {
     static const struct dns_rule rules[] = {
-        {.name = "one.test", .answer = "10.0.0.1 fd00::1", .hold = true}};
+        {.name = "one.test", .answer = "10.0.0.1 2001:db8::1", .hold = true}};
     struct dns_server *server = START(rules);
     WHORL_AUTO(group) group = {0};
     int done = 0;
@@ -377,7 +419,7 @@ TEST_IO(resolve_asks_once_for_all_tasks_that_want_the_same_name)
 TEST_IO(resolve_cancelled_leaves_the_query_to_others_and_to_the_cache)
 {
     static const struct dns_rule rules[] = {
-        {.name = "one.test", .answer = "10.0.0.1 fd00::1", .hold = true}};
+        {.name = "one.test", .answer = "10.0.0.1 2001:db8::1", .hold = true}};
     struct dns_server *server = START(rules);
     WHORL_AUTO(group) group = {0};
     struct whorl_scope scope;
@@ -393,14 +435,14 @@ TEST_IO(resolve_cancelled_leaves_the_query_to_others_and_to_the_cache)
     dns_server_release(server);
     CHECK_OK(whorl_group_wait(&group));
     CHECK_EQ(done, 1);
-    CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("one.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2);
 }
 
 TEST_IO(resolve_cancelled_by_all_still_fills_the_cache)
 {
     static const struct dns_rule rules[] = {
-        {.name = "one.test", .answer = "10.0.0.1 fd00::1", .delay_ms = 30}};
+        {.name = "one.test", .answer = "10.0.0.1 2001:db8::1", .delay_ms = 30}};
     struct dns_server *server = START(rules);
     struct whorl_scope scope;
 
@@ -408,7 +450,7 @@ TEST_IO(resolve_cancelled_by_all_still_fills_the_cache)
     CHECK_STR(resolve("one.test", AF_UNSPEC), "ECANCELED");
     whorl_scope_leave(&scope, 0);
     CHECK_OK(whorl_sleep(300 * MS));
-    CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("one.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_EQ(dns_server_count(server, NULL, DNS_ANY), 2); /* it was not asked again */
 }
 
@@ -441,15 +483,15 @@ TEST(run_ends_at_once_with_a_query_in_flight)
 TEST_IO(resolve_keeps_no_socket_once_all_is_answered)
 {
     static const struct dns_rule rules[] = {
-        {.name = "udp.test", .answer = "10.0.0.1 fd00::1"},
-        {.name = "tcp.test", .answer = "10.0.0.1 fd00::1", .truncate = true},
+        {.name = "udp.test", .answer = "10.0.0.1 2001:db8::1"},
+        {.name = "tcp.test", .answer = "10.0.0.1 2001:db8::1", .truncate = true},
         {.name = "dead.test", .drop = true},
     };
     START_IMPATIENT(rules);
     int fds = test_open_fds();
 
-    CHECK_STR(resolve("udp.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
-    CHECK_STR(resolve("tcp.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("udp.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("tcp.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_STR(resolve("dead.test", AF_UNSPEC), "WHORL_EDNS_TIMEOUT");
     CHECK_OK(whorl_sleep(5 * MS));
     CHECK(test_open_fds() <= fds + 1); /* the server may not have closed its side */
@@ -457,7 +499,7 @@ TEST_IO(resolve_keeps_no_socket_once_all_is_answered)
 
 TEST_IO(resolve_of_a_thousand_names_at_once_loses_none)
 {
-    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1"}};
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 2001:db8::1"}};
     struct dns_server *server = START(rules);
     WHORL_AUTO(group) group = {0};
     static char names[1000][16];
@@ -474,7 +516,7 @@ TEST_IO(resolve_of_a_thousand_names_at_once_loses_none)
 
 TEST_IO(resolve_of_many_truncated_names_at_once_loses_none)
 {
-    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1", .truncate = true}};
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 2001:db8::1", .truncate = true}};
     struct dns_server *server = START(rules);
     WHORL_AUTO(group) group = {0};
     static char names[30][16];
@@ -495,8 +537,8 @@ TEST_IO(resolve_takes_names_from_the_hosts_file_without_asking)
     struct dns_server *server = dns_server_start(rules, 1);
 
     configure(dns_server_address(server), "10.0.0.1 both one.test # two.test\n"
-                                          "fd00::1 both\n10.9.0.1 localhost\n");
-    CHECK_STR(resolve("Both", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+                                          "2001:db8::1 both\n10.9.0.1 localhost\n");
+    CHECK_STR(resolve("Both", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
     CHECK_STR(resolve("one.test", AF_UNSPEC), "10.0.0.1:80");
     CHECK_STR(resolve("one.test.", AF_INET6), "WHORL_EDNS_NODATA");
     CHECK_STR(resolve("localhost", AF_INET), "127.0.0.1:80");
@@ -587,8 +629,8 @@ TEST_IO(resolv_conf_is_read_again_when_it_changes)
 TEST_IO(resolv_conf_changed_lets_queries_in_flight_come_to_their_end)
 {
     static const struct dns_rule rules[] = {
-        {.name = "slow.test", .answer = "10.0.0.1 fd00::1", .times = 2, .hold = true},
-        {.answer = "10.0.0.1 fd00::1", .ttl_s = 60},
+        {.name = "slow.test", .answer = "10.0.0.1 2001:db8::1", .times = 2, .hold = true},
+        {.answer = "10.0.0.1 2001:db8::1", .ttl_s = 60},
     };
     struct dns_server *server = dns_server_start(rules, 2);
     WHORL_AUTO(group) group = {0};
@@ -610,7 +652,7 @@ TEST_IO(resolv_conf_changed_lets_queries_in_flight_come_to_their_end)
 
 TEST_IO(resolve_without_descriptors_left_says_so)
 {
-    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1"}};
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 2001:db8::1"}};
     START(rules);
     struct rlimit limit, none;
 
@@ -620,7 +662,7 @@ TEST_IO(resolve_without_descriptors_left_says_so)
     int err = whorl_resolve("one.test", 80, AF_UNSPEC, &(struct whorl_addr){0}, 1);
     CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
     CHECK_ERR(err, -EMFILE);
-    CHECK_STR(resolve("one.test", AF_UNSPEC), "[fd00::1]:80 10.0.0.1:80");
+    CHECK_STR(resolve("one.test", AF_UNSPEC), "[2001:db8::1]:80 10.0.0.1:80");
 }
 
 static int sweep_root(void *arg)
@@ -644,7 +686,7 @@ static int sweep_run(void *arg)
 
 TEST(resolve_survives_every_failed_allocation)
 {
-    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1", .delay_ms = 1}};
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 2001:db8::1", .delay_ms = 1}};
     struct dns_server *server = dns_server_start(rules, 1);
 
     snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
@@ -654,7 +696,7 @@ TEST(resolve_survives_every_failed_allocation)
 
 TEST(resolve_survives_every_failed_request)
 {
-    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 fd00::1", .delay_ms = 1}};
+    static const struct dns_rule rules[] = {{.answer = "10.0.0.1 2001:db8::1", .delay_ms = 1}};
     struct dns_server *server = dns_server_start(rules, 1);
 
     snprintf(hosts_path, sizeof hosts_path, "%s/hosts", test_tmpdir());
