@@ -120,6 +120,25 @@ static int fail_resolve(const char *host, int err, struct whorl_error *error)
     return whorl_error_set(error, err, "resolve", "%s: %s", host ? host : "", whorl_strerror(err));
 }
 
+static const char *family_name(int family)
+{
+    return family == AF_INET6 ? "IPv6" : "IPv4";
+}
+
+/* The host is an address, but of another family than the options allow. */
+static int fail_family(const char *host, const struct whorl_addr *addr, int allowed,
+                       const struct whorl_dial_options *options, struct whorl_error *error)
+{
+    const char *is = family_name(addr->sa.sa_family), *may = family_name(allowed);
+
+    if (options->family == AF_UNSPEC)
+        return whorl_error_set(error, WHORL_EDNS_NODATA, "resolve",
+                               "%s: this is an %s address, but the local address %s is %s", host,
+                               is, options->local_addr, may);
+    return whorl_error_set(error, WHORL_EDNS_NODATA, "resolve",
+                           "%s: this is an %s address, but only %s is allowed", host, is, may);
+}
+
 /* Connects to the only address; there is no race. */
 static WHORL_SUSPENDS int connect_one(const struct whorl_addr *addr,
                                       const struct whorl_dial_options *options,
@@ -453,7 +472,7 @@ WHORL_SUSPENDS int whorl_dial_tcp(const char *host, uint16_t port,
         return dial_name(host, port, options, error, ret_peer);
     int family = dial_options_family(options);
     if (family != AF_UNSPEC && family != addr.sa.sa_family)
-        return fail_resolve(host, WHORL_EDNS_NODATA, error);
+        return fail_family(host, &addr, family, options, error);
     return connect_one(&addr, options, error, ret_peer);
 }
 

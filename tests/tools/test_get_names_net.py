@@ -154,7 +154,10 @@ def the_family_can_be_chosen():
     url = 'http://localhost:%d/' % s.port
     equal(answer('-4', url).split()[0], '127.0.0.1')
     equal(answer('--ipv6', url).split()[0], '::1')
-    contains(failure(3, '-6', 'http://127.0.0.1:%d/' % s.port), 'host name has no address')
+    contains(failure(3, '-6', 'http://127.0.0.1:%d/' % s.port),
+             'resolve 127.0.0.1: this is an IPv4 address, but only IPv6 is allowed (-6)\n')
+    contains(failure(3, '-4', 'http://[::1]:%d/' % s.port),
+             'resolve ::1: this is an IPv6 address, but only IPv4 is allowed (-4)\n')
     contains(failure(3, '-6', 'http://localhost:%d/' % s.v4_port), 'refused')
     contains(failure(3, '-4', 'http://localhost:%d/' % s.v6_port), 'refused')
 

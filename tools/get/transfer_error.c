@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <whorl/text.h>
 
@@ -64,6 +65,8 @@ void transfer_explain(struct transfer *t, int err, const char *step)
         transfer_append(error, " (--allow-downgrade follows it)");
     if (err == WHORL_EHTTP_PROXY_AUTH)
         transfer_append(error, " (--proxy SCHEME://NAME:PASSWORD@HOST:PORT)");
+    if (err == WHORL_EDNS_NODATA && options->family != AF_UNSPEC)
+        transfer_append(error, "%s", options->family == AF_INET ? " (-4)" : " (-6)");
     if (transfer_is_local(error) && t->path)
         name_place(t);
 }

@@ -223,8 +223,22 @@ TEST_IO(dial_refuses_senseless_arguments)
     options = (struct whorl_dial_options){.attempt_delay_ns = -1};
     CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL, NULL), -EINVAL);
     CHECK_ERR(whorl_dial_tcp(NULL, 1, NULL, NULL, NULL), -EINVAL);
-    options = (struct whorl_dial_options){.family = AF_INET6};
-    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, NULL, NULL), WHORL_EDNS_NODATA);
+}
+
+TEST_IO(dial_says_that_an_address_is_of_a_family_that_is_not_allowed)
+{
+    struct whorl_dial_options options = {.family = AF_INET6};
+    struct whorl_error error;
+
+    CHECK_ERR(whorl_dial_tcp("127.0.0.1", 1, &options, &error, NULL), WHORL_EDNS_NODATA);
+    CHECK_STR(error.step, "resolve");
+    CHECK_STR(error.text, "127.0.0.1: this is an IPv4 address, but only IPv6 is allowed");
+    options.family = AF_INET;
+    CHECK_ERR(whorl_dial_tcp("::1", 1, &options, &error, NULL), WHORL_EDNS_NODATA);
+    CHECK_STR(error.text, "::1: this is an IPv6 address, but only IPv4 is allowed");
+    options = (struct whorl_dial_options){.local_addr = "127.0.0.1"};
+    CHECK_ERR(whorl_dial_tcp("::1", 1, &options, &error, NULL), WHORL_EDNS_NODATA);
+    CHECK_STR(error.text, "::1: this is an IPv6 address, but the local address 127.0.0.1 is IPv4");
 }
 
 TEST(dial_outside_a_task_is_refused)
