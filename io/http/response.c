@@ -112,6 +112,7 @@ static void fill_exchange(const struct whorl_http_response *r, struct whorl_http
     ret->received_head = x->received_head;
     ret->received_body = x->received;
     ret->protocol = x->head.protocol;
+    ret->unsent = x->head.status > 0 && x->unsent;
 }
 
 static void fill(const struct whorl_http_response *r, struct whorl_http_info *ret)

@@ -389,6 +389,18 @@ def a_server_that_does_not_want_the_body_does_not_get_it():
 
 
 @test
+def a_success_before_the_body_was_sent_is_a_failed_upload():
+    write('f', (8 << 20) * b'x')
+    with Peer({'*': raw(b'HTTP/1.1 201 Made\r\nContent-Length: 0\r\n\r\n')}) as peer:
+        r = get('--json', '--upload-file', 'f', peer.origin + '/a')
+        equal((r.status, len(peer.requests)), (3, 1))
+    o = json.loads(r.out.splitlines()[0])
+    equal((o['ok'], o['status'], o['class'], o['sent'] < 1000), (False, 201, 'status', True))
+    contains(r.messages, '/a: status 201 Made, but the body was not sent whole: '
+             'the server answered after 0 bytes of it\n')
+
+
+@test
 def a_transfer_below_the_minimum_speed_fails():
     head = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n'
     for env in DRIVERS:

@@ -45,23 +45,42 @@ bool transfer_is_unmodified(const struct transfer *t)
     return t->outcome.status == 304 && (t->get->conditional || t->is_conditional);
 }
 
+/* Whether the server has answered without the whole body of the request. A success may mean that
+ * it did not need the body (RFC 9110 §10.1.1). But the user wants the body to be there. */
+static bool has_not_sent_all(const struct whorl_http_response *response, int64_t *ret_sent)
+{
+    struct whorl_http_info info;
+
+    whorl_http_response_get_info(response, &info);
+    *ret_sent = info.sent_body;
+    return info.unsent;
+}
+
 int transfer_judge(struct transfer *t, struct whorl_http_response *response)
 {
     struct outcome *o = &t->outcome;
-    char reason[128];
+    bool is_success = o->status >= 200 && o->status < 300 && (o->status != 206 || t->get->ranged);
+    char reason[128], unsent[128] = "";
+    int64_t sent;
 
-    if (o->status >= 200 && o->status < 300 && (o->status != 206 || t->get->ranged))
+    if (is_success && has_not_sent_all(response, &sent))
+        snprintf(unsent, sizeof unsent,
+                 ", but the body was not sent whole: the server answered "
+                 "after %lld bytes of it",
+                 (long long)sent);
+    else if (is_success)
         return 0;
     if (transfer_is_unmodified(t))
         return 0;
     o->error = (struct whorl_error){.step = "status"};
     const char *raw = whorl_http_response_reason(response);
     text_escape(reason, sizeof reason, raw, strlen(raw));
-    const char *why = "";
-    if (o->status == 206)
-        why = " (no range was requested)";
-    else if (o->status >= 300 && o->status < 400)
-        why = whorl_http_response_header(response, "location") ? " (redirect not followed)" : "";
+    bool is_redirect = o->status >= 300 && o->status < 400;
+    const char *why = is_success         ? unsent
+                      : o->status == 206 ? " (no range was requested)"
+                      : is_redirect && whorl_http_response_header(response, "location")
+                          ? " (redirect not followed)"
+                          : "";
     snprintf(o->error.text, sizeof o->error.text, "%d%s%s%s", o->status, *reason ? " " : "", reason,
              why);
     t->asked_ns = whorl_http_retry_after(whorl_http_response_header(response, "retry-after"),

@@ -63,8 +63,8 @@ enum whorl_http_version {
 
 /* Whether a request asks the server to say 100 (Continue) before the body is sent (RFC 9110
  * §10.1.1). The body is sent after the 100, or after 1 s without an answer. A final status instead
- * means that the body is not sent, and is the response; after 417 the request is sent again without
- * the question. */
+ * means that the body is not sent, and is the response, even if it is a 200: `unsent` of struct
+ * whorl_http_info says so. After 417 the request is sent again without the question. */
 enum whorl_http_expect {
     WHORL_HTTP_EXPECT_LARGE, /* with HTTP/1.1, for a body over 1 MiB or of unknown length */
     WHORL_HTTP_EXPECT_ALWAYS,

@@ -92,6 +92,9 @@ struct whorl_http_info {
     bool tls_resumed;
     enum whorl_http_reuse reuse;
     int redirects, retries;
+    bool unsent; /* the response came although the request's body was not sent to its end, as when
+                    a server answers 200 instead of 100 (Continue): it cannot have the whole body.
+                    RFC 9110 §10.1.1 says that such a server did not need it */
 };
 
 /* The kinds of events. The comment of each names the fields of the event that are set. */

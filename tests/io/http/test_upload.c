@@ -315,6 +315,48 @@ TEST_IO(an_early_refusal_stops_the_sending_of_a_file)
     close(fd);
 }
 
+/* A 200 instead of the 100, or in the middle of the body, is a response. It says that the body was
+ * not sent whole. */
+TEST_IO(a_response_tells_whether_the_body_was_sent_whole)
+{
+    static const struct {
+        int64_t len, taken;
+        enum whorl_http_expect expect;
+        bool unsent;
+    } cases[] = {
+        {100000, 100000, WHORL_HTTP_EXPECT_NEVER, false},
+        {100000, 0, WHORL_HTTP_EXPECT_ALWAYS, true},
+        {1 << 22, 0, WHORL_HTTP_EXPECT_LARGE, true},
+        {0, 0, WHORL_HTTP_EXPECT_ALWAYS, false},
+    };
+
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        int fd = pattern_file((size_t)cases[c].len);
+        struct taker taker = {.expected = cases[c].taken, .answer = OK};
+        struct whorl_http_session_options options = {.dialer = {.dial = dial_taker, .arg = &taker}};
+        struct whorl_http_session *session = NULL;
+        struct whorl_http_response *response = NULL;
+        const struct whorl_http_request request = {
+            .url = "http://a/",
+            .method = "PUT",
+            .expect = cases[c].expect,
+            .body = whorl_http_body_from_file(fd, 0, -1, NULL),
+        };
+        struct whorl_http_info info;
+
+        CHECK_OK(whorl_http_session_create(&options, &session));
+        CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+        whorl_http_response_get_info(response, &info);
+        CHECK_EQ(whorl_http_response_status(response), 200);
+        CHECK_EQ(info.unsent, cases[c].unsent);
+        CHECK_EQ(info.sent_body, cases[c].taken);
+        whorl_http_response_close(response);
+        whorl_http_session_destroy(session);
+        CHECK_OK(whorl_group_wait(&taker.group));
+        close(fd);
+    }
+}
+
 /* --- trailers --- */
 
 /* A body of two parts, whose hash is known at its end. */
