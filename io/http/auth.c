@@ -34,7 +34,9 @@ struct found {
     struct auth_secret secret; /* borrowed */
     enum whorl_http_auth_scheme scheme;
     bool is_preemptive, from_url;
-    char *decoded; /* owned; of the URL */
+    const char *source; /* where they are, for errors */
+    bool has_nul;       /* the URL has "%00", so the strings end too early */
+    char *decoded;      /* owned; of the URL */
     size_t decoded_size;
 };
 
@@ -149,6 +151,7 @@ static bool has_own_header(const struct http_outgoing *out)
 
 static void use(struct found *found, const struct whorl_http_credentials *c)
 {
+    found->source = "credentials";
     found->secret = (struct auth_secret){
         .user = c->user, .password = c->password ? c->password : "", .token = c->token};
     found->scheme = c->scheme;
@@ -163,6 +166,7 @@ static int use_url(struct found *found, const char *userinfo)
 
     if (!text)
         return -ENOMEM;
+    found->source = "URL";
     found->decoded = text;
     found->decoded_size = size;
     found->secret = (struct auth_secret){.user = text};
@@ -170,6 +174,7 @@ static int use_url(struct found *found, const char *userinfo)
         bool is_separator = *p == ':' && !found->secret.password;
         bool is_encoded = *p == '%';
         *to = is_encoded ? (char)(ascii_hex_value(p[1]) << 4 | ascii_hex_value(p[2])) : *p;
+        found->has_nul |= is_encoded && !*to;
         if (is_separator) {
             *to = '\0';
             found->secret.password = to + 1;
@@ -204,10 +209,12 @@ static int find(const struct http_auth *auth, const struct http_outgoing *out, s
         }
     if (auth->netrc) /* the default entry would go to every host that a redirect names */
         e = netrc_find(&auth->netrc->netrc, out->url->host, NULL, !out->other_origin);
-    if (e)
-        found->secret =
-            (struct auth_secret){.user = e->login, .password = e->password ? e->password : ""};
-    return e != NULL;
+    if (!e)
+        return 0;
+    found->source = "netrc file";
+    found->secret =
+        (struct auth_secret){.user = e->login, .password = e->password ? e->password : ""};
+    return 1;
 }
 
 static void release(struct found *found)
@@ -278,6 +285,38 @@ static bool has_none(const struct http_auth *auth, const struct http_outgoing *o
            auth->entries_count == 0;
 }
 
+static bool has_control(const char *text)
+{
+    for (; text && *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+/* Refuses what no scheme can send (RFC 7617 §2, RFC 7616 §3.4, RFC 6750 §2.1). */
+static int check(const struct found *found, const struct whorl_url *url, struct whorl_error *error)
+{
+    const struct auth_secret *secret = &found->secret;
+    const char *what = found->has_nul                  ? "user name or password"
+                       : has_control(secret->user)     ? "user name"
+                       : has_control(secret->token)    ? "token"
+                       : has_control(secret->password) ? "password"
+                                                       : NULL;
+
+    if (!what)
+        return 0;
+    return whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
+                           "%s:%u: the %s in the %s contains a control byte", url->host, url->port,
+                           what, found->source);
+}
+
+/* Whether the value would have the Basic scheme, and a name that this scheme cannot send. */
+static bool has_colon(const struct found *found, const struct http_auth_run *run)
+{
+    return run->tries.sent == WHORL_HTTP_AUTH_BASIC && found->secret.user &&
+           strchr(found->secret.user, ':');
+}
+
 /* Writes the value for the next sending, if there is something to send. */
 static int write_value(struct http_auth *auth, struct http_auth_run *run,
                        const struct http_outgoing *out, struct found *found)
@@ -296,7 +335,8 @@ static int write_value(struct http_auth *auth, struct http_auth_run *run,
     return auth_answer_write(answer, &found->secret, out->method, out->url->target, &run->value);
 }
 
-int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct http_outgoing *out)
+int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct http_outgoing *out,
+                    struct whorl_error *error)
 {
     struct found found;
 
@@ -310,7 +350,18 @@ int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct ht
     int n = find(auth, out, &found);
     if (n <= 0)
         return n;
-    int err = write_value(auth, run, out, &found);
+    int err = check(&found, out->url, error);
+    if (err == 0) {
+        err = write_value(auth, run, out, &found);
+        if ((err == 0 || err == WHORL_EHTTP_REQUEST_HEADER) && has_colon(&found, run))
+            err = whorl_error_set(error, WHORL_EHTTP_REQUEST_HEADER, "request",
+                                  "%s:%u: the user name in the %s contains a colon, which the "
+                                  "Basic scheme cannot send",
+                                  out->url->host, out->url->port, found.source);
+        else if (err)
+            whorl_error_set(error, err, "request", "%s:%u: %s", out->url->host, out->url->port,
+                            whorl_strerror(err));
+    }
     bool is_left_to_url = run->tries.sent == WHORL_HTTP_AUTH_BASIC && found.from_url;
     out->authorization = run->value ? run->value : is_left_to_url ? NULL : "";
     release(&found);

@@ -52,9 +52,11 @@ void http_auth_finish(struct http_auth *auth);
 /** Checks the credentials of a request. Returns 0 or -EINVAL. */
 int http_auth_check(const struct whorl_http_credentials *credentials, struct whorl_error *error);
 
-/** Sets out->authorization, which is valid until the next call. Returns 0; an error of
- *  auth_answer_write(). */
-int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct http_outgoing *out);
+/** Sets out->authorization, which is valid until the next call. Returns 0; -ENOMEM; an error of
+ *  auth_answer_write(), such as WHORL_EHTTP_REQUEST_HEADER for a name or password that cannot be
+ *  sent. Then `error` is filled. It says where the secret comes from, and does not contain it. */
+int http_auth_write(struct http_auth *auth, struct http_auth_run *run, struct http_outgoing *out,
+                    struct whorl_error *error);
 
 /** Decides about a 401. Returns 1 when the request is to be sent again; 0 when the 401 is final;
  *  -ENOMEM. */

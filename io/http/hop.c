@@ -77,14 +77,19 @@ static int take_cookies(struct fetch *f)
     return 0;
 }
 
+static int choose_authorization(struct fetch *f)
+{
+    int err = http_auth_write(&f->session->auth, &f->auth, &f->out, f->error);
+
+    return err == -ENOMEM ? fetch_fail(f, err, "send", NULL) : err;
+}
+
 static WHORL_SUSPENDS int run_exchange(struct fetch *f)
 {
     struct whorl_http_response *r = f->response;
 
     f->out.conn = r->conn_info;
-    int err = http_auth_write(&f->session->auth, &f->auth, &f->out);
-    if (err == 0)
-        err = choose_cookies(f);
+    int err = choose_cookies(f);
     if (err == 0)
         err = create_exchange(f);
     if (err)
@@ -259,6 +264,9 @@ static WHORL_SUSPENDS int exchange_with_retry(struct fetch *f)
         if (err)
             return err;
         choose_expect(f);
+        err = choose_authorization(f);
+        if (err)
+            return err;
         err = run_exchange(f);
         if (err == 0) {
             bool is_expect_refused = refuses_expect(f);

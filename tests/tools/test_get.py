@@ -991,6 +991,30 @@ def the_password_may_come_from_a_file_or_the_environment():
 
 
 @test
+def a_control_byte_in_a_password_is_an_error_that_says_where():
+    write('user', 'me:s3c\x01ret\n')
+    write('nul', 'me:s3c\0ret\n')
+    write('netrc', 'machine 127.0.0.1 login me password "s3c\\nret"\n')
+    os.chmod('netrc', 0o600)
+    with Peer({'*': ask('Basic realm="r"')}) as peer:
+        at = peer.origin[len('http://'):]
+        for status, argv, message in (
+                (2, ['-u', 'me:s3c\nret', peer.origin], '--user: the password contains a control byte\n'),
+                (2, ['-u', 'm\re:s3cret', peer.origin], '--user: the user name contains a control byte\n'),
+                (2, ['-u', '@user', peer.origin], '--user: user: the password contains a control byte\n'),
+                (2, ['-u', '@nul', peer.origin], '--user: nul: the first line contains a control byte\n'),
+                (3, ['http://me:s3c%00ret@' + at], at + ': the user name or password in the URL contains a control byte\n'),
+                (3, ['http://me:s3c%0aret@' + at], at + ': the password in the URL contains a control byte\n'),
+                (3, ['--netrc-file', 'netrc', peer.origin], at + ': the password in the netrc file contains a control byte\n'),
+                (2, ['--proxy', 'http://me:s3c%0aret@' + at, peer.origin],
+                 'proxy URL: user name or password contains a byte that cannot be sent\n')):
+            r = get('-o', '-', *argv)
+            equal((r.status, 's3c' in r.messages), (status, False))
+            contains(r.messages, message)
+        equal(len(peer.requests), 0)
+
+
+@test
 def the_password_is_not_sent_to_another_port():
     with Peer({'/b': ask('Basic realm="r"')}) as other:
         def move(connection, request):

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 enum { SIGNALS_COUNT = sizeof signals / sizeof signals[0] };
 
 /* Reads up to the end of a line. Returns the length without the end of the line; -E2BIG when it is
- * too long; -errno; -EINTR after a signal of on_signal(). */
+ * too long; -EILSEQ when it contains a NUL; -errno; -EINTR after a signal of on_signal(). */
 static ssize_t read_line(int fd, char line[LINE_SIZE])
 {
     size_t len = 0;
@@ -49,7 +50,7 @@ static ssize_t read_line(int fd, char line[LINE_SIZE])
     if (len > 0 && line[len - 1] == '\r')
         len--;
     line[len] = '\0';
-    return memchr(line, '\0', len) ? -EINVAL : (ssize_t)len;
+    return memchr(line, '\0', len) ? -EILSEQ : (ssize_t)len;
 }
 
 /* Catches the signals that would end the program, unless they are ignored, and unblocks them. */
@@ -119,7 +120,9 @@ static int ask(const char *name, char **ret, char *why, size_t why_size)
     if (len >= 0 && !(*ret = strdup(line)))
         len = -ENOMEM;
     explicit_bzero(line, sizeof line);
-    if (len < 0)
+    if (len == -EILSEQ)
+        snprintf(why, why_size, "--user: the password contains a control byte");
+    else if (len < 0)
         snprintf(why, why_size, "--user: no password given, and no terminal to ask for it: %s",
                  whorl_strerror((int)len));
     return len < 0 ? (int)len : 0;
@@ -147,7 +150,9 @@ static int load_file(struct user *ret, const char *path, char *why, size_t why_s
 
     if (fd >= 0)
         close(fd);
-    if (err)
+    if (err == -EILSEQ)
+        snprintf(why, why_size, "--user: %s: the first line contains a control byte", path);
+    else if (err)
         snprintf(why, why_size, "--user: %s: %s", path, whorl_strerror(err));
     else if (len == 0)
         snprintf(why, why_size, "--user: %s: the first line is empty", path);
@@ -157,10 +162,28 @@ static int load_file(struct user *ret, const char *path, char *why, size_t why_s
     return err;
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return true;
+    return false;
+}
+
 int user_load(struct user *ret, const char *text, char *why, size_t why_size)
 {
+    bool is_file = *text == '@';
+
     snprintf(why, why_size, "--user: out of memory");
-    return *text == '@' ? load_file(ret, text + 1, why, why_size) : split(ret, text, why, why_size);
+    int err = is_file ? load_file(ret, text + 1, why, why_size) : split(ret, text, why, why_size);
+    if (err)
+        return err;
+    bool is_name = has_control(ret->name);
+    if (!is_name && !has_control(ret->password))
+        return 0;
+    snprintf(why, why_size, "--user: %s%sthe %s contains a control byte", is_file ? text + 1 : "",
+             is_file ? ": " : "", is_name ? "user name" : "password");
+    return -EINVAL;
 }
 
 void user_wipe(char *text)

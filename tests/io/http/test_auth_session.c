@@ -291,7 +291,7 @@ TEST(an_answer_is_not_sent_to_another_origin_with_the_same_credentials)
         for (int j = 0; j < 4; j++) { /* those before `i` have asked */
             struct http_outgoing out = {.request = &request, .url = &urls[j], .method = "GET"};
             struct http_auth_run run = {0};
-            CHECK_OK(http_auth_write(&auth, &run, &out));
+            CHECK_OK(http_auth_write(&auth, &run, &out, NULL));
             CHECK_STR(out.authorization, j < i ? "Basic dTpw" : "");
             http_auth_run_finish(&run);
         }
@@ -450,7 +450,44 @@ TEST_VIRTUAL(a_password_that_cannot_be_sent_is_not_in_the_error)
     WHORL_AUTO(http_session) *session = session_with(&fake, NULL, NULL);
     CHECK_ERR(fetch(session, (struct whorl_http_request){.credentials = &own}),
               WHORL_EHTTP_REQUEST_HEADER);
-    CHECK(!strstr(error.text, "secret"));
+    CHECK_STR(error.text, "a.test:80: the password in the credentials contains a control byte");
+    own.password = "p";
+    own.user = "se:cret";
+    CHECK_ERR(fetch(session, (struct whorl_http_request){.credentials = &own}),
+              WHORL_EHTTP_REQUEST_HEADER);
+    CHECK_STR(error.text, "a.test:80: the user name in the credentials contains a colon, which the "
+                          "Basic scheme cannot send");
+    own = (struct whorl_http_credentials){.scheme = WHORL_HTTP_AUTH_BEARER, .token = "sec\nret"};
+    CHECK_ERR(fetch(session, (struct whorl_http_request){.credentials = &own}),
+              WHORL_EHTTP_REQUEST_HEADER);
+    CHECK_STR(error.text, "a.test:80: the token in the credentials contains a control byte");
+}
+
+/* A NUL would end the text early, and another password than the user's would be sent. */
+TEST_VIRTUAL(a_control_byte_in_the_user_of_a_url_or_of_netrc_is_refused)
+{
+    static const char *const urls[] = {"http://u:sec%00ret@a.test/", "http://u%00:secret@a.test/",
+                                       "http://u:sec%0d%0aret@a.test/", "http://u%7f@a.test/"};
+    static const char *const whats[] = {"user name or password", "user name or password",
+                                        "password", "user name"};
+    FAKE fake = {.scripts = {(const struct fake_step[]){{0}}}};
+    WHORL_AUTO(http_session) *session = session_with(&fake, NULL, NULL);
+    char text[128];
+
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        CHECK_ERR(fetch(session, (struct whorl_http_request){.url = urls[i]}),
+                  WHORL_EHTTP_REQUEST_HEADER);
+        snprintf(text, sizeof text, "a.test:80: the %s in the URL contains a control byte",
+                 whats[i]);
+        CHECK_STR(error.text, text);
+    }
+    FAKE other = {.scripts = {(const struct fake_step[]){{0}}}};
+    struct whorl_http_netrc *netrc = netrc_of("machine a.test login u password \"sec\\nret\"");
+    struct whorl_http_session *second = session_with(&other, NULL, netrc);
+    CHECK_ERR(fetch(second, GET), WHORL_EHTTP_REQUEST_HEADER);
+    CHECK_STR(error.text, "a.test:80: the password in the netrc file contains a control byte");
+    whorl_http_session_destroy(second);
+    whorl_http_netrc_destroy(netrc);
 }
 
 TEST_MAIN()
