@@ -143,6 +143,19 @@ def forms_are_sent_as_curl_sends_them():
 
 
 @test
+def a_file_of_a_form_has_the_name_and_the_type_that_curl_gives_it():
+    write('cat.bin', b'meow')
+    write('a;b"c\\d', b'odd')
+    for field in ('f=@cat.bin;type=image/x-cat', 'f=@cat.bin;filename=a b;type=text/x',
+                  'f=@cat.bin;type=text/plain;charset=utf-8;filename="x;y\\"z"',
+                  'f=@"cat.bin";filename=dir/n;type=a/b', 'f=@"a;b\\"c\\\\d";type=text/x',
+                  'f=@-;type=text/x;filename=n'):
+        same_as_curl(['--form', field], ['-F', field], stdin=b'from stdin\n')
+    # Without @, a value is sent as it is, unlike curl's.
+    same_as_curl(['--form', 'a=1;type=text/x'], ['--form-string', 'a=1;type=text/x'])
+
+
+@test
 def httpbin_reads_the_same_form():
     server = Httpbin()
     try:
@@ -431,6 +444,14 @@ def wrong_requests_are_wrong_usage():
             (['--json-data', '1', '--json-data', '2'], '--json-data may be given only once'),
             (['--form', 'a'], "--form needs NAME=VALUE or NAME=@FILE, not 'a'"),
             (['--form', '=a'], "--form needs NAME=VALUE or NAME=@FILE, not '=a'"),
+            (['--form', 'a=@f;x'], "--form needs type= or filename= after a semicolon (quote a name that contains one), "
+                                   "not 'a=@f;x'"),
+            (['--form', 'a=@"f'], '--form needs a double quote at the end of a quoted name'),
+            (['--form', 'a=@"f"x'], '--form needs a semicolon after the closing quote'),
+            (['--form', 'a=@f;type=text'], '--form needs a type such as text/plain after type='),
+            (['--form', 'a=@f;type=a/b\n;filename=x'], '--form needs a type without control bytes'),
+            (['--form', 'a=@f;filename='], '--form needs a name after filename='),
+            (['--form', 'a=@"-"', '--form', 'b=@-;type=a/b'], 'standard input can be read only once'),
             (['-X', 'A B'], "--method needs a name such as PUT, not 'A B'"),
             (['-X', ''], "--method needs a name such as PUT, not ''"),
             (['-X', 'CONNECT'], '--method CONNECT makes a tunnel'),

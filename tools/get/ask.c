@@ -14,6 +14,7 @@
 #include <whorl/file.h>
 
 #include "tools/get/buffer.h"
+#include "tools/get/form_field.h"
 #include "tools/get/text.h"
 #include "tools/get/user.h"
 
@@ -91,10 +92,19 @@ static int look_at(struct ask *ask, const char *option, const char *path, char *
     return 0;
 }
 
-static const char *form_file(const char *field)
+/* Looks at the file of a field, if it has one. */
+static int look_at_field(struct ask *ask, const char *text, char *why, size_t why_size)
 {
-    const char *equals = strchr(field, '=');
-    return equals[1] == '@' ? equals + 2 : NULL;
+    struct form_field field;
+    char wrong[FORM_FIELD_WHY_SIZE];
+    int err = form_field_parse(&field, text, wrong); /* it was parsed before */
+
+    if (err == 0 && field.path)
+        err = look_at(ask, "form", field.path, why, why_size);
+    else if (err)
+        snprintf(why, why_size, "--form %s", wrong);
+    form_field_finish(&field);
+    return err;
 }
 
 static const char *choose_method(const struct options *o)
@@ -122,8 +132,7 @@ int ask_load(struct ask *ret, const struct options *options, char *why, size_t w
     if (options->json_data)
         err = append_value(&text, "json-data", options->json_data, why, why_size);
     for (size_t i = 0; err == 0 && i < options->form_count; i++)
-        if (form_file(options->form[i]))
-            err = look_at(ret, "form", form_file(options->form[i]), why, why_size);
+        err = look_at_field(ret, options->form[i], why, why_size);
     if (err == 0 && options->upload_file)
         err = look_at(ret, "upload-file", options->upload_file, why, why_size);
     if (err == 0 && ret->is_once && (options->urls_count > 1 || options->lists_count > 0)) {
@@ -156,29 +165,39 @@ static int64_t stdin_offset(void)
     return at > 0 ? at : 0;
 }
 
-static WHORL_SUSPENDS int add_field(struct whorl_http_form *form, const char *field,
+static WHORL_SUSPENDS int add_parsed(struct whorl_http_form *form, const struct form_field *field,
+                                     const char *value, struct whorl_error *error)
+{
+    struct whorl_http_form_part part = {
+        .name = field->name, .content_type = field->type, .file_name = field->file_name};
+
+    if (field->path && !is_stdin(field->path))
+        return whorl_http_form_add_file(form, &part, field->path, error);
+    if (!field->path) {
+        part.text = value;
+    } else {
+        part.file_name = part.file_name ? part.file_name : field->path;
+        part.use_fd = true;
+        part.fd = STDIN_FILENO;
+        part.offset = stdin_offset();
+    }
+    int err = whorl_http_form_add(form, &part);
+    return err ? whorl_error_set(error, err, "form", "%s: %s", field->name, whorl_strerror(err))
+               : 0;
+}
+
+static WHORL_SUSPENDS int add_field(struct whorl_http_form *form, const char *text,
                                     struct whorl_error *error)
 {
-    const char *path = form_file(field);
-    char *name = strndup(field, strcspn(field, "="));
-    struct whorl_http_form_part part = {.name = name};
-    int err = -ENOMEM;
+    struct form_field field;
+    char why[FORM_FIELD_WHY_SIZE];
+    int err = form_field_parse(&field, text, why);
 
-    if (!name) {
-        whorl_error_set(error, err, "form", "out of memory");
-    } else if (path && !is_stdin(path)) {
-        err = whorl_http_form_add_file(form, &part, path, error);
-    } else {
-        part.text = path ? NULL : strchr(field, '=') + 1;
-        part.file_name = path;
-        part.use_fd = path != NULL;
-        part.fd = STDIN_FILENO;
-        part.offset = path ? stdin_offset() : 0;
-        err = whorl_http_form_add(form, &part);
-        if (err)
-            whorl_error_set(error, err, "form", "%s: %s", name, whorl_strerror(err));
-    }
-    free(name);
+    if (err)
+        whorl_error_set(error, err, "form", "--form %s", why);
+    else /* the form borrows the value, which must live longer than `field` */
+        err = add_parsed(form, &field, strchr(text, '=') + 1, error);
+    form_field_finish(&field);
     return err;
 }
 

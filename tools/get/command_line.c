@@ -15,6 +15,7 @@
 #include <whorl/error.h>
 
 #include "tools/get/events_json.h"
+#include "tools/get/form_field.h"
 #include "tools/get/option_rows.h"
 #include "tools/get/suggest.h"
 #include "tools/get/text.h"
@@ -387,6 +388,17 @@ static bool check_links(struct option_call *c, const struct options *o)
     return true;
 }
 
+static bool form_reads_stdin(const char *text)
+{
+    struct form_field field;
+    char why[FORM_FIELD_WHY_SIZE];
+    bool yes =
+        form_field_parse(&field, text, why) == 0 && field.path && strcmp(field.path, "-") == 0;
+
+    form_field_finish(&field);
+    return yes;
+}
+
 /* How many options read standard input. */
 static int count_stdin(const struct options *o)
 {
@@ -397,7 +409,7 @@ static int count_stdin(const struct options *o)
     for (size_t i = 0; i < o->data_count; i++)
         count += strcmp(o->data[i], "@-") == 0;
     for (size_t i = 0; i < o->form_count; i++)
-        count += strcmp(strchr(o->form[i], '=') + 1, "@-") == 0;
+        count += form_reads_stdin(o->form[i]);
     return count + (o->json_data && strcmp(o->json_data, "@-") == 0);
 }
 

@@ -13,6 +13,7 @@
 #include <whorl/url.h>
 
 #include "tools/get/events_json.h"
+#include "tools/get/form_field.h"
 #include "tools/get/hash.h"
 #include "tools/get/pattern.h"
 #include "tools/get/queue.h"
@@ -488,12 +489,15 @@ static bool take_json_data(struct option_call *call)
 
 static bool take_form(struct option_call *call)
 {
-    char *equals = strchr(call->value, '=');
+    struct form_field field;
+    char why[FORM_FIELD_WHY_SIZE];
+    int err = form_field_parse(&field, call->value, why);
 
-    if (!equals || equals == call->value)
-        return option_complain(call, "--form needs NAME=VALUE or NAME=@FILE, not '%s'",
-                               call->shown);
-    return add_copy(call, equals + 1, &call->options->form, &call->options->form_count);
+    form_field_finish(&field);
+    if (err)
+        return option_complain(call, "--form %s, not '%s'", why, call->shown);
+    return add_copy(call, strchr(call->value, '=') + 1, &call->options->form,
+                    &call->options->form_count);
 }
 
 static bool take_method(struct option_call *call)
@@ -676,7 +680,7 @@ const struct option_row option_rows[] = {
     {"json-data", 0, "TEXT", TOPIC_REQUEST, .is_for_this_call = true,
      .help = "POST TEXT, or @FILE, as JSON", .take = take_json_data},
     {"form", 0, "NAME=V", TOPIC_REQUEST, .is_for_this_call = true,
-     .help = "POST a form with the field V, or the file @V", .take = take_form},
+     .help = "POST a form with the field V, or the file @V[;type=T]", .take = take_form},
     {"upload-file", 0, "FILE", TOPIC_REQUEST, .is_for_this_call = true,
      .help = "PUT FILE; - is stdin", FILE_NAME(upload_file)},
     {"head", 'I', NULL, TOPIC_REQUEST, .is_for_this_call = true,
