@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from lib import Peer, Skip, contains, equal, free_port, hang_after, main, reply, run, running, test, wait_until
+from lib import Peer, Skip, contains, equal, free_port, hang_after, in_turn, main, raw, reply, run, running, test, wait_until
 
 GET = os.path.abspath(sys.argv[1])
 
@@ -197,14 +197,36 @@ def a_server_without_an_answer_for_robots_txt_allows_nothing():
             return len(tree('out')), r.messages
     equal(run_with(reply('', '404 Not Found'))[0], 2)
     equal(run_with(reply('', '403 Forbidden'))[0], 2)
-    n, messages = run_with(reply('', '503 Service Unavailable'))
-    equal(n, 1)
-    contains(messages, '/robots.txt: status 503; no link to there is followed')
-    n, messages = run_with(lambda c, q: None)
-    equal(n, 1)
-    contains(messages, '/robots.txt: ')
     equal(run_with(reply('', '302 Found', (('Location', '/r2'),)))[0], 1)
     equal(run_with(reply('', '302 Found', (('Location', '/robots.txt'),)))[0], 2)  # more than five
+
+
+@test
+def robots_txt_is_retried_before_nothing_is_allowed():
+    failed = reply('', '503 Service Unavailable')
+    slow = reply('', '429 Too Many Requests', (('Retry-After', '0'),))
+    rules = reply('User-agent: *\nDisallow: /y')
+    cut = raw(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nUser-agent: *\n')
+    for robots, asked, fetched, cause in (
+            (failed, 2, ['/'], 'status 503 (tried 2 times)'),
+            (in_turn(failed, rules), 2, ['/', '/x'], None),
+            (in_turn(cut, rules), 2, ['/', '/x'], None),
+            (cut, 2, ['/'], 'closed after 14 of 100 bytes of body (tried 2 times)'),
+            (lambda c, q: None, 2, ['/'], ''),
+            (in_turn(slow, rules), 2, ['/', '/x'], None),
+            (reply('', '404 Not Found'), 1, ['/', '/x', '/y'], None)):
+        with Peer({'/': reply('<a href=/x></a><a href=/y></a>', headers=(('Content-Type', 'text/html'),)), '/x': reply('x'),
+                   '/y': reply('y'), '/robots.txt': robots}) as peer:
+            shutil.rmtree('out', ignore_errors=True)
+            r = get('-r', '-d', 'out', '--retries', '1', peer.origin + '/')
+            equal(r.status, 0)
+            equal(sorted(q.path for q in peer.requests if q.path != '/robots.txt'), fetched)
+            equal(peer.count('/robots.txt'), asked)
+            equal('could not be fetched' in r.messages, cause is not None)
+            if cause is not None:
+                contains(r.messages, '%s/robots.txt could not be fetched: ' % peer.origin)
+                contains(r.messages, cause)
+                contains(r.messages, '(tried 2 times); links to %s/ are not followed\n' % peer.origin)
 
 
 @test

@@ -471,6 +471,8 @@ static int root(void *arg)
     whorl_scope_enter(&stop, WHORL_FOREVER);
     program->signals.stop = &stop;
     program->mirror.robots.session = program->get.session;
+    program->mirror.robots.policy = &program->get.retry;
+    program->mirror.robots.budget = &program->get.budget;
     if (err == 0)
         err = fetch_all(&program->fetch);
     if (err == 0 && program->get.mirror)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <whorl/http.h>
+#include <whorl/http_retry.h>
 #include <whorl/sync.h>
 #include <whorl/url.h>
 
@@ -59,57 +60,99 @@ static WHORL_SUSPENDS int read_body(struct whorl_http_response *response, struct
     return 0;
 }
 
-static void complain(struct robots_cache *cache, const struct origin *origin, const char *cause)
+static void complain(struct robots_cache *cache, const struct origin *origin, const char *cause,
+                     int tries)
 {
     struct buffer line = {0};
 
-    buffer_printf(&line, "whorl-get: %s/robots.txt: %s; no link to there is followed\n",
-                  origin->name, cause);
+    buffer_printf(&line, "whorl-get: %s/robots.txt could not be fetched: %s", origin->name, cause);
+    if (tries > 1)
+        buffer_printf(&line, " (tried %d times)", tries);
+    buffer_printf(&line, "; links to %s/ are not followed\n", origin->name);
     if (!line.failed)
         report_say(cache->report, &line);
     buffer_finish(&line);
 }
 
-static WHORL_SUSPENDS int ask(struct robots_cache *cache, struct origin *origin)
+enum { CAUSE_SIZE = sizeof((struct whorl_error *)NULL)->text };
+
+/* Makes the rules of a response. Returns 0; a failure of the body, whose text is in `cause`. */
+static WHORL_SUSPENDS int take_response(struct whorl_http_response *response, struct robots *ret,
+                                        char cause[CAUSE_SIZE])
 {
-    struct buffer text = {0}, url = {0};
+    struct buffer text = {0};
+    int status = whorl_http_response_status(response);
+
+    if (!robots_judge(status, ret)) {
+        snprintf(cause, CAUSE_SIZE, "status %d", status);
+        return 0;
+    }
+    int err = read_body(response, &text);
+    if (err)
+        snprintf(cause, CAUSE_SIZE, "%s", whorl_http_response_error(response)->text);
+    else
+        err = robots_parse(text.text ? text.text : "", text.len, ROBOTS_PRODUCT, ret);
+    buffer_finish(&text);
+    return err;
+}
+
+/* Sends one request, and pauses if there is to be another one. Returns 1 in this case; 0: the rules
+ * are complete; -ENOMEM; -ECANCELED. */
+static WHORL_SUSPENDS int try_once(struct robots_cache *cache,
+                                   const struct whorl_http_request *request,
+                                   struct whorl_http_retry *retry, struct robots *ret,
+                                   char cause[CAUSE_SIZE])
+{
     WHORL_AUTO(http_response) *response = NULL;
     struct whorl_error error = {0};
-    char cause[sizeof error.text];
-    int status = 0;
+
+    int err = whorl_http_do(cache->session, request, &error, &response);
+    if (err == WHORL_EHTTP_REDIRECTS || err == WHORL_EHTTP_REDIRECT_LOCATION) {
+        (void)robots_judge(310, ret); /* RFC 9309 §2.3.1.2: as if it did not exist */
+        return 0;
+    }
+    if (err)
+        snprintf(cause, CAUSE_SIZE, "%s", error.text);
+    else
+        err = take_response(response, ret, cause);
+    if (err == -ENOMEM || err == -ECANCELED)
+        return err;
+    if (err)
+        (void)robots_judge(0, ret);
+    if (response && !err && whorl_http_response_drain(response, 64 << 10) == -ECANCELED)
+        return -ECANCELED; /* otherwise, other requests can use the connection in the pause */
+    int again = whorl_http_retry_wait(retry, request, err, response);
+    if (again == 1)
+        robots_finish(ret);
+    return again;
+}
+
+static WHORL_SUSPENDS int ask(struct robots_cache *cache, struct origin *origin)
+{
+    struct whorl_http_retry_policy policy = *cache->policy;
+    struct whorl_http_retry retry;
+    struct buffer url = {0};
+    char cause[CAUSE_SIZE];
+    int again;
 
     buffer_printf(&url, "%s/robots.txt", origin->name);
+    if (url.failed)
+        return -ENOMEM;
     const struct whorl_http_request request = {
         .url = url.text,
         .decode = true,
         .redirects_max = ROBOTS_REDIRECTS_MAX,
         .decoded_bytes_max = (int64_t)16 << 20,
     };
-    int err = url.failed ? -ENOMEM : whorl_http_do(cache->session, &request, &error, &response);
-    if (err == 0)
-        status = whorl_http_response_status(response);
-    else if (err == WHORL_EHTTP_REDIRECTS || err == WHORL_EHTTP_REDIRECT_LOCATION)
-        status = 310, err = 0; /* RFC 9309 §2.3.1.2: as if it did not exist */
-    snprintf(cause, sizeof cause, "%s", error.text);
-    if (err == 0 && robots_judge(status, &origin->robots)) {
-        err = read_body(response, &text);
-        if (err == 0)
-            err =
-                robots_parse(text.text ? text.text : "", text.len, ROBOTS_PRODUCT, &origin->robots);
-        if (err)
-            snprintf(cause, sizeof cause, "%s", whorl_http_response_error(response)->text);
-    } else if (err == 0) {
-        snprintf(cause, sizeof cause, "status %d", status);
-    }
-    if (err && err != -ENOMEM && err != -ECANCELED) {
-        (void)robots_judge(0, &origin->robots);
-        err = 0;
-    }
-    if (err == 0 && origin->robots.none)
-        complain(cache, origin, cause);
-    buffer_finish(&text);
+    policy.budget = cache->budget;
+    whorl_http_retry_init(&retry, &policy);
+    do {
+        again = try_once(cache, &request, &retry, &origin->robots, cause);
+    } while (again > 0);
+    if (again == 0 && origin->robots.none)
+        complain(cache, origin, cause, retry.attempts);
     buffer_finish(&url);
-    return err;
+    return again;
 }
 
 WHORL_SUSPENDS int robots_cache_allows(struct robots_cache *cache, const struct whorl_url *url)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The robots.txt of each origin, fetched once per run. */
+/* The robots.txt of each origin, fetched once per run, with the retries of other requests. When it
+ * cannot be fetched, nothing of the origin is allowed (RFC 9309 §2.3.1.4), as a message says. */
 #ifndef WHORL_GET_ROBOTS_CACHE_H
 #define WHORL_GET_ROBOTS_CACHE_H
 
@@ -8,15 +9,19 @@
 #include <whorl/base.h>
 
 struct report;
+struct whorl_http_retry_budget;
+struct whorl_http_retry_policy;
 struct whorl_http_session;
 struct whorl_url;
 
 /* The product token of this crawler. */
 #define ROBOTS_PRODUCT "whorl-get"
 
-/* Set `session` and `report`. */
+/* Set all fields but `origins`. */
 struct robots_cache {
     struct whorl_http_session *session;
+    const struct whorl_http_retry_policy *policy;
+    struct whorl_http_retry_budget *budget;
     struct report
         *report;   /* gets a message when an origin allows nothing because its file is not known */
     void *origins; /* the root of a tsearch(3) tree */
