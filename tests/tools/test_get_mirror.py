@@ -489,6 +489,25 @@ def each_file_has_events_and_an_object():
 
 
 @test
+def objects_and_events_say_where_a_crawl_found_a_url():
+    page = lambda body: reply(body, headers=(('Content-Type', 'text/html'),))
+    with Peer({'/': page('<a href=/a>'), '/a': page('<a href=/b><a href=/r>'), '/b': page('<a href=/a>'),
+               '/r': reply('', '302 Found', (('Location', '/s'),)), '/s': reply('s'), '/robots.txt': reply('')}) as peer:
+        o = peer.origin
+        argv = ['-r', '--json', '--events', 'jsonl:events', o.replace('//', '//me:secret@') + '/']
+        r = get(*argv)
+        with open('events') as f:
+            events = [json.loads(line) for line in f]
+        expected = {'/': (0, None), '/a': (1, o + '/'), '/b': (2, o + '/a'), '/r': (2, o + '/a'), '/s': (2, o + '/r')}
+        for lines in ([json.loads(line) for line in r.out.splitlines()], [e for e in events if e['event'] == 'queued'],
+                      [e for e in events if e['event'] == 'done']):
+            equal({'/' + x['url'].rsplit('/', 1)[1]: (x['depth'], x['parent']) for x in lines if 'url' in x}, expected)
+        equal('secret' in r.out.decode() + str(events), False)
+        r = get('--json', o + '/b')
+        equal('depth' in r.out.decode(), False)
+
+
+@test
 def an_interruption_ends_the_crawl_and_rewrites_nothing():
     page = '<a href=/slow>s</a><a href=/a>a</a>'
     for slow in ('/slow', '/robots.txt'):

@@ -44,9 +44,11 @@ static void tell(struct events *events, struct followed *followed, struct event 
         sink->take(sink, event);
 }
 
-void events_queue(struct events *events, uint64_t id, const char *url, const char *list, long line)
+void events_queue(struct events *events, uint64_t id, const char *url, const char *list, long line,
+                  struct crawl_place place)
 {
-    struct event event = {.kind = EVENT_QUEUED, .id = id, .url = url, .list = list, .line = line};
+    struct event event = {
+        .kind = EVENT_QUEUED, .id = id, .url = url, .list = list, .line = line, .place = place};
 
     tell(events, NULL, &event);
 }

@@ -25,6 +25,8 @@
 
 #include <whorl/base.h>
 
+#include "tools/get/crawl_place.h"
+
 struct outcome;
 struct timeline_lane;
 struct whorl_addr;
@@ -113,6 +115,7 @@ struct event {
     struct followed *followed; /* NULL when the transfer has not started */
     const char *list;          /* QUEUED: the list which contains the URL; or NULL */
     long line;
+    struct crawl_place place;       /* QUEUED */
     const char *host;               /* RESOLVED, CONNECTED */
     const struct whorl_addr *addrs; /* RESOLVED: those of the host; CONNECTED: the one reached */
     size_t addrs_count;
@@ -152,7 +155,8 @@ void events_add_sink(struct events *events, struct event_sink *sink);
 
 /* The functions below accept a NULL `followed` and then do nothing, unless they say otherwise. */
 
-void events_queue(struct events *events, uint64_t id, const char *url, const char *list, long line);
+void events_queue(struct events *events, uint64_t id, const char *url, const char *list, long line,
+                  struct crawl_place place);
 
 /* The transfer begins. `followed` must stay where it is until events_end(). */
 void events_start(struct events *events, struct followed *followed);

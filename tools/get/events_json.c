@@ -164,6 +164,7 @@ void events_json_format(struct buffer *ret, const struct event *event, int64_t s
             object_add_int(&object, "line", event->line);
         else
             object_add_null(&object, "line");
+        report_add_place(&object, &event->place);
         break;
     case EVENT_STARTED:
         object_add_text(&object, "name", followed->name);

@@ -40,11 +40,16 @@ static void report_bad_item(struct fetch *fetch, const struct source_item *item)
     events_end(&fetch->get->events, NULL, 0, &outcome);
 }
 
+static struct crawl_place place_of(const struct get *get, const char *url)
+{
+    return get->mirror ? mirror_place(get->mirror, url) : (struct crawl_place){0};
+}
+
 /* Reports a URL for which there is no memory. */
 static void report_lost(struct get *get, uint64_t id, const char *url, const char *list, long line,
                         int err)
 {
-    struct outcome outcome = {.url = url, .list = list, .line = line};
+    struct outcome outcome = {.url = url, .list = list, .line = line, .crawl = place_of(get, url)};
 
     whorl_error_set(&outcome.error, err, "start", "%s", whorl_strerror(err));
     events_end(&get->events, NULL, id, &outcome);
@@ -61,7 +66,7 @@ static WHORL_SUSPENDS int add_url(struct get *get, const char *url, const char *
     if (lost)
         report_lost(get, 0, url, list, line, lost);
     else /* the schedule has just counted it */
-        events_queue(&get->events, get->schedule.added, url, list, line);
+        events_queue(&get->events, get->schedule.added, url, list, line, place_of(get, url));
     int err = schedule_wait_room(&get->schedule);
     return err ? err : report_wait_room(get->report);
 }
@@ -99,7 +104,8 @@ static int read_urls(void *arg)
 static void report_interrupted(struct get *get, uint64_t id, const char *url, const char *list,
                                long line)
 {
-    struct outcome outcome = {.url = url, .list = list, .line = line, .interrupted = true};
+    struct outcome outcome = {
+        .url = url, .list = list, .line = line, .crawl = place_of(get, url), .interrupted = true};
 
     whorl_error_set(&outcome.error, -ECANCELED, "transfer", "interrupted");
     events_end(&get->events, NULL, id, &outcome);
@@ -107,7 +113,10 @@ static void report_interrupted(struct get *get, uint64_t id, const char *url, co
 
 static void report_down(struct get *get, const struct schedule_item *item)
 {
-    struct outcome outcome = {.url = item->url, .list = item->list, .line = item->line};
+    struct outcome outcome = {.url = item->url,
+                              .list = item->list,
+                              .line = item->line,
+                              .crawl = place_of(get, item->url)};
     char cause[SCHEDULE_CAUSE_SIZE];
     int err = schedule_item_down_cause(item, cause);
 

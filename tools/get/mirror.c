@@ -148,14 +148,18 @@ void mirror_finish(struct mirror *mirror)
     robots_cache_finish(&mirror->robots);
 }
 
-/* A URL that is known was found again. */
-static void find_again(struct mirror *mirror, struct mirror_url *url, int depth, bool is_part)
+/* A URL that is known was found again; `parent` is NULL for a given URL. */
+static void find_again(struct mirror *mirror, struct mirror_url *url, struct mirror_url *parent,
+                       int depth, bool is_part)
 {
     bool is_nearer = depth < url->depth || (url->is_part && !is_part);
 
     if (!is_nearer)
         return;
-    url->depth = depth < url->depth ? depth : url->depth;
+    if (depth < url->depth) {
+        url->depth = depth;
+        url->parent = parent;
+    }
     url->is_part = url->is_part && is_part;
     if (url->path && !url->is_queued) {
         url->is_queued = true;
@@ -173,12 +177,28 @@ bool mirror_give(struct mirror *mirror, const char *url)
     struct mirror_url *known = find_url(mirror, parsed.text);
     if (known) {
         bool is_given = known->start == known;
-        find_again(mirror, known, 0, false);
+        known->parent = NULL;
+        find_again(mirror, known, NULL, 0, false);
         return is_given;
     }
     if (add_url(mirror, parsed.text))
         mirror->files++;
     return true;
+}
+
+static struct crawl_place place_of(const struct mirror_url *url)
+{
+    return (struct crawl_place){
+        .is_crawled = true, .depth = url->depth, .parent = url->parent ? url->parent->text : NULL};
+}
+
+struct crawl_place mirror_place(const struct mirror *mirror, const char *url)
+{
+    WHORL_AUTO(url) parsed = {0};
+    const struct mirror_url *known =
+        whorl_url_parse(url, NULL, &parsed) ? NULL : find_url(mirror, parsed.text);
+
+    return known ? place_of(known) : (struct crawl_place){0};
 }
 
 /* --- the schedule --- */
@@ -223,7 +243,7 @@ void mirror_feed(struct mirror *mirror)
             mirror->left.limits++;
             continue;
         }
-        events_queue(&get->events, get->schedule.added, url->text, NULL, 0);
+        events_queue(&get->events, get->schedule.added, url->text, NULL, 0, place_of(url));
     }
     get->report->totals.queued = get->schedule.count;
 }
@@ -352,7 +372,7 @@ static WHORL_SUSPENDS int may_follow(struct mirror *mirror, const struct mirror_
 }
 
 /* Makes a URL known and queues it, unless it was found by another task meanwhile. */
-static struct mirror_url *queue_link(struct mirror *mirror, const struct mirror_url *from,
+static struct mirror_url *queue_link(struct mirror *mirror, struct mirror_url *from,
                                      const struct whorl_url *link)
 {
     struct mirror_url *url = find_url(mirror, link->text);
@@ -362,6 +382,7 @@ static struct mirror_url *queue_link(struct mirror *mirror, const struct mirror_
     url = add_url(mirror, link->text);
     if (url) {
         url->start = from->start;
+        url->parent = from;
         mirror->files++;
         TAILQ_INSERT_TAIL(&mirror->waiting, url, in_queue);
     }
@@ -383,7 +404,7 @@ static WHORL_SUSPENDS int follow(struct mirror *mirror, struct mirror_url *from,
         return 0; /* mailto:, javascript:, or nothing that can be fetched */
     struct mirror_url *known = find_url(mirror, link.text);
     if (known) {
-        find_again(mirror, known, depth, is_part);
+        find_again(mirror, known, from, depth, is_part);
         return 0;
     }
     int verdict = may_follow(mirror, from, at, kind, &link, &links_only);
@@ -392,7 +413,7 @@ static WHORL_SUSPENDS int follow(struct mirror *mirror, struct mirror_url *from,
     /* While robots.txt was fetched, another task may have found it. */
     known = find_url(mirror, link.text);
     if (known) {
-        find_again(mirror, known, depth, is_part);
+        find_again(mirror, known, from, depth, is_part);
         return 0;
     }
     struct mirror_url *url = queue_link(mirror, from, &link);
@@ -525,7 +546,7 @@ static WHORL_SUSPENDS int follow_redirect(struct mirror *mirror, struct mirror_u
         to->links_only = links_only;
         to->redirects = from->redirects + 1;
     } else if (to) {
-        find_again(mirror, to, from->depth, from->is_part);
+        find_again(mirror, to, from, from->depth, from->is_part);
     }
     from->moved_to = to;
     return 0;

@@ -31,6 +31,7 @@
 #include <whorl/url.h>
 
 #include "tools/get/buffer.h"
+#include "tools/get/crawl_place.h"
 #include "tools/get/robots_cache.h"
 
 struct get;
@@ -45,6 +46,8 @@ enum mirror_type { MIRROR_OTHER, MIRROR_HTML, MIRROR_CSS, MIRROR_UNKNOWN };
 struct mirror_url {
     TAILQ_ENTRY(mirror_url) in_queue;
     struct mirror_url *start;    /* with which the crawl began; itself for a given URL */
+    struct mirror_url *parent;   /* whose page links to it, or which redirects to it, and that has
+                                    the depth before it; NULL: this is a given URL */
     struct mirror_url *moved_to; /* where it redirects; NULL: nowhere */
     char *path;                  /* of its file, relative to --dir; NULL: there is none; owned */
     int depth;                   /* links from the given URL to it */
@@ -97,6 +100,9 @@ bool mirror_give(struct mirror *mirror, const char *url);
 
 /* Whether the URL has the origin of a given URL, so that it may get the secrets of the user. */
 bool mirror_trusts(const struct mirror *mirror, const struct whorl_url *url);
+
+/* Where the URL was found, as far as the crawl is now. Valid until mirror_finish(). */
+struct crawl_place mirror_place(const struct mirror *mirror, const char *url);
 
 /* Moves URLs to the schedule if it has room. Called before schedule_next(). */
 void mirror_feed(struct mirror *mirror);

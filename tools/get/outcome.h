@@ -9,6 +9,8 @@
 #include <whorl/error.h>
 #include <whorl/http.h>
 
+#include "tools/get/crawl_place.h"
+
 /* The outcome of one transfer. Strings are borrowed for the call. */
 struct outcome {
     const char *url;       /* as the user gave it; NULL when a list could not be read */
@@ -19,6 +21,7 @@ struct outcome {
     const char *place;     /* the file that the failed step was about, NULL for none */
     const char *list;      /* the list which contains the URL, NULL for an argument */
     long line;
+    struct crawl_place crawl;
     const char *method; /* of the request; NULL when there was none */
     int status;         /* of the last response, or 0 */
     int tries;          /* 0: the transfer never started */

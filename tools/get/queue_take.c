@@ -24,7 +24,7 @@ static int schedule_it(struct queue *queue, struct held *held, const struct queu
         return -ENOMEM;
     }
     get->report->totals.queued = get->schedule.count;
-    events_queue(&get->events, held->number, entry->url, held->name, 0);
+    events_queue(&get->events, held->number, entry->url, held->name, 0, (struct crawl_place){0});
     return 0;
 }
 

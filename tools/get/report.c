@@ -233,6 +233,14 @@ const char *report_class(const struct outcome *o)
     return whorl_error_class_name(whorl_error_classify(&o->error));
 }
 
+void report_add_place(struct object *object, const struct crawl_place *place)
+{
+    if (!place->is_crawled)
+        return;
+    object_add_int(object, "depth", place->depth);
+    object_add_url(object, "parent", place->parent);
+}
+
 void report_add_outcome(struct object *object, const struct outcome *o)
 {
     bool responded = o->status > 0;
@@ -268,6 +276,7 @@ void report_add_outcome(struct object *object, const struct outcome *o)
     object_add_bool(object, "downgraded", o->timing.downgraded);
     object_add_bool(object, "reused", responded && o->timing.reused);
     add_info(object, &o->info);
+    report_add_place(object, &o->crawl);
     if (o->list) {
         object_add_text(object, "list", o->list);
         object_add_int(object, "line", o->line);

@@ -73,6 +73,9 @@ const char *report_class(const struct outcome *outcome);
 /* Appends the line with the sums of several transfers. */
 void report_format_summary(struct buffer *ret, const struct totals *totals, int64_t duration_ns);
 
+/* Adds where a crawl has found a URL; nothing outside of a crawl. */
+void report_add_place(struct object *object, const struct crawl_place *place);
+
 /* Add the members of an outcome, and of the last object, which has the sums. */
 void report_add_outcome(struct object *object, const struct outcome *outcome);
 void report_add_sums(struct object *object, const struct totals *totals, bool interrupted,

@@ -244,6 +244,8 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     settle(&t, err);
     if (t.outcome.ok && !t.outcome.plan)
         transfer_remove_journals(&t);
+    if (get->mirror)
+        t.outcome.crawl = mirror_place(get->mirror, item->url);
     events_end(&get->events, t.followed.link ? &t.followed : NULL, t.followed.id, &t.outcome);
     download_finish(&t.download);
     int followed = follow_links(&t);
