@@ -114,11 +114,44 @@ def a_metalink_document_is_a_list():
             os.remove('../list.meta4')
             equal((r.status, files()), (4, ['a "b" \\.iso', 'bad.bad', 'x out=y']))
             contains(r.messages, 'list.meta4:3: file no URL of it is http or https')
-            contains(r.messages, 'settings: out is not the name of a file in the directory')
+            contains(r.messages, "settings: the name '../up' in the Metalink document contains \".\" or \"..\", "
+                     'so it does not name a file below the directory\n')
             objects = {o['file']: o for o in map(json.loads, r.out.splitlines()) if 'file' in o}
             equal(objects['a "b" \\.iso']['verified'], 'sha256')
             for name in files():
                 os.remove(name)
+
+
+def metalink_of(origin, *names):
+    return ('<metalink xmlns="urn:ietf:params:xml:ns:metalink">%s</metalink>' % ''.join(
+        '<file name="%s"><url>%s/f</url></file>' % (name, origin) for name in names)).encode()
+
+
+@test
+def names_of_a_metalink_document_may_have_directories():
+    with Peer({'/f': reply(b'hello')}) as peer:
+        r = get('-q', '-j1', '-d', 'd', '-i', '-', stdin=metalink_of(peer.origin, 'a/b/one', 'a/two', 'three', 'a'))
+        equal((r.status, r.messages), (0, ''))
+        equal(sorted(os.path.join(at, name) for at, _, names in os.walk('d') for name in names),
+              ['d/a.1', 'd/a/b/one', 'd/a/two', 'd/three'])
+        # A link to a directory is not followed: another directory gets a number.
+        os.mkdir('outside')
+        os.symlink('../outside', 'd/link')
+        equal(get('-q', '-d', 'd', '-i', '-', stdin=metalink_of(peer.origin, 'link/x')).status, 0)
+        equal((os.listdir('outside'), os.listdir('d/link.1')), ([], ['x']))
+        # Elsewhere, out= is a name without directories.
+        r = get('-i', '-', stdin=(peer.origin + '/f out=a/b\n').encode())
+        contains(r.messages, 'settings: out is not the name of a file in the directory\n')
+        count = len(peer.requests)
+        for name, fault in (('/etc/x', 'is an absolute path'), ('a/../b', 'contains "." or ".."'), ('..', 'contains "." or ".."'),
+                            ('a/./b', 'contains "." or ".."'), ('a//b', 'has an empty part'), ('a/', 'has an empty part'),
+                            ('', 'is empty'), ('a&#10;b', 'contains a control byte'), (256 * 'x' + '/y', 'has a part that is too long')):
+            r = get('-d', 'd', '-i', '-', stdin=metalink_of(peer.origin, name))
+            equal(r.status, 3)
+            contains(r.messages, 'in the Metalink document %s, so it does not name a file below the directory\n' % fault)
+        equal(len(peer.requests), count)
+        shutil.rmtree('d')
+        os.rmdir('outside')
 
 
 @test

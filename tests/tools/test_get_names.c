@@ -137,6 +137,36 @@ TEST(name_of_a_huge_target_is_short)
     free(target);
 }
 
+TEST(a_path_names_a_file_below_the_directory_or_has_a_fault)
+{
+    static const char *const good[] = {"a", "a/b", ".a/..b/c.", "...", "a b/\xff"};
+    static const struct {
+        const char *path, *fault;
+    } bad[] = {
+        {"", "is empty"},
+        {"/a", "is an absolute path"},
+        {"/", "is an absolute path"},
+        {"a/", "has an empty part"},
+        {"a//b", "has an empty part"},
+        {".", "contains \".\" or \"..\""},
+        {"a/..", "contains \".\" or \"..\""},
+        {"../a", "contains \".\" or \"..\""},
+        {"a/./b", "contains \".\" or \"..\""},
+        {"a\n", "contains a control byte"},
+        {"a/\x7f", "contains a control byte"},
+    };
+    char path[NAME_SIZE + 3] = "a/";
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        CHECK(!name_path_fault(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_STR(name_path_fault(bad[i].path), bad[i].fault);
+    memset(path + 2, 'x', NAME_SIZE - 1);
+    CHECK(!name_path_fault(path));
+    path[NAME_SIZE + 1] = 'x';
+    CHECK_STR(name_path_fault(path), "has a part that is too long");
+}
+
 TEST(any_bytes_make_a_safe_name)
 {
     unsigned seed = 1;

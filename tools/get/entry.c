@@ -128,6 +128,11 @@ static int take(struct entry *ret, const char *name, char *value, char *why)
     for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
         if (strcmp(name, hash_name(kind)) == 0)
             return take_hash(ret, kind, value, why);
+    if (strcmp(name, ENTRY_METALINK_NAME) == 0) {
+        ret->out = value;
+        ret->is_metalink = true;
+        return 0;
+    }
     if (!*value)
         return complain(why, "%s needs a value", name);
     if (strcmp(name, "size") == 0)

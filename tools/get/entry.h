@@ -10,6 +10,7 @@
 #ifndef WHORL_GET_ENTRY_H
 #define WHORL_GET_ENTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +20,14 @@
 
 enum { ENTRY_WHY_SIZE = 256 };
 
+/* The setting by which metalink.c gives the name of a file. It is not for users. */
+#define ENTRY_METALINK_NAME "metalink"
+
 /* Strings point into the text that was parsed. */
 struct entry {
     const char *out;                /* the name of the file; NULL: from the URL */
+    bool is_metalink;               /* `out` is from a Metalink document, and may have directories:
+                                       "dir/name" */
     const char *hashes[HASH_KINDS]; /* of the body, in hexadecimal digits; NULL: not known */
     int64_t size;                   /* of the body; -1: not known */
     const char **mirrors;           /* other URLs of the same body; owned, as `headers` */

@@ -11,6 +11,7 @@
 
 #include <whorl/url.h>
 
+#include "tools/get/entry.h"
 #include "tools/get/hash.h"
 #include "tools/get/text.h"
 
@@ -114,7 +115,7 @@ static int add_file(struct buffer *ret, xmlNode *file, const char *name)
     qsort(urls, count, sizeof *urls, by_priority);
     buffer_printf(ret, count > 0 ? "%s" : "#%s", count > 0 ? urls[0].text : name);
     if (count > 0)
-        add_setting(ret, "out", name);
+        add_setting(ret, ENTRY_METALINK_NAME, name);
     for (xmlNode *node = file->children; node && err == 0 && count > 0; node = node->next)
         if (is_element(node, "size") || is_element(node, "hash"))
             err = add_property(ret, node);

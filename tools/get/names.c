@@ -168,3 +168,25 @@ bool name_is_safe(const char *name)
             return false;
     return len > 0 && len < NAME_SIZE && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
+
+const char *name_path_fault(const char *path)
+{
+    size_t len;
+
+    for (const char *p = path; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return "contains a control byte";
+    if (*path == '/')
+        return "is an absolute path";
+    for (const char *p = path;; p += len + 1) {
+        len = strcspn(p, "/");
+        if (len == 0)
+            return p[len] || p > path ? "has an empty part" : "is empty";
+        if (len <= 2 && strncmp(p, "..", len) == 0)
+            return "contains \".\" or \"..\"";
+        if (len >= NAME_SIZE)
+            return "has a part that is too long";
+        if (!p[len])
+            return NULL;
+    }
+}

@@ -30,6 +30,11 @@ bool name_clean(char ret[NAME_SIZE], const char *text, size_t len);
  * empty, not "." or "..", not too long, and has no slash and no control byte. */
 bool name_is_safe(const char *name);
 
+/* What is wrong with a path that a document has chosen, such as "dir/name", as the rest of a
+ * sentence: "is an absolute path". NULL: it names a file below the directory, as long as no
+ * symbolic link is followed. */
+const char *name_path_fault(const char *path);
+
 /* Writes "name.3" for the number 3. Shortens the name if it is too long. */
 void name_numbered(char ret[NAME_SIZE], const char *name, unsigned number);
 

@@ -36,12 +36,11 @@ int target_decide(struct target *target, const struct options *options, const st
                   uint64_t number, const char *out)
 {
     if (out)
-        snprintf(target->name, sizeof target->name, "%s", out);
-    else
-        name_from_target(target->name, url->target);
-    if (options->pattern && !out)
+        return take_path(target, strdup(out));
+    name_from_target(target->name, url->target);
+    if (options->pattern)
         return take_path(target, pattern_path(options->pattern, url, target->name, number));
-    if (!out && !options->output && options->force_directories)
+    if (!options->output && options->force_directories)
         return take_path(target, pattern_path_of_url(url, target->name));
     return take_path(target, strdup(target->name));
 }

@@ -33,7 +33,7 @@ struct target {
 /* Sets `name` and `folder`.
  *
  * @number  of the URL, from 1
- * @out     the name that a list gives the file, or NULL
+ * @out     the name that a list gives the file, or NULL; it may have directories: "a/b"
  *
  * Returns: 0; -ENOMEM; -ENAMETOOLONG for a pattern whose name is too long. */
 WHORL_CHECKED int target_decide(struct target *target, const struct options *options,

@@ -3,6 +3,7 @@
 #include "tools/get/transfer_settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -127,20 +128,34 @@ void transfer_hide_secrets(struct transfer *t)
     t->headers_count = count;
 }
 
+/* Checks the name that a list gives a file. */
+static int check_name(const struct entry *entry, const struct options *options,
+                      char why[ENTRY_WHY_SIZE])
+{
+    const char *fault = entry->is_metalink ? name_path_fault(entry->out) : NULL;
+
+    if (fault)
+        snprintf(why, ENTRY_WHY_SIZE,
+                 "the name '%.100s' in the Metalink document %s, so it does not name a file below "
+                 "the directory",
+                 entry->out, fault);
+    else if (options->output)
+        snprintf(why, ENTRY_WHY_SIZE, "out cannot be used together with --output");
+    else if (!entry->is_metalink && !name_is_safe(entry->out))
+        snprintf(why, ENTRY_WHY_SIZE, "out is not the name of a file in the directory");
+    else
+        return 0;
+    return -EINVAL;
+}
+
 int transfer_take_settings(struct transfer *t)
 {
     const struct options *options = t->get->options;
     char why[ENTRY_WHY_SIZE];
 
     int err = entry_parse(&t->entry, t->scheduled->settings, why);
-    const char *out = t->entry.out;
-    if (err == 0 && out && options->output) {
-        err = -EINVAL;
-        strcpy(why, "out cannot be used together with --output");
-    } else if (err == 0 && out && !name_is_safe(out)) {
-        err = -EINVAL;
-        strcpy(why, "out is not the name of a file in the directory");
-    }
+    if (err == 0 && t->entry.out)
+        err = check_name(&t->entry, options, why);
     if (err)
         return whorl_error_set(&t->outcome.error, err, "settings", "%s", why);
     return merge_headers(t);
