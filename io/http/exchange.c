@@ -126,6 +126,15 @@ static void tell_sent(const struct http_exchange *x)
     tell(x, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_SENT, .bytes = x->clock.body_sent});
 }
 
+/* A part of the body has been sent. What the first write contained has no event of its own. */
+static void tell_sending(const struct http_exchange *x)
+{
+    if (http_watch_is_on(x->watch))
+        tell(x, (struct whorl_http_event){.kind = WHORL_HTTP_EVENT_SENDING,
+                                          .bytes = x->clock.body_sent,
+                                          .length = x->body_len});
+}
+
 static WHORL_SUSPENDS int read_head(struct http_exchange *x)
 {
     int err = x->ops->read_head(x);
@@ -147,6 +156,8 @@ static WHORL_SUSPENDS int send_bytes(struct http_exchange *x, const char *data, 
         err = x->ops->send_body(x, data, n);
         data += n;
         len -= n;
+        if (err == 0)
+            tell_sending(x);
     }
     return err;
 }
@@ -248,6 +259,7 @@ static WHORL_SUSPENDS int send_inside(struct http_exchange *x, const struct http
         if (n <= 0)
             return n < 0 ? (int)n : WHORL_EHTTP_REQUEST_BODY;
         *sent += n;
+        tell_sending(x);
     }
     return 0;
 }
@@ -433,6 +445,7 @@ WHORL_SUSPENDS int http_exchange_run(struct http_exchange *x, const struct http_
     const struct whorl_http_body *body = &out->request->body;
     int64_t max = http_clock_write_max(&x->clock);
 
+    x->body_len = out->has_body ? out->body_len : 0;
     if (out->expects)
         return run_with(x, out, NULL, 0);
     x->is_body_used = out->has_body;

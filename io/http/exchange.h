@@ -175,6 +175,7 @@ struct http_exchange {
     const struct http_watch *watch;
     const struct http_conn_info *conn; /* for the watch */
     struct http_clock clock;
+    int64_t body_len;             /* of the request; -1: unknown */
     bool unsent;                  /* part of the request was never sent */
     bool is_body_used;            /* the caller was asked for body bytes, or some were sent */
     struct whorl_event *go_ahead; /* the task that sends waits for a 100; NULL: it does not */

@@ -20,6 +20,7 @@ const char *whorl_http_event_name(enum whorl_http_event_kind kind)
         [WHORL_HTTP_EVENT_TLS_AGAIN] = "tls again",
         [WHORL_HTTP_EVENT_READY] = "ready",
         [WHORL_HTTP_EVENT_REQUEST_HEAD] = "request head",
+        [WHORL_HTTP_EVENT_SENDING] = "sending",
         [WHORL_HTTP_EVENT_SENT] = "sent",
         [WHORL_HTTP_EVENT_INFORMATIONAL] = "informational",
         [WHORL_HTTP_EVENT_RESPONSE_HEAD] = "response head",

@@ -23,7 +23,7 @@
  *     REUSE, or
  *     OPEN, RESOLVE, RESOLVED, (CONNECT, CONNECT_FAILED | CONNECTED)*,
  *           PROXY_REQUEST, PROXY_RESPONSE, TLS | TLS_AGAIN, READY
- *     REQUEST_HEAD, SENT
+ *     REQUEST_HEAD, SENDING*, SENT
  *     INFORMATIONAL*, RESPONSE_HEAD, BODY*
  *     KEPT | CLOSED
  *     RETRY | REDIRECT | AUTH                      if the request is sent again
@@ -117,6 +117,9 @@ enum whorl_http_event_kind {
                                          with OpenSSL */
     WHORL_HTTP_EVENT_READY,          /* the connection is open; text: "HTTP/2" */
     WHORL_HTTP_EVENT_REQUEST_HEAD,   /* head */
+    WHORL_HTTP_EVENT_SENDING,        /* a part of a long body has been sent; bytes of the body so
+                                         far; length. A request that is sent again, after a retry,
+                                         a redirect or a 401, begins at 0 again */
     WHORL_HTTP_EVENT_SENT,           /* the whole request; bytes of its body */
     WHORL_HTTP_EVENT_INFORMATIONAL,  /* status */
     WHORL_HTTP_EVENT_RESPONSE_HEAD,  /* status, head */
@@ -145,6 +148,7 @@ struct whorl_http_event {
                          the bytes of a response: escape them before printing, see text.h */
     size_t head_len;
     int64_t bytes;
+    int64_t length; /* of the request's body; -1: unknown */
     int status;
     int err; /* 0: success */
     enum whorl_http_reuse reuse;

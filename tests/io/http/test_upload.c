@@ -357,6 +357,73 @@ TEST_IO(a_response_tells_whether_the_body_was_sent_whole)
     }
 }
 
+/* What the events of a request say about its body. */
+struct sending {
+    int64_t length, last, sent; /* `last` of this attempt */
+    int events, restarts;
+};
+
+static void note_sending(void *arg, const struct whorl_http_event *event)
+{
+    struct sending *sending = arg;
+
+    if (event->kind == WHORL_HTTP_EVENT_REQUEST_HEAD) {
+        sending->restarts += sending->last > 0;
+        sending->last = 0;
+    } else if (event->kind == WHORL_HTTP_EVENT_SENDING) {
+        CHECK(event->bytes > sending->last);
+        CHECK_EQ(event->length, sending->length);
+        CHECK_EQ(sending->sent, 0);
+        sending->last = event->bytes;
+        sending->events++;
+    } else if (event->kind == WHORL_HTTP_EVENT_SENT) {
+        sending->sent = event->bytes;
+    }
+}
+
+/* Puts a body of this length. Checks that the events count up to its end. Returns how many there
+ * are. */
+static WHORL_SUSPENDS int put_watched(struct whorl_http_body body, int64_t len)
+{
+    struct taker taker = {.expected = len, .answer = OK};
+    struct whorl_http_session_options options = {.dialer = {.dial = dial_taker, .arg = &taker}};
+    struct whorl_http_session *session = NULL;
+    struct whorl_http_response *response = NULL;
+    struct sending sending = {.length = len};
+    const struct whorl_http_request request = {
+        .url = "http://a/",
+        .method = "PUT",
+        .expect = WHORL_HTTP_EXPECT_NEVER,
+        .body = body,
+        .observer = {.event = note_sending, .arg = &sending},
+    };
+
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    CHECK_OK(whorl_http_do(session, &request, NULL, &response));
+    CHECK_EQ(sending.sent, len);
+    CHECK_EQ(sending.last, len);
+    CHECK_EQ(sending.restarts, 0);
+    whorl_http_response_close(response);
+    whorl_http_session_destroy(session);
+    CHECK_OK(whorl_group_wait(&taker.group));
+    return sending.events;
+}
+
+TEST_IO(events_count_the_bytes_of_a_body_that_are_sent)
+{
+    enum { LEN = 4 << 20 };
+    int fd = pattern_file(LEN);
+    char *data = malloc(LEN);
+
+    for (int64_t i = 0; i < LEN; i++)
+        data[i] = fake_pattern(i);
+    /* The kernel decides how much of a file one write takes. */
+    CHECK(put_watched(whorl_http_body_from_file(fd, 0, -1, NULL), LEN) >= 1);
+    CHECK(put_watched((struct whorl_http_body){.data = data, .len = LEN}, LEN) >= 16);
+    free(data);
+    close(fd);
+}
+
 /* --- trailers --- */
 
 /* A body of two parts, whose hash is known at its end. */

@@ -71,6 +71,8 @@ static inline void trace_log_event(void *arg, const struct whorl_http_event *eve
         log->bodies++;
         return;
     }
+    if (event->kind == WHORL_HTTP_EVENT_SENDING)
+        return;
     snprintf(log->text + len, sizeof log->text - len, "%s%llu:%s%s%s%s", len ? " " : "",
              (unsigned long long)event->request, whorl_http_event_name(event->kind),
              *detail ? "(" : "", detail, *detail ? ")" : "");
