@@ -7,6 +7,7 @@
 #include <whorl/scope.h>
 
 enum {
+    FILE_PART_MAX = 1 << 18, /* of a file: one write while there is an observer */
     SLICE = 65536, /* of a body from memory: one write, which must finish within the stall limit */
     CONTINUE_NS = 1000 * 1000 * 1000, /* the longest wait for a 100 (Continue) */
 };
@@ -243,15 +244,43 @@ static WHORL_SUSPENDS ssize_t read_file(void *arg, void *buf, size_t len)
     return n;
 }
 
+/* How much of a file to give to one write, so that the observer is called about ten times per
+ * second. Without an observer there is no limit. */
+struct file_part {
+    int64_t len, started_ns;
+};
+
+static void begin_part(struct file_part *part, const struct http_exchange *x)
+{
+    if (part->len == 0)
+        part->len = http_watch_is_on(x->watch) ? SLICE : INT64_MAX;
+    part->started_ns = part->len == INT64_MAX ? 0 : whorl_now();
+}
+
+static void end_part(struct file_part *part)
+{
+    if (part->len == INT64_MAX)
+        return;
+    int64_t took_ns = whorl_now() - part->started_ns;
+    if (took_ns < 50 * WHORL_MILLISECOND && part->len < FILE_PART_MAX)
+        part->len *= 2;
+    else if (took_ns > 200 * WHORL_MILLISECOND && part->len > SLICE)
+        part->len /= 2;
+}
+
 /* Sends what remains of a regular file inside the kernel. 0 when everything is sent; -EOPNOTSUPP
  * when the rest, from `*sent` on, must be copied; another code. */
 static WHORL_SUSPENDS int send_inside(struct http_exchange *x, const struct http_outgoing *out,
                                       int64_t *sent)
 {
+    struct file_part part = {0};
+
     if (!x->ops->send_file || out->file_offset < 0)
         return -EOPNOTSUPP;
     while (*sent < out->body_len) {
         int64_t left = out->body_len - *sent, max = http_clock_write_max(&x->clock);
+        begin_part(&part, x);
+        max = max < part.len ? max : part.len;
         int64_t n = x->ops->send_file(x, out->request->body.fd, out->file_offset + *sent,
                                       left < max ? left : max);
         if (n == -EINVAL) /* a file system without splice */
@@ -259,6 +288,7 @@ static WHORL_SUSPENDS int send_inside(struct http_exchange *x, const struct http
         if (n <= 0)
             return n < 0 ? (int)n : WHORL_EHTTP_REQUEST_BODY;
         *sent += n;
+        end_part(&part);
         tell_sending(x);
     }
     return 0;
