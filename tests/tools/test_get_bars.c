@@ -155,6 +155,16 @@ TEST(total_fits_and_tells_what_is_hidden)
 
     bars_format_total(line, sizeof line, &total, 120);
     CHECK_STR(line, "12 of 1015 files, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s");
+    total.sent = 4000000;
+    total.send_length = 8000000;
+    bars_format_total(line, sizeof line, &total, 120);
+    CHECK_STR(line, "12 of 1015 files, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s, "
+                    "sent 4.0 MB of 8.0 MB");
+    total.send_length = -1; /* of one of the uploads it is not known */
+    bars_format_total(line, sizeof line, &total, 120);
+    CHECK_STR(line, "12 of 1015 files, 3 failed, 1000 active (980 not shown), 1.2 GB, 34 MB/s, "
+                    "sent 4.0 MB");
+    total.send_length = 0;
     total.left_ns = 65 * WHORL_SECOND;
     total.queued = 7;
     total.waiting = 2;

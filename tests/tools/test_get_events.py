@@ -20,7 +20,7 @@ from ranged import RangedFile
 
 GET = os.path.abspath(sys.argv[1])
 UNKNOWN_LENGTH = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello'
-NAMES = ['queued', 'started', 'resolved', 'connected', 'headers', 'progress', 'retry', 'verified', 'done',
+NAMES = ['queued', 'started', 'resolved', 'connected', 'upload', 'headers', 'progress', 'retry', 'verified', 'done',
          'summary']
 
 
@@ -64,6 +64,27 @@ def slowly(body, parts, pause, unknown=False):
             if i > 0:
                 time.sleep(pause)
             connection.sendall(body[i * size:(i + 1) * size if i < parts - 1 else None])
+    return route
+
+
+UPLOAD = 32 << 20
+
+
+def reads(size, parts, pause, status='200 OK'):
+    """A route that reads a body of this size in parts, with a pause before each, and answers."""
+    def route(connection, request):
+        if 'expect' in request.headers:
+            connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+        left = size
+        for i in range(parts):
+            time.sleep(pause)
+            end = size - size * (i + 1) // parts
+            while left > end:
+                part = connection.recv(min(left - end, 1 << 20))
+                if not part:
+                    return
+                left -= len(part)
+        reply(b'', status)(connection, request)
     return route
 
 
@@ -590,7 +611,57 @@ def a_list_that_still_grows_leaves_the_number_open():
             t.finish()
 
 
+@test
+def a_bar_shows_what_was_sent():
+    with open('f', 'wb') as f:
+        f.truncate(UPLOAD)
+    with Peer({'*': reads(UPLOAD, 8, 0.4)}) as peer:
+        with Terminal(GET, '--upload-file', 'f', peer.origin + '/a', columns=100) as t:
+            equal(t.finish(), 0)
+    shares = [int(p) for p in re.findall(rb'a \(upload\) +\[.*? (\d+)%', t.output)]
+    equal((shares == sorted(shares), len(set(shares)) >= 3, min(shares) < 80), (True, True, True))
+    contains(t.output, b' of 34 MB')
+
+
 # Off a terminal
+
+
+@test
+def uploads_have_events_that_begin_again_with_a_retry():
+    with open('f', 'wb') as f:
+        f.truncate(UPLOAD)
+    with Peer({'/a': in_turn(reads(UPLOAD // 4, 2, 0.4, '503 Busy'), reads(UPLOAD, 8, 0.4))}) as peer:
+        r = get('--events', 'jsonl:events', '-q', '--upload-file', 'f', peer.origin + '/a')
+        equal(r.status, 0)
+        with open('events', 'rb') as f:
+            events = parse(f.read())
+    tries = {n: [e['sent'] for e in events if e['event'] == 'upload' and e['try'] == n] for n in (1, 2)}
+    equal({e['send_total'] for e in events if e['event'] == 'upload'}, {UPLOAD})
+    equal((len(tries[1]) >= 1, max(tries[1]) < UPLOAD), (True, True))
+    equal((len(tries[2]) >= 3, tries[2] == sorted(tries[2]), tries[2][0] < UPLOAD), (True, True, True))
+    equal(tries[2].count(UPLOAD), 1)
+    equal(tries[2][-1], UPLOAD)
+
+
+@test
+def an_upload_has_an_event_when_it_has_been_sent():
+    with Peer({'*': reply()}) as peer:  # which reads a short body with the head
+        r = get('--events', 'jsonl:1', '-q', '--data', 'a=1', peer.origin + '/a')
+        e = one(parse(r.out), 'upload')
+        equal((e['try'], e['sent'], e['send_total']), (1, 3, 3))
+        events = parse(get('--events', 'jsonl:1', '-q', peer.origin + '/b').out)
+        equal([e for e in events if e['event'] == 'upload'], [])
+
+
+@test
+def the_line_of_progress_says_what_was_sent():
+    with open('f', 'wb') as f:
+        f.truncate(UPLOAD)
+    with Peer({'*': reads(UPLOAD, 2, 6)}) as peer:
+        r = get('--upload-file', 'f', peer.origin + '/a')
+    equal(r.status, 0)
+    line = r.messages.splitlines()[0]
+    contains(re.sub(r'sent \S+ \S+', 'sent N', line), 'whorl-get: 0 of 1 files, 1 active, 0 B, 0 B/s, sent N of 34 MB')
 
 
 @test

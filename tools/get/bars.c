@@ -109,7 +109,7 @@ static void add_count(char *text, size_t size, uint64_t count, const char *word)
 
 size_t bars_format_total(char *ret, size_t size, const struct bars_total *total, int columns)
 {
-    char text[320], received[TEXT_NUMBER_SIZE], rate[TEXT_NUMBER_SIZE], left[TEXT_NUMBER_SIZE];
+    char text[400], received[TEXT_NUMBER_SIZE], rate[TEXT_NUMBER_SIZE], left[TEXT_NUMBER_SIZE];
     size_t len;
 
     snprintf(text, sizeof text, "%llu of %llu%s files", (unsigned long long)total->done,
@@ -124,6 +124,11 @@ size_t bars_format_total(char *ret, size_t size, const struct bars_total *total,
     len = strlen(text);
     snprintf(text + len, sizeof text - len, ", %s, %s/s", text_size(received, total->received),
              text_size(rate, total->rate));
+    len = strlen(text);
+    if (total->send_length != 0)
+        snprintf(text + len, sizeof text - len, ", sent %s%s%s", text_size(received, total->sent),
+                 total->send_length > 0 ? " of " : "",
+                 total->send_length > 0 ? text_size(rate, total->send_length) : "");
     len = strlen(text);
     if (total->left_ns >= 0)
         snprintf(text + len, sizeof text - len, ", %s left", format_left(left, total->left_ns));

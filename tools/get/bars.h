@@ -24,6 +24,7 @@ struct bars_total {
     uint64_t waiting;             /* for the next try */
     uint64_t queued;
     int64_t received;
+    int64_t sent, send_length; /* of the bodies that are being sent now; 0: none; -1: unknown */
     int64_t rate;
     int64_t left_ns; /* until the end of all; -1: unknown */
 };

@@ -126,6 +126,36 @@ static bool is_https(const char *url)
     return url && strncasecmp(url, "https:", 6) == 0;
 }
 
+/* Nothing of the request's body has been sent by this attempt. */
+static void reset_sending(struct followed *followed)
+{
+    followed->sending = false;
+    followed->sent = 0;
+}
+
+/* Follows the body of a request. A short one is sent at once, and is only reported at its end. */
+static void note_sending(struct events *events, struct followed *followed,
+                         const struct whorl_http_event *event)
+{
+    struct event upload = {.kind = EVENT_UPLOAD, .time_ns = whorl_now()};
+
+    if (event->kind == WHORL_HTTP_EVENT_SENDING) {
+        if (!followed->sending) {
+            followed->rate = 0;
+            followed->rated = 0;
+        }
+        followed->sending = true;
+        followed->sent = event->bytes;
+        followed->send_length = event->length;
+        followed->moved_ns = upload.time_ns;
+    } else if (event->bytes > 0) {
+        followed->sent = followed->send_length = event->bytes;
+        tell(events, followed, &upload);
+        followed->sending = false;
+        followed->rate = 0;
+    }
+}
+
 void events_observe(struct events *events, struct followed *followed,
                     const struct whorl_http_event *event)
 {
@@ -134,6 +164,13 @@ void events_observe(struct events *events, struct followed *followed,
     if (!before_response(followed))
         return;
     switch (event->kind) {
+    case WHORL_HTTP_EVENT_REQUEST_HEAD:
+        reset_sending(followed);
+        break;
+    case WHORL_HTTP_EVENT_SENDING:
+    case WHORL_HTTP_EVENT_SENT:
+        note_sending(events, followed, event);
+        break;
     case WHORL_HTTP_EVENT_START:
         followed->https = is_https(event->url);
         break;
@@ -195,6 +232,7 @@ void events_try(struct events *events, struct followed *followed)
     mark(events, followed, PHASE_QUEUE, whorl_now(), true);
     followed->tries++;
     followed->receiving = false;
+    reset_sending(followed);
     followed->connections = 0;
 }
 
@@ -233,6 +271,7 @@ static void settle(struct events *events, struct followed *followed, enum phase 
         tell_marks(events, followed);
     mark(events, followed, phase, now, true);
     followed->receiving = false;
+    followed->sending = false;
     followed->connections = 0;
     followed->rate = 0;
 }
@@ -378,14 +417,16 @@ void events_tick(struct events *events)
     if (now <= since_ns)
         return;
     for (struct followed *followed = events->first; followed; followed = next) {
-        struct event event = {.kind = EVENT_PROGRESS, .time_ns = now};
+        struct event event = {.kind = followed->sending ? EVENT_UPLOAD : EVENT_PROGRESS,
+                              .time_ns = now};
+        int64_t moved = followed->sending ? followed->sent : followed->have;
         next = followed->next;
-        if (!followed->receiving)
+        if (!followed->receiving && !followed->sending)
             continue;
-        if (followed->have > followed->rated)
+        if (moved > followed->rated)
             followed->moved_ns = now;
-        smooth(&followed->rate, followed->have - followed->rated, now - since_ns);
-        followed->rated = followed->have;
+        smooth(&followed->rate, moved - followed->rated, now - since_ns);
+        followed->rated = moved;
         tell(events, followed, &event);
     }
     smooth(&events->rate, events->received - events->rated, now - since_ns);
@@ -395,6 +436,9 @@ void events_tick(struct events *events)
 
 double followed_share(const struct followed *followed)
 {
+    if (followed->sending)
+        return followed->send_length > 0 ? (double)followed->sent / (double)followed->send_length
+                                         : -1;
     if (followed->length <= 0)
         return -1;
     return followed->most >= followed->length ? 1
@@ -403,9 +447,11 @@ double followed_share(const struct followed *followed)
 
 int64_t followed_left_ns(const struct followed *followed)
 {
-    int64_t left = followed->length - followed->have;
+    int64_t length = followed->sending ? followed->send_length : followed->length;
+    int64_t left = length - (followed->sending ? followed->sent : followed->have);
+    bool is_moving = followed->receiving || followed->sending;
 
-    if (!followed->receiving || followed->length < 0 || left < 0 || followed->rate < 1)
+    if (!is_moving || length < 0 || left < 0 || followed->rate < 1)
         return -1;
     return (int64_t)((double)left / followed->rate * 1e9);
 }

@@ -55,6 +55,8 @@ enum event_kind {
     EVENT_STARTED,   /* its turn has come */
     EVENT_RESOLVED,  /* `host` has the addresses `addrs` */
     EVENT_CONNECTED, /* to `host` at `addrs` */
+    EVENT_UPLOAD,    /* the body of the request is being sent; at most ten times per second, and
+                        once when it has been sent to its end */
     EVENT_HEADERS,   /* `response` has arrived */
     EVENT_PROGRESS,  /* the body has grown; at most ten times per second and transfer */
     EVENT_RETRY,     /* the try failed, as `outcome` says; the next one follows after `delay_ns` */
@@ -83,6 +85,9 @@ struct followed {
     int tries;
     struct phase_mark mark; /* what it does now */
     bool receiving;         /* there is a response, and its body is being received */
+    bool sending;           /* the body of the request is being sent, in several parts */
+    int64_t sent;           /* bytes of this body; a redirect or a retry begins at 0 again */
+    int64_t send_length;    /* of this body; -1: unknown; valid while `sending` */
     int connections;        /* on which the body is being received */
     int64_t have;           /* bytes of the body that are here; what a resumed try need not fetch
                                counts, too */
@@ -99,7 +104,7 @@ struct followed {
     struct phase_mark marks[8];
     size_t marks_count;
     int64_t counted;            /* the part of `have` that events.received counts already */
-    int64_t rated;              /* `have` at the last tick */
+    int64_t rated;              /* `have` or, while sending, `sent` at the last tick */
     int64_t spent_ns[PHASES];   /* in phases that are over */
     int64_t limited_ns;         /* waits for limiters, by all connections, while in PHASE_BODY */
     int64_t told, told_ns;      /* `have`, and when the stream of --events last had it */
@@ -201,11 +206,13 @@ void events_retry(struct events *events, struct followed *followed, const struct
 void events_end(struct events *events, struct followed *followed, uint64_t id,
                 const struct outcome *outcome);
 
-/* Updates the rates, and tells EVENT_PROGRESS of all transfers whose body is being received. */
+/* Updates the rates, and reports EVENT_PROGRESS of all transfers whose body is being received, and
+ * EVENT_UPLOAD of those whose request is being sent. */
 void events_tick(struct events *events);
 
 /* The share of the body that is here, in [0, 1]; negative when the length is unknown. It does not
- * fall when a try begins again. */
+ * fall when a try begins again. While the transfer is sending, the share of the body that has been
+ * sent. */
 double followed_share(const struct followed *followed);
 
 /* The time until the body is complete at this rate; -1 when it cannot be known. */

@@ -139,10 +139,9 @@ static void begin(struct object *object, const char *name, const struct event *e
 static const char *name_of(enum event_kind kind)
 {
     static const char *const names[] = {
-        [EVENT_QUEUED] = "queued",     [EVENT_STARTED] = "started",
-        [EVENT_RESOLVED] = "resolved", [EVENT_CONNECTED] = "connected",
-        [EVENT_HEADERS] = "headers",   [EVENT_PROGRESS] = "progress",
-        [EVENT_RETRY] = "retry",       [EVENT_VERIFIED] = "verified",
+        [EVENT_QUEUED] = "queued",       [EVENT_STARTED] = "started", [EVENT_RESOLVED] = "resolved",
+        [EVENT_CONNECTED] = "connected", [EVENT_UPLOAD] = "upload",   [EVENT_HEADERS] = "headers",
+        [EVENT_PROGRESS] = "progress",   [EVENT_RETRY] = "retry",     [EVENT_VERIFIED] = "verified",
         [EVENT_DONE] = "done",
     };
 
@@ -186,6 +185,15 @@ void events_json_format(struct buffer *ret, const struct event *event, int64_t s
         object_add_int(&object, "rate", (int64_t)followed->rate);
         object_add_int(&object, "connections", followed->connections);
         break;
+    case EVENT_UPLOAD:
+        object_add_int(&object, "try", followed->tries);
+        object_add_int(&object, "sent", followed->sent);
+        if (followed->send_length < 0)
+            object_add_null(&object, "send_total");
+        else
+            object_add_int(&object, "send_total", followed->send_length);
+        object_add_int(&object, "rate", (int64_t)followed->rate);
+        break;
     case EVENT_RETRY:
         add_failure(&object, event);
         break;
@@ -212,13 +220,22 @@ static void print(struct events_json *json)
         writer_add(json->out, json->text.text, json->text.len);
 }
 
+/* The bytes which an event of progress is about. */
+static int64_t moved_bytes(const struct event *event)
+{
+    return event->kind == EVENT_UPLOAD ? event->followed->sent : event->followed->have;
+}
+
 /* Whether to drop the event: progress that nobody needs, or that the reader is too slow for. */
 static bool is_needless(const struct events_json *json, const struct event *event)
 {
     const struct followed *followed = event->followed;
 
-    return event->kind == EVENT_PROGRESS &&
-           (followed->have == followed->told ||
+    /* The end of an upload is always of interest. */
+    if (event->kind == EVENT_UPLOAD && followed->sent == followed->send_length)
+        return false;
+    return (event->kind == EVENT_PROGRESS || event->kind == EVENT_UPLOAD) &&
+           (moved_bytes(event) == followed->told ||
             event->time_ns - followed->told_ns < progress_interval_ns ||
             !writer_is_drained(json->out));
 }
@@ -230,8 +247,8 @@ static void take(struct event_sink *sink, const struct event *event)
 
     if (event->kind == EVENT_SPAN || is_needless(json, event))
         return;
-    if (event->kind == EVENT_PROGRESS) {
-        event->followed->told = event->followed->have;
+    if (event->kind == EVENT_PROGRESS || event->kind == EVENT_UPLOAD) {
+        event->followed->told = moved_bytes(event);
         event->followed->told_ns = event->time_ns;
     }
     buffer_clear(&json->text);

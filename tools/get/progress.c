@@ -218,6 +218,8 @@ static void format_label(char ret[LABEL_SIZE], const struct progress *progress,
                  hosts_differ ? item->at->authority : "", hosts_differ && !dirs_differ ? ": " : "",
                  (int)(len - skipped), target + skipped, NAME_MAX_SHOWN - 1, item->name);
     n = (int)text_escape(ret, LABEL_SIZE, text, (size_t)n);
+    if (item->sending)
+        n += snprintf(ret + n, LABEL_SIZE - (size_t)n, " (upload)");
     if (item->tries > 1)
         n += snprintf(ret + n, LABEL_SIZE - (size_t)n, " (try %d)", item->tries);
     if (item->connections > 1)
@@ -242,6 +244,8 @@ static const char *why_waiting(char ret[WAITS_SIZE], const struct followed *item
         return "TLS handshake";
     case PHASE_REDIRECT:
     case PHASE_FIRST_BYTE:
+        if (item->sending)
+            break;
         return "waiting for the server";
     case PHASE_DISK:
         return now - item->mark.since_ns > stall_ns ? "waiting for the disk" : NULL;
@@ -261,7 +265,7 @@ static const char *why_waiting(char ret[WAITS_SIZE], const struct followed *item
     }
     if (now - item->moved_ns < stall_ns)
         return NULL;
-    snprintf(ret, WAITS_SIZE, "no data for %lld s",
+    snprintf(ret, WAITS_SIZE, "%s for %lld s", item->sending ? "nothing sent" : "no data",
              (long long)((now - item->moved_ns) / WHORL_SECOND));
     return ret;
 }
@@ -295,7 +299,7 @@ static void put_bar(struct progress *progress, const struct followed *item, int6
         .label = label,
         .waits = why_waiting(waits, item, now),
         .share = followed_share(item),
-        .have = item->have,
+        .have = item->sending ? item->sent : item->have,
         .rate = item->rate > 0 ? (int64_t)item->rate : 0,
         .left_ns = followed_left_ns(item),
     };
@@ -346,6 +350,12 @@ void progress_sum(struct bars_total *ret, const struct events *events, const str
         bool waiting = !item->receiving && item->mark.phase >= PHASE_RETRY;
         ret->waiting += waiting;
         ret->active += !waiting;
+        if (!item->sending)
+            continue;
+        ret->sent += item->sent;
+        ret->send_length = item->send_length < 0 || ret->send_length < 0
+                               ? -1
+                               : ret->send_length + item->send_length;
     }
 }
 
