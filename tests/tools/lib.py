@@ -143,6 +143,12 @@ def read(path):
         return f.read()
 
 
+def write(path, data):
+    """Writes bytes, or a text as UTF-8."""
+    with open(path, 'wb') as f:
+        f.write(data.encode() if isinstance(data, str) else data)
+
+
 def files(directory='.'):
     return sorted(os.listdir(directory))
 

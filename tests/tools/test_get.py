@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import json
 import os
-import random
 import re
 import resource
 import signal
@@ -20,9 +19,10 @@ import termios
 import threading
 import time
 
-from lib import (SANITIZED, SCALE, Certificates, Nghttpd, Nginx, Peer, Screen, Skip, Terminal, contains, equal,
-                 forbid_io_uring, forbid_links_and_flags, hang_after, in_turn, main, raw, reply, reset,
-                 run, running, test, wait_measuring, wait_until)
+from lib import (SANITIZED, SCALE, Certificates, Nghttpd, Nginx, Peer, Screen, Skip, Terminal,
+                 contains, equal, files, forbid_io_uring, forbid_links_and_flags, hang_after,
+                 in_turn, main, noise, raw, read, reply, reset, run, running, test, wait_measuring,
+                 wait_until, write)
 
 GET = os.path.abspath(sys.argv[1])
 shared = {}
@@ -43,24 +43,6 @@ def certificates():
 
 def get(*argv, **kwargs):
     return run(GET, *argv, **kwargs)
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
-
-
-def write(path, data):
-    with open(path, 'wb') as f:
-        f.write(data.encode() if isinstance(data, str) else data)
-
-
-def files(directory='.'):
-    return sorted(os.listdir(directory))
-
-
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
 
 
 def curl(*argv):

@@ -11,17 +11,13 @@ import subprocess
 import sys
 import urllib.parse
 
-from lib import Peer, contains, equal, main, reply, run, test
+from lib import Peer, contains, equal, files, main, reply, run, test
 
 GET = os.path.abspath(sys.argv[1])
 
 
 def get(*argv, **kwargs):
     return run(GET, *argv, **kwargs)
-
-
-def files():
-    return sorted(os.listdir('.'))
 
 
 @test

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-from lib import Peer, contains, equal, main, raw, reply, run, test
+from lib import Peer, contains, equal, files, main, raw, read, reply, run, test
 
 GET = os.path.abspath(sys.argv[1])
 BODIES = {'/none': b'', '/small': b'hello', '/large': bytes(range(256)) * 8000}
@@ -19,15 +19,6 @@ KINDS = ('md5', 'sha1', 'sha256', 'sha512')
 
 def get(*argv, **kwargs):
     return run(GET, *argv, **kwargs)
-
-
-def files():
-    return sorted(os.listdir('.'))
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
 
 
 def chunked(body):

@@ -17,8 +17,9 @@ import subprocess
 import sys
 import threading
 
-from lib import (SANITIZED, SCALE, Certificates, Peer, Skip, contains, equal, free_port, hang_after, in_turn, main,
-                 raw, reply, run, running, test, time, wait_measuring, wait_until)
+from lib import (SANITIZED, SCALE, Certificates, Peer, Skip, contains, equal, free_port, hang_after,
+                 in_turn, main, raw, read, reply, run, running, test, time, wait_measuring,
+                 wait_until)
 
 GET = os.path.abspath(sys.argv[1])
 SLOW = os.environ.get('TEST_SLOW') == '1'
@@ -133,11 +134,6 @@ def get(*argv, **kwargs):
 
 def body(number):
     return random.Random(number).randbytes(20000)
-
-
-def read(name):
-    with open(name, 'rb') as f:
-        return f.read()
 
 
 def numbered(connection, request):

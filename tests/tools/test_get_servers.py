@@ -17,7 +17,7 @@ import subprocess
 import sys
 import urllib.parse
 
-from lib import Certificates, Peer, Skip, TESTS, contains, equal, main, run, test, time
+from lib import TESTS, Certificates, Peer, Skip, contains, equal, main, read, run, test, time, write
 from servers import (PASSWORD, USER, Apache, Caddy, Haproxy, Httpbin, Microsocks, Nghttpd, NghttpdTls, Nginx, Squid,
                      Tinyproxy)
 
@@ -128,16 +128,6 @@ class Site:
 
 
 site = Site()
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
-
-
-def write(path, data):
-    with open(path, 'wb') as f:
-        f.write(data)
 
 
 # Ways to servers

@@ -6,23 +6,13 @@
 import hashlib
 import json
 import os
-import random
 import sys
 
-from lib import Peer, contains, equal, free_port, main, reply, run, test
+from lib import Peer, contains, equal, free_port, main, noise, read, reply, run, test
 from ranged import RangedFile
 
 GET = os.path.abspath(sys.argv[1])
 MIB = 1 << 20
-
-
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
-
-
-def read(path):
-    with open(path, 'rb') as f:
-        return f.read()
 
 
 def sha256(data):

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import threading
 
-from lib import (SCALE, Peer, Skip, contains, equal, free_port, hang_after, in_turn, main, raw, reply, reset, run,
-                 running, test, time, wait_until)
+from lib import (SCALE, Peer, Skip, contains, equal, files, free_port, hang_after, in_turn, main,
+                 raw, reply, reset, run, running, test, time, wait_until)
 from servers import Daemon, Httpbin
 
 GET = os.path.abspath(sys.argv[1])
@@ -24,10 +24,6 @@ DRIVERS = ({'WHORL_DRIVER': 'io_uring'}, {'WHORL_DRIVER': 'epoll'})
 
 def get(*argv, **kwargs):
     return run(GET, *argv, **kwargs)
-
-
-def files():
-    return sorted(os.listdir('.'))
 
 
 def write(name, data):
