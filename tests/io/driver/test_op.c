@@ -15,6 +15,7 @@
 
 #include <whorl.h>
 
+#include "dump.h"
 #include "io/driver/op.h"
 #include "io_faults.h"
 #include "test.h"
@@ -471,30 +472,29 @@ TEST_IO(a_deadline_a_fraction_of_a_millisecond_away_does_not_spin)
     CHECK(after.polls - before.polls <= 30);
 }
 
-TEST_IO(an_interrupted_request_is_made_again)
+/* Reads from a pipe that has bytes, while the first completion is replaced by `err`. */
+static WHORL_SUSPENDS_SHIELDED void check_read_completes_after(int err)
 {
     int p[2];
     char buf[4];
+
     CHECK_OK(pipe(p));
     CHECK_EQ(write(p[1], "abc", 3), 3);
-    io_faults_complete(1, -EINTR);
+    io_faults_complete(1, err);
     CHECK_ERR(whorl_read(p[0], buf, sizeof buf), 3);
     CHECK(io_faults_disarm());
     close(p[0]);
     close(p[1]);
 }
 
+TEST_IO(an_interrupted_request_is_made_again)
+{
+    check_read_completes_after(-EINTR);
+}
+
 TEST_IO(a_request_that_would_block_waits_for_the_descriptor)
 {
-    int p[2];
-    char buf[4];
-    CHECK_OK(pipe(p));
-    CHECK_EQ(write(p[1], "abc", 3), 3);
-    io_faults_complete(1, -EAGAIN);
-    CHECK_ERR(whorl_read(p[0], buf, sizeof buf), 3);
-    CHECK(io_faults_disarm());
-    close(p[0]);
-    close(p[1]);
+    check_read_completes_after(-EAGAIN);
 }
 
 /* --- requests that a run waits for ------------------------------------------------------------ */
@@ -676,17 +676,6 @@ static int read_one(void *arg)
     return (int)whorl_read(*(int *)arg, &byte, 1);
 }
 
-static void check_dump_says(const char *expected)
-{
-    char text[512] = "";
-    FILE *to = fmemopen(text, sizeof text, "w");
-
-    whorl_run_dump_tasks(to);
-    fclose(to);
-    if (!strstr(text, expected))
-        test_fail(__FILE__, __LINE__, "'%s' is not in: %s", expected, text);
-}
-
 TEST_IO(reports_name_the_call_and_the_descriptor)
 {
     WHORL_AUTO(group) group = {0};
@@ -697,9 +686,9 @@ TEST_IO(reports_name_the_call_and_the_descriptor)
     snprintf(expected, sizeof expected, "waits for read fd %d\n", fds[0]);
     CHECK_OK(whorl_spawn(&group, read_one, &fds[0]));
     CHECK_OK(whorl_yield());
-    check_dump_says(expected); /* before the driver has seen it */
+    CHECK_DUMP(expected); /* before the driver has seen it */
     CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
-    check_dump_says(expected); /* and again while it waits */
+    CHECK_DUMP(expected); /* and again while it waits */
     whorl_group_cancel(&group);
     CHECK_ERR(whorl_group_wait(&group), -ECANCELED);
     close(fds[0]);

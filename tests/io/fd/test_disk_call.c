@@ -15,6 +15,7 @@
 #include <whorl/task.h>
 #include <whorl/trace.h>
 
+#include "dump.h"
 #include "io/fd/disk_call.h"
 #include "io_faults.h"
 #include "test.h"
@@ -79,17 +80,6 @@ static int wait_in_task(void *arg)
     return disk_call_run(wait_at_gate, arg, "wait at", "gate");
 }
 
-static void check_dump_says(const char *expected)
-{
-    char text[512] = "";
-    FILE *to = fmemopen(text, sizeof text, "w");
-
-    whorl_run_dump_tasks(to);
-    fclose(to);
-    if (!strstr(text, expected))
-        test_fail(__FILE__, __LINE__, "'%s' is not in: %s", expected, text);
-}
-
 TEST_IO(a_function_that_has_begun_is_waited_for)
 {
     struct visit v = {.result = 7};
@@ -99,7 +89,7 @@ TEST_IO(a_function_that_has_begun_is_waited_for)
     CHECK_OK(whorl_spawn(&group, wait_in_task, &v));
     while (!__atomic_load_n(&v.calls, __ATOMIC_ACQUIRE))
         CHECK_OK(whorl_sleep(WHORL_MILLISECOND));
-    check_dump_says("waits for wait at \"gate\"\n");
+    CHECK_DUMP("waits for wait at \"gate\"\n");
     whorl_group_cancel(&group);
     CHECK_EQ(write(v.gate[1], "x", 1), 1);
     CHECK_ERR(whorl_group_wait(&group), 0); /* completion wins */
