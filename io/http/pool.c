@@ -248,6 +248,38 @@ static enum whorl_http_reuse why_new(const struct http_pool *pool, const struct 
     return has_other_key(pool, host) ? WHORL_HTTP_NEW_OTHER : WHORL_HTTP_NEW_FIRST;
 }
 
+/* The hosts that only the total cap holds back */
+
+static uint64_t first_arrival(const struct http_host *host)
+{
+    return TAILQ_FIRST(&host->waiters)->arrival;
+}
+
+/* Whether only the total cap may keep the host from opening a connection. */
+static bool may_open(const struct http_pool *pool, const struct http_host *host)
+{
+    return host->open_count < pool->conns_per_host_max &&
+           !(host->speaks_http2 && (host->opening_count > 0 || !TAILQ_EMPTY(&host->shared)));
+}
+
+/* Inserts the host into `starved`, moves it to its place there, or removes it. Called after its
+ * waiters or connections have changed. */
+static void update_starved(struct http_pool *pool, struct http_host *host)
+{
+    if (host->is_starved)
+        TAILQ_REMOVE(&pool->starved, host, starved);
+    host->is_starved = !TAILQ_EMPTY(&host->waiters) && may_open(pool, host);
+    if (!host->is_starved)
+        return;
+    struct http_host *before = TAILQ_LAST(&pool->starved, http_host_list);
+    while (before && first_arrival(before) > first_arrival(host))
+        before = TAILQ_PREV(before, http_host_list, starved);
+    if (before)
+        TAILQ_INSERT_AFTER(&pool->starved, before, host, starved);
+    else
+        TAILQ_INSERT_HEAD(&pool->starved, host, starved);
+}
+
 /* Connections */
 
 static void conn_changed(struct http_conn *conn);
@@ -314,13 +346,18 @@ static void idle_remove(struct http_pool *pool, struct http_conn *conn)
     pool->idle_count--;
 }
 
+/* Closes an idle connection. If its host has waiters, because the peer of an HTTP/2 connection took
+ * no more requests, the host becomes starved: the caller calls serve_starved() when it is done. */
 static void idle_close(struct http_pool *pool, struct http_conn *conn, enum whorl_http_reuse why)
 {
     struct http_host *host = conn->place.host;
     idle_remove(pool, conn);
     conn_close(pool, conn, why);
+    update_starved(pool, host);
     host_drop_unused(pool, host);
 }
+
+static void serve_starved(struct http_pool *pool);
 
 static int64_t expires_at(const struct http_pool *pool, const struct http_conn *conn)
 {
@@ -342,39 +379,10 @@ static void expire(struct whorl_timer *timer)
         idle_close(pool, conn, WHORL_HTTP_NEW_EXPIRED);
     if (conn)
         whorl_timer_arm_background(timer, expires_at(pool, conn), expire);
+    serve_starved(pool);
 }
 
 /* The queue */
-
-static uint64_t first_arrival(const struct http_host *host)
-{
-    return TAILQ_FIRST(&host->waiters)->arrival;
-}
-
-/* Whether only the total cap may keep the host from opening a connection. */
-static bool may_open(const struct http_pool *pool, const struct http_host *host)
-{
-    return host->open_count < pool->conns_per_host_max &&
-           !(host->speaks_http2 && (host->opening_count > 0 || !TAILQ_EMPTY(&host->shared)));
-}
-
-/* Inserts the host into `starved`, moves it to its place there, or removes it. Called after its
- * waiters or connections have changed. */
-static void update_starved(struct http_pool *pool, struct http_host *host)
-{
-    if (host->is_starved)
-        TAILQ_REMOVE(&pool->starved, host, starved);
-    host->is_starved = !TAILQ_EMPTY(&host->waiters) && may_open(pool, host);
-    if (!host->is_starved)
-        return;
-    struct http_host *before = TAILQ_LAST(&pool->starved, http_host_list);
-    while (before && first_arrival(before) > first_arrival(host))
-        before = TAILQ_PREV(before, http_host_list, starved);
-    if (before)
-        TAILQ_INSERT_AFTER(&pool->starved, before, host, starved);
-    else
-        TAILQ_INSERT_HEAD(&pool->starved, host, starved);
-}
 
 /* Takes the longest waiter of a host out of the queue and wakes it. */
 static void serve_first(struct http_pool *pool, struct http_host *host, struct http_conn *conn)
@@ -388,14 +396,21 @@ static void serve_first(struct http_pool *pool, struct http_host *host, struct h
     whorl_wake(&waiter->waiter, conn ? 0 : -ENOMEM);
 }
 
-/* Gives free places under the total cap to the hosts in `starved`, the longest waiter first. */
+/* Gives places under the total cap to the hosts in `starved`, the longest waiter first. Idle
+ * connections give way. */
 static void serve_starved(struct http_pool *pool)
 {
     struct http_host *host;
-    while (pool->open_count < pool->conns_max && (host = TAILQ_FIRST(&pool->starved))) {
-        serve_first(pool, host, conn_open(pool, host));
-        update_starved(pool, host);
-        host_drop_unused(pool, host); /* without memory it may have nothing left */
+    while ((host = TAILQ_FIRST(&pool->starved))) {
+        if (pool->open_count < pool->conns_max) {
+            serve_first(pool, host, conn_open(pool, host));
+            update_starved(pool, host);
+            host_drop_unused(pool, host); /* without memory it may have nothing left */
+        } else if (pool->idle_count > 0) {
+            idle_close(pool, TAILQ_FIRST(&pool->idle), WHORL_HTTP_NEW_LIMIT);
+        } else {
+            break;
+        }
     }
 }
 
@@ -426,9 +441,10 @@ static void conn_changed(struct http_conn *conn)
         return;
     }
     stop_sharing(conn);
-    update_starved(pool, host);
     if (conn->place.users == 0)
         idle_close(pool, conn, WHORL_HTTP_NEW_ENDED);
+    else
+        update_starved(pool, host);
     serve_starved(pool);
 }
 
@@ -471,13 +487,16 @@ static struct http_conn *take_idle(struct http_pool *pool, struct http_host *hos
 
 static int take_new(struct http_pool *pool, struct http_host *host, struct http_conn **ret)
 {
-    if (pool->open_count >= pool->conns_max)
+    if (pool->open_count >= pool->conns_max) {
+        host->open_count++; /* so that the host stays if the connection is its own */
         idle_close(pool, TAILQ_FIRST(&pool->idle), WHORL_HTTP_NEW_LIMIT);
+        host->open_count--;
+    }
     *ret = conn_open(pool, host);
-    if (*ret)
-        return 0;
+    int err = *ret ? 0 : -ENOMEM;
     host_drop_unused(pool, host);
-    return -ENOMEM;
+    serve_starved(pool);
+    return err;
 }
 
 int http_pool_init(struct http_pool *pool)
@@ -599,6 +618,7 @@ void http_pool_release_at(struct http_pool *pool, struct http_conn *conn, bool r
         idle_add(pool, conn, now_ns);
         if (!pool->expiry.next && pool->idle_ns != WHORL_FOREVER)
             whorl_timer_arm_background(&pool->expiry, expires_at(pool, conn), expire);
+        serve_starved(pool); /* which may close the connection */
     } else {
         conn_close(pool, conn, reusable ? WHORL_HTTP_NEW_LIMIT : conn->why);
         update_starved(pool, host);
@@ -614,4 +634,5 @@ void http_pool_close_idle(struct http_pool *pool)
     while ((conn = TAILQ_FIRST(&pool->idle)))
         idle_close(pool, conn, WHORL_HTTP_NEW_ASKED);
     whorl_timer_disarm(&pool->expiry);
+    serve_starved(pool);
 }

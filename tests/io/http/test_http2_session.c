@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions over HTTP/2 connections: exchanges that share one, refusals, cancellation, and servers
  * whose frames are written by hand. */
+#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 
 #include <whorl/group.h>
@@ -649,6 +650,54 @@ TEST_VIRTUAL(http2_upload_ends_with_its_connection_although_the_response_is_comp
     CHECK_OK(whorl_http_do(session, &request, &error, &response));
     CHECK_EQ(whorl_http_response_status(response), 200);
     CHECK_EQ(whorl_now() - start_ns, WHORL_SECOND);
+}
+
+/* A server whose first connection takes no more streams after the first response, and then does
+ * `last`. Its second connection takes one again. */
+static WHORL_SUSPENDS_SHIELDED void check_new_connection(const struct fake_step *last,
+                                                         size_t conns_per_host_max, int64_t idle_ns)
+{
+    static struct frames full, usual;
+    full.len = usual.len = 0;
+    frames_settings(&full);
+    frames_head(&full, 1, FRAMES_END_HEADERS | FRAMES_END_STREAM, ":status", "200", NULL);
+    frames_setting(&full, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0);
+    frames_settings(&usual);
+    frames_head(&usual, 1, FRAMES_END_HEADERS | FRAMES_END_STREAM, ":status", "201", NULL);
+    const struct fake_step first[] = {
+        {FAKE_READ, NULL, FIRST_LEN}, {FAKE_SEND, full.bytes, (int64_t)full.len}, last[0], last[1]};
+    const struct fake_step second[] = {{FAKE_READ, NULL, FIRST_LEN},
+                                       {FAKE_SEND, usual.bytes, (int64_t)usual.len},
+                                       {.action = FAKE_END}};
+    FAKE fake = {.scripts = {first, second}};
+    struct whorl_http_session_options options = {.dialer = fake_dialer(&fake),
+                                                 .version = WHORL_HTTP_2,
+                                                 .conns_per_host_max = conns_per_host_max,
+                                                 .idle_ns = idle_ns};
+    WHORL_AUTO(http_session) *session = NULL;
+    int64_t start_ns = whorl_now();
+
+    CHECK_OK(whorl_http_session_create(&options, &session));
+    for (int status = 200; status <= 201; status++) {
+        WHORL_AUTO(http_response) *response = NULL;
+        CHECK_OK(whorl_http_get(session, "http://a.test/", &response));
+        CHECK_EQ(whorl_http_response_status(response), status);
+    }
+    CHECK_EQ(fake.dialled, 2);
+    CHECK_EQ((whorl_now() - start_ns) / WHORL_SECOND, 5);
+}
+
+TEST_VIRTUAL(http2_request_that_waits_for_a_full_connection_gets_a_new_one_when_that_expires)
+{
+    static const struct fake_step last[] = {{.action = FAKE_SLEEP, .n = 60 * WHORL_SECOND}, {0}};
+    check_new_connection(last, 0, 5 * WHORL_SECOND);
+}
+
+TEST_VIRTUAL(http2_request_that_waits_for_a_full_connection_gets_a_new_one_when_that_ends)
+{
+    static const struct fake_step last[] = {{.action = FAKE_SLEEP, .n = 5 * WHORL_SECOND},
+                                            {.action = FAKE_CLOSE}};
+    check_new_connection(last, 1, 20 * WHORL_SECOND);
 }
 
 TEST_MAIN()
