@@ -386,11 +386,22 @@ static void free_plain(struct openssl *openssl)
     openssl->plain_used = 0;
 }
 
-/* OpenSSL itself frees its buffers when they are empty (SSL_MODE_RELEASE_BUFFERS), but the memory
- * BIO keeps its largest size. */
+/* Frees the buffers for records, if they are empty. The option makes OpenSSL erase their plaintext
+ * before. OpenSSL could do both after each record, but then 1 GiB would take 1.1 s of a processor
+ * instead of 0.8 s. */
+static void free_records(struct openssl *openssl)
+{
+    SSL_set_options(openssl->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+    if (SSL_free_buffers(openssl->ssl) != 1)
+        ERR_clear_error();
+    SSL_clear_options(openssl->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
+/* The memory BIO keeps its largest size, too. */
 static void openssl_rest(struct tls_engine *engine)
 {
     struct openssl *openssl = openssl_of(engine);
+    free_records(openssl);
     BUF_MEM *empty = has_output(openssl) ? NULL : BUF_MEM_new();
 
     if (empty)
@@ -664,6 +675,8 @@ static void openssl_destroy(struct tls_engine *engine)
      * bad, which the store may hold. */
     if (openssl->ssl && openssl->open && !openssl->failed)
         SSL_set_shutdown(openssl->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    if (openssl->ssl)
+        SSL_set_options(openssl->ssl, SSL_OP_CLEANSE_PLAINTEXT);
     SSL_free(openssl->ssl);
     ERR_clear_error();
     whorl_tls_config_destroy(openssl->config);
@@ -767,9 +780,7 @@ static SSL_CTX *make_ctx(const struct whorl_tls_config *config)
         SSL_CTX_free(ctx);
         return NULL;
     }
-    SSL_CTX_set_options(ctx,
-                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, keep_session);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);

@@ -21,6 +21,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,14 +41,19 @@
 #include "io/tls/server.h"
 #include "runtime/base/check.h"
 
-/* `in` and `out` have room for a full record each: 16,384 bytes of data, 5 of header, up to 256 of
- * padding and tag. */
-enum { BUFFER_SIZE = 16384 + 512 };
-
-/* Encrypted data. */
-struct buffers {
-    unsigned char in[BUFFER_SIZE], out[BUFFER_SIZE];
+/* Sizes of the buffers for encrypted data. */
+enum {
+    /* Room for a full record: 16,384 bytes of data, 5 of header, up to 256 of padding and tag. */
+    BUFFER_SIZE = 16384 + 512,
+    /* Of `in` once a receive has filled it. Then a receive, and a read with a large buffer, return
+     * up to four records. With that, and with buffers of OpenSSL that last (engine_openssl.c),
+     * 1 GiB over TLS 1.3 takes 0.80 s of a processor instead of 1.27 s. 1 GiB with BearSSL takes
+     * 0.88 s instead of 1.10 s. */
+    BULK_SIZE = 4 * BUFFER_SIZE,
+    BULK_MAX = 128, /* streams of this process that have an `in` of that size */
 };
+
+static atomic_int bulk_count; /* of these streams */
 
 /* How many handshakes of a thread compute at the same time. */
 enum { COMPUTING_MAX = 8 };
@@ -70,10 +76,13 @@ struct tls_stream {
     bool stopped;                          /* the select no longer waits */
     size_t in_start, in_end;
     size_t out_sent, out_len; /* the first `out_sent` of `out_len` bytes are sent to the carrier */
-    bool receiving;           /* a task reads from the carrier into `buffers` */
-    /* Owned; NULL after tls_stream_rest(). Each function that other modules call, and each one that
-     * continues after it was suspended without data in a buffer, begins with need_buffers(). */
-    struct buffers *buffers;
+    bool receiving;           /* a task reads from the carrier into `in` */
+    bool is_bulk;             /* `in` has BULK_SIZE bytes; else both have BUFFER_SIZE */
+    bool was_filled;          /* the last receive has filled `in` */
+    /* Owned; both are NULL after tls_stream_rest(). Each function that other modules call, and each
+     * one that continues after it was suspended without data in a buffer, begins with
+     * need_buffers(). */
+    unsigned char *in, *out;
 };
 
 static struct tls_stream *tls_of(struct whorl_stream *stream)
@@ -81,12 +90,59 @@ static struct tls_stream *tls_of(struct whorl_stream *stream)
     return (struct tls_stream *)stream;
 }
 
+/* They are not erased, because their data is encrypted. */
+static void free_buffers(struct tls_stream *tls)
+{
+    free(tls->in);
+    free(tls->out);
+    tls->in = tls->out = NULL;
+    if (tls->is_bulk)
+        atomic_fetch_sub_explicit(&bulk_count, 1, memory_order_relaxed);
+    tls->is_bulk = tls->was_filled = false;
+}
+
 /* Returns 0 or -ENOMEM. */
 static int need_buffers(struct tls_stream *tls)
 {
-    if (!tls->buffers)
-        tls->buffers = malloc(sizeof *tls->buffers);
-    return tls->buffers ? 0 : -ENOMEM;
+    if (tls->in)
+        return 0;
+    tls->in = malloc(BUFFER_SIZE);
+    tls->out = malloc(BUFFER_SIZE);
+    if (tls->in && tls->out)
+        return 0;
+    free_buffers(tls); /* it has both or none */
+    return -ENOMEM;
+}
+
+/* Replaces `in`, which is empty, by a larger one if that is useful and possible. */
+static void grow_in(struct tls_stream *tls)
+{
+    if (!tls->was_filled || tls->is_bulk)
+        return;
+    tls->was_filled = false;
+    if (atomic_fetch_add_explicit(&bulk_count, 1, memory_order_relaxed) < BULK_MAX) {
+        unsigned char *in = malloc(BULK_SIZE);
+        tls->is_bulk = in != NULL;
+        if (in) {
+            free(tls->in);
+            tls->in = in;
+            return;
+        }
+    }
+    atomic_fetch_sub_explicit(&bulk_count, 1, memory_order_relaxed);
+}
+
+static size_t in_size(const struct tls_stream *tls)
+{
+    return tls->is_bulk ? BULK_SIZE : BUFFER_SIZE;
+}
+
+/* Notes the result of a receive into `in`, which was empty. */
+static void note_received(struct tls_stream *tls, ssize_t n, size_t size)
+{
+    tls->in_start = 0;
+    tls->in_end = n > 0 ? (size_t)n : 0;
+    tls->was_filled = tls->in_end == size;
 }
 
 /* Moves the engine's output into `out` as far as there is room; returns how many bytes. After a
@@ -98,7 +154,7 @@ static size_t collect(struct tls_stream *tls)
     if (tls->write_err)
         tls->out_len = tls->out_sent = 0;
     for (;;) {
-        size_t more = tls->engine->ops->drain(tls->engine, tls->buffers->out + tls->out_len,
+        size_t more = tls->engine->ops->drain(tls->engine, tls->out + tls->out_len,
                                               BUFFER_SIZE - tls->out_len);
         if (more == 0)
             return n;
@@ -119,7 +175,7 @@ static WHORL_SUSPENDS int send_output(struct tls_stream *tls)
         if (tls->out_sent == tls->out_len)
             return 0;
         size_t n = tls->out_len - tls->out_sent;
-        int err = whorl_stream_write(tls->carrier, tls->buffers->out + tls->out_sent, n);
+        int err = whorl_stream_write(tls->carrier, tls->out + tls->out_sent, n);
         if (err) {
             /* It is unknown how much of the record was sent, so nothing can be sent after it. */
             tls->write_err = err == -ECANCELED ? -EPIPE : err;
@@ -159,8 +215,8 @@ static size_t decrypt(struct tls_stream *tls, unsigned char *buf, size_t len)
         step = ops->read(tls->engine, buf + n, len - n);
         n += step;
         if (n < len && tls->in_start < tls->in_end) {
-            size_t fed = ops->feed(tls->engine, tls->buffers->in + tls->in_start,
-                                   tls->in_end - tls->in_start);
+            size_t fed =
+                ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
             tls->in_start += fed;
             step += fed;
         }
@@ -178,8 +234,7 @@ static void decrypt_ahead(struct tls_stream *tls)
     do {
         step = 0;
         if (tls->in_start < tls->in_end)
-            step = ops->feed(tls->engine, tls->buffers->in + tls->in_start,
-                             tls->in_end - tls->in_start);
+            step = ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
         tls->in_start += step;
         step += collect(tls);
     } while (step > 0 && !ops->readable(tls->engine));
@@ -193,13 +248,13 @@ static WHORL_SUSPENDS ssize_t receive(struct tls_stream *tls)
 
     if (err)
         return err;
+    whorl_check(tls->in_start == tls->in_end);
+    grow_in(tls);
+    size_t size = in_size(tls);
     tls->receiving = true;
-    ssize_t n = whorl_stream_read(tls->carrier, tls->buffers->in, BUFFER_SIZE);
+    ssize_t n = whorl_stream_read(tls->carrier, tls->in, size);
     tls->receiving = false;
-    if (n > 0) {
-        tls->in_start = 0;
-        tls->in_end = (size_t)n;
-    }
+    note_received(tls, n, size);
     return n;
 }
 
@@ -268,6 +323,8 @@ static WHORL_SUSPENDS ssize_t tls_read(struct whorl_stream *stream, void *buf, s
                 return err;
             continue;
         }
+        if (tls->in_start < tls->in_end)
+            continue; /* the engine has waited until its alerts were sent */
         ssize_t got = receive(tls);
         if (got < 0)
             return got;
@@ -286,7 +343,7 @@ static bool has_result(struct tls_stream *tls)
 
     if (tls->finished || tls->ended || tls->read_err)
         return true;
-    if (tls->buffers)
+    if (tls->in)
         decrypt_ahead(tls);
     return ops->readable(tls->engine) || ops->state(tls->engine) != TLS_OPEN ||
            !ops->wants_input(tls->engine);
@@ -306,17 +363,17 @@ static bool tls_is_readable(struct whorl_stream *stream)
     struct tls_stream *tls = tls_of(stream);
 
     while (!has_result(tls)) {
-        if (!tls->buffers && !carrier_is_readable(tls))
+        if (!tls->in && !carrier_is_readable(tls))
             return false;
         if (need_buffers(tls))
             return true; /* a read returns the error */
-        ssize_t n = whorl_stream_try_read(tls->carrier, tls->buffers->in, BUFFER_SIZE);
+        size_t size = in_size(tls);
+        ssize_t n = whorl_stream_try_read(tls->carrier, tls->in, size);
         if (n == -EAGAIN || n == -EOPNOTSUPP)
             return false;
         if (n == WHORL_ENOIO)
             return true;
-        tls->in_start = 0;
-        tls->in_end = n > 0 ? (size_t)n : 0;
+        note_received(tls, n, size);
         if (n <= 0)
             tls->read_err = n < 0 ? (int)n : WHORL_ETLS_TRUNCATED;
     }
@@ -476,7 +533,7 @@ static void tls_stop_ahead(struct whorl_stream *stream)
 static void release(struct tls_stream *tls)
 {
     tls->engine->ops->destroy(tls->engine);
-    free(tls->buffers);
+    free_buffers(tls);
     free(tls);
 }
 
@@ -516,8 +573,7 @@ void tls_stream_rest(struct whorl_stream *stream)
     while (stream && stream->ops == &tls_ops) {
         struct tls_stream *tls = tls_of(stream);
         if (!tls->receiving && tls->in_start == tls->in_end && tls->out_len == 0) {
-            free(tls->buffers); /* not erased: their data is encrypted */
-            tls->buffers = NULL;
+            free_buffers(tls);
             if (tls->engine->ops->rest)
                 tls->engine->ops->rest(tls->engine);
         }
@@ -553,12 +609,14 @@ static const char *foreign_protocol(const unsigned char *bytes, size_t len, bool
 static WHORL_SUSPENDS_SHIELDED void hear_last_words(struct tls_stream *tls)
 {
     const struct tls_engine_ops *ops = tls->engine->ops;
+    size_t step;
 
     do {
-        tls->in_start +=
-            ops->feed(tls->engine, tls->buffers->in + tls->in_start, tls->in_end - tls->in_start);
-        collect(tls);
-    } while (ops->state(tls->engine) == TLS_HANDSHAKE && receive(tls) > 0);
+        step = ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
+        tls->in_start += step;
+        step += collect(tls);
+    } while (ops->state(tls->engine) == TLS_HANDSHAKE &&
+             (tls->in_start < tls->in_end ? step > 0 : receive(tls) > 0));
 }
 
 /* --- the handshake --- */
@@ -567,8 +625,8 @@ static int feed_on_thread(void *arg)
 {
     struct tls_stream *tls = arg;
 
-    tls->in_start += tls->engine->ops->feed(tls->engine, tls->buffers->in + tls->in_start,
-                                            tls->in_end - tls->in_start);
+    tls->in_start +=
+        tls->engine->ops->feed(tls->engine, tls->in + tls->in_start, tls->in_end - tls->in_start);
     return 0;
 }
 
@@ -620,8 +678,7 @@ static WHORL_SUSPENDS int handshake(struct tls_stream *tls, const char *peer, bo
             err = n < 0 ? (int)n : 0;
             if (err)
                 break;
-            const char *foreign =
-                first ? foreign_protocol(tls->buffers->in, tls->in_end, is_server) : NULL;
+            const char *foreign = first ? foreign_protocol(tls->in, tls->in_end, is_server) : NULL;
             if (foreign)
                 return whorl_error_set(error, WHORL_ETLS_NOTTLS, "TLS", "%s%s %s %s", peer, role,
                                        is_server ? "speaks" : "answers in", foreign);
@@ -764,7 +821,7 @@ WHORL_SUSPENDS int whorl_tls_accept(struct whorl_tls_server *server, struct whor
     tls_server_config_release(config); /* the engine holds a reference */
     if (err) {
         if (tls)
-            free(tls->buffers);
+            free_buffers(tls);
         free(tls);
         return whorl_error_set(error, err, "TLS", "%s", whorl_strerror(err));
     }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS 1.3 over memory, with OpenSSL on both sides: data, ends, cancellation, damaged data, messages
  * after the handshake, and a server that misbehaves. */
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 
@@ -10,6 +12,7 @@
 #include <whorl/tls.h>
 
 #include "certs.h"
+#include "io/tls/connect.h"
 #include "memstream.h"
 #include "test.h"
 #include "tls13_server.h"
@@ -450,6 +453,40 @@ TEST_VIRTUAL(every_failing_allocation_of_openssl_is_survived)
         CHECK_OK(whorl_group_wait(&group));
         tls_pair_finish(&pair);
     }
+}
+
+static unsigned char secret[16384];
+static int secrets_freed;
+
+/* OpenSSL may free a block whose plaintext it has erased. */
+static void inspecting_free(void *block, const char *file, int line)
+{
+    size_t size = block ? malloc_usable_size(block) : 0;
+
+    (void)file, (void)line;
+    if (block && memmem(block, size, secret, 64))
+        secrets_freed++;
+    free(block);
+}
+
+TEST_VIRTUAL(plaintext_is_erased_before_it_is_freed)
+{
+    static unsigned char got[sizeof secret];
+    struct tls_pair pair;
+
+    allocations_left = -1;
+    CHECK(CRYPTO_set_mem_functions(failing_malloc, failing_realloc, inspecting_free));
+    tls_pair_fill(secret, sizeof secret, 1);
+    open_default(&pair);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(tls_server_write(pair.server, secret, sizeof secret));
+        CHECK_OK(whorl_stream_read_exact(pair.tls, got, sizeof got));
+        CHECK(memcmp(secret, got, sizeof secret) == 0);
+        if (i == 0)
+            tls_stream_rest(pair.tls);
+    }
+    tls_pair_finish(&pair);
+    CHECK_EQ(secrets_freed, 0);
 }
 
 TEST_MAIN()
