@@ -74,9 +74,13 @@ struct tls_engine_ops {
     /* Frees memory that only the handshake needs. Called once, when the state is TLS_OPEN. */
     void (*opened)(struct tls_engine *engine);
 
-    /* Frees memory that the engine makes again when it is needed. Called while the connection is
-     * idle. NULL: there is none. */
+    /* Frees memory that is needed only to move data. Called while the connection is idle: no record
+     * has begun, all output was drained and all data read. */
     void (*rest)(struct tls_engine *engine);
+
+    /* Gets memory again after `rest`. Returns 0 or -ENOMEM. Until it has returned 0, only the
+     * functions that move no data may be called, and `destroy`. NULL: it is not necessary. */
+    int (*wake)(struct tls_engine *engine);
 
     /* Returns the code of a failed engine; fills `error`, which may be NULL. */
     int (*failure)(const struct tls_engine *engine, struct whorl_error *error);

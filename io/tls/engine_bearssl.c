@@ -3,10 +3,12 @@
 #include "io/tls/engine_bearssl.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "io/tls/suites.h"
+#include "runtime/base/check.h"
 
 static struct bearssl *bearssl_of(struct tls_engine *engine)
 {
@@ -64,6 +66,7 @@ size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t len)
     const unsigned char *bytes = buf;
     size_t left = len;
 
+    whorl_check(bearssl->areas);
     /* Feed only while no output is pending. BearSSL 0.6 needs room for the answer when it reads a
      * message; it does not come back to the message later. */
     while (left > 0 && bearssl_wants_input(engine)) {
@@ -72,7 +75,7 @@ size_t bearssl_feed(struct tls_engine *engine, const void *buf, size_t len)
         size_t n = left < room - bearssl->held ? left : room - bearssl->held;
         memcpy(area + bearssl->held, bytes, n);
         bearssl->held += n;
-        note_use(&bearssl->in_used, area + bearssl->held - bearssl->in);
+        note_use(&bearssl->areas->in_used, area + bearssl->held - bearssl->areas->in);
         tls_record_advance(&bearssl->position, bytes, n);
         if (!bearssl->holds || bearssl->held == room) {
             br_ssl_engine_recvrec_ack(eng, bearssl->held);
@@ -160,6 +163,8 @@ size_t bearssl_write(struct tls_engine *engine, const void *buf, size_t len)
     struct bearssl *bearssl = bearssl_of(engine);
     br_ssl_engine_context *eng = bearssl->eng;
     size_t room;
+
+    whorl_check(bearssl->areas);
     unsigned char *area = br_ssl_engine_sendapp_buf(eng, &room);
 
     if (!area || len == 0)
@@ -167,13 +172,15 @@ size_t bearssl_write(struct tls_engine *engine, const void *buf, size_t len)
     if (len > room)
         len = room;
     memcpy(area, buf, len);
-    note_use(&bearssl->out_used, area + len - bearssl->out);
+    note_use(&bearssl->areas->out_used, area + len - bearssl->areas->out);
+    bearssl->has_held = true;
     br_ssl_engine_sendapp_ack(eng, len);
     return len;
 }
 
 void bearssl_flush(struct tls_engine *engine)
 {
+    bearssl_of(engine)->has_held = false;
     br_ssl_engine_flush(bearssl_of(engine)->eng, 0);
 }
 
@@ -182,6 +189,7 @@ void bearssl_close(struct tls_engine *engine)
     br_ssl_engine_context *eng = bearssl_of(engine)->eng;
     size_t there;
 
+    whorl_check(bearssl_of(engine)->areas);
     /* BearSSL 0.6 would keep the unread data for ever and accept no more input. */
     if (br_ssl_engine_recvapp_buf(eng, &there))
         br_ssl_engine_recvapp_ack(eng, there);
@@ -246,16 +254,65 @@ static int inject_entropy(br_ssl_engine_context *eng)
     return 0;
 }
 
+static void free_areas(struct bearssl *bearssl)
+{
+    struct bearssl_areas *areas = bearssl->areas;
+
+    if (!areas)
+        return;
+    explicit_bzero(areas->in, areas->in_used);
+    explicit_bzero(areas->out, areas->out_used);
+    free(areas);
+    bearssl->areas = NULL;
+}
+
+/* BearSSL computes addresses in its areas when it is asked for its state, and a null pointer would
+ * mean that it accepts nothing. This one is never read or written. */
+static unsigned char no_area[BR_SSL_BUFSIZE_INPUT];
+
+void bearssl_rest(struct tls_engine *engine)
+{
+    struct bearssl *bearssl = bearssl_of(engine);
+
+    if (!bearssl->areas || bearssl->has_held || bearssl->held > 0 || bearssl_in_record(engine) ||
+        br_ssl_engine_current_state(bearssl->eng) != (BR_SSL_RECVREC | BR_SSL_SENDAPP))
+        return;
+    free_areas(bearssl);
+    bearssl->eng->ibuf = bearssl->eng->obuf = no_area;
+}
+
+/* The areas are not zeroed, because they need not be. */
+int bearssl_wake(struct tls_engine *engine)
+{
+    struct bearssl *bearssl = bearssl_of(engine);
+
+    if (bearssl->areas)
+        return 0;
+    bearssl->areas = malloc(sizeof *bearssl->areas);
+    if (!bearssl->areas)
+        return -ENOMEM;
+    bearssl->areas->in_used = bearssl->areas->out_used = 0;
+    bearssl->eng->ibuf = bearssl->areas->in;
+    bearssl->eng->obuf = bearssl->areas->out;
+    return 0;
+}
+
 int bearssl_init(struct bearssl *bearssl)
 {
-    br_ssl_engine_set_buffers_bidi(bearssl->eng, bearssl->in, sizeof bearssl->in, bearssl->out,
-                                   sizeof bearssl->out);
-    return inject_entropy(bearssl->eng);
+    int err = bearssl_wake(&bearssl->engine);
+
+    if (err)
+        return err;
+    br_ssl_engine_set_buffers_bidi(bearssl->eng, bearssl->areas->in, sizeof bearssl->areas->in,
+                                   bearssl->areas->out, sizeof bearssl->areas->out);
+    err = inject_entropy(bearssl->eng);
+    if (err)
+        free_areas(bearssl);
+    return err;
 }
 
 void bearssl_finish(struct bearssl *bearssl)
 {
-    explicit_bzero(bearssl->in, bearssl->in_used);
-    explicit_bzero(bearssl->out, bearssl->out_used);
-    explicit_bzero(bearssl, offsetof(struct bearssl, in));
+    free_areas(bearssl);
+    explicit_bzero(bearssl, sizeof *bearssl);
 }

@@ -3,7 +3,9 @@
  *
  * An engine has separate areas for incoming and outgoing records ("bidirectional"), so reading and
  * writing never wait for each other. Both areas have full size: with less, a client would ask
- * servers for shorter records (RFC 6066 §4). All public-key operations run inside `feed`, so a
+ * servers for shorter records (RFC 6066 §4). Both are freed while the connection is idle. BearSSL
+ * has no function for that, but it refers to the areas with two pointers and with offsets. Between
+ * two records nothing in the areas is used again. All public-key operations run inside `feed`, so a
  * handshake keeps the thread that feeds busy for some milliseconds without a break.
  */
 #ifndef IO_TLS_ENGINE_BEARSSL_H
@@ -16,7 +18,14 @@
 
 enum { BEARSSL_ALERT_LEN = TLS_RECORD_HEADER + 2 };
 
-/* The last field of a client or server engine. */
+/* The records. */
+struct bearssl_areas {
+    /* How many bytes of each area have contained plaintext. Pages beyond that are never touched. */
+    size_t in_used, out_used;
+    unsigned char in[BR_SSL_BUFSIZE_INPUT], out[BR_SSL_BUFSIZE_OUTPUT];
+};
+
+/* A part of a client or server engine. */
 struct bearssl {
     struct tls_engine engine;
     br_ssl_engine_context *eng; /* in the context of the client or server */
@@ -36,16 +45,15 @@ struct bearssl {
     size_t alert_sent;
     bool alerting;
 
-    /* How many bytes of each area have contained plaintext. Pages beyond that are never touched. */
-    size_t in_used, out_used;
-    unsigned char in[BR_SSL_BUFSIZE_INPUT], out[BR_SSL_BUFSIZE_OUTPUT];
+    bool has_held;               /* data was written and not flushed */
+    struct bearssl_areas *areas; /* owned; NULL after bearssl_rest() */
 };
 
-/* Gives the engine its areas and seeds it. The fields before `in` are zero, and `eng` is set and
- * ready for this. 0, or -errno when the system provides no entropy. */
+/* Gives the engine its areas and seeds it. The other fields are zero, and `eng` is set and ready
+ * for this. 0, -ENOMEM, or -errno when the system provides no entropy. */
 int bearssl_init(struct bearssl *bearssl);
 
-/* Erases the areas and the fields. */
+/* Erases and frees the areas, and erases the fields. */
 void bearssl_finish(struct bearssl *bearssl);
 
 /* The text for an error of BearSSL that clients and servers can have; "malformed message" for other
@@ -64,6 +72,8 @@ bool bearssl_readable(const struct tls_engine *engine);
 size_t bearssl_write(struct tls_engine *engine, const void *buf, size_t len);
 void bearssl_flush(struct tls_engine *engine);
 void bearssl_close(struct tls_engine *engine);
+void bearssl_rest(struct tls_engine *engine);
+int bearssl_wake(struct tls_engine *engine);
 const char *bearssl_alpn(const struct tls_engine *engine);
 const char *bearssl_suite(const struct tls_engine *engine);
 const char *bearssl_version(const struct tls_engine *engine);

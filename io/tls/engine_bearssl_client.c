@@ -180,7 +180,7 @@ static void client_destroy(struct tls_engine *engine)
     tls_client_sessions_release(client->sessions);
     whorl_tls_config_destroy(client->config);
     bearssl_finish(&client->bearssl);
-    explicit_bzero(client, offsetof(struct bearssl_client, bearssl));
+    explicit_bzero(client, sizeof *client);
     free(client);
 }
 
@@ -197,6 +197,8 @@ static const struct tls_engine_ops client_ops = {
     .flush = bearssl_flush,
     .close = bearssl_close,
     .opened = client_opened,
+    .rest = bearssl_rest,
+    .wake = bearssl_wake,
     .failure = client_failure,
     .alpn = bearssl_alpn,
     .suite = bearssl_suite,
@@ -226,13 +228,11 @@ static void set_identity(struct bearssl_client *client, const struct tls_identit
 int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_choice *choice,
                               const struct tls_peer *peer, struct tls_engine **ret)
 {
-    struct bearssl_client *client = malloc(sizeof *client);
+    struct bearssl_client *client = calloc(1, sizeof *client);
     int err = -ENOMEM;
 
     if (!client)
         return -ENOMEM;
-    /* The two large areas at the end are not zeroed, because they need not be. */
-    memset(client, 0, offsetof(struct bearssl_client, bearssl.in));
     client->bearssl.engine.ops = &client_ops;
     client->bearssl.eng = &client->context.eng;
     client->bearssl.refusal = client_refusal;

@@ -149,10 +149,10 @@ static int cache_load(const br_ssl_session_cache_class **cache, br_ssl_server_co
                       br_ssl_session_parameters *session)
 {
     struct bearssl_server *server = container_of(cache, struct bearssl_server, cache);
-    const unsigned char *record = server->bearssl.in;
+    const unsigned char *record = server->bearssl.areas->in;
     size_t len = (size_t)record[3] << 8 | record[4];
 
-    if (TLS_RECORD_HEADER + len > server->bearssl.in_used ||
+    if (TLS_RECORD_HEADER + len > server->bearssl.areas->in_used ||
         !tls_hello_host(record + TLS_RECORD_HEADER, len, server->host))
         return 0;
     server->resumed =
@@ -284,7 +284,7 @@ static void server_destroy(struct tls_engine *engine)
 
     tls_server_config_release(server->config);
     bearssl_finish(&server->bearssl);
-    explicit_bzero(server, offsetof(struct bearssl_server, bearssl));
+    explicit_bzero(server, sizeof *server);
     free(server);
 }
 
@@ -301,6 +301,8 @@ static const struct tls_engine_ops server_ops = {
     .flush = bearssl_flush,
     .close = bearssl_close,
     .opened = server_opened,
+    .rest = bearssl_rest,
+    .wake = bearssl_wake,
     .failure = server_failure,
     .alpn = bearssl_alpn,
     .suite = bearssl_suite,
@@ -314,12 +316,10 @@ static const struct tls_engine_ops server_ops = {
 int tls_engine_create_server(struct tls_server_config *config, int64_t now_ns,
                              struct tls_engine **ret)
 {
-    struct bearssl_server *server = malloc(sizeof *server);
+    struct bearssl_server *server = calloc(1, sizeof *server);
 
     if (!server)
         return -ENOMEM;
-    /* The two large areas at the end are not zeroed, because they need not be. */
-    memset(server, 0, offsetof(struct bearssl_server, bearssl.in));
     server->bearssl.engine.ops = &server_ops;
     server->bearssl.eng = &server->context.eng;
     server->bearssl.refusal = server_refusal;

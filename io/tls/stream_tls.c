@@ -79,9 +79,9 @@ struct tls_stream {
     bool receiving;           /* a task reads from the carrier into `in` */
     bool is_bulk;             /* `in` has BULK_SIZE bytes; else both have BUFFER_SIZE */
     bool was_filled;          /* the last receive has filled `in` */
-    /* Owned; both are NULL after tls_stream_rest(). Each function that other modules call, and each
-     * one that continues after it was suspended without data in a buffer, begins with
-     * need_buffers(). */
+    /* Owned; both are NULL after tls_stream_rest(), when the engine is at rest. Each function that
+     * other modules call, and each one that continues after it was suspended without data in a
+     * buffer, begins with need_buffers(). */
     unsigned char *in, *out;
 };
 
@@ -108,7 +108,8 @@ static int need_buffers(struct tls_stream *tls)
         return 0;
     tls->in = malloc(BUFFER_SIZE);
     tls->out = malloc(BUFFER_SIZE);
-    if (tls->in && tls->out)
+    if (tls->in && tls->out &&
+        (!tls->engine || !tls->engine->ops->wake || tls->engine->ops->wake(tls->engine) == 0))
         return 0;
     free_buffers(tls); /* it has both or none */
     return -ENOMEM;
