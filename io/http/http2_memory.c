@@ -5,8 +5,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
+    /* A block of at least this size is a mapping of its own, because nghttp2 has one for the
+     * longest frame and writes to its first page only, unless it sends bodies. malloc() would use
+     * memory for it that other blocks have touched before. */
+    MAPPED_MIN = 16384,
     STEP = 32, /* sizes are multiples of it; larger blocks than the last size are never kept */
 #if defined __SANITIZE_ADDRESS__
     KEPT_MAX = 0, /* so that the use of a freed block is noticed */
@@ -25,6 +30,25 @@ struct http2_block {
 static struct http2_block *block_of(void *ptr)
 {
     return (struct http2_block *)(void *)((char *)ptr - offsetof(struct http2_block, bytes));
+}
+
+static struct http2_block *new_block(size_t size)
+{
+    struct http2_block *block;
+
+    if (size < MAPPED_MIN)
+        return malloc(sizeof *block + size);
+    block = mmap(NULL, sizeof *block + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                 -1, 0);
+    return block == MAP_FAILED ? NULL : block;
+}
+
+static void free_block(struct http2_block *block)
+{
+    if (block->size < MAPPED_MIN)
+        free(block);
+    else
+        munmap(block, sizeof *block + block->size);
 }
 
 /* Rounds a size up; 0 becomes a size too. */
@@ -56,7 +80,7 @@ void *http2_memory_alloc(struct http2_memory *memory, size_t size)
         memory->kept_bytes -= size;
         return block->bytes;
     }
-    block = malloc(sizeof *block + size);
+    block = new_block(size);
     if (!block)
         return fail(memory);
     block->size = size;
@@ -95,7 +119,7 @@ void http2_memory_free(struct http2_memory *memory, void *ptr)
     struct http2_block *block = block_of(ptr), **list = list_of(memory, block->size);
 
     if (!list || memory->kept_bytes + block->size > KEPT_MAX) {
-        free(block);
+        free_block(block);
         return;
     }
     block->next = *list;
@@ -109,7 +133,7 @@ void http2_memory_release(struct http2_memory *memory)
         struct http2_block *block, *next;
         for (block = memory->kept[i]; block; block = next) {
             next = block->next;
-            free(block);
+            free_block(block);
         }
         memory->kept[i] = NULL;
     }

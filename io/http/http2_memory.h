@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* nghttp2's memory. Each request of HTTP/2 makes nghttp2 allocate and free several small blocks. A
- * connection keeps freed blocks for its next requests, and frees them when it becomes idle.
+ * connection keeps freed blocks for its next requests, and frees them when it becomes idle. Of a
+ * large block, only the pages that were written take memory.
  */
 #ifndef IO_HTTP_HTTP2_MEMORY_H
 #define IO_HTTP_HTTP2_MEMORY_H

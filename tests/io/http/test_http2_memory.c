@@ -2,6 +2,8 @@
 /* The memory of nghttp2. */
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "io/http/http2_memory.h"
 #include "test.h"
@@ -77,6 +79,37 @@ TEST(large_blocks_and_too_many_blocks_are_not_kept)
     for (int i = 0; i < COUNT; i++)
         http2_memory_free(&memory, blocks[i]);
     CHECK(memory.kept_bytes <= 256 * 1024);
+    http2_memory_release(&memory);
+}
+
+enum { FRAME_SIZE = 16394, PAGES = 5 };
+
+static int count_resident(const char *block)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *start = (char *)((uintptr_t)block / page * page);
+    unsigned char pages[PAGES];
+    int count = 0;
+
+    CHECK_OK(mincore(start, PAGES * page, pages));
+    for (int i = 0; i < PAGES; i++)
+        count += pages[i] & 1;
+    return count;
+}
+
+/* nghttp2 has such a block for the longest frame, and its frames are short. */
+TEST(a_block_for_a_frame_takes_only_the_pages_that_are_written)
+{
+    if (sysconf(_SC_PAGESIZE) != 4096)
+        test_skip("pages have another size");
+    for (int i = 0; i < 2; i++) {
+        char *block = http2_memory_alloc(&memory, FRAME_SIZE);
+        memset(block, 'a', 100);
+        CHECK_EQ(count_resident(block), 1);
+        memset(block, 'a', FRAME_SIZE);
+        CHECK_EQ(count_resident(block), PAGES);
+        http2_memory_free(&memory, block);
+    }
     http2_memory_release(&memory);
 }
 
