@@ -98,6 +98,12 @@ static bool has_size_limit(void)
     return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
 }
 
+static bool is_quick(const struct statfs *fs)
+{
+    return is_local((unsigned long)fs->f_type) && !(fs->f_flags & ST_SYNCHRONOUS) &&
+           !has_size_limit();
+}
+
 /* Tries each way with the name `dir`, which ends with "/." and so exists already. A way works if it
  * fails with -EEXIST and not with another error. */
 static enum place_way find_way(struct place place, int fd, int dir_fd, const char *dir)
@@ -119,9 +125,15 @@ void place_look(struct place *place, int fd, int dir_fd, const char *dir)
         return;
     }
     place->way = find_way(*place, fd, dir_fd, dir);
-    place->is_local =
-        is_local((unsigned long)fs.f_type) && !(fs.f_flags & ST_SYNCHRONOUS) && !has_size_limit();
+    place->is_local = is_quick(&fs);
     place->dev = st.st_dev;
+}
+
+bool place_file_is_local(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && is_quick(&fs);
 }
 
 int place_link(const struct place *place, int fd, int dir_fd, const char *path)

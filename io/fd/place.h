@@ -47,6 +47,10 @@ void places_put(struct places *places, const struct place *place);
  * @dir_fd  the directory `dir`, which ends with "/." or is ".", is relative to it */
 void place_look(struct place *place, int fd, int dir_fd, const char *dir);
 
+/* Whether writes to the open file usually take microseconds, so the run's thread may make them; see
+ * `is_local`. */
+bool place_file_is_local(int fd);
+
 /* Gives the file `fd`, which has no name, the name `path`. Returns 0 or -errno. */
 int place_link(const struct place *place, int fd, int dir_fd, const char *path);
 

@@ -116,6 +116,10 @@ struct http_exchange_ops {
     WHORL_SUSPENDS ssize_t (*read_body)(struct http_exchange *x, char *buf, size_t len,
                                         const char **ret);
 
+    /* See http_exchange_can_splice() and http_exchange_splice(). NULL: no exchange can. */
+    bool (*can_splice)(const struct http_exchange *x);
+    WHORL_SUSPENDS ssize_t (*splice_body)(struct http_exchange *x, int pipe_fd, size_t len);
+
     /* Writes the alert that has ended the connection. NULL: there is none. The member is NULL if
      * `reason` says it. */
     const char *(*explain)(const struct http_exchange *x, char text[TLS_ALERT_TEXT_SIZE]);
@@ -239,6 +243,22 @@ static inline WHORL_SUSPENDS ssize_t http_exchange_read(struct http_exchange *x,
                                                         size_t len, const char **ret)
 {
     return x->ops->read_body(x, buf, len, ret);
+}
+
+/* Whether the next bytes of the body can be moved into a pipe: they come unchanged from a socket,
+ * nothing was received ahead, and much arrives at a time. */
+static inline bool http_exchange_can_splice(const struct http_exchange *x)
+{
+    return x->ops->can_splice && x->ops->can_splice(x);
+}
+
+/* Moves at most `len` bytes of the body into a pipe, which is empty. To be called while
+ * http_exchange_can_splice(). Returns as http_exchange_read(); -EINVAL when this kind of socket
+ * cannot do that. */
+static inline WHORL_SUSPENDS ssize_t http_exchange_splice(struct http_exchange *x, int pipe_fd,
+                                                          size_t len)
+{
+    return x->ops->splice_body(x, pipe_fd, len);
 }
 
 static inline void http_exchange_skip(struct http_exchange *x)

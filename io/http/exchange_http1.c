@@ -3,6 +3,7 @@
  * the parser. */
 #include "io/http/exchange_http1.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,6 +279,14 @@ static int no_bytes(struct http1_exchange *h, ssize_t n)
     return 0;
 }
 
+/* The buffer is empty, and another exchange may need one. */
+static void release_buffer(struct http1_exchange *h)
+{
+    http_buf_release(h->base.store, h->in);
+    h->in = NULL;
+    h->in_start = h->in_end = 0;
+}
+
 /* Receives into the caller's memory and parses there. The framing between body bytes is removed by
  * moving the bytes that follow it; without framing nothing moves. The parser sees every byte, so
  * its state stays right; bytes after the message end the connection anyway. */
@@ -286,9 +295,7 @@ static WHORL_SUSPENDS ssize_t receive_direct(struct http1_exchange *h, char *buf
     size_t out_len = 0, used;
     int event;
 
-    http_buf_release(h->base.store, h->in); /* empty, and another exchange may need one */
-    h->in = NULL;
-    h->in_start = h->in_end = 0;
+    release_buffer(h);
     ssize_t n = receive(h, buf, len);
     if (n <= 0)
         return no_bytes(h, n);
@@ -351,6 +358,36 @@ static WHORL_SUSPENDS ssize_t read_body(struct http_exchange *x, char *buf, size
             break;
         }
     }
+}
+
+static bool can_splice(const struct http_exchange *x)
+{
+    const struct http1_exchange *h = container_of(x, struct http1_exchange, base);
+
+    return x->ahead == HTTP_AHEAD_INPUT && h->stream && http1_rest(&h->parser) > 0 &&
+           socket_stream_is_in_bulk(h->stream);
+}
+
+/* Bytes behind the message stay in the socket. */
+static WHORL_SUSPENDS ssize_t splice_body(struct http_exchange *x, int pipe_fd, size_t len)
+{
+    struct http1_exchange *h = http1_of(x);
+    int64_t rest = http1_rest(&h->parser);
+    struct http_stage stage;
+
+    release_buffer(h);
+    http_clock_enter_read(&x->clock, &stage, x->received);
+    ssize_t n = socket_stream_to_pipe(h->stream, pipe_fd, rest < (int64_t)len ? (size_t)rest : len);
+    n = http_clock_leave_read(&x->clock, &stage, n);
+    if (n == -EINVAL)
+        return n;
+    if (n <= 0) {
+        n = no_bytes(h, n);
+        return n < 0 ? n : x->ahead == HTTP_AHEAD_ERROR ? x->err : 0;
+    }
+    set_ahead(h, http1_pass(&h->parser, n), false);
+    x->received = http1_received(&h->parser);
+    return n;
 }
 
 /* The least number of body bytes that are still to be received. */
@@ -444,6 +481,8 @@ static const struct http_exchange_ops http1_exchange_ops = {
     .send_file = send_file,
     .read_head = read_head,
     .read_body = read_body,
+    .can_splice = can_splice,
+    .splice_body = splice_body,
     .explain = explain,
     .skip = skip,
     .end = end,

@@ -17,6 +17,8 @@
 
 #include <whorl/error.h>
 
+#include "runtime/base/check.h"
+
 enum state {
     STATE_HEAD,
     STATE_PASSED, /* a 1xx head was reported; the next call drops its headers */
@@ -392,6 +394,27 @@ int http1_feed(struct http1 *p, const char *buf, size_t len, size_t *ret_used,
         *ret_used += used;
         return event;
     }
+    return HTTP1_END;
+}
+
+int64_t http1_rest(const struct http1 *p)
+{
+    const struct body *body = &p->body;
+
+    if (p->error || p->state != STATE_BODY || body->kind != BODY_LENGTH ||
+        body->left > body->bytes_max - body->received)
+        return 0;
+    return body->left;
+}
+
+int http1_pass(struct http1 *p, int64_t n)
+{
+    whorl_check(n >= 0 && n <= http1_rest(p));
+    p->body.left -= n;
+    p->body.received += n;
+    if (p->body.left > 0)
+        return HTTP1_NEED_INPUT;
+    p->state = STATE_DONE;
     return HTTP1_END;
 }
 

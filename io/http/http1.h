@@ -106,6 +106,18 @@ void http1_finish(struct http1 *p);
 int http1_feed(struct http1 *p, const char *buf, size_t len, size_t *ret_used,
                struct http1_body_span *ret_span);
 
+/** Within a body whose length was announced: how many of its bytes http1_feed() needs. 0: anything
+ *  else comes next. */
+int64_t http1_rest(const struct http1 *p);
+
+/**
+ * Notes that `n` bytes of the body went to another place, instead of being fed; at most
+ * http1_rest().
+ *
+ * Returns: HTTP1_NEED_INPUT or HTTP1_END.
+ */
+int http1_pass(struct http1 *p, int64_t n);
+
 /**
  * Call it when the peer has closed and all input has been fed.
  *

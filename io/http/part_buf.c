@@ -44,3 +44,25 @@ void http_part_buf_grow(struct http_part_buf *buf, struct http_store *store, int
     buf->data = data;
     buf->size = size;
 }
+
+struct file_pipe *http_part_pipe_open(struct http_store *store)
+{
+    if (store->save_bytes + HTTP_PART_PIPE_HELD > HTTP_PART_BUFS_MAX)
+        return NULL;
+    struct file_pipe *pipe = malloc(sizeof *pipe);
+    if (!pipe || !file_pipe_open(pipe)) {
+        free(pipe);
+        return NULL;
+    }
+    store->save_bytes += HTTP_PART_PIPE_HELD;
+    return pipe;
+}
+
+void http_part_pipe_close(struct file_pipe *pipe, struct http_store *store)
+{
+    if (!pipe)
+        return;
+    file_pipe_close(pipe);
+    store->save_bytes -= HTTP_PART_PIPE_HELD;
+    free(pipe);
+}

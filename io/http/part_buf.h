@@ -8,9 +8,13 @@
 
 #include <whorl/base.h>
 
+#include "io/fd/file_pipe.h"
 #include "io/http/store.h"
 
-enum { HTTP_PART_BUFS_MAX = 16 << 20 }; /* bytes of these buffers in a session */
+enum {
+    HTTP_PART_BUFS_MAX = 16 << 20,   /* bytes of these buffers in a session */
+    HTTP_PART_PIPE_HELD = 256 << 10, /* the most bytes that a pipe holds */
+};
 
 /* Zero-initialised is valid. */
 struct http_part_buf {
@@ -25,6 +29,13 @@ WHORL_CHECKED int http_part_buf_alloc(struct http_part_buf *buf, struct http_sto
 /* Takes more memory if the limit allows that and `moved`, the length of the body so far, is long
  * enough for it. */
 void http_part_buf_grow(struct http_part_buf *buf, struct http_store *store, int64_t moved);
+
+/* A pipe that is used instead of such a buffer, and counts as one of HTTP_PART_PIPE_HELD bytes.
+ * Returns NULL when there is none. */
+struct file_pipe *http_part_pipe_open(struct http_store *store);
+
+/* Closes and frees it. Accepts NULL. */
+void http_part_pipe_close(struct file_pipe *pipe, struct http_store *store);
 
 /* Frees the memory, if there is any. */
 void http_part_buf_drop(struct http_part_buf *buf, struct http_store *store);

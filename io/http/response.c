@@ -50,6 +50,7 @@ void http_response_destroy(struct whorl_http_response *response)
     whorl_url_finish(&response->url);
     if (response->part.data)
         http_part_buf_drop(&response->part, response->store);
+    http_part_pipe_close(response->pipe, response->store);
     if (response->decodes)
         decode_finish(&response->decode);
     response->closed = true;
@@ -70,7 +71,7 @@ void http_responses_drain(struct http_store *store)
 
 /* Aborts when the response has been closed. This does not work if the memory was freed or reused in
  * the meantime. With WHORL_DEBUG=check the memory of the last closed responses is not reused. */
-static void check_open(const struct whorl_http_response *response)
+void http_response_check_open(const struct whorl_http_response *response)
 {
     whorl_check_text(!response->closed, "an HTTP response was used or closed after it was closed");
 }
@@ -142,7 +143,7 @@ static void fill(const struct whorl_http_response *r, struct whorl_http_info *re
 void whorl_http_response_get_info(const struct whorl_http_response *response,
                                   struct whorl_http_info *ret)
 {
-    check_open(response);
+    http_response_check_open(response);
     fill(response, ret);
 }
 
@@ -219,45 +220,45 @@ void http_response_drop_exchange(struct whorl_http_response *r)
 
 int whorl_http_response_status(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return response->exchange->head.status;
 }
 
 enum whorl_http_version whorl_http_response_version(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return response->version;
 }
 
 const char *whorl_http_response_reason(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return response->exchange->head.reason;
 }
 
 const struct whorl_url *whorl_http_response_url(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return &response->url;
 }
 
 const char *whorl_http_response_header(const struct whorl_http_response *response, const char *name)
 {
-    check_open(response);
+    http_response_check_open(response);
     return header_list_get(response->exchange->head.headers, name);
 }
 
 bool whorl_http_response_header_at(const struct whorl_http_response *response, size_t index,
                                    struct whorl_http_header *ret)
 {
-    check_open(response);
+    http_response_check_open(response);
     return header_list_at(response->exchange->head.headers, index, ret);
 }
 
 const char *whorl_http_response_trailer(const struct whorl_http_response *response,
                                         const char *name)
 {
-    check_open(response);
+    http_response_check_open(response);
     if (response->err || response->exchange->ahead != HTTP_AHEAD_END)
         return NULL;
     return header_list_get(response->exchange->head.trailers, name);
@@ -265,26 +266,26 @@ const char *whorl_http_response_trailer(const struct whorl_http_response *respon
 
 int64_t whorl_http_response_length(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return response->decodes ? -1 : response->exchange->head.length;
 }
 
 void whorl_http_response_get_timing(const struct whorl_http_response *response,
                                     struct whorl_http_timing *ret)
 {
-    check_open(response);
+    http_response_check_open(response);
     *ret = response->timing;
 }
 
 int64_t whorl_http_response_received(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return response->exchange->received;
 }
 
 const struct whorl_error *whorl_http_response_error(const struct whorl_http_response *response)
 {
-    check_open(response);
+    http_response_check_open(response);
     return &response->error;
 }
 
@@ -374,6 +375,16 @@ WHORL_SUSPENDS ssize_t http_response_read_part(struct whorl_http_response *r, ch
     return n;
 }
 
+WHORL_SUSPENDS ssize_t http_response_splice(struct whorl_http_response *r, int pipe_fd, size_t len)
+{
+    ssize_t n = http_exchange_splice(r->exchange, pipe_fd, len);
+
+    if (n > 0 && http_watch_is_on(&r->watch))
+        tell_body(r);
+    http_response_settle(r);
+    return n;
+}
+
 bool http_response_must_receive(const struct whorl_http_response *r)
 {
     return r->exchange->ahead == HTTP_AHEAD_INPUT;
@@ -443,7 +454,7 @@ WHORL_SUSPENDS ssize_t whorl_http_response_read(struct whorl_http_response *resp
 {
     const char *part = NULL;
 
-    check_open(response);
+    http_response_check_open(response);
     int err = whorl_check_cancelled();
     if (err || len == 0)
         return err;
@@ -475,7 +486,7 @@ WHORL_SUSPENDS ssize_t http_response_next_part(struct whorl_http_response *respo
 WHORL_SUSPENDS ssize_t whorl_http_response_read_part(struct whorl_http_response *response,
                                                      const char **ret)
 {
-    check_open(response);
+    http_response_check_open(response);
     ssize_t n = whorl_check_cancelled();
     if (n)
         return n;
@@ -517,7 +528,7 @@ WHORL_SUSPENDS int whorl_http_response_drain(struct whorl_http_response *respons
     const struct http_exchange *x = response->exchange;
     const char *part;
 
-    check_open(response);
+    http_response_check_open(response);
     ssize_t n = whorl_check_cancelled();
     if (n)
         return (int)n;
@@ -540,7 +551,7 @@ void whorl_http_response_close(struct whorl_http_response *response)
 {
     if (!response)
         return;
-    check_open(response);
+    http_response_check_open(response);
     http_exchange_skip(response->exchange); /* at the end of the body the connection can be kept */
     http_response_end(response);
     http_response_tell_end(response, response->err, &response->error);

@@ -45,6 +45,9 @@ struct whorl_http_response {
     struct http_part_buf part; /* of whorl_http_response_read_part() */
     int64_t part_moved;        /* bytes that it has returned */
 
+    struct file_pipe *pipe; /* of whorl_http_response_hold(); owned; NULL: there is none */
+    bool no_pipe;           /* a pipe cannot be used */
+
     /* Large; only the error's code is cleared for a new response. */
     struct whorl_error error; /* detail of what failed after the head; its code is 0 before that */
     struct decode decode;     /* valid while `decodes` */
@@ -87,6 +90,15 @@ static inline bool http_response_is_limited(const struct whorl_http_response *re
 {
     return response->limiters[0] || response->limiters[1];
 }
+
+/* For held.c */
+
+/* Aborts when the response has been closed. */
+void http_response_check_open(const struct whorl_http_response *response);
+
+/* Moves the next bytes of the body into an empty pipe; as http_exchange_splice(). */
+WHORL_SUSPENDS ssize_t http_response_splice(struct whorl_http_response *response, int pipe_fd,
+                                            size_t len);
 
 /* For save.c: reading without a copy */
 

@@ -17,20 +17,17 @@
  * pass each of them to a thread of the kernel.
  *
  * For a small file whose body is in memory, the run's thread makes these calls, if the file system
- * is in memory or on a disk of this machine. The calls then take 10 to 30 us, and passing them to a
- * thread and back would take about 10 us more. But the run's thread may have to wait for a busy
- * disk. So when a file has taken longer than SLOW_NS, threads make the calls for the next files in
- * its directory, for SLOW_FACTOR times that long. So such waits take at most 1 % of the time of the
- * run's thread.
+ * is in memory or on a disk of this machine and is not slow now (disk_call_here()).
  *
- * Bytes are written directly from the buffer that they were received into (io/http/part_buf.h).
+ * The rest of a long body goes through a pipe to the file, without a copy in memory
+ * (whorl_http_response_hold()), if nothing looks at its bytes. Other bytes are written directly
+ * from the buffer that they were received into (io/http/part_buf.h).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -42,6 +39,7 @@
 #include <whorl/task.h>
 
 #include "io/fd/disk_call.h"
+#include "io/fd/file_pipe.h"
 #include "io/fd/new_file.h"
 #include "io/http/response.h"
 #include "io/http/stage.h"
@@ -55,8 +53,6 @@ enum {
 #define CLEANUP_NS        (5 * WHORL_SECOND)
 #define FIFO_PAUSE_MIN_NS WHORL_MILLISECOND
 #define FIFO_PAUSE_MAX_NS (50 * WHORL_MILLISECOND) /* between two looks for a FIFO's reader */
-#define SLOW_NS           WHORL_MILLISECOND
-#define SLOW_FACTOR       100
 
 struct save {
     struct whorl_http_response *response;
@@ -249,11 +245,27 @@ static void show_part(struct save *save, const char *part, size_t len)
     save->shown = save->offset + (int64_t)len;
 }
 
+static WHORL_SUSPENDS int write_held(struct save *save, size_t len)
+{
+    if (save->fd < 0)
+        return whorl_http_response_write_held(save->response, save->file.fd, save->offset, len);
+    note_in_place(save);
+    return whorl_http_response_write_held(save->response, save->fd, -1, len);
+}
+
+/* Writes the next bytes of the body. `part` NULL: the response holds them. */
 static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t len)
 {
-    show_part(save, part, len);
-    int err = save->fd < 0 ? whorl_pwrite_all(save->file.fd, part, len, save->offset)
-                           : write_in_place(save, part, len);
+    int err;
+
+    if (part)
+        show_part(save, part, len);
+    if (!part)
+        err = write_held(save, len);
+    else if (save->fd < 0)
+        err = whorl_pwrite_all(save->file.fd, part, len, save->offset);
+    else
+        err = write_in_place(save, part, len);
     if (err)
         return fail(save, err);
     save->offset += (int64_t)len;
@@ -262,8 +274,15 @@ static WHORL_SUSPENDS int write_part(struct save *save, const char *part, size_t
     return 0;
 }
 
+/* Whether the bytes need not be seen, and the target can take them out of a pipe. */
+static bool may_hold(const struct save *save)
+{
+    return !save->options->part && (save->fd < 0 || fd_is_null(save->fd));
+}
+
 static WHORL_SUSPENDS int write_body(struct save *save)
 {
+    bool holds = may_hold(save);
     int err = 0;
 
     if (save->whole)
@@ -271,8 +290,10 @@ static WHORL_SUSPENDS int write_body(struct save *save)
     if (save->collected > 0)
         err = write_part(save, save->buf.data, save->collected);
     while (err == 0) {
-        const char *part;
-        ssize_t n = next_part(save, &part);
+        const char *part = NULL;
+        ssize_t n = holds ? whorl_http_response_hold(save->response, SIZE_MAX) : -EOPNOTSUPP;
+        if (n == -EOPNOTSUPP)
+            n = next_part(save, &part);
         if (n <= 0)
             return fail_reading(save, (int)n);
         err = write_part(save, part, (size_t)n);
@@ -407,30 +428,6 @@ static bool is_quick(const struct save *save, int64_t now_ns)
            place->way != PLACE_NAMED && now_ns >= place->slow_until_ns;
 }
 
-/* The number of times that this thread has waited. Preemptions are not counted. */
-static long waits(void)
-{
-    struct rusage usage;
-
-    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
-}
-
-/* Runs a step on this thread, and notes when it had to wait for long. If the thread was only
- * preempted by other processes, threads would not help, because they would be preempted too. */
-static int run_here(struct save *save, int (*step)(void *save), int64_t start_ns)
-{
-    int err = whorl_check_cancelled();
-
-    if (err)
-        return err;
-    long waits_before = waits();
-    err = step(save);
-    int64_t end_ns = whorl_now();
-    if (end_ns - start_ns > SLOW_NS && waits() != waits_before)
-        save->file.place.slow_until_ns = end_ns + SLOW_FACTOR * (end_ns - start_ns);
-    return err;
-}
-
 /* Runs a step with all its system calls, and remembers the properties of the directory's file
  * system that it has found. */
 static WHORL_SUSPENDS int run_step(struct save *save, int (*step)(void *save))
@@ -440,7 +437,7 @@ static WHORL_SUSPENDS int run_step(struct save *save, int (*step)(void *save))
     int err;
 
     if (is_quick(save, now_ns))
-        err = run_here(save, step, now_ns);
+        err = disk_call_here(step, save, now_ns, &save->file.place.slow_until_ns);
     else
         err = disk_call_run(step, save, "save", save->path);
     places_put(places, &save->file.place);

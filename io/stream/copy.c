@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Copying from stream to stream, in one direction or in both. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <whorl/group.h>
 #include <whorl/stream.h>
 
+#include "io/fd/file_pipe.h"
 #include "io/stream/socket.h"
 
 enum {
@@ -18,7 +18,7 @@ enum {
      * memory, but small messages are cheaper to copy. Measured on loopback with 4 GiB from TCP to
      * TCP: 0.46 of the CPU time of a copy. */
     SPLICE_AFTER = 4,
-    SPLICE_SIZE = 1 << 20, /* bytes of the pipe; the default of /proc/sys/fs/pipe-max-size */
+    SPLICE_SIZE = 1 << 20, /* bytes per splice, if the pipe has room for them */
     SPLICE_SMALL = 16384,  /* bytes; SPLICE_AFTER splices in a row with fewer end the splicing */
 };
 
@@ -73,19 +73,6 @@ static WHORL_SUSPENDS int splice_between(struct whorl_stream *to, struct whorl_s
     return small < SPLICE_AFTER ? 0 : 1;
 }
 
-/* A pipe for splicing. False: there is none, or the limits of the user leave it too small. */
-static bool open_pipe(int ret_fds[2])
-{
-    if (whorl_pipe(ret_fds) != 0)
-        return false;
-    fcntl(ret_fds[1], F_SETPIPE_SZ, SPLICE_SIZE);
-    if (fcntl(ret_fds[1], F_GETPIPE_SZ) >= COPY_SIZE)
-        return true;
-    close(ret_fds[0]);
-    close(ret_fds[1]);
-    return false;
-}
-
 /* Copies while little arrives at a time, and splices while much does. */
 static WHORL_SUSPENDS int copy_or_splice(struct whorl_stream *to, struct whorl_stream *from,
                                          char *buf, int64_t *copied)
@@ -95,7 +82,7 @@ static WHORL_SUSPENDS int copy_or_splice(struct whorl_stream *to, struct whorl_s
 
     do {
         state = copy(to, from, buf, can_splice ? SPLICE_AFTER : INT_MAX, copied);
-        if (state == 1 && open_pipe(fds)) {
+        if (state == 1 && large_pipe_open(fds)) {
             state = copy_received(to, from, buf, copied);
             if (state == 0)
                 state = splice_between(to, from, fds, copied);

@@ -314,14 +314,19 @@ static bool arm(struct receiver *r)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static WHORL_SUSPENDS ssize_t receive_directly(struct receiver *r, void *buf, size_t len)
+void receiver_note(struct receiver *r, ssize_t n)
 {
-    ssize_t n = whorl_recv(r->fd, buf, len, 0);
-
     if (n > SMALL_MAX)
         r->small = 0;
     else if (n > 0 && r->small < SMALL_ROW)
         r->small++;
+}
+
+static WHORL_SUSPENDS ssize_t receive_directly(struct receiver *r, void *buf, size_t len)
+{
+    ssize_t n = whorl_recv(r->fd, buf, len, 0);
+
+    receiver_note(r, n);
     return n;
 }
 
@@ -427,6 +432,13 @@ WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len)
         err = wait_completion(r->ahead);
     }
     return err;
+}
+
+bool receiver_is_in_bulk(struct receiver *r)
+{
+    adopt(r);
+    const struct read_ahead *a = r->ahead;
+    return r->small < SMALL_ROW && (!a || (!has_received(a) && !io_op_is_in_flight(&a->op)));
 }
 
 WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, size_t len)

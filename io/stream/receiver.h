@@ -64,6 +64,12 @@ void receiver_finish(struct receiver *r);
 /* recv(2), see whorl_stream_read(). One task at a time. */
 WHORL_SUSPENDS ssize_t receiver_read(struct receiver *r, void *buf, size_t len);
 
+/* Whether the next read would receive directly from the socket, and the last reads have received
+ * much. Then the caller may receive by itself, and reports the count of each of its calls to
+ * receiver_note(). */
+bool receiver_is_in_bulk(struct receiver *r);
+void receiver_note(struct receiver *r, ssize_t n);
+
 /* See whorl_stream_take_received(). */
 WHORL_SUSPENDS ssize_t receiver_take_received(struct receiver *r, void *buf, size_t len);
 

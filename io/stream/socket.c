@@ -202,6 +202,12 @@ bool socket_stream_can_splice(const struct whorl_stream *stream)
     return stream_is_socket(stream) && ((const struct socket_stream *)stream)->is_stream;
 }
 
+bool socket_stream_is_in_bulk(struct whorl_stream *stream)
+{
+    return socket_stream_can_splice(stream) &&
+           receiver_is_in_bulk(&((struct socket_stream *)stream)->receiver);
+}
+
 WHORL_SUSPENDS ssize_t socket_stream_to_pipe(struct whorl_stream *stream, int pipe_fd, size_t len)
 {
     struct socket_stream *self = (struct socket_stream *)stream;
@@ -209,6 +215,7 @@ WHORL_SUSPENDS ssize_t socket_stream_to_pipe(struct whorl_stream *stream, int pi
     whorl_check(!self->reading);
     self->reading = true;
     ssize_t n = whorl_splice(self->fd, pipe_fd, len);
+    receiver_note(&self->receiver, n);
     self->reading = false;
     return n == 0 && self->reset ? -ECONNRESET : n;
 }

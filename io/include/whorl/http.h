@@ -409,6 +409,45 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read_part(struct whorl_http
                                                                const char **ret);
 
 /**
+ * Receives the next bytes of a long body into a pipe, from which
+ * whorl_http_response_write_held() moves them to a file. So they are never copied into the memory
+ * of this process. This works for a body of known length over HTTP/1.1 without TLS, after its first
+ * bytes, when it arrives fast and is not decoded and has no limit of its speed. All other bytes are
+ * read:
+ *
+ *     ssize_t n = whorl_http_response_hold(response, SIZE_MAX);
+ *     if (n == -EOPNOTSUPP)
+ *         n = whorl_http_response_read_part(response, &part);
+ *     else if (n > 0)
+ *         err = whorl_http_response_write_held(response, fd, offset, (size_t)n);
+ *
+ * The bytes are held until the next call that reads the response, which drops what was not written
+ * of them.
+ *
+ * @len  the most bytes to hold; no more than 256 KiB are held
+ *
+ * Returns:  the count; 0 at the end of a complete body; -EOPNOTSUPP when the next bytes must be
+ *           read in another way; otherwise as whorl_http_response_read().
+ * Suspends: until there is at least one byte.
+ * Cancel:   -ECANCELED; a later call outside the cancelled scope continues to receive.
+ */
+WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_hold(struct whorl_http_response *response,
+                                                          size_t len);
+
+/**
+ * Writes the first `len` bytes that are held and not yet written to a file.
+ *
+ * @fd      a regular file; or /dev/null, with the offset -1
+ * @offset  of the first byte in the file
+ *
+ * Returns:  0; -EIO when fewer bytes are held; -errno, and then some of them may have been written.
+ * Suspends: until they are written.
+ * Cancel:   -ECANCELED; some of them may have been written.
+ */
+WHORL_API WHORL_SUSPENDS int whorl_http_response_write_held(struct whorl_http_response *response,
+                                                            int fd, int64_t offset, size_t len);
+
+/**
  * Reads to the end of the body, into new memory. A NUL byte follows the body and is not counted.
  *
  * @len_max  a longer body is WHORL_EHTTP_BODY_TOO_LARGE
