@@ -86,20 +86,24 @@ static void update_rate(struct piece *piece)
         piece->claim.rate = 1 + (int64_t)(bytes * (double)WHORL_SECOND / (double)elapsed_ns);
 }
 
-/* Writes bytes to the part. Another connection may cut the claim off meanwhile, but not as near. */
-static WHORL_SUSPENDS int write_bytes(struct piece *piece, const char *bytes, size_t len)
+/* Writes bytes to the part. Another connection may cut the claim off meanwhile, but not as near.
+ * `bytes` NULL: the response holds them. */
+static WHORL_SUSPENDS int write_bytes(struct piece *piece, struct whorl_http_response *response,
+                                      const char *bytes, size_t len)
 {
     struct download *d = piece->download;
     int64_t start = piece->claim.at;
 
-    int err = whorl_pwrite_all(d->part.fd, bytes, len, start);
+    int err = bytes ? whorl_pwrite_all(d->part.fd, bytes, len, start)
+                    : whorl_http_response_write_held(response, d->part.fd, start, len);
     if (err == 0)
         err = part_note(&d->part, start, start + (int64_t)len);
     if (err == 0) {
         d->is_mixed |= piece_is_of_mirror(piece);
         piece->claim.at = start + (int64_t)len;
         update_rate(piece);
-        piece_see(d, start, bytes, len);
+        if (bytes)
+            piece_see(d, start, bytes, len);
         d->progress(d->arg, ranges_sum(&d->part.journal.done));
         err = part_record(&d->part, false);
     }
@@ -125,7 +129,8 @@ static bool extend(struct piece *piece)
 }
 
 /* Takes the next bytes of the response. What is behind the end of the claim is dropped. */
-static WHORL_SUSPENDS int take_bytes(struct piece *piece, const char *bytes, size_t len)
+static WHORL_SUSPENDS int take_bytes(struct piece *piece, struct whorl_http_response *response,
+                                     const char *bytes, size_t len)
 {
     struct download *d = piece->download;
     struct claim *claim = &piece->claim;
@@ -136,12 +141,44 @@ static WHORL_SUSPENDS int take_bytes(struct piece *piece, const char *bytes, siz
         bool compares = claim->at < piece->join;
         int64_t room = (compares ? piece->join : claim->end) - claim->at;
         size_t n = (int64_t)len < room ? len : (size_t)room;
-        err = compares ? piece_compare(piece, d->part.fd, bytes, n) : write_bytes(piece, bytes, n);
+        err = compares ? piece_compare(piece, d->part.fd, bytes, n)
+                       : write_bytes(piece, response, bytes, n);
         bytes += n;
         len -= n;
     }
     d->wasted += (int64_t)len;
     return err;
+}
+
+/* Takes the next bytes, which the response holds. */
+static WHORL_SUSPENDS int take_held(struct piece *piece, struct whorl_http_response *response,
+                                    size_t len)
+{
+    struct download *d = piece->download;
+    const struct claim *claim = &piece->claim;
+    int64_t room = claim->end - claim->at;
+    size_t n = (int64_t)len < room ? len : (size_t)room;
+
+    d->received += (int64_t)len;
+    if (n < len) { /* the claim was cut off meanwhile */
+        d->wasted += (int64_t)(len - n);
+        piece->response_end = claim->end; /* the rest of the bytes is lost, so do not continue */
+    }
+    return write_bytes(piece, response, NULL, n);
+}
+
+/* Receives the next bytes, and keeps them out of the memory of this process when no code needs to
+ * see them. Sets `*ret` to NULL then. Returns as whorl_http_response_read_part(). */
+static WHORL_SUSPENDS ssize_t next_bytes(const struct piece *piece,
+                                         struct whorl_http_response *response, const char **ret)
+{
+    const struct claim *claim = &piece->claim;
+    ssize_t n = -EOPNOTSUPP;
+
+    *ret = NULL;
+    if (!piece->download->see && claim->at >= piece->join && claim->at < claim->end)
+        n = whorl_http_response_hold(response, (size_t)(claim->end - claim->at));
+    return n == -EOPNOTSUPP ? whorl_http_response_read_part(response, ret) : n;
 }
 
 WHORL_SUSPENDS int piece_receive(struct piece *piece, struct whorl_http_response *response)
@@ -154,9 +191,10 @@ WHORL_SUSPENDS int piece_receive(struct piece *piece, struct whorl_http_response
     piece->begun_ns = whorl_now();
     piece->begun_at = claim->at;
     while (err == 0 && n > 0 && (claim->at < claim->end || extend(piece))) {
-        n = whorl_http_response_read_part(response, &bytes);
+        n = next_bytes(piece, response, &bytes);
         if (n > 0)
-            err = take_bytes(piece, bytes, (size_t)n);
+            err = bytes ? take_bytes(piece, response, bytes, (size_t)n)
+                        : take_held(piece, response, (size_t)n);
     }
     if (n < 0) {
         err = (int)n;
