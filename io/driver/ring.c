@@ -3,8 +3,6 @@
 #include "io/driver/ring.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -15,7 +13,9 @@
 
 #include "io/driver/queue.h"
 #include "io/driver/ring_buffers.h"
+#include "io/driver/ring_kick.h"
 #include "io/driver/ring_setup.h"
+#include "io/driver/ring_sqe.h"
 #include "io/driver/ring_stage.h"
 #include "io/driver/slots.h"
 #include "io/driver/syscall.h"
@@ -28,26 +28,6 @@
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT  (1U << 17) /* 6.15 */
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
-#endif
-
-/* The headers of Linux 6.1 do not define it. It is an enumerator, which #ifndef does not see. */
-#define OPCODE_FTRUNCATE 55 /* 6.9 */
-
-/* Used instead of an opcode for requests for which no kernel has one. */
-#define OPCODE_NONE UINT8_MAX
-
-/* Marks functions that access the ring's mapping. ThreadSanitizer does not see that liburing unmaps
- * it, so the next ring at the same address would look like a race. */
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer)
-#define TOUCHES_RING __attribute__((no_sanitize("thread")))
-#endif
-#endif
-#ifdef __SANITIZE_THREAD__
-#define TOUCHES_RING __attribute__((no_sanitize("thread")))
-#endif
-#ifndef TOUCHES_RING
-#define TOUCHES_RING
 #endif
 
 /* The user_data of a request is its name (slots.h). The user_data of its cancel is the same name
@@ -85,10 +65,7 @@ struct ring {
     struct ring_buffers *buffers; /* for multishot receives; NULL: not used yet */
 
     int event_fd; /* signals completions to a host's loop; -1: not created */
-    int kick_fd;
-    bool kick_multishot;
-    bool kick_armed;
-    atomic_bool kicked; /* true from the write to kick_fd until the loop sees its completion */
+    struct ring_kick kick;
 
     struct ring_stats stats;
 };
@@ -195,133 +172,6 @@ static struct io_uring_sqe *get_sqe(struct ring *ring)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static const uint8_t opcodes[] = {
-    [IO_OP_NOP] = IORING_OP_NOP,
-    [IO_OP_READ] = IORING_OP_READ,
-    [IO_OP_WRITE] = IORING_OP_WRITE,
-    [IO_OP_READV] = IORING_OP_READV,
-    [IO_OP_WRITEV] = IORING_OP_WRITEV,
-    [IO_OP_OPENAT] = IORING_OP_OPENAT,
-    [IO_OP_CLOSE] = IORING_OP_CLOSE,
-    [IO_OP_FSYNC] = IORING_OP_FSYNC,
-    [IO_OP_FALLOCATE] = IORING_OP_FALLOCATE,
-    [IO_OP_STATX] = IORING_OP_STATX,
-    [IO_OP_RENAMEAT] = IORING_OP_RENAMEAT,
-    [IO_OP_UNLINKAT] = IORING_OP_UNLINKAT,
-    [IO_OP_MKDIRAT] = IORING_OP_MKDIRAT,
-    [IO_OP_FTRUNCATE] = OPCODE_FTRUNCATE,
-    [IO_OP_LINKAT] = IORING_OP_LINKAT,
-    [IO_OP_SYMLINKAT] = IORING_OP_SYMLINKAT,
-    [IO_OP_READLINKAT] = OPCODE_NONE,
-    [IO_OP_UTIMENSAT] = OPCODE_NONE,
-    [IO_OP_FLOCK] = OPCODE_NONE,
-    [IO_OP_GETDENTS] = OPCODE_NONE,
-    [IO_OP_CONNECT] = IORING_OP_CONNECT,
-    [IO_OP_ACCEPT] = IORING_OP_ACCEPT,
-    [IO_OP_RECV] = IORING_OP_RECV,
-    [IO_OP_SEND] = IORING_OP_SEND,
-    [IO_OP_RECVMSG] = IORING_OP_RECVMSG,
-    [IO_OP_SENDMSG] = IORING_OP_SENDMSG,
-    [IO_OP_POLL] = IORING_OP_POLL_ADD,
-    [IO_OP_SPLICE] = IORING_OP_SPLICE,
-    [IO_OP_CALL] = OPCODE_NONE,
-};
-
-_Static_assert(sizeof opcodes == IO_OP_CODES, "each kind of request has its entry");
-_Static_assert(IO_OP_CODES <= 64, "each kind of request has its bit");
-
-/* Kinds whose opcode a kernel may lack that has all the features we need. */
-static bool is_newer(enum io_op_code code)
-{
-    switch (code) {
-    case IO_OP_RENAMEAT:  /* 5.11 */
-    case IO_OP_UNLINKAT:  /* 5.11 */
-    case IO_OP_MKDIRAT:   /* 5.15 */
-    case IO_OP_SYMLINKAT: /* 5.15 */
-    case IO_OP_LINKAT:    /* 5.15 */
-    case IO_OP_FTRUNCATE: /* 6.9 */
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Finds the kinds of requests for which the kernel has no opcode. If the kernel does not say which
- * opcodes it has, these are the newer kinds. */
-static uint64_t find_without_opcode(struct io_uring *uring)
-{
-    union {
-        struct io_uring_probe probe;
-        char room[sizeof(struct io_uring_probe) + 256 * sizeof(struct io_uring_probe_op)];
-    } answer = {.room = {0}};
-    uint64_t without = 0;
-
-    bool told = io_uring_register_probe(uring, &answer.probe, 256) == 0; /* 5.6 */
-    for (enum io_op_code code = 0; code < IO_OP_CODES; code++)
-        if (opcodes[code] == OPCODE_NONE ||
-            (is_newer(code) && !(told && io_uring_opcode_supported(&answer.probe, opcodes[code]))))
-            without |= (uint64_t)1 << code;
-    return without;
-}
-
-TOUCHES_RING static void fill_sqe(const struct ring *ring, struct io_uring_sqe *sqe,
-                                  const struct io_op *op)
-{
-    *sqe = (struct io_uring_sqe){
-        .opcode = opcodes[op->code],
-        .fd = op->fd,
-        .off = op->off,
-        .addr = op->addr,
-        .len = op->len,
-        .rw_flags = (int)op->flags,
-        .user_data = slots_name(&ring->slots, op),
-    };
-    switch (op->code) {
-    case IO_OP_STATX:
-    case IO_OP_RENAMEAT:
-    case IO_OP_LINKAT:
-    case IO_OP_SYMLINKAT:
-        sqe->off = op->addr2;
-        break;
-    case IO_OP_CONNECT:
-        sqe->off = op->len;
-        sqe->len = 0;
-        break;
-    case IO_OP_ACCEPT:
-        sqe->off = op->addr2;
-        sqe->ioprio = op->multishot ? IORING_ACCEPT_MULTISHOT : 0;
-        break;
-    case IO_OP_RECV:
-        if (op->multishot) {
-            sqe->ioprio = IORING_RECV_MULTISHOT;
-            sqe->flags = IOSQE_BUFFER_SELECT;
-            sqe->buf_group = RING_BUFFERS_GROUP;
-        }
-        break;
-    case IO_OP_RECVMSG:
-        sqe->len = 1;
-        break;
-    case IO_OP_SENDMSG:
-        sqe->len = 1;
-        sqe->msg_flags |= op->is_stream ? 0 : MSG_DONTWAIT; /* see ring_stage.h */
-        break;
-    case IO_OP_SEND:
-        sqe->msg_flags |= op->is_stream ? 0 : MSG_DONTWAIT;
-        break;
-    case IO_OP_SPLICE:
-        sqe->splice_fd_in = (int)op->addr2;
-        break;
-    case IO_OP_POLL:
-        sqe->poll32_events = __io_uring_prep_poll_mask(op->len);
-        sqe->len = op->multishot ? IORING_POLL_ADD_MULTI : 0;
-        break;
-    default:
-        break;
-    }
-    if (__builtin_expect(op->stage != STAGE_FIRST, 0))
-        ring_stage_fill(op, sqe);
-}
-
 /* Releases the slot of a request that has ended and removes the request from its queue, if any. */
 static void forget(struct ring *ring, struct io_op *op)
 {
@@ -411,7 +261,7 @@ static int ring_submit(struct io_driver *driver, struct io_op *op)
         return 0;
     }
     if (queue_is_empty(&ring->backlog) && (sqe = get_sqe(ring)))
-        fill_sqe(ring, sqe, op);
+        ring_sqe_fill(sqe, op, slots_name(&ring->slots, op));
     else
         queue_append(&ring->backlog, &op->waiter);
     return 0;
@@ -497,50 +347,20 @@ static void ring_cancel_all(struct io_driver *driver)
 
 /* --- being woken from other threads ----------------------------------------------------------- */
 
-static void ring_kick(struct whorl_poller *poller)
+static void kick(struct whorl_poller *poller)
 {
     struct ring *ring = of_poller(poller);
 
-    if (io_driver_is_copy(&ring->driver))
-        return;
-    /* If the flag is already set, the loop has not yet looked at its inbox: it clears the flag
-     * before it looks. So it will see the caller's entry without another wake-up. */
-    if (!atomic_exchange_explicit(&ring->kicked, true, memory_order_acq_rel)) {
-        ssize_t n = write(ring->kick_fd, &(uint64_t){1}, sizeof(uint64_t));
-        whorl_check(n == sizeof(uint64_t));
-    }
+    if (!io_driver_is_copy(&ring->driver))
+        ring_kick_send(&ring->kick);
 }
 
-TOUCHES_RING static void arm_kick(struct ring *ring)
+static void arm_kick(struct ring *ring)
 {
     struct io_uring_sqe *sqe = get_sqe(ring);
 
-    if (!sqe)
-        return; /* the next wait() tries again */
-    *sqe = (struct io_uring_sqe){
-        .opcode = IORING_OP_POLL_ADD,
-        .fd = ring->kick_fd,
-        .poll32_events = __io_uring_prep_poll_mask(POLLIN),
-        .len = ring->kick_multishot ? IORING_POLL_ADD_MULTI : 0, /* 5.13 */
-        .user_data = DATA_KICK,
-    };
-    ring->kick_armed = true;
-}
-
-static void on_kick(struct ring *ring, int res, bool more)
-{
-    uint64_t count;
-
-    ring->stats.kicks++;
-    if (res == -EINVAL)
-        ring->kick_multishot = false;
-    if (!more) {
-        /* Only a newly armed poll looks at the count, so it is reset only before arming one. */
-        if (read(ring->kick_fd, &count, sizeof count) < 0)
-            whorl_check(errno == EAGAIN || errno == EINTR);
-        ring->kick_armed = false;
-    }
-    atomic_exchange_explicit(&ring->kicked, false, memory_order_acq_rel);
+    if (sqe) /* else the next wait() tries again */
+        ring_kick_arm(&ring->kick, sqe, DATA_KICK);
 }
 
 /* --- cancelling again ------------------------------------------------------------------------- */
@@ -647,7 +467,8 @@ TOUCHES_RING static unsigned reap(struct ring *ring)
         io_uring_smp_store_release(cq->khead, head + 1);
 
         if (data == DATA_KICK) {
-            on_kick(ring, res, more);
+            ring->stats.kicks++;
+            ring_kick_complete(&ring->kick, res, more);
             continue;
         }
         struct io_op *op = slots_find(&ring->slots, data & ~CANCEL_BIT);
@@ -684,7 +505,7 @@ static bool drain_backlog(struct ring *ring)
     struct io_uring_sqe *sqe;
     bool completed = false;
 
-    if (!ring->kick_armed)
+    if (!ring->kick.is_armed)
         arm_kick(ring);
     while (!queue_is_empty(&ring->backlog)) {
         struct io_op *op = (struct io_op *)ring->backlog.next;
@@ -708,7 +529,7 @@ static bool drain_backlog(struct ring *ring)
         if (!(sqe = get_sqe(ring)))
             return completed;
         queue_remove(&op->waiter);
-        fill_sqe(ring, sqe, op);
+        ring_sqe_fill(sqe, op, slots_name(&ring->slots, op));
     }
     while (!queue_is_empty(&ring->cancels)) {
         if (!(sqe = get_sqe(ring)))
@@ -720,7 +541,8 @@ static bool drain_backlog(struct ring *ring)
 
 static bool has_backlog(const struct ring *ring)
 {
-    return !queue_is_empty(&ring->backlog) || !queue_is_empty(&ring->cancels) || !ring->kick_armed;
+    return !queue_is_empty(&ring->backlog) || !queue_is_empty(&ring->cancels) ||
+           !ring->kick.is_armed;
 }
 
 /* Returns how long wait() may sleep. 0: not at all; negative: without limit. */
@@ -802,9 +624,8 @@ static bool ring_has_work(struct whorl_poller *poller)
 static size_t ring_pending(struct whorl_poller *poller)
 {
     struct ring *ring = of_poller(poller);
-    bool kicked = atomic_load_explicit(&ring->kicked, memory_order_relaxed);
 
-    return ring->driver.in_flight - ring->driver.background + kicked;
+    return ring->driver.in_flight - ring->driver.background + ring_kick_is_pending(&ring->kick);
 }
 
 /* --- set-up and end --------------------------------------------------------------------------- */
@@ -821,8 +642,7 @@ static void ring_destroy(struct io_driver *driver)
     else
         io_uring_queue_exit(&ring->uring);
     ring_buffers_destroy(ring->buffers, copy);
-    if (ring->kick_fd >= 0)
-        close(ring->kick_fd);
+    ring_kick_close(&ring->kick);
     if (ring->event_fd >= 0)
         close(ring->event_fd);
     slots_finish(&ring->slots);
@@ -890,7 +710,7 @@ static const struct whorl_poller_ops poller_ops = {
     .now = ring_now,
     .wait = ring_wait,
     .has_work = ring_has_work,
-    .kick = ring_kick,
+    .kick = kick,
     .pending = ring_pending,
 };
 
@@ -918,9 +738,9 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     if (err)
         goto err_ring;
     ring->event_fd = -1;
-    ring->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (ring->kick_fd < 0) {
-        err = whorl_error_set(error, -errno, "io_uring", "eventfd: %s", whorl_strerror(errno));
+    err = ring_kick_open(&ring->kick);
+    if (err) {
+        whorl_error_set(error, err, "io_uring", "eventfd: %s", whorl_strerror(err));
         goto err_uring;
     }
     err = slots_grow(&ring->slots);
@@ -938,9 +758,8 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
     if (features & IORING_FEAT_NO_IOWAIT)
         ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
     ring->cqe_skip = features & IORING_FEAT_CQE_SKIP;
-    ring->without_opcode = find_without_opcode(&ring->uring);
+    ring->without_opcode = ring_sqe_without_opcode(&ring->uring);
 
-    ring->kick_multishot = true;
     queue_init(&ring->backlog);
     queue_init(&ring->cancels);
     queue_init(&ring->stubborn);
@@ -955,7 +774,7 @@ int ring_create(unsigned entries, struct whorl_error *error, struct io_driver **
 
 err_kick:
     slots_finish(&ring->slots);
-    close(ring->kick_fd);
+    ring_kick_close(&ring->kick);
 err_uring:
     io_uring_queue_exit(&ring->uring);
 err_ring:
