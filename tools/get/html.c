@@ -4,30 +4,15 @@
 
 #include <errno.h>
 #include <gumbo.h>
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "tools/get/css.h"
-
-/* --- memory: gumbo checks no allocation, and frees a tree by recursion. So all blocks of a page
- * are in one list, which is freed at once, and a failure jumps out of the parser. --- */
-
-struct block {
-    struct block *prev, *next;
-    size_t size;
-    max_align_t data[];
-};
-
-struct edit {
-    size_t start, end;  /* in the page */
-    struct buffer text; /* that replaces it */
-};
+#include "tools/get/html_edits.h"
+#include "tools/get/html_tree.h"
 
 struct html {
     const char *text;
@@ -35,83 +20,10 @@ struct html {
     void *arg;
     struct buffer *ret;
 
-    struct block *blocks;
-    size_t memory;
-    unsigned allocations;
-    jmp_buf failure;
-
-    struct edit *edits;
-    size_t edits_count, edits_size;
+    struct html_edits edits;
     struct buffer value;
     bool failed; /* there was no memory for an edit */
 };
-
-static int64_t processor_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return now.tv_sec * (int64_t)1000000000 + now.tv_nsec;
-}
-
-struct parse {
-    struct html *html;
-    int64_t deadline_ns; /* as processor_ns() */
-};
-
-static void *allocate(void *arg, size_t size)
-{
-    struct parse *parse = arg;
-    struct html *html = parse->html;
-
-    if (html->memory + size > HTML_MEMORY_MAX)
-        longjmp(html->failure, E2BIG);
-    if (html->allocations++ % 256 == 255 && processor_ns() > parse->deadline_ns)
-        longjmp(html->failure, E2BIG);
-    struct block *block = malloc(sizeof *block + size);
-    if (!block)
-        longjmp(html->failure, ENOMEM);
-    *block = (struct block){.next = html->blocks, .size = sizeof *block + size};
-    if (block->next)
-        block->next->prev = block;
-    html->blocks = block;
-    html->memory += block->size;
-    return block->data;
-}
-
-static void release(void *arg, void *data)
-{
-    struct html *html = ((struct parse *)arg)->html;
-    struct block *block =
-        data ? (struct block *)((char *)data - offsetof(struct block, data)) : NULL;
-
-    if (!block)
-        return;
-    if (block->prev)
-        block->prev->next = block->next;
-    else
-        html->blocks = block->next;
-    if (block->next)
-        block->next->prev = block->prev;
-    html->memory -= block->size;
-    free(block);
-}
-
-/* Returns 0, or the reason for a failure: ENOMEM or E2BIG. */
-static int parse(struct html *html, size_t len, GumboOutput **ret)
-{
-    struct parse parse = {html, processor_ns() + HTML_SECONDS_MAX * (int64_t)1000000000};
-    GumboOptions options = kGumboDefaultOptions;
-
-    options.allocator = allocate;
-    options.deallocator = release;
-    options.userdata = &parse;
-    options.max_errors = 0;
-    int err = setjmp(html->failure);
-    if (err == 0)
-        *ret = gumbo_parse_with_options(&options, html->text, len);
-    return err;
-}
 
 /* --- the text of references --- */
 
@@ -239,19 +151,9 @@ static void add_edit(struct html *html, GumboStringPiece piece, struct buffer *t
         html->failed |= text->failed;
         return;
     }
-    if (html->edits_count == html->edits_size) {
-        size_t size = html->edits_size ? 2 * html->edits_size : 64;
-        struct edit *edits = reallocarray(html->edits, size, sizeof *edits);
-        if (!edits) {
-            html->failed = true;
-            return;
-        }
-        html->edits = edits;
-        html->edits_size = size;
-    }
     size_t start = (size_t)(piece.data - html->text);
-    html->edits[html->edits_count++] = (struct edit){start, start + piece.length, *text};
-    *text = (struct buffer){0};
+    if (!html_edits_add(&html->edits, start, start + piece.length, text))
+        html->failed = true;
 }
 
 /* Replaces the value of an attribute. */
@@ -271,32 +173,6 @@ static void replace(struct html *html, const GumboAttribute *attribute, const ch
     buffer_add(&text, "\"", 1);
     add_edit(html, piece_of(attribute), &text);
     buffer_finish(&text);
-}
-
-static int by_start(const void *a, const void *b)
-{
-    const struct edit *x = a, *y = b;
-
-    return (x->start > y->start) - (x->start < y->start);
-}
-
-/* Writes the page with its edits. The parser makes two elements of some broken tags, so there may
- * be two equal edits of one place. */
-static void write_page(struct html *html, size_t len)
-{
-    size_t at = 0;
-
-    if (html->edits_count > 0)
-        qsort(html->edits, html->edits_count, sizeof *html->edits, by_start);
-    for (size_t i = 0; i < html->edits_count; i++) {
-        const struct edit *edit = &html->edits[i];
-        if (edit->start < at)
-            continue;
-        buffer_add(html->ret, html->text + at, edit->start - at);
-        buffer_add(html->ret, edit->text.text, edit->text.len);
-        at = edit->end;
-    }
-    buffer_add(html->ret, html->text + at, len - at);
 }
 
 /* --- attributes --- */
@@ -631,25 +507,19 @@ static int visit_all(struct html *html, const GumboNode *root)
 int html_visit(const char *text, size_t len, references_fn *visit_fn, void *arg, struct buffer *ret)
 {
     struct html html = {.text = text, .visit = visit_fn, .arg = arg, .ret = ret};
-    GumboOutput *output = NULL;
+    struct html_tree tree = {0};
 
     if (len > HTML_MAX)
         return -E2BIG;
-    int err = -parse(&html, len, &output);
+    int err = html_tree_parse(&tree, text, len);
     if (err == 0)
-        err = visit_all(&html, output->root);
+        err = visit_all(&html, tree.output->root);
     if (err == 0 && html.failed)
         err = -ENOMEM;
     if (err == 0 && ret)
-        write_page(&html, len);
-    while (html.blocks) {
-        struct block *block = html.blocks;
-        html.blocks = block->next;
-        free(block);
-    }
-    for (size_t i = 0; i < html.edits_count; i++)
-        buffer_finish(&html.edits[i].text);
-    free(html.edits);
+        html_edits_write(&html.edits, text, len, ret);
+    html_tree_finish(&tree);
+    html_edits_finish(&html.edits);
     buffer_finish(&html.value);
     return err;
 }

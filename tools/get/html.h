@@ -17,9 +17,7 @@
 #include "tools/get/buffer.h"
 #include "tools/get/references.h"
 
-/* The longest page, in bytes; the memory and the processor time to parse one. A page that is nested
- * extremely deeply would take time that grows with the square of its length. */
-enum { HTML_MAX = 10 << 20, HTML_MEMORY_MAX = 256 << 20, HTML_SECONDS_MAX = 3 };
+enum { HTML_MAX = 10 << 20 }; /* the longest page, in bytes */
 
 /**
  * Calls `visit` for each reference: in the attributes that name other files, in srcset, in
@@ -28,8 +26,8 @@ enum { HTML_MAX = 10 << 20, HTML_MEMORY_MAX = 256 << 20, HTML_SECONDS_MAX = 3 };
  * @ret  NULL, or gets the page with what `visit` has replaced; everything else of it stays as it
  *       is, byte for byte. It fails like any buffer.
  *
- * Returns: 0; -ENOMEM; -E2BIG when the page is beyond one of the limits, and then `visit` was not
- *          called.
+ * Returns: 0; -ENOMEM; -E2BIG when the page is longer than HTML_MAX, or beyond a limit of
+ *          html_tree.h, and then `visit` was not called.
  */
 int html_visit(const char *text, size_t len, references_fn *visit, void *arg, struct buffer *ret);
 
