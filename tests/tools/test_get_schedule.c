@@ -479,6 +479,27 @@ TEST_VIRTUAL(a_host_that_refuses_is_down_for_a_minute)
     schedule_finish(&schedule);
 }
 
+TEST_VIRTUAL(a_host_that_was_silent_may_be_down_for_another_cause)
+{
+    struct schedule_item *item;
+
+    schedule_init(&schedule, 100, 1, 0);
+    add_many("a", 2);
+    item = wait_next();
+    schedule_silence(&schedule, item);
+    CHECK_OK(whorl_sleep(WHORL_MINUTE));
+    CHECK(!schedule_is_down(item));
+    refuse("a", 1);
+    schedule_give_up(&schedule, "a", 80, 1);
+    CHECK(schedule_is_down(item));
+    schedule_item_down_cause(item, cause);
+    CHECK_STR(cause, "it has refused the connections of another URL");
+    schedule_note_dial(&schedule, "a", 80, 0);
+    CHECK(!schedule_is_down(item));
+    schedule_end(&schedule, item);
+    schedule_finish(&schedule);
+}
+
 TEST_VIRTUAL(a_host_that_accepts_now_and_then_is_not_down)
 {
     struct schedule_item *item;

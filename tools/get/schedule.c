@@ -466,8 +466,10 @@ int schedule_move(struct schedule *schedule, struct schedule_item *item, const c
     free(name);
     if (!host)
         return -ENOMEM;
-    if (host == old || item->is_moving)
+    if (host == old || item->is_moving) {
+        drop_unused(schedule, host);
         return 0;
+    }
     item->host = host;
     item->is_moving = true;
     host->moving++;
@@ -638,8 +640,10 @@ static void list(struct schedule *schedule, struct schedule_host *host)
     host->listed_until_ns = whorl_after(down_ns);
 }
 
-static void mark_down(struct schedule *schedule, struct schedule_host *host)
+static void mark_down(struct schedule *schedule, struct schedule_host *host, bool is_silent)
 {
+    /* A silence that is not over stays the cause. */
+    host->is_silent = is_silent || (host->is_silent && is_down(host));
     list(schedule, host);
     host->down_until_ns = whorl_after(down_ns);
     update_ready(schedule, host);
@@ -673,7 +677,7 @@ void schedule_give_up(struct schedule *schedule, const char *host, uint16_t port
         return;
     found->failure = 0;
     found->is_connected = false;
-    mark_down(schedule, found);
+    mark_down(schedule, found, false);
 }
 
 void schedule_fail(struct schedule *schedule, const char *host, uint16_t port, int err,
@@ -688,7 +692,7 @@ void schedule_fail(struct schedule *schedule, const char *host, uint16_t port, i
     found->failure = err;
     found->is_connected = is_connected;
     if (++found->failures >= SCHEDULE_FAILURES_MAX) {
-        mark_down(schedule, found);
+        mark_down(schedule, found, false);
     } else {
         list(schedule, found);
         trim_down(schedule);
@@ -703,8 +707,7 @@ const char *schedule_host_name(const struct schedule_item *item)
 void schedule_silence(struct schedule *schedule, struct schedule_item *item)
 {
     end_request(schedule, item);
-    item->host->is_silent = true;
-    mark_down(schedule, item->host);
+    mark_down(schedule, item->host, true);
 }
 
 static int down_cause(const struct schedule_host *host, char ret[SCHEDULE_CAUSE_SIZE])
