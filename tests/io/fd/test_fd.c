@@ -472,16 +472,22 @@ static WHORL_SUSPENDS_SHIELDED void check_stdin_ends(int flags)
     CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, flags);
 }
 
+/* Standard input is p[0]; the peer has p[1]. */
+static WHORL_SUSPENDS_SHIELDED void check_stdin_with_peer(const int p[2], int flags)
+{
+    inherit(p[0], flags);
+    check_stdin_is_silent(flags);
+    check_stdin_says_word(p[1], flags);
+    close(p[1]);
+    check_stdin_ends(flags);
+}
+
 TEST_IO(stdin_may_be_a_pipe)
 {
     for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
         int p[2];
         CHECK_OK(pipe(p));
-        inherit(p[0], flags);
-        check_stdin_is_silent(flags);
-        check_stdin_says_word(p[1], flags);
-        close(p[1]);
-        check_stdin_ends(flags);
+        check_stdin_with_peer(p, flags);
     }
 }
 
@@ -490,11 +496,7 @@ TEST_IO(stdin_may_be_a_socket)
     for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
         int p[2];
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
-        inherit(p[0], flags);
-        check_stdin_is_silent(flags);
-        check_stdin_says_word(p[1], flags);
-        close(p[1]);
-        check_stdin_ends(flags);
+        check_stdin_with_peer(p, flags);
     }
 }
 
