@@ -385,6 +385,7 @@ static WHORL_SUSPENDS ssize_t splice_body(struct http_exchange *x, int pipe_fd, 
         n = no_bytes(h, n);
         return n < 0 ? n : x->ahead == HTTP_AHEAD_ERROR ? x->err : 0;
     }
+    whorl_check(n <= rest);
     set_ahead(h, http1_pass(&h->parser, n), false);
     x->received = http1_received(&h->parser);
     return n;
