@@ -38,6 +38,8 @@ class RangedFile:
         self.rates = []          # for each of the next responses: its rate, instead of `rate`
         self.total_rate = 0      # of all responses together
         self.hold = None         # send no more when `sent` is that much, until the client closes
+        self.holds = []          # for each of the next responses: send that many body bytes, or all
+        self.before_head = None  # (connection), called before each response
         self.after_first = None  # called once, before the first response is sent
         self.status = None       # the answer to each request with a range, as (status, headers)
         self.sent, self.asked, self.lock = 0, [], threading.Lock()
@@ -81,14 +83,17 @@ class RangedFile:
             self.active_max = max(sum(map(is_open, self.connections)), self.active_max)
             cut = self.cuts.pop(0) if self.cuts else None
             rate = self.rates.pop(0) if self.rates else self.rate
+            hold = self.holds.pop(0) if self.holds else None
         try:
-            self.answer(connection, request, wanted, cut, rate)
+            if self.before_head:
+                self.before_head(connection)
+            self.answer(connection, request, wanted, cut, rate, hold)
         finally:
             with self.lock:
                 self.active -= 1
                 self.connections.discard(connection)
 
-    def answer(self, connection, request, wanted, cut, rate):
+    def answer(self, connection, request, wanted, cut, rate, hold):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         length = len(self.data)
         start, end = 0, length
@@ -119,7 +124,9 @@ class RangedFile:
         if after:
             after()
         connection.sendall(head)
-        self.send(connection, data, cut, rate)
+        self.send(connection, data[:hold], cut, rate)
+        if hold is not None:
+            select.select([connection], [], [], 30)  # until the client closes it
 
     def send(self, connection, body, cut, rate):
         begun, done = time.monotonic(), 0

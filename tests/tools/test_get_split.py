@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -51,12 +52,14 @@ def split_opens_all_connections_at_once():
 
 @test
 def four_connections_are_nearly_four_times_as_fast():
-    size = 24 * MIB if FULL else 12 * MIB
+    size, best = 24 * MIB if FULL else 12 * MIB, 0
     with RangedFile(noise(size), rate=2 * MIB) as server:
-        best = max(size / (2 * MIB) / fetch(server, '--split', '4')['seconds'] for _ in range(2))
+        for _ in range(6):  # other processes can only make it slower
+            best = max(best, size / (2 * MIB) / fetch(server, '--split', '4')['seconds'])
+            if best >= 3.8 or SANITIZED:
+                break
         print('# %.2f times one stream' % best)
-        if not SANITIZED:
-            equal(best >= 3.8, True)
+        equal(best >= 3.8 or bool(SANITIZED), True)
 
 
 @test
@@ -111,6 +114,68 @@ def the_slowest_is_helped():
     with RangedFile(noise(8 * MIB), rate=8 * MIB) as server:
         server.rates = [8 * MIB, MIB]  # one of them would take 4 s
         equal(fetch(server, '--split', '2')['seconds'] < 3, True)
+
+
+@test
+def a_slow_connection_keeps_no_bytes_at_the_end():
+    """One of two connections drips: 20 kB/s. Whatever is left for it, the other one takes."""
+    with RangedFile(noise(6 * MIB), rate=4 * MIB) as server:
+        for slow_first in (True, False):
+            server.rates = [20000, 4 * MIB] if slow_first else [4 * MIB, 20000]
+            o = fetch(server, '--split', '2')
+            equal((slow_first, o['seconds'] < 3.5, o['tries']), (slow_first, True, 1))
+
+
+@test
+def a_silent_connection_keeps_no_bytes_at_the_end():
+    """One of two connections sends half of its bytes, or none, and then nothing more."""
+    with RangedFile(noise(4 * MIB), rate=4 * MIB) as server:
+        for cases in ([MIB, None], [None, MIB], [0, None], [None, 0]):
+            server.holds = list(cases)
+            o = fetch(server, '--split', '2')
+            equal((cases, o['seconds'] < 6, o['tries'], server.holds), (cases, True, 1, []))
+            server.settle()
+
+
+@test
+def a_mirror_that_does_not_answer_keeps_no_bytes():
+    data = noise(4 * MIB)
+    with RangedFile(data, rate=4 * MIB) as one, RangedFile(data, rate=4 * MIB) as two:
+        two.before_head = lambda connection: select.select([connection], [], [], 30)
+        line = '%s sha256=%s mirror=%s out=f\n' % (one.url, hashlib.sha256(data).hexdigest(), two.url)
+        r = get('--json', '--split', '2', '--per-host', '1', '-i', '-', stdin=line.encode())
+        o = json.loads(r.out.splitlines()[0])
+        equal((r.status, read('f') == data, files()), (0, True, ['f']))
+        equal((o['seconds'] < 4, len(two.asked)), (True, 1))
+
+
+@test
+def nginx_that_drips_at_one_location_takes_as_long_as_the_other_one():
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        port = free_port()
+        data = noise(8 * MIB)
+        with open(directory + '/big', 'wb') as f:
+            f.write(data)
+        temp = ' '.join('%s_temp_path %s/tmp;' % (k, directory)
+                        for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
+        with open(directory + '/conf', 'w') as f:
+            f.write('daemon off; master_process off; pid %s/pid; error_log %s/log; events {}\n'
+                    'http { access_log off; %s server { listen 127.0.0.1:%d;\n'
+                    'location /slow/ { alias %s/; limit_rate 20k; }\n'
+                    'location /fast/ { alias %s/; limit_rate 4m; } } }\n' %
+                    (directory, directory, temp, port, directory, directory))
+        with running('nginx', '-c', directory + '/conf', '-e', directory + '/log', stdout=subprocess.DEVNULL,
+                     stderr=subprocess.DEVNULL):
+            slow, fast = ('http://127.0.0.1:%d/%s/big' % (port, name) for name in ('slow', 'fast'))
+            wait_until(lambda: socket.socket().connect_ex(('127.0.0.1', port)) == 0, what='nginx')
+            for first, second in ((slow, fast), (fast, slow)):
+                line = '%s sha256=%s mirror=%s out=f\n' % (first, hashlib.sha256(data).hexdigest(), second)
+                r = get('--json', '--split', '2', '-i', '-', stdin=line.encode())
+                o = json.loads(r.out.splitlines()[0])
+                equal((r.status, read('f') == data, o['verified']), (0, True, 'sha256'))
+                equal((first, o['seconds'] < 2 * 8 / 4 + 1), (first, True))
+                os.unlink('f')
 
 
 # Servers that do not play along
@@ -171,6 +236,17 @@ def wrong_ranges_are_not_used():
             server.head = lambda request, start, end: head(request, start, end).encode()
             server.body = lambda start, end: server.data[start:end] if start == 0 else bytes(end - start)
             equal(fetch(server, '--split', '4')['splits'], 0)
+
+
+@test
+def ranges_with_other_bytes_are_noticed():
+    """The second connection breaks, and the first one continues through what it has received."""
+    with RangedFile(noise(4 * MIB), rate=4 * MIB) as server:
+        server.body = lambda start, end: server.data[start:end] if start == 0 else bytes(end - start)
+        server.cuts = [None, 500000]
+        o = fetch(server, '--split', '2')
+        equal((o['tries'], server.asked[-1]), (1, None))
+        contains(o['afresh'], 'bytes differ')
 
 
 @test

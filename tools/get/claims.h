@@ -5,8 +5,15 @@
  *     |== done ==|>>> claim 1 >>>|== done ==|    gap    |> claim 2 >|
  *
  * A connection claims a run of bytes and receives them in order. Claims do not overlap. When a
- * connection has received its claim, it claims a gap; if there is none, it takes the second half of
- * the claim that will take longest. The connection that loses it stops at the new end.
+ * connection has received its claim, it claims a gap. If there is none, it takes the end of another
+ * claim, if the bytes are then there earlier:
+ *
+ *     >>> claim 1 >>>|                                   its connection is idle
+ *                    |>>> claim 2 >>>>>>>>>>>>>>>>>>|
+ *                    |>>>>>>>>|      claim 1        |    both will end at the same time
+ *
+ * A slow connection so keeps few bytes. If it would keep only what the other one receives in a
+ * moment, it loses the claim, and its request is to be given up: it may stay silent for long.
  */
 #ifndef WHORL_GET_CLAIMS_H
 #define WHORL_GET_CLAIMS_H
@@ -16,18 +23,16 @@
 #include <stdint.h>
 
 #include "tools/get/ranges.h"
+#include "tools/get/speed.h"
 
-enum {
-    CLAIMS_MAX = 64,
-    CLAIM_SHARE_MIN = 1 << 20, /* a claim with fewer bytes left is not shared */
-    /* A connection may be writing this many bytes at the start of its claim, so these stay. */
-    CLAIM_KEPT_MIN = 512 << 10,
-};
+enum { CLAIMS_MAX = 64 };
 
 /* The bytes that one connection has still to receive. */
 struct claim {
     int64_t at, end;
-    int64_t rate; /* bytes per second; 0: not known yet */
+    int64_t kept;       /* bytes before it are being written, or are there: they are not taken */
+    bool is_lost;       /* another connection has taken all other bytes */
+    struct speed speed; /* of the connection; kept from one claim to the next */
 };
 
 /* Zero-initialised is valid. */
@@ -36,13 +41,18 @@ struct claims {
     size_t count;
 };
 
-/* Finds bytes for one more connection: the first or the longest gap, or a half of a claim, which
- * then ends earlier. Sets `at` and `end` of `ret` and adds it to the claims. Returns false when
- * there is nothing that is worth a connection, or no room. */
+/* Finds bytes for a connection: claims_take_first() the first gap, claims_take() the longest one,
+ * or else the end of another claim, which then ends earlier or is lost. Sets `at` and `end` of
+ * `ret`, whose `speed` is that of the connection, and adds it to the claims. Returns false when
+ * there is nothing that is worth a request, or no room. */
 bool claims_take_first(struct claims *claims, const struct ranges *done, int64_t length,
                        struct claim *ret);
-bool claims_take(struct claims *claims, const struct ranges *done, int64_t length,
+bool claims_take(struct claims *claims, const struct ranges *done, int64_t length, int64_t now_ns,
                  struct claim *ret);
+
+/* Whether claims_take() would find bytes for a connection with this speed. */
+bool claims_have(const struct claims *claims, const struct ranges *done, int64_t length,
+                 int64_t now_ns, const struct speed *speed);
 
 /* Adds a claim that its owner has cut off from another one. Returns false when there is no room. */
 bool claims_add(struct claims *claims, struct claim *claim);

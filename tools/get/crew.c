@@ -28,7 +28,7 @@ struct helper {
     struct crew *crew;
     struct piece piece;
     struct whorl_error error;
-    void *place;              /* of take_connection() */
+    void *place;              /* of take_connection(); NULL: it rests */
     size_t mirror;            /* 0: the first URL; otherwise the mirror `mirror - 1` */
     struct whorl_scope scope; /* valid while the task runs */
     bool has_scope;
@@ -40,9 +40,10 @@ struct crew {
     struct download *download;
     struct piece first;
     struct helpers helpers; /* the newest is last */
-    int count;              /* connections, the first one included */
+    int count;              /* connections that receive, the first one included */
     struct gain gain;
-    struct whorl_event changed; /* a helper has ended, or claims have changed */
+    struct whorl_event
+        changed; /* a helper rests or has ended, there is a gap, or time has passed */
     struct whorl_group *group;
     struct whorl_scope scope; /* of everything; cancelled when `fatal` is set */
     int fatal;                /* why all connections must end; 0: nothing */
@@ -78,29 +79,114 @@ static void note_afresh(struct download *d, const struct piece *piece)
         d->mirrors_count = 0;
 }
 
+static WHORL_SUSPENDS int wait_change(struct crew *crew)
+{
+    int err = whorl_event_wait(&crew->changed);
+
+    whorl_event_reset(&crew->changed);
+    return err;
+}
+
+/* Whether there is something to receive for a connection with this speed. */
+static bool is_work(const struct crew *crew, const struct speed *speed)
+{
+    const struct download *d = crew->download;
+
+    return claims_have(&d->claims, &d->part.journal.done, d->part.journal.length, whorl_now(),
+                       speed);
+}
+
+/* Claims bytes. A connection that loses its claim stops waiting for them. */
+static bool take_claim(struct crew *crew, struct claim *ret)
+{
+    struct download *d = crew->download;
+    struct helper *helper;
+
+    if (!claims_take(&d->claims, &d->part.journal.done, d->part.journal.length, whorl_now(), ret))
+        return false;
+    if (crew->first.claim.is_lost)
+        piece_stop_waiting(&crew->first);
+    TAILQ_FOREACH(helper, &crew->helpers, in_crew)
+    if (helper->piece.claim.is_lost)
+        piece_stop_waiting(&helper->piece);
+    return true;
+}
+
 /* Helpers */
 
-/* Fetches claims until there is nothing left to share. */
+/* Gives the place of a helper to others. */
+static void free_place(struct helper *helper)
+{
+    struct crew *crew = helper->crew;
+    struct download *d = crew->download;
+
+    if (!helper->place)
+        return;
+    d->free_connection(d->arg, helper->place);
+    helper->place = NULL;
+    crew->count--;
+    show_count(crew);
+    whorl_event_set(&crew->changed);
+}
+
+/* Takes a place at the same URL again. */
+static bool take_place_again(struct helper *helper)
+{
+    struct crew *crew = helper->crew;
+    struct download *d = crew->download;
+
+    if (helper->place)
+        return true;
+    if (crew->count < crew->gain.most)
+        helper->place = d->take_connection(d->arg, helper->piece.source);
+    if (!helper->place)
+        return false;
+    crew->count++;
+    show_count(crew);
+    return true;
+}
+
+/* Finds the next claim of a helper, which rests until there is one. Returns 1; 0 when the file is
+ * complete; -ECANCELED. */
+static WHORL_SUSPENDS int next_share(struct helper *helper)
+{
+    struct crew *crew = helper->crew;
+    struct claim *claim = &helper->piece.claim;
+
+    while (!part_is_complete(&crew->download->part)) {
+        if (is_work(crew, &claim->speed) && take_place_again(helper) && take_claim(crew, claim))
+            return 1;
+        free_place(helper);
+        int err = wait_change(crew);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Fetches claims until the file is complete. */
 static WHORL_SUSPENDS int fetch_claims(struct helper *helper)
 {
     struct download *d = helper->piece.download;
     struct piece *piece = &helper->piece;
     bool counted = false;
-    int err;
+    int more;
 
     do {
         struct whorl_http_response *unused = NULL;
         int64_t at = piece->claim.at;
-        err = piece_fetch(piece, &unused);
+        int err = piece_fetch(piece, &unused);
         whorl_http_response_close(unused);
         if (piece->claim.at > at && !counted) {
             d->splits++;
             counted = true;
         }
         claims_drop(&d->claims, &piece->claim);
-    } while (err == 0 &&
-             claims_take(&d->claims, &d->part.journal.done, d->part.journal.length, &piece->claim));
-    return err;
+        if (err)
+            return err;
+        more = next_share(helper);
+    } while (more > 0);
+    return more;
 }
 
 /* What the end of a helper means for the others. */
@@ -136,10 +222,8 @@ static int help(void *arg)
     err = whorl_scope_leave(&helper->scope, err);
     claims_drop(&crew->download->claims, &helper->piece.claim);
     TAILQ_REMOVE(&crew->helpers, helper, in_crew);
-    crew->count--;
+    free_place(helper);
     judge_end(crew, helper, err);
-    crew->download->free_connection(crew->download->arg, helper->place);
-    show_count(crew);
     whorl_event_set(&crew->changed);
     free(helper);
     return 0;
@@ -207,24 +291,24 @@ static int start(struct crew *crew, struct helper *helper)
 /* Adds one connection. Returns whether there was something to do for it. */
 static bool add_helper(struct crew *crew)
 {
-    struct download *d = crew->download;
     struct helper *helper = make_helper(crew);
 
     if (!helper)
         return false;
-    if (!claims_take(&d->claims, &d->part.journal.done, d->part.journal.length,
-                     &helper->piece.claim)) {
+    if (!take_claim(crew, &helper->piece.claim)) {
         drop_helper(helper);
         return false;
     }
     return start(crew, helper) == 0;
 }
 
-/* Dismisses the newest connection. */
+/* Dismisses the newest connection that receives. */
 static void dismiss_helper(struct crew *crew)
 {
     struct helper *helper = TAILQ_LAST(&crew->helpers, helpers);
 
+    while (helper && !helper->place)
+        helper = TAILQ_PREV(helper, helpers, in_crew);
     if (helper && helper->has_scope)
         whorl_scope_cancel(&helper->scope);
 }
@@ -264,6 +348,7 @@ static int govern(void *arg)
     int err;
 
     while ((err = whorl_sleep(tick_ns)) == 0) {
+        whorl_event_set(&crew->changed);
         if (whorl_now() - d->part.synced_ns >= sync_ns) {
             err = part_sync(&d->part);
             if (err == -ECANCELED)
@@ -293,14 +378,6 @@ static int govern(void *arg)
 
 /* The first piece */
 
-static WHORL_SUSPENDS int wait_change(struct crew *crew)
-{
-    int err = whorl_event_wait(&crew->changed);
-
-    whorl_event_reset(&crew->changed);
-    return err;
-}
-
 /* Claims what is missing. Prefers what comes first: then a hash sees most bytes as they arrive.
  * Waits while helpers fetch the rest. Returns 1; 0 when the file is complete; -ECANCELED. */
 static WHORL_SUSPENDS int next_claim(struct crew *crew)
@@ -311,8 +388,7 @@ static WHORL_SUSPENDS int next_claim(struct crew *crew)
     struct claim *claim = &crew->first.claim;
 
     while (!part_is_complete(&d->part)) {
-        if (claims_take_first(&d->claims, done, length, claim) ||
-            claims_take(&d->claims, done, length, claim))
+        if (claims_take_first(&d->claims, done, length, claim) || take_claim(crew, claim))
             return 1;
         int err = wait_change(crew);
         if (err)
@@ -321,20 +397,24 @@ static WHORL_SUSPENDS int next_claim(struct crew *crew)
     return 0;
 }
 
-/* The first connection has failed. Waits until the helpers have completed the file or have ended.
- * Returns 0 when the file is complete, else `err`. */
+/* The first connection has failed. Waits until the helpers have completed the file, or none of them
+ * receives. Returns 0 when the file is complete, else `err`. */
 static WHORL_SUSPENDS int wait_helpers(struct crew *crew, int err)
 {
     const struct download *d = crew->download;
 
-    if (crew->first.is_corrupt || err == -ECANCELED || part_is_complete(&d->part))
+    if (crew->first.is_corrupt || err == -ECANCELED || part_is_complete(&d->part) ||
+        TAILQ_EMPTY(&crew->helpers))
         return err;
     crew->count--;
-    while (!TAILQ_EMPTY(&crew->helpers) && !part_is_complete(&d->part)) {
+    /* Those that rest find the gap before the next tick. */
+    whorl_event_set(&crew->changed);
+    whorl_event_reset(&crew->changed);
+    do {
         int waited = wait_change(crew);
         if (waited)
             return waited;
-    }
+    } while (crew->count > 0 && !part_is_complete(&d->part));
     return part_is_complete(&d->part) ? 0 : err;
 }
 
@@ -350,6 +430,9 @@ static WHORL_SUSPENDS int run_first(struct crew *crew, struct whorl_http_respons
             err = piece_receive(piece, response);
         else
             err = piece_fetch(piece, ret);
+        /* The response may have been cut off. Its connection must end before the next request,
+         * which may have to wait for its place. */
+        whorl_http_response_close(response);
         response = NULL;
         claims_drop(&d->claims, &piece->claim);
         if (err) {
@@ -363,7 +446,7 @@ static WHORL_SUSPENDS int run_first(struct crew *crew, struct whorl_http_respons
     return more;
 }
 
-/* Starts the other tasks, and runs the first piece. Its end cancels them. */
+/* Starts the other tasks, and runs the first piece. Its end cancels them. Closes `response`. */
 static WHORL_SUSPENDS int run(struct crew *crew, struct whorl_http_response *response,
                               struct whorl_http_response **ret)
 {
@@ -372,8 +455,10 @@ static WHORL_SUSPENDS int run(struct crew *crew, struct whorl_http_response *res
 
     crew->group = &group;
     int err = whorl_spawn(&group, govern, crew);
-    if (err)
+    if (err) {
+        whorl_http_response_close(response);
         return whorl_error_set(d->error, err, "start", "%s", whorl_strerror(err));
+    }
     if (d->split > 1)
         split_equally(crew);
     return run_first(crew, response, ret);
@@ -393,8 +478,10 @@ WHORL_SUSPENDS int crew_run(struct download *d, struct whorl_http_response *resp
     /* All bytes may be there already, when the file was complete but did not get its name. */
     if (part_is_complete(&d->part))
         piece_claim_end(&crew.first);
-    else if (!claims_take_first(&d->claims, done, length, &crew.first.claim))
+    else if (!claims_take_first(&d->claims, done, length, &crew.first.claim)) {
+        whorl_http_response_close(response);
         return whorl_error_set(d->error, -ENOMEM, "start", "%s", whorl_strerror(-ENOMEM));
+    }
     crew.first.response_end = length;
     whorl_scope_enter(&crew.scope, WHORL_FOREVER);
     int err = run(&crew, response, &left);

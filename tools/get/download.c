@@ -267,23 +267,27 @@ bool download_is_worth(const struct whorl_http_response *response)
     return validator_choose(&validator, whorl_http_response_header(response, "date"), &why) != NULL;
 }
 
-WHORL_SUSPENDS int download_start(struct download *d, struct whorl_http_response *response,
-                                  bool *ret_begun)
+WHORL_SUSPENDS int download_start(struct download *d, struct whorl_http_response **response)
 {
-    struct validator validator = piece_validator(response);
-    int64_t length = whorl_http_response_length(response);
-    const char *final_url = whorl_http_response_url(response)->text;
+    struct validator validator = piece_validator(*response);
+    int64_t length = whorl_http_response_length(*response);
+    const char *final_url = whorl_http_response_url(*response)->text;
 
-    *ret_begun = false;
+    struct whorl_http_response *first = *response;
+
     int err = part_begin(&d->part, d->url, final_url, validator.etag, validator.modified, length);
     if (err)
         return err;
-    *ret_begun = true;
-    d->noted = true; /* the caller knows `response` */
+    *response = NULL;
+    d->noted = true; /* the caller knows the response */
     d->seen = 0;
     d->origin = d->source;
     d->is_mixed = d->is_corrupt = false;
-    err = keep(d, crew_run(d, response, NULL));
+    err = keep(d, crew_run(d, first, NULL));
+    if (err == DOWNLOAD_AFRESH) {
+        d->no_ranges = true;
+        return give_up(d);
+    }
     return err ? err : see_rest(d);
 }
 

@@ -70,11 +70,14 @@ bool download_is_worth(const struct whorl_http_response *response);
  *          kept, unless it is to be fetched afresh. */
 WHORL_SUSPENDS int download_resume(struct download *download, struct whorl_http_response **ret);
 
-/* Creates a part and receives the body of `response`, which download_is_worth(). Sets `*ret_begun`
- * when the part has been created: before that, the response can still be saved in another way.
- * Returns 0 or a negative code, and `error` is filled. */
-WHORL_SUSPENDS int download_start(struct download *download, struct whorl_http_response *response,
-                                  bool *ret_begun);
+/* Creates a part and receives the body of `*response`, which download_is_worth(). When the part has
+ * been created, the response is closed as early as possible, and `*response` is NULL; before that,
+ * the response can still be saved in another way.
+ *
+ * Returns: 0; DOWNLOAD_AFRESH when its bytes are not those of other responses: the part has been
+ *          removed, and ranges of the file are not to be asked for; or a negative code, and `error`
+ *          is filled. */
+WHORL_SUSPENDS int download_start(struct download *download, struct whorl_http_response **response);
 
 /* Removes the part. `why` is for `afresh`. */
 WHORL_SUSPENDS_SHIELDED void download_drop(struct download *download, const char *why);

@@ -77,23 +77,35 @@ void piece_see(struct download *d, int64_t start, const char *bytes, size_t len)
     d->seen += (int64_t)len;
 }
 
-static void update_rate(struct piece *piece)
-{
-    int64_t elapsed_ns = whorl_now() - piece->begun_ns;
-    double bytes = (double)(piece->claim.at - piece->begun_at);
+/* Between these two calls the piece waits for the server. The second one returns `err`. */
 
-    if (elapsed_ns > 0)
-        piece->claim.rate = 1 + (int64_t)(bytes * (double)WHORL_SECOND / (double)elapsed_ns);
+static void begin_wait(struct piece *piece)
+{
+    whorl_scope_enter(&piece->wait, WHORL_FOREVER);
+    piece->is_waiting = true;
 }
 
-/* Writes bytes to the part. Another connection may cut the claim off meanwhile, but not as near.
- * `bytes` NULL: the response holds them. */
+static int end_wait(struct piece *piece, int err)
+{
+    piece->is_waiting = false;
+    return whorl_scope_leave(&piece->wait, err);
+}
+
+void piece_stop_waiting(struct piece *piece)
+{
+    if (piece->is_waiting)
+        whorl_scope_cancel(&piece->wait);
+}
+
+/* Writes bytes to the part. Meanwhile another connection may take what follows them. `bytes` NULL:
+ * the response holds them. */
 static WHORL_SUSPENDS int write_bytes(struct piece *piece, struct whorl_http_response *response,
                                       const char *bytes, size_t len)
 {
     struct download *d = piece->download;
     int64_t start = piece->claim.at;
 
+    piece->claim.kept = start + (int64_t)len;
     int err = bytes ? whorl_pwrite_all(d->part.fd, bytes, len, start)
                     : whorl_http_response_write_held(response, d->part.fd, start, len);
     if (err == 0)
@@ -101,7 +113,6 @@ static WHORL_SUSPENDS int write_bytes(struct piece *piece, struct whorl_http_res
     if (err == 0) {
         d->is_mixed |= piece_is_of_mirror(piece);
         piece->claim.at = start + (int64_t)len;
-        update_rate(piece);
         if (bytes)
             piece_see(d, start, bytes, len);
         d->progress(d->arg, ranges_sum(&d->part.journal.done));
@@ -123,7 +134,7 @@ static bool extend(struct piece *piece)
     int64_t until = claims_free_until(&d->claims, done, next, last);
     if (until == next)
         return false;
-    piece->join = next;
+    piece->join = piece->claim.kept = next;
     piece->claim.end = until;
     return true;
 }
@@ -137,6 +148,7 @@ static WHORL_SUSPENDS int take_bytes(struct piece *piece, struct whorl_http_resp
     int err = 0;
 
     d->received += (int64_t)len;
+    speed_add(&claim->speed, whorl_now(), (int64_t)len);
     while (err == 0 && len > 0 && (claim->at < claim->end || extend(piece))) {
         bool compares = claim->at < piece->join;
         int64_t room = (compares ? piece->join : claim->end) - claim->at;
@@ -150,21 +162,23 @@ static WHORL_SUSPENDS int take_bytes(struct piece *piece, struct whorl_http_resp
     return err;
 }
 
-/* Takes the next bytes, which the response holds. */
+/* Takes the next bytes, which the response holds. While they were received, another connection may
+ * have taken the end of the claim, or all of it. */
 static WHORL_SUSPENDS int take_held(struct piece *piece, struct whorl_http_response *response,
                                     size_t len)
 {
     struct download *d = piece->download;
-    const struct claim *claim = &piece->claim;
-    int64_t room = claim->end - claim->at;
+    struct claim *claim = &piece->claim;
+    int64_t room = claim->end > claim->at ? claim->end - claim->at : 0;
     size_t n = (int64_t)len < room ? len : (size_t)room;
 
     d->received += (int64_t)len;
-    if (n < len) { /* the claim was cut off meanwhile */
+    speed_add(&claim->speed, whorl_now(), (int64_t)len);
+    if (n < len) {
         d->wasted += (int64_t)(len - n);
         piece->response_end = claim->end; /* the rest of the bytes is lost, so do not continue */
     }
-    return write_bytes(piece, response, NULL, n);
+    return n > 0 ? write_bytes(piece, response, NULL, n) : 0;
 }
 
 /* Receives the next bytes, and keeps them out of the memory of this process when no code needs to
@@ -183,19 +197,25 @@ static WHORL_SUSPENDS ssize_t next_bytes(const struct piece *piece,
 
 WHORL_SUSPENDS int piece_receive(struct piece *piece, struct whorl_http_response *response)
 {
-    const struct claim *claim = &piece->claim;
+    struct claim *claim = &piece->claim;
     const char *bytes;
     ssize_t n = 1;
     int err = 0;
 
-    piece->begun_ns = whorl_now();
-    piece->begun_at = claim->at;
-    while (err == 0 && n > 0 && (claim->at < claim->end || extend(piece))) {
+    speed_answer(&claim->speed, whorl_now());
+    while (err == 0 && n > 0 && !claim->is_lost && (claim->at < claim->end || extend(piece))) {
+        begin_wait(piece);
         n = next_bytes(piece, response, &bytes);
+        end_wait(piece, 0);
         if (n > 0)
             err = bytes ? take_bytes(piece, response, bytes, (size_t)n)
                         : take_held(piece, response, (size_t)n);
     }
+    if (claim->is_lost) {
+        speed_lose(&claim->speed, whorl_now());
+        return n == -ECANCELED ? 0 : err;
+    }
+    speed_end(&claim->speed, whorl_now());
     if (n < 0) {
         err = (int)n;
         *piece->error = *whorl_http_response_error(response);
@@ -296,8 +316,11 @@ static WHORL_SUSPENDS int ask(struct piece *piece, struct range bytes,
     snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, bytes.start, bytes.end - 1);
     /* An entity tag is of one URL only (RFC 9110 §8.8.3). */
     size_t count = piece_is_of_mirror(piece) ? 1 : 2;
-    return piece->download->ask(piece->download->arg, piece->source, extra, count, piece->error,
-                                ret);
+    speed_ask(&piece->claim.speed, whorl_now());
+    begin_wait(piece);
+    int err =
+        piece->download->ask(piece->download->arg, piece->source, extra, count, piece->error, ret);
+    return end_wait(piece, err);
 }
 
 void piece_claim_end(struct piece *piece)
@@ -312,7 +335,7 @@ static void add_overlap(struct piece *piece)
 {
     int64_t before = ranges_before(&piece->download->part.journal.done, piece->claim.at);
 
-    piece->join = piece->claim.at;
+    piece->join = piece->claim.kept = piece->claim.at;
     piece->claim.at -= before < DOWNLOAD_OVERLAP ? before : DOWNLOAD_OVERLAP;
 }
 
@@ -324,8 +347,12 @@ WHORL_SUSPENDS int piece_fetch(struct piece *piece, struct whorl_http_response *
     add_overlap(piece);
     const struct range asked = {piece->claim.at, piece->claim.end};
     int err = ask(piece, asked, &response);
+    if (err && piece->claim.is_lost)
+        speed_lose(&piece->claim.speed, whorl_now());
+    else if (err)
+        speed_end(&piece->claim.speed, whorl_now());
     if (err)
-        return err;
+        return piece->claim.is_lost && err == -ECANCELED ? 0 : err;
     piece->response_end = asked.end;
     err = judge(piece, response, asked);
     if (err == DOWNLOAD_STATUS ||

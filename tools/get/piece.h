@@ -9,6 +9,7 @@
 
 #include <whorl/error.h>
 #include <whorl/http.h>
+#include <whorl/scope.h>
 
 #include "tools/get/claims.h"
 #include "tools/get/part.h"
@@ -83,12 +84,13 @@ struct piece {
     const char *source; /* the URL that is asked; borrowed */
     struct whorl_error *error;
 
-    struct claim claim;         /* `at` is the next byte to receive */
-    int64_t join;               /* bytes before this one are there already, and are only compared */
-    int64_t response_end;       /* the end of the bytes that the response has */
-    int64_t begun_ns, begun_at; /* when the response came, for the rate */
-    char why[128];              /* with DOWNLOAD_AFRESH: the reason */
-    bool is_corrupt;            /* bytes differ, so nothing that is there can be trusted */
+    struct claim claim;      /* `at` is the next byte to receive */
+    int64_t join;            /* bytes before this one are there already, and are only compared */
+    int64_t response_end;    /* the end of the bytes that the response has */
+    struct whorl_scope wait; /* valid while `is_waiting` */
+    bool is_waiting;         /* for the server */
+    char why[128];           /* with DOWNLOAD_AFRESH: the reason */
+    bool is_corrupt;         /* bytes differ, so nothing that is there can be trusted */
 };
 
 /* Whether the piece asks another URL than that whose validators are known. */
@@ -99,7 +101,7 @@ void piece_claim_end(struct piece *piece);
 
 /**
  * Asks for the claim and receives it. Continues behind it as far as the response has bytes that are
- * neither there nor claimed.
+ * neither there nor claimed. Returns early when the claim is lost (claims.h).
  *
  * @ret  with DOWNLOAD_STATUS, and with DOWNLOAD_AFRESH for a response with the whole file: the
  *       response, which the caller closes
@@ -110,6 +112,10 @@ WHORL_SUSPENDS int piece_fetch(struct piece *piece, struct whorl_http_response *
 
 /* Receives the body of a response that begins with the claim. Else as piece_fetch(). */
 WHORL_SUSPENDS int piece_receive(struct piece *piece, struct whorl_http_response *response);
+
+/* To be called when another connection has taken the claim: the piece stops waiting for the server.
+ * Bytes that are being written are still written. Never suspends. */
+void piece_stop_waiting(struct piece *piece);
 
 /* The validators of a response. Valid until it is closed. */
 struct validator piece_validator(const struct whorl_http_response *response);

@@ -58,16 +58,17 @@ static void take_header_name(struct transfer *t, const struct whorl_http_respons
         strcpy(t->target.name, name);
 }
 
-/* Sends a request. Returns as transfer_try_once(). */
-static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
+/* Sends a request, unless a response is `given`, which it closes, and stores the body. Returns as
+ * transfer_try_once(), or DOWNLOAD_AFRESH: the response is closed, and the request is to be sent
+ * again. */
+static WHORL_SUSPENDS int ask_and_store(struct transfer *t,
+                                        const struct whorl_http_request *request,
+                                        struct whorl_http_response *given)
 {
     struct outcome *o = &t->outcome;
-    WHORL_AUTO(http_response) *response = NULL;
+    WHORL_AUTO(http_response) *response = given;
 
-    int err = transfer_try_continue(t, &response);
-    if (err != DOWNLOAD_AFRESH)
-        return err;
-    err = response ? 0 : whorl_http_do(t->get->session, request, &o->error, &response);
+    int err = response ? 0 : whorl_http_do(t->get->session, request, &o->error, &response);
     if (err) {
         transfer_explain(t, err, "request");
         return err;
@@ -87,8 +88,8 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
         return err;
 
     if (t->may_keep && !t->download.no_ranges && download_is_worth(response)) {
-        err = transfer_receive_part(t, response);
-        if (err != DOWNLOAD_AFRESH)
+        err = transfer_receive_part(t, &response);
+        if (err != DOWNLOAD_AFRESH || !response)
             return err;
     }
     err = transfer_save(t, response);
@@ -100,6 +101,22 @@ static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_htt
     } else {
         events_verify(&t->get->events, &t->followed, t->outcome.verified);
     }
+    return err;
+}
+
+/* Returns as transfer_try_once(). */
+static WHORL_SUSPENDS int try_request(struct transfer *t, const struct whorl_http_request *request)
+{
+    struct whorl_http_response *response = NULL;
+
+    int err = transfer_try_continue(t, &response);
+    if (err != DOWNLOAD_AFRESH) {
+        whorl_http_response_close(response);
+        return err;
+    }
+    err = ask_and_store(t, request, response);
+    if (err == DOWNLOAD_AFRESH) /* once: from now on, no part is made */
+        err = ask_and_store(t, request, NULL);
     return err;
 }
 

@@ -370,21 +370,24 @@ static WHORL_SUSPENDS int resume(struct transfer *t, struct whorl_http_response 
     return is_failure ? 1 : DOWNLOAD_AFRESH;
 }
 
-WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_response *response)
+WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_response **response)
 {
     struct download *d = &t->download;
-    bool begun;
 
     t->is_bad = false;
     t->why[0] = '\0';
-    verify_begin(&t->verify, response, false);
+    verify_begin(&t->verify, *response, false);
     d->see = verify_is_needed(&t->verify) ? transfer_see_part : NULL;
     int err = name_part(t);
     if (err)
         return err;
-    err = download_start(d, response, &begun);
-    if (!begun && err != -ECANCELED)
+    err = download_start(d, response);
+    if (*response && err != -ECANCELED)
         return DOWNLOAD_AFRESH;
+    if (err == DOWNLOAD_AFRESH) {
+        note_download(t);
+        return err;
+    }
     return end_download(t, err);
 }
 

@@ -17,8 +17,9 @@ void transfer_remove_journals(struct transfer *t);
 WHORL_SUSPENDS int transfer_prepare_download(struct transfer *t);
 
 /* Receives the body into a new part. Returns as transfer_try_once(); DOWNLOAD_AFRESH when there can
- * be none, and then the response is unchanged. */
-WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_response *response);
+ * be none, and then the response is unchanged; or, if `*response` is NULL, when the file must be
+ * asked for again, and be saved without a part. */
+WHORL_SUSPENDS int transfer_receive_part(struct transfer *t, struct whorl_http_response **response);
 
 /* Continues what is there already. Returns as transfer_try_once(); DOWNLOAD_AFRESH when there is
  * nothing, and then `*ret` is a response with the whole file, or NULL. */
