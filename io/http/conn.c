@@ -146,7 +146,11 @@ static WHORL_SUSPENDS int secure(const struct http_dial *dial, enum whorl_tls_li
     http_stage_enter(&stage, http_deadline(dial->timeouts->tls_ns), WHORL_EHTTP_TLS_TIMEOUT,
                      dial->total_deadline_ns);
     struct tls_choice choice = {
-        .library = library, .sessions = dial->tls_sessions, .port = dial->port};
+        .library = library,
+        .sessions = dial->tls_sessions,
+        .port = dial->port,
+        .no_http2 = dial->version == WHORL_HTTP_1 || !http2_conn_is_supported(),
+    };
     int err = tls_connect(dial->tls, &choice, carrier, dial->host, &detail, ret);
     err = (int)http_stage_leave(&stage, err);
     if (err)
@@ -230,7 +234,7 @@ static int choose_version(struct http_conn *conn, const struct http_dial *dial,
     bool is_http2 = dial->is_tls ? alpn && strcmp(alpn, "h2") == 0 : dial->version == WHORL_HTTP_2;
 
     if (is_http2 && dial->version == WHORL_HTTP_1)
-        return refuse_version(dial, "the server chose HTTP/2, which the TLS configuration offers");
+        return refuse_version(dial, "the server chose HTTP/2, which was not offered");
     if (!is_http2 && dial->version == WHORL_HTTP_2)
         return refuse_version(dial, "the server does not speak HTTP/2");
     if (!is_http2) {

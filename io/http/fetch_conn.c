@@ -11,16 +11,6 @@
 #include "io/http/proxy_dial.h"
 #include "io/net/dial_override.h"
 
-/* The TLS configuration; its ALPN offers the versions that are asked for. */
-static struct whorl_tls_config *tls_of(const struct fetch *f)
-{
-    struct whorl_http_session *session = f->session;
-
-    return session->tls && (f->version != WHORL_HTTP_1 || session->options.tls)
-               ? session->tls
-               : session->tls_http1;
-}
-
 /* The options of dialling; NULL: the session's dialer takes none. */
 static const struct whorl_dial_options *dial_options_of(const struct fetch *f)
 {
@@ -63,7 +53,7 @@ static void fill_key(const struct fetch *f, struct http_pool_key *key)
     key->is_tls = url->is_tls;
     key->port = url->port;
     key->host = url->host;
-    key->tls = url->is_tls ? tls_of(f) : NULL;
+    key->tls = url->is_tls ? f->session->tls : NULL;
     key->proxy = f->proxy ? f->proxy->text : NULL;
     key->credentials = f->proxy ? f->proxy->userinfo : NULL;
     key->version = f->version;
@@ -110,15 +100,13 @@ static int ensure_tls(struct fetch *f)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
     struct whorl_http_session *session = f->session;
-    bool is_http1 = f->version == WHORL_HTTP_1 || !http2_conn_is_supported();
-    struct whorl_tls_options options = {.alpn = is_http1 ? alpn + 1 : alpn};
-    struct whorl_tls_config **config = is_http1 ? &session->tls_http1 : &session->tls;
+    struct whorl_tls_options options = {.alpn = alpn};
 
     if (!session->tls_sessions)
         session->tls_sessions = tls_client_sessions_create(); /* without it, none are resumed */
-    if (session->options.tls || *config)
+    if (session->tls)
         return 0;
-    return whorl_tls_config_create(&options, f->error, config);
+    return whorl_tls_config_create(&options, f->error, &session->tls);
 }
 
 /* Makes what TLS with an https proxy needs. Servers' pins and client certificates are not for
@@ -190,7 +178,7 @@ static WHORL_SUSPENDS int open_conn(struct fetch *f)
         .head_bytes_max = f->session->options.head_bytes_max,
         .streams_max = f->session->options.streams_max,
         .is_tls = r->url.is_tls,
-        .tls = tls_of(f),
+        .tls = f->session->tls,
         .upgrades = &f->session->upgrades,
         .tls_sessions = f->session->tls_sessions,
         .timeouts = &f->timeouts,

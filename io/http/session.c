@@ -161,7 +161,6 @@ void whorl_http_session_destroy(struct whorl_http_session *session)
     http_auth_finish(&session->auth);
     tls_client_sessions_release(session->tls_sessions);
     whorl_tls_config_destroy(session->tls);
-    whorl_tls_config_destroy(session->tls_http1);
     whorl_http_cookies_release(session->options.cookies);
     whorl_tls_config_destroy(session->proxy_tls);
     tls_client_sessions_release(session->proxy_tls_sessions);

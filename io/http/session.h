@@ -27,7 +27,6 @@ struct whorl_http_session {
     struct whorl_http_session *next;           /* in the thread's list */
     uint64_t run;                              /* the run that it belongs to, see run_id.h */
     struct whorl_tls_config *tls;              /* held; NULL until needed */
-    struct whorl_tls_config *tls_http1;        /* held; offers HTTP/1.1 only; NULL until needed */
     struct whorl_dial_options *dial;           /* owned; NULL: the dialer takes none */
     struct http_proxies proxies;
     struct auth_answer proxy_answers[2]; /* to their challenges: of that for http, that for https */

@@ -57,6 +57,19 @@ static int load_identity(struct whorl_tls_config *config, const struct whorl_tls
                              tls_config_time(config), error, &config->identity);
 }
 
+static int list_alpn_http1(struct whorl_tls_config *config, struct whorl_error *error)
+{
+    if (config->alpn_count == 0)
+        return 0;
+    config->alpn_http1 = calloc(config->alpn_count, sizeof *config->alpn_http1);
+    if (!config->alpn_http1)
+        return whorl_error_set(error, -ENOMEM, "TLS", "out of memory");
+    for (size_t i = 0; i < config->alpn_count; i++)
+        if (strcmp(config->alpn[i], "h2") != 0)
+            config->alpn_http1[config->alpn_http1_count++] = config->alpn[i];
+    return 0;
+}
+
 int whorl_tls_config_create(const struct whorl_tls_options *options, struct whorl_error *error,
                             struct whorl_tls_config **ret)
 {
@@ -73,6 +86,9 @@ int whorl_tls_config_create(const struct whorl_tls_options *options, struct whor
     config->insecure = options->insecure;
     config->time_unix_s = options->time_unix_s;
     err = tls_alpn_copy(options->alpn, &config->alpn, &config->alpn_count, error);
+    if (err)
+        goto err_free;
+    err = list_alpn_http1(config, error);
     if (err)
         goto err_free;
     err = choose_library(config, options, error);
@@ -123,6 +139,7 @@ void whorl_tls_config_destroy(struct whorl_tls_config *config)
     free(config->pins);
     free(config->keylog);
     free(config->alpn);
+    free(config->alpn_http1);
     free(config);
 }
 

@@ -26,6 +26,8 @@ struct whorl_tls_config {
     struct tls_trust *trust; /* NULL when insecure */
     const char **alpn;       /* owned, in one block of memory with its strings; NULL: none */
     size_t alpn_count;
+    const char **alpn_http1; /* owned; the same without "h2", see choice.h */
+    size_t alpn_http1_count;
     unsigned char (
         *pins)[TLS_PIN_LEN];      /* owned; hashes of public keys, one of which servers have */
     size_t pins_count;            /* 0: any key will do */

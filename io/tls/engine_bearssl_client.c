@@ -246,8 +246,10 @@ int tls_engine_create_bearssl(struct whorl_tls_config *config, const struct tls_
     br_ssl_client_zero(&client->context);
     suites_apply(eng);
     br_ssl_engine_set_x509(eng, &client->verifier->vtable);
-    if (config->alpn_count > 0)
-        br_ssl_engine_set_protocol_names(eng, config->alpn, config->alpn_count);
+    const char **alpn = choice->no_http2 ? config->alpn_http1 : config->alpn;
+    size_t alpn_count = choice->no_http2 ? config->alpn_http1_count : config->alpn_count;
+    if (alpn_count > 0)
+        br_ssl_engine_set_protocol_names(eng, alpn, alpn_count);
     err = bearssl_init(&client->bearssl);
     if (err)
         goto err_free;

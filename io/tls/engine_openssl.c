@@ -732,18 +732,36 @@ static bool set_algorithms(SSL_CTX *ctx)
                                           "RSA+SHA256:RSA+SHA384:RSA+SHA512");
 }
 
+/* Writes the names as the extension has them. Returns the length. */
+static unsigned write_alpn(const char *const *names, size_t count,
+                           unsigned char list[ALPN_TOTAL_MAX])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t name_len = strlen(names[i]);
+        list[len++] = (unsigned char)name_len;
+        memcpy(list + len, names[i], name_len);
+        len += name_len;
+    }
+    return (unsigned)len;
+}
+
 static bool set_alpn(SSL_CTX *ctx, const struct whorl_tls_config *config)
 {
     unsigned char list[ALPN_TOTAL_MAX];
-    size_t len = 0;
+    unsigned len = write_alpn(config->alpn, config->alpn_count, list);
 
-    for (size_t i = 0; i < config->alpn_count; i++) {
-        size_t name_len = strlen(config->alpn[i]);
-        list[len++] = (unsigned char)name_len;
-        memcpy(list + len, config->alpn[i], name_len);
-        len += name_len;
-    }
-    return len == 0 || SSL_CTX_set_alpn_protos(ctx, list, (unsigned)len) == 0;
+    return len == 0 || SSL_CTX_set_alpn_protos(ctx, list, len) == 0;
+}
+
+/* For one connection that does not offer HTTP/2. An empty list removes the extension. */
+static bool set_alpn_http1(SSL *ssl, const struct whorl_tls_config *config)
+{
+    unsigned char list[ALPN_TOTAL_MAX];
+    unsigned len = write_alpn(config->alpn_http1, config->alpn_http1_count, list);
+
+    return SSL_set_alpn_protos(ssl, list, len) == 0;
 }
 
 /* The certificate with which the client answers a server that asks for one. */
@@ -862,7 +880,8 @@ int tls_engine_create_openssl(struct whorl_tls_config *config, const struct tls_
         x509_init(openssl->verifier, config, &openssl->peer);
     if (shared && fed_method && openssl->verifier)
         openssl->ssl = SSL_new(shared->ctx);
-    if (!openssl->ssl || !set_up(openssl)) {
+    if (!openssl->ssl || !set_up(openssl) ||
+        (choice->no_http2 && !set_alpn_http1(openssl->ssl, config))) {
         openssl_destroy(&openssl->engine);
         return -ENOMEM;
     }

@@ -97,8 +97,8 @@ struct whorl_http_dialer {
 /* Zero-initialised is valid: 0 and NULL mean the default. Pointers are borrowed for the call, with
  * two exceptions: the session holds `tls`, `proxy.tls` and `cookies`, and `dialer.arg`, `netrc`,
  * and in `dial` the `resolver.arg` and the watch, must outlive the session. If
- * `tls` is given, its `alpn` decides which versions https servers are offered: HTTP/2 needs "h2" in
- * it, and WHORL_HTTP_1, or a build without HTTP/2, needs it without "h2". */
+ * `tls` is given, HTTP/2 with https servers needs "h2" in its `alpn`. It is not offered to a server
+ * when the request must use HTTP/1.1, or when the build has no HTTP/2. */
 struct whorl_http_session_options {
     size_t conns_max;          /* open at once; 256 */
     size_t conns_per_host_max; /* open at once to one origin, with the same options; 6 */
