@@ -430,6 +430,7 @@ class Nginx:
             f.write(f'''worker_processes 1; daemon off; master_process off; pid {self.directory}/pid;
 error_log {self.directory}/error.log; events {{ worker_connections 4096; }}
 http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
+  log_format connections '$connection $server_protocol';
   server {{ listen 127.0.0.1:{self.port} backlog=2048; location /gz/ {{ alias {self.www}/; gzip on; }}
     location /private/ {{ alias {self.www}/; auth_basic "r"; auth_basic_user_file {self.directory}/users; }}
     location ~ ^/secure(/.*)$ {{ return 302 {self.https}$1; }} }}
@@ -440,7 +441,8 @@ http {{ access_log off; {temp} root {self.www}; gzip_types *; gzip_min_length 1;
   server {{ listen 127.0.0.1:{self.new_port} ssl; ssl_certificate {certificates.good};
     ssl_certificate_key {certificates.key}; ssl_protocols TLSv1.3; }}
   server {{ listen 127.0.0.1:{self.both_port} ssl http2; ssl_certificate {certificates.good};
-    ssl_certificate_key {certificates.key}; location /protocol {{ return 200 $server_protocol; }} }}
+    ssl_certificate_key {certificates.key}; location /protocol {{ return 200 $server_protocol; }}
+    location /logged/ {{ alias {self.www}/; access_log {self.directory}/connections connections; }} }}
   server {{ listen 127.0.0.1:{self.client_port} ssl; ssl_certificate {certificates.good};
     ssl_certificate_key {certificates.key}; ssl_verify_client on;
     ssl_client_certificate {certificates.ca}; }} }}

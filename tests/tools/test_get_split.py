@@ -362,6 +362,28 @@ def nginx_gives_the_same_bytes():
 
 
 @test
+def each_part_has_a_connection_of_its_own():
+    """Responses of HTTP/2 would share one, so only the first request may use HTTP/2."""
+    certificates = Certificates()
+    nginx = Nginx(certificates)
+    try:
+        data = nginx.put('big', noise(30 * MIB))
+        for argv, connections, http2 in (([], 4, 1), (['--http1.1'], 4, 0), (['--http2'], 1, 4)):
+            r = get('--json', '--split', '4', '--cacert', certificates.ca, *argv, '-o', 'f',
+                    nginx.https_both + '/logged/big')
+            equal((r.status, read('f') == data, json.loads(r.out.splitlines()[0])['splits']), (0, True, 3))
+            with open(nginx.at('connections')) as f:
+                requests = [line.split() for line in f]
+            equal((argv, len({connection for connection, _ in requests}),
+                   [protocol for _, protocol in requests].count('HTTP/2.0')), (argv, connections, http2))
+            os.truncate(nginx.at('connections'), 0)
+            os.unlink('f')
+    finally:
+        nginx.stop()
+        certificates.remove()
+
+
+@test
 def nginx_with_a_limit_per_connection():
     """Four connections of 5 MB/s each are at least 3.8 times as fast as one."""
     if not FULL:

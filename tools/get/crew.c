@@ -260,6 +260,7 @@ static struct helper *make_helper(struct crew *crew)
     }
     helper->crew = crew;
     helper->piece.download = d;
+    helper->piece.own_connection = true;
     helper->piece.error = &helper->error;
     return helper;
 }

@@ -234,7 +234,7 @@ WHORL_SUSPENDS int download_is_there(struct download *d, int dir_fd, const char 
     /* An empty file is asked for its first byte, so that the server says that there is none. */
     snprintf(value, sizeof value, "bytes=%" PRId64 "-%" PRId64, piece.claim.at,
              st.st_size > 0 ? piece.claim.end - 1 : 0);
-    int err = d->ask(d->arg, d->source, &range, 1, d->error, &response);
+    int err = d->ask(d->arg, d->source, &range, 1, false, d->error, &response);
     if (err)
         return err;
     int same = compare_all(&piece, fd, response, st.st_size);

@@ -163,7 +163,6 @@ static int load_tls(struct program *program)
 {
     static const char *const alpn[] = {"h2", "http/1.1", NULL};
     const struct options *options = &program->options;
-    bool is_http1 = options->http == WHORL_HTTP_1 || !whorl_http_has_version(WHORL_HTTP_2);
     struct whorl_tls_options tls = {
         .insecure = options->insecure,
         .library = options->tls,
@@ -171,7 +170,7 @@ static int load_tls(struct program *program)
         .cert_file = options->cert,
         .key_file = options->key,
         .pins = options->pins,
-        .alpn = is_http1 ? alpn + 1 : alpn,
+        .alpn = alpn,
     };
     struct whorl_error error = {0};
     struct stat st;

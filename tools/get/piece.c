@@ -316,10 +316,10 @@ static WHORL_SUSPENDS int ask(struct piece *piece, struct range bytes,
     snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, bytes.start, bytes.end - 1);
     /* An entity tag is of one URL only (RFC 9110 §8.8.3). */
     size_t count = piece_is_of_mirror(piece) ? 1 : 2;
+    const struct download *d = piece->download;
     speed_ask(&piece->claim.speed, whorl_now());
     begin_wait(piece);
-    int err =
-        piece->download->ask(piece->download->arg, piece->source, extra, count, piece->error, ret);
+    int err = d->ask(d->arg, piece->source, extra, count, piece->own_connection, piece->error, ret);
     return end_wait(piece, err);
 }
 

@@ -28,9 +28,10 @@ enum download_verdict {
 
 /* Set the fields above the blank line. All other fields start at zero. */
 struct download {
-    /* Sends a GET for `url` with `extra_count` more headers, and returns its response. */
+    /* Sends a GET for `url` with `extra_count` more headers, and returns its response. With
+     * `own_connection`, no other response arrives on the same connection meanwhile, if possible. */
     WHORL_SUSPENDS int (*ask)(void *arg, const char *url, const struct whorl_http_header *extra,
-                              size_t extra_count, struct whorl_error *error,
+                              size_t extra_count, bool own_connection, struct whorl_error *error,
                               struct whorl_http_response **ret);
     /* Called with the first response that is used in a call of download_resume(). */
     void (*note)(void *arg, struct whorl_http_response *response);
@@ -81,7 +82,8 @@ struct download {
  * line. All other fields start at zero. */
 struct piece {
     struct download *download;
-    const char *source; /* the URL that is asked; borrowed */
+    const char *source;  /* the URL that is asked; borrowed */
+    bool own_connection; /* it must not share its connection with another piece */
     struct whorl_error *error;
 
     struct claim claim;      /* `at` is the next byte to receive */

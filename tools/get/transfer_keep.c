@@ -19,10 +19,12 @@
 #include "tools/get/transfer_settings.h"
 #include "tools/get/transfer_store.h"
 
-/* Sends a request with more headers. Returns 0 or a negative code, and the error is filled. */
+/* Sends a request with more headers. Returns 0 or a negative code, and the error is filled.
+ * Responses of HTTP/2 share a connection, and of HTTP/1.1 each has its own. */
 static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
                                    const struct whorl_http_header *extra, size_t extra_count,
-                                   struct whorl_error *error, struct whorl_http_response **ret)
+                                   bool own_connection, struct whorl_error *error,
+                                   struct whorl_http_response **ret)
 {
     struct transfer *t = arg;
     size_t count = t->headers_count + extra_count;
@@ -37,6 +39,8 @@ static WHORL_SUSPENDS int ask_more(void *arg, const char *url,
     int err =
         ask_begin(&request, &t->get->ask, url, headers, count, transfer_user_for(t, url), error);
     transfer_prepare_request(t, &request.http);
+    if (own_connection && t->get->options->http == WHORL_HTTP_ANY)
+        request.http.version = WHORL_HTTP_1;
     if (err == 0)
         err = whorl_http_do(t->get->session, &request.http, error, ret);
     ask_end(&request); /* it has no body, so the response does not need it */
