@@ -776,6 +776,19 @@ def a_wrong_state_leads_to_the_right_verdict():
 
 
 @test
+def a_part_that_another_program_has_changed_is_read_for_its_hash():
+    with RangedFile(noise(4 * MIB)) as server:
+        argv = ['--checksum', 'sha256=' + hashlib.sha256(server.data).hexdigest()]
+        interrupted(server, 2 * MIB, *argv)
+        part = parts()[0]
+        with open(part, 'r+b') as f:
+            f.write(bytes([server.data[0] ^ 1]))
+        os.utime(part, (time.time() + 10,) * 2)
+        r = get('--json', *argv, server.url)
+        equal((r.status, files(), object_of(r)['reread']), (4, ['f.bad'], len(server.data)))
+
+
+@test
 def a_state_that_cannot_be_used_is_calculated_again():
     """It is of another version, of another form, or of another hash."""
     with RangedFile(noise(4 * MIB)) as server:

@@ -36,6 +36,13 @@ int journal_digest_set(struct journal_digest *to, int64_t end, const char *state
     return copy ? 0 : -ENOMEM;
 }
 
+void journal_drop_digests(struct journal *journal)
+{
+    free(journal->digest.state);
+    free(journal->synced_digest.state);
+    journal->digest = journal->synced_digest = (struct journal_digest){0};
+}
+
 /* Values */
 
 static bool is_plain(const char *text, size_t len)

@@ -100,4 +100,7 @@ void journal_add_digest(struct buffer *to, uint32_t *check, const struct journal
  * is none. */
 int journal_digest_set(struct journal_digest *to, int64_t end, const char *state, size_t len);
 
+/* Forgets the states. They are still in the text of the journal. */
+void journal_drop_digests(struct journal *journal);
+
 #endif

@@ -23,6 +23,7 @@ enum {
     STEP_MAX = 4 << 20,
     STEPS = 256, /* lines per file, between these two limits */
     PLACES_TRIED_MAX = 3,
+    CHANGED_AFTER_S = 2, /* file systems may round times up to 2 s */
 };
 
 static const int64_t record_ns = WHORL_SECOND / 4; /* the longest time between two lines */
@@ -219,6 +220,16 @@ static WHORL_SUSPENDS int rewrite(struct part *part)
     return err;
 }
 
+/* The journal is written at most a quarter of a second after the bytes. If the part is newer than
+ * that, another program has changed it, and the states of the hashes may be of other bytes. */
+static bool is_changed(const struct part *part, const struct stat *st)
+{
+    struct stat journal;
+
+    return fstat(part->journal_fd, &journal) < 0 ||
+           st->st_mtim.tv_sec > journal.st_mtim.tv_sec + CHANGED_AFTER_S;
+}
+
 /* Checks that the part has the bytes that the journal claims, and prepares the journal for more
  * lines: what follows the last line that counts is cut off. */
 static WHORL_SUSPENDS int prepare(struct part *part, const char *boot, const char **ret_why)
@@ -232,7 +243,10 @@ static WHORL_SUSPENDS int prepare(struct part *part, const char *boot, const cha
         return -EBADMSG;
     }
     part->recorded_ns = part->synced_ns = whorl_now();
-    if (strcmp(part->journal.boot, boot) == 0)
+    bool changed = is_changed(part, &st);
+    if (changed)
+        journal_drop_digests(&part->journal);
+    if (!changed && strcmp(part->journal.boot, boot) == 0)
         return whorl_ftruncate(part->journal_fd, part->end.size);
     strcpy(part->journal.boot, boot);
     return rewrite(part);
