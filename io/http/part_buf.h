@@ -13,7 +13,7 @@
 
 enum {
     HTTP_PART_BUFS_MAX = 16 << 20,   /* bytes of these buffers in a session */
-    HTTP_PART_PIPE_HELD = 256 << 10, /* the most bytes that a pipe holds */
+    HTTP_PART_PIPE_HELD = 512 << 10, /* the most bytes that a pipe holds */
 };
 
 /* Zero-initialised is valid. */

@@ -16,6 +16,9 @@
  * another request would take longer. */
 enum { SKIP_MAX = 1 << 20 };
 
+/* At most this part of a file is held outside it, because a kill loses what is held. */
+enum { HELD_SHARE = 64 };
+
 __attribute__((format(printf, 2, 3))) static int set_why(struct piece *piece, const char *format,
                                                          ...)
 {
@@ -187,11 +190,14 @@ static WHORL_SUSPENDS ssize_t next_bytes(const struct piece *piece,
                                          struct whorl_http_response *response, const char **ret)
 {
     const struct claim *claim = &piece->claim;
+    int64_t most = piece->download->part.journal.length / HELD_SHARE;
     ssize_t n = -EOPNOTSUPP;
 
     *ret = NULL;
-    if (!piece->download->see && claim->at >= piece->join && claim->at < claim->end)
-        n = whorl_http_response_hold(response, (size_t)(claim->end - claim->at));
+    if (claim->end - claim->at < most)
+        most = claim->end - claim->at;
+    if (!piece->download->see && claim->at >= piece->join && most > 0)
+        n = whorl_http_response_hold(response, (size_t)most);
     return n == -EOPNOTSUPP ? whorl_http_response_read_part(response, ret) : n;
 }
 

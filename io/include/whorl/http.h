@@ -424,7 +424,7 @@ WHORL_API WHORL_SUSPENDS ssize_t whorl_http_response_read_part(struct whorl_http
  * The bytes are held until the next call that reads the response, which drops what was not written
  * of them.
  *
- * @len  the most bytes to hold; no more than 256 KiB are held
+ * @len  the most bytes to hold; no more than 512 KiB are held
  *
  * Returns:  the count; 0 at the end of a complete body; -EOPNOTSUPP when the next bytes must be
  *           read in another way; otherwise as whorl_http_response_read().
