@@ -129,7 +129,7 @@ static const char *decide(const struct options *options, const char *text, const
 
     CHECK_EQ(whorl_url_parse(text, NULL, &url), 0);
     CHECK_EQ(target_decide(&target, options, &url, 1, out), 0);
-    snprintf(path, sizeof path, "%s%s", target.folder, target.name);
+    snprintf(path, sizeof path, "%s%s", target.subdir, target.name);
     target_finish(&target);
     return path;
 }
@@ -156,7 +156,7 @@ static WHORL_SUSPENDS const char *open_for(struct target *target, int dir_fd, co
     CHECK_EQ(whorl_url_parse(text, NULL, &url), 0);
     CHECK_EQ(target_decide(target, &o, &url, 1, NULL), 0);
     CHECK_EQ(target_open(target, dir_fd), 0);
-    return target->folder;
+    return target->subdir;
 }
 
 static void touch(int dir_fd, const char *path)
@@ -169,7 +169,7 @@ static void touch(int dir_fd, const char *path)
 
 TEST_IO(directories_beside_files_get_numbers_and_empty_ones_are_removed)
 {
-    struct target_folders folders = {0};
+    struct target_subdirs subdirs = {0};
     struct target target;
 
     int dir_fd = open(test_tmpdir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -179,20 +179,20 @@ TEST_IO(directories_beside_files_get_numbers_and_empty_ones_are_removed)
     touch(dir_fd, "h/f");
     CHECK_EQ(symlinkat("/", dir_fd, "h/f.1"), 0);
     CHECK_STR(open_for(&target, dir_fd, "http://h/f/g/b"), "h/f.2/g/");
-    target_folders_note(&folders, &target);
+    target_subdirs_note(&subdirs, &target);
     target_finish(&target);
     CHECK_STR(open_for(&target, dir_fd, "http://h/a/c/d/e"), "h/a/c/d/");
-    target_folders_note(&folders, &target);
+    target_subdirs_note(&subdirs, &target);
     target_finish(&target);
     CHECK_STR(open_for(&target, dir_fd, "http://h/a/c/x/y"), "h/a/c/x/");
-    target_folders_note(&folders, &target);
+    target_subdirs_note(&subdirs, &target);
     target_finish(&target);
     touch(dir_fd, "h/a/c/x/file");
     CHECK_EQ(mkdirat(dir_fd, "h/k", 0700), 0); /* empty, but not made for a file */
     CHECK_STR(open_for(&target, dir_fd, "http://h/k/x/y"), "h/k/x/");
-    target_folders_note(&folders, &target);
+    target_subdirs_note(&subdirs, &target);
     target_finish(&target);
-    target_folders_finish(&folders, dir_fd);
+    target_subdirs_finish(&subdirs, dir_fd);
     CHECK_EQ(faccessat(dir_fd, "h/f.2", F_OK, 0), -1);
     CHECK_EQ(faccessat(dir_fd, "h/a/c/d", F_OK, 0), -1);
     CHECK_EQ(faccessat(dir_fd, "h/k/x", F_OK, 0), -1);

@@ -9,8 +9,8 @@
 
 #include "test.h"
 #include "tools/get/disposition.h"
-#include "tools/get/folder.h"
 #include "tools/get/pattern.h"
+#include "tools/get/subdir.h"
 
 static const char *from_header(const char *header)
 {
@@ -136,10 +136,10 @@ TEST(patterns_are_checked)
 static int dir;
 
 /* Opens the directory, closes it, and returns 0 or the error. */
-static WHORL_SUSPENDS int open_folder(const char *path, const char *name)
+static WHORL_SUSPENDS int open_subdir(const char *path, const char *name)
 {
     const char *found;
-    int fd = folder_open(dir, path, &found);
+    int fd = subdir_open(dir, path, &found);
 
     if (fd < 0)
         return fd;
@@ -155,22 +155,22 @@ TEST_IO(directories_are_created_and_links_are_not_followed)
 
     dir = open(test_tmpdir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(dir >= 0);
-    CHECK_OK(open_folder("f", "f"));
-    CHECK_OK(open_folder("a/b/c", "c"));
+    CHECK_OK(open_subdir("f", "f"));
+    CHECK_OK(open_subdir("a/b/c", "c"));
     CHECK_OK(fstatat(dir, "a/b/mark", &st, 0));
-    CHECK_OK(open_folder("a/c", "c"));
+    CHECK_OK(open_subdir("a/c", "c"));
     CHECK_OK(symlinkat("b", dir, "a/link"));
-    CHECK_ERR(open_folder("a/link/c", ""), -ENOTDIR);
+    CHECK_ERR(open_subdir("a/link/c", ""), -ENOTDIR);
     CHECK_OK(symlinkat("/tmp", dir, "out"));
-    CHECK_ERR(open_folder("out/c", ""), -ENOTDIR);
+    CHECK_ERR(open_subdir("out/c", ""), -ENOTDIR);
     int file = openat(dir, "file", O_CREAT | O_WRONLY, 0600);
     CHECK(file >= 0);
     close(file);
-    CHECK_ERR(open_folder("file/c", ""), -ENOTDIR);
+    CHECK_ERR(open_subdir("file/c", ""), -ENOTDIR);
     static const char *const wrong[] = {"/a", "../a", "a/../b", "./a",     "a//b",
                                         "a/", "",     "a/..",   "a/\x01/b"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        CHECK_ERR(open_folder(wrong[i], ""), -EINVAL);
+        CHECK_ERR(open_subdir(wrong[i], ""), -EINVAL);
     close(dir);
 }
 

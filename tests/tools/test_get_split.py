@@ -6,6 +6,7 @@
 With TEST_SLOW=1, what is done at random moments is done 500 times, and what is measured takes
 longer.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -149,33 +150,40 @@ def a_mirror_that_does_not_answer_keeps_no_bytes():
         equal((o['seconds'] < 4, len(two.asked)), (True, 1))
 
 
-@test
-def nginx_that_drips_at_one_location_takes_as_long_as_the_other_one():
+@contextlib.contextmanager
+def nginx_with_big(data, rest):
+    """Runs an nginx that has the data as /big. `rest` is the rest of its server; %s in it is the
+    directory of the file. Yields its origin."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         port = free_port()
-        data = noise(8 * MIB)
         with open(directory + '/big', 'wb') as f:
             f.write(data)
         temp = ' '.join('%s_temp_path %s/tmp;' % (k, directory)
                         for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
         with open(directory + '/conf', 'w') as f:
             f.write('daemon off; master_process off; pid %s/pid; error_log %s/log; events {}\n'
-                    'http { access_log off; %s server { listen 127.0.0.1:%d;\n'
-                    'location /slow/ { alias %s/; limit_rate 20k; }\n'
-                    'location /fast/ { alias %s/; limit_rate 4m; } } }\n' %
-                    (directory, directory, temp, port, directory, directory))
+                    'http { access_log off; %s root %s; server { listen 127.0.0.1:%d; %s } }\n' %
+                    (directory, directory, temp, directory, port, rest.replace('%s', directory)))
         with running('nginx', '-c', directory + '/conf', '-e', directory + '/log', stdout=subprocess.DEVNULL,
                      stderr=subprocess.DEVNULL):
-            slow, fast = ('http://127.0.0.1:%d/%s/big' % (port, name) for name in ('slow', 'fast'))
             wait_until(lambda: socket.socket().connect_ex(('127.0.0.1', port)) == 0, what='nginx')
-            for first, second in ((slow, fast), (fast, slow)):
-                line = '%s sha256=%s mirror=%s out=f\n' % (first, hashlib.sha256(data).hexdigest(), second)
-                r = get('--json', '--split', '2', '-i', '-', stdin=line.encode())
-                o = json.loads(r.out.splitlines()[0])
-                equal((r.status, read('f') == data, o['verified']), (0, True, 'sha256'))
-                equal((first, o['seconds'] < 2 * 8 / 4 + 1), (first, True))
-                os.unlink('f')
+            yield 'http://127.0.0.1:%d' % port
+
+
+@test
+def nginx_that_drips_at_one_location_takes_as_long_as_the_other_one():
+    data = noise(8 * MIB)
+    with nginx_with_big(data, 'location /slow/ { alias %s/; limit_rate 20k; }\n'
+                              'location /fast/ { alias %s/; limit_rate 4m; }') as origin:
+        slow, fast = (origin + path for path in ('/slow/big', '/fast/big'))
+        for first, second in ((slow, fast), (fast, slow)):
+            line = '%s sha256=%s mirror=%s out=f\n' % (first, hashlib.sha256(data).hexdigest(), second)
+            r = get('--json', '--split', '2', '-i', '-', stdin=line.encode())
+            o = json.loads(r.out.splitlines()[0])
+            equal((r.status, read('f') == data, o['verified']), (0, True, 'sha256'))
+            equal((first, o['seconds'] < 2 * 8 / 4 + 1), (first, True))
+            os.unlink('f')
 
 
 # Servers that do not play along
@@ -388,30 +396,16 @@ def nginx_with_a_limit_per_connection():
     """Four connections of 5 MB/s each are at least 3.8 times as fast as one."""
     if not FULL:
         raise Skip('takes 25 s; run with TEST_SLOW=1')
-    with tempfile.TemporaryDirectory() as directory:
-        os.chmod(directory, 0o755)
-        port = free_port()
-        data = noise(100 * MIB)
-        with open(directory + '/big', 'wb') as f:
-            f.write(data)
-        temp = ' '.join('%s_temp_path %s/tmp;' % (k, directory)
-                        for k in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))
-        with open(directory + '/conf', 'w') as f:
-            f.write('daemon off; master_process off; pid %s/pid; error_log %s/log; events {}\n'
-                    'http { access_log off; %s root %s; server { listen 127.0.0.1:%d; limit_rate 5m; } }\n' %
-                    (directory, directory, temp, directory, port))
-        with running('nginx', '-c', directory + '/conf', '-e', directory + '/log', stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL):
-            url = 'http://127.0.0.1:%d/big' % port
-            wait_until(lambda: socket.socket().connect_ex(('127.0.0.1', port)) == 0, what='nginx')
-            seconds = []
-            for split in ('1', '4', '4'):
-                r = get('--json', '--split', split, '-o', 'f', url)
-                equal((r.status, read('f') == data), (0, True))
-                seconds.append(json.loads(r.out.splitlines()[0])['seconds'])
-        ratio = seconds[0] / min(seconds[1:])
-        print('# %.2f times one stream' % ratio)
-        equal(ratio >= 3.8, True)
+    data = noise(100 * MIB)
+    with nginx_with_big(data, 'limit_rate 5m;') as origin:
+        seconds = []
+        for split in ('1', '4', '4'):
+            r = get('--json', '--split', split, '-o', 'f', origin + '/big')
+            equal((r.status, read('f') == data), (0, True))
+            seconds.append(json.loads(r.out.splitlines()[0])['seconds'])
+    ratio = seconds[0] / min(seconds[1:])
+    print('# %.2f times one stream' % ratio)
+    equal(ratio >= 3.8, True)
 
 
 main()

@@ -14,9 +14,9 @@
 #include <whorl/url.h>
 
 #include "tools/get/css.h"
-#include "tools/get/folder.h"
 #include "tools/get/html.h"
 #include "tools/get/names.h"
+#include "tools/get/subdir.h"
 
 int convert_read(int dir_fd, const char *name, size_t max, struct buffer *ret)
 {
@@ -175,7 +175,7 @@ int convert_file(int dir_fd, const char *path, const char *url, bool is_css,
     struct converter c = {.path = path, .path_of = path_of, .arg = arg};
     struct buffer text = {0}, made = {0};
     const char *name;
-    int fd = folder_find(dir_fd, path, &name);
+    int fd = subdir_find(dir_fd, path, &name);
 
     if (fd < 0)
         return fd;

@@ -44,7 +44,7 @@ struct get {
     struct leftovers leftovers; /* of the directory of the files */
     struct checksums checksums; /* of --checksum-file */
     struct schedule schedule;
-    struct target_folders folders; /* that may be empty at the end */
+    struct target_subdirs subdirs; /* that may be empty at the end */
     struct mirror *mirror;         /* NULL: links are not followed */
 };
 

@@ -185,9 +185,9 @@ void leftovers_note(struct leftovers *leftovers, const char *path)
         leftovers->is_complete = false;
 }
 
-bool leftovers_are_none(const struct leftovers *leftovers)
+bool leftovers_may_have_parts(const struct leftovers *leftovers)
 {
-    return leftovers->is_complete && leftovers->count == 0;
+    return !leftovers->is_complete || leftovers->count > 0;
 }
 
 bool leftovers_may_have(const struct leftovers *leftovers, const char *path)

@@ -36,8 +36,8 @@ int leftovers_read(struct leftovers *leftovers, int dir_fd, const char *dir, boo
 /* Notes that this run leaves a part, too. `path` is relative to the directory. */
 void leftovers_note(struct leftovers *leftovers, const char *path);
 
-/* Whether it is known that the directory has no part. */
-bool leftovers_are_none(const struct leftovers *leftovers);
+/* Whether the directory may have parts: it has some, or it was not searched to the end. */
+bool leftovers_may_have_parts(const struct leftovers *leftovers);
 
 /* Whether the directory may have this part. `path` is relative to that directory. */
 bool leftovers_may_have(const struct leftovers *leftovers, const char *path);

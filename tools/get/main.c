@@ -754,7 +754,7 @@ int main(int argc, char **argv)
         }
         break;
     }
-    target_folders_finish(&program.get.folders, program.get.dir_fd);
+    target_subdirs_finish(&program.get.subdirs, program.get.dir_fd);
     if (program.get.dir_fd >= 0)
         close(program.get.dir_fd);
     signals_finish(&program.signals);

@@ -17,9 +17,9 @@
 #include "tools/get/convert.h"
 #include "tools/get/crawl_filter.h"
 #include "tools/get/css.h"
-#include "tools/get/folder.h"
 #include "tools/get/get.h"
 #include "tools/get/html.h"
+#include "tools/get/subdir.h"
 #include "tools/get/user.h"
 
 /* --- the URLs that are known --- */
@@ -488,7 +488,7 @@ static WHORL_SUSPENDS int read_again(struct mirror *mirror)
         const char *name;
         TAILQ_REMOVE(&mirror->again, url, in_queue);
         url->is_queued = false;
-        int fd = folder_open(mirror->get->dir_fd, url->path, &name);
+        int fd = subdir_open(mirror->get->dir_fd, url->path, &name);
         if (fd == -ECANCELED)
             return fd;
         if (fd < 0)

@@ -11,11 +11,11 @@
 
 #include <whorl/url.h>
 
-#include "tools/get/folder.h"
 #include "tools/get/options.h"
 #include "tools/get/pattern.h"
+#include "tools/get/subdir.h"
 
-/* Splits a path into `folder` and `name`. Owns the path. */
+/* Splits a path into `subdir` and `name`. Owns the path. */
 static int take_path(struct target *target, char *path)
 {
     char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
@@ -28,7 +28,7 @@ static int take_path(struct target *target, char *path)
     }
     strcpy(target->name, name);
     *name = '\0';
-    target->folder = path;
+    target->subdir = path;
     return 0;
 }
 
@@ -47,78 +47,78 @@ int target_decide(struct target *target, const struct options *options, const st
 
 WHORL_SUSPENDS int target_open(struct target *target, int dir_fd)
 {
-    char *folder;
+    char *subdir;
 
     target->dir_fd = dir_fd;
-    if (!*target->folder)
+    if (!*target->subdir)
         return 0;
-    int fd = folder_open_numbered(dir_fd, target->folder, &folder, &target->kept_len);
+    int fd = subdir_open_numbered(dir_fd, target->subdir, &subdir, &target->kept_len);
     if (fd < 0)
         return fd;
-    free(target->folder);
-    target->folder = folder;
+    free(target->subdir);
+    target->subdir = subdir;
     target->dir_fd = fd;
     target->owns_dir_fd = true;
     return 0;
 }
 
-void target_folders_note(struct target_folders *folders, const struct target *target)
+void target_subdirs_note(struct target_subdirs *subdirs, const struct target *target)
 {
-    if (!target->owns_dir_fd || !target->folder[target->kept_len] ||
-        folders->count == TARGET_FOLDERS_MAX)
+    if (!target->owns_dir_fd || !target->subdir[target->kept_len] ||
+        subdirs->count == TARGET_SUBDIRS_MAX)
         return;
-    if (folders->count == folders->size) {
-        size_t size = folders->size ? 2 * folders->size : 16;
-        struct target_folder *list = reallocarray(folders->list, size, sizeof *list);
+    if (subdirs->count == subdirs->size) {
+        size_t size = subdirs->size ? 2 * subdirs->size : 16;
+        struct target_subdir *list = reallocarray(subdirs->list, size, sizeof *list);
         if (!list)
             return;
-        folders->list = list;
-        folders->size = size;
+        subdirs->list = list;
+        subdirs->size = size;
     }
-    char *path = strdup(target->folder);
+    char *path = strdup(target->subdir);
     if (path)
-        folders->list[folders->count++] = (struct target_folder){path, target->kept_len};
+        subdirs->list[subdirs->count++] = (struct target_subdir){path, target->kept_len};
 }
 
 /* Removes the last directory of the path. Returns whether it was there and empty. */
-static bool remove_last(struct target_folder *folder, int dir_fd)
+static bool remove_last(struct target_subdir *subdir, int dir_fd)
 {
-    size_t len = strlen(folder->path);
+    size_t len = strlen(subdir->path);
     const char *name;
 
-    if (len <= folder->kept_len)
+    if (len <= subdir->kept_len)
         return false;
-    folder->path[len - 1] = '\0'; /* the slash */
-    int fd = folder_find(dir_fd, folder->path, &name);
+    subdir->path[len - 1] = '\0'; /* the slash */
+    int fd = subdir_find(dir_fd, subdir->path, &name);
     bool removed = fd >= 0 && unlinkat(fd, name, AT_REMOVEDIR) == 0;
     if (fd >= 0)
         close(fd);
     if (removed)
-        folder->path[name - folder->path] = '\0';
+        subdir->path[name - subdir->path] = '\0';
     else
-        folder->path[len - 1] = '/';
+        subdir->path[len - 1] = '/';
     return removed;
 }
 
-void target_folders_finish(struct target_folders *folders, int dir_fd)
+void target_subdirs_finish(struct target_subdirs *subdirs, int dir_fd)
 {
     /* A directory may be empty only after another one of the list was removed. */
     for (bool again = true; again;) {
         again = false;
-        for (size_t i = folders->count; i-- > 0;)
-            while (remove_last(&folders->list[i], dir_fd))
+        for (size_t i = subdirs->count; i-- > 0;)
+            while (remove_last(&subdirs->list[i], dir_fd))
                 again = true;
     }
-    for (size_t i = 0; i < folders->count; i++)
-        free(folders->list[i].path);
-    free(folders->list);
-    *folders = (struct target_folders){0};
+    for (size_t i = 0; i < subdirs->count; i++)
+        free(subdirs->list[i].path);
+    free(subdirs->list);
+    *subdirs = (struct target_subdirs){0};
 }
 
 void target_finish(struct target *target)
 {
     if (target->owns_dir_fd)
         close(target->dir_fd);
-    free(target->folder);
+    free(target->subdir);
     *target = (struct target){0};
 }

@@ -24,13 +24,13 @@ struct whorl_url;
 /* Zero-initialised is valid for target_finish(). */
 struct target {
     char name[NAME_SIZE]; /* of the file in its directory */
-    char *folder; /* the directory, relative to that of --dir: "h/a/"; "": that of --dir; owned */
-    size_t kept_len; /* of `folder`, the part that existed before target_open() */
+    char *subdir; /* the directory, relative to that of --dir: "h/a/"; "": that of --dir; owned */
+    size_t kept_len; /* of `subdir`, the part that existed before target_open() */
     int dir_fd;      /* of the directory; valid after target_open() */
     bool owns_dir_fd;
 };
 
-/* Sets `name` and `folder`.
+/* Sets `name` and `subdir`.
  *
  * @number  of the URL, from 1
  * @out     the name that a list gives the file, or NULL; it may have directories: "a/b"
@@ -40,12 +40,12 @@ WHORL_CHECKED int target_decide(struct target *target, const struct options *opt
                                 const struct whorl_url *url, uint64_t number, const char *out);
 
 /* Opens the directory, and creates what is missing of it, below the directory of --dir, `dir_fd`.
- * If a part of it needs a number, `folder` has it afterwards. Returns 0 or a negative code. */
+ * If a part of it needs a number, `subdir` has it afterwards. Returns 0 or a negative code. */
 WHORL_SUSPENDS int target_open(struct target *target, int dir_fd);
 
 /* Directories that were made for files which then did not arrive. Zero-initialised: none. */
-struct target_folders {
-    struct target_folder {
+struct target_subdirs {
+    struct target_subdir {
         char *path; /* owned */
         size_t kept_len;
     } * list;
@@ -53,12 +53,12 @@ struct target_folders {
 };
 
 /* Notes the directory of a target without a file, if it was made for it. At most
- * TARGET_FOLDERS_MAX are noted; the others stay. */
-enum { TARGET_FOLDERS_MAX = 10000 };
-void target_folders_note(struct target_folders *folders, const struct target *target);
+ * TARGET_SUBDIRS_MAX are noted; the others stay. */
+enum { TARGET_SUBDIRS_MAX = 10000 };
+void target_subdirs_note(struct target_subdirs *subdirs, const struct target *target);
 
 /* After the run: removes those of them that are empty, and frees the memory. Blocks. */
-void target_folders_finish(struct target_folders *folders, int dir_fd);
+void target_subdirs_finish(struct target_subdirs *subdirs, int dir_fd);
 
 /* Closes the directory and frees the memory. */
 void target_finish(struct target *target);

@@ -140,7 +140,7 @@ static WHORL_SUSPENDS int follow_links(struct transfer *t)
     t->is_over = true;
     int err = mirror_ended(mirror, &file);
     if (file.removed)
-        target_folders_note(&t->get->folders, &t->target);
+        target_subdirs_note(&t->get->subdirs, &t->target);
     return err;
 }
 
@@ -250,7 +250,7 @@ WHORL_SUSPENDS int transfer_run(void *arg)
     download_finish(&t.download);
     int followed = follow_links(&t);
     if (!t.outcome.file && t.outcome.kept == 0)
-        target_folders_note(&get->folders, &t.target);
+        target_subdirs_note(&get->subdirs, &t.target);
     target_finish(&t.target);
     free(t.full_path);
     free(t.location);

@@ -21,13 +21,13 @@ static bool is_named_so(const void *arg, const char *file)
 {
     const struct transfer *t = arg;
     const char *dot = strrchr(file, '.');
-    size_t folder_len = strlen(t->target.folder);
+    size_t subdir_len = strlen(t->target.subdir);
     char numbered[NAME_SIZE];
     int number;
 
-    if (strncmp(file, t->target.folder, folder_len) != 0)
+    if (strncmp(file, t->target.subdir, subdir_len) != 0)
         return false;
-    file += folder_len;
+    file += subdir_len;
     if (strcmp(file, t->target.name) == 0)
         return true;
     if (!dot || text_parse_int(dot + 1, 1, INT_MAX, &number))
@@ -46,7 +46,7 @@ static WHORL_SUSPENDS int find_before(struct transfer *t)
     if (found <= 0)
         return found;
     const struct manifest_line *before = &t->before;
-    const char *name = before->file + strlen(t->target.folder); /* is_named_so() says so */
+    const char *name = before->file + strlen(t->target.subdir); /* is_named_so() says so */
     struct disk_file file = {.dir_fd = transfer_where(t),
                              .path = get->options->dry_run ? before->file : name,
                              .size = before->size,

@@ -156,7 +156,7 @@ void transfer_remove_journals(struct transfer *t)
     struct leftovers *leftovers = &t->get->leftovers;
     const char *output = t->get->options->output;
 
-    if (!leftovers_have_journals(leftovers) || *t->target.folder || !t->path ||
+    if (!leftovers_have_journals(leftovers) || *t->target.subdir || !t->path ||
         (output && transfer_to_stdout(t->get->options)))
         return;
     if (!t->has_part_name)
@@ -167,12 +167,19 @@ void transfer_remove_journals(struct transfer *t)
                                   part_name(t));
 }
 
+/* Whether an earlier run may have left a part of this file. Only the directory of --dir itself was
+ * searched, and nothing is known of those below it. */
+static bool may_have_part(const struct transfer *t)
+{
+    return *t->target.subdir || leftovers_may_have_parts(&t->get->leftovers);
+}
+
 /* Removes the part of a file that is complete, if there is one. */
 static WHORL_SUSPENDS int remove_needless(struct transfer *t)
 {
     struct download *d = &t->download;
 
-    if (!*t->target.folder && leftovers_are_none(&t->get->leftovers))
+    if (!may_have_part(t))
         return 0;
     int err = name_part(t);
     if (err)
@@ -227,12 +234,12 @@ static WHORL_SUSPENDS int find_part(struct transfer *t)
     struct download *d = &t->download;
 
     /* The names of the part take 5,000 instructions, and most transfers do not need them. */
-    if (!*t->target.folder && leftovers_are_none(&t->get->leftovers))
+    if (!may_have_part(t))
         return 0;
     int err = name_part(t);
     if (err)
         return err;
-    bool may_have = *t->target.folder || leftovers_may_have(&t->get->leftovers, part_name(t));
+    bool may_have = *t->target.subdir || leftovers_may_have(&t->get->leftovers, part_name(t));
     if (!may_have || !download_find(d))
         return 0;
     if (t->get->options->size_max && download_length(d) > t->get->options->size_max) {

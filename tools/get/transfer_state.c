@@ -21,10 +21,10 @@ bool transfer_to_stdout(const struct options *options)
 
 const char *transfer_full_path(struct transfer *t, const char *path)
 {
-    if (t->get->options->output || !t->target.folder || !*t->target.folder)
+    if (t->get->options->output || !t->target.subdir || !*t->target.subdir)
         return path;
     free(t->full_path);
-    if (asprintf(&t->full_path, "%s%s", t->target.folder, path) < 0)
+    if (asprintf(&t->full_path, "%s%s", t->target.subdir, path) < 0)
         t->full_path = NULL;
     return t->full_path ? t->full_path : path;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Directories of files, see folder.h. */
-#include "tools/get/folder.h"
+/* Directories of files, see subdir.h. */
+#include "tools/get/subdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static WHORL_SUSPENDS int open_segment(int dir_fd, const char *name, bool *ret_m
     return whorl_openat(dir_fd, name, flags, 0);
 }
 
-WHORL_SUSPENDS int folder_open(int dir_fd, const char *path, const char **ret_name)
+WHORL_SUSPENDS int subdir_open(int dir_fd, const char *path, const char **ret_name)
 {
     int fd = whorl_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
     const char *slash;
@@ -63,14 +63,14 @@ static WHORL_SUSPENDS int open_numbered(int dir_fd, char name[NAME_SIZE], bool *
     int fd = name_is_safe(name) ? open_segment(dir_fd, name, ret_made) : -EINVAL;
 
     strcpy(plain, name);
-    for (unsigned n = 1; (fd == -ENOTDIR || fd == -ELOOP) && n <= FOLDER_NUMBERS_MAX; n++) {
+    for (unsigned n = 1; (fd == -ENOTDIR || fd == -ELOOP) && n <= SUBDIR_NUMBERS_MAX; n++) {
         name_numbered(name, plain, n);
         fd = open_segment(dir_fd, name, ret_made);
     }
     return fd;
 }
 
-WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret,
+WHORL_SUSPENDS int subdir_open_numbered(int dir_fd, const char *path, char **ret,
                                         size_t *ret_kept_len)
 {
     int fd = whorl_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
@@ -102,7 +102,7 @@ WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret
     return fd;
 }
 
-int folder_find(int dir_fd, const char *path, const char **ret_name)
+int subdir_find(int dir_fd, const char *path, const char **ret_name)
 {
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int err = fd < 0 ? -errno : 0;

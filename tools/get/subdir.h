@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories below the one of --dir, for files whose path has directories in it. */
-#ifndef WHORL_GET_FOLDER_H
-#define WHORL_GET_FOLDER_H
+#ifndef WHORL_GET_SUBDIR_H
+#define WHORL_GET_SUBDIR_H
 
 #include <stddef.h>
 
@@ -20,22 +20,22 @@
  * Suspends: threads make the system calls.
  * Cancel:   -ECANCELED; directories that were created stay.
  */
-WHORL_SUSPENDS int folder_open(int dir_fd, const char *path, const char **ret_name);
+WHORL_SUSPENDS int subdir_open(int dir_fd, const char *path, const char **ret_name);
 
 /**
- * Like folder_open() for a path that ends with a slash. A directory gets a number if a file or a
+ * Like subdir_open() for a path that ends with a slash. A directory gets a number if a file or a
  * link has its name: "a.1/" for "a/".
  *
  * @ret           the path of the directory that was opened; free() it
  * @ret_kept_len  of this path, the part that existed before
  *
- * Returns: as folder_open(); -ENOMEM; -ENOTDIR if FOLDER_NUMBERS_MAX numbers are taken as well.
+ * Returns: as subdir_open(); -ENOMEM; -ENOTDIR if SUBDIR_NUMBERS_MAX numbers are taken as well.
  */
-enum { FOLDER_NUMBERS_MAX = 100 };
-WHORL_SUSPENDS int folder_open_numbered(int dir_fd, const char *path, char **ret,
+enum { SUBDIR_NUMBERS_MAX = 100 };
+WHORL_SUSPENDS int subdir_open_numbered(int dir_fd, const char *path, char **ret,
                                         size_t *ret_kept_len);
 
-/* Like folder_open(), but it creates nothing, and it blocks. */
-int folder_find(int dir_fd, const char *path, const char **ret_name);
+/* Like subdir_open(), but it creates nothing, and it blocks. */
+int subdir_find(int dir_fd, const char *path, const char **ret_name);
 
 #endif
